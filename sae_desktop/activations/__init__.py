@@ -1,0 +1,1 @@
+"""Activations: the harvest job and the store it fills."""

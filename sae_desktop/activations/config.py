@@ -1,0 +1,135 @@
+"""What a harvest is asked to do, and what it answers. Free of torch: the window uses it too."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+BosPolicy = Literal["auto", "always", "never"]
+StoreDtype = Literal["float16", "float32"]
+
+
+class HarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="harvest"):
+    """Run a corpus through a model and keep one site's activations.
+
+    `tokens` counts the rows kept. A store of that name with the same settings is resumed.
+    """
+
+    project: str
+    name: str
+    model: str = "builtin"
+    site: str = "blocks.3.hook_resid_post"
+    corpus: str = "builtin"
+    tokens: int = 500_000
+    context_size: int = 128
+    """Tokens in a window, the beginning-of-sequence token included."""
+    batch: int = 32
+    """Windows in one forward pass."""
+    bos: BosPolicy = "auto"
+    """Whether each window begins with the beginning-of-sequence token; auto: if there is one."""
+    keep_first: bool = False
+    """Whether the row of each window's first token, an attention sink in most models, is kept."""
+    dtype: StoreDtype = "float16"
+    seed: int = 0
+    """Order of the documents."""
+    device: str = "auto"
+
+
+class HarvestResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    site: str
+    rows: int
+    width: int
+    windows: int
+    documents: int
+    bytes: int
+    seconds: float
+    tokens_per_second: float
+
+
+class ImportActivationsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_activations"):
+    """Copy a matrix (rows × width) of a .npy, .safetensors or .h5 file into a store."""
+
+    project: str
+    name: str
+    file: str
+    dataset: str = ""
+    """Which tensor or dataset of the file; may be empty when it holds just one matrix."""
+    site: str = "imported"
+    dtype: StoreDtype = "float32"
+
+
+class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_model"):
+    """Read a model's shape without loading its weights."""
+
+    model: str = "builtin"
+
+
+class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    architecture: str
+    layers: int
+    width: int
+    vocabulary: int
+    context_size: int
+    parameters: int
+    """0 where the files do not say."""
+    sites: list[str]
+    """Site names this model has, in the order of the forward pass."""
+    default_site: str
+    cached: bool
+    """Whether the weights are on this machine."""
+
+
+class DescribeCorpusConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_corpus"):
+    """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
+
+    corpus: str = "builtin"
+    model: str = "builtin"
+    preview: int = 3
+
+
+class CorpusPreview(msgspec.Struct, frozen=True, kw_only=True):
+    title: str
+    source: str
+    language: str
+    tokens: list[str]
+
+
+class CorpusDescription(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    documents: int
+    """Documents counted, or -1 where counting would mean reading it all."""
+    bytes: int
+    sources: list[str]
+    languages: list[str]
+    preview: list[CorpusPreview]
+
+
+class EstimateHarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="estimate_harvest"):
+    """Time a short real run of the truncated forward pass, and size the store."""
+
+    harvest: HarvestConfig
+
+
+class HarvestEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    bytes: int
+    free_bytes: int
+    seconds: float
+    tokens_per_second: float
+    memory_bytes: int
+
+
+class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
+    """Bring a known model into the user's cache."""
+
+    name: str = "smollm2"
+
+
+class GetModelResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    path: str
+    source: str
+    bytes: int
+    sha256: str

@@ -1,0 +1,1 @@
+"""The engine: the child process that holds the model and runs every job."""

@@ -1,0 +1,185 @@
+"""Messages between the window and the engine: one JSON object a line, typed and tagged.
+
+The engine answers a line it does not understand with `ProtocolError` and reads on.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.activations.config import (
+    DescribeCorpusConfig,
+    DescribeModelConfig,
+    EstimateHarvestConfig,
+    GetModelConfig,
+    HarvestConfig,
+    ImportActivationsConfig,
+)
+from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.steering.config import SteerConfig, SteeredToken
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+
+PROTOCOL_VERSION = 1
+
+JobConfig = (
+    HarvestConfig
+    | ImportActivationsConfig
+    | DescribeModelConfig
+    | DescribeCorpusConfig
+    | EstimateHarvestConfig
+    | GetModelConfig
+    | TrainConfig
+    | EvaluateConfig
+    | IndexConfig
+    | ProbeConfig
+    | SteerConfig
+)
+
+
+# ---------------------------------------------------------------- window → engine
+class OpenProject(msgspec.Struct, frozen=True, kw_only=True, tag="open_project"):
+    """Take the project's lock, so that jobs may write to it."""
+
+    path: str
+
+
+class StartJob(msgspec.Struct, frozen=True, kw_only=True, tag="start_job"):
+    job_id: str
+    config: JobConfig
+
+
+class PauseJob(msgspec.Struct, frozen=True, kw_only=True, tag="pause_job"):
+    job_id: str
+
+
+class ResumeJob(msgspec.Struct, frozen=True, kw_only=True, tag="resume_job"):
+    job_id: str
+
+
+class CancelJob(msgspec.Struct, frozen=True, kw_only=True, tag="cancel_job"):
+    job_id: str
+
+
+class StopJob(msgspec.Struct, frozen=True, kw_only=True, tag="stop_job"):
+    """End a job early and keep what it has made as its result."""
+
+    job_id: str
+
+
+class Shutdown(msgspec.Struct, frozen=True, kw_only=True, tag="shutdown"):
+    pass
+
+
+Command = OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | Shutdown
+
+
+# ---------------------------------------------------------------- engine → window
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    protocol_version: int
+    pid: int
+    device: str
+    """Where jobs run by default, such as "cpu" or "cuda:0"."""
+
+
+class EngineStatus(msgspec.Struct, frozen=True, kw_only=True, tag="engine_status"):
+    device: str
+    memory_used: int
+    memory_total: int
+    model: str
+    """The model held in memory; empty when none is."""
+
+
+class ProjectOpened(msgspec.Struct, frozen=True, kw_only=True, tag="project_opened"):
+    path: str
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    what: str
+    kept: str = ""
+    next_step: str = ""
+    details: str = ""
+    """The traceback, for the log and one click away."""
+
+
+class ProjectRefused(msgspec.Struct, frozen=True, kw_only=True, tag="project_refused"):
+    path: str
+    error: ErrorInfo
+
+
+class JobStarted(msgspec.Struct, frozen=True, kw_only=True, tag="job_started"):
+    job_id: str
+
+
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True, tag="job_progress"):
+    job_id: str
+    done: float
+    total: float
+    unit: str
+    message: str
+    rate: float
+    """Units a second, smoothed."""
+    seconds_left: float | None
+
+
+class JobMetrics(msgspec.Struct, frozen=True, kw_only=True, tag="job_metrics"):
+    """Points of the job's curves since the last such message, oldest first."""
+
+    job_id: str
+    steps: list[int]
+    values: list[dict[str, float]]
+
+
+class JobOutput(msgspec.Struct, frozen=True, kw_only=True, tag="job_output"):
+    job_id: str
+    data: SteeredToken
+
+
+class JobLog(msgspec.Struct, frozen=True, kw_only=True, tag="job_log"):
+    job_id: str
+    message: str
+
+
+class JobPaused(msgspec.Struct, frozen=True, kw_only=True, tag="job_paused"):
+    job_id: str
+
+
+class JobResumed(msgspec.Struct, frozen=True, kw_only=True, tag="job_resumed"):
+    job_id: str
+
+
+class JobFinished(msgspec.Struct, frozen=True, kw_only=True, tag="job_finished"):
+    job_id: str
+    result: msgspec.Raw
+    """The job's result struct as JSON; its type follows from the job's config."""
+
+
+class JobFailed(msgspec.Struct, frozen=True, kw_only=True, tag="job_failed"):
+    job_id: str
+    error: ErrorInfo
+
+
+class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job_cancelled"):
+    job_id: str
+
+
+class ProtocolError(msgspec.Struct, frozen=True, kw_only=True, tag="protocol_error"):
+    message: str
+
+
+Event = (
+    Ready
+    | EngineStatus
+    | ProjectOpened
+    | ProjectRefused
+    | JobStarted
+    | JobProgress
+    | JobMetrics
+    | JobOutput
+    | JobLog
+    | JobPaused
+    | JobResumed
+    | JobFinished
+    | JobFailed
+    | JobCancelled
+    | ProtocolError
+)

@@ -1,0 +1,58 @@
+"""What indexing and probing are asked to do, and what they answer. Free of torch."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
+    """Find out, feature by feature, when a dictionary's features fire and what they do."""
+
+    project: str
+    dictionary: str
+    name: str
+    activations: str = ""
+    """The store to read; empty: the one the dictionary was trained on."""
+    rows: int = 0
+    """Rows to read; 0: the whole store."""
+    top_contexts: int = 20
+    buckets: int = 5
+    """Buckets spaced linearly between 0 and the feature's maximum."""
+    bucket_contexts: int = 4
+    """Random contexts kept in each bucket."""
+    context_tokens: int = 32
+    seed: int = 0
+    device: str = "auto"
+
+
+class IndexResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    features: int
+    rows: int
+    alive: int
+    bytes: int
+    seconds: float
+
+
+class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+    """Which features fire on a text."""
+
+    project: str
+    index: str
+    text: str
+    per_token: int = 16
+    """Strongest features kept for a token; 0 keeps all that are active."""
+    features: list[int] = []
+    """Features always reported, whatever their rank."""
+    device: str = "auto"
+
+
+class ActiveFeature(msgspec.Struct, frozen=True, kw_only=True, array_like=False):
+    position: int
+    feature: int
+    activation: float
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    tokens: list[str]
+    active: list[ActiveFeature]

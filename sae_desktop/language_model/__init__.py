@@ -1,0 +1,1 @@
+"""Language models: load them, name their sites, capture and intervene."""

@@ -1,0 +1,142 @@
+"""The project folder: what is in it and where. Reads no format of its own but project.toml."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import Path
+
+import msgspec
+import msgspec.toml
+
+from sae_desktop.errors import UserError
+from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.faults import explained
+from sae_desktop.storage.lock import ProjectLock
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,79}")
+
+
+class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of project.toml."""
+
+    schema_version: int = SCHEMA_VERSION
+    title: str = ""
+    created: datetime.datetime
+
+
+class Project:
+    """Paths and names inside one project folder.
+
+    ```
+    project.toml
+    activations/<name>/000.h5 …   stores
+    dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
+    features/<name>.h5            indexes
+    notes.sqlite                  labels and notes
+    ```
+    """
+
+    def __init__(self, path: Path, file: ProjectFile) -> None:
+        self.path = path
+        self.file = file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Project:
+        """Open an existing project. Raises UserError when the folder is not one."""
+        path = Path(path).expanduser().resolve()
+        toml = path / "project.toml"
+        if not toml.is_file():
+            state = "has no project.toml" if path.is_dir() else "does not exist"
+            raise UserError(
+                f"“{path}” is no SAE Desktop project: it {state}.",
+                next_step="Choose another folder, or make a project of it with File › New.",
+            )
+        try:
+            file = msgspec.toml.decode(toml.read_bytes(), type=ProjectFile)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"“{toml}” cannot be read: {error}.") from error
+        if file.schema_version > SCHEMA_VERSION:
+            raise UserError(
+                f"“{path.name}” was made by a newer SAE Desktop "
+                f"(schema {file.schema_version}; this one reads up to {SCHEMA_VERSION}).",
+                next_step="Update SAE Desktop to open it.",
+            )
+        return cls(path, file)
+
+    @classmethod
+    def open_or_create(cls, path: str | Path) -> Project:
+        """Open a project, or make one where there is nothing or an empty folder."""
+        path = Path(path).expanduser().resolve()
+        if (path / "project.toml").exists():
+            return cls.open(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(
+                f"“{path}” holds other things and is no SAE Desktop project.",
+                kept="Nothing was changed.",
+                next_step="Name a new folder, or an empty one.",
+            )
+        file = ProjectFile(
+            title=path.stem, created=datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        )
+        with explained(path):
+            path.mkdir(parents=True, exist_ok=True)
+        write_bytes(path / "project.toml", msgspec.toml.encode(file))
+        return cls(path, file)
+
+    @property
+    def title(self) -> str:
+        return self.file.title or self.path.stem
+
+    def lock(self) -> ProjectLock:
+        """Return the lock that a writer must hold."""
+        return ProjectLock(self.path)
+
+    # Paths; a name that could leave the folder is refused.
+    def store_path(self, name: str) -> Path:
+        return self.path / "activations" / checked_name(name)
+
+    def dictionary_path(self, name: str) -> Path:
+        return self.path / "dictionaries" / checked_name(name)
+
+    def index_path(self, name: str) -> Path:
+        return self.path / "features" / f"{checked_name(name)}.h5"
+
+    @property
+    def notes_path(self) -> Path:
+        return self.path / "notes.sqlite"
+
+    # Names of what is there, sorted.
+    def stores(self) -> list[str]:
+        return sorted(p.parent.name for p in self.path.glob("activations/*/000.h5"))
+
+    def dictionaries(self) -> list[str]:
+        """Dictionaries that can be used: a run that has saved nothing yet is not among them."""
+        return sorted(p.parent.name for p in self.path.glob("dictionaries/*/cfg.json"))
+
+    def runs(self) -> list[str]:
+        """Training runs, the unfinished ones too."""
+        return sorted(p.parent.name for p in self.path.glob("dictionaries/*/run.h5"))
+
+    def indexes(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("features/*.h5"))
+
+
+def checked_name(name: str) -> str:
+    """Return `name` if it can name a thing in a project. Raises UserError otherwise."""
+    if not _NAME.fullmatch(name) or name.endswith((".", " ")):
+        raise UserError(
+            f"“{name}” cannot be a name here.",
+            next_step="Use up to 80 letters, digits, spaces or . _ + - beginning with a letter "
+            "or digit.",
+        )
+    return name
+
+
+def existing(kind: str, name: str, names: list[str]) -> str:
+    """Return `name` if it is among `names`. Raises UserError that lists what there is."""
+    if name in names:
+        return name
+    there = ", ".join(names[:12]) if names else "none yet"
+    raise UserError(f"The project has no {kind} “{name}”.", next_step=f"There: {there}.")

@@ -1,0 +1,26 @@
+"""Where the files that ship with the program lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sae_desktop.errors import UserError
+
+_PACKAGE = Path(__file__).resolve().parent
+# An installed wheel carries resources/ inside the package; a checkout has it beside.
+_CANDIDATES = (_PACKAGE / "_resources", _PACKAGE.parent / "resources")
+
+
+def resource_path(relative: str) -> Path:
+    """Return the path of a shipped file or folder, such as `models/builtin`.
+
+    Raises UserError when the installation lacks it.
+    """
+    for root in _CANDIDATES:
+        path = root / relative
+        if path.exists():
+            return path
+    raise UserError(
+        f"The installation lacks its file “{relative}”.",
+        next_step="Install SAE Desktop again.",
+    )

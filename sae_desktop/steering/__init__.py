@@ -1,0 +1,1 @@
+"""Steering: interventions on the model, plain text beside steered."""

@@ -1,0 +1,1 @@
+"""Files that cannot break: contiguous HDF5, atomic writes, the project lock."""

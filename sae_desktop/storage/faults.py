@@ -1,0 +1,61 @@
+"""Operating-system faults, said in a person's words."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sae_desktop.errors import UserError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def format_bytes(count: float) -> str:
+    """Return a size in decimal units: 1_500_000 → "1.5 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def free_bytes(path: Path) -> int:
+    """Return the space left on the volume of `path`, which need not exist yet."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def explain_os_error(error: OSError, path: Path, *, kept: str = "") -> UserError:
+    """Turn a failed read or write of `path` into an error with a way out."""
+    if error.errno in _FULL:
+        what = (
+            "The disk is full"
+            if error.errno != errno.EFBIG
+            else "A file-size limit of the system stopped the writing"
+        )
+        return UserError(
+            f"{what}: “{path.name}” could not be written ({format_bytes(free_bytes(path))} free).",
+            kept=kept,
+            next_step="Free some space and start the same job again.",
+        )
+    if error.errno in _READ_ONLY:
+        return UserError(
+            f"“{path}” cannot be written: it is read-only for you.",
+            kept=kept,
+            next_step="Copy the project to a folder of yours, or change its permissions.",
+        )
+    return UserError(f"“{path}”: {error.strerror or error}.", kept=kept)
+
+
+@contextmanager
+def explained(path: Path, *, kept: str = "") -> Iterator[None]:
+    """Raise UserError in place of an OSError that the block meets at `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise explain_os_error(error, path, kept=kept) from error
