@@ -1,0 +1,277 @@
+"""What the window is about right now: the project, the open index, the selected feature.
+
+Panels get the session and nothing else; they speak to one another through its signals.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+
+from sae_desktop.activations.config import (
+    HarvestConfig,
+    HarvestResult,
+    ImportActivationsConfig,
+)
+from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
+from sae_desktop.errors import UserError
+from sae_desktop.features.config import IndexConfig, IndexResult
+from sae_desktop.gui.history import History, Place
+from sae_desktop.project import Project
+from sae_desktop.project_notes import Notes
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from sae_desktop.client.engine_client import EngineClient
+    from sae_desktop.client.job import Job
+    from sae_desktop.features.reader import FeatureIndex
+
+WRITING_JOBS = (HarvestConfig, ImportActivationsConfig, TrainConfig, EvaluateConfig, IndexConfig)
+"""Jobs that change the project; the others run on a read-only one too."""
+
+_FOLDERS = ("activations", "dictionaries", "features")
+_SETTLE_MS = 300
+
+
+class Session(QObject):
+    """The state panels share. Signals carry structs, names or nothing."""
+
+    projectChanged = Signal()
+    """Another project (or none) is open."""
+    contentsChanged = Signal()
+    """Stores, dictionaries or indexes came, went or changed."""
+    selectionChanged = Signal()
+    """The store, dictionary or index in focus changed."""
+    indexOpened = Signal(object)
+    """FeatureIndex, or None when it was closed."""
+    featureSelected = Signal(int)
+    writableChanged = Signal()
+    historyChanged = Signal()
+    errorRaised = Signal(object)
+    """ErrorInfo, to be shown as a toast."""
+    noticeRaised = Signal(str)
+    """One sentence to be shown as a passing toast."""
+    workspaceRequested = Signal(str)
+    """Id of the workspace to show: project, harvest, train, explore, steer."""
+    harvestRequested = Signal(object)
+    """HarvestDraft: what was dropped on the project, to be filled into the Harvest panel."""
+    trainRequested = Signal(str)
+    """Name of the store to train on."""
+    steerRequested = Signal(int)
+    """A feature to be put in the rack of sliders."""
+
+    def __init__(self, client: EngineClient, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.client = client
+        self.project: Project | None = None
+        self.notes: Notes | None = None
+        self.index: FeatureIndex | None = None
+        self.feature: int | None = None
+        self.store = ""
+        self.dictionary = ""
+        self.refusal: ErrorInfo | None = None
+        self.history = History()
+        self.workspace = "project"
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._on_folder_changed)
+        self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
+        self._settle.timeout.connect(self._on_settled)
+        client.projectRefused.connect(self._on_project_refused)
+        client.projectOpened.connect(self._on_project_opened)
+        client.jobAdded.connect(self._on_job_added)
+
+    # ------------------------------------------------------------------ project
+    @property
+    def project_path(self) -> str:
+        """The open project's folder as a job's config wants it. Raises UserError without one."""
+        if self.project is None:
+            raise UserError("No project is open.", next_step="Open or make one first.")
+        return str(self.project.path)
+
+    @property
+    def read_only(self) -> bool:
+        return self.refusal is not None
+
+    def open_project(self, path: Path, *, create: bool = False) -> bool:
+        """Open a project folder and take its lock in the engine; errors become toasts."""
+        try:
+            project = Project.open_or_create(path) if create else Project.open(path)
+            notes = Notes(project.notes_path)
+        except UserError as error:
+            self.show_error(error)
+            return False
+        self.close_project()
+        self.project, self.notes = project, notes
+        self._watch_folders()
+        self.client.open_project(str(project.path))
+        self.projectChanged.emit()
+        self.contentsChanged.emit()
+        indexes = project.indexes()
+        if indexes:
+            self.open_index(max(indexes, key=lambda n: project.index_path(n).stat().st_mtime))
+        return True
+
+    def close_project(self) -> None:
+        """Let go of the project's files."""
+        if self.notes is not None:
+            self.notes.close()
+        self._settle.stop()
+        if self._watcher.directories():
+            self._watcher.removePaths(self._watcher.directories())
+        self.project = self.notes = self.index = self.feature = self.refusal = None
+        self.store = self.dictionary = ""
+        self.history = History()
+        self.historyChanged.emit()
+
+    # ------------------------------------------------------------------ selection
+    def select_store(self, name: str) -> None:
+        if name != self.store:
+            self.store = name
+            self.selectionChanged.emit()
+
+    def select_dictionary(self, name: str) -> None:
+        if name != self.dictionary:
+            self.dictionary = name
+            self.selectionChanged.emit()
+
+    def open_index(self, name: str) -> bool:
+        """Open an index for Explore and Steer; errors become toasts."""
+        from sae_desktop.features.reader import FeatureIndex  # h5py: not before the first show
+
+        if self.project is None:
+            return False
+        try:
+            index = FeatureIndex(self.project.index_path(name))
+        except UserError as error:
+            self.show_error(error)
+            return False
+        self.index = index
+        self.dictionary, self.store = index.info.dictionary, index.info.activations
+        self.feature = None
+        self.indexOpened.emit(index)
+        self.selectionChanged.emit()
+        return True
+
+    @property
+    def index_name(self) -> str:
+        """Name of the open index, or nothing."""
+        return self.index.path.stem if self.index is not None else ""
+
+    def select_feature(self, feature: int, *, remember: bool = True) -> None:
+        """Show a feature of the open index, and remember where one came from."""
+        if self.index is None:
+            return
+        try:
+            self.index.check_feature(feature)
+        except UserError as error:
+            self.show_error(error)
+            return
+        self.feature = feature
+        if remember:
+            self._remember()
+        self.featureSelected.emit(feature)
+
+    # ------------------------------------------------------------------ places
+    def show_workspace(self, name: str) -> None:
+        """Ask the window for a workspace."""
+        self.workspaceRequested.emit(name)
+
+    def enter_workspace(self, name: str) -> None:
+        """Say which workspace is in front; the window calls this."""
+        if name != self.workspace:
+            self.workspace = name
+            self._remember()
+
+    def go_back(self) -> None:
+        if self.history.can_go_back:
+            self._go(self.history.back())
+
+    def go_forward(self) -> None:
+        if self.history.can_go_forward:
+            self._go(self.history.forward())
+
+    def _remember(self) -> None:
+        self.history.visit(Place(self.workspace, self.index_name, self.feature))
+        self.historyChanged.emit()
+
+    def _go(self, place: Place) -> None:
+        self.workspace = place.workspace
+        self.workspaceRequested.emit(place.workspace)
+        if place.index and place.index != self.index_name and not self.open_index(place.index):
+            return
+        if place.feature is not None and place.feature != self.feature:
+            self.select_feature(place.feature, remember=False)
+        self.historyChanged.emit()
+
+    # ------------------------------------------------------------------ jobs and errors
+    def run(self, config: JobConfig) -> Job | None:
+        """Start a job. On a read-only project a job that writes is refused with a toast: None."""
+        if self.refusal is not None and isinstance(config, WRITING_JOBS):
+            self.show_error(self.refusal)
+            return None
+        return self.client.start_job(config)
+
+    def show_error(self, error: UserError | ErrorInfo) -> None:
+        """Show what happened, what was kept and what to do, as a toast."""
+        if isinstance(error, UserError):
+            error = ErrorInfo(what=error.what, kept=error.kept, next_step=error.next_step)
+        self.errorRaised.emit(error)
+
+    def notify(self, sentence: str) -> None:
+        """Show one sentence for a moment."""
+        self.noticeRaised.emit(sentence)
+
+    def refresh(self) -> None:
+        """Look at the project folder again."""
+        self._settle.start()
+
+    # ------------------------------------------------------------------ from the engine
+    def _on_project_opened(self, _message: object) -> None:
+        if self.refusal is not None:
+            self.refusal = None
+            self.writableChanged.emit()
+
+    def _on_project_refused(self, message: ProjectRefused) -> None:
+        self.refusal = message.error
+        self.writableChanged.emit()
+
+    def _on_job_added(self, job: Job) -> None:
+        job.finished.connect(self._on_job_finished)
+        job.cancelled.connect(self._on_job_ended)
+        job.failed.connect(self._on_job_failed)
+
+    def _on_job_finished(self, result: msgspec.Struct) -> None:
+        if isinstance(result, HarvestResult):
+            self.store = result.name
+        self._on_settled()
+        if isinstance(result, IndexResult) and self.index is None:
+            self.open_index(result.name)
+
+    def _on_job_ended(self, _message: object = None) -> None:
+        self._on_settled()
+
+    def _on_job_failed(self, error: ErrorInfo) -> None:
+        self._on_settled()
+        self.show_error(error)
+
+    # ------------------------------------------------------------------ the folder
+    def _watch_folders(self) -> None:
+        if self.project is None:
+            return
+        folders = [self.project.path, *(self.project.path / name for name in _FOLDERS)]
+        found = {str(folder) for folder in folders if folder.is_dir()}
+        new = found - set(self._watcher.directories())
+        if new:
+            self._watcher.addPaths(sorted(new))
+
+    def _on_folder_changed(self, _path: str) -> None:
+        self._settle.start()
+
+    def _on_settled(self) -> None:
+        self._settle.stop()
+        self._watch_folders()
+        if self.project is not None:
+            self.contentsChanged.emit()

@@ -1,0 +1,249 @@
+"""The one palette, light and dark, and the one style sheet made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from sae_desktop.resources import resource_path
+
+MODES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Named colours. Every text colour has a contrast of at least 4.5 on every ground."""
+
+    window: QColor
+    """The ground between panels."""
+    surface: QColor
+    """Panels, fields, lists."""
+    raised: QColor
+    """Cards, headers, buttons."""
+    hover: QColor
+    border: QColor
+    text: QColor
+    muted_text: QColor
+    disabled_text: QColor
+    accent: QColor
+    """Orange: activation, and the one thing to do next."""
+    accent_text: QColor
+    """Text on `accent`."""
+    positive: QColor
+    """The upper end of a diverging scale, as text and as a bar."""
+    negative: QColor
+    """The lower end of a diverging scale, as text and as a bar."""
+    focus: QColor
+    link: QColor
+    selection: QColor
+    """Ground of a selected row; `text` stays readable on it."""
+    error: QColor
+    warning: QColor
+    success: QColor
+
+
+def _palette(values: dict[str, str]) -> Palette:
+    return Palette(**{name: QColor(value) for name, value in values.items()})
+
+
+LIGHT = _palette(
+    {
+        "window": "#EEF0F3",
+        "surface": "#FFFFFF",
+        "raised": "#F7F8FA",
+        "hover": "#E8EBF0",
+        "border": "#CFD4DC",
+        "text": "#1B1F26",
+        "muted_text": "#565E6B",
+        "disabled_text": "#9AA1AD",
+        "accent": "#F28C28",
+        "accent_text": "#1F1200",
+        "positive": "#A8480A",
+        "negative": "#1A5FC0",
+        "focus": "#1A5FC0",
+        "link": "#1A5FC0",
+        "selection": "#DCE7F8",
+        "error": "#B3202A",
+        "warning": "#8A5200",
+        "success": "#1B6B3A",
+    }
+)
+DARK = _palette(
+    {
+        "window": "#131519",
+        "surface": "#1B1E23",
+        "raised": "#23272E",
+        "hover": "#2C313A",
+        "border": "#3A404B",
+        "text": "#E7E9ED",
+        "muted_text": "#A6AEBA",
+        "disabled_text": "#666E7A",
+        "accent": "#F0913A",
+        "accent_text": "#1A0F00",
+        "positive": "#F5A663",
+        "negative": "#82B6FF",
+        "focus": "#82B6FF",
+        "link": "#8FBEFF",
+        "selection": "#2B3F5C",
+        "error": "#FF938A",
+        "warning": "#F2C063",
+        "success": "#7FD6A0",
+    }
+)
+
+TEXT_PAIRS = tuple(
+    (text, ground)
+    for text in (
+        "text",
+        "muted_text",
+        "positive",
+        "negative",
+        "link",
+        "error",
+        "warning",
+        "success",
+    )
+    for ground in ("window", "surface", "raised")
+) + (("accent_text", "accent"), ("text", "selection"), ("text", "hover"), ("muted_text", "hover"))
+"""(text, ground) pairs that occur in the window."""
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.1, 1.4.3)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    def linear(value: float) -> float:
+        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(v) for v in (colour.redF(), colour.greenF(), colour.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def blend(start: QColor, end: QColor, share: float) -> QColor:
+    """Return the colour `share` (0…1) of the way from `start` to `end`, in sRGB."""
+    share = min(max(share, 0.0), 1.0)
+    mixed = [
+        a + (b - a) * share for a, b in zip(start.getRgbF()[:3], end.getRgbF()[:3], strict=True)
+    ]
+    return QColor.fromRgbF(*mixed)
+
+
+def readable_on(ground: QColor) -> QColor:
+    """Return black or white-ish text, whichever reads better on `ground`."""
+    options = (LIGHT.accent_text, LIGHT.text, DARK.text)
+    return max(options, key=lambda colour: contrast(colour, ground))
+
+
+class ThemeManager(QObject):
+    """Knows the theme in force and says when it changes."""
+
+    themeChanged = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode = "system"
+        self.palette = LIGHT
+        self._watching = False
+
+    @property
+    def dark(self) -> bool:
+        return self.palette is DARK
+
+    def apply(self, mode: str) -> None:
+        """Dress the application: "system", "light" or "dark"."""
+        self.mode = mode if mode in MODES else "system"
+        hints = QGuiApplication.styleHints()
+        if not self._watching:
+            hints.colorSchemeChanged.connect(self._on_scheme_changed)
+            self._watching = True
+        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        hints.setColorScheme(schemes.get(self.mode, Qt.ColorScheme.Unknown))
+        self._dress()
+
+    def _on_scheme_changed(self) -> None:
+        self._dress()
+
+    def _dress(self) -> None:
+        dark = self.mode == "dark" or (
+            self.mode == "system"
+            and QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        )
+        self.palette = DARK if dark else LIGHT
+        application = QApplication.instance()
+        if not isinstance(application, QApplication):
+            return
+        application.setPalette(_qt_palette(self.palette))
+        application.setStyleSheet(style_sheet(self.palette, application.font()))
+        self.themeChanged.emit()
+
+
+_manager: ThemeManager | None = None
+
+
+def manager() -> ThemeManager:
+    """Return the application's theme manager; connect painters to its `themeChanged`."""
+    global _manager
+    if _manager is None:
+        _manager = ThemeManager()
+    return _manager
+
+
+def palette() -> Palette:
+    """Return the colours in force."""
+    return manager().palette
+
+
+def fixed_font() -> QFont:
+    """Return the font for code, sites and numbers that line up."""
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+
+
+def style_sheet(colours: Palette, font: QFont) -> str:
+    """Return the style sheet filled with a palette and three sizes of the application's font."""
+    body = font.pointSizeF() if font.pointSizeF() > 0 else 10.0
+    values = {field.name: getattr(colours, field.name).name() for field in fields(colours)}
+    values["accent_hover"] = blend(colours.accent, colours.text, 0.12).name()
+    values["body_size"] = f"{body:.1f}pt"
+    values["small_size"] = f"{body * 0.9:.1f}pt"
+    values["title_size"] = f"{body * 1.4:.1f}pt"
+    text = resource_path("style.qss").read_text(encoding="utf-8")
+    return Template(text).substitute(values)
+
+
+def _qt_palette(colours: Palette) -> QPalette:
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    result = QPalette()
+    pairs = {
+        role.Window: colours.window,
+        role.WindowText: colours.text,
+        role.Base: colours.surface,
+        role.AlternateBase: colours.raised,
+        role.Text: colours.text,
+        role.PlaceholderText: colours.muted_text,
+        role.Button: colours.raised,
+        role.ButtonText: colours.text,
+        role.ToolTipBase: colours.raised,
+        role.ToolTipText: colours.text,
+        role.Highlight: colours.selection,
+        role.HighlightedText: colours.text,
+        role.Link: colours.link,
+        role.LinkVisited: colours.link,
+        role.BrightText: colours.error,
+        role.Mid: colours.border,
+        role.Midlight: colours.hover,
+        role.Dark: colours.border,
+        role.Light: colours.raised,
+        role.Accent: colours.accent,
+    }
+    for key, colour in pairs.items():
+        result.setColor(key, colour)
+    for key in (role.WindowText, role.Text, role.ButtonText):
+        result.setColor(group.Disabled, key, colours.disabled_text)
+    return result
