@@ -95,20 +95,23 @@ DARK = _palette(
     }
 )
 
-TEXT_PAIRS = tuple(
-    (text, ground)
-    for text in (
-        "text",
-        "muted_text",
-        "positive",
-        "negative",
-        "link",
-        "error",
-        "warning",
-        "success",
-    )
-    for ground in ("window", "surface", "raised")
-) + (("accent_text", "accent"), ("text", "selection"), ("text", "hover"), ("muted_text", "hover"))
+_TEXTS = (
+    "text",
+    "muted_text",
+    "positive",
+    "negative",
+    "link",
+    "error",
+    "warning",
+    "success",
+)
+TEXT_PAIRS = (
+    *((text, ground) for text in _TEXTS for ground in ("window", "surface", "raised")),
+    ("accent_text", "accent"),
+    ("text", "selection"),
+    ("text", "hover"),
+    ("muted_text", "hover"),
+)
 """(text, ground) pairs that occur in the window."""
 
 
@@ -129,10 +132,11 @@ def _luminance(colour: QColor) -> float:
 def blend(start: QColor, end: QColor, share: float) -> QColor:
     """Return the colour `share` (0…1) of the way from `start` to `end`, in sRGB."""
     share = min(max(share, 0.0), 1.0)
-    mixed = [
-        a + (b - a) * share for a, b in zip(start.getRgbF()[:3], end.getRgbF()[:3], strict=True)
-    ]
-    return QColor.fromRgbF(*mixed)
+    return QColor.fromRgbF(
+        start.redF() + (end.redF() - start.redF()) * share,
+        start.greenF() + (end.greenF() - start.greenF()) * share,
+        start.blueF() + (end.blueF() - start.blueF()) * share,
+    )
 
 
 def readable_on(ground: QColor) -> QColor:
