@@ -1,0 +1,199 @@
+"""The engine's mind: takes commands, holds the project's lock, tells its state."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+
+import msgspec
+import psutil
+
+from sae_desktop.engine.context import WorkerContext
+from sae_desktop.engine.explain import explain
+from sae_desktop.engine.pipe import EventWriter
+from sae_desktop.engine.protocol import (
+    CancelJob,
+    Command,
+    EngineStatus,
+    JobConfig,
+    JobFailed,
+    OpenProject,
+    PauseJob,
+    ProjectOpened,
+    ProjectRefused,
+    ProtocolError,
+    ResumeJob,
+    Shutdown,
+    StartJob,
+    StopJob,
+)
+from sae_desktop.engine.registry import job_title, project_of
+from sae_desktop.engine.worker import Workers
+from sae_desktop.errors import UserError
+from sae_desktop.project import Project
+from sae_desktop.storage.lock import ProjectLock
+
+UNKNOWN_DEVICE = "…"
+"""The device before torch has been imported."""
+
+_REQUESTS = {
+    PauseJob: WorkerContext.request_pause,
+    ResumeJob: WorkerContext.request_resume,
+    CancelJob: WorkerContext.request_cancel,
+    StopJob: WorkerContext.request_stop,
+}
+
+
+class _Addressed(msgspec.Struct, tag="start_job"):
+    """What can still be read of a start_job whose config cannot."""
+
+    job_id: str
+
+
+class Engine:
+    """Answers each command; never raises."""
+
+    def __init__(self, writer: EventWriter) -> None:
+        self._writer = writer
+        self._decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+        self._workers = Workers(writer.send)
+        self._process = psutil.Process()
+        self._project: Project | None = None
+        self._lock: ProjectLock | None = None
+        self._device = UNKNOWN_DEVICE
+
+    def handle(self, line: bytes) -> bool:
+        """Do what a line asks; false when it asks the engine to end."""
+        try:
+            command = self._decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            self._refuse_line(line, error)
+            return True
+        if isinstance(command, Shutdown):
+            return False
+        if isinstance(command, OpenProject):
+            self._open_project(command.path)
+        elif isinstance(command, StartJob):
+            self._start_job(command)
+        else:
+            self._workers.ask(command.job_id, _REQUESTS[type(command)])
+        return True
+
+    def _refuse_line(self, line: bytes, error: Exception) -> None:
+        message = f"The engine does not understand “{_shortened(line)}”: {error}."
+        try:
+            job_id = msgspec.json.decode(line, type=_Addressed).job_id
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._writer.send([ProtocolError(message=message)])
+            return
+        failed = JobFailed(job_id=job_id, error=explain(UserError(message)))
+        self._writer.send([ProtocolError(message=message), failed])
+
+    def _open_project(self, path: str) -> None:
+        try:
+            self._take_project(Project.open(path))
+        except Exception as error:
+            self._writer.send([ProjectRefused(path=path, error=explain(error))])
+        else:
+            self._writer.send([ProjectOpened(path=path)])
+
+    def _take_project(self, project: Project) -> None:
+        if self._project is not None and self._project.path == project.path:
+            return
+        writing = self._workers.writing()
+        if writing:
+            titles = ", ".join(job_title(config) for config in writing)
+            raise UserError(
+                f"Jobs still write to the open project: {titles}.",
+                kept="They go on.",
+                next_step="Wait for them or cancel them, then open the other project.",
+            )
+        lock = project.lock()
+        lock.acquire()
+        self.release()
+        self._project, self._lock = project, lock
+
+    def _start_job(self, command: StartJob) -> None:
+        try:
+            self._require_lock(command.config)
+            self._workers.start(command.job_id, command.config)
+        except Exception as error:
+            failed = JobFailed(job_id=command.job_id, error=explain(error, command.config))
+            self._writer.send([failed])
+
+    def _require_lock(self, config: JobConfig) -> None:
+        path = project_of(config)
+        if path is None:
+            return
+        if self._project is None or self._project.path != path:
+            raise UserError(
+                f"{job_title(config)} would write to the project “{path.name}”, "
+                "which is not the one open for writing.",
+                kept="Nothing was changed.",
+                next_step="Open that project first.",
+            )
+
+    def resolve_device(self) -> None:
+        """Import torch and find out where jobs run; takes a second or more."""
+        try:
+            from sae_desktop.language_model.device import resolve_device
+
+            self._device = str(resolve_device("auto"))
+        except Exception:
+            traceback.print_exc()
+            self._device = "none"
+        self.send_status()
+
+    def send_status(self) -> None:
+        """Say what the engine holds."""
+        try:
+            used = self._process.memory_info().rss
+        except psutil.Error:
+            used = 0
+        status = EngineStatus(
+            device=self._device,
+            memory_used=used,
+            memory_total=_total_memory(),
+            model=_held_model(),
+        )
+        self._writer.send([status])
+
+    def end(self, seconds: float) -> bool:
+        """Cancel every job so that it checkpoints; true when all ended within the time."""
+        ended = self._workers.end(seconds)
+        if ended:
+            self.release()
+        return ended
+
+    def release(self) -> None:
+        """Give the project's lock back."""
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = self._project = None
+
+
+@functools.cache
+def _total_memory() -> int:
+    return int(psutil.virtual_memory().total)
+
+
+def _held_model() -> str:
+    # Asked of the module only once a job has imported it: the engine starts without torch.
+    module = sys.modules.get("sae_desktop.language_model.load")
+    held = getattr(module, "held_model", None)
+    return str(held() or "") if callable(held) else ""
+
+
+def _shortened(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").strip()
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def start_thread(name: str, function: Callable[[], None]) -> threading.Thread:
+    """Start a thread that does not keep the process alive."""
+    thread = threading.Thread(target=function, name=name, daemon=True)
+    thread.start()
+    return thread

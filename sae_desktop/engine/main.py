@@ -1,0 +1,81 @@
+"""The engine's process: `sae-desktop engine`, also `python -m sae_desktop.engine`.
+
+Reads commands from standard input and writes events to the real standard output, until the
+pipe closes, it is told to end, or its parent dies. Then every job is cancelled, which makes
+it checkpoint, and the process ends within seconds even when a job does not listen.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+
+from sae_desktop.engine.engine import UNKNOWN_DEVICE, Engine, start_thread
+from sae_desktop.engine.pipe import EventWriter, take_standard_output
+from sae_desktop.engine.protocol import PROTOCOL_VERSION, Ready
+
+STATUS_SECONDS = 1.0
+ENDING_SECONDS = 6.0
+"""Time for jobs to checkpoint once the engine must end."""
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> int:
+    """Run the engine until it must end. Does not return: the process exits with status 0."""
+    parent = os.getppid()
+    faulthandler.enable()
+    writer = EventWriter(take_standard_output())
+    sys.stdout = sys.stderr
+    engine = Engine(writer)
+    ending = Ending(engine)
+    _listen_to_signals(ending)
+    writer.send([Ready(protocol_version=PROTOCOL_VERSION, pid=os.getpid(), device=UNKNOWN_DEVICE)])
+    start_thread("device", engine.resolve_device)
+    start_thread("watchdog", lambda: _watch(engine, writer, ending, parent))
+    for line in sys.stdin.buffer:
+        if line.strip() and not engine.handle(line):
+            break
+    ending.begin()
+    return 0
+
+
+class Ending:
+    """Ends the process, once, from whichever thread finds the reason first."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._once = threading.Lock()
+
+    def begin(self) -> None:
+        """Let the jobs checkpoint, then exit."""
+        if not self._once.acquire(blocking=False):
+            threading.Event().wait()  # another thread is ending the process
+        # A thread of C's own, for a job that holds the interpreter's lock.
+        faulthandler.dump_traceback_later(ENDING_SECONDS + 4.0, exit=True)
+        self._engine.end(ENDING_SECONDS)
+        sys.stderr.flush()
+        # Not sys.exit: native threads of libraries may hang in their destructors.
+        os._exit(0)
+
+
+def _listen_to_signals(ending: Ending) -> None:
+    def end(*_: object) -> None:
+        start_thread("ending", ending.begin)
+
+    # Ctrl+C in the terminal reaches the whole group; the window decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _watch(engine: Engine, writer: EventWriter, ending: Ending, parent: int) -> None:
+    while not writer.broken.is_set() and os.getppid() == parent:
+        time.sleep(STATUS_SECONDS)
+        engine.send_status()
+    ending.begin()

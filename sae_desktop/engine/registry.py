@@ -1,0 +1,168 @@
+"""Every kind of job in one table: its function, its result, its name, what it writes.
+
+The functions are named, not imported: the window reads this table too, and torch comes
+only when a job is run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from sae_desktop.activations.config import (
+    CorpusDescription,
+    DescribeCorpusConfig,
+    DescribeModelConfig,
+    EstimateHarvestConfig,
+    GetModelConfig,
+    GetModelResult,
+    HarvestConfig,
+    HarvestEstimate,
+    HarvestResult,
+    ImportActivationsConfig,
+    ModelDescription,
+)
+from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig, ProbeResult
+from sae_desktop.jobs import JobContext
+from sae_desktop.steering.config import SteerConfig, SteerResult
+from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
+
+JobFunction = Callable[[Any, JobContext], msgspec.Struct]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a job writes in the project: two jobs never write the same thing at once."""
+
+    kind: str
+    """As a person calls it: "store", "dictionary"."""
+    field: str
+    """The field of the config that names it."""
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """What the engine, the window and the command line know of a kind of job."""
+
+    function: str
+    """`module:name`, imported when the job is run."""
+    result: type[msgspec.Struct]
+    verb: str
+    """Begins the job's title."""
+    subject: str
+    """The field of the config that ends the title, in quotes; empty: none."""
+    output: Output | None = None
+    """None for a job that only reads: it needs no project lock."""
+    kept: str = ""
+    """What is safe when the engine dies in the middle of it."""
+
+
+_STORE = Output("store", "name")
+_DICTIONARY = Output("dictionary", "name")
+_EVALUATION = Output("evaluation of the dictionary", "dictionary")
+_INDEX = Output("index", "name")
+
+JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
+    HarvestConfig: JobKind(
+        "sae_desktop.activations.harvest:harvest",
+        HarvestResult,
+        "Harvest",
+        "name",
+        _STORE,
+        "Every committed row is kept; the same harvest started again resumes there.",
+    ),
+    ImportActivationsConfig: JobKind(
+        "sae_desktop.activations.import_file:import_activations",
+        HarvestResult,
+        "Import",
+        "name",
+        _STORE,
+        "The imported file was only read.",
+    ),
+    DescribeModelConfig: JobKind(
+        "sae_desktop.language_model.describe:describe_model",
+        ModelDescription,
+        "Describe model",
+        "model",
+    ),
+    DescribeCorpusConfig: JobKind(
+        "sae_desktop.activations.describe_corpus:describe_corpus",
+        CorpusDescription,
+        "Describe corpus",
+        "corpus",
+    ),
+    EstimateHarvestConfig: JobKind(
+        "sae_desktop.activations.estimate:estimate_harvest",
+        HarvestEstimate,
+        "Estimate the harvest",
+        "",
+    ),
+    GetModelConfig: JobKind(
+        "sae_desktop.language_model.get:get_model", GetModelResult, "Get model", "name"
+    ),
+    TrainConfig: JobKind(
+        "sae_desktop.training.job:train",
+        TrainResult,
+        "Train",
+        "name",
+        _DICTIONARY,
+        "The last checkpoint is kept; the same training started again resumes there.",
+    ),
+    EvaluateConfig: JobKind(
+        "sae_desktop.training.evaluate:evaluate",
+        EvaluateResult,
+        "Evaluate",
+        "dictionary",
+        _EVALUATION,
+        "The dictionary is as it was.",
+    ),
+    IndexConfig: JobKind(
+        "sae_desktop.features.index:build_index",
+        IndexResult,
+        "Index",
+        "name",
+        _INDEX,
+        "The dictionary and the store are as they were; start the index again.",
+    ),
+    ProbeConfig: JobKind("sae_desktop.features.probe:probe", ProbeResult, "Probe", ""),
+    SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
+}
+
+
+def job_kind(config: JobConfig) -> JobKind:
+    """Return the table's row of a config."""
+    return JOB_KINDS[type(config)]
+
+
+def job_title(config: JobConfig) -> str:
+    """Return a job's title, such as “Harvest “acts””."""
+    kind = job_kind(config)
+    if not kind.subject:
+        return kind.verb
+    return f"{kind.verb} “{getattr(config, kind.subject)}”"
+
+
+def output_name(config: JobConfig) -> str:
+    """Return what the job writes as a person calls it, such as “store “acts””; empty: nothing."""
+    output = job_kind(config).output
+    return f"{output.kind} “{getattr(config, output.field)}”" if output else ""
+
+
+def project_of(config: JobConfig) -> Path | None:
+    """Return the project folder a writing job writes to; None for a job that only reads."""
+    if job_kind(config).output is None:
+        return None
+    return Path(str(cast(Any, config).project)).expanduser().resolve()
+
+
+def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
+    """Run a job here and now, and return its result struct."""
+    module, name = job_kind(config).function.split(":")
+    function = cast(JobFunction, getattr(importlib.import_module(module), name))
+    return function(config, context)
