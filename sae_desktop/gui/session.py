@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
     HarvestConfig,
@@ -74,6 +75,7 @@ class Session(QObject):
         self.dictionary = ""
         self.refusal: ErrorInfo | None = None
         self.history = History()
+        self.undo_stack = QUndoStack(self)
         self.workspace = "project"
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._on_folder_changed)
@@ -123,6 +125,7 @@ class Session(QObject):
             self._watcher.removePaths(self._watcher.directories())
         self.project = self.notes = self.index = self.feature = self.refusal = None
         self.store = self.dictionary = ""
+        self.undo_stack.clear()
         self.history = History()
         self.historyChanged.emit()
 
