@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sae_desktop.features.token_text import visible_token
+
 _BYTE = re.compile("⟨0x([0-9A-F]{2})⟩")
 _LONGEST_JOIN = 6
 """Tokens looked at to complete a character that the tokenizer has cut."""
@@ -116,10 +118,8 @@ def _shown(text: str) -> str:
 
 
 def _shown_character(character: str) -> str:
-    if character == "\n":
-        return "↵"
-    if character == "\t":
-        return "→"
+    if character in "\n\t":
+        return visible_token(character)
     if character in _BIDI_CONTROLS or character in "\u2028\u2029":
         return "�"
     if unicodedata.category(character) == "Cc":

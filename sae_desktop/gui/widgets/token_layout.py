@@ -1,0 +1,259 @@
+"""One paragraph of tokens: where its boxes and its text lie, and how they are painted.
+
+The text is laid out as a whole, so that scripts that join or run right to left keep their
+shapes; boxes are read off the layout afterwards and painted beneath.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPalette,
+    QTextLayout,
+    QTextLine,
+    QTextOption,
+)
+
+from sae_desktop.gui.colour_scale import RGB, ColourScale, readable_on
+from sae_desktop.gui.running_text import RunningText
+
+RADIUS = 3.0
+LINE_SPACING = 1.3
+"""Line height as a multiple of the font's."""
+
+
+@dataclass(frozen=True)
+class TokenColours:
+    """The colours a paragraph is painted with."""
+
+    surface: RGB
+    text: RGB
+    accent: RGB
+    selection: RGB
+    selected_text: RGB
+
+
+class TokenParagraph:
+    """T tokens with their activations (T,), laid out to a width."""
+
+    def __init__(
+        self, tokens: Sequence[str], activations: npt.ArrayLike, peak: int | None = None
+    ) -> None:
+        """`peak` is the token to underline; None: the strongest, if any fires."""
+        self.text = RunningText(tokens)
+        values = np.asarray(activations, dtype=np.float32)
+        self.activations = np.array(
+            [values[piece.first : piece.end].max() for piece in self.text.pieces],
+            dtype=np.float32,
+        )
+        if peak is None and len(values) and float(values.max()) > 0.0:
+            peak = int(values.argmax())
+        self.peak_piece = None if peak is None else self.text.piece_of_token(peak)
+        self._bidirectional = any(
+            unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in self.text.shown
+        )
+        self._layout = QTextLayout()
+        self._boxes: list[list[QRectF]] | None = None
+        self.height = 0.0
+
+    def lay_out(self, width: float, font: QFont) -> float:
+        """Break the text into lines of `width`; return the height."""
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)
+        layout = QTextLayout(self.text.shown, font)
+        layout.setTextOption(option)
+        layout.setCacheEnabled(True)
+        metrics = QFontMetricsF(font)
+        pitch = float(round(metrics.height() * LINE_SPACING))
+        y = 0.0
+        layout.beginLayout()
+        while True:
+            line = layout.createLine()
+            if not line.isValid():
+                break
+            line.setLineWidth(max(width, 16.0))
+            line.setPosition(QPointF(0.0, y + metrics.ascent() - line.ascent() + 1.0))
+            y += pitch
+        layout.endLayout()
+        self._layout = layout
+        self._pitch = pitch
+        self._box_height = min(metrics.height() + 2.0, pitch)
+        self._boxes = None
+        self.height = y
+        return y
+
+    def boxes(self) -> list[list[QRectF]]:
+        """Return each piece's boxes, one for each line and direction it runs over."""
+        if self._boxes is None:
+            lines = [self._layout.lineAt(i) for i in range(self._layout.lineCount())]
+            self._boxes = [[] for _ in self.text.pieces]
+            for row, line in enumerate(lines):
+                self._add_boxes(line, row * self._pitch)
+        return self._boxes
+
+    def _add_boxes(self, line: QTextLine, top: float) -> None:
+        assert self._boxes is not None
+        start = line.textStart()
+        end = start + line.textLength()
+        first = self.text.piece_at(start)
+        if first is None:
+            return
+        for number in range(first, len(self.text.pieces)):
+            piece = self.text.pieces[number]
+            if piece.start_offset >= end:
+                break
+            a, b = max(piece.start_offset, start), min(piece.end_offset, end)
+            for left, right in self._spans(line, a, b):
+                self._boxes[number].append(QRectF(left, top, right - left, self._box_height))
+
+    def _spans(self, line: QTextLine, start: int, end: int) -> list[tuple[float, float]]:
+        """Return the horizontal runs of the characters between two offsets of a line."""
+        if not self._bidirectional:
+            left, right = _x(line, start), _x(line, end)
+            return [(left, right)] if right - left > 0.1 else []
+        edges = sorted(
+            (min(pair), max(pair))
+            for pair in (
+                (
+                    _x(line, i, QTextLine.Edge.Leading),
+                    _x(line, i, QTextLine.Edge.Trailing),
+                )
+                for i in range(start, end)
+            )
+        )
+        spans: list[tuple[float, float]] = []
+        for left, right in edges:
+            if right - left <= 0.1:
+                continue
+            if spans and left <= spans[-1][1] + 0.6:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], right))
+            else:
+                spans.append((left, right))
+        return spans
+
+    def piece_under(self, point: QPointF) -> int | None:
+        """Return which piece's box holds a point of the paragraph."""
+        for number, rects in enumerate(self.boxes()):
+            if any(rect.contains(point) for rect in rects):
+                return number
+        return None
+
+    def offset_under(self, point: QPointF) -> int:
+        """Return the text offset nearest to a point, for selecting."""
+        count = self._layout.lineCount()
+        if count == 0:
+            return 0
+        row = min(max(int(point.y() // self._pitch), 0), count - 1)
+        return int(self._layout.lineAt(row).xToCursor(point.x()))
+
+    def paint(
+        self,
+        painter: QPainter,
+        origin: QPointF,
+        scale: ColourScale,
+        colours: TokenColours,
+        selection: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Paint at `origin`; `selection` holds two text offsets, start before end."""
+        painter.save()
+        painter.translate(origin)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        boxes = self.boxes()
+        default_text, other_text = [], {}
+        for number, activation in enumerate(self.activations):
+            if scale.share(float(activation)) <= 0.0:
+                continue
+            background = scale.background(float(activation), colours.surface, colours.accent)
+            text = readable_on(background, colours.text)
+            if text == colours.text:
+                default_text.append((number, background))
+            else:
+                other_text.setdefault(text, []).append((number, background))
+        painter.setPen(Qt.PenStyle.NoPen)
+        for number, background in default_text:
+            _fill(painter, boxes[number], background)
+        self._draw_text(painter, colours.text)
+        # Boxes on which the usual text colour is hard to read are painted over it, and the
+        # text again within them, which leaves the shaping of the whole untouched.
+        for text, pieces in other_text.items():
+            clip = QPainterPath()
+            painter.setPen(Qt.PenStyle.NoPen)
+            for number, background in pieces:
+                _fill(painter, boxes[number], background)
+                for rect in boxes[number]:
+                    clip.addRect(rect)
+            painter.save()
+            painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
+            self._draw_text(painter, text)
+            painter.restore()
+        self._underline_peak(painter, scale, colours)
+        if selection[1] > selection[0]:
+            self._paint_selection(painter, selection, colours)
+        painter.restore()
+
+    def _draw_text(self, painter: QPainter, colour: RGB) -> None:
+        painter.setPen(QColor(*colour))
+        self._layout.draw(painter, QPointF(0.0, 0.0))
+
+    def _underline_peak(self, painter: QPainter, scale: ColourScale, colours: TokenColours) -> None:
+        if self.peak_piece is None:
+            return
+        background = scale.background(
+            float(self.activations[self.peak_piece]), colours.surface, colours.accent
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(*readable_on(background, colours.text)))
+        for rect in self.boxes()[self.peak_piece]:
+            painter.drawRect(QRectF(rect.left() + 2, rect.bottom() - 3, rect.width() - 4, 2))
+
+    def _paint_selection(
+        self, painter: QPainter, selection: tuple[int, int], colours: TokenColours
+    ) -> None:
+        clip = QPainterPath()
+        for row in range(self._layout.lineCount()):
+            line = self._layout.lineAt(row)
+            start = max(line.textStart(), selection[0])
+            end = min(line.textStart() + line.textLength(), selection[1])
+            if start < end:
+                for left, right in self._spans(line, start, end):
+                    clip.addRect(QRectF(left, row * self._pitch, right - left, self._box_height))
+        painter.fillPath(clip, QColor(*colours.selection))
+        painter.save()
+        painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
+        self._draw_text(painter, colours.selected_text)
+        painter.restore()
+
+
+def _x(line: QTextLine, offset: int, edge: QTextLine.Edge = QTextLine.Edge.Leading) -> float:
+    found = line.cursorToX(offset, edge)
+    return float(found[0] if isinstance(found, tuple) else found)
+
+
+def _fill(painter: QPainter, rects: list[QRectF], colour: RGB) -> None:
+    painter.setBrush(QColor(*colour))
+    for rect in rects:
+        painter.drawRoundedRect(rect, RADIUS, RADIUS)
+
+
+def rgb(colour: QColor) -> RGB:
+    """Return a colour's channels, 0–255."""
+    return (colour.red(), colour.green(), colour.blue())
+
+
+def selection_colours(palette: QPalette) -> tuple[RGB, RGB]:
+    """Return (background, text) of selected text."""
+    return rgb(palette.color(QPalette.ColorRole.Highlight)), rgb(
+        palette.color(QPalette.ColorRole.HighlightedText)
+    )
