@@ -1,0 +1,322 @@
+"""The window's end of the pipe: starts the engine's process and speaks with it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+
+import sae_desktop
+from sae_desktop.client.engine_exit import EngineExit, EngineState, describe_exit
+from sae_desktop.client.engine_log import EngineLog
+from sae_desktop.client.job import Job
+from sae_desktop.engine.protocol import (
+    PROTOCOL_VERSION,
+    CancelJob,
+    Command,
+    EngineStatus,
+    ErrorInfo,
+    Event,
+    JobCancelled,
+    JobConfig,
+    OpenProject,
+    ProjectOpened,
+    ProjectRefused,
+    ProtocolError,
+    Ready,
+    Shutdown,
+    StartJob,
+    StopJob,
+)
+from sae_desktop.engine.registry import job_kind
+
+_logger = logging.getLogger(__name__)
+
+SHUTDOWN_MS = 8000
+"""A little more than the engine gives its jobs to checkpoint."""
+_TERMINATE_MS = 2000
+
+_ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONUTF8": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def engine_command() -> list[str]:
+    """Return the program and arguments that run the engine."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "engine"]
+    return [sys.executable, "-m", "sae_desktop.engine"]
+
+
+class EngineClient(QObject):
+    """One engine, its project and its jobs.
+
+    Jobs asked for before the engine is ready wait for it; after a crash, `restart` opens the
+    same project again.
+    """
+
+    stateChanged = Signal(object)
+    """EngineState."""
+    statusReceived = Signal(object)
+    """EngineStatus, about once a second."""
+    projectOpened = Signal(object)
+    """ProjectOpened."""
+    projectRefused = Signal(object)
+    """ProjectRefused."""
+    jobAdded = Signal(object)
+    """Job."""
+    engineCrashed = Signal(object)
+    """EngineExit."""
+
+    def __init__(
+        self, parent: QObject | None = None, *, command: Sequence[str] | None = None
+    ) -> None:
+        """`command` replaces the engine's program and arguments, for tests."""
+        super().__init__(parent)
+        self.state = EngineState.STOPPED
+        self.status: EngineStatus | None = None
+        self.jobs: list[Job] = []
+        self._command = list(command) if command is not None else engine_command()
+        self._process: QProcess | None = None
+        self._log = EngineLog()
+        self._input = b""
+        self._project = ""
+        self._waiting: list[StartJob] = []
+        self._last_id = 0
+        self._decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+        self._encoder = msgspec.json.Encoder()
+
+    # ------------------------------------------------------------------ process
+    def start(self) -> None:
+        """Start the engine; `stateChanged` says when it is ready."""
+        if self._process is not None:
+            return
+        self._input = b""
+        self._log.close()
+        self._log = EngineLog()
+        process = QProcess(self)
+        process.setProcessEnvironment(_environment())
+        process.readyReadStandardOutput.connect(self._on_output)
+        process.readyReadStandardError.connect(self._on_stderr)
+        process.finished.connect(self._on_finished)
+        process.errorOccurred.connect(self._on_process_error)
+        self._process = process
+        self._enter(EngineState.STARTING)
+        process.start(self._command[0], self._command[1:])
+
+    def restart(self) -> None:
+        """Start the engine again, after a crash or to free what it holds."""
+        self.shutdown()
+        self.start()
+
+    def shutdown(self) -> None:
+        """End the engine: its jobs checkpoint first. Blocks for some seconds at most."""
+        process = self._drop_process()
+        if process is not None and process.state() is not QProcess.ProcessState.NotRunning:
+            process.write(self._encoder.encode(Shutdown()) + b"\n")
+            process.closeWriteChannel()
+            if not process.waitForFinished(SHUTDOWN_MS):
+                process.terminate()
+                if not process.waitForFinished(_TERMINATE_MS):
+                    process.kill()
+                    process.waitForFinished(_TERMINATE_MS)
+        if process is not None:
+            self._log.feed(bytes(process.readAllStandardError().data()))
+            process.deleteLater()
+        self._log.end()
+        self._log.close()
+        self._fail_jobs("The engine was ended.")
+        if self.state is not EngineState.STOPPED:
+            self._enter(EngineState.STOPPED)
+
+    def _drop_process(self) -> QProcess | None:
+        process, self._process = self._process, None
+        if process is not None:
+            for signal in (
+                process.readyReadStandardOutput,
+                process.readyReadStandardError,
+                process.finished,
+                process.errorOccurred,
+            ):
+                signal.disconnect()
+        return process
+
+    # ------------------------------------------------------------------ commands
+    def open_project(self, path: str) -> None:
+        """Take the project for writing; answered by projectOpened or projectRefused."""
+        self._project = path
+        if self.state is EngineState.READY:
+            self._write(OpenProject(path=path))
+
+    def start_job(self, config: JobConfig) -> Job:
+        """Start a job, or queue it until the engine is ready.
+
+        Without an engine the job fails, once control is back in the event loop.
+        """
+        self._last_id += 1
+        job = Job(str(self._last_id), config, self._send)
+        self.jobs.append(job)
+        command = StartJob(job_id=job.id, config=config)
+        if self.state is EngineState.READY:
+            self._write(command)
+        elif self.state is EngineState.STARTING:
+            self._waiting.append(command)
+        else:
+            QTimer.singleShot(0, lambda: self._fail_without_engine(job))
+        self.jobAdded.emit(job)
+        return job
+
+    def _send(self, command: Command) -> None:
+        if self.state is EngineState.READY:
+            self._write(command)
+        elif isinstance(command, CancelJob | StopJob):
+            self._waiting = [c for c in self._waiting if c.job_id != command.job_id]
+            self._deliver(command.job_id, JobCancelled(job_id=command.job_id))
+
+    def _write(self, command: Command) -> None:
+        if self._process is not None:
+            self._process.write(self._encoder.encode(command) + b"\n")
+
+    # ------------------------------------------------------------------ events
+    def _on_output(self) -> None:
+        if self._process is None:
+            return
+        data = self._input + bytes(self._process.readAllStandardOutput().data())
+        *lines, self._input = data.split(b"\n")
+        for line in lines:
+            try:
+                event = self._decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                _logger.error("The engine sent what is no event: %s (%r)", error, line[:200])
+            else:
+                self._receive(event)
+
+    def _receive(self, event: Event) -> None:
+        match event:
+            case Ready():
+                self._on_ready(event)
+            case EngineStatus():
+                self.status = event
+                self.statusReceived.emit(event)
+            case ProjectOpened():
+                self.projectOpened.emit(event)
+            case ProjectRefused():
+                self.projectRefused.emit(event)
+            case ProtocolError():
+                _logger.error("%s", event.message)
+            case _:
+                self._deliver(event.job_id, event)
+
+    def _on_ready(self, event: Ready) -> None:
+        if event.protocol_version != PROTOCOL_VERSION:
+            _logger.error("The engine speaks protocol %s", event.protocol_version)
+            self._end_with(
+                "The engine is of another version than the window. Install SAE Desktop again."
+            )
+            return
+        self._enter(EngineState.READY)
+        if self._project:
+            self._write(OpenProject(path=self._project))
+        waiting, self._waiting = self._waiting, []
+        for command in waiting:
+            self._write(command)
+
+    def _deliver(self, job_id: str, event: Event) -> None:
+        job = next((job for job in self.jobs if job.id == job_id), None)
+        if job is None:
+            return
+        job.receive(event)
+        # Probes and the like come by the hundred; whoever asked for one still holds it.
+        if job.ended and not job.writes:
+            self.jobs.remove(job)
+
+    def _on_stderr(self) -> None:
+        if self._process is not None:
+            self._log.feed(bytes(self._process.readAllStandardError().data()))
+
+    # ------------------------------------------------------------------ its end
+    def _on_finished(self, exit_code: int, status: QProcess.ExitStatus) -> None:
+        self._on_output()
+        self._on_stderr()
+        self._log.end()
+        process = self._drop_process()
+        if process is not None:
+            process.deleteLater()
+        crashed = status is QProcess.ExitStatus.CrashExit
+        self._crash(
+            describe_exit(
+                exit_code,
+                crashed=crashed,
+                stderr_tail=self._log.tail(),
+                running_jobs=self._running_titles(),
+            )
+        )
+
+    def _on_process_error(self, error: QProcess.ProcessError) -> None:
+        if error is not QProcess.ProcessError.FailedToStart:
+            return  # a crash is told by `finished`
+        process = self._drop_process()
+        cause = ""
+        if process is not None:
+            cause = process.errorString()
+            process.deleteLater()
+        reason = f"The engine could not be started: {cause}."
+        self._crash(EngineExit(reason, None, -1, "", self._running_titles()))
+
+    def _end_with(self, reason: str) -> None:
+        process = self._drop_process()
+        if process is not None:
+            process.kill()
+            process.waitForFinished(_TERMINATE_MS)
+            process.deleteLater()
+        self._crash(EngineExit(reason, None, -1, self._log.tail(), self._running_titles()))
+
+    def _crash(self, exit_: EngineExit) -> None:
+        _logger.error("%s", exit_.reason)
+        self._enter(EngineState.CRASHED)
+        self._fail_jobs(exit_.reason, exit_.stderr_tail)
+        self.engineCrashed.emit(exit_)
+
+    def _running_titles(self) -> list[str]:
+        return [job.title for job in self.jobs if not job.ended]
+
+    def _fail_jobs(self, reason: str, details: str = "") -> None:
+        self._waiting = []
+        for job in list(self.jobs):
+            if not job.ended:
+                self._fail(job, reason, "Restart the engine, then start the job again.", details)
+
+    def _fail_without_engine(self, job: Job) -> None:
+        if not job.ended:
+            self._fail(job, f"{job.title} needs the engine, which is not running.", "Restart it.")
+
+    def _fail(self, job: Job, reason: str, next_step: str, details: str = "") -> None:
+        kept = job_kind(job.config).kept
+        job.fail(ErrorInfo(what=reason, kept=kept, next_step=next_step, details=details))
+        if not job.writes and job in self.jobs:
+            self.jobs.remove(job)
+
+    def _enter(self, state: EngineState) -> None:
+        self.state = state
+        self.stateChanged.emit(state)
+
+
+def _environment() -> QProcessEnvironment:
+    environment = QProcessEnvironment.systemEnvironment()
+    for name, value in _ENVIRONMENT.items():
+        environment.insert(name, value)
+    # The engine must be the same code as the window, wherever that was started from.
+    root = str(Path(sae_desktop.__file__).resolve().parent.parent)
+    inherited = environment.value("PYTHONPATH", "")
+    path = f"{root}{os.pathsep}{inherited}" if inherited else root
+    environment.insert("PYTHONPATH", path)
+    return environment

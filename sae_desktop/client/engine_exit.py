@@ -1,0 +1,65 @@
+"""The states of the engine, and how its process ended."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EngineState(StrEnum):
+    """Whether the engine can be spoken to."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class EngineExit:
+    """How the engine ended without being asked to."""
+
+    reason: str
+    """A sentence for the person, such as “The engine was killed (SIGKILL)…”."""
+    signal_name: str | None
+    exit_code: int
+    """The exit status; for an end by signal, its number."""
+    stderr_tail: str
+    running_jobs: list[str] = field(default_factory=list)
+    """Titles of the jobs that ended with it."""
+
+
+_SIGNAL_REASONS = {
+    "SIGKILL": "The engine was killed (SIGKILL): by the system for want of memory, or by hand.",
+    "SIGSEGV": "The engine crashed in a library (SIGSEGV).",
+    "SIGBUS": "The engine lost a file that it had mapped (SIGBUS): is the disk full or gone?",
+    "SIGABRT": "The engine gave up on an internal fault (SIGABRT).",
+    "SIGTERM": "The engine was ended from outside (SIGTERM).",
+}
+
+
+def describe_exit(
+    exit_code: int, *, crashed: bool, stderr_tail: str, running_jobs: list[str]
+) -> EngineExit:
+    """Return a typed outcome of a process that ended unasked.
+
+    `crashed` says that a signal ended it; `exit_code` is then that signal's number.
+    """
+    name = _signal_name(exit_code) if crashed else None
+    if name is not None:
+        reason = _SIGNAL_REASONS.get(name, f"The engine was ended by the signal {name}.")
+    elif crashed:
+        reason = f"The engine crashed (code {exit_code})."
+    elif exit_code == 0:
+        reason = "The engine ended by itself."
+    else:
+        reason = f"The engine ended with status {exit_code}."
+    return EngineExit(reason, name, exit_code, stderr_tail, running_jobs)
+
+
+def _signal_name(number: int) -> str | None:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
