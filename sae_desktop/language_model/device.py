@@ -1,0 +1,41 @@
+"""The one place that turns a device's name into a device."""
+
+from __future__ import annotations
+
+import torch
+
+from sae_desktop.errors import UserError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises UserError for a name that is none, or a device this machine lacks.
+    """
+    if name in ("", "auto"):
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(
+            f"“{name}” is no device.", next_step=f"There: {', '.join(available_devices())}."
+        ) from error
+    there = device.type in available_devices()
+    if device.type == "cuda" and there:
+        there = (device.index or 0) < torch.cuda.device_count()
+    if not there:
+        raise UserError(
+            f"This machine has no device “{name}”.",
+            next_step=f"There: {', '.join(available_devices())}; “auto” chooses the best.",
+        )
+    return device
+
+
+def available_devices() -> list[str]:
+    """Return the kinds of device this machine has, the fastest first."""
+    names = ["cuda"] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]

@@ -1,0 +1,216 @@
+"""Where a model's files lie, and whether they are whole, before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from safetensors import SafetensorError, safe_open
+
+from sae_desktop.errors import UserError
+from sae_desktop.resources import resource_path
+
+BUILTIN = "builtin"
+SMOLLM2 = "smollm2"
+_SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this machine: a folder, and the .gguf file in it where that is the model."""
+
+    name: str
+    folder: Path
+    gguf: str | None
+    revision: str
+    """16 hexadecimal digits over the configuration and the weights' sizes and headers."""
+
+
+def models_cache() -> Path:
+    """Return the folder in which fetched models are kept."""
+    return Path(platformdirs.user_cache_dir("sae-desktop")) / "models"
+
+
+def offline() -> bool:
+    """Whether the person asked that the hub be left alone."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def find_model(name: str, *, fetch: bool = True) -> ModelFiles:
+    """Return the files of the model called `name`, checked to be whole.
+
+    With `fetch` a hub name's files are downloaded; without it only its small ones are.
+    Raises UserError that names what is wrong and the way out.
+    """
+    if name == BUILTIN:
+        return _in_folder(BUILTIN, resource_path("models/builtin"))
+    if name == SMOLLM2:
+        return _cached_smollm2()
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _single_file(path.resolve())
+    if path.is_dir():
+        path = path.resolve()
+        return _in_folder(str(path), path)
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
+        raise UserError(
+            f"There is no model “{name}”.",
+            next_step="Give a model folder, a .gguf file, a hub name such as owner/model, "
+            "“builtin” or “smollm2”.",
+        )
+    return _in_folder(name, _from_hub(name, weights=fetch), weights=fetch)
+
+
+def _cached_smollm2() -> ModelFiles:
+    folder = models_cache() / SMOLLM2
+    if (folder / "config.json").is_file():
+        return _in_folder(SMOLLM2, folder)
+    ggufs = sorted(folder.glob("*.gguf"))
+    if not ggufs:
+        raise UserError(
+            "SmolLM2 is not on this machine yet.",
+            next_step="Fetch it with: sae-desktop models get smollm2.",
+        )
+    return ModelFiles(SMOLLM2, folder, ggufs[0].name, _hash_gguf(ggufs[0]))
+
+
+def _single_file(path: Path) -> ModelFiles:
+    if path.suffix == ".gguf":
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise UserError(
+                    f"“{path}” is no .gguf file, or a damaged one.",
+                    next_step="Copy or download it again.",
+                )
+        return ModelFiles(str(path), path.parent, path.name, _hash_gguf(path))
+    hint = (
+        f"Choose the folder it lies in: {path.parent}."
+        if path.suffix in (".safetensors", ".json")
+        else "Choose a model folder or a .gguf file."
+    )
+    raise UserError(f"“{path}” is no model.", next_step=hint)
+
+
+def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
+    config = folder / "config.json"
+    if not config.is_file():
+        ggufs = sorted(folder.glob("*.gguf"))
+        way_out = (
+            f"Choose the file {ggufs[0]} itself."
+            if ggufs
+            else "Choose a folder with config.json, the weights and the tokenizer in it."
+        )
+        raise UserError(f"“{folder}” is no model: it has no config.json.", next_step=way_out)
+    try:
+        json.loads(config.read_bytes())
+    except ValueError as error:
+        raise UserError(
+            f"“{config}” cannot be read: it is no JSON ({error}).",
+            next_step="Copy or download the model again.",
+        ) from error
+    digest = hashlib.sha256(config.read_bytes())
+    if weights:
+        for path in _weight_files(folder):
+            digest.update(f"{path.name} {path.stat().st_size}".encode())
+            digest.update(_checked_header(path))
+    return ModelFiles(name, folder, None, digest.hexdigest()[:16])
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+        for name in names:
+            if not (folder / name).is_file():
+                raise UserError(
+                    f"The model “{folder}” lacks its weights file “{name}”.",
+                    next_step="Copy or download the model again, all of its files.",
+                )
+        return [folder / name for name in names]
+    found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not found:
+        raise UserError(
+            f"“{folder}” holds no weights: there is no .safetensors file in it.",
+            next_step="Copy or download the model again, all of its files.",
+        )
+    return found
+
+
+def _checked_header(path: Path) -> bytes:
+    if path.suffix == ".bin":  # no header to check; transformers reads it with weights_only
+        with path.open("rb") as file:
+            return file.read(65536)
+    try:
+        with safe_open(path, "numpy") as file:
+            file.keys()
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"The weights file “{path}” is damaged or cut short ({error}).",
+            next_step="Copy or download it again.",
+        ) from error
+    with path.open("rb") as raw:
+        return raw.read(8 + int.from_bytes(raw.read(8), "little"))
+
+
+def _hash_gguf(path: Path) -> str:
+    digest = hashlib.sha256(f"{path.stat().st_size}".encode())
+    with path.open("rb") as file:
+        digest.update(file.read(1 << 20))
+    return digest.hexdigest()[:16]
+
+
+def _from_hub(name: str, *, weights: bool) -> Path:
+    """Return the folder of a hub model's snapshot, downloading what is not there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    def fetch(patterns: list[str]) -> Path:
+        return Path(
+            snapshot_download(
+                name,
+                allow_patterns=patterns,
+                ignore_patterns=["*/*"],
+                local_files_only=offline(),
+            )
+        )
+
+    try:
+        folder = fetch([*_SMALL_FILES, *(["*.safetensors"] if weights else [])])
+        if weights and not list(folder.glob("*.safetensors")):
+            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
+    except GatedRepoError as error:
+        raise UserError(
+            f"“{name}” is given only to people who accepted its terms.",
+            next_step="Accept them on its page, sign in with “hf auth login”, and try again.",
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UserError(
+            f"The hub has no model “{name}”, and there is no such folder.",
+            next_step="Check the spelling; a private model needs “hf auth login” first.",
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise _unreachable(name) from error
+    except OSError as error:
+        if getattr(error, "errno", None) is not None:
+            raise UserError(f"“{name}” could not be stored: {error}.") from error
+        raise _unreachable(name) from error
+    except Exception as error:  # each HTTP library has its own errors of connection
+        raise _unreachable(name) from error
+    return folder
+
+
+def _unreachable(name: str) -> UserError:
+    reason = "HF_HUB_OFFLINE is set" if offline() else "the hub cannot be reached"
+    return UserError(
+        f"“{name}” is not on this machine, and {reason}.",
+        next_step="Connect to the network and try again, or use “builtin” or a model folder.",
+    )

@@ -1,0 +1,76 @@
+"""Tokens as the bytes they stand for, whatever alphabet a tokenizer writes its entries in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_WORD_START = "\u2581"  # ▁, SentencePiece's sign for a space
+
+
+@cache
+def byte_alphabet() -> dict[str, int]:
+    """Return the character → byte table of byte-level BPE (GPT-2's).
+
+    Printable bytes of Latin-1 stand for themselves, the other 68 for U+0100 onwards in order.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {chr(byte): byte for byte in printable}
+    rest = [byte for byte in range(256) if byte not in set(printable)]
+    table.update({chr(0x100 + place): byte for place, byte in enumerate(rest)})
+    return table
+
+
+def vocabulary_bytes(tokenizer: Any, size: int) -> list[bytes]:
+    """Return `size` entries: the bytes each token id adds to a text.
+
+    Special tokens give their name; ids without a token give nothing.
+    """
+    names = tokenizer.get_vocab()
+    special = {str(token) for token in tokenizer.all_special_tokens}
+    literal = special | {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
+    decode = _byte_level if is_byte_level(tokenizer) else _sentencepiece
+    out = [b""] * size
+    for name, token_id in names.items():
+        if 0 <= token_id < size:
+            out[token_id] = name.encode() if name in literal else decode(name)
+    return out
+
+
+def is_byte_level(tokenizer: Any) -> bool:
+    """Whether the entries are written in the byte-level alphabet."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return "Ġ" in tokenizer.get_vocab()
+    state = json.loads(backend.to_str())
+    return '"ByteLevel"' in json.dumps([state.get("decoder"), state.get("pre_tokenizer")])
+
+
+def _byte_level(name: str) -> bytes:
+    table = byte_alphabet()
+    if all(char in table for char in name):
+        return bytes(table[char] for char in name)
+    return name.encode()
+
+
+def _sentencepiece(name: str) -> bytes:
+    match = _BYTE_TOKEN.fullmatch(name)
+    if match:
+        return bytes([int(match[1], 16)])
+    return name.replace(_WORD_START, " ").encode("utf-8", "replace")
+
+
+def text_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """Return a function text → ids that adds no special tokens and is safe in many threads."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return lambda text: [int(i) for i in tokenizer.encode(text, add_special_tokens=False)]
+    # The wrapper's own call would set truncation on the shared tokenizer, which may not be
+    # touched while another thread encodes.
+    backend.no_truncation()
+    backend.no_padding()
+    return lambda text: list(backend.encode(text, add_special_tokens=False).ids)
