@@ -1,0 +1,19 @@
+"""The command line. Its commands' names stand here, so that the window opens without the rest."""
+
+COMMANDS = (
+    "demo",
+    "models",
+    "harvest",
+    "import-activations",
+    "train",
+    "evaluate",
+    "index",
+    "features",
+    "show",
+    "probe",
+    "steer",
+)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130

@@ -1,0 +1,91 @@
+"""The commands of `sae-desktop`, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sae_desktop import __version__
+from sae_desktop.activations.config import GetModelConfig
+from sae_desktop.cli import job_commands, reading_commands, render
+from sae_desktop.cli.options import JsonOption, default
+from sae_desktop.cli.runner import run_job_command
+
+app = typer.Typer(
+    name="sae-desktop",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(no_args_is_help=True, help="List the models, or get one.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sae-desktop {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Exit status: 0 done, 1 failed, 2 bad usage, 130 interrupted.")
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Train, read and steer with sparse dictionaries of a language model's activations.
+
+    Without a command, or with only a project folder, the window opens.
+    """
+
+
+@models_app.command("get")
+def _get_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")] = default(
+        GetModelConfig, "name"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a known model into your cache."""
+    run_job_command(GetModelConfig(name=name), render.figures, as_json=as_json)
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Do the whole path without a window.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the project, pictures and report.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the demonstration project, or run the whole path headless."""
+    from sae_desktop.demo import run_demo
+
+    raise typer.Exit(run_demo(out=out, headless=headless, json=as_json))
+
+
+models_app.command("list")(reading_commands.list_models)
+app.add_typer(models_app, name="models")
+app.command()(job_commands.harvest)
+app.command("import-activations")(job_commands.import_activations)
+app.command()(job_commands.train)
+app.command()(job_commands.evaluate)
+app.command()(job_commands.index)
+app.command()(reading_commands.features)
+app.command()(reading_commands.show)
+app.command()(job_commands.probe)
+app.command()(job_commands.steer)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status."""
+    try:
+        app(list(arguments), prog_name="sae-desktop")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0

@@ -1,0 +1,41 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+
+def default(config: type[msgspec.Struct], field: str) -> Any:
+    """Return a config's default, so that the command line has no defaults of its own."""
+    found = next(f for f in msgspec.structs.fields(config) if f.name == field)
+    if found.default is msgspec.NODEFAULT:
+        raise LookupError(f"{config.__name__}.{field} has no default")
+    return found.default
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse NaN and infinity, which Python reads as numbers."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("not a finite number")
+    return value
+
+
+ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Progress as JSON lines on stderr, the result as the last line of stdout."
+    ),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
+IndexOption = Annotated[str, typer.Option("--index", help="Name of the index.")]
+DictionaryOption = Annotated[str, typer.Option("--dictionary", help="Name of the dictionary.")]
+StoreOption = Annotated[
+    str, typer.Option("--activations", help="Store to read; empty: the one it was trained on.")
+]

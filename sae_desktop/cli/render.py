@@ -1,0 +1,144 @@
+"""Results as text for a person at a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from sae_desktop.engine.protocol import JobProgress
+from sae_desktop.features.config import ProbeResult
+from sae_desktop.features.token_text import visible_token
+from sae_desktop.steering.config import SteerResult
+from sae_desktop.storage.faults import format_bytes
+
+_NOTHING = "–"
+
+
+def number(value: Any, name: str = "") -> str:
+    """Return a value as text: thousands separated, four figures, sizes in their unit."""
+    if value is None or value == "":
+        return _NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return format_bytes(value) if name.endswith("bytes") else f"{value:,}"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return _NOTHING
+        return duration(value) if name == "seconds" else f"{value:,.4g}"
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time: 8.2 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def progress_words(event: JobProgress) -> str:
+    """Return rate, time left and message of a progress event."""
+    words = []
+    if event.rate > 0:
+        words.append(f"{event.rate:,.0f} {event.unit}/s")
+    if event.seconds_left is not None:
+        words.append(f"{duration(event.seconds_left)} left")
+    if event.message:
+        words.append(event.message)
+    return " · ".join(words)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: set[int]) -> str:
+    """Return rows under headers; the columns of `left` begin at the left, the others end right."""
+    lines = [list(headers), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def figures(result: Any) -> str:
+    """Return a result's fields, one a line; a struct within becomes an indented block."""
+    return "\n".join(_field_lines(msgspec.to_builtins(result), ""))
+
+
+def _field_lines(fields: dict[str, Any], indent: str) -> list[str]:
+    width = max((len(name) for name in fields), default=0)
+    lines = []
+    for name, value in fields.items():
+        words = name.replace("_", " ")
+        if isinstance(value, dict):
+            lines.append(f"{indent}{words}")
+            lines += _field_lines(value, indent + "  ")
+        elif isinstance(value, list):
+            lines.append(f"{indent}{words.ljust(width)}  {', '.join(str(v) for v in value)}")
+        else:
+            lines.append(f"{indent}{words.ljust(width)}  {number(value, name)}")
+    return lines
+
+
+def probe(result: ProbeResult) -> str:
+    """Return each token with the features active on it, the strongest first."""
+    active: dict[int, list[str]] = {}
+    for a in sorted(result.active, key=lambda a: -a.activation):
+        active.setdefault(a.position, []).append(f"{a.feature} ({a.activation:.2f})")
+    rows = [
+        (str(position), visible_token(token), ", ".join(active.get(position, [_NOTHING])))
+        for position, token in enumerate(result.tokens)
+    ]
+    return table(("position", "token", "features (activation)"), rows, left={1, 2})
+
+
+def steer(result: SteerResult) -> str:
+    """Return the two continuations, one below the other."""
+    return f"Plain\n{result.prompt}{result.plain}\n\nSteered\n{result.prompt}{result.steered}"
+
+
+def feature_table(result: dict[str, Any], *, total: int) -> str:
+    """Return features as a table; `total` is how many the index has."""
+    found = result["features"]
+    rows = [
+        (
+            str(f["id"]),
+            f"{f['density']:.2e}",
+            number(f["max_activation"]),
+            number(f["mean_activation"]),
+            f["label"],
+        )
+        for f in found
+    ]
+    text = table(("feature", "density", "maximum", "mean", "label"), rows, left={4})
+    left = total - len(found)
+    return f"{text}\n… and {left:,} more; see --limit" if left > 0 else text
+
+
+def feature_page(page: dict[str, Any]) -> str:
+    """Return one feature: figures, logits, neighbours, contexts with the peak in brackets."""
+    label = f" “{page['label']}”" if page["label"] else ""
+    lines = [
+        f"Feature {page['id']}{label}",
+        f"density {page['density']:.2e}, maximum {number(page['max_activation'])}",
+    ]
+    for name, words in (("top_logits", "raises"), ("bottom_logits", "lowers")):
+        if page[name]:
+            logits = (f"{visible_token(x['token'])} {x['value']:+.2f}" for x in page[name])
+            lines.append(f"{words}: {', '.join(logits)}")
+    near = (f"{n['id']} ({n['cosine']:.2f})" for n in page["neighbours"])
+    lines += [f"neighbours: {', '.join(near) or _NOTHING}", ""]
+    for context in page["contexts"]:
+        tokens = list(context["tokens"])
+        peak = context["peak"]
+        tokens[peak] = f"[{tokens[peak]}]"
+        text = "".join(tokens).replace("\n", "↵").replace("\t", "→")
+        lines.append(f"{context['bucket']:>8}  {max(context['activations']):6.2f}  {text}")
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""Runs one command: the project's lock, the job, signals, and the exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import typer
+
+from sae_desktop.cli import EXIT_FAILED, EXIT_INTERRUPTED
+from sae_desktop.cli.reporter import Render, Reporter, make_reporter
+from sae_desktop.engine.context import WorkerContext, flushing
+from sae_desktop.engine.explain import explain
+from sae_desktop.engine.protocol import ErrorInfo, JobConfig
+from sae_desktop.engine.registry import job_kind, job_title, project_of, run_job
+from sae_desktop.errors import JobCancelledError
+from sae_desktop.project import Project
+
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def run_job_command(
+    config: JobConfig, render: Render, *, as_json: bool, create_project: bool = False
+) -> None:
+    """Run a job and tell its result; a job that writes holds the project's lock.
+
+    Leaves with typer.Exit: 0, 1 when it failed, 130 when it was interrupted.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    reporter = make_reporter(job_title(config), as_json=as_json)
+    context = WorkerContext("command", reporter.events)
+
+    def work() -> Any:
+        with _cancelled_by_signals(context, reporter), _locked(config, create=create_project):
+            context.check_cancelled()
+            with flushing(context):
+                return run_job(config, context)
+
+    raise typer.Exit(_tell(reporter, work, render, config))
+
+
+def run_reading_command(work: Callable[[], Any], render: Render, *, as_json: bool) -> None:
+    """Tell what `work` reads, without a job. Leaves with typer.Exit."""
+    reporter = make_reporter("", as_json=as_json)
+    raise typer.Exit(_tell(reporter, work, render, None))
+
+
+def _tell(
+    reporter: Reporter, work: Callable[[], Any], render: Render, config: JobConfig | None
+) -> int:
+    try:
+        reporter.result(work(), render)
+    except (JobCancelledError, KeyboardInterrupt):
+        kept = job_kind(config).kept if config is not None else ""
+        reporter.error(ErrorInfo(what="Interrupted.", kept=kept))
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        reporter.error(explain(error, config))
+        return EXIT_FAILED
+    finally:
+        reporter.close()
+    return 0
+
+
+@contextmanager
+def _locked(config: JobConfig, *, create: bool) -> Iterator[None]:
+    path = project_of(config)
+    if path is None:
+        yield
+        return
+    project = Project.open_or_create(path) if create else Project.open(path)
+    with project.lock():
+        yield
+
+
+@contextmanager
+def _cancelled_by_signals(context: WorkerContext, reporter: Reporter) -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a cancel; the second ends the process at once."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if context.cancel_requested:
+            os._exit(EXIT_INTERRUPTED)
+        context.request_cancel()
+        reporter.note("Ending at the next safe point. Once more ends at once.")
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
