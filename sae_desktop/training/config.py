@@ -7,7 +7,6 @@ from typing import Literal
 import msgspec
 
 Architecture = Literal["standard", "batchtopk"]
-DataType = Literal["auto", "float32", "bfloat16"]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
@@ -32,13 +31,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     """Learning rate; 0 chooses the architecture's default for this size."""
     seed: int = 0
     dead_window: int = 10_000_000
-    """Rows a feature must stay silent to count as dead; at most a quarter of `tokens` is used."""
+    """Rows a feature must stay silent to count as dead; at most a tenth of `tokens` is used."""
     exclude_massive: bool = True
     """Leave out rows of more than ten times the median norm."""
     checkpoint_seconds: float = 120.0
     metric_rows: int = 8192
     """Rows kept from training on which FVU and L0 of the curves are measured."""
-    matmul: DataType = "auto"
     device: str = "auto"
 
 
@@ -66,6 +64,9 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     activations: str = ""
     """The store to measure on; empty: the one it was trained on."""
     rows: int = 65_536
+    """Rows at most on which the fit is measured, held out from training where there are such."""
+    dead_rows: int = 1_000_000
+    """Rows at most over which dead features are counted."""
     loss_windows: int = 64
     """Windows of text over which the loss recovered is measured."""
     control: bool = True
