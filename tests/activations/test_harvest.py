@@ -1,0 +1,268 @@
+"""A harvest stores the model's own activations, exactly as many, and resumes to the same bits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from job_contexts import RecordingContext
+from toy_models import TEXT
+
+from sae_desktop.activations import harvest as harvest_module
+from sae_desktop.activations.config import EstimateHarvestConfig, HarvestConfig
+from sae_desktop.activations.estimate import estimate_harvest
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.prefetch import prefetch
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.language_model.load import load_model
+from sae_desktop.project import Project
+
+SITE = "blocks.2.hook_resid_post"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    with path.open("w") as file:
+        for number in range(40):
+            row = {"text": TEXT[number : number + 20 + 5 * number], "title": f"T{number}"}
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+@pytest.fixture
+def make(tmp_path: Path, toy_model_folder: Path, corpus: Path) -> Any:
+    Project.open_or_create(tmp_path / "p.saeproj")
+
+    def config(**changes: Any) -> HarvestConfig:
+        settings = {
+            "project": str(tmp_path / "p.saeproj"),
+            "name": "acts",
+            "model": str(toy_model_folder),
+            "site": SITE,
+            "corpus": str(corpus),
+            "tokens": 700,
+            "context_size": 16,
+            "batch": 4,
+        }
+        return HarvestConfig(**(settings | changes))
+
+    return config
+
+
+def opened(config: HarvestConfig) -> ActivationStore:
+    return ActivationStore.open(Project.open(config.project).store_path(config.name))
+
+
+def same(first: ActivationStore, second: ActivationStore) -> bool:
+    pairs = [
+        (first.read(0, first.rows), second.read(0, second.rows)),
+        (first.tokens, second.tokens),
+        (first.positions, second.positions),
+        (first.windows, second.windows),
+        (first.documents, second.documents),
+        (first.norms(), second.norms()),
+    ]
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("bos", ["auto", "never"])
+@pytest.mark.parametrize("keep_first", [False, True])
+def test_rows__are_the_models_own_hidden_states(make: Any, bos: str, keep_first: bool) -> None:
+    config = make(bos=bos, keep_first=keep_first, dtype="float32")
+    result = harvest(config, RecordingContext())
+    store, lm = opened(config), load_model(config.model)
+    assert result.rows == store.rows == 700
+    assert store.info.bos_prepended == (bos == "auto")
+    texts = [json.loads(line)["text"] for line in Path(config.corpus).read_text().splitlines()]
+    covered = 0
+    for window in store.windows:
+        first, rows = int(window["first_row"]), int(window["length"])
+        assert first == covered
+        covered += rows
+        document = store.documents[window["document"]]
+        assert document["title"].decode() == f"T{document['ordinal']}"
+        ids = lm.encode(texts[document["ordinal"]])[window["offset"] :]
+        whole = ([lm.bos_id] if bos == "auto" else []) + ids
+        dropped = 0 if keep_first else 1
+        used = whole[: dropped + rows]
+        assert store.tokens[first : first + rows].tolist() == used[dropped:]
+        assert store.positions[first : first + rows].tolist() == list(range(dropped, len(used)))
+        with torch.no_grad():
+            hidden = lm.model(torch.tensor([used]), output_hidden_states=True).hidden_states[3]
+        np.testing.assert_allclose(
+            store.read(first, first + rows), hidden[0, dropped:], rtol=1e-4, atol=1e-5
+        )
+    assert covered == store.rows
+
+
+def test_float16__is_the_nearest_and_norms_are_of_what_is_stored(make: Any) -> None:
+    exact, rounded = make(name="exact", dtype="float32"), make(name="rounded")
+    harvest(exact, RecordingContext())
+    harvest(rounded, RecordingContext())
+    rows = opened(rounded).read(0, 700)
+    assert rows.dtype == np.float16
+    assert np.array_equal(rows, opened(exact).read(0, 700).astype(np.float16))
+    np.testing.assert_allclose(
+        opened(rounded).norms(), np.linalg.norm(rows.astype(np.float32), axis=1), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("bos", ["auto", "never"])
+@pytest.mark.parametrize("keep_first", [False, True])
+@pytest.mark.parametrize("stop", [1, 3, 7])
+def test_resume__after_a_cancel_gives_the_same_store(
+    make: Any, stop: int, bos: str, keep_first: bool
+) -> None:
+    whole = make(name="whole", bos=bos, keep_first=keep_first)
+    harvest(whole, RecordingContext())
+    broken = make(name="broken", bos=bos, keep_first=keep_first)
+    for _ in range(3):
+        try:
+            harvest(broken, RecordingContext(cancel_after=stop))
+        except JobCancelledError:
+            assert 0 < opened(broken).rows < 700
+    context = RecordingContext()
+    result = harvest(broken, context)
+    assert any("Resuming at" in line for line in context.lines) or stop == 7
+    assert result.rows == 700
+    assert same(opened(whole), opened(broken))
+
+
+def test_resume__after_uncommitted_rows_gives_the_same_store(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed = make(name="whole"), make(name="killed")
+    harvest(whole, RecordingContext())
+
+    def die(number: int) -> None:
+        if number == 6:  # as if killed: nothing more is committed
+            monkeypatch.setattr(harvest_module.StoreWriter, "commit", lambda self: None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        harvest(killed, RecordingContext(on_check=die))
+    monkeypatch.undo()
+    assert opened(killed).rows == 0
+    harvest(killed, RecordingContext())
+    assert same(opened(whole), opened(killed))
+
+
+def test_commits__come_while_it_runs_and_at_a_pause(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make()
+    seen: list[int] = []
+    context = RecordingContext()
+
+    def look(number: int) -> None:
+        seen.append(opened(config).rows)
+        context.pause_requested = number == 3
+
+    context.on_check = look
+    harvest(config, context)
+    assert seen[:3] == [0, 0, 0]
+    assert seen[3] > 0
+    monkeypatch.setattr(harvest_module, "COMMIT_SECONDS", 0.0)
+    seen.clear()
+    often = make(name="often")
+    context = RecordingContext(on_check=lambda _: seen.append(opened(often).rows))
+    harvest(often, context)
+    assert seen == [0, *(int(step[0]) for step in context.steps[1:-1])]
+
+
+def test_stop__keeps_what_there_is(make: Any) -> None:
+    context = RecordingContext(stop_after=2)
+    result = harvest(make(), context)
+    assert 0 < result.rows < 700
+    assert opened(make()).rows == result.rows
+    assert "Stopped at" in context.lines[-1]
+
+
+def test_complete_store__is_returned_at_once(make: Any) -> None:
+    first = harvest(make(), RecordingContext())
+    context = RecordingContext()
+    again = harvest(make(batch=8, device="cpu"), context)
+    assert (again.rows, again.windows, again.bytes) == (first.rows, first.windows, first.bytes)
+    assert context.checks == 0
+    assert "complete" in context.lines[0]
+
+
+def test_other_settings__are_refused_by_name(make: Any) -> None:
+    harvest(make(), RecordingContext())
+    for changes in ({"seed": 3}, {"site": "blocks.1.hook_mlp_out"}, {"tokens": 900}):
+        with pytest.raises(UserError, match="other settings") as caught:
+            harvest(make(**changes), RecordingContext())
+        assert next(iter(changes)) in caught.value.what
+        assert "700 tokens" in caught.value.kept
+        assert opened(make()).rows == 700
+
+
+def test_corpus_that_ends_early__gives_what_there_is(make: Any) -> None:
+    context = RecordingContext()
+    result = harvest(make(tokens=100_000), context)
+    assert 700 < result.rows < 100_000
+    assert f"ended after {result.rows:,} tokens" in context.lines[-1]
+    assert result.documents == 40
+    again = harvest(make(tokens=100_000), RecordingContext())
+    assert again.rows == result.rows
+
+
+def test_bad_settings__are_refused_before_anything_is_written(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    for changes, message in (
+        ({"site": "blocks.9.hook_resid_post"}, "no site"),
+        ({"corpus": str(tmp_path / "empty.txt")}, "is empty"),
+        ({"corpus": str(tmp_path / "latin.txt")}, "not UTF-8"),
+        ({"corpus": str(tmp_path / "none")}, "no corpus"),
+        ({"context_size": 65}, "longer than"),
+        ({"tokens": 0}, "number of tokens"),
+        ({"tokens": 10**14, "dtype": "float32", "corpus": str(tmp_path / "ok.txt")}, "are free"),
+        ({"model": str(tmp_path)}, "no config.json"),
+    ):
+        (tmp_path / "ok.txt").write_text(TEXT)
+        with pytest.raises(UserError, match=message):
+            harvest(make(name="refused", **changes), RecordingContext())
+    project = Project.open(make().project)
+    assert project.stores() == []
+    assert not project.store_path("refused").exists()
+
+
+def test_values_beyond_float16__are_refused(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = load_model(make().model)
+    hook = lm.model.model.layers[2].register_forward_hook(lambda m, a, out: out * 1e6)
+    try:
+        with pytest.raises(UserError, match="float16") as caught:
+            harvest(make(), RecordingContext())
+    finally:
+        hook.remove()
+    assert "float32" in caught.value.next_step
+
+
+def test_estimate__sizes_the_store_that_comes(make: Any) -> None:
+    estimate = estimate_harvest(EstimateHarvestConfig(harvest=make()), RecordingContext())
+    result = harvest(make(), RecordingContext())
+    assert abs(estimate.bytes - result.bytes) < 20_000
+    assert estimate.tokens_per_second > 0
+    assert estimate.seconds == pytest.approx(700 / estimate.tokens_per_second)
+    assert estimate.free_bytes > 0
+
+
+def test_prefetch__hands_on_errors_and_ends_its_thread() -> None:
+    def numbers() -> Any:
+        yield 1
+        raise UserError("broken")
+
+    items = prefetch(numbers())
+    assert next(items) == 1
+    with pytest.raises(UserError, match="broken"):
+        next(items)
+    endless = prefetch(iter(range(10**9)))
+    assert next(endless) == 0
+    endless.close()

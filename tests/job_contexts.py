@@ -1,0 +1,56 @@
+"""A job context for tests: remembers what it was told, and can cancel, pause or stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from sae_desktop.errors import JobCancelledError
+
+
+class RecordingContext:
+    """Keeps progress, metrics, outputs and log lines.
+
+    After `cancel_after` calls of `check_cancelled` the job is cancelled; `on_check` is called
+    with the number of each.
+    """
+
+    def __init__(
+        self,
+        cancel_after: int | None = None,
+        stop_after: int | None = None,
+        on_check: Callable[[int], None] | None = None,
+    ) -> None:
+        self.checks = 0
+        self.cancel_after = cancel_after
+        self.stop_after = stop_after
+        self.on_check = on_check
+        self.pause_requested = False
+        self.steps: list[tuple[float, float, str]] = []
+        self.metrics: list[tuple[int, dict[str, float]]] = []
+        self.outputs: list[msgspec.Struct] = []
+        self.lines: list[str] = []
+
+    @property
+    def stop_requested(self) -> bool:
+        return self.stop_after is not None and self.checks > self.stop_after
+
+    def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
+        self.steps.append((done, total, unit))
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self.metrics.append((step, dict(values)))
+
+    def output(self, data: msgspec.Struct) -> None:
+        self.outputs.append(data)
+
+    def log(self, message: str) -> None:
+        self.lines.append(message)
+
+    def check_cancelled(self) -> None:
+        self.checks += 1
+        if self.on_check is not None:
+            self.on_check(self.checks)
+        if self.cancel_after is not None and self.checks > self.cancel_after:
+            raise JobCancelledError
