@@ -1,10 +1,52 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that several folders of tests share.
+
+The tests never touch the user's own folders, the network, or a screen, and keep to one
+thread of linear algebra, so that figures repeat.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from sae_desktop.project import Project
+
+_HOME = tempfile.mkdtemp(prefix="sae-desktop-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+_ISOLATED = {
+    "XDG_CACHE_HOME": f"{_HOME}/cache",
+    "XDG_CONFIG_HOME": f"{_HOME}/config",
+    "XDG_DATA_HOME": f"{_HOME}/data",
+    "XDG_STATE_HOME": f"{_HOME}/state",
+    "HF_HUB_OFFLINE": "1",
+}
+_BEFORE = {name: os.environ.get(name) for name in _ISOLATED}
+os.environ.update(_ISOLATED)
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give tests of a real model the user's cache and the network back."""
+    if request.node.get_closest_marker("real_model") is not None:
+        for name, value in _BEFORE.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return Project.open_or_create(tmp_path / "test.saeproj")
 
 
 @pytest.fixture(scope="session")

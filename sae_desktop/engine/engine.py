@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import sys
 import threading
 import traceback
@@ -137,7 +139,10 @@ class Engine:
             )
 
     def resolve_device(self) -> None:
-        """Import torch and find out where jobs run; takes a second or more."""
+        """Find out where jobs run, and import what the first job would wait for.
+
+        Takes some seconds: it imports torch and transformers.
+        """
         try:
             from sae_desktop.language_model.device import resolve_device
 
@@ -146,6 +151,8 @@ class Engine:
             traceback.print_exc()
             self._device = "none"
         self.send_status()
+        with contextlib.suppress(Exception):  # a job that needs it tells what is wrong
+            importlib.import_module("sae_desktop.language_model.load")
 
     def send_status(self) -> None:
         """Say what the engine holds."""
