@@ -6,6 +6,30 @@ from typing import Literal
 
 import msgspec
 
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    GetModelResult,
+    ModelDescription,
+)
+
+__all__ = [
+    "BosPolicy",
+    "CorpusDescription",
+    "CorpusPreview",
+    "DescribeCorpusConfig",
+    "DescribeModelConfig",
+    "EstimateHarvestConfig",
+    "GetModelConfig",
+    "GetModelResult",
+    "HarvestConfig",
+    "HarvestEstimate",
+    "HarvestResult",
+    "ImportActivationsConfig",
+    "ModelDescription",
+    "StoreDtype",
+]
+
 BosPolicy = Literal["auto", "always", "never"]
 StoreDtype = Literal["float16", "float32"]
 
@@ -60,28 +84,6 @@ class ImportActivationsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="im
     dtype: StoreDtype = "float32"
 
 
-class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_model"):
-    """Read a model's shape without loading its weights."""
-
-    model: str = "builtin"
-
-
-class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    architecture: str
-    layers: int
-    width: int
-    vocabulary: int
-    context_size: int
-    parameters: int
-    """0 where the files do not say."""
-    sites: list[str]
-    """Site names this model has, in the order of the forward pass."""
-    default_site: str
-    cached: bool
-    """Whether the weights are on this machine."""
-
-
 class DescribeCorpusConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_corpus"):
     """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
 
@@ -119,17 +121,3 @@ class HarvestEstimate(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     tokens_per_second: float
     memory_bytes: int
-
-
-class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
-    """Bring a known model into the user's cache."""
-
-    name: str = "smollm2"
-
-
-class GetModelResult(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    path: str
-    source: str
-    bytes: int
-    sha256: str

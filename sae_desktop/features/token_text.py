@@ -1,21 +1,5 @@
-"""The one place that turns a token's bytes into what a person reads."""
+"""Tokens as text, for readers of an index."""
 
-from __future__ import annotations
+from sae_desktop.language_model.token_text import token_text, visible_token
 
-
-def token_text(data: bytes) -> str:
-    """Return a token as text; bytes that are no character appear as ⟨0xE2⟩."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "".join(
-            f"⟨0x{ord(c) - 0xDC00:02X}⟩" if "\udc80" <= c <= "\udcff" else c
-            for c in data.decode("utf-8", "surrogateescape")
-        )
-
-
-def visible_token(text: str) -> str:
-    """Return a token for display: ↵ for a newline, → for a tab, · for a leading space."""
-    if text.startswith(" "):
-        text = "·" + text[1:]
-    return text.replace("\n", "↵").replace("\t", "→")
+__all__ = ["token_text", "visible_token"]

