@@ -64,13 +64,17 @@ class ColourScale:
         """Return how much of the accent an activation gets, 0 to 1; 0 when it does not fire."""
         if not math.isfinite(activation) or activation <= 0.0 or self.maximum <= 0.0:
             return 0.0
+        return FAINTEST + (1.0 - FAINTEST) * self.position(activation)
+
+    def position(self, activation: float) -> float:
+        """Return where an activation stands along the legend, 0 (weakest) to 1 (maximum)."""
+        if activation <= 0.0 or self.maximum <= 0.0:
+            return 0.0
         ratio = min(activation / self.maximum, 1.0)
-        if self.logarithmic:
-            ratio = max(0.0, 1.0 + math.log10(ratio) / DECADES)
-        return FAINTEST + (1.0 - FAINTEST) * ratio
+        return max(0.0, 1.0 + math.log10(ratio) / DECADES) if self.logarithmic else ratio
 
     def activation(self, position: float) -> float:
-        """Return the activation at a position along the legend, 0 (weakest) to 1 (maximum)."""
+        """Return the activation at a position along the legend."""
         if self.logarithmic:
             return float(self.maximum * 10 ** ((min(max(position, 0.0), 1.0) - 1.0) * DECADES))
         return self.maximum * min(max(position, 0.0), 1.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ from PySide6.QtGui import (
     QFontMetricsF,
     QPainter,
     QPainterPath,
-    QPalette,
     QTextLayout,
     QTextLine,
     QTextOption,
@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 
 from sae_desktop.gui.colour_scale import RGB, ColourScale, readable_on
 from sae_desktop.gui.running_text import RunningText
+from sae_desktop.gui.theme import Palette
 
 RADIUS = 3.0
 LINE_SPACING = 1.3
@@ -171,7 +172,8 @@ class TokenParagraph:
         painter.translate(origin)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         boxes = self.boxes()
-        default_text, other_text = [], {}
+        default_text: list[tuple[int, RGB]] = []
+        other_text: dict[RGB, list[tuple[int, RGB]]] = {}
         for number, activation in enumerate(self.activations):
             if scale.share(float(activation)) <= 0.0:
                 continue
@@ -237,7 +239,7 @@ class TokenParagraph:
 
 
 def _x(line: QTextLine, offset: int, edge: QTextLine.Edge = QTextLine.Edge.Leading) -> float:
-    found = line.cursorToX(offset, edge)
+    found: Any = line.cursorToX(offset, edge)
     return float(found[0] if isinstance(found, tuple) else found)
 
 
@@ -247,13 +249,17 @@ def _fill(painter: QPainter, rects: list[QRectF], colour: RGB) -> None:
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
 
 
+def token_colours(colours: Palette) -> TokenColours:
+    """Return the colours of a theme for painting tokens on its surface."""
+    return TokenColours(
+        surface=rgb(colours.surface),
+        text=rgb(colours.text),
+        accent=rgb(colours.accent),
+        selection=rgb(colours.selection),
+        selected_text=rgb(colours.text),
+    )
+
+
 def rgb(colour: QColor) -> RGB:
     """Return a colour's channels, 0–255."""
     return (colour.red(), colour.green(), colour.blue())
-
-
-def selection_colours(palette: QPalette) -> tuple[RGB, RGB]:
-    """Return (background, text) of selected text."""
-    return rgb(palette.color(QPalette.ColorRole.Highlight)), rgb(
-        palette.color(QPalette.ColorRole.HighlightedText)
-    )

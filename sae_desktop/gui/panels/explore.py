@@ -1,0 +1,137 @@
+"""The Explore workspace: the list, the page of the selected feature, a text to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from sae_desktop.gui.actions import ActionInfo
+from sae_desktop.gui.feature_menu import copy_link, steer_with
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.panels.feature_list import FeatureListPanel
+from sae_desktop.gui.panels.feature_page import FeaturePage
+from sae_desktop.gui.panels.probe import ProbePanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.empty_state import EmptyState
+
+
+class ExplorePanel(QWidget):
+    """List left, page in the middle, probe right; without an index, the way to one."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore")
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.page = FeaturePage(session)
+        self.probe = ProbePanel(session)
+        self.list = FeatureListPanel(session)
+        self.empty = EmptyState(
+            "No index is open. An index finds out, feature by feature, when a dictionary’s "
+            "features fire and what they do.",
+            "Build an index",
+            lambda: session.show_workspace("project"),
+            icon="list-magnifying-glass",
+        )
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (self.list, self.page, self.probe):
+            self._splitter.addWidget(widget)
+            self._splitter.setCollapsible(self._splitter.count() - 1, False)
+        self._splitter.setStretchFactor(0, 0)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setStretchFactor(2, 0)
+        self._splitter.setSizes([372, 560, 264])
+        self._splitter.setHandleWidth(4)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self._splitter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._stack)
+        self.list.leftWithReturn.connect(self.page.contexts.setFocus)
+        self.probe.tokenHovered.connect(self.page.mark)
+        self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+        self._on_index_changed()
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        has_index = self._session.index is not None
+        self._stack.setCurrentWidget(self._splitter if has_index else self.empty)
+
+    def _has_feature(self) -> bool:
+        return self._session.index is not None and self._session.feature is not None
+
+    def _with_feature(self, do: Callable[[int], object]) -> None:
+        if self._session.feature is not None:
+            do(self._session.feature)
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return what can be done here, for menus, shortcuts and the palette."""
+        session, notes = self._session, self._notes
+
+        def has_index() -> bool:
+            return session.index is not None
+
+        return [
+            ActionInfo(
+                "explore.search",
+                "Search the features",
+                "magnifying-glass",
+                "Ctrl+F",
+                self._focus_search,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.probe",
+                "Try a text",
+                "text-aa",
+                "Ctrl+T",
+                self.probe.text.setFocus,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.star",
+                "Star the feature, or take its star away",
+                "star",
+                "Ctrl+D",
+                lambda: self._with_feature(lambda f: notes.set_starred(f, not notes.starred(f))),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.label",
+                "Edit the feature’s label",
+                "tag",
+                "Ctrl+L",
+                self._edit_label,
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.steer",
+                "Steer with the feature",
+                "sliders-horizontal",
+                "Ctrl+Shift+S",
+                lambda: self._with_feature(lambda f: steer_with(session, f)),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.copy_link",
+                "Copy the feature’s link",
+                "link",
+                "Ctrl+Shift+C",
+                lambda: self._with_feature(lambda f: copy_link(session, f)),
+                self._has_feature,
+            ),
+        ]
+
+    def _focus_search(self) -> None:
+        self.list.search.setFocus()
+        self.list.search.selectAll()
+
+    def _edit_label(self) -> None:
+        self.page.title.label.setFocus()
+        self.page.title.label.selectAll()

@@ -1,0 +1,337 @@
+"""The page of one feature: name, figures, contexts, histogram, logits, neighbours."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.features.reader import Context, FeatureIndex
+from sae_desktop.gui import icons
+from sae_desktop.gui.colour_scale import ColourScale
+from sae_desktop.gui.context_groups import context_groups, origin_text
+from sae_desktop.gui.feature_menu import copy_link, steer_with
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.number_text import count_text, one_in_text, percent_text
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.activation_legend import ActivationLegend
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
+from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.widgets.histogram import ActivationHistogram
+from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.signed_bars import SignedBars
+from sae_desktop.gui.widgets.token_text import Heading, HoveredToken, Passage, TokenTextView
+
+WIDE = 1120
+"""From this width on, the figures stand beside the contexts and not below."""
+_SIDE_WIDTH = 440
+
+
+class FeatureTitle(QWidget):
+    """Number, label and star of the feature, and what can be done with it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self._feature = 0
+        self.number = label("", "title", selectable=True)
+        self.label = QLineEdit()
+        self.label.setPlaceholderText("Add a label")
+        self.label.setAccessibleName("Label of the feature")
+        self.label.setMaxLength(200)
+        self.label.editingFinished.connect(self._on_label_edited)
+        self.star = QPushButton()
+        self.star.setCheckable(True)
+        self.star.setProperty("flat", "true")
+        self.star.clicked.connect(self._on_star_clicked)
+        self.steer = push_button(
+            "Steer", lambda: steer_with(session, self._feature), icon="sliders-horizontal"
+        )
+        self.link = push_button(
+            "",
+            lambda: copy_link(session, self._feature),
+            icon="link",
+            flat=True,
+            tip="Copy the link of this feature",
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.number)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.star)
+        row.addWidget(self.link)
+        row.addWidget(self.steer)
+        self._notes.noteChanged.connect(self._on_note_changed)
+
+    def set_feature(self, feature: int) -> None:
+        """Show another feature's name; a label still being typed is saved first."""
+        if self.label.isModified():
+            self._on_label_edited()
+        self._feature = feature
+        self.number.setText(f"#{feature}")
+        self._show_note()
+
+    def _show_note(self) -> None:
+        note = self._notes.note(self._feature)
+        if self.label.text() != note.label:
+            self.label.setText(note.label)
+        self.label.setModified(False)
+        self.star.setChecked(note.starred)
+        icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
+        tip = "Take the star away" if note.starred else "Star this feature"
+        self.star.setToolTip(tip)
+        self.star.setAccessibleName(tip)
+
+    def _on_note_changed(self, feature: int) -> None:
+        if feature == self._feature:
+            self._show_note()
+
+    def _on_label_edited(self) -> None:
+        if self.label.isModified():
+            self.label.setModified(False)
+            self._notes.set_label(self._feature, self.label.text())
+
+    def _on_star_clicked(self, starred: bool) -> None:
+        self._notes.set_starred(self._feature, starred)
+
+
+class FeaturePage(QScrollArea):
+    """One feature, read from the top down; shows whichever feature the session selects."""
+
+    tokenHovered = Signal(object)
+    """HoveredToken or None."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore.page")
+        self._session = session
+        self._contexts: list[Context] = []
+        self._shown: tuple[FeatureIndex, int] | None = None
+        self.title = FeatureTitle(session)
+        self.figures = ElidedLabel()
+        self.figures.setProperty("role", "muted")
+        self.legend = ActivationLegend()
+        self.contexts = TokenTextView()
+        self.contexts.setAccessibleName("Contexts in which the feature fires")
+        self.more = push_button("", self._on_more_clicked, flat=True)
+        self.more.setCheckable(True)
+        self.histogram = ActivationHistogram()
+        self.raised = SignedBars("Tokens the feature raises most")
+        self.lowered = SignedBars("Tokens the feature lowers most")
+        self.no_logits = label("The index was made without a model.", "small", wrap=True)
+        self.neighbours = FeatureLinks(session, "Nearest features")
+        self._build()
+        self.legend.scaleChanged.connect(self._on_scale_changed)
+        self.contexts.tokenHovered.connect(self._on_token_hovered)
+        session.featureSelected.connect(self.show_feature)
+        session.indexOpened.connect(self._on_index_opened)
+        if session.feature is not None:
+            self.show_feature(session.feature)
+
+    # ------------------------------------------------------------------ layout
+    def _build(self) -> None:
+        content = QWidget()
+        content.setProperty("ground", "surface")
+        content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(16, 12, 16, 16)
+        column.setSpacing(8)
+        column.addWidget(self.title)
+        column.addWidget(self.figures)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body.setSpacing(24)
+        self._body.addWidget(self._contexts_part(), 1)
+        self._body.addWidget(self._effects_part())
+        column.addLayout(self._body)
+        column.addStretch()
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setProperty("ground", "surface")
+        self.setAccessibleName("Feature")
+        self.setMinimumWidth(360)
+
+    def _contexts_part(self) -> QWidget:
+        part = QWidget()
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        bar = QHBoxLayout()
+        bar.addWidget(self.legend)
+        bar.addStretch()
+        bar.addWidget(self.more)
+        column.addLayout(bar)
+        column.addWidget(self.contexts)
+        column.addStretch()
+        return part
+
+    def _effects_part(self) -> QWidget:
+        part = self._effects = QWidget()
+        self._plots = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._plots.setSpacing(24)
+        self._plots.addWidget(_titled("Activations", self.histogram), 1)
+        logits = QWidget()
+        grid = QGridLayout(logits)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(4)
+        grid.addWidget(label("Raises next token", "heading"), 0, 0)
+        grid.addWidget(label("Lowers next token", "heading"), 0, 1)
+        grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.no_logits, 2, 0, 1, 2)
+        grid.addWidget(label("Effect on the logit, per unit of activation", "small"), 3, 0, 1, 2)
+        grid.setRowStretch(4, 1)
+        self._plots.addWidget(logits, 1)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(24)
+        column.addLayout(self._plots)
+        column.addWidget(
+            _titled("Nearest features", self.neighbours, "cosine of the decoder directions")
+        )
+        column.addStretch()
+        return part
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self.viewport().width() >= WIDE
+        direction = QBoxLayout.Direction
+        target = direction.LeftToRight if wide else direction.TopToBottom
+        if self._body.direction() != target:
+            self._body.setDirection(target)
+            self._plots.setDirection(direction.TopToBottom if wide else direction.LeftToRight)
+            horizontal = QSizePolicy.Policy.Fixed if wide else QSizePolicy.Policy.Preferred
+            self._effects.setSizePolicy(horizontal, QSizePolicy.Policy.Preferred)
+            self._effects.setMinimumWidth(_SIDE_WIDTH if wide else 0)
+
+    # ------------------------------------------------------------------ content
+    def _on_index_opened(self, index: object) -> None:
+        del index
+        self._shown = None
+
+    def show_feature(self, feature: int) -> None:
+        """Show a feature of the open index, from the top of its page."""
+        index = self._session.index
+        if index is None or self._shown == (index, feature):
+            return
+        self._shown = (index, feature)
+        self.setUpdatesEnabled(False)
+        try:
+            self._fill(index, feature)
+        finally:
+            self.setUpdatesEnabled(True)
+        self.verticalScrollBar().setValue(0)
+
+    def _fill(self, index: FeatureIndex, feature: int) -> None:
+        maximum = float(index.columns["max_activation"][feature])
+        self.title.set_feature(feature)
+        self.figures.setText(figures_text(index, feature))
+        self.legend.set_maximum(maximum)
+        self.contexts.set_scale(self.legend.scale())
+        self._contexts = index.contexts(feature)
+        self._show_contexts()
+        self.histogram.set_counts(*index.histogram(feature))
+        self._show_logits(index, feature)
+        self.neighbours.set_rows(
+            [
+                FeatureRow(other, f"{cosine:.3f}", cosine)
+                for other, cosine in index.neighbours(feature)
+                if other != feature
+            ]
+        )
+
+    def _show_contexts(self) -> None:
+        index = self._session.index
+        assert index is not None
+        buckets = index.info.buckets
+        groups = context_groups(self._contexts, buckets, short=not self.more.isChecked())
+        blocks: list[Heading | Passage] = []
+        for number, group in enumerate(groups):
+            note = "linear buckets" if number == 1 else ""
+            if group.hidden and number == 0:
+                note = f"{len(group.contexts)} of {len(group.contexts) + group.hidden}"
+            blocks.append(Heading(group.name, note))
+            blocks += [
+                Passage(c.tokens, c.activations, c.peak, origin_text(c)) for c in group.contexts
+            ]
+        if not blocks:
+            blocks = [Heading("This feature never fired on the indexed text.")]
+        self.contexts.set_blocks(blocks)
+        self.more.setVisible(bool(self._contexts))
+        self.more.setText(
+            "Fewer contexts" if self.more.isChecked() else f"All {len(self._contexts)} contexts"
+        )
+
+    def _show_logits(self, index: FeatureIndex, feature: int) -> None:
+        top, bottom = index.top_logits(feature), index.bottom_logits(feature)
+        extreme = max((abs(value) for _, value in (*top, *bottom)), default=1.0)
+        self.raised.set_rows(top, extreme)
+        self.lowered.set_rows(bottom, extreme)
+        self.no_logits.setVisible(not index.has_logits)
+
+    # ------------------------------------------------------------------ hands
+    def _on_more_clicked(self) -> None:
+        self._show_contexts()
+
+    def _on_scale_changed(self, _logarithmic: bool) -> None:
+        self.contexts.set_scale(self.legend.scale())
+
+    def _on_token_hovered(self, token: HoveredToken | None) -> None:
+        self.mark(token)
+        self.tokenHovered.emit(token)
+
+    def mark(self, token: HoveredToken | None) -> None:
+        """Mark a token's activation on the histogram and on the legend."""
+        activation = None if token is None else token.activation
+        self.histogram.set_marker(activation)
+        self.legend.set_marker(activation)
+
+    def scale(self) -> ColourScale:
+        """Return the scale the contexts are coloured by."""
+        return self.legend.scale()
+
+
+def figures_text(index: FeatureIndex, feature: int) -> str:
+    """Return the line of figures under a feature's title, with units."""
+    density = float(index.columns["density"][feature])
+    rows = f"{count_text(index.info.rows)} tokens read"
+    if density <= 0.0:
+        return f"Never fires  ·  {rows}"
+    return "  ·  ".join(
+        (
+            f"Density {percent_text(density)} ({one_in_text(density)} tokens)",
+            f"maximum {float(index.columns['max_activation'][feature]):.2f}",
+            f"mean {float(index.columns['mean_activation'][feature]):.2f} when active",
+            rows,
+        )
+    )
+
+
+def _titled(title: str, widget: QWidget, note: str = "") -> QWidget:
+    part = QWidget()
+    column = QVBoxLayout(part)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(4)
+    row = QHBoxLayout()
+    row.addWidget(label(title, "heading"))
+    row.addStretch()
+    if note:
+        row.addWidget(label(note, "small"))
+    column.addLayout(row)
+    column.addWidget(widget)
+    column.addStretch()
+    return part

@@ -1,0 +1,157 @@
+"""A slider that holds one feature at a multiple of its maximum."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QVBoxLayout,
+)
+from superqt import QDoubleSlider
+
+from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.steering_rack import LIMIT, STEP, RackEntry
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
+from sae_desktop.gui.widgets.labels import push_button, set_property
+
+
+class _ClampSlider(QDoubleSlider):
+    """Moves in steps; double click puts it back; the wheel only moves it once it has focus."""
+
+    doubleClicked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(-LIMIT, LIMIT)
+        self.setSingleStep(STEP)
+        self.setPageStep(2.0)
+        self.setTickPosition(QDoubleSlider.TickPosition.TicksBelow)
+        self.setTickInterval(LIMIT / 2)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+        self.doubleClicked.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class FeatureSlider(QFrame):
+    """Switch, name, slider and number of one feature; says what the hand wants."""
+
+    clampChosen = Signal(int, float)
+    switched = Signal(int, bool)
+    resetChosen = Signal(int)
+    removeChosen = Signal(int)
+
+    def __init__(self, session: Session, feature: int, maximum: float) -> None:
+        super().__init__()
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.feature = feature
+        self._loading = False
+        self.setProperty("card", "true")
+        self.check = QCheckBox()
+        self.check.setToolTip("Hold this feature, or leave it alone")
+        self.name = push_button("", lambda: open_feature(session, feature), flat=True)
+        self.label = ElidedLabel(chars=4)
+        self.remove = push_button(
+            "",
+            lambda: self.removeChosen.emit(feature),
+            icon="x",
+            flat=True,
+            tip="Take this slider out of the rack",
+        )
+        self.slider = _ClampSlider()
+        self.slider.setToolTip("Arrow keys move it by half a maximum; double click switches it off")
+        self.number = QDoubleSpinBox()
+        self.number.setRange(-LIMIT, LIMIT)
+        self.number.setSingleStep(STEP)
+        self.number.setDecimals(1)
+        self.number.setSuffix("×")
+        self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.number.setToolTip(f"In multiples of the feature’s maximum, {maximum:.2f}")
+        self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.number.setKeyboardTracking(False)
+        self._build()
+        self.slider.valueChanged.connect(self._on_slider_moved)
+        self.slider.doubleClicked.connect(lambda: self.resetChosen.emit(feature))
+        self.number.valueChanged.connect(self._on_number_changed)
+        self.check.toggled.connect(self._on_toggled)
+        self._notes.noteChanged.connect(self._on_note_changed)
+        self._show_name()
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.check)
+        top.addWidget(self.name)
+        top.addWidget(self.label, 1)
+        top.addWidget(self.remove)
+        bottom = QHBoxLayout()
+        bottom.setSpacing(8)
+        bottom.addWidget(self.slider, 1)
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("−10.0×") + 24)
+        bottom.addWidget(self.number)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(4)
+        column.addLayout(top)
+        column.addLayout(bottom)
+
+    def set_entry(self, entry: RackEntry) -> None:
+        """Show a state without announcing it."""
+        self._loading = True
+        self.slider.setValue(entry.clamp)
+        self.number.setValue(entry.clamp)
+        self.check.setChecked(entry.on)
+        self._loading = False
+        set_property(self.label, "role", "" if entry.on else "muted")
+        state = f"held at {entry.clamp:+.1f} times its maximum" if entry.on else "off"
+        self.setAccessibleDescription(state)
+
+    def _show_name(self) -> None:
+        title = self._notes.title(self.feature)
+        self.name.setText(f"#{self.feature}")
+        self.name.setAccessibleName(f"Open feature {title}")
+        self.name.setToolTip(f"Open the page of feature {self.feature}")
+        self.label.setText(self._notes.label(self.feature))
+        self.setAccessibleName(f"Feature {title}")
+        self.slider.setAccessibleName(f"Clamp of feature {title}")
+        self.number.setAccessibleName(f"Clamp of feature {title}, in maxima")
+        self.check.setAccessibleName(f"Hold feature {title}")
+        self.remove.setAccessibleName(f"Take feature {title} out of the rack")
+
+    def _on_note_changed(self, feature: int) -> None:
+        if feature == self.feature:
+            self._show_name()
+
+    def _on_slider_moved(self, value: float) -> None:
+        if self._loading:
+            return
+        stepped = round(value / STEP) * STEP
+        self._loading = True
+        self.slider.setValue(stepped)
+        self._loading = False
+        self.clampChosen.emit(self.feature, stepped)
+
+    def _on_number_changed(self, value: float) -> None:
+        if not self._loading:
+            self.clampChosen.emit(self.feature, value)
+
+    def _on_toggled(self, on: bool) -> None:
+        if not self._loading:
+            self.switched.emit(self.feature, on)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        show_feature_menu(self._session, self.feature, self, event.globalPos())
