@@ -13,16 +13,21 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
+    DescribeCorpusConfig,
+    DescribeModelConfig,
+    EstimateHarvestConfig,
     HarvestConfig,
     HarvestResult,
     ImportActivationsConfig,
 )
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexConfig, IndexResult
+from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
 from sae_desktop.gui.history import History, Place
+from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
+from sae_desktop.steering.config import SteerConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -32,6 +37,15 @@ if TYPE_CHECKING:
 
 WRITING_JOBS = (HarvestConfig, ImportActivationsConfig, TrainConfig, EvaluateConfig, IndexConfig)
 """Jobs that change the project; the others run on a read-only one too."""
+
+ASKING_JOBS = (
+    DescribeModelConfig,
+    DescribeCorpusConfig,
+    EstimateHarvestConfig,
+    ProbeConfig,
+    SteerConfig,
+)
+"""Quick questions: their panel shows the answer and the error, no list and no toast does."""
 
 _FOLDERS = ("activations", "dictionaries", "features")
 _SETTLE_MS = 300
@@ -58,7 +72,7 @@ class Session(QObject):
     workspaceRequested = Signal(str)
     """Id of the workspace to show: project, harvest, train, explore, steer."""
     harvestRequested = Signal(object)
-    """HarvestDraft: what was dropped on the project, to be filled into the Harvest panel."""
+    """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
     steerRequested = Signal(int)
@@ -73,6 +87,7 @@ class Session(QObject):
         self.feature: int | None = None
         self.store = ""
         self.dictionary = ""
+        self.inventory = Inventory()
         self.refusal: ErrorInfo | None = None
         self.history = History()
         self.undo_stack = QUndoStack(self)
@@ -109,12 +124,22 @@ class Session(QObject):
         self.project, self.notes = project, notes
         self._watch_folders()
         self.client.open_project(str(project.path))
+        self.inventory = take_inventory(project)
         self.projectChanged.emit()
         self.contentsChanged.emit()
-        indexes = project.indexes()
-        if indexes:
-            self.open_index(max(indexes, key=lambda n: project.index_path(n).stat().st_mtime))
+        self._open_newest()
         return True
+
+    def _open_newest(self) -> None:
+        if self.inventory.indexes:
+            self.open_index(max(self.inventory.indexes, key=lambda item: item.modified).name)
+            return
+        if self.inventory.stores:
+            self.store = max(self.inventory.stores, key=lambda item: item.modified).name
+        if self.inventory.dictionaries:
+            newest = max(self.inventory.dictionaries, key=lambda item: item.modified)
+            self.dictionary = newest.name
+        self.selectionChanged.emit()
 
     def close_project(self) -> None:
         """Let go of the project's files."""
@@ -125,6 +150,7 @@ class Session(QObject):
             self._watcher.removePaths(self._watcher.directories())
         self.project = self.notes = self.index = self.feature = self.refusal = None
         self.store = self.dictionary = ""
+        self.inventory = Inventory()
         self.undo_stack.clear()
         self.history = History()
         self.historyChanged.emit()
@@ -157,6 +183,12 @@ class Session(QObject):
         self.indexOpened.emit(index)
         self.selectionChanged.emit()
         return True
+
+    def close_index(self) -> None:
+        """Let go of the open index."""
+        self.index = self.feature = None
+        self.indexOpened.emit(None)
+        self.selectionChanged.emit()
 
     @property
     def index_name(self) -> str:
@@ -242,6 +274,8 @@ class Session(QObject):
         self.writableChanged.emit()
 
     def _on_job_added(self, job: Job) -> None:
+        if isinstance(job.config, ASKING_JOBS):
+            return  # whoever asked shows the answer, or why there is none
         job.finished.connect(self._on_job_finished)
         job.cancelled.connect(self._on_job_ended)
         job.failed.connect(self._on_job_failed)
@@ -258,7 +292,9 @@ class Session(QObject):
 
     def _on_job_failed(self, error: ErrorInfo) -> None:
         self._on_settled()
-        self.show_error(error)
+        # After a crash one banner tells of the engine and of every job that ended with it.
+        if self.client.state != "crashed":
+            self.show_error(error)
 
     # ------------------------------------------------------------------ the folder
     def _watch_folders(self) -> None:
@@ -277,4 +313,5 @@ class Session(QObject):
         self._settle.stop()
         self._watch_folders()
         if self.project is not None:
+            self.inventory = take_inventory(self.project)
             self.contentsChanged.emit()

@@ -1,1 +1,56 @@
-"""The panels of the window, one for each step of the work."""
+"""The panels, and how each workspace is made of them.
+
+A maker imports its panel when it is called: the window is shown before the heavy ones load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
+from sae_desktop.gui.workspace import Workspace
+
+
+def _project(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.project import ProjectPanel
+
+    del settings
+    return Workspace("project", ProjectPanel(session))
+
+
+def _harvest(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.harvest import HarvestPanel
+
+    del settings
+    return Workspace("harvest", HarvestPanel(session))
+
+
+def _train(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.training import TrainingPanel
+
+    panel = TrainingPanel(session, settings)
+    return Workspace("train", panel, panel.docks())
+
+
+def _explore(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.explore import ExplorePanel
+
+    del settings
+    return Workspace("explore", ExplorePanel(session))
+
+
+def _steer(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.steering import SteeringPanel
+
+    del settings
+    return Workspace("steer", SteeringPanel(session))
+
+
+PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {
+    "project": _project,
+    "harvest": _harvest,
+    "train": _train,
+    "explore": _explore,
+    "steer": _steer,
+}

@@ -1,0 +1,99 @@
+"""How amounts are written: with a unit, three digits, and words where a person reads them."""
+
+from __future__ import annotations
+
+import datetime
+import math
+
+_THOUSAND_NAMES = ("", "k", "M", "G", "T")
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def bytes_text(count: float) -> str:
+    """Return a size in decimal units: "256 MB"."""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_BYTE_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{_three_digits(value) if unit else f'{value:.0f}'} {_BYTE_UNITS[unit]}"
+
+
+def count_text(count: float) -> str:
+    """Return a count in short: 950, 12.3k, 2M."""
+    value, unit = float(count), 0
+    while abs(value) >= 999.5 and unit < len(_THOUSAND_NAMES) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{_three_digits(value)}{_THOUSAND_NAMES[unit]}"
+
+
+def exact_count(count: int) -> str:
+    """Return a count with thousands separated: 1,240,000."""
+    return f"{count:,}"
+
+
+def duration_text(seconds: float | None) -> str:
+    """Return a duration for a table: "0:42", "12:05", "3 h 20 min"; "–" when unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    total = max(round(seconds), 0)
+    if total < 3600:
+        return f"{total // 60}:{total % 60:02d}"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"
+
+
+def duration_words(seconds: float) -> str:
+    """Return a duration for a sentence: "a few seconds", "about 3 min", "about 2 h"."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds / 10) * 10} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    hours = seconds / 3600
+    return f"about {hours:.1f} h" if hours < 10 else f"about {hours:.0f} h"
+
+
+def rate_text(rate: float, unit: str) -> str:
+    """Return "12.3k tokens/s"; nothing for a rate that is not known yet."""
+    return f"{count_text(rate)} {unit}/s" if rate > 0 and math.isfinite(rate) else ""
+
+
+def share_text(share: float | None, digits: int = 1) -> str:
+    """Return a share of one in percent: "3.4%"."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    return f"{share * 100:.{digits}f}%"
+
+
+def figure_text(value: float | None, digits: int = 3) -> str:
+    """Return a plain figure with fixed digits, or "–" where it was not measured."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}"
+
+
+def when_text(moment: datetime.datetime, now: datetime.datetime) -> str:
+    """Return when something was, as one says it: "just now", "14:05", "Mon 14:05", "3 Nov 2026"."""
+    age = now - moment
+    if datetime.timedelta(0) <= age < datetime.timedelta(minutes=2):
+        return "just now"
+    if moment.date() == now.date():
+        return f"today {moment:%H:%M}"
+    if datetime.timedelta(0) <= age < datetime.timedelta(days=6):
+        return f"{moment:%a %H:%M}"
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def elide_middle(text: str, length: int) -> str:
+    """Return `text` cut in its middle to at most `length` characters."""
+    if len(text) <= length:
+        return text
+    head = (length - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+
+
+def _three_digits(value: float) -> str:
+    if value == int(value) and abs(value) < 1000:
+        return f"{value:.0f}"
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,47 @@
+"""Deleting what a project holds. Free of Qt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sae_desktop.gui.amounts import bytes_text
+from sae_desktop.gui.inventory import folder_bytes
+from sae_desktop.project import Project
+from sae_desktop.storage.faults import explained
+
+
+def item_path(project: Project, kind: str, name: str) -> Path:
+    """Return where a store, dictionary or index lies."""
+    paths = {
+        "store": project.store_path,
+        "dictionary": project.dictionary_path,
+        "index": project.index_path,
+    }
+    return paths[kind](name)
+
+
+def deletion_question(project: Project, kind: str, name: str) -> str:
+    """Return what is asked before a deletion: how many bytes of what."""
+    size = bytes_text(folder_bytes(item_path(project, kind, name)))
+    what = {
+        "store": "its activations; dictionaries trained on it stay",
+        "dictionary": "its weights, curves and checkpoint; its indexes stay",
+        "index": "what was found out about its features; labels stay",
+    }[kind]
+    return f"Delete the {kind} “{name}”? {size} on disk: {what}."
+
+
+def delete_item(project: Project, kind: str, name: str) -> None:
+    """Delete a store, dictionary or index. Raises UserError when the system refuses.
+
+    It is renamed first, so that half a deletion never looks like a whole thing.
+    """
+    path = item_path(project, kind, name)
+    doomed = path.with_name(f".{path.name}.part")
+    with explained(path):
+        path.rename(doomed)
+        if doomed.is_dir():
+            shutil.rmtree(doomed)
+        else:
+            doomed.unlink()

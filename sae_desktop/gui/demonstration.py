@@ -1,0 +1,36 @@
+"""The demonstration project that ships, copied to where it may be written. Free of Qt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import platformdirs
+
+from sae_desktop.resources import resource_path
+from sae_desktop.storage.faults import explained
+
+SHIPPED = "demonstration.saeproj"
+
+
+def demonstration_path() -> Path:
+    """Return where a person's own copy of the demonstration lies."""
+    return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / SHIPPED
+
+
+def demonstration_copy() -> Path:
+    """Return a person's own copy of the demonstration, made now if it is not there.
+
+    Raises UserError when the installation lacks it or the copy cannot be written.
+    """
+    copy = demonstration_path()
+    if (copy / "project.toml").is_file():
+        return copy
+    shipped = resource_path(SHIPPED)
+    part = copy.with_name(copy.name + ".part")
+    with explained(copy):
+        shutil.rmtree(part, ignore_errors=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(shipped, part)
+        part.rename(copy)
+    return copy

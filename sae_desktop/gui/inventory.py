@@ -1,0 +1,223 @@
+"""What a project holds, read for its cards. Free of Qt."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.errors import UserError
+from sae_desktop.project import Project
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.run_folder import TRAIN_CONFIG, DictionarySummary, read_summary
+
+# Readers of HDF5 are imported where they are used: the window is shown before h5py is there.
+
+
+@dataclass(frozen=True)
+class StoreItem:
+    name: str
+    rows: int
+    rows_wanted: int
+    """Rows the harvest was asked for; equal to `rows` once it is complete."""
+    width: int
+    model: str
+    site: str
+    corpus: str
+    bytes: int
+    modified: datetime.datetime
+    harvest: HarvestConfig | None
+    """What made it, to resume it; none for imported activations."""
+
+    @property
+    def complete(self) -> bool:
+        return self.rows >= self.rows_wanted
+
+
+@dataclass(frozen=True)
+class DictionaryItem:
+    name: str
+    summary: DictionarySummary | None
+    """None for a run that has saved no weights yet."""
+    train: TrainConfig | None
+    rows: int
+    """Rows its run has consumed."""
+    bytes: int
+    modified: datetime.datetime
+    indexes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.summary is not None and (
+            self.summary.result is not None or self.summary.train is None
+        )
+
+
+@dataclass(frozen=True)
+class IndexItem:
+    name: str
+    dictionary: str
+    model: str
+    features: int
+    rows: int
+    bytes: int
+    modified: datetime.datetime
+
+
+@dataclass(frozen=True)
+class ModelItem:
+    name: str
+    width: int
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BrokenItem:
+    """Something that is there and cannot be read."""
+
+    kind: str
+    name: str
+    path: Path
+    error: str
+    next_step: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    models: list[ModelItem] = field(default_factory=list)
+    stores: list[StoreItem] = field(default_factory=list)
+    dictionaries: list[DictionaryItem] = field(default_factory=list)
+    indexes: list[IndexItem] = field(default_factory=list)
+    broken: list[BrokenItem] = field(default_factory=list)
+
+
+Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem)
+
+
+def take_inventory(project: Project) -> Inventory:
+    """Read what the project holds. What cannot be read is listed as broken, never raised."""
+    broken: list[BrokenItem] = []
+
+    def read(
+        kind: str, names: list[str], path: Callable[[str], Path], one: Callable[[Path], Item]
+    ) -> list[Item]:
+        items = []
+        for name in names:
+            try:
+                items.append(one(path(name)))
+            except UserError as error:
+                broken.append(BrokenItem(kind, name, path(name), error.what, error.next_step))
+            except OSError as error:  # deleted or being written while it was read
+                broken.append(BrokenItem(kind, name, path(name), str(error), ""))
+        return items
+
+    stores = read("store", project.stores(), project.store_path, _store)
+    names = sorted({*project.dictionaries(), *project.runs()})
+    dictionaries = read("dictionary", names, project.dictionary_path, _dictionary)
+    indexes = read("index", project.indexes(), project.index_path, _index)
+    dictionaries = [
+        _with_indexes(item, tuple(i.name for i in indexes if i.dictionary == item.name))
+        for item in dictionaries
+    ]
+    return Inventory(_models(stores), stores, dictionaries, indexes, broken)
+
+
+def folder_bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
+def _store(folder: Path) -> StoreItem:
+    from sae_desktop.activations.store import ActivationStore
+
+    store = ActivationStore.open(folder)
+    harvest = _harvest_config(store.info.config)
+    return StoreItem(
+        name=folder.name,
+        rows=store.rows,
+        rows_wanted=harvest.tokens if harvest else store.rows,
+        width=store.width(),
+        model=store.info.model,
+        site=store.site,
+        corpus=store.info.corpus,
+        bytes=store.size_bytes,
+        modified=_modified(folder / "000.h5"),
+        harvest=harvest,
+    )
+
+
+def _harvest_config(text: str) -> HarvestConfig | None:
+    try:
+        return msgspec.json.decode(text, type=HarvestConfig)
+    except msgspec.DecodeError:
+        return None
+
+
+def _dictionary(folder: Path) -> DictionaryItem:
+    from sae_desktop.training.run_log import read_run
+
+    log = folder / "run.h5"
+    rows = 0
+    if log.is_file():
+        consumed = read_run(log).columns["rows"]
+        rows = int(consumed[-1]) if len(consumed) else 0
+    summary = read_summary(folder) if (folder / "cfg.json").is_file() else None
+    train = summary.train if summary else _train_config(folder / TRAIN_CONFIG)
+    return DictionaryItem(
+        name=folder.name,
+        summary=summary,
+        train=train,
+        rows=rows,
+        bytes=folder_bytes(folder),
+        modified=_modified(folder / "cfg.json" if summary else log),
+    )
+
+
+def _train_config(path: Path) -> TrainConfig | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=TrainConfig)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryItem:
+    return DictionaryItem(
+        item.name, item.summary, item.train, item.rows, item.bytes, item.modified, indexes
+    )
+
+
+def _index(path: Path) -> IndexItem:
+    from sae_desktop.features.reader import FeatureIndex
+
+    info = FeatureIndex(path).info
+    return IndexItem(
+        name=path.stem,
+        dictionary=info.dictionary,
+        model=info.model,
+        features=info.features,
+        rows=info.rows,
+        bytes=path.stat().st_size,
+        modified=_modified(path),
+    )
+
+
+def _models(stores: list[StoreItem]) -> list[ModelItem]:
+    names: dict[str, list[StoreItem]] = {}
+    for store in stores:
+        if store.model:
+            names.setdefault(store.model, []).append(store)
+    return [
+        ModelItem(name, used[0].width, tuple(store.name for store in used))
+        for name, used in sorted(names.items())
+    ]
+
+
+def _modified(path: Path) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(path.stat().st_mtime)

@@ -1,0 +1,89 @@
+"""What a person should do next in a project. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sae_desktop.gui.amounts import count_text
+from sae_desktop.gui.inventory import Inventory
+
+Kind = Literal["harvest", "resume_harvest", "train", "resume_train", "index", "explore", "watch"]
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """One sentence and one button."""
+
+    kind: Kind
+    sentence: str
+    button: str
+    target: str = ""
+    """The store, dictionary, index or workspace that it concerns."""
+
+
+RUNNING = {
+    "harvest": NextStep("watch", "The harvest is running.", "Watch the harvest", "harvest"),
+    "import_activations": NextStep("watch", "Activations are being imported.", "Show jobs", "jobs"),
+    "train": NextStep("watch", "A dictionary is being trained.", "Watch the curves", "train"),
+    "index": NextStep("watch", "The features are being indexed.", "Show jobs", "jobs"),
+}
+"""Tag of a running job's config → where to watch it."""
+
+
+def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> NextStep:
+    """Return the next step; `running` holds the tags of the configs of jobs under way.
+
+    An index is explored even while something runs. Otherwise a running job comes first, then
+    work that was interrupted, then the first thing that is missing on the way to an index.
+    """
+    if inventory.indexes:
+        newest = max(inventory.indexes, key=lambda item: item.modified)
+        return NextStep(
+            "explore",
+            f"{count_text(newest.features)} features of “{newest.dictionary}” are ready to read.",
+            "Explore the features",
+            newest.name,
+        )
+    for tag, step in RUNNING.items():
+        if tag in running:
+            return step
+    for store in inventory.stores:
+        if not store.complete and store.harvest is not None:
+            return NextStep(
+                "resume_harvest",
+                f"The harvest “{store.name}” stopped at {count_text(store.rows)} of "
+                f"{count_text(store.rows_wanted)} rows; all of them are kept.",
+                "Resume the harvest",
+                store.name,
+            )
+    if not inventory.stores and not inventory.dictionaries:
+        return NextStep(
+            "harvest",
+            "A project begins with a model's activations on some text.",
+            "Harvest activations",
+        )
+    for item in inventory.dictionaries:
+        if not item.complete and item.train is not None:
+            return NextStep(
+                "resume_train",
+                f"The training of “{item.name}” stopped after {count_text(item.rows)} rows.",
+                "Resume the training",
+                item.name,
+            )
+    usable = [item for item in inventory.dictionaries if item.summary is not None]
+    if not usable:
+        newest_store = max(inventory.stores, key=lambda item: item.modified)
+        return NextStep(
+            "train",
+            f"“{newest_store.name}” holds {count_text(newest_store.rows)} rows to train on.",
+            "Train a dictionary",
+            newest_store.name,
+        )
+    newest_dictionary = max(usable, key=lambda item: item.modified)
+    return NextStep(
+        "index",
+        f"“{newest_dictionary.name}” is trained; an index tells what its features respond to.",
+        "Build an index",
+        newest_dictionary.name,
+    )

@@ -1,0 +1,86 @@
+"""What the command palette can find: actions, features, indexes, dictionaries, stores."""
+
+from __future__ import annotations
+
+from sae_desktop.gui.actions import ActionRegistry
+from sae_desktop.gui.amounts import count_text, figure_text
+from sae_desktop.gui.command_palette import Provider
+from sae_desktop.gui.search import Entry, feature_number, score
+from sae_desktop.gui.session import Session
+
+_LABELS = 20
+
+
+def sources(session: Session, registry: ActionRegistry) -> list[Provider]:
+    """Return the palette's providers, those that answer the query itself first."""
+    return [
+        Provider(lambda query: _feature_entries(session, query), _run(session), ranked=False),
+        Provider(lambda _query: _action_entries(registry), lambda e: registry.trigger(e.key)),
+        Provider(lambda _query: _project_entries(session), _run(session)),
+    ]
+
+
+def _action_entries(registry: ActionRegistry) -> list[Entry]:
+    return [
+        Entry(
+            kind="Setting" if info.id.startswith("theme.") else "Action",
+            title=info.text.rstrip("…"),
+            key=info.id,
+            shortcut=info.shortcut,
+            enabled=info.enabled_when is None or info.enabled_when(),
+        )
+        for info in registry.infos()
+        if info.id != "view.search"
+    ]
+
+
+def _feature_entries(session: Session, query: str) -> list[Entry]:
+    if session.index is None or not query.strip():
+        return []
+    found = []
+    labels = session.notes.all(session.index.info.dictionary) if session.notes is not None else {}
+    number = feature_number(query)
+    if number is not None and number < session.index.features:
+        note = labels.get(number)
+        density = float(session.index.columns["density"][number])
+        detail = note.label if note is not None and note.label else f"density {density:.2g}"
+        found.append(Entry("Feature", f"Feature {number}", str(number), detail))
+    scored = [(score(query, note.label), feature, note) for feature, note in labels.items()]
+    for points, feature, note in sorted(scored, key=lambda item: -item[0])[:_LABELS]:
+        if points > 0 and note.label:
+            found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
+    return found
+
+
+def _project_entries(session: Session) -> list[Entry]:
+    inventory = session.inventory
+    entries = [
+        Entry("Index", f"Open index “{item.name}”", item.name, f"of {item.dictionary}")
+        for item in inventory.indexes
+    ]
+    for item in inventory.dictionaries:
+        result = item.summary.result if item.summary else None
+        detail = f"FVU {figure_text(result.fvu)}" if result else ""
+        entries.append(Entry("Dictionary", f"Dictionary “{item.name}”", item.name, detail))
+    for store in inventory.stores:
+        rows = f"{count_text(store.rows)} rows"
+        entries.append(Entry("Store", f"Train on “{store.name}”", store.name, rows))
+    return entries
+
+
+def _run(session: Session):
+    def run(entry: Entry) -> None:
+        if entry.kind == "Feature":
+            session.show_workspace("explore")
+            session.select_feature(int(entry.key))
+        elif entry.kind == "Index":
+            if session.open_index(entry.key):
+                session.show_workspace("explore")
+        elif entry.kind == "Dictionary":
+            session.select_dictionary(entry.key)
+            session.show_workspace("project")
+        else:
+            session.show_workspace("train")
+            session.trainRequested.emit(entry.key)
+
+    return run

@@ -1,0 +1,232 @@
+"""Small dialogs that ask what an index, an evaluation or an import needs to know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.activations.config import ImportActivationsConfig
+from sae_desktop.errors import UserError
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.project import checked_name
+from sae_desktop.training.config import EvaluateConfig
+
+_MOST_ROWS = 2_000_000_000
+
+
+def free_name(wanted: str, taken: list[str]) -> str:
+    """Return `wanted`, or it with the first free number after it."""
+    if wanted not in taken:
+        return wanted
+    return next(f"{wanted}-{n}" for n in range(2, len(taken) + 3) if f"{wanted}-{n}" not in taken)
+
+
+def name_problem(name: str, taken: list[str]) -> str:
+    """Return why a new thing cannot bear a name; empty when it can."""
+    try:
+        checked_name(name)
+    except UserError as error:
+        return str(error)
+    return f"“{name}” is there already." if name in taken else ""
+
+
+class JobForm(QDialog):
+    """A form of a job; its button starts the job and closes it."""
+
+    def __init__(self, session: Session, title: str, sentence: str, button: str) -> None:
+        super().__init__()
+        self.session = session
+        self.setWindowTitle(title)
+        self.setMinimumWidth(440)
+        self.form = QFormLayout()
+        self.form.setSpacing(8)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._problem = label("", "error", wrap=True)
+        self._start = push_button(button, self.accept, primary=True)
+        self._start.setDefault(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons.addButton(self._start, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addWidget(label(sentence, "muted", wrap=True))
+        layout.addLayout(self.form)
+        layout.addWidget(self._problem)
+        layout.addWidget(buttons)
+
+    def add_row(self, text: str, field: QWidget, tip: str) -> None:
+        field.setAccessibleName(text)
+        field.setToolTip(tip)
+        self.form.addRow(text, field)
+
+    def say_problem(self, text: str, field: QWidget) -> None:
+        """Show why it cannot start, at the field it concerns."""
+        self._problem.setText(text)
+        set_property(field, "invalid", "true" if text else "false")
+        self._start.setEnabled(not text)
+
+    def add_name(self, name: str, taken: list[str]) -> QLineEdit:
+        field = QLineEdit(name)
+        field.textChanged.connect(lambda text: self.say_problem(name_problem(text, taken), field))
+        self.add_row("Name", field, "How it is called in the project")
+        return field
+
+    def add_stores(self, present: str, width: int | None = None) -> QComboBox:
+        field = QComboBox()
+        stores = self.session.inventory.stores
+        field.addItems([s.name for s in stores if width is None or s.width == width])
+        field.setCurrentText(present)
+        self.add_row("Activations", field, "The store whose rows are read")
+        return field
+
+    def present(self, parent: QWidget) -> None:
+        """Show the form over a window."""
+        self.setParent(parent.window(), Qt.WindowType.Dialog)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.open()
+
+
+def _rows_field(rows: int, special: str = "") -> QSpinBox:
+    field = QSpinBox()
+    field.setRange(0 if special else 1, _MOST_ROWS)
+    field.setSingleStep(10_000)
+    field.setGroupSeparatorShown(True)
+    field.setSpecialValueText(special)
+    field.setValue(rows)
+    return field
+
+
+class IndexForm(JobForm):
+    """Builds the index of a dictionary."""
+
+    def __init__(self, session: Session, dictionary: str) -> None:
+        super().__init__(
+            session,
+            f"Build an index of “{dictionary}”",
+            "Reads activations through the dictionary and keeps, for every feature, where it "
+            "fires, how often, what it makes likelier and which features are near.",
+            "Build the index",
+        )
+        self._dictionary = dictionary
+        item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
+        width = item.summary.width if item.summary else None
+        taken = [i.name for i in session.inventory.indexes]
+        self.name = self.add_name(free_name(dictionary, taken), taken)
+        self.store = self.add_stores(item.train.activations if item.train else "", width)
+        self.rows = _rows_field(0, "all rows")
+        self.add_row("Rows", self.rows, "How many rows are read; more find rarer features")
+        self.contexts = QSpinBox()
+        self.contexts.setRange(1, 200)
+        self.contexts.setValue(20)
+        self.add_row("Strongest contexts", self.contexts, "Kept for each feature")
+        if not self.store.count():
+            self.say_problem("The project has no activations of this width.", self.store)
+
+    def config(self) -> IndexConfig:
+        return IndexConfig(
+            project=self.session.project_path,
+            dictionary=self._dictionary,
+            name=self.name.text(),
+            activations=self.store.currentText(),
+            rows=self.rows.value(),
+            top_contexts=self.contexts.value(),
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()
+
+
+class EvaluateForm(JobForm):
+    """Measures a dictionary."""
+
+    def __init__(self, session: Session, dictionary: str) -> None:
+        super().__init__(
+            session,
+            f"Evaluate “{dictionary}”",
+            "Measures L0, FVU, dead features and the loss recovered when the model reads the "
+            "dictionary's output in place of its own activations.",
+            "Evaluate",
+        )
+        self._dictionary = dictionary
+        item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
+        width = item.summary.width if item.summary else None
+        self.store = self.add_stores(item.train.activations if item.train else "", width)
+        self.rows = _rows_field(65_536)
+        self.add_row("Rows", self.rows, "Rows on which reconstruction is measured")
+        self.windows = QSpinBox()
+        self.windows.setRange(1, 10_000)
+        self.windows.setValue(64)
+        self.add_row("Windows of text", self.windows, "Over which the loss recovered is measured")
+        self.control = QCheckBox("Also measure a dictionary of random directions")
+        self.control.setChecked(True)
+        self.add_row("", self.control, "Says how much of the figures any dictionary would reach")
+        self.control.setAccessibleName(self.control.text())
+        if not self.store.count():
+            self.say_problem("The project has no activations of this width.", self.store)
+
+    def config(self) -> EvaluateConfig:
+        return EvaluateConfig(
+            project=self.session.project_path,
+            dictionary=self._dictionary,
+            activations=self.store.currentText(),
+            rows=self.rows.value(),
+            loss_windows=self.windows.value(),
+            control=self.control.isChecked(),
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()
+
+
+class ImportForm(JobForm):
+    """Copies a matrix of activations from a file into a store."""
+
+    def __init__(self, session: Session, file: Path) -> None:
+        super().__init__(
+            session,
+            "Import activations",
+            f"Copies a matrix (rows × width) of “{file.name}” into a store, to train on.",
+            "Import",
+        )
+        self._file = file
+        taken = [s.name for s in session.inventory.stores]
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in file.stem)
+        self.name = self.add_name(free_name(safe.strip("-_") or "imported", taken), taken)
+        self.dataset = QLineEdit()
+        self.dataset.setPlaceholderText("the only one in the file")
+        self.add_row("Dataset", self.dataset, "Which tensor or dataset, where there are several")
+        self.site = QLineEdit("imported")
+        self.add_row("Site", self.site, "Where in its model the activations were taken")
+        self.dtype = QComboBox()
+        self.dtype.addItems(["float32", "float16"])
+        self.add_row("Stored as", self.dtype, "16 bit halves the disk space")
+
+    def config(self) -> ImportActivationsConfig:
+        return ImportActivationsConfig(
+            project=self.session.project_path,
+            name=self.name.text(),
+            file=str(self._file),
+            dataset=self.dataset.text().strip(),
+            site=self.site.text().strip() or "imported",
+            dtype="float16" if self.dtype.currentText() == "float16" else "float32",
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()

@@ -1,0 +1,140 @@
+"""What the cards of a project say and offer. Free of Qt."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from sae_desktop.gui.amounts import (
+    bytes_text,
+    count_text,
+    exact_count,
+    figure_text,
+    share_text,
+    when_text,
+)
+from sae_desktop.gui.inventory import (
+    BrokenItem,
+    DictionaryItem,
+    IndexItem,
+    Inventory,
+    ModelItem,
+    StoreItem,
+)
+
+ACTIONS = {
+    "harvest": "Harvest from it",
+    "train": "Train on it",
+    "resume_harvest": "Resume the harvest",
+    "resume_train": "Resume the training",
+    "curves": "Show its curves",
+    "evaluate": "Evaluate…",
+    "index": "Build an index…",
+    "open_index": "Open its index",
+    "open": "Open",
+    "reveal": "Show in the file manager",
+    "delete": "Delete…",
+}
+WRITING = frozenset(
+    {"harvest", "train", "resume_harvest", "resume_train", "evaluate", "index", "delete"}
+)
+"""Actions that a read-only project does not allow."""
+
+
+@dataclass(frozen=True)
+class Card:
+    kind: str
+    """model, store, dictionary, index"""
+    name: str
+    figures: tuple[tuple[str, str], ...]
+    """(what, value with its unit)"""
+    footer: str
+    """Size and date."""
+    actions: tuple[str, ...]
+    """Keys of ACTIONS; the first is what Enter and the card's button do."""
+    warning: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.name.rstrip("/").rsplit("/", 1)[-1] if self.kind == "model" else self.name
+
+
+def cards(inventory: Inventory, now: datetime.datetime) -> dict[str, list[Card]]:
+    """Return heading → cards, in the order of the work; empty sections are left out."""
+    sections = {
+        "Models": [_model(item) for item in inventory.models],
+        "Activation stores": [_store(item, now) for item in inventory.stores],
+        "Dictionaries": [_dictionary(item, now) for item in inventory.dictionaries],
+        "Indexes": [_index(item, now) for item in inventory.indexes],
+    }
+    places = {"store": "Activation stores", "dictionary": "Dictionaries", "index": "Indexes"}
+    for broken in inventory.broken:
+        sections[places[broken.kind]].append(_broken(broken))
+    return {heading: found for heading, found in sections.items() if found}
+
+
+def _model(item: ModelItem) -> Card:
+    stores = "1 store" if len(item.stores) == 1 else f"{len(item.stores)} stores"
+    figures = (("Width", exact_count(item.width)), ("Harvested into", stores))
+    return Card("model", item.name, figures, item.name, ("harvest",))
+
+
+def _store(item: StoreItem, now: datetime.datetime) -> Card:
+    figures = [("Rows × width", f"{count_text(item.rows)} × {exact_count(item.width)}")]
+    figures.append(("Site", item.site))
+    if item.corpus:
+        figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
+    warning = ""
+    actions: tuple[str, ...] = ("train", "reveal", "delete")
+    if not item.complete:
+        warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
+        actions = ("resume_harvest", *actions)
+    return Card("store", item.name, tuple(figures), _footer(item, now), actions, warning)
+
+
+def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
+    summary = item.summary
+    figures: list[tuple[str, str]] = []
+    if summary is not None:
+        figures.append(("Features", f"{exact_count(summary.features)} · {summary.architecture}"))
+    elif item.train is not None:
+        figures.append(
+            ("Features", f"{exact_count(item.train.features)} · {item.train.architecture}")
+        )
+    measured = (summary.evaluation or summary.result) if summary else None
+    if measured is not None:
+        figures.append(("L0", figure_text(measured.l0, 1)))
+        figures.append(("FVU", figure_text(measured.fvu)))
+        figures.append(("Dead", share_text(measured.dead_fraction)))
+    if summary is not None and summary.evaluation is not None:
+        figures.append(("Loss recovered", share_text(summary.evaluation.loss_recovered)))
+    actions: list[str] = ["open_index", "index"] if item.indexes else ["index"]
+    warning = ""
+    if summary is None:
+        actions = []
+    if not item.complete and item.train is not None:
+        warning = f"Its training stopped after {count_text(item.rows)} rows."
+        actions.insert(0, "resume_train")
+    if summary is not None:
+        actions.append("evaluate")
+    actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]
+    footer = _footer(item, now)
+    return Card("dictionary", item.name, tuple(figures), footer, tuple(actions), warning)
+
+
+def _index(item: IndexItem, now: datetime.datetime) -> Card:
+    figures = (
+        ("Features", exact_count(item.features)),
+        ("Read from", f"{count_text(item.rows)} rows"),
+        ("Dictionary", item.dictionary),
+    )
+    return Card("index", item.name, figures, _footer(item, now), ("open", "reveal", "delete"))
+
+
+def _broken(item: BrokenItem) -> Card:
+    warning = f"{item.error} {item.next_step}".strip()
+    return Card(item.kind, item.name, (), "Cannot be read", ("reveal", "delete"), warning)
+
+
+def _footer(item: StoreItem | DictionaryItem | IndexItem, now: datetime.datetime) -> str:
+    return f"{bytes_text(item.bytes)} · {when_text(item.modified, now)}"

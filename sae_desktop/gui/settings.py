@@ -1,0 +1,74 @@
+"""What the program remembers from one start to the next. Free of Qt."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from sae_desktop.storage.atomic import write_bytes
+
+_LOG = logging.getLogger(__name__)
+RECENT_LIMIT = 8
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """Settings with their defaults. A value that no longer fits its type is dropped alone."""
+
+    theme: str = "system"
+    last_project: str = ""
+    recent_projects: list[str] = []
+    workspace: str = "project"
+    geometry: str = ""
+    """Size and place of the window, as Qt saves it, in base 64."""
+    window_state: str = ""
+    """Which docks of the window are open, as Qt saves it, in base 64."""
+    workspace_states: dict[str, str] = {}
+    """Workspace → its docks, as Qt saves them, in base 64."""
+    log_axes: list[str] = ["loss", "fvu"]
+    """Training curves drawn over a logarithmic axis."""
+
+    def remember_project(self, path: str) -> None:
+        """Put a project first among the recent ones."""
+        self.last_project = path
+        others = [other for other in self.recent_projects if other != path]
+        self.recent_projects = [path, *others][:RECENT_LIMIT]
+
+
+def settings_path() -> Path:
+    """Return where the settings are kept for this user."""
+    return Path(platformdirs.user_config_dir("sae-desktop", appauthor=False)) / "settings.json"
+
+
+def load(path: Path) -> Settings:
+    """Read settings; whatever is missing or broken gets its default, key by key."""
+    try:
+        raw = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, msgspec.DecodeError) as error:
+        _LOG.warning("settings at %s are unreadable and were set aside: %s", path, error)
+        return Settings()
+    if not isinstance(raw, dict):
+        return Settings()
+    kept: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name not in raw:
+            continue
+        try:
+            kept[field.name] = msgspec.convert(raw[field.name], field.type)
+        except msgspec.ValidationError as error:
+            _LOG.warning("setting “%s” was dropped: %s", field.name, error)
+    return Settings(**kept)
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Write settings; a failure is logged, since nothing of the work depends on them."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(settings)))
+    except Exception as error:
+        _LOG.warning("settings could not be saved: %s", error)

@@ -1,0 +1,148 @@
+"""Cards in columns of equal width, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.gui import icons
+from sae_desktop.gui.project_cards import ACTIONS, Card
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
+from sae_desktop.gui.widgets.labels import IconLabel, label, push_button
+
+ICONS = {"model": "brain", "store": "database", "dictionary": "book-open", "index": "list-numbers"}
+_CARD_WIDTH = 300
+
+
+class CardWidget(QFrame):
+    """One card: title, figures, and a button for what one does with it first."""
+
+    def __init__(
+        self, card: Card, run: Callable[[Card, str], object], allowed: Callable[[str], bool]
+    ) -> None:
+        super().__init__()
+        self.card = card
+        self._run = run
+        self._allowed = allowed
+        self.setProperty("card", "true")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(f"{card.kind} {card.title}")
+        self.setAccessibleDescription(", ".join(f"{what} {value}" for what, value in card.figures))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 12, 12)
+        column.setSpacing(4)
+        column.addLayout(self._title_row())
+        column.addSpacing(4)
+        column.addLayout(self._figures())
+        if card.warning:
+            column.addWidget(label(card.warning, "warning", wrap=True))
+        column.addStretch(1)
+        column.addLayout(self._foot())
+
+    def _title_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(IconLabel(ICONS[self.card.kind], "muted_text"))
+        title = ElidedLabel(self.card.title)
+        title.setProperty("role", "heading")
+        row.addWidget(title, 1)
+        more = QToolButton()
+        icons.set_icon(more, "dots-three-vertical", "muted_text")
+        more.setProperty("flat", "true")
+        more.setAccessibleName(f"More for {self.card.title}")
+        more.setToolTip("More (menu key)")
+        more.clicked.connect(lambda: self.menu().exec(more.mapToGlobal(more.rect().bottomLeft())))
+        row.addWidget(more)
+        return row
+
+    def _figures(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        for row, (what, value) in enumerate(self.card.figures):
+            grid.addWidget(label(what, "muted"), row, 0)
+            text = ElidedLabel(value)
+            text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(text, row, 1)
+        return grid
+
+    def _foot(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        footer = ElidedLabel(self.card.footer)
+        footer.setProperty("role", "small")
+        row.addWidget(footer, 1)
+        first = self.card.actions[0]
+        button = push_button(ACTIONS[first], lambda: self._run(self.card, first))
+        button.setEnabled(self._allowed(first))
+        if not button.isEnabled():
+            button.setToolTip("The project is read-only.")
+        row.addWidget(button)
+        return row
+
+    def menu(self) -> QMenu:
+        """Return the menu of all that can be done with what the card shows."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for key in self.card.actions:
+            if key == "reveal":
+                menu.addSeparator()
+            action = menu.addAction(ACTIONS[key])
+            action.setEnabled(self._allowed(key))
+            action.triggered.connect(lambda _checked=False, key=key: self._run(self.card, key))
+        return menu
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu().popup(event.globalPos())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._run_first()
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._run_first()
+        else:
+            super().keyPressEvent(event)
+
+    def _run_first(self) -> None:
+        if self._allowed(self.card.actions[0]):
+            self._run(self.card, self.card.actions[0])
+
+
+class CardGrid(QWidget):
+    """Lays its cards out in rows."""
+
+    def __init__(self, cards: list[CardWidget]) -> None:
+        super().__init__()
+        self.cards = cards
+        self._columns = 0
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(12)
+        self._lay_out(3)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        spacing = self._grid.spacing()
+        self._lay_out(max(1, (self.width() + spacing) // (_CARD_WIDTH + spacing)))
+
+    def _lay_out(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        for column in range(max(columns, self._columns)):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
+        self._columns = columns
+        for number, card in enumerate(self.cards):
+            self._grid.addWidget(card, number // columns, number % columns)

@@ -1,0 +1,104 @@
+"""How often features fire: the histogram of log10 density, with a slider over the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
+
+from sae_desktop.gui import theme
+from sae_desktop.gui.amounts import exact_count
+from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.plot_style import copy_image, dress
+from sae_desktop.training.run_log import DENSITY_EDGES, RunCurves
+
+
+class DensityPlot(QWidget):
+    """The latest snapshot, or the one the slider is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run: RunCurves | None = None
+        self._follow = True
+        self.setMinimumWidth(220)
+        self.view = pg.PlotWidget(background=None)
+        self.view.setFrameShape(self.view.Shape.NoFrame)
+        self.view.setAccessibleName("Histogram of how often features fire")
+        self.plot = self.view.getPlotItem()
+        self.plot.hideButtons()
+        self.plot.setMenuEnabled(False)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.setLabel("bottom", "log₁₀ of the share of rows")
+        self.plot.setLabel("left", "features")
+        self._bars = pg.BarGraphItem(x0=[0.0], x1=[0.0], height=[0.0])
+        self.plot.addItem(self._bars)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Step of the run")
+        self.slider.valueChanged.connect(self._on_moved)
+        self._text = label("", "muted", wrap=True)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(push_button("Copy image", lambda: copy_image(self.view), flat=True))
+        buttons.addWidget(push_button("Copy data", self.copy_data, flat=True))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(4)
+        column.addWidget(self._text)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.slider)
+        column.addLayout(buttons)
+        theme.manager().themeChanged.connect(self._draw)
+        self.show_run(None)
+
+    def show_run(self, run: RunCurves | None) -> None:
+        """Show a run's snapshots; the slider stays at the end unless it was moved back."""
+        self._run = run if run is not None and len(run.density_steps) else None
+        count = len(self._run.density_steps) if self._run else 0
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, max(count - 1, 0))
+        if self._follow or run is None:
+            self.slider.setValue(max(count - 1, 0))
+        self.slider.blockSignals(False)
+        self.slider.setEnabled(count > 1)
+        self._draw()
+
+    def _on_moved(self, value: int) -> None:
+        self._follow = value == self.slider.maximum()
+        self._draw()
+
+    def _draw(self) -> None:
+        colours = theme.palette()
+        dress(self.plot)
+        if self._run is None:
+            self._text.setText("Appears with the run’s first snapshot.")
+            self._bars.setOpts(x0=[0.0], x1=[0.0], height=[0.0])
+            return
+        at = self.slider.value()
+        counts = np.asarray(self._run.density_counts[at], dtype=float)
+        self._bars.setOpts(
+            x0=DENSITY_EDGES[:-1],
+            x1=DENSITY_EDGES[1:],
+            height=counts,
+            pen=pg.mkPen(colours.surface, width=1),
+            brush=colours.accent,
+        )
+        used = np.flatnonzero(counts)
+        low = DENSITY_EDGES[used[0]] if len(used) else -8.0
+        self.plot.setXRange(min(float(low) - 0.25, -4.0), 0.0, padding=0)
+        self.plot.setYRange(0, max(float(counts.max()), 1.0) * 1.05, padding=0)
+        silent = int(counts[0])
+        step = exact_count(int(self._run.density_steps[at]))
+        text = f"Step {step}, {exact_count(int(counts.sum()))} features"
+        self._text.setText(text + (f", {exact_count(silent)} silent." if silent else "."))
+
+    def copy_data(self) -> None:
+        """Put the shown histogram on the clipboard, tab-separated."""
+        if self._run is None:
+            return
+        counts = self._run.density_counts[self.slider.value()]
+        edges = zip(DENSITY_EDGES[:-1], DENSITY_EDGES[1:], counts, strict=True)
+        lines = [f"{low:.4f}\t{high:.4f}\t{int(count)}" for low, high, count in edges]
+        heading = "log10_density_from\tlog10_density_to\tfeatures"
+        QGuiApplication.clipboard().setText("\n".join([heading, *lines]) + "\n")

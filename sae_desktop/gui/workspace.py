@@ -1,0 +1,99 @@
+"""A workspace: a middle and docks around it that can be moved, floated and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from sae_desktop.gui.actions import ActionInfo
+
+_STATE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class DockInfo:
+    """A panel at a side of a workspace; `size` is its width, or its height above and below."""
+
+    id: str
+    title: str
+    widget: QWidget
+    area: Qt.DockWidgetArea
+    size: int
+    below: str = ""
+    """Id of the dock of the same area that it lies under."""
+
+
+class Workspace(QMainWindow):
+    """One page of the window. `main` is its middle, `docks` what surrounds it."""
+
+    def __init__(self, id_: str, main: QWidget, docks: Sequence[DockInfo] = ()) -> None:
+        """`main` has a method `action_infos() -> list[ActionInfo]`."""
+        super().__init__()
+        self.id = id_
+        self.main: Any = main
+        self.setObjectName(f"workspace.{id_}")
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks | QMainWindow.DockOption.AllowTabbedDocks
+        )
+        self.setCentralWidget(main)
+        self._infos = list(docks)
+        self._docks = {info.id: self._make_dock(info) for info in docks}
+        self._arrange()
+
+    def _make_dock(self, info: DockInfo) -> QDockWidget:
+        dock = QDockWidget(info.title, self)
+        dock.setObjectName(f"{self.id}.{info.id}")
+        dock.setWidget(info.widget)
+        dock.setAccessibleName(info.title)
+        return dock
+
+    def _arrange(self) -> None:
+        for info in self._infos:
+            dock = self._docks[info.id]
+            dock.setFloating(False)
+            self.addDockWidget(info.area, dock)
+            if info.below:
+                self.splitDockWidget(self._docks[info.below], dock, Qt.Orientation.Vertical)
+            dock.show()
+        sides = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
+        beside = [info for info in self._infos if info.area in sides and not info.below]
+        stacked = [info for info in self._infos if info.area not in sides or info.below]
+        for infos, orientation in (
+            (beside, Qt.Orientation.Horizontal),
+            (stacked, Qt.Orientation.Vertical),
+        ):
+            if infos:
+                docks = [self._docks[info.id] for info in infos]
+                self.resizeDocks(docks, [info.size for info in infos], orientation)
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return the actions of the panel in the middle."""
+        infos: list[ActionInfo] = self.main.action_infos()
+        return infos
+
+    def docks(self) -> list[QDockWidget]:
+        return list(self._docks.values())
+
+    def reset_layout(self) -> None:
+        """Put every dock back where it was at the first start."""
+        self._arrange()
+
+    def layout_state(self) -> str:
+        """Return the docks' places as text to be kept."""
+        return bytes(self.saveState(_STATE_VERSION).toBase64().data()).decode()
+
+    def restore_layout(self, state: str) -> bool:
+        """Bring back what `layout_state` returned; False for what is no such state."""
+        if not self._docks or not state:
+            return False
+        data = QByteArray.fromBase64(state.encode())
+        if not self.restoreState(data, _STATE_VERSION):
+            return False
+        if all(dock.isHidden() for dock in self.docks()):
+            self._arrange()
+        return True
