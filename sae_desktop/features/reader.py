@@ -81,7 +81,8 @@ class FeatureIndex:
 
                 def remember(name: str, item: Any) -> None:
                     if hasattr(item, "shape"):
-                        arrays[name] = map_dataset(path, item)
+                        # A plain view: indexing a memmap object costs ten times as much.
+                        arrays[name] = np.asarray(map_dataset(path, item))
 
                 file.visititems(remember)
                 self._arrays = arrays

@@ -52,9 +52,14 @@ class ActionRegistry(QObject):
     def add(self, infos: Iterable[ActionInfo], owner: QWidget) -> None:
         """Make actions of `infos`; their shortcuts work while the focus is inside `owner`.
 
-        Raises ValueError for an id or a shortcut that is taken.
+        Raises ValueError for an id that is taken, or a shortcut that is where it would work:
+        two panels may share one, a window and a panel may not.
         """
-        taken = {i.shortcut: i.id for i in self._infos.values() if i.shortcut}
+        taken = {
+            info.shortcut: info.id
+            for info in self._infos.values()
+            if info.shortcut and _overlap(self._actions[info.id].parent(), owner)
+        }
         for info in infos:
             if info.id in self._actions:
                 raise ValueError(f"action id {info.id} is taken")
@@ -115,3 +120,8 @@ class ActionRegistry(QObject):
         )
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
+
+
+def _overlap(one: QObject | None, other: QWidget) -> bool:
+    same = one is other or not isinstance(one, QWidget)
+    return same or other.isWindow() or (isinstance(one, QWidget) and one.isWindow())

@@ -22,6 +22,8 @@ class LatestJob(QObject):
 
     answered = Signal(object)
     """The result of the last question."""
+    failed = Signal(object)
+    """ErrorInfo: why the last question has no answer."""
     busyChanged = Signal(bool)
 
     def __init__(self, session: Session, pause_ms: int, parent: QObject | None = None) -> None:
@@ -71,7 +73,7 @@ class LatestJob(QObject):
             return
         self._job, self._stale = job, False
         job.finished.connect(self._on_finished)
-        job.failed.connect(self._on_ended)
+        job.failed.connect(self._on_failed)
         job.cancelled.connect(self._on_ended)
 
     def _on_finished(self, result: object) -> None:
@@ -79,6 +81,12 @@ class LatestJob(QObject):
         self._on_ended()
         if not stale:
             self.answered.emit(result)
+
+    def _on_failed(self, error: object) -> None:
+        stale = self._stale
+        self._on_ended()
+        if not stale:
+            self.failed.emit(error)
 
     def _on_ended(self, _message: object = None) -> None:
         self._job = None

@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
             workspace = PANELS[name](self.session, self.settings)
             self._workspaces[name] = workspace
             self._stack.addWidget(workspace)
-            self.registry.add(workspace.action_infos(), workspace.main)
+            self.registry.add(workspace.action_infos(), workspace)
             workspace.restore_layout(self.settings.workspace_states.get(name, ""))
         return self._workspaces[name]
 

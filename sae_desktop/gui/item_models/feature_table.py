@@ -29,7 +29,7 @@ FEATURE_ROLE = Qt.ItemDataRole.UserRole
 """The feature's number, as an int."""
 
 STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN = range(len(COLUMNS))
-_HEADERS = ("★", "Feature", "Label", "Density", "Max", "Mean")
+_HEADERS = ("★", "#", "Label", "Density", "Max", "Mean")
 _TIPS = (
     "Starred",
     "Number of the feature in its dictionary",
@@ -145,7 +145,8 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"
-            return f"{_HEADERS[column]} {self._text(feature, column)}"
+            name = "Feature" if column == NUMBER else _HEADERS[column]
+            return f"{name} {self._text(feature, column)}"
         return None
 
     def _text(self, feature: int, column: int) -> str:
@@ -183,7 +184,8 @@ class FeatureTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
+            arrow = " ▾" if self.sort_falling else " ▴"
+            return _HEADERS[section] + (arrow if section == self.sort_column else "")
         if role == Qt.ItemDataRole.ToolTipRole:
             return _TIPS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -209,3 +211,4 @@ class FeatureTableModel(QAbstractTableModel):
             moved.append(QModelIndex() if row is None else self.index(row, index.column()))
         self.changePersistentIndexList(held, moved)
         self.layoutChanged.emit()
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)

@@ -37,14 +37,16 @@ def _explore(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.panels.explore import ExplorePanel
 
     del settings
-    return Workspace("explore", ExplorePanel(session))
+    panel = ExplorePanel(session)
+    return Workspace("explore", panel, panel.docks())
 
 
 def _steer(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.panels.steering import SteeringPanel
 
     del settings
-    return Workspace("steer", SteeringPanel(session))
+    panel = SteeringPanel(session)
+    return Workspace("steer", panel, panel.docks())
 
 
 PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
@@ -15,10 +15,11 @@ from sae_desktop.gui.panels.feature_page import FeaturePage
 from sae_desktop.gui.panels.probe import ProbePanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.empty_state import EmptyState
+from sae_desktop.gui.workspace import DockInfo
 
 
 class ExplorePanel(QWidget):
-    """List left, page in the middle, probe right; without an index, the way to one."""
+    """The page in the middle, list and probe as docks; without an index, the way to one."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,20 +36,11 @@ class ExplorePanel(QWidget):
             "features fire and what they do.",
             "Build an index",
             lambda: session.show_workspace("project"),
-            icon="list-magnifying-glass",
+            icon="list-bullets",
         )
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (self.list, self.page, self.probe):
-            self._splitter.addWidget(widget)
-            self._splitter.setCollapsible(self._splitter.count() - 1, False)
-        self._splitter.setStretchFactor(0, 0)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setStretchFactor(2, 0)
-        self._splitter.setSizes([372, 560, 264])
-        self._splitter.setHandleWidth(4)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(self._splitter)
+        self._stack.addWidget(self.page)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._stack)
@@ -61,7 +53,17 @@ class ExplorePanel(QWidget):
 
     def _on_index_changed(self, _index: object = None) -> None:
         has_index = self._session.index is not None
-        self._stack.setCurrentWidget(self._splitter if has_index else self.empty)
+        self._stack.setCurrentWidget(self.page if has_index else self.empty)
+        self.list.setEnabled(has_index)
+        self.probe.setEnabled(has_index)
+
+    def docks(self) -> list[DockInfo]:
+        """Return what stands around the page: the list and the text to try."""
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        return [
+            DockInfo("features", "Features", self.list, left, 388),
+            DockInfo("probe", "Try a text", self.probe, right, 264),
+        ]
 
     def _has_feature(self) -> bool:
         return self._session.index is not None and self._session.feature is not None

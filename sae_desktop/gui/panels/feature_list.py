@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -38,6 +38,8 @@ from sae_desktop.gui.widgets.labels import label, push_button
 DWELL_MS = 700
 """How long one stays at a feature before the way back remembers it."""
 _FILTER_PAUSE_MS = 60
+_MEAN_FROM = 420
+"""Narrower than this the list gives the mean's room to the labels."""
 
 
 class FeatureTable(QTableView):
@@ -67,6 +69,8 @@ class FeatureTable(QTableView):
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setMinimumSectionSize(16)
         rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
+        bar = self.verticalScrollBar()
+        bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
         columns = self.horizontalHeader()
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(24)
@@ -77,15 +81,19 @@ class FeatureTable(QTableView):
         metrics = self.fontMetrics()
         header = self.horizontalHeader()
         for column, widest in (
-            (STAR, "★"),
-            (NUMBER, "Feature ▾"),
+            (STAR, "★ ▾"),
+            (NUMBER, "000000"),
             (DENSITY, "00.0000%"),
             (MAXIMUM, "000.00"),
             (MEAN, "000.00"),
         ):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 16)
+            self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 12)
         header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setColumnHidden(MEAN, self.viewport().width() < _MEAN_FROM)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         editing = self.state() == QAbstractItemView.State.EditingState
@@ -142,6 +150,7 @@ class FeatureListPanel(QWidget):
         self.table.fit_columns()
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(NUMBER, Qt.SortOrder.AscendingOrder)
+        self.table.horizontalHeader().setSortIndicatorShown(False)  # the header's text says it
         toggles = QHBoxLayout()
         toggles.setSpacing(4)
         for widget in (self.alive, self.starred, self.labelled):
@@ -149,7 +158,7 @@ class FeatureListPanel(QWidget):
         toggles.addStretch()
         toggles.addWidget(self.clear)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 4, 8)
+        column.setContentsMargins(8, 4, 4, 8)
         column.setSpacing(8)
         column.addWidget(self.search)
         column.addLayout(toggles)
@@ -157,6 +166,7 @@ class FeatureListPanel(QWidget):
         column.addWidget(self.table, 1)
         column.addWidget(self.count)
         self.setMinimumWidth(280)
+        self.setFocusProxy(self.table)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self._filter_timer.start)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -34,7 +33,10 @@ from sae_desktop.gui.widgets.token_text import Heading, HoveredToken, Passage, T
 
 WIDE = 1120
 """From this width on, the figures stand beside the contexts and not below."""
-_SIDE_WIDTH = 440
+_SIDE_WIDTHS = (440, 720)
+_CONTEXTS_WIDEST = 960
+"""Longer lines are hard to read."""
+_NO_BOUND = 16_777_215
 
 
 class FeatureTitle(QWidget):
@@ -125,7 +127,7 @@ class FeaturePage(QScrollArea):
         self.legend = ActivationLegend()
         self.contexts = TokenTextView()
         self.contexts.setAccessibleName("Contexts in which the feature fires")
-        self.more = push_button("", self._on_more_clicked, flat=True)
+        self.more = push_button("", self._on_more_clicked)
         self.more.setCheckable(True)
         self.histogram = ActivationHistogram()
         self.raised = SignedBars("Tokens the feature raises most")
@@ -152,20 +154,23 @@ class FeaturePage(QScrollArea):
         column.addWidget(self.figures)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(24)
-        self._body.addWidget(self._contexts_part(), 1)
-        self._body.addWidget(self._effects_part())
+        self._body.addWidget(self._contexts_part(), 1000)
+        self._body.addWidget(self._effects_part(), 700)
+        self._body.addStretch(1)  # what is left once both have their widest
         column.addLayout(self._body)
         column.addStretch()
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        bar = self.verticalScrollBar()
+        bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
         self.setProperty("ground", "surface")
         self.setAccessibleName("Feature")
         self.setMinimumWidth(360)
 
     def _contexts_part(self) -> QWidget:
-        part = QWidget()
+        part = self._contexts_box = QWidget()
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -214,9 +219,10 @@ class FeaturePage(QScrollArea):
         if self._body.direction() != target:
             self._body.setDirection(target)
             self._plots.setDirection(direction.TopToBottom if wide else direction.LeftToRight)
-            horizontal = QSizePolicy.Policy.Fixed if wide else QSizePolicy.Policy.Preferred
-            self._effects.setSizePolicy(horizontal, QSizePolicy.Policy.Preferred)
-            self._effects.setMinimumWidth(_SIDE_WIDTH if wide else 0)
+            least, most = _SIDE_WIDTHS if wide else (0, _NO_BOUND)
+            self._effects.setMinimumWidth(least)
+            self._effects.setMaximumWidth(most)
+            self._contexts_box.setMaximumWidth(_CONTEXTS_WIDEST if wide else _NO_BOUND)
 
     # ------------------------------------------------------------------ content
     def _on_index_opened(self, index: object) -> None:
@@ -308,15 +314,14 @@ class FeaturePage(QScrollArea):
 def figures_text(index: FeatureIndex, feature: int) -> str:
     """Return the line of figures under a feature's title, with units."""
     density = float(index.columns["density"][feature])
-    rows = f"{count_text(index.info.rows)} tokens read"
+    rows = f"{count_text(index.info.rows)} tokens"
     if density <= 0.0:
-        return f"Never fires  ·  {rows}"
-    return "  ·  ".join(
+        return f"Never fires on {rows}"
+    return " · ".join(
         (
-            f"Density {percent_text(density)} ({one_in_text(density)} tokens)",
-            f"maximum {float(index.columns['max_activation'][feature]):.2f}",
-            f"mean {float(index.columns['mean_activation'][feature]):.2f} when active",
-            rows,
+            f"Density {percent_text(density)} ({one_in_text(density)} of {rows})",
+            f"max {float(index.columns['max_activation'][feature]):.2f}",
+            f"mean {float(index.columns['mean_activation'][feature]):.2f}",
         )
     )
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
+from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui.colour_scale import ColourScale
@@ -41,6 +42,7 @@ class ProbePanel(QWidget):
         self._notes = FeatureNotes.of(session)
         self._result: ProbeResult | None = None
         self._asked = ""
+        self._error = ""
         self._logarithmic = True
         self.text = QPlainTextEdit()
         self.text.setPlaceholderText("Type or paste a text: its tokens light up.")
@@ -58,6 +60,7 @@ class ProbePanel(QWidget):
         self.text.textChanged.connect(self.probe)
         self.tokens.tokenHovered.connect(self.tokenHovered)
         self.latest.answered.connect(self._on_answered)
+        self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._say_state)
         session.featureSelected.connect(self._on_feature_selected)
         session.indexOpened.connect(self._on_index_opened)
@@ -77,13 +80,9 @@ class ProbePanel(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        top = QHBoxLayout()
-        top.addWidget(label("Try a text", "heading"))
-        top.addStretch()
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 12, 8, 8)
+        column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(8)
-        column.addLayout(top)
         column.addWidget(self.text)
         column.addWidget(self.heading)
         column.addWidget(self.state)
@@ -96,7 +95,7 @@ class ProbePanel(QWidget):
         text = self.text.toPlainText()[:LONGEST]
         index = self._session.index
         if not text.strip() or index is None:
-            self._asked = ""
+            self._asked = self._error = ""
             self._result = None
             self.latest.forget()
             self._show()
@@ -131,6 +130,13 @@ class ProbePanel(QWidget):
 
     def _on_answered(self, result: ProbeResult) -> None:
         self._result = result
+        self._error = ""
+        self._show()
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        # In place and not as a toast: the next key may well ask again.
+        self._result = None
+        self._error = " ".join(part for part in (error.what, error.next_step) if part)
         self._show()
 
     # ------------------------------------------------------------------ showing
@@ -170,7 +176,7 @@ class ProbePanel(QWidget):
 
     def _say_state(self, _busy: bool = False) -> None:
         if self._result is None:
-            text = "Reading…" if self.latest.busy else ""
+            text = "Reading…" if self.latest.busy else self._error
         else:
             feature = self._session.feature
             most = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.gui.widgets.labels import label, push_button
 
@@ -20,11 +20,14 @@ class EmptyState(QWidget):
         self.sentence = label(sentence, "muted", wrap=True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence.setMaximumWidth(440)
-        self.sentence.setMinimumWidth(280)
         self.button = push_button(button, callback, icon=icon, primary=True)
         column = QVBoxLayout(self)
         column.setSpacing(16)
         column.addStretch(2)
-        column.addWidget(self.sentence, 0, Qt.AlignmentFlag.AlignHCenter)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.sentence, 100)
+        row.addStretch(1)
+        column.addLayout(row)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)

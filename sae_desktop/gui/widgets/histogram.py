@@ -33,7 +33,6 @@ class ActivationHistogram(QWidget):
         self._plot.hideButtons()
         self._plot.setLabel("bottom", "Activation")
         self._plot.setLabel("left", "Tokens")
-        self._plot.getAxis("left").setLogMode(True)
         self._plot.getAxis("left").setWidth(48)
         self._bars = pg.BarGraphItem(x0=[0], x1=[1], y0=_FLOOR, height=[0.0])
         self._marker = pg.InfiniteLine(angle=90, movable=False)
@@ -65,6 +64,7 @@ class ActivationHistogram(QWidget):
         top = float(heights.max()) + _FLOOR
         self._plot.setXRange(0.0, float(self._edges[-1]), padding=0.02)
         self._plot.setYRange(_FLOOR, max(top, 1.0), padding=0.04)
+        self._plot.getAxis("left").setTicks(count_ticks(max(top, 1.0)))
         self._marker.setVisible(False)
         self._describe()
 
@@ -137,3 +137,23 @@ class ActivationHistogram(QWidget):
         menu.addAction("Copy data", lambda: clipboard.setText(self.data_text()))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
+
+
+def count_ticks(top: float) -> list[list[tuple[float, str]]]:
+    """Return an axis's labelled and bare ticks for counts up to 10^top, placed by log10."""
+    decades = range(int(top) + 1)
+    steps = (1, 2, 5) if top < 2.0 else (1,)
+    labelled = [
+        (float(np.log10(step * 10**decade)), _short(step * 10**decade))
+        for decade in decades
+        for step in steps
+    ]
+    bare = [(float(np.log10(step)) + decade, "") for decade in decades for step in range(2, 10)]
+    return [labelled, bare]
+
+
+def _short(count: int) -> str:
+    for size, unit in ((1_000_000, "M"), (1000, "k")):
+        if count >= size:
+            return f"{count // size}{unit}"
+    return str(count)

@@ -13,9 +13,11 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text, signed_text
 from sae_desktop.steering.config import TokenProbability
 
-ROWS = 10
+ROWS = 8
+WIDEST = 1040
 _BAR = 6
 _GAP = 8
+_HEADERS = ("plain", "steered", "change")
 
 
 def strongest_tokens(tokens: Sequence[TokenProbability], count: int) -> list[TokenProbability]:
@@ -31,6 +33,7 @@ class ProbabilityBars(QWidget):
         self._rows: list[TokenProbability] = []
         self.setAccessibleName("Probabilities of the next token, plain and steered")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMaximumWidth(WIDEST)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
         theme.manager().themeChanged.connect(self.update)
@@ -54,17 +57,21 @@ class ProbabilityBars(QWidget):
         return max(self.fontMetrics().height(), 2 * _BAR + 2) + 6
 
     def sizeHint(self) -> QSize:
-        return QSize(360, ROWS * self._row_height())
+        return QSize(360, self._top() + ROWS * self._row_height())
 
     def bar_rects(self, row: int) -> tuple[QRectF, QRectF]:
         """Return where the plain and the steered bar of a row are painted."""
         token, left, width = self._rows[row], self._left(), self._bar_width()
         height = self._row_height()
-        top = row * height + (height - 2 * _BAR - 2) / 2
+        top = self._top() + row * height + (height - 2 * _BAR - 2) / 2
         most = self._most()
         plain = QRectF(left, top, max(width * token.plain / most, 1.0), _BAR)
         steered = QRectF(left, top + _BAR + 2, max(width * token.steered / most, 1.0), _BAR)
         return plain, steered
+
+    def _top(self) -> int:
+        """Return the height of the line that names the columns."""
+        return self.fontMetrics().height() + 4
 
     def _left(self) -> float:
         return min(max(self.width() * 0.22, 88.0), 200.0)
@@ -73,7 +80,7 @@ class ProbabilityBars(QWidget):
         return 3 * (self._figure_width() + _GAP)
 
     def _figure_width(self) -> float:
-        return QFontMetricsF(self.font()).horizontalAdvance("+100.0")
+        return QFontMetricsF(self.font()).horizontalAdvance("+100.0 pt")
 
     def _bar_width(self) -> float:
         return max(self.width() - self._left() - self._figures() - _GAP, 24.0)
@@ -87,8 +94,10 @@ class ProbabilityBars(QWidget):
         colours = theme.palette()
         metrics = QFontMetricsF(self.font())
         height = self._row_height()
+        if self._rows:
+            self._paint_headers(painter)
         for number, token in enumerate(self._rows):
-            row = QRectF(0, number * height, self.width(), height)
+            row = QRectF(0, self._top() + number * height, self.width(), height)
             text = metrics.elidedText(
                 visible_token(token.token), Qt.TextElideMode.ElideMiddle, self._left() - 2 * _GAP
             )
@@ -102,6 +111,21 @@ class ProbabilityBars(QWidget):
             painter.drawRoundedRect(steered, 2, 2)
             self._paint_figures(painter, row, token)
 
+    def _paint_headers(self, painter: QPainter) -> None:
+        """Name the columns, the first two in the colours of their bars."""
+        colours = theme.palette()
+        small = self.font()
+        small.setPointSizeF(small.pointSizeF() * 0.9)
+        painter.setFont(small)
+        step = self._figure_width() + _GAP
+        left = self.width() - self._figures()
+        hues = (colours.muted_text, colours.positive, colours.muted_text)
+        for number, (text, hue) in enumerate(zip(_HEADERS, hues, strict=True)):
+            painter.setPen(hue)
+            place = QRectF(left + number * step, 0, step - 4, self._top())
+            painter.drawText(place, _RIGHT, text)
+        painter.setFont(self.font())
+
     def _paint_figures(self, painter: QPainter, row: QRectF, token: TokenProbability) -> None:
         colours = theme.palette()
         change = 100.0 * (token.steered - token.plain)
@@ -111,7 +135,7 @@ class ProbabilityBars(QWidget):
         figures = (
             (probability_text(token.plain), colours.muted_text),
             (probability_text(token.steered), colours.text),
-            (signed_text(change, 1), hue),
+            (f"{signed_text(change, 1)} pt", hue),
         )
         step = self._figure_width() + _GAP
         left = self.width() - self._figures()
@@ -122,7 +146,7 @@ class ProbabilityBars(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            number = event.pos().y() // self._row_height()
+            number = (event.pos().y() - self._top()) // self._row_height()
             if 0 <= number < len(self._rows):
                 token = self._rows[number]
                 QToolTip.showText(

@@ -1,0 +1,331 @@
+"""The Steer workspace: a rack of sliders, a prompt, plain and steered text side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QSpinBox,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.engine.protocol import ErrorInfo, JobOutput
+from sae_desktop.gui.actions import ActionInfo
+from sae_desktop.gui.latest_job import LatestJob
+from sae_desktop.gui.panels.steering_rack import SteeringRack
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.steering_rack import clamps
+from sae_desktop.gui.widgets.empty_state import EmptyState
+from sae_desktop.gui.widgets.generated_text import GeneratedText
+from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.probability_bars import ProbabilityBars
+from sae_desktop.gui.workspace import DockInfo
+from sae_desktop.steering.config import SteerConfig, SteeredToken, SteerResult
+
+if TYPE_CHECKING:
+    from sae_desktop.client.job import Job
+
+PAUSE_MS = 60
+"""Pause in the moving of a slider after which the next token is asked for."""
+EXAMPLES = ("In the beginning", "def ", "Everyone has the right to", "The meaning of the word")
+"""Openings that the built-in model has learned to continue."""
+LONGEST = 400
+
+
+class SteeringPanel(QWidget):
+    """Prompt and outputs in the middle, next-token bars below; the rack is its dock."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("steer")
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session = session
+        self._job: Job | None = None
+        self.rack = SteeringRack(session)
+        self.prompt = QPlainTextEdit()
+        self.prompt.setPlaceholderText("A prompt for the model to continue")
+        self.prompt.setAccessibleName("Prompt")
+        self.prompt.setTabChangesFocus(True)
+        self.tokens = QSpinBox()
+        self.temperature = QDoubleSpinBox()
+        self.seed = QSpinBox()
+        self.generate_button = push_button(
+            "Generate", self.generate, icon="play", primary=True, tip="Continue it (Ctrl+Return)"
+        )
+        self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
+        self.plain = GeneratedText("Plain")
+        self.steered = GeneratedText("Steered")
+        self.bars = ProbabilityBars()
+        self.bars_state = label("", "small")
+        self.next_token = LatestJob(session, PAUSE_MS, self)
+        self.empty = EmptyState(
+            "Steering turns the features of an index up and down; no index is open yet.",
+            "Build an index",
+            lambda: session.show_workspace("project"),
+            icon="list-bullets",
+        )
+        self._build()
+        self._connect()
+        self._on_index_changed()
+        self._show_running()
+
+    # ------------------------------------------------------------------ layout
+    def _build(self) -> None:
+        for field, name, low, high, value in (
+            (self.tokens, "New tokens", 1, LONGEST, 40),
+            (self.seed, "Seed", 0, 2**31 - 1, 0),
+        ):
+            field.setRange(low, high)
+            field.setValue(value)
+            field.setAccessibleName(name)
+            field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.tokens.setSuffix(" tokens")
+        self.temperature.setRange(0.0, 2.0)
+        self.temperature.setSingleStep(0.1)
+        self.temperature.setDecimals(1)
+        self.temperature.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.temperature.setAccessibleName("Temperature")
+        self.temperature.setToolTip("0: always the likeliest token; higher: more chance")
+        self.seed.setToolTip("The same seed draws the same random numbers on both sides")
+        outputs = QSplitter(Qt.Orientation.Horizontal)
+        outputs.setHandleWidth(8)
+        outputs.setChildrenCollapsible(False)
+        for widget, stretch in ((self._prompt_part(), 2), (self.plain, 3), (self.steered, 3)):
+            outputs.addWidget(widget)
+            outputs.setStretchFactor(outputs.count() - 1, stretch)
+        outputs.setSizes([260, 320, 320])
+        work = QWidget()
+        column = QVBoxLayout(work)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(12)
+        column.addWidget(outputs, 1)
+        column.addLayout(self._bars_heading())
+        column.addWidget(self.bars)
+        self._work = work
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(work)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._stack)
+
+    def _prompt_part(self) -> QWidget:
+        part = QWidget()
+        self.examples = QWidget()
+        examples = QVBoxLayout(self.examples)
+        examples.setContentsMargins(0, 0, 0, 0)
+        examples.setSpacing(0)
+        examples.addWidget(label("For example", "small"))
+        left = Qt.AlignmentFlag.AlignLeft
+        for text in EXAMPLES:
+            examples.addWidget(
+                push_button(f"“{text.strip()}”", partial(self._on_example, text), flat=True),
+                0,
+                left,
+            )
+        form = QFormLayout()
+        form.setHorizontalSpacing(8)
+        form.setVerticalSpacing(4)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Length", self.tokens)
+        form.addRow("Temperature", self.temperature)
+        form.addRow("Seed", self.seed)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.generate_button, 1)
+        buttons.addWidget(self.stop_button)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        heading = label("Prompt", "heading")
+        heading.setMinimumHeight(self.plain.copy_button.sizeHint().height())
+        column.addWidget(heading)
+        column.addWidget(self.prompt, 1)
+        column.addWidget(self.examples)
+        column.addLayout(form)
+        column.addLayout(buttons)
+        column.setSpacing(4)
+        self.prompt.setMinimumHeight(self.prompt.fontMetrics().lineSpacing() * 3 + 16)
+        part.setMinimumWidth(200)
+        return part
+
+    def _bars_heading(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        row.addWidget(label("Next token", "heading"))
+        row.addWidget(self.bars_state)
+        row.addStretch()
+        return row
+
+    def docks(self) -> list[DockInfo]:
+        """Return what stands beside: the rack."""
+        left = Qt.DockWidgetArea.LeftDockWidgetArea
+        return [DockInfo("rack", "Features", self.rack, left, 304)]
+
+    def _connect(self) -> None:
+        session = self._session
+        self.rack.rackChanged.connect(self.ask_next_token)
+        self.prompt.textChanged.connect(self._on_prompt_changed)
+        self.temperature.valueChanged.connect(self._show_running)
+        self.next_token.answered.connect(self._on_next_token)
+        self.next_token.failed.connect(self._on_next_token_failed)
+        self.next_token.busyChanged.connect(self._on_next_token_busy)
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return what can be done here, for menus, shortcuts and the palette."""
+        return [
+            ActionInfo(
+                "steer.generate",
+                "Generate plain and steered",
+                "play",
+                "Ctrl+Return",
+                self.generate,
+                self.can_generate,
+            ),
+            ActionInfo(
+                "steer.stop", "Stop generating", "stop", "Esc", self.stop, lambda: self.running
+            ),
+            ActionInfo(
+                "steer.add_feature",
+                "Add a feature to the rack",
+                "plus",
+                "Ctrl+Shift+A",
+                self.rack.add_field.setFocus,
+                lambda: self._session.index is not None,
+            ),
+            ActionInfo(
+                "steer.all_off",
+                "Switch all sliders off",
+                "sliders",
+                "",
+                self.rack.switch_all_off,
+                lambda: any(entry.on for entry in self.rack.rack),
+            ),
+        ]
+
+    # ------------------------------------------------------------------ asking
+    @property
+    def running(self) -> bool:
+        """True while text is generated."""
+        return self._job is not None
+
+    def can_generate(self) -> bool:
+        """Return whether there is an index and a prompt, and nothing is under way."""
+        return (
+            self._session.index is not None
+            and not self.running
+            and bool(self.prompt.toPlainText().strip())
+        )
+
+    def _config(self, new_tokens: int) -> SteerConfig:
+        return SteerConfig(
+            project=self._session.project_path,
+            index=self._session.index_name,
+            prompt=self.prompt.toPlainText(),
+            clamps=clamps(self.rack.rack),
+            max_new_tokens=new_tokens,
+            temperature=self.temperature.value(),
+            seed=self.seed.value(),
+        )
+
+    def generate(self) -> None:
+        """Continue the prompt plain and steered; tokens appear as they come."""
+        if not self.can_generate():
+            return
+        config = self._config(self.tokens.value())
+        job = self._session.run(config)
+        if job is None:
+            return
+        self._job = job
+        self.plain.begin(config.prompt)
+        self.steered.begin(config.prompt)
+        job.outputReceived.connect(self._on_output)
+        job.finished.connect(self._on_finished)
+        job.failed.connect(self._on_failed)
+        job.cancelled.connect(self._on_ended)
+        self._show_running()
+
+    def stop(self) -> None:
+        """End the generation; the text so far stays."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def ask_next_token(self) -> None:
+        """Ask how the next token's probabilities are now, once the hand pauses."""
+        if self._session.index is None or not self.prompt.toPlainText().strip():
+            self.next_token.forget()
+            self.bars.set_tokens([])
+            self._say_bars("Type a prompt to see the likeliest next tokens.")
+            return
+        self.next_token.ask(self._config(1))
+
+    # ------------------------------------------------------------------ answers
+    def _on_output(self, output: JobOutput) -> None:
+        token: SteeredToken = output.data
+        self.plain.add(token.plain)
+        self.steered.add(token.steered)
+        if token.next_tokens and not self.next_token.busy:
+            self._show_bars(token.next_tokens)
+
+    def _on_finished(self, result: SteerResult) -> None:
+        # The whole text decodes characters that were cut between two tokens.
+        self.plain.set_continuation(result.plain.removeprefix(result.prompt))
+        self.steered.set_continuation(result.steered.removeprefix(result.prompt))
+        self._on_ended()
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._on_ended()
+        self._session.show_error(error)
+
+    def _on_ended(self, _message: object = None) -> None:
+        self._job = None
+        self._show_running()
+
+    def _on_next_token(self, result: SteerResult) -> None:
+        self._show_bars(result.next_tokens)
+
+    def _show_bars(self, tokens: list) -> None:
+        self.bars.set_tokens(tokens)
+        self._say_bars("")
+
+    def _on_next_token_failed(self, error: ErrorInfo) -> None:
+        self._say_bars(" ".join(part for part in (error.what, error.next_step) if part))
+
+    def _on_next_token_busy(self, busy: bool) -> None:
+        if busy and not self.bars.rows():
+            self._say_bars("Reading…")
+
+    def _say_bars(self, text: str) -> None:
+        self.bars_state.setText(text)
+
+    # ------------------------------------------------------------------ state
+    def _on_prompt_changed(self) -> None:
+        self.examples.setVisible(not self.prompt.toPlainText())
+        self._show_running()
+        self.ask_next_token()
+
+    def _on_example(self, text: str) -> None:
+        self.prompt.setPlainText(text)
+        self.prompt.setFocus()
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        has_index = self._session.index is not None
+        self._stack.setCurrentWidget(self._work if has_index else self.empty)
+        self._show_running()
+        self.ask_next_token()
+
+    def _show_running(self, _value: object = None) -> None:
+        self.generate_button.setEnabled(self.can_generate())
+        self.stop_button.setEnabled(self.running)
+        self.seed.setEnabled(self.temperature.value() > 0.0)

@@ -1,0 +1,229 @@
+"""The rack: one slider for each feature that is turned up or down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtGui import QUndoCommand
+from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui import steering_rack as racks
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.steering_rack import Rack
+from sae_desktop.gui.widgets.feature_slider import FeatureSlider
+from sae_desktop.gui.widgets.labels import label, push_button
+
+_ONE_MOVE_S = 1.0
+"""Changes of one slider closer together than this are undone as one."""
+_MOVE_ID = 0x5AE
+
+
+class SteeringRack(QWidget):
+    """Sliders, a field to add one, and the way back."""
+
+    rackChanged = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("steer.rack")
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.rack: Rack = ()
+        self._dictionary = self._notes.dictionary
+        self._sliders: dict[int, FeatureSlider] = {}
+        self._names = QStringListModel(self)
+        self.add_field = QLineEdit()
+        self.add_field.setPlaceholderText("Add a feature: label or number")
+        self.add_field.setAccessibleName("Add a feature by its label or number")
+        self.all_off = push_button(
+            "All off", self.switch_all_off, flat=True, tip="Leave every feature alone"
+        )
+        self.hint = label(
+            "No feature is in the rack. Add one by its number or label, or press Steer on a "
+            "feature’s page.",
+            "muted",
+            wrap=True,
+        )
+        self._build()
+        self.add_field.returnPressed.connect(self._on_add_entered)
+        session.steerRequested.connect(self.add_feature)
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+        self._notes.noteChanged.connect(self._name_features)
+        self._notes.reloaded.connect(self._name_features)
+        self._on_index_changed()
+
+    def _build(self) -> None:
+        completer = QCompleter(self._names, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.add_field.setCompleter(completer)
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.add_field, 1)
+        top.addWidget(self.all_off)
+        inner = QWidget()
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(8)
+        self._column.addWidget(self.hint)
+        self._column.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 4, 8)
+        column.setSpacing(8)
+        column.addLayout(top)
+        column.addWidget(scroll, 1)
+        column.addWidget(
+            label("In multiples of a feature’s maximum. Double click: off.", "small", wrap=True)
+        )
+        self.setMinimumWidth(264)
+
+    # ------------------------------------------------------------------ what hands do
+    def add_feature(self, feature: int) -> None:
+        """Put a feature in the rack, off; one that is there gets the focus."""
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            index.check_feature(feature)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._push(racks.added(self.rack, feature), f"add feature {feature}")
+        self._sliders[feature].slider.setFocus()
+
+    def switch_all_off(self) -> None:
+        """Switch every slider off; their clamps stay."""
+        rack = self.rack
+        for entry in rack:
+            rack = racks.switched(rack, entry.feature, False)
+        self._push(rack, "switch all features off")
+
+    def _on_add_entered(self) -> None:
+        index = self._session.index
+        if index is None:
+            return
+        text = self.add_field.text()
+        number = text.split()[0] if text.startswith("#") else text
+        found = racks.found_features(number, index.features, self._notes.labels())
+        if found:
+            self.add_field.clear()
+            self.add_feature(found[0])
+        elif text.strip():
+            self._session.show_error(
+                UserError(
+                    f"No feature is called “{text.strip()}”.",
+                    next_step=f"Features are numbered 0 to {index.features - 1}.",
+                )
+            )
+
+    def _on_clamp_chosen(self, feature: int, clamp: float) -> None:
+        rack = racks.clamped(self.rack, feature, clamp)
+        self._push(rack, f"clamp of feature {feature}", moved=feature)
+
+    def _on_switched(self, feature: int, on: bool) -> None:
+        text = f"feature {feature} {'on' if on else 'off'}"
+        self._push(racks.switched(self.rack, feature, on), text)
+
+    def _on_reset_chosen(self, feature: int) -> None:
+        self._push(racks.reset(self.rack, feature), f"reset of feature {feature}")
+
+    def _on_remove_chosen(self, feature: int) -> None:
+        self._push(racks.removed(self.rack, feature), f"remove feature {feature}")
+
+    def _push(self, rack: Rack, text: str, *, moved: int | None = None) -> None:
+        if rack != self.rack:
+            self._session.undo_stack.push(_ChangeRack(self._change, self.rack, rack, text, moved))
+
+    # ------------------------------------------------------------------ what is shown
+    def _change(self, dictionary: str | None, rack: Rack) -> str:
+        """Show a rack; one of another dictionary is no longer meant. Return the dictionary."""
+        if dictionary is None or dictionary == self._dictionary:
+            self.rack = rack
+            self._show()
+        return self._dictionary
+
+    def _show(self) -> None:
+        wanted = {entry.feature for entry in self.rack}
+        for feature in set(self._sliders) - wanted:
+            slider = self._sliders.pop(feature)
+            self._column.removeWidget(slider)
+            slider.hide()
+            slider.deleteLater()
+        for place, entry in enumerate(self.rack):
+            if entry.feature not in self._sliders:
+                self._sliders[entry.feature] = self._make(entry.feature)
+                self._column.insertWidget(1 + place, self._sliders[entry.feature])
+            self._sliders[entry.feature].set_entry(entry)
+        self.hint.setVisible(not self.rack)
+        self.all_off.setEnabled(any(entry.on for entry in self.rack))
+        self.rackChanged.emit()
+
+    def _make(self, feature: int) -> FeatureSlider:
+        index = self._session.index
+        maximum = 0.0 if index is None else float(index.columns["max_activation"][feature])
+        slider = FeatureSlider(self._session, feature, maximum)
+        slider.clampChosen.connect(self._on_clamp_chosen)
+        slider.switched.connect(self._on_switched)
+        slider.resetChosen.connect(self._on_reset_chosen)
+        slider.removeChosen.connect(self._on_remove_chosen)
+        return slider
+
+    def slider(self, feature: int) -> FeatureSlider:
+        """Return a feature's slider. Raises KeyError when it is not in the rack."""
+        return self._sliders[feature]
+
+    def _name_features(self, _feature: int = 0) -> None:
+        labels = sorted(self._notes.labels().items())
+        self._names.setStringList([f"#{feature} {text}" for feature, text in labels])
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        index = self._session.index
+        dictionary = "" if index is None else index.info.dictionary
+        if dictionary != self._dictionary:
+            self._dictionary = dictionary
+            self.rack = ()
+        self.setEnabled(index is not None)
+        self._name_features()
+        self._show()
+
+
+class _ChangeRack(QUndoCommand):
+    def __init__(
+        self,
+        change: Callable[[str | None, Rack], str],
+        before: Rack,
+        after: Rack,
+        text: str,
+        moved: int | None,
+    ) -> None:
+        super().__init__(text)
+        self._change, self._before, self._after, self._moved = change, before, after, moved
+        self._dictionary: str | None = None
+        self._at = time.monotonic()
+
+    def redo(self) -> None:
+        self._dictionary = self._change(self._dictionary, self._after)
+
+    def undo(self) -> None:
+        self._change(self._dictionary, self._before)
+
+    def id(self) -> int:
+        return -1 if self._moved is None else _MOVE_ID
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _ChangeRack) or other._moved != self._moved:
+            return False
+        if other._at - self._at > _ONE_MOVE_S:
+            return False
+        self._after, self._at = other._after, other._at
+        return True
