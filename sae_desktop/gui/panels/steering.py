@@ -128,14 +128,13 @@ class SteeringPanel(QWidget):
         examples.addWidget(label("For example", "small"))
         left = Qt.AlignmentFlag.AlignLeft
         for text in EXAMPLES:
-            examples.addWidget(
-                push_button(f"“{text.strip()}”", partial(self._on_example, text), flat=True),
-                0,
-                left,
-            )
+            quoted = f"“{text.strip()}”"
+            button = push_button(quoted, partial(self._on_example, text), flat=True)
+            examples.addWidget(button, 0, left)
         form = QFormLayout()
         form.setHorizontalSpacing(8)
         form.setVerticalSpacing(4)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Length", self.tokens)
         form.addRow("Temperature", self.temperature)

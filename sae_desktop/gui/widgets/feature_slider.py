@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QMouseEvent, QWheelEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
+    QStyle,
     QVBoxLayout,
 )
 from superqt import QDoubleSlider
 
+from sae_desktop.gui import theme
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
@@ -21,19 +30,30 @@ from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import push_button, set_property
 
 
-class _ClampSlider(QDoubleSlider):
-    """Moves in steps; double click puts it back; the wheel only moves it once it has focus."""
+class ClampSlider(QDoubleSlider):
+    """Moves in steps from the middle: orange to the right, blue to the left.
+
+    Double click puts it back; the wheel only moves it once it has the focus.
+    """
 
     doubleClicked = Signal()
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
+        self.on = False
         self.setRange(-LIMIT, LIMIT)
         self.setSingleStep(STEP)
         self.setPageStep(2.0)
-        self.setTickPosition(QDoubleSlider.TickPosition.TicksBelow)
-        self.setTickInterval(LIMIT / 2)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        theme.manager().themeChanged.connect(self.update)
+
+    def set_on(self, on: bool) -> None:
+        """Paint the slider as one that holds its feature, or as one that does not."""
+        self.on = on
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, 28)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         event.accept()
@@ -44,6 +64,33 @@ class _ClampSlider(QDoubleSlider):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    def x_of(self, clamp: float) -> float:
+        """Return where a clamp lies on the groove."""
+        length = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, None, self)
+        return length / 2 + (clamp + LIMIT) / (2 * LIMIT) * (self.width() - length)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme.palette()
+        middle = self.height() / 2 - 2.0
+        left, right, zero, at = (self.x_of(x) for x in (-LIMIT, LIMIT, 0.0, float(self.value())))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colours.border)
+        painter.drawRoundedRect(QRectF(left, middle - 2, right - left, 4), 2, 2)
+        hue = colours.accent if self.value() >= 0 else colours.negative
+        painter.setBrush(hue if self.on else colours.muted_text)
+        painter.drawRect(QRectF(min(zero, at), middle - 2, abs(at - zero), 4))
+        painter.setPen(QPen(colours.muted_text, 1))
+        for tick in (-LIMIT, -LIMIT / 2, 0.0, LIMIT / 2, LIMIT):
+            x = round(self.x_of(tick)) + 0.5
+            painter.drawLine(QPointF(x, middle + 8), QPointF(x, middle + (13 if tick == 0 else 11)))
+        focus = self.hasFocus()
+        edge = colours.focus if focus else hue if self.on else colours.muted_text
+        painter.setPen(QPen(edge, 3 if focus else 2))
+        painter.setBrush(colours.surface)
+        painter.drawEllipse(QPointF(at, middle), 6.5, 6.5)
 
 
 class FeatureSlider(QFrame):
@@ -72,7 +119,7 @@ class FeatureSlider(QFrame):
             flat=True,
             tip="Take this slider out of the rack",
         )
-        self.slider = _ClampSlider()
+        self.slider = ClampSlider()
         self.slider.setToolTip("Arrow keys move it by half a maximum; double click switches it off")
         self.number = QDoubleSpinBox()
         self.number.setRange(-LIMIT, LIMIT)
@@ -81,7 +128,6 @@ class FeatureSlider(QFrame):
         self.number.setSuffix("×")
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setToolTip(f"In multiples of the feature’s maximum, {maximum:.2f}")
-        self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.number.setKeyboardTracking(False)
         self._build()
         self.slider.valueChanged.connect(self._on_slider_moved)
@@ -115,6 +161,7 @@ class FeatureSlider(QFrame):
         self.slider.setValue(entry.clamp)
         self.number.setValue(entry.clamp)
         self.check.setChecked(entry.on)
+        self.slider.set_on(entry.on)
         self._loading = False
         set_property(self.label, "role", "" if entry.on else "muted")
         state = f"held at {entry.clamp:+.1f} times its maximum" if entry.on else "off"
