@@ -24,15 +24,17 @@ class CurveInfo:
     unit: str
     logarithmic: bool
     """Whether its axis can be logarithmic: it is positive and spans decades."""
+    least_span: float = 0.0
+    """A linear axis that begins at 0 spans at least this; 0: the axis follows the values."""
 
 
 CURVES = (
     CurveInfo("loss", "Loss", "", True),
     CurveInfo("fvu", "FVU", "", True),
     CurveInfo("l0", "L0", "features/row", True),
-    CurveInfo("dead_fraction", "Dead", "share of features", False),
+    CurveInfo("dead_fraction", "Dead", "share of features", False, 0.05),
     CurveInfo("loss_recovered", "Loss recovered", "share", False),
-    CurveInfo("rows_per_second", "Throughput", "rows/s", False),
+    CurveInfo("rows_per_second", "Throughput", "rows/s", False, 10.0),
 )
 
 

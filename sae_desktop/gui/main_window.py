@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -178,7 +178,10 @@ class MainWindow(QMainWindow):
         if name == "jobs":
             self._jobs.show()
             return
-        self._stack.setCurrentWidget(self.workspace(name))
+        workspace = self.workspace(name)
+        if self._stack.currentWidget() is not workspace:
+            self._stack.setCurrentWidget(workspace)
+            workspace.focus_first()
         self._rail.mark(name)
         self.session.enter_workspace(name)
 
@@ -285,6 +288,10 @@ class MainWindow(QMainWindow):
             if workspace.docks():
                 settings.workspace_states[name] = workspace.layout_state()
         self._save(settings)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.workspace(self.session.workspace).focus_first()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.keep_state()

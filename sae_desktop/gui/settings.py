@@ -28,7 +28,7 @@ class Settings(msgspec.Struct, kw_only=True):
     """Which docks of the window are open, as Qt saves it, in base 64."""
     workspace_states: dict[str, str] = {}
     """Workspace → its docks, as Qt saves them, in base 64."""
-    log_axes: list[str] = ["loss", "fvu"]
+    log_axes: list[str] = msgspec.field(default_factory=lambda: ["loss", "fvu"])
     """Training curves drawn over a logarithmic axis."""
 
     def remember_project(self, path: str) -> None:

@@ -217,6 +217,8 @@ def style_sheet(colours: Palette, font: QFont) -> str:
     values["body_size"] = f"{body:.1f}pt"
     values["small_size"] = f"{body * 0.9:.1f}pt"
     values["title_size"] = f"{body * 1.4:.1f}pt"
+    values["mode"] = "dark" if colours is DARK else "light"
+    values["icons"] = resource_path("icons").as_posix()
     text = resource_path("style.qss").read_text(encoding="utf-8")
     return Template(text).substitute(values)
 

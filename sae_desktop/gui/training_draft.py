@@ -62,8 +62,8 @@ def shown(info: SettingInfo, architecture: str) -> bool:
 
 
 def default_name(architecture: str, features: int, taken: list[str]) -> str:
-    """Return a name that is free, such as "batchtopk-2k"."""
-    name = f"{architecture}-{count_text(features)}"
+    """Return a name that is free, such as "batchtopk-2048"."""
+    name = f"{architecture}-{features}"
     numbers = (f"{name}-{n}" for n in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbers if n not in taken)
 

@@ -76,6 +76,19 @@ class Workspace(QMainWindow):
         infos: list[ActionInfo] = self.main.action_infos()
         return infos
 
+    def focus_first(self) -> None:
+        """Put the keyboard into the panel: where it says, or into its first control."""
+        if self.main.focusProxy() is not None:
+            self.main.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        widget = self.main.nextInFocusChain()
+        while widget is not self.main:
+            takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if takes and widget.isEnabled() and widget.isVisible() and self.isAncestorOf(widget):
+                widget.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
+            widget = widget.nextInFocusChain()
+
     def docks(self) -> list[QDockWidget]:
         return list(self._docks.values())
 

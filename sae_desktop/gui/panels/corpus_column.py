@@ -17,6 +17,7 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui import theme
 from sae_desktop.gui.harvest_draft import corpus_text
+from sae_desktop.gui.running_text import RunningText
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
@@ -111,8 +112,8 @@ def _preview_html(preview: CorpusPreview) -> str:
     grounds = (colours.hover.name(), colours.surface.name())
     tokens = "".join(
         f'<span style="background-color:{grounds[number % 2]}">'
-        f"{html.escape(visible_token(token))}</span>&#8203;"
-        for number, token in enumerate(preview.tokens)
+        f"{html.escape(visible_token(piece.text))}</span>&#8203;"
+        for number, piece in enumerate(RunningText(preview.tokens).pieces)
     )
     source = " · ".join(part for part in (preview.title, preview.language) if part)
     return (

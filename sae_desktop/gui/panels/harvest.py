@@ -65,6 +65,7 @@ class HarvestPanel(QWidget):
         layout.setSpacing(12)
         layout.addLayout(columns, 1)
         layout.addWidget(self._foot())
+        self.setFocusProxy(self.sites)
         self._estimate_timer = QTimer(self, singleShot=True, interval=ESTIMATE_MS)
         self._estimate_timer.timeout.connect(self._ask_estimate)
         self.model.described.connect(self._on_described)

@@ -30,7 +30,7 @@ from sae_desktop.gui.next_step import NextStep, next_step
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.project_cards import WRITING, Card, cards
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.card_grid import CardGrid, CardWidget
+from sae_desktop.gui.widgets.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.training.config import TrainConfig
@@ -46,6 +46,7 @@ class ProjectPanel(QStackedWidget):
         self.setAccessibleName("Project")
         self.addWidget(self._welcome())
         self.addWidget(self._project_page())
+        self.setFocusProxy(self.next_button)
         session.projectChanged.connect(self.refresh)
         session.contentsChanged.connect(self.refresh)
         session.writableChanged.connect(self.refresh)
@@ -59,7 +60,7 @@ class ProjectPanel(QStackedWidget):
                 "project.next",
                 "Do the next step",
                 "arrow-circle-right",
-                "Ctrl+Return",
+                "Ctrl+Shift+Return",
                 self.do_next_step,
                 open_,
             ),
@@ -154,7 +155,7 @@ class ProjectPanel(QStackedWidget):
         self.next_button.setAccessibleName(step.button)
         blocked = self._session.read_only and step.kind not in ("explore", "watch")
         self.next_button.setEnabled(not blocked)
-        self.next_button.setToolTip("The project is read-only." if blocked else "Ctrl+Return")
+        self.next_button.setToolTip("The project is read-only." if blocked else "Ctrl+Shift+Return")
         self._show_cards()
 
     def _show_cards(self) -> None:
@@ -166,13 +167,18 @@ class ProjectPanel(QStackedWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for heading, found in cards(self._session.inventory, datetime.datetime.now()).items():
-            self._sections.addWidget(label(heading, "heading"))
-            widgets = [CardWidget(card, self.run, self._allowed) for card in found]
-            self._sections.addWidget(CardGrid(widgets))
-            for widget in widgets:
-                if widget.card.name == name:
-                    widget.setFocus()
+        found = cards(self._session.inventory, datetime.datetime.now())
+        sections = [
+            (heading, [CardWidget(card, self.run, self._allowed) for card in some])
+            for heading, some in found.items()
+        ]
+        if not sections:
+            return
+        columns = SectionColumns(sections)
+        self._sections.addWidget(columns)
+        for widget in columns.cards:
+            if widget.card.name == name:
+                widget.setFocus()
 
     def _allowed(self, action: str) -> bool:
         return not (self._session.read_only and action in WRITING)

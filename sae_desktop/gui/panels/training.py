@@ -57,6 +57,7 @@ class TrainingPanel(QWidget):
         layout.addWidget(self._empty, 1)
         layout.addWidget(self.curves, 1)
         self._left = self._settings_dock()
+        self.setFocusProxy(self.form.fields["features"])
         self._snapshot = QTimer(self, interval=SNAPSHOT_MS)
         self._snapshot.timeout.connect(self._read_snapshots)
         self._connect()
@@ -96,7 +97,7 @@ class TrainingPanel(QWidget):
                 "train.stop",
                 "Stop the training and keep the dictionary",
                 "stop",
-                "Ctrl+Shift+S",
+                "Ctrl+Shift+K",
                 self._stop_and_keep,
                 self._is_live,
             ),

@@ -71,6 +71,11 @@ class TrainingSettings(QScrollArea):
             "dead_window": TokenSpin(defaults.dead_window, 1),
             "exclude_massive": QCheckBox("Leave out massive rows"),
         }
+        for field in self.fields.values():
+            if isinstance(field, QComboBox):  # as narrow as the dock, however long its texts
+                field.setSizeAdjustPolicy(
+                    QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+                )
         self.fields["exclude_massive"].setChecked(defaults.exclude_massive)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Cards in columns of equal width, as many as there is room for."""
+"""Cards of what a project holds, in a column for each kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import IconLabel, label, push_button
 
 ICONS = {"model": "brain", "store": "database", "dictionary": "book-open", "index": "list-numbers"}
-_CARD_WIDTH = 300
+_LEAST_WIDTH = 256
+_MOST_WIDTH = 440
+_SPACING = 12
 
 
 class CardWidget(QFrame):
@@ -121,28 +123,43 @@ class CardWidget(QFrame):
             self._run(self.card, self.card.actions[0])
 
 
-class CardGrid(QWidget):
-    """Lays its cards out in rows."""
+class SectionColumns(QWidget):
+    """Sections beside one another, in the order of the work; each a heading over its cards."""
 
-    def __init__(self, cards: list[CardWidget]) -> None:
+    def __init__(self, sections: list[tuple[str, list[CardWidget]]]) -> None:
         super().__init__()
-        self.cards = cards
+        self.cards = [card for _, cards in sections for card in cards]
+        self._sections = [self._section(heading, cards) for heading, cards in sections]
         self._columns = 0
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(12)
-        self._lay_out(3)
+        self._grid.setHorizontalSpacing(_SPACING)
+        self._grid.setVerticalSpacing(24)
+        self._lay_out(len(self._sections))
+
+    @staticmethod
+    def _section(heading: str, cards: list[CardWidget]) -> QWidget:
+        section = QWidget()
+        section.setMaximumWidth(_MOST_WIDTH)
+        column = QVBoxLayout(section)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(_SPACING)
+        column.addWidget(label(heading, "heading"))
+        for card in cards:
+            column.addWidget(card)
+        column.addStretch(1)
+        return section
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        spacing = self._grid.spacing()
-        self._lay_out(max(1, (self.width() + spacing) // (_CARD_WIDTH + spacing)))
+        fitting = (self.width() + _SPACING) // (_LEAST_WIDTH + _SPACING)
+        self._lay_out(min(max(fitting, 1), len(self._sections)))
 
     def _lay_out(self, columns: int) -> None:
         if columns == self._columns:
             return
-        for column in range(max(columns, self._columns)):
+        for column in range(max(columns, self._columns) + 1):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
         self._columns = columns
-        for number, card in enumerate(self.cards):
-            self._grid.addWidget(card, number // columns, number % columns)
+        for number, section in enumerate(self._sections):
+            self._grid.addWidget(section, number // columns, number % columns)

@@ -24,6 +24,7 @@ from sae_desktop.gui.curve_buffer import CURVES, CurveBuffer, CurveInfo
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.plot_style import (
     CountAxis,
+    ValueAxis,
     copy_image,
     curve_pen,
     dress,
@@ -32,7 +33,11 @@ from sae_desktop.gui.widgets.plot_style import (
 
 REDRAW_MS = 50
 _LEFT = 64
-_LEAST_HEIGHT = 108
+_LEAST_HEIGHT = 84
+
+
+def _value_text(value: float) -> str:
+    return count_text(value) if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 @dataclass
@@ -63,8 +68,9 @@ class CurvePlot(QWidget):
         self.log_switch.setVisible(info.logarithmic)
         self.advice = label("", "warning", wrap=True)
         self.advice.hide()
-        axis = CountAxis(orientation="bottom")
-        self.view = pg.PlotWidget(axisItems={"bottom": axis}, background=None)
+        bottom, left = CountAxis(orientation="bottom"), ValueAxis(orientation="left")
+        axes = {"bottom": bottom, "left": left}
+        self.view = pg.PlotWidget(axisItems=axes, background=None)
         self.view.setAccessibleName(f"Curve of {info.title}")
         self.view.setFrameShape(self.view.Shape.NoFrame)
         self.plot = self.view.getPlotItem()
@@ -73,8 +79,12 @@ class CurvePlot(QWidget):
         self.plot.setClipToView(True)
         self.plot.setDownsampling(auto=True, mode="peak")
         self.plot.getAxis("left").setWidth(_LEFT)
+        if info.least_span:
+            self.plot.setLimits(yMin=-0.02 * info.least_span, minYRange=1.04 * info.least_span)
         if last:
             self.plot.setLabel("bottom", "rows consumed")
+        else:
+            bottom.setStyle(showValues=False)
         self.hair = pg.InfiniteLine(angle=90, movable=False)
         self.hair.hide()
         self.plot.addItem(self.hair, ignoreBounds=True)
@@ -94,7 +104,7 @@ class CurvePlot(QWidget):
         column.addWidget(self.view, 1)
         column.addWidget(self.advice)
         self.advice.setContentsMargins(8, 0, 8, 0)
-        self.setMinimumHeight(_LEAST_HEIGHT + (24 if last else 0))
+        self.setMinimumHeight(_LEAST_HEIGHT + (40 if last else 0))
         self.dress()
 
     def dress(self) -> None:
@@ -233,7 +243,9 @@ class CurveStack(QWidget):
             for column, value in values.items():
                 if value is not None:
                     colour = run_colour(run.number).name()
-                    texts[column].append(f'<span style="color:{colour}">{value:.4g}</span>')
+                    texts[column].append(
+                        f'<span style="color:{colour}">{_value_text(value)}</span>'
+                    )
         for column, plot in self.plots.items():
             plot.readout.setText("&nbsp;&nbsp;".join(texts[column]))
 

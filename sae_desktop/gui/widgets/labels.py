@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from sae_desktop.gui import icons
+
+# Wider than the icon, which sits in its middle: that is the gap to the text.
+_ICON_SIZE = QSize(22, 16)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -40,6 +43,7 @@ def push_button(
         button.setProperty("flat", "true")
     if icon:
         icons.set_icon(button, icon, "accent_text" if primary else "text")
+        button.setIconSize(_ICON_SIZE)
     if tip:
         button.setToolTip(tip)
     button.setAccessibleName(text or tip)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui import theme
+from sae_desktop.gui.amounts import count_text
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
 pg.setConfigOptions(antialias=False, useOpenGL=False)
 
+_LARGE = 10_000.0
 RUN_COLOURS_LIGHT = ("#C2570C", "#1A5FC0", "#1B7F4B", "#7A3FB0", "#8A6A00", "#B3202A")
 RUN_COLOURS_DARK = ("#F0913A", "#82B6FF", "#6FD39B", "#C69BF2", "#E2C25B", "#FF938A")
 
@@ -44,15 +47,39 @@ def copy_image(widget: QWidget) -> None:
     QGuiApplication.clipboard().setPixmap(widget.grab())
 
 
-def ticks_text(values: list[float]) -> list[str]:
-    """Return axis labels of counts: 0, 500k, 1M."""
-    from sae_desktop.gui.amounts import count_text
-
-    return [count_text(value) if np.isfinite(value) else "" for value in values]
-
-
 class CountAxis(pg.AxisItem):
-    """An axis of rows consumed."""
+    """An axis of counts: 0, 500k, 1M."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        return ticks_text([value * scale for value in values])
+        del spacing
+        return [count_text(value * scale) for value in values]
+
+
+class ValueAxis(pg.AxisItem):
+    """An axis of plain values; over a logarithm it names 1, 2 and 5 of a decade, as many as fit."""
+
+    _LEAST_PIXELS = 18
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        if self.logMode:
+            return [_short(10.0**value) for value in values]
+        if any(abs(value * scale) >= _LARGE for value in values):
+            return [count_text(value * scale) for value in values]
+        return [str(text) for text in super().tickStrings(values, scale, spacing)]
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        if not self.logMode:
+            return [tuple(level) for level in super().tickValues(low, high, size)]
+        decades = range(math.floor(low), math.ceil(high) + 1)
+        best: list[float] = []
+        for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+            marks = [d + math.log10(step) for d in decades for step in steps]
+            inside = [mark for mark in marks if low <= mark <= high]
+            if len(inside) * self._LEAST_PIXELS > size and best:
+                break
+            best = inside
+        return [(1.0, best)]
+
+
+def _short(value: float) -> str:
+    return count_text(value) if value >= _LARGE else f"{value:.3g}"

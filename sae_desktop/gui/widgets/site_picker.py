@@ -18,13 +18,13 @@ _REACH = 14
 
 # Where a hook lies in its layer's row: (x, share of the row's height from its bottom).
 _PLACES = {
-    "hook_resid_pre": (_STREAM_X, 0.06),
-    "hook_attn_out": (_BRANCH_X, 0.28),
+    "hook_resid_pre": (_STREAM_X, 0.13),
+    "hook_attn_out": (_BRANCH_X, 0.31),
     "hook_resid_mid": (_STREAM_X, 0.5),
-    "hook_mlp_out": (_BRANCH_X, 0.72),
-    "hook_resid_post": (_STREAM_X, 0.94),
+    "hook_mlp_out": (_BRANCH_X, 0.69),
+    "hook_resid_post": (_STREAM_X, 0.87),
 }
-_BRANCHES = (("attention", "hook_attn_out", 0.12, 0.44), ("MLP", "hook_mlp_out", 0.56, 0.88))
+_BRANCHES = (("attention", "hook_attn_out", 0.15, 0.47), ("MLP", "hook_mlp_out", 0.53, 0.85))
 
 
 class SitePicker(QWidget):
