@@ -48,7 +48,8 @@ class RunLine:
     buffer: CurveBuffer
     number: int
     items: dict[str, pg.PlotDataItem] = field(default_factory=dict)
-    drawn: int = -1
+    drawn: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Column → (points, last rows) that its item shows."""
 
 
 class CurvePlot(QWidget):
@@ -198,11 +199,12 @@ class CurveStack(QWidget):
     def redraw(self) -> None:
         """Hand new points to the plots."""
         for run in self.runs.values():
-            if run.drawn == run.buffer.points:
-                continue
-            run.drawn = run.buffer.points
             for column, item in run.items.items():
                 x, y = run.buffer.curve(column)
+                state = (len(x), float(x[-1]) if len(x) else 0.0)
+                if run.drawn.get(column) == state:
+                    continue
+                run.drawn[column] = state
                 if self.plots[column].info.logarithmic:
                     keep = y > 0
                     x, y = x[keep], y[keep]
