@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,8 +56,22 @@ def explain_os_error(error: OSError, path: Path, *, kept: str = "") -> UserError
 
 @contextmanager
 def explained(path: Path, *, kept: str = "") -> Iterator[None]:
-    """Raise UserError in place of an OSError that the block meets at `path`."""
+    """Raise UserError in place of a system error that the block meets at `path`."""
     try:
         yield
-    except OSError as error:
-        raise explain_os_error(error, path, kept=kept) from error
+    except (OSError, RuntimeError) as error:
+        system = _system_error(error)
+        if system is None:
+            raise
+        raise explain_os_error(system, path, kept=kept) from error
+
+
+def _system_error(error: OSError | RuntimeError) -> OSError | None:
+    """Return the system's error behind one of ours or HDF5's, which names it in its text."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    told = re.search(r"errno = (\d+)", str(error))
+    if told:
+        number = int(told[1])
+        return OSError(number, os.strerror(number))
+    return error if isinstance(error, OSError) else None
