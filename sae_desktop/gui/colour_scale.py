@@ -39,14 +39,14 @@ def contrast(a: RGB, b: RGB) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-BLACK: RGB = (16, 16, 16)
+BLACK: RGB = (0, 0, 0)
 WHITE: RGB = (255, 255, 255)
 
 
 def readable_on(background: RGB, preferred: RGB | None = None) -> RGB:
     """Return a text colour of contrast ≥ 4.5 on `background`: `preferred` where it will do.
 
-    Near-black or white always will: of the two, the better has at least 4.5 on any colour.
+    Black or white always will: of the two, the better has at least √21 ≈ 4.58 on any colour.
     """
     if preferred is not None and contrast(preferred, background) >= 4.5:
         return preferred

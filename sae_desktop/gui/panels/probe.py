@@ -52,6 +52,7 @@ class ProbePanel(QWidget):
         self.heading = label("", "heading")
         self.state = label("", "small", wrap=True)
         self.tokens = TokenTextView()
+        self.tokens.ground = "window"
         self.tokens.setAccessibleName("The text with this feature's activation")
         self.links_heading = label("Strongest features", "heading")
         self.links = FeatureLinks(session, "Features that fire most on the text")

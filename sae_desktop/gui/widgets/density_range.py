@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from superqt import QRangeSlider
 
+from sae_desktop.gui import theme
 from sae_desktop.gui.feature_filter import FeatureFilter
 from sae_desktop.gui.number_text import percent_text
 from sae_desktop.gui.widgets.labels import label
@@ -19,6 +21,30 @@ def density_of_step(step: int) -> float:
     return float(10 ** (step / _STEPS_A_DECADE - _DECADES))
 
 
+class _Slider(QRangeSlider):
+    """A range slider that knows the arrow keys: with Shift they move the lower end."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        step = steps.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+            return
+        low, high = self.value()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            low = min(max(low + step, self.minimum()), high)
+        else:
+            high = max(min(high + step, self.maximum()), low)
+        self.setValue((low, high))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setPen(theme.palette().focus)
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+
 class DensityRange(QWidget):
     """From one in a million tokens to every token; the ends mean no bound."""
 
@@ -27,11 +53,15 @@ class DensityRange(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._last = _STEPS_A_DECADE * _DECADES
-        self._slider = QRangeSlider(Qt.Orientation.Horizontal)
+        self._slider = _Slider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, self._last)
         self._slider.setValue((0, self._last))
         self._slider.setAccessibleName("Range of densities")
-        self._slider.setToolTip("Share of tokens on which a feature fires, on a log scale")
+        self._slider.setToolTip(
+            "Share of tokens on which a feature fires, on a log scale. "
+            "Arrow keys move the upper end, with Shift the lower."
+        )
+        self._slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._text = label("", "small")
         self._text.setMinimumWidth(self._text.fontMetrics().horizontalAdvance("0.0001–0.0001%"))
         row = QHBoxLayout(self)

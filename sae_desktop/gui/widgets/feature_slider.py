@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -28,6 +29,15 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import LIMIT, STEP, RackEntry
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import push_button, set_property
+
+_STEPS: dict[int, float] = {
+    Qt.Key.Key_Right: STEP,
+    Qt.Key.Key_Up: STEP,
+    Qt.Key.Key_Left: -STEP,
+    Qt.Key.Key_Down: -STEP,
+    Qt.Key.Key_PageUp: 4 * STEP,
+    Qt.Key.Key_PageDown: -4 * STEP,
+}
 
 
 class ClampSlider(QDoubleSlider):
@@ -58,6 +68,20 @@ class ClampSlider(QDoubleSlider):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         event.accept()
         self.doubleClicked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The slider underneath knows no keys.
+        key, value = event.key(), float(self.value())
+        if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.doubleClicked.emit()
+        elif key == Qt.Key.Key_Home:
+            self.setValue(-LIMIT)
+        elif key == Qt.Key.Key_End:
+            self.setValue(LIMIT)
+        elif key in _STEPS:
+            self.setValue(value + _STEPS[key])
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
@@ -120,7 +144,7 @@ class FeatureSlider(QFrame):
             tip="Take this slider out of the rack",
         )
         self.slider = ClampSlider()
-        self.slider.setToolTip("Arrow keys move it by half a maximum; double click switches it off")
+        self.slider.setToolTip("Arrow keys move it by half a maximum; double click or Delete: off")
         self.number = QDoubleSpinBox()
         self.number.setRange(-LIMIT, LIMIT)
         self.number.setSingleStep(STEP)

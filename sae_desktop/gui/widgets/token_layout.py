@@ -249,10 +249,10 @@ def _fill(painter: QPainter, rects: list[QRectF], colour: RGB) -> None:
         painter.drawRoundedRect(rect, RADIUS, RADIUS)
 
 
-def token_colours(colours: Palette) -> TokenColours:
-    """Return the colours of a theme for painting tokens on its surface."""
+def token_colours(colours: Palette, ground: str = "surface") -> TokenColours:
+    """Return the colours of a theme for painting tokens on one of its grounds."""
     return TokenColours(
-        surface=rgb(colours.surface),
+        surface=rgb(getattr(colours, ground)),
         text=rgb(colours.text),
         accent=rgb(colours.accent),
         selection=rgb(colours.selection),

@@ -85,6 +85,8 @@ class TokenTextView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.ground = "surface"
+        """The palette's colour beneath the view, at which the highlight begins."""
         self._blocks: list[_Block] = []
         self._scale = ColourScale(1.0)
         self._laid_out = (0, "")
@@ -178,7 +180,7 @@ class TokenTextView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         colours = theme.palette()
-        tokens = token_colours(colours)
+        tokens = token_colours(colours, self.ground)
         small = QFont(self.font())
         small.setPointSizeF(small.pointSizeF() * _SMALL)
         note = self._note_width()

@@ -45,10 +45,8 @@ def _pieces(text: str) -> list[bytes]:
     """Cut like a byte-level tokenizer: words with their space; other scripts in raw bytes."""
     found: list[bytes] = []
     for word in re.findall(r"\n|    | ?[A-Za-zêéà]+| ?[^\sA-Za-z]| ", text):
-        data = word.encode()
-        if len(data) == len(word) or word.strip().isalpha() and ord(word.strip()[0]) < 0x300:
-            found.append(data)
-        elif 0x590 <= ord(word.strip()[0]) < 0x700:
+        data, first = word.encode(), ord(word.strip()[:1] or " ")
+        if len(data) == len(word) or first < 0x700:
             found.append(data)
         else:
             found += [data[:1], data[1:]]
@@ -152,7 +150,7 @@ def write_index(
     return path
 
 
-def _place_contexts(contexts, feature, values, fired, window_of, corpus, rng) -> None:  # noqa: ANN001
+def _place_contexts(contexts, feature, values, fired, window_of, corpus, rng) -> None:
     maximum = float(values.max())
     chosen = [(0, int(row)) for row in fired[np.argsort(-values[fired], kind="stable")][:TOP]]
     for bucket in range(BUCKETS, 0, -1):

@@ -1,0 +1,362 @@
+"""The Explore workspace: list, page, probe."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
+from sae_desktop.gui import theme
+from sae_desktop.gui.actions import ActionRegistry
+from sae_desktop.gui.feature_menu import feature_menu
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.item_models.feature_table import DENSITY, FEATURE_ROLE, LABEL, STAR
+from sae_desktop.gui.panels.explore import ExplorePanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.token_text import HoveredToken
+from sae_desktop.gui.workspace import Workspace
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session) -> ExplorePanel:
+    return _shown(qtbot, ExplorePanel(session))
+
+
+def _shown(qtbot: QtBot, panel: ExplorePanel) -> ExplorePanel:
+    workspace = Workspace("explore", panel, panel.docks())
+    qtbot.addWidget(workspace)
+    workspace.resize(1280, 720)
+    workspace.show()
+    qtbot.waitExposed(workspace)
+    panel.workspace = workspace  # kept alive with the panel
+    return panel
+
+
+# ---------------------------------------------------------------- page
+def test_page__tells_what_the_index_knows(panel: ExplorePanel, session: Session) -> None:
+    session.select_feature(0)
+    page = panel.page
+    index = session.index
+    assert index is not None
+    assert page.title.number.text() == "#0"
+    density = float(index.columns["density"][0])
+    assert f"1 in {round(1 / density)}" in page.figures.text()
+    assert f"max {float(index.columns['max_activation'][0]):.2f}" in page.figures.text()
+    assert " Lord" in page.contexts.plain_text()
+    assert page.raised.text().count("\n") == 9
+    assert "−" in page.lowered.text()
+    assert [link.row.feature for link in page.neighbours.links()] == list(range(1, 9))
+    _, counts = index.histogram(0)
+    assert page.histogram.data_text().count("\n") == len(counts)
+    assert f"{int(counts.sum()):,} tokens" in page.histogram.accessibleDescription()
+
+
+def test_page__shows_all_contexts_on_request_and_for_the_next_feature(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(0)
+    few = panel.page.contexts.plain_text().count("\n")
+    panel.page.more.click()
+    assert session.index is not None
+    whole = len(session.index.contexts(0))
+    assert panel.page.contexts.plain_text().count("\n") > few
+    assert len(panel.page.contexts._blocks) > whole
+    session.select_feature(7)
+    assert panel.page.more.isChecked()
+
+
+def test_page__of_a_dead_feature_says_so(panel: ExplorePanel, session: Session) -> None:
+    session.select_feature(5)
+    assert "Never fires" in panel.page.figures.text()
+    panel.page.grab()
+
+
+def test_hover__marks_the_histogram(panel: ExplorePanel, session: Session) -> None:
+    session.select_feature(0)
+    panel.page.contexts.tokenHovered.emit(HoveredToken("·Lord", 5.0))
+    assert panel.page.histogram.marker == 5.0
+    panel.page.contexts.tokenHovered.emit(None)
+    assert panel.page.histogram.marker is None
+
+
+def test_label__of_the_page_is_saved_and_shown_in_the_list(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(4)
+    field = panel.page.title.label
+    field.setFocus()
+    QTest.keyClicks(field, "newline")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    row = panel.list.model.row_of(4)
+    assert row is not None
+    assert panel.list.model.index(row, LABEL).data() == "newline"
+    session.undo_stack.undo()
+    assert field.text() == ""
+
+
+def test_label__half_typed_is_kept_when_another_feature_opens(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(4)
+    QTest.keyClicks(panel.page.title.label, "newline")
+    session.select_feature(6)
+    assert FeatureNotes.of(session).label(4) == "newline"
+    assert panel.page.title.label.text() == ""
+
+
+def test_link__opens_its_feature_and_back_returns(panel: ExplorePanel, session: Session) -> None:
+    session.enter_workspace("explore")
+    session.select_feature(0)
+    panel.page.neighbours.links()[2].click()
+    assert session.feature == 3
+    assert panel.page.title.number.text() == "#3"
+    session.go_back()
+    assert session.feature == 0
+    assert panel.page.title.number.text() == "#0"
+
+
+def test_menu__of_a_feature_steers_stars_and_copies(
+    panel: ExplorePanel, session: Session, heard
+) -> None:
+    menu = feature_menu(session, 12, panel)
+    by_text = {action.text(): action for action in menu.actions()}
+    by_text["Steer with it"].trigger()
+    assert heard.steered == [12]
+    assert heard.workspaces == ["steer"]
+    by_text["Star"].trigger()
+    assert FeatureNotes.of(session).starred(12)
+    by_text["Copy link"].trigger()
+    assert QGuiApplication.clipboard().text() == "sae-desktop:main/12"
+    by_text["Open feature 12"].trigger()
+    assert session.feature == 12
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_page__paints_the_maximum_token_orange(
+    panel: ExplorePanel, session: Session, mode: str
+) -> None:
+    theme.manager().apply(mode)
+    session.select_feature(0)
+    view = panel.page.contexts
+    paragraph = view._blocks[1].paragraph
+    assert paragraph is not None
+    assert paragraph.peak_piece is not None
+    rect = view.piece_rects(1, paragraph.peak_piece)[0]
+    image = view.grab().toImage()
+    colour = image.pixelColor(int(rect.center().x()), int(rect.top()) + 2)
+    accent = theme.palette().accent
+    assert abs(colour.hue() - accent.hue()) <= 3
+    assert abs(colour.saturation() - accent.saturation()) <= 12
+
+
+# ---------------------------------------------------------------- list
+def test_arrow_keys__turn_the_page(panel: ExplorePanel, session: Session) -> None:
+    table = panel.list.table
+    table.setFocus()
+    session.select_feature(0)
+    for _ in range(3):
+        QTest.keyClick(table, Qt.Key.Key_Down)
+    assert session.feature == 3
+    assert panel.page.title.number.text() == "#3"
+    QTest.keyClick(table, Qt.Key.Key_Up)
+    assert panel.page.title.number.text() == "#2"
+
+
+def test_arrow_keys__leave_one_step_in_the_history(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    session.enter_workspace("explore")
+    session.select_feature(40)
+    for _ in range(4):
+        QTest.keyClick(panel.list.table, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: session.history.current.feature == 44, timeout=5000)
+    session.go_back()
+    assert session.feature == 40
+
+
+def test_filter__keeps_the_open_feature_where_it_was(panel: ExplorePanel, session: Session) -> None:
+    table = panel.list.table
+    session.select_feature(50)
+    row = panel.list.model.row_of(50)
+    assert row is not None
+    before = table.rowViewportPosition(row)
+    panel.list.alive.click()
+    row = panel.list.model.row_of(50)
+    assert row is not None
+    assert table.currentIndex().row() == row
+    assert table.rowViewportPosition(row) == before
+    assert session.feature == 50
+
+
+def test_filter__that_hides_the_open_feature_leaves_its_page(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(50)
+    panel.list.search.setText("3")
+    panel.list.apply_filter()
+    assert panel.list.model.row_of(50) is None
+    assert session.feature == 50
+    assert "of 64 features" in panel.list.count.text()
+    panel.list.clear.click()
+    assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 50
+
+
+def test_sort__keeps_the_selection(panel: ExplorePanel, session: Session) -> None:
+    session.select_feature(20)
+    panel.list.table.sortByColumn(DENSITY, Qt.SortOrder.DescendingOrder)
+    assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 20
+    assert session.feature == 20
+
+
+def test_density_range__bounds_the_list(panel: ExplorePanel) -> None:
+    panel.list.density.set_steps(45, 60)
+    panel.list.apply_filter()
+    shown = panel.list.model.rowCount()
+    assert 0 < shown < 64
+    assert panel.list.conditions().least_density == pytest.approx(10**-1.5)
+
+
+def test_density_range__is_moved_by_keys(panel: ExplorePanel) -> None:
+    slider = panel.list.density._slider
+    QTest.keyClick(slider, Qt.Key.Key_Left)
+    QTest.keyClick(slider, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert panel.list.density.bounds() == (pytest.approx(10**-5.9), pytest.approx(10**-0.1))
+
+
+def test_search__opens_a_number_and_a_link(panel: ExplorePanel, session: Session) -> None:
+    search = panel.list.search
+    search.setText("33")
+    QTest.keyClick(search, Qt.Key.Key_Return)
+    assert session.feature == 33
+    search.setText("sae-desktop:main/21")
+    QTest.keyClick(search, Qt.Key.Key_Return)
+    assert session.feature == 21
+    assert search.text() == ""
+
+
+def test_star__is_set_by_a_click_in_its_column(panel: ExplorePanel, session: Session) -> None:
+    table, model = panel.list.table, panel.list.model
+    index = model.index(2, STAR)
+    QTest.mouseClick(
+        table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center()
+    )
+    assert index.data() == "★"
+    assert session.notes is not None
+    assert session.notes.all("dict")[2].starred
+
+
+def test_label__is_edited_in_place_with_f2(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    table = panel.list.table
+    session.select_feature(8)
+    QTest.keyClick(table, Qt.Key.Key_F2)
+    editor = table.viewport().findChild(type(panel.list.search))
+    assert editor is not None
+    QTest.keyClicks(editor, "eighth")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: FeatureNotes.of(session).label(8) == "eighth", timeout=5000)
+    assert table.selectionModel().isRowSelected(8)
+
+
+# ---------------------------------------------------------------- probe
+def _answer(text: str, feature: int) -> ProbeResult:
+    tokens = text.split(" ")
+    active = [
+        ActiveFeature(position=len(tokens) - 1, feature=feature, activation=4.0),
+        ActiveFeature(position=0, feature=30, activation=9.0),
+    ]
+    return ProbeResult(tokens=tokens, active=active)
+
+
+def test_probe__asks_once_when_the_typing_pauses(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, client
+) -> None:
+    session.select_feature(0)
+    QTest.keyClicks(panel.probe.text, "And the Lord")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    config = client.jobs[0].config
+    assert isinstance(config, ProbeConfig)
+    assert (config.text, config.features, config.index) == ("And the Lord", [0], "main")
+    client.answer(client.jobs[0], _answer("And the Lord", 0))
+    assert panel.probe.tokens.plain_text() == "AndtheLord"
+    assert panel.probe.state.text() == "at most 4.00 on this text"
+    assert [link.row.feature for link in panel.probe.links.links()] == [30, 0]
+
+
+def test_probe__shows_only_the_last_answer(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, client
+) -> None:
+    session.select_feature(0)
+    panel.probe.text.setPlainText("one")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    panel.probe.text.setPlainText("one two")
+    qtbot.waitUntil(lambda: client.asked_to_cancel(client.jobs[0]), timeout=5000)
+    assert len(client.jobs) == 1  # one question is under way at a time
+    client.answer(client.jobs[0], _answer("one", 0))
+    assert panel.probe.tokens.plain_text() == ""
+    qtbot.waitUntil(lambda: len(client.jobs) == 2, timeout=5000)
+    client.answer(client.jobs[1], _answer("one two", 0))
+    assert panel.probe.tokens.plain_text() == "onetwo"
+
+
+def test_probe__asks_again_for_another_feature(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, client
+) -> None:
+    panel.probe.text.setPlainText("one")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], _answer("one", 3))
+    session.select_feature(30)
+    assert panel.probe.state.text() == "at most 9.00 on this text"  # known at once
+    qtbot.waitUntil(lambda: len(client.jobs) == 2, timeout=5000)
+    assert client.jobs[1].config.features == [30]
+
+
+def test_probe__says_in_place_why_there_is_no_answer(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, client, heard
+) -> None:
+    panel.probe.text.setPlainText("one")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.fail(client.jobs[0], "The model is gone.")
+    assert panel.probe.state.text() == "The model is gone."
+    assert heard.errors == []
+    panel.probe.text.setPlainText("")
+    assert panel.probe.state.text() == ""
+
+
+# ---------------------------------------------------------------- states
+def test_without_index__one_sentence_and_one_button(qtbot: QtBot, empty_session: Session) -> None:
+    panel = _shown(qtbot, ExplorePanel(empty_session))
+    asked: list[str] = []
+    empty_session.workspaceRequested.connect(asked.append)
+    assert panel.empty.isVisible()
+    panel.empty.button.click()
+    assert asked == ["project"]
+
+
+def test_actions__work_on_the_open_feature(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, heard
+) -> None:
+    registry = ActionRegistry()
+    registry.add(panel.action_infos(), panel)
+    session.select_feature(9)
+    registry.trigger("explore.star")
+    assert FeatureNotes.of(session).starred(9)
+    registry.trigger("explore.steer")
+    assert heard.steered == [9]
+    registry.trigger("explore.search")
+    qtbot.waitUntil(panel.list.search.hasFocus, timeout=5000)
+
+
+def test_read_only_project__says_that_a_label_was_not_saved(
+    panel: ExplorePanel, session: Session, heard
+) -> None:
+    assert session.notes is not None
+    session.notes._database.execute("PRAGMA query_only = ON")
+    session.select_feature(9)
+    FeatureNotes.of(session).set_label(9, "lost")
+    assert "could not be saved" in heard.errors[0].what
+    assert panel.page.title.label.text() == ""

@@ -1,0 +1,234 @@
+"""What Explore and Steer decide without Qt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sae_desktop.features.config import ActiveFeature, ProbeResult
+from sae_desktop.features.reader import Context
+from sae_desktop.gui import steering_rack as racks
+from sae_desktop.gui.colour_scale import ColourScale, contrast, diverging, readable_on
+from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
+from sae_desktop.gui.feature_filter import FeatureFilter, matching, ordered
+from sae_desktop.gui.feature_link import feature_link, parse_feature_link
+from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
+from sae_desktop.gui.probe_summary import activations_of, strongest
+from sae_desktop.gui.running_text import RunningText, utf16_length
+from sae_desktop.steering.config import Clamp
+
+
+# ---------------------------------------------------------------- colours
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_text_colour__is_readable_on_any_ground(ground: tuple[int, int, int]) -> None:
+    assert contrast(readable_on(ground), ground) >= 4.5
+
+
+def test_contrast__of_black_and_white_is_21() -> None:
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21.0)
+
+
+def test_scale__is_logarithmic_over_two_decades_and_linear_on_request() -> None:
+    log, linear = ColourScale(10.0), ColourScale(10.0, logarithmic=False)
+    assert log.position(10.0) == linear.position(10.0) == 1.0
+    assert log.position(1.0) == pytest.approx(0.5)
+    assert linear.position(1.0) == pytest.approx(0.1)
+    assert log.position(0.1) == pytest.approx(0.0)
+    assert log.share(0.0) == linear.share(0.0) == 0.0
+    assert log.share(0.001) > 0.0  # what fires is never painted as what does not
+    for scale in (log, linear):
+        assert scale.position(scale.activation(0.3)) == pytest.approx(0.3)
+
+
+def test_scale__of_a_dead_feature_colours_nothing() -> None:
+    assert ColourScale(0.0).share(3.0) == 0.0
+    assert ColourScale(1.0).share(float("nan")) == 0.0
+
+
+def test_diverging__takes_the_side_of_the_sign() -> None:
+    assert diverging(2.0, 2.0, (0, 0, 0), (0, 0, 255), (255, 128, 0)) == (255, 128, 0)
+    assert diverging(-2.0, 2.0, (0, 0, 0), (0, 0, 255), (255, 128, 0)) == (0, 0, 255)
+
+
+# ---------------------------------------------------------------- running text
+def test_running_text__joins_the_bytes_of_a_character() -> None:
+    text = RunningText(["a", "⟨0xE4⟩", "⟨0xBA⟩⟨0xBA⟩", "b"])
+    assert text.shown == text.source == "a人b"
+    assert [(p.first, p.end) for p in text.pieces] == [(0, 1), (1, 3), (3, 4)]
+
+
+def test_running_text__keeps_bytes_that_are_no_character() -> None:
+    text = RunningText(["⟨0xE4⟩", "x"])
+    assert text.shown == "⟨0xE4⟩x"
+    assert len(text.pieces) == 2
+
+
+def test_running_text__shows_newlines_tabs_and_lone_spaces_but_copies_them_as_they_are() -> None:
+    text = RunningText(["if", " x", ":", "\n", "    ", "\t", "y"])
+    assert text.shown == "if x:↵····→y"
+    assert text.copied(0, text.length) == "if x:\n    \ty"
+
+
+def test_running_text__counts_as_qt_does() -> None:
+    text = RunningText(["😀", "ab"])
+    assert text.length == utf16_length("😀ab") == 4
+    assert text.piece_at(1) == 0
+    assert text.piece_at(2) == 1
+    assert text.copied(2, 4) == "ab"
+    assert text.copied(1, 3) == "a"
+
+
+def test_running_text__shows_controls_of_direction_instead_of_obeying_them() -> None:
+    assert "\u202e" not in RunningText(["a\u202eb"]).shown
+
+
+@given(st.lists(st.text(min_size=1, max_size=6), max_size=12))
+def test_running_text__is_covered_by_its_pieces(tokens: list[str]) -> None:
+    text = RunningText(tokens)
+    assert utf16_length(text.shown) == utf16_length(text.source) == text.length
+    assert "".join(piece.text for piece in text.pieces) == text.source
+    edges = [piece.start_offset for piece in text.pieces] + [text.length]
+    assert edges == sorted(edges)
+    assert [p.first for p in text.pieces] == [0, *(p.end for p in text.pieces[:-1])][
+        : len(text.pieces)
+    ]
+
+
+# ---------------------------------------------------------------- filter and order
+DENSITY = np.array([0.0, 0.5, 0.01, 0.0, 1e-5, 0.2] + [0.1] * 20, dtype=np.float32)
+LABELS = {2: "Golden Gate", 5: "Python code"}
+
+
+def test_filter__finds_the_beginning_of_a_number_and_part_of_a_label() -> None:
+    assert matching(FeatureFilter(text="2"), DENSITY, LABELS, ()).tolist() == [2, *range(20, 26)]
+    assert matching(FeatureFilter(text="#13"), DENSITY, LABELS, ()).tolist() == [13]
+    assert matching(FeatureFilter(text="GATE"), DENSITY, LABELS, ()).tolist() == [2]
+    assert matching(FeatureFilter(text="02"), DENSITY, LABELS, ()).tolist() == []
+    assert matching(FeatureFilter(text="0"), DENSITY, LABELS, ()).tolist() == [0]
+
+
+def test_filter__joins_its_conditions() -> None:
+    conditions = FeatureFilter(alive_only=True, least_density=0.005, most_density=0.3)
+    assert matching(conditions, DENSITY, LABELS, ()).tolist() == [2, *range(5, 26)]
+    both = FeatureFilter(starred_only=True, labelled_only=True)
+    assert matching(both, DENSITY, LABELS, {1, 5}).tolist() == [5]
+
+
+@given(st.integers(1, 3000), st.integers(0, 3100))
+def test_filter__of_a_number_equals_looking_at_every_one(count: int, wanted: int) -> None:
+    found = matching(FeatureFilter(text=str(wanted)), np.ones(count), {}, ())
+    assert found.tolist() == [f for f in range(count) if str(f).startswith(str(wanted))]
+
+
+def test_order__is_stable_and_puts_unlabelled_features_last_either_way() -> None:
+    features = np.arange(len(DENSITY))
+    figures = {"density": DENSITY}
+    falling = ordered(features, "density", True, figures, LABELS, ())
+    assert falling[:2].tolist() == [1, 5]
+    assert falling[2:22].tolist() == list(range(6, 26))
+    up = ordered(features, "label", False, figures, LABELS, ())
+    down = ordered(features, "label", True, figures, LABELS, ())
+    assert up[:2].tolist() == [2, 5]
+    assert down[:2].tolist() == [5, 2]
+    assert sorted(up.tolist()) == sorted(down.tolist()) == features.tolist()
+    assert ordered(features, "starred", True, figures, LABELS, {7})[0] == 7
+    assert ordered(features[:0], "density", True, figures, LABELS, ()).tolist() == []
+
+
+# ---------------------------------------------------------------- probe
+RESULT = ProbeResult(
+    tokens=["<s>", "a", "b"],
+    active=[
+        ActiveFeature(position=1, feature=7, activation=2.0),
+        ActiveFeature(position=2, feature=7, activation=3.0),
+        ActiveFeature(position=2, feature=9, activation=1.0),
+        ActiveFeature(position=0, feature=4, activation=0.0),
+    ],
+)
+
+
+def test_probe__gives_a_features_activation_on_each_token() -> None:
+    assert activations_of(RESULT, 7).tolist() == [0.0, 2.0, 3.0]
+    assert activations_of(RESULT, 8).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_probe__lists_the_strongest_features_where_they_fire_most() -> None:
+    found = strongest(RESULT, 5)
+    assert [(s.feature, s.activation, s.position, s.tokens) for s in found] == [
+        (7, 3.0, 2, 2),
+        (9, 1.0, 2, 1),
+    ]
+    assert len(strongest(RESULT, 1)) == 1
+
+
+# ---------------------------------------------------------------- contexts and links
+def _context(bucket: int, source: str = "udhr", language: str = "fr") -> Context:
+    return Context(bucket, ["a"], np.ones(1), 0, source, language, "")
+
+
+def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
+    contexts = [_context(0)] * 20 + [_context(1)] * 4 + [_context(5)] * 3
+    whole = context_groups(contexts, 5, short=False)
+    assert [(g.name, len(g.contexts), g.hidden) for g in whole] == [
+        ("Top 20", 20, 0),
+        ("80–100% of the maximum", 3, 0),
+        ("0–20% of the maximum", 4, 0),
+    ]
+    short = context_groups(contexts, 5, short=True)
+    assert [(len(g.contexts), g.hidden) for g in short] == [(6, 14), (1, 2), (1, 3)]
+    assert bucket_title(4, 5) == "60–80% of the maximum"
+    assert origin_text(_context(0, language="")) == "udhr"
+
+
+def test_link__comes_back_as_it_went() -> None:
+    assert parse_feature_link(feature_link("my index/2", 12)) == ("my index/2", 12)
+    assert parse_feature_link("12") is None
+
+
+# ---------------------------------------------------------------- figures
+def test_figures__keep_their_digits_and_signs() -> None:
+    assert percent_text(0.0) == "0%"
+    assert percent_text(0.0001234) == "0.0123%"
+    assert percent_text(0.5) == "50.0%"
+    assert percent_text(1.0) == "100%"
+    assert one_in_text(0.0) == "never"
+    assert one_in_text(1 / 8130) == "1 in 8,130"
+    assert one_in_text(0.4) == "1 in 2.5"
+    assert signed_text(-0.456) == "−0.46"
+    assert signed_text(0.456) == "+0.46"
+    assert signed_text(-0.001) == "0.00"
+    assert probability_text(0.0001) == "<0.1%"
+    assert probability_text(0.123) == "12.3%"
+
+
+# ---------------------------------------------------------------- rack
+def test_rack__tells_the_engine_only_what_is_on() -> None:
+    rack = racks.added(racks.added((), 3), 5)
+    assert racks.clamps(rack) == []
+    rack = racks.clamped(rack, 3, 2.5)
+    assert racks.clamps(rack) == [Clamp(feature=3, clamp=2.5)]
+    assert racks.clamps(racks.switched(rack, 3, False)) == []
+    assert racks.switched(rack, 3, False)[0].clamp == 2.5
+    assert racks.clamps(racks.reset(rack, 3)) == []
+    assert racks.removed(rack, 3) == (racks.RackEntry(feature=5),)
+    assert racks.added(rack, 3) == rack
+
+
+def test_rack__holds_a_feature_at_nothing_when_on_at_zero() -> None:
+    assert racks.clamps(racks.clamped(racks.added((), 1), 1, 0.0)) == [Clamp(feature=1, clamp=0.0)]
+
+
+def test_rack__keeps_clamps_within_its_limits() -> None:
+    rack = racks.added((), 1)
+    assert racks.clamped(rack, 1, 99.0)[0].clamp == 10.0
+    assert racks.clamped(rack, 1, -99.0)[0].clamp == -10.0
+
+
+def test_rack__finds_features_by_number_and_by_label() -> None:
+    labels = {2: "the Lord", 5: "Lord in French", 900: "Lord elsewhere"}
+    assert racks.found_features("#7", 64, labels) == [7]
+    assert racks.found_features("lord", 64, labels) == [5, 2]
+    assert racks.found_features("99", 64, labels) == []
+    assert racks.found_features(" ", 64, labels) == []

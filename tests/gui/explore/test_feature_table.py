@@ -1,0 +1,134 @@
+"""The table of features."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPersistentModelIndex, Qt
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.feature_filter import FeatureFilter
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.item_models.feature_table import (
+    DENSITY,
+    FEATURE_ROLE,
+    LABEL,
+    MAXIMUM,
+    NUMBER,
+    STAR,
+    FeatureTableModel,
+)
+from sae_desktop.gui.session import Session
+
+DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
+
+
+@pytest.fixture
+def model(session: Session) -> FeatureTableModel:
+    model = FeatureTableModel(FeatureNotes.of(session))
+    model.set_index(session.index)
+    return model
+
+
+def _features(model: FeatureTableModel) -> list[int]:
+    return [model.feature_at(row) for row in range(model.rowCount())]
+
+
+def test_model__keeps_qts_rules(qtmodeltester: ModelTester, model: FeatureTableModel) -> None:
+    qtmodeltester.check(model)
+    model.sort(DENSITY, DOWN)
+    qtmodeltester.check(model)
+    model.set_filter(FeatureFilter(text="1"))
+    qtmodeltester.check(model)
+    model.set_index(None)
+    qtmodeltester.check(model)
+
+
+def test_sort__orders_by_the_figures(model: FeatureTableModel, session: Session) -> None:
+    model.sort(MAXIMUM, DOWN)
+    assert session.index is not None
+    maxima = session.index.columns["max_activation"][_features(model)]
+    assert (np.diff(maxima) <= 0).all()
+    model.sort(NUMBER, UP)
+    assert _features(model) == list(range(session.index.features))
+
+
+def test_sort__takes_what_is_held_along(model: FeatureTableModel) -> None:
+    held = QPersistentModelIndex(model.index(7, LABEL))
+    model.sort(DENSITY, DOWN)
+    assert held.isValid()
+    assert held.data(FEATURE_ROLE) == 7
+    assert held.column() == LABEL
+
+
+def test_figures__have_fixed_digits_and_stand_right(model: FeatureTableModel) -> None:
+    texts = [model.index(row, DENSITY).data() for row in range(model.rowCount())]
+    assert all(text.endswith("%") and len(text.split(".")[1]) == 5 for text in texts)
+    flags = model.index(0, MAXIMUM).data(Qt.ItemDataRole.TextAlignmentRole)
+    assert flags & Qt.AlignmentFlag.AlignRight
+
+
+def test_label__is_saved_undone_and_redone(model: FeatureTableModel, session: Session) -> None:
+    index = model.index(3, LABEL)
+    assert index.flags() & Qt.ItemFlag.ItemIsEditable
+    assert model.setData(index, "  Golden \n Gate ")
+    assert index.data() == "Golden Gate"
+    assert session.notes is not None
+    assert session.notes.all("dict")[3].label == "Golden Gate"
+    session.undo_stack.undo()
+    assert index.data() == ""
+    assert session.notes.all("dict")[3].label == ""
+    session.undo_stack.redo()
+    assert index.data() == "Golden Gate"
+    assert not model.setData(model.index(3, NUMBER), "x")
+
+
+def test_filter__by_label_star_and_life(model: FeatureTableModel, session: Session) -> None:
+    notes = FeatureNotes.of(session)
+    notes.set_label(9, "Golden Gate")
+    notes.set_starred(11, True)
+    model.set_filter(FeatureFilter(text="golden"))
+    assert _features(model) == [9]
+    model.set_filter(FeatureFilter(starred_only=True))
+    assert _features(model) == [11]
+    assert model.index(0, STAR).data() == "★"
+    model.set_filter(FeatureFilter(alive_only=True))
+    assert 5 not in _features(model)
+    assert model.row_of(5) is None
+    assert model.total == 64
+
+
+def test_row__stays_when_its_label_no_longer_fits_the_filter(
+    model: FeatureTableModel, session: Session
+) -> None:
+    FeatureNotes.of(session).set_label(9, "Golden Gate")
+    model.set_filter(FeatureFilter(text="golden"))
+    model.setData(model.index(0, LABEL), "Bridge")
+    assert _features(model) == [9]
+
+
+def test_header__says_how_it_is_sorted(model: FeatureTableModel) -> None:
+    model.sort(DENSITY, DOWN)
+    header = model.headerData(DENSITY, Qt.Orientation.Horizontal)
+    assert header == "Density ▾"
+    assert model.headerData(NUMBER, Qt.Orientation.Horizontal) == "#"
+
+
+def test_million_rows__are_arrays_and_no_objects(qtbot: QtBot, session: Session) -> None:
+    count = 1_000_000
+    random = np.random.default_rng(0)
+    columns = {
+        name: random.random(count, dtype=np.float32)
+        for name in ("density", "max_activation", "mean_activation")
+    }
+    model = FeatureTableModel(FeatureNotes.of(session))
+    model.set_index(SimpleNamespace(columns=columns, features=count))  # type: ignore[arg-type]
+    model.sort(MAXIMUM, DOWN)
+    assert model.rowCount() == count
+    assert model.feature_at(0) == int(columns["max_activation"].argmax())
+    assert model.row_of(model.feature_at(765_432)) == 765_432
+    model.set_filter(FeatureFilter(text="77777"))
+    assert sorted(_features(model)) == [77777, *range(777770, 777780)]
