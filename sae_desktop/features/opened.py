@@ -1,0 +1,73 @@
+"""An index with the dictionary and the model it speaks of, opened together."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.errors import UserError
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.sites import Site, check_site, parse_site
+from sae_desktop.project import Project, existing
+
+
+@dataclass(frozen=True)
+class OpenedIndex:
+    """Everything needed to see features in the model."""
+
+    index: FeatureIndex
+    dictionary: Dictionary
+    lm: LanguageModel
+    site: Site
+
+    @property
+    def bos(self) -> list[int]:
+        """What stood before every window of the indexed text: the BOS token, or nothing."""
+        if self.index.info.bos_prepended and self.lm.bos_id is not None:
+            return [self.lm.bos_id]
+        return []
+
+
+_held: dict[tuple[Path, int, str], Dictionary] = {}
+_held_lock = threading.Lock()
+
+
+def open_index(project_path: str, name: str, device: str = "auto") -> OpenedIndex:
+    """Open the index `name` of a project with its dictionary and model, all on one device.
+
+    Model and dictionary stay in memory for the next call. Raises UserError when one of them
+    is missing, or is not the one the index was made from.
+    """
+    project = Project.open(project_path)
+    index = FeatureIndex(project.index_path(existing("index", name, project.indexes())))
+    if not index.info.model:
+        raise UserError(
+            f"The index “{name}” was made from imported activations: no model belongs to it.",
+            next_step="Choose an index made from a harvest.",
+        )
+    lm = load_model(index.info.model, device)
+    site = check_site(lm.model, parse_site(index.info.site))
+    dictionary = _dictionary(project, index.info.dictionary, str(lm.device))
+    if (dictionary.features, dictionary.width) != (index.features, lm.width):
+        raise UserError(
+            f"The index “{name}” no longer fits its dictionary and model: "
+            f"{index.features} features there, a dictionary of {dictionary.features} × "
+            f"{dictionary.width} and a model of width {lm.width} here.",
+            next_step="Build the index again.",
+        )
+    return OpenedIndex(index, dictionary, lm, site)
+
+
+def _dictionary(project: Project, name: str, device: str) -> Dictionary:
+    folder = project.dictionary_path(existing("dictionary", name, project.dictionaries()))
+    weights = folder / "sae_weights.safetensors"
+    changed = weights.stat().st_mtime_ns if weights.exists() else 0
+    key = (folder, changed, device)
+    with _held_lock:
+        if key not in _held:
+            _held.clear()
+            _held[key] = load(folder, device)
+        return _held[key]

@@ -1,0 +1,76 @@
+"""The job `probe`: which features fire on a text."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
+from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.capture import capture
+from sae_desktop.language_model.token_text import token_text
+
+MOST_TOKENS = 16_384
+_LONGEST_WINDOW = 1024
+_ROWS = 512  # encoded at once: rows × features is the memory it takes
+
+
+def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
+    """Return the text's tokens and, token by token, the features active on them.
+
+    A position counts the reported tokens from 0; the beginning-of-sequence token is not among
+    them. A token's features come strongest first: `per_token` of them, and those of
+    `config.features` that fire. A text longer than the model reads at once is cut into windows.
+    Raises UserError for a text without a token, or one of more than MOST_TOKENS.
+    """
+    opened = open_index(config.project, config.index, config.device)
+    for feature in config.features:
+        opened.index.check_feature(feature)
+    ids = opened.lm.encode(config.text)
+    if not ids:
+        raise UserError("There is no text to look at.", next_step="Type or paste a text.")
+    if len(ids) > MOST_TOKENS:
+        raise UserError(
+            f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} are looked at at once.",
+            next_step="Give a shorter text.",
+        )
+    active: list[ActiveFeature] = []
+    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos)
+    for first in range(0, len(ids), room):
+        context.check_cancelled()
+        context.progress(first, len(ids), "tokens")
+        acts_TD = _read(opened, ids[first : first + room])
+        for row in range(0, len(acts_TD), _ROWS):
+            features_TF = opened.dictionary.encode(acts_TD[row : row + _ROWS])
+            active += _strongest(features_TF, first + row, config)
+    context.progress(len(ids), len(ids), "tokens")
+    names = opened.lm.token_bytes()
+    return ProbeResult(tokens=[token_text(names[i]) for i in ids], active=active)
+
+
+def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
+    """Return the activations (T, D) at the index's site, the BOS token's left out."""
+    input_ids = torch.tensor([opened.bos + ids])
+    return capture(opened.lm, input_ids, None, opened.site)[0, len(opened.bos) :]
+
+
+def _strongest(features_TF: Tensor, first: int, config: ProbeConfig) -> list[ActiveFeature]:
+    """Return what is to be reported of rows of activations, the first at position `first`."""
+    kept_TF = features_TF > 0
+    if 0 < config.per_token < features_TF.shape[1]:
+        _, ids = features_TF.topk(config.per_token, dim=1)
+        among = torch.zeros_like(kept_TF).scatter_(1, ids, torch.ones_like(ids, dtype=torch.bool))
+        among[:, config.features] = True
+        kept_TF &= among
+    rows, features = kept_TF.nonzero(as_tuple=True)
+    values = features_TF[rows, features].tolist()
+    found = sorted(
+        zip(rows.tolist(), features.tolist(), values, strict=True),
+        key=lambda item: (item[0], -item[2], item[1]),
+    )
+    return [
+        ActiveFeature(position=first + row, feature=feature, activation=value)
+        for row, feature, value in found
+    ]
