@@ -73,6 +73,7 @@ class CurvePlot(QWidget):
         axes = {"bottom": bottom, "left": left}
         self.view = pg.PlotWidget(axisItems=axes, background=None)
         self.view.setAccessibleName(f"Curve of {info.title}")
+        self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setFrameShape(self.view.Shape.NoFrame)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()

@@ -26,6 +26,7 @@ class DensityPlot(QWidget):
         self.view = pg.PlotWidget(background=None)
         self.view.setFrameShape(self.view.Shape.NoFrame)
         self.view.setAccessibleName("Histogram of how often features fire")
+        self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)

@@ -1,0 +1,110 @@
+"""Stores, dictionaries and runs as the jobs leave them on disk, made without torch."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from safetensors.numpy import save_file
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.store import (
+    DOCUMENT_DTYPE,
+    WINDOW_DTYPE,
+    StoreBatch,
+    StoreInfo,
+    StoreWriter,
+)
+from sae_desktop.project import Project
+from sae_desktop.training.config import TrainConfig, TrainResult
+from sae_desktop.training.run_folder import CFG, RUN_LOG, TRAIN_CONFIG, TRAIN_RESULT, WEIGHTS
+from sae_desktop.training.run_log import RunLogWriter
+
+SITE = "blocks.1.hook_resid_post"
+WIDTH = 8
+
+
+def add_store(project: Project, name: str, *, rows: int, wanted: int) -> HarvestConfig:
+    """Write a store of `rows` rows of a harvest that was asked for `wanted`."""
+    config = HarvestConfig(project=str(project.path), name=name, site=SITE, tokens=wanted)
+    info = StoreInfo(
+        model="builtin",
+        corpus="builtin",
+        sites=[SITE],
+        widths=[WIDTH],
+        config=msgspec.json.encode(config).decode(),
+    )
+    folder = project.store_path(name)
+    folder.mkdir(parents=True)
+    writer = StoreWriter.create(folder, info, rows=wanted, windows=4, documents=1)
+    windows = np.zeros(1, dtype=WINDOW_DTYPE)
+    windows["length"] = rows
+    writer.append(
+        StoreBatch(
+            activations={SITE: np.ones((rows, WIDTH), dtype=np.float16)},
+            tokens=np.zeros(rows, dtype=np.int32),
+            positions=np.arange(rows, dtype=np.int32),
+            windows=windows,
+            documents=np.zeros(1, dtype=DOCUMENT_DTYPE),
+        )
+    )
+    writer.commit()
+    writer.close()
+    return config
+
+
+def add_run(
+    project: Project, name: str, *, store: str = "acts", finished: bool = True
+) -> TrainConfig:
+    """Write a run with its curves; a finished one has weights and a result."""
+    folder = project.dictionary_path(name)
+    folder.mkdir(parents=True)
+    config = TrainConfig(
+        project=str(project.path), name=name, activations=store, features=16, tokens=10_000
+    )
+    (folder / TRAIN_CONFIG).write_bytes(msgspec.json.encode(config))
+    log = RunLogWriter.create(
+        folder / RUN_LOG, msgspec.json.encode(config).decode(), points=50, snapshots=4
+    )
+    for step in range(1, 11):
+        log.append({"step": step, "rows": step * 500.0, "loss": 10.0 / step, "fvu": 0.9 / step})
+    log.append_density(5, np.full(16, 1e-3))
+    log.append_density(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]))
+    log.close()
+    if finished:
+        _finish(project, config)
+    return config
+
+
+def _finish(project: Project, config: TrainConfig) -> None:
+    folder = project.dictionary_path(config.name)
+    cfg = {
+        "architecture": "jumprelu",
+        "d_in": WIDTH,
+        "d_sae": 16,
+        "metadata": {
+            "model_name": "builtin",
+            "hook_name": SITE,
+            "training_architecture": config.architecture,
+        },
+    }
+    (folder / CFG).write_bytes(msgspec.json.encode(cfg))
+    save_file({"W_dec": np.zeros((16, WIDTH), dtype=np.float32)}, str(folder / WEIGHTS))
+    (folder / TRAIN_RESULT).write_bytes(msgspec.json.encode(train_result(config.name)))
+
+
+def train_result(name: str) -> TrainResult:
+    return TrainResult(
+        name=name,
+        architecture="batchtopk",
+        features=16,
+        steps=10,
+        rows=5_000,
+        loss=1.0,
+        l0=7.5,
+        fvu=0.125,
+        dead_fraction=0.25,
+        dead_window=1_000,
+        seconds=1.0,
+        rows_per_second=5_000.0,
+        stopped_early=False,
+    )

@@ -1,0 +1,209 @@
+"""What the frame knows without Qt: amounts, settings, history, search, next step, cards."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_project import add_run, add_store
+
+from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.gui import amounts
+from sae_desktop.gui import settings as settings_file
+from sae_desktop.gui.deletion import delete_item, deletion_question
+from sae_desktop.gui.drops import classify
+from sae_desktop.gui.history import History, Place
+from sae_desktop.gui.inventory import Inventory, take_inventory
+from sae_desktop.gui.job_text import crash_text
+from sae_desktop.gui.next_step import next_step
+from sae_desktop.gui.project_cards import cards
+from sae_desktop.gui.search import Entry, feature_number, rank
+from sae_desktop.gui.settings import Settings
+from sae_desktop.project import Project
+
+NOW = datetime.datetime(2026, 11, 23, 14, 0)
+
+
+# ---------------------------------------------------------------------- amounts
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (256_000_000, "256 MB"), (12.3e9, "12.3 GB")],
+)
+def test_bytes__read_in_decimal_units(count: int, text: str) -> None:
+    assert amounts.bytes_text(count) == text
+
+
+@given(st.floats(min_value=0, max_value=1e15))
+def test_counts__stay_short(count: float) -> None:
+    assert len(amounts.count_text(count)) <= 7
+
+
+def test_durations__are_words_in_sentences_and_figures_in_tables() -> None:
+    assert amounts.duration_words(3) == "a few seconds"
+    assert amounts.duration_words(185) == "about 3 min"
+    assert amounts.duration_text(725) == "12:05"
+    assert amounts.duration_text(None) == "–"
+
+
+def test_dates__are_said_as_one_says_them() -> None:
+    assert amounts.when_text(NOW - datetime.timedelta(seconds=5), NOW) == "just now"
+    assert amounts.when_text(NOW.replace(hour=9, minute=5), NOW) == "today 09:05"
+    assert amounts.when_text(datetime.datetime(2026, 11, 3, 1), NOW) == "3 Nov 2026"
+
+
+def test_long_names__lose_their_middle() -> None:
+    assert amounts.elide_middle("a-very-long-name", 9) == "a-ve…name"
+
+
+# ---------------------------------------------------------------------- settings
+def test_settings__survive_a_round_trip(tmp_path: Path) -> None:
+    settings = Settings(theme="dark", workspace_states={"train": "AAAA"})
+    settings.remember_project("/a")
+    settings_file.save(settings, tmp_path / "deep" / "settings.json")
+    assert settings_file.load(tmp_path / "deep" / "settings.json") == settings
+
+
+def test_settings__drop_broken_values_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    broken = {"theme": "dark", "recent_projects": 7, "geometry": None, "of_the_future": [1]}
+    path.write_bytes(msgspec.json.encode(broken))
+    loaded = settings_file.load(path)
+    assert loaded.theme == "dark"
+    assert loaded.recent_projects == []
+    assert loaded.geometry == ""
+
+
+def test_settings__that_are_no_json_give_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_bytes(b"{ not json")
+    assert settings_file.load(path) == Settings()
+
+
+def test_settings__put_the_last_project_first_and_once() -> None:
+    settings = Settings()
+    for name in ("/a", "/b", "/a"):
+        settings.remember_project(name)
+    assert settings.recent_projects == ["/a", "/b"]
+
+
+# ---------------------------------------------------------------------- history
+def test_history__goes_back_and_forward_and_forgets_what_lay_ahead() -> None:
+    history = History()
+    places = [Place("explore", "i", n) for n in range(3)]
+    for place in places:
+        history.visit(place)
+    assert history.back() == places[1]
+    assert history.back() == places[0]
+    assert not history.can_go_back
+    assert history.forward() == places[1]
+    history.visit(Place("steer"))
+    assert not history.can_go_forward
+    with pytest.raises(IndexError):
+        history.forward()
+
+
+# ---------------------------------------------------------------------- search
+def test_search__ranks_prefixes_before_words_before_letters() -> None:
+    entries = [
+        Entry("Action", title, title)
+        for title in ("Restart the engine", "Start the training", "Show the stars")
+    ]
+    titles = [entry.title for entry in rank("start", entries)]
+    assert titles[0] == "Start the training"
+    assert "Restart the engine" in titles
+
+
+def test_search__takes_words_in_any_order_and_puts_disabled_entries_last() -> None:
+    entries = [Entry("Action", "Undo", "undo", enabled=False), Entry("Action", "Undock", "dock")]
+    assert [entry.key for entry in rank("und", entries)] == ["dock", "undo"]
+    training = Entry("Action", "Start the training", "t")
+    assert rank("training start", [training]) == [training]
+    assert rank("zebra", [training]) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [("12", 12), ("#12", 12), ("f12", 12), ("feature 12", 12), ("twelve", None), ("", None)],
+)
+def test_search__knows_a_feature_by_its_number(query: str, number: int | None) -> None:
+    assert feature_number(query) == number
+
+
+# ---------------------------------------------------------------------- the project
+def test_next_step__walks_from_harvest_to_explore(project: Project) -> None:
+    assert next_step(Inventory()).kind == "harvest"
+    add_store(project, "acts", rows=20, wanted=40)
+    step = next_step(take_inventory(project))
+    assert (step.kind, step.target) == ("resume_harvest", "acts")
+    assert "20 of 40" in step.sentence
+
+
+def test_next_step__follows_training_with_an_index(project: Project) -> None:
+    add_store(project, "acts", rows=20, wanted=20)
+    assert next_step(take_inventory(project)).kind == "train"
+    add_run(project, "unfinished", finished=False)
+    step = next_step(take_inventory(project))
+    assert (step.kind, step.target) == ("resume_train", "unfinished")
+    assert next_step(take_inventory(project), frozenset({"train"})).kind == "watch"
+    delete_item(project, "dictionary", "unfinished")
+    add_run(project, "done")
+    assert next_step(take_inventory(project)).kind == "index"
+
+
+def test_cards__say_the_key_figures(project: Project) -> None:
+    add_store(project, "acts", rows=20, wanted=40)
+    add_run(project, "done")
+    sections = cards(take_inventory(project), NOW)
+    assert list(sections) == ["Models", "Activation stores", "Dictionaries"]
+    store = sections["Activation stores"][0]
+    assert ("Rows × width", "20 × 8") in store.figures
+    assert store.actions[0] == "resume_harvest"
+    assert "20 of 40" in store.warning
+    dictionary = dict(sections["Dictionaries"][0].figures)
+    assert dictionary["L0"] == "7.5"
+    assert dictionary["FVU"] == "0.125"
+    assert dictionary["Dead"] == "25.0%"
+
+
+def test_inventory__lists_what_is_damaged_instead_of_failing(project: Project) -> None:
+    add_store(project, "acts", rows=20, wanted=20)
+    segment = project.store_path("acts") / "000.h5"
+    segment.write_bytes(segment.read_bytes()[:100])
+    inventory = take_inventory(project)
+    assert not inventory.stores
+    assert inventory.broken[0].name == "acts"
+    card = cards(inventory, NOW)["Activation stores"][0]
+    assert card.warning
+    assert card.actions == ("reveal", "delete")
+
+
+def test_deletion__says_how_many_bytes_of_what_and_removes_all_of_it(project: Project) -> None:
+    add_run(project, "done")
+    assert "kB" in deletion_question(project, "dictionary", "done")
+    delete_item(project, "dictionary", "done")
+    assert project.runs() == []
+    assert list((project.path / "dictionaries").iterdir()) == []
+
+
+def test_drops__are_told_apart(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "a.txt").write_text("a")
+    project = Project.open_or_create(tmp_path / "p.saeproj")
+    kinds = [classify(path).kind for path in (model, texts, project.path)]
+    assert kinds == ["model", "corpus", "project"]
+    for name, kind in (("x.gguf", "model"), ("x.npy", "activations"), ("x.jsonl", "corpus")):
+        assert classify(tmp_path / name).kind == kind
+    assert classify(tmp_path / "x.exe").reason
+
+
+def test_crash__says_what_happened_and_what_was_kept() -> None:
+    text = crash_text(EngineExit("Killed.", "SIGKILL", 9, "", ["Harvest “a”"]), ["Rows kept."])
+    assert text == "Killed. It was at: Harvest “a”. Rows kept."
