@@ -51,7 +51,10 @@ class FeatureTableModel(QAbstractTableModel):
         self._notes = notes
         self._figures: dict[str, Array] = {}
         self._count = 0
-        self._rows: Array = np.empty(0, dtype=np.int64)
+        self._matching: Array = np.empty(0, dtype=np.int64)
+        """Features that meet the filter, ascending; `_rows` holds them as sorted."""
+        self._rows = self._matching
+        self._in_order = True
         self._row_of: Array | None = None
         self.filter = FeatureFilter()
         self.sort_column = NUMBER
@@ -94,28 +97,30 @@ class FeatureTableModel(QAbstractTableModel):
         row = int(self._row_of[feature])
         return row if row >= 0 else None
 
-    def _chosen(self) -> Array:
-        if not self._count:
-            return np.empty(0, dtype=np.int64)
-        density = self._figures["density"]
-        return self._ordered(
-            matching(self.filter, density, self._notes.labels(), self._notes.stars())
-        )
-
-    def _ordered(self, features: Array) -> Array:
-        column = COLUMNS[self.sort_column]
-        labels, stars = self._notes.labels(), self._notes.stars()
-        return ordered(features, column, self.sort_falling, self._figures, labels, stars)
-
     def _rebuild(self) -> None:
         self.beginResetModel()
-        self._rows = self._chosen()
-        self._row_of = None
+        self._matching = np.empty(0, dtype=np.int64)
+        if self._count:
+            density = self._figures["density"]
+            labels, stars = self._notes.labels(), self._notes.stars()
+            self._matching = matching(self.filter, density, labels, stars)
+        self._order()
         self.endResetModel()
+
+    def _order(self) -> None:
+        labels, stars = self._notes.labels(), self._notes.stars()
+        column, falling = COLUMNS[self.sort_column], self.sort_falling
+        if self._count:
+            self._rows = ordered(self._matching, column, falling, self._figures, labels, stars)
+        else:
+            self._rows = self._matching
+        self._row_of = None
+        self._in_order = True
 
     def _on_note_changed(self, feature: int) -> None:
         # The row keeps its place although its label or star is what the list is sorted or
         # filtered by: nothing moves under the hand that has just edited it.
+        self._in_order = False
         row = self.row_of(feature)
         if row is not None:
             self.dataChanged.emit(self.index(row, 0), self.index(row, LABEL))
@@ -197,14 +202,16 @@ class FeatureTableModel(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; what is selected and being edited goes along."""
+        falling = order == Qt.SortOrder.DescendingOrder
         if not 0 <= column < len(COLUMNS):
+            return
+        if (column, falling) == (self.sort_column, self.sort_falling) and self._in_order:
             return
         self.layoutAboutToBeChanged.emit()
         held = self.persistentIndexList()
         features = [self.feature_at(index.row()) for index in held]
-        self.sort_column, self.sort_falling = column, order == Qt.SortOrder.DescendingOrder
-        self._rows = self._ordered(np.sort(self._rows))
-        self._row_of = None
+        self.sort_column, self.sort_falling = column, falling
+        self._order()
         moved = []
         for index, feature in zip(held, features, strict=True):
             row = self.row_of(feature)

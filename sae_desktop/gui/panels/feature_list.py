@@ -69,12 +69,14 @@ class FeatureTable(QTableView):
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setMinimumSectionSize(16)
         rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
-        bar = self.verticalScrollBar()
-        bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         columns = self.horizontalHeader()
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(24)
         columns.setSectionsMovable(False)
+
+    def _on_range_changed(self, low: int, high: int) -> None:
+        self.verticalScrollBar().setEnabled(high > low)
 
     def fit_columns(self) -> None:
         """Give the columns their widths; the label takes what is left."""
@@ -133,6 +135,7 @@ class FeatureListPanel(QWidget):
         self.search.setPlaceholderText("Label, number or link")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search the features")
+        self.search.setToolTip("Part of a label, the beginning of a number, or a link (Ctrl+F)")
         self.alive = _toggle("Alive", "Only features that fire at all")
         self.starred = _toggle("Starred", "Only features with a star", "star")
         self.labelled = _toggle("Labelled", "Only features with a label", "tag")

@@ -51,6 +51,7 @@ class FeatureTitle(QWidget):
         self.label = QLineEdit()
         self.label.setPlaceholderText("Add a label")
         self.label.setAccessibleName("Label of the feature")
+        self.label.setToolTip("What the feature stands for, in a few words (Ctrl+L)")
         self.label.setMaxLength(200)
         self.label.editingFinished.connect(self._on_label_edited)
         self.star = QPushButton()
@@ -58,14 +59,17 @@ class FeatureTitle(QWidget):
         self.star.setProperty("flat", "true")
         self.star.clicked.connect(self._on_star_clicked)
         self.steer = push_button(
-            "Steer", lambda: steer_with(session, self._feature), icon="sliders-horizontal"
+            "Steer",
+            lambda: steer_with(session, self._feature),
+            icon="sliders-horizontal",
+            tip="Put this feature in the rack of sliders (Ctrl+Shift+S)",
         )
         self.link = push_button(
             "",
             lambda: copy_link(session, self._feature),
             icon="link",
             flat=True,
-            tip="Copy the link of this feature",
+            tip="Copy the link of this feature (Ctrl+Shift+C)",
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -93,7 +97,7 @@ class FeatureTitle(QWidget):
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
         tip = "Take the star away" if note.starred else "Star this feature"
-        self.star.setToolTip(tip)
+        self.star.setToolTip(f"{tip} (Ctrl+D)")
         self.star.setAccessibleName(tip)
 
     def _on_note_changed(self, feature: int) -> None:
@@ -163,8 +167,7 @@ class FeaturePage(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        bar = self.verticalScrollBar()
-        bar.rangeChanged.connect(lambda low, high: bar.setEnabled(high > low))
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         self.setProperty("ground", "surface")
         self.setAccessibleName("Feature")
         self.setMinimumWidth(360)
@@ -210,6 +213,9 @@ class FeaturePage(QScrollArea):
         )
         column.addStretch()
         return part
+
+    def _on_range_changed(self, low: int, high: int) -> None:
+        self.verticalScrollBar().setEnabled(high > low)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

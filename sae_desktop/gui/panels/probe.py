@@ -47,6 +47,7 @@ class ProbePanel(QWidget):
         self.text = QPlainTextEdit()
         self.text.setPlaceholderText("Type or paste a text: its tokens light up.")
         self.text.setAccessibleName("Text to try")
+        self.text.setToolTip("A text of your own (Ctrl+T)")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * 5 + 16)
         self.heading = label("", "heading")

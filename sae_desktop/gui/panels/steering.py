@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
@@ -39,6 +40,8 @@ PAUSE_MS = 60
 EXAMPLES = ("In the beginning", "def ", "Everyone has the right to", "The meaning of the word")
 """Openings that the built-in model has learned to continue."""
 LONGEST = 400
+BUILTIN = "builtin"
+"""The model that ships: it has no chat template."""
 
 
 class SteeringPanel(QWidget):
@@ -59,6 +62,8 @@ class SteeringPanel(QWidget):
         self.tokens = QSpinBox()
         self.temperature = QDoubleSpinBox()
         self.seed = QSpinBox()
+        self.chat = QCheckBox("Chat template")
+        self.chat.setToolTip("Put the prompt through the model’s chat template, as a question")
         self.generate_button = push_button(
             "Generate", self.generate, icon="play", primary=True, tip="Continue it (Ctrl+Return)"
         )
@@ -139,6 +144,7 @@ class SteeringPanel(QWidget):
         form.addRow("Length", self.tokens)
         form.addRow("Temperature", self.temperature)
         form.addRow("Seed", self.seed)
+        form.addRow("", self.chat)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addWidget(self.generate_button, 1)
@@ -175,6 +181,7 @@ class SteeringPanel(QWidget):
         self.rack.rackChanged.connect(self.ask_next_token)
         self.prompt.textChanged.connect(self._on_prompt_changed)
         self.temperature.valueChanged.connect(self._show_running)
+        self.chat.toggled.connect(self.ask_next_token)
         self.next_token.answered.connect(self._on_next_token)
         self.next_token.failed.connect(self._on_next_token_failed)
         self.next_token.busyChanged.connect(self._on_next_token_busy)
@@ -236,6 +243,7 @@ class SteeringPanel(QWidget):
             max_new_tokens=new_tokens,
             temperature=self.temperature.value(),
             seed=self.seed.value(),
+            chat=self.chat.isChecked() and not self.chat.isHidden(),
         )
 
     def generate(self) -> None:
@@ -258,7 +266,7 @@ class SteeringPanel(QWidget):
     def stop(self) -> None:
         """End the generation; the text so far stays."""
         if self._job is not None:
-            self._job.cancel()
+            self._job.stop_and_keep()
 
     def ask_next_token(self) -> None:
         """Ask how the next token's probabilities are now, once the hand pauses."""
@@ -278,9 +286,8 @@ class SteeringPanel(QWidget):
             self._show_bars(token.next_tokens)
 
     def _on_finished(self, result: SteerResult) -> None:
-        # The whole text decodes characters that were cut between two tokens.
-        self.plain.set_continuation(result.plain.removeprefix(result.prompt))
-        self.steered.set_continuation(result.steered.removeprefix(result.prompt))
+        self.plain.set_continuation(result.plain)
+        self.steered.set_continuation(result.steered)
         self._on_ended()
 
     def _on_failed(self, error: ErrorInfo) -> None:
@@ -319,8 +326,9 @@ class SteeringPanel(QWidget):
         self.prompt.setFocus()
 
     def _on_index_changed(self, _index: object = None) -> None:
-        has_index = self._session.index is not None
-        self._stack.setCurrentWidget(self._work if has_index else self.empty)
+        index = self._session.index
+        self._stack.setCurrentWidget(self.empty if index is None else self._work)
+        self.chat.setVisible(index is not None and index.info.model != BUILTIN)
         self._show_running()
         self.ask_next_token()
 

@@ -77,10 +77,9 @@ class Heard:
 
 
 @pytest.fixture(autouse=True)
-def _light_theme(qapp: QApplication) -> Iterator[None]:
+def _light_theme(qapp: QApplication) -> None:
     if theme.manager().palette is not theme.LIGHT or not qapp.styleSheet():
         theme.manager().apply("light")
-    yield
 
 
 @pytest.fixture
