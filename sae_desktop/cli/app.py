@@ -64,7 +64,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Open the demonstration project, or run the whole path headless."""
-    from sae_desktop.demo import run_demo
+    from sae_desktop.cli.demo import run_demo
 
     raise typer.Exit(run_demo(out=out, headless=headless, json=as_json))
 

@@ -35,6 +35,9 @@ class Reporter(Protocol):
     def note(self, message: str) -> None:
         """Tell one sentence."""
 
+    def stage(self, title: str) -> None:
+        """Tell that another job of the same command begins."""
+
     def result(self, result: Any, render: Render) -> None:
         """Tell the result; `render` turns it into text for a person."""
 
@@ -76,6 +79,9 @@ class JsonReporter:
 
     def note(self, message: str) -> None:
         self._line({"log": message})
+
+    def stage(self, title: str) -> None:
+        self._line({"stage": title})
 
     def result(self, result: Any, render: Render) -> None:
         del render
@@ -130,6 +136,12 @@ class TextReporter:
 
     def note(self, message: str) -> None:
         self._console.print(message, markup=False)
+
+    def stage(self, title: str) -> None:
+        from rich.markup import escape
+
+        self._title, self._task = escape(title), None
+        self.note(title)
 
     def result(self, result: Any, render: Render) -> None:
         self.close()

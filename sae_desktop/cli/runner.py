@@ -39,21 +39,21 @@ def run_job_command(
     context = WorkerContext("command", reporter.events)
 
     def work() -> Any:
-        with _cancelled_by_signals(context, reporter), _locked(config, create=create_project):
+        with cancelled_by_signals(context, reporter), _locked(config, create=create_project):
             context.check_cancelled()
             with flushing(context):
                 return run_job(config, context)
 
-    raise typer.Exit(_tell(reporter, work, render, config))
+    raise typer.Exit(tell(reporter, work, render, config))
 
 
 def run_reading_command(work: Callable[[], Any], render: Render, *, as_json: bool) -> None:
     """Tell what `work` reads, without a job. Leaves with typer.Exit."""
     reporter = make_reporter("", as_json=as_json)
-    raise typer.Exit(_tell(reporter, work, render, None))
+    raise typer.Exit(tell(reporter, work, render, None))
 
 
-def _tell(
+def tell(
     reporter: Reporter, work: Callable[[], Any], render: Render, config: JobConfig | None
 ) -> int:
     try:
@@ -82,7 +82,7 @@ def _locked(config: JobConfig, *, create: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _cancelled_by_signals(context: WorkerContext, reporter: Reporter) -> Iterator[None]:
+def cancelled_by_signals(context: WorkerContext, reporter: Reporter) -> Iterator[None]:
     """Turn the first SIGINT or SIGTERM into a cancel; the second ends the process at once."""
 
     def on_signal(number: int, frame: FrameType | None) -> None:

@@ -18,12 +18,14 @@ def demonstration_path() -> Path:
     return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / SHIPPED
 
 
-def demonstration_copy() -> Path:
+def demonstration_copy(folder: Path | None = None) -> Path:
     """Return a person's own copy of the demonstration, made now if it is not there.
+
+    It lies in `folder`, or in the person's data folder.
 
     Raises UserError when the installation lacks it or the copy cannot be written.
     """
-    copy = demonstration_path()
+    copy = demonstration_path() if folder is None else folder.resolve() / SHIPPED
     if (copy / "project.toml").is_file():
         return copy
     shipped = resource_path(SHIPPED)

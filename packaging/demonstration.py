@@ -1,0 +1,137 @@
+"""Make the demonstration project that ships, by the jobs a person would run.
+
+    python packaging/demonstration.py [--work FOLDER] [--out resources/demonstration.saeproj]
+
+Harvests the built-in model, trains, evaluates and indexes a dictionary, names the features
+of `demonstration_labels.json`, and copies everything but the activations. What a job has
+finished is not done again, so an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.index import build_index
+from sae_desktop.features.probe import probe
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.evaluate import evaluate
+from sae_desktop.training.job import train
+
+HERE = Path(__file__).parent
+NAME = "builtin-L3"
+SITE = "blocks.3.hook_resid_post"
+TOKENS = 600_000
+FEATURES = 2048
+K = 28
+ROWS = 4_000_000
+LEARNING_RATE = 1e-3
+
+
+class PrintingContext(SilentContext):
+    """Prints a job's log, and its progress every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
+        if time.monotonic() - self._last > 10:
+            self._last = time.monotonic()
+            print(f"{done:,.0f} of {total:,.0f} {unit} {message}", flush=True)
+
+    def log(self, message: str) -> None:
+        print(message, flush=True)
+
+
+def build(work: Path) -> Project:
+    """Run the jobs in a project at `work` and return it."""
+    project = Project.open_or_create(work)
+    path, context = str(project.path), PrintingContext()
+    with project.lock():
+        harvest(HarvestConfig(project=path, name=NAME, site=SITE, tokens=TOKENS, batch=64), context)
+        training = TrainConfig(
+            project=path, name=NAME, activations=NAME, features=FEATURES, k=K,
+            tokens=ROWS, batch=4096, lr=LEARNING_RATE,
+        )  # fmt: skip
+        print(train(training, context))
+        result = evaluate(EvaluateConfig(project=path, dictionary=NAME), context)
+        print(json.dumps(msgspec.to_builtins(result), indent=2))
+        print(build_index(IndexConfig(project=path, dictionary=NAME, name=NAME), context))
+    return project
+
+
+def name_features(project: Project) -> None:
+    """Give each label to the feature that, on its example, is strongest where it should be.
+
+    A label's entry names a text and a piece of it; the feature is the one whose activation on
+    the tokens of that piece, in units of its maximum, most exceeds the mean over its rivals:
+    features common everywhere are left aside by a bound on their density.
+    """
+    index = FeatureIndex(project.index_path(NAME))
+    notes = Notes(project.notes_path)
+    taken: set[int] = set()
+    for entry in json.loads((HERE / "demonstration_labels.json").read_text()):
+        feature = entry.get("feature")
+        if feature is None:
+            feature = _strongest(project, index, entry, taken)
+        taken.add(feature)
+        notes.save(NAME, FeatureNote(feature=feature, label=entry["label"], starred=True))
+        print(feature, entry["label"])
+    notes.close()
+
+
+def _strongest(
+    project: Project, index: FeatureIndex, entry: dict[str, Any], taken: set[int]
+) -> int:
+    config = ProbeConfig(project=str(project.path), index=NAME, text=entry["text"], per_token=0)
+    result = probe(config, SilentContext())
+    ends = np.cumsum([len(token) for token in result.tokens])
+    start = entry["text"].index(entry["piece"])
+    inside = (ends > start) & (ends - [len(t) for t in result.tokens] < start + len(entry["piece"]))
+    scores: dict[int, float] = {}
+    for active in result.active:
+        common = index.columns["density"][active.feature] > entry.get("density", 0.05)
+        if inside[active.position] and active.feature not in taken and not common:
+            share = active.activation / float(index.columns["max_activation"][active.feature])
+            scores[active.feature] = scores.get(active.feature, 0.0) + share
+    return max(scores, key=lambda feature: scores[feature])
+
+
+def ship(project: Project, out: Path) -> None:
+    """Copy the project without its activations."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(
+        project.path, out, ignore=shutil.ignore_patterns("activations", ".lock*", "*-wal", "*-shm")
+    )
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"{out}: {size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("build/demonstration.saeproj"))
+    parser.add_argument(
+        "--out", type=Path, default=HERE.parent / "resources" / "demonstration.saeproj"
+    )
+    options = parser.parse_args()
+    project = build(options.work)
+    name_features(project)
+    ship(project, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The command `demo`: the window on the demonstration project, or the whole path headless."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig, HarvestResult
+from sae_desktop.cli import EXIT_FAILED
+from sae_desktop.cli.demo_report import write_report
+from sae_desktop.cli.reporter import Reporter, make_reporter
+from sae_desktop.cli.runner import cancelled_by_signals, tell
+from sae_desktop.cli.window import open_window, window_problem
+from sae_desktop.engine.context import WorkerContext, flushing
+from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.engine.registry import job_title, run_job
+from sae_desktop.errors import UserError
+from sae_desktop.features.config import IndexConfig, IndexResult
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.gui.demonstration import demonstration_copy
+from sae_desktop.project import Project
+from sae_desktop.steering.config import Clamp, SteerConfig, SteerResult
+from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
+
+NAME = "demo"
+"""Of the store, the dictionary and the index alike."""
+SITE = "blocks.3.hook_resid_post"
+_PROMPT = "In the "
+_CLAMP = 4.0
+# Density of features to steer with: often enough to mean something, seldom enough to be one thing.
+_DENSITY = (5e-4, 2e-2)
+_DEFAULT_OUT = Path("sae-desktop-demo")
+
+
+class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a headless demonstration made."""
+
+    project: str
+    report: str
+    pictures: list[str]
+    seconds: float
+    harvest: HarvestResult
+    train: TrainResult
+    evaluate: EvaluateResult
+    index: IndexResult
+    steer: SteerResult
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much a demonstration does."""
+
+    tokens: int = 120_000
+    features: int = 2048
+    k: int = 30
+    rows: int = 1_000_000
+    steer_tokens: int = 40
+
+
+def job_configs(project: Path, amounts: Amounts) -> tuple[JobConfig, ...]:
+    """Return the jobs of the main path on the built-in model, steering left out."""
+    path = str(project)
+    return (
+        HarvestConfig(project=path, name=NAME, site=SITE, tokens=amounts.tokens),
+        TrainConfig(
+            project=path, name=NAME, activations=NAME, features=amounts.features, k=amounts.k,
+            tokens=amounts.rows, lr=1e-3,
+        ),
+        EvaluateConfig(project=path, dictionary=NAME),
+        IndexConfig(project=path, dictionary=NAME, name=NAME),
+    )  # fmt: skip
+
+
+def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts = Amounts()) -> int:
+    """Show the demonstration, headless where asked or where there is no display.
+
+    Returns the exit status: 0, 1 when something failed, 130 when it was interrupted.
+    """
+    problem = None if headless else window_problem()
+    if headless or problem is not None:
+        reporter = make_reporter("Demonstration", as_json=json)
+        if problem is not None:
+            reporter.note(problem)
+            reporter.note("Doing the same without a window.")
+        folder = out or _DEFAULT_OUT
+        return tell(reporter, lambda: _run_headless(folder, reporter, amounts), _render, None)
+    try:
+        project = demonstration_copy(out)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    return open_window(project)
+
+
+def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult:
+    began = time.perf_counter()
+    project = Project.open_or_create(out / "demo.saeproj")
+    with project.lock():
+        results = [_run(config, reporter) for config in job_configs(project.path, amounts)]
+        index = FeatureIndex(project.index_path(NAME))
+        feature = _steerable(index)
+        steer = SteerConfig(
+            project=str(project.path), index=NAME, prompt=_PROMPT,
+            clamps=[Clamp(feature=feature, clamp=_CLAMP)], max_new_tokens=amounts.steer_tokens,
+        )  # fmt: skip
+        results.append(_run(steer, reporter))
+    reporter.stage("Take a picture of every panel")
+    pictures = _take_pictures(project.path, out, feature)
+    report = write_report(out, index, feature, _CLAMP, results, pictures)
+    harvest, train, evaluate, indexed, steered = results
+    return DemoResult(
+        project=str(project.path),
+        report=str(report),
+        pictures=[str(picture) for picture in pictures],
+        seconds=time.perf_counter() - began,
+        harvest=harvest,
+        train=train,
+        evaluate=evaluate,
+        index=indexed,
+        steer=steered,
+    )
+
+
+def _run(config: JobConfig, reporter: Reporter) -> Any:
+    reporter.stage(job_title(config))
+    context = WorkerContext("demo", reporter.events)
+    with cancelled_by_signals(context, reporter), flushing(context):
+        return run_job(config, context)
+
+
+def _steerable(index: FeatureIndex) -> int:
+    """Return the feature that raises one token most, among those neither rare nor common."""
+    density = index.columns["density"]
+    usual = [i for i in range(index.features) if _DENSITY[0] <= density[i] <= _DENSITY[1]]
+    return max(usual or range(index.features), key=lambda i: index.top_logits(i)[0][1])
+
+
+def _take_pictures(project: Path, out: Path, feature: int) -> list[Path]:
+    """Grab the panels in a process of its own: this one has torch, the window never does."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-m", "sae_desktop.gui.snapshots", str(project), str(out),
+         "--feature", str(feature)],
+        env=environment, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise UserError(
+            f"The panels could not be drawn: {last[0]}.",
+            kept=f"The project “{project}” is complete.",
+            next_step="Open it with “sae-desktop” where there is a display.",
+        )
+    return sorted(out.glob("*.png"))
+
+
+def _render(result: DemoResult) -> str:
+    figures = result.evaluate
+    return (
+        f"Done in {result.seconds:.0f} s: {result.train.features} features that explain "
+        f"{figures.explained_variance:.1%} of the variance with {figures.l0:.1f} active a token.\n"
+        f"Report: {result.report}\nOpen it: sae-desktop {result.project}"
+    )
