@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 RGB = tuple[int, int, int]
 
-DECADES = 2.0
+DECADES = 1.5
 """A logarithmic scale reaches the surface colour at this many decades below the maximum."""
 FAINTEST = 0.12
 """Share of the accent in the weakest visible highlight, so that it is told from none."""

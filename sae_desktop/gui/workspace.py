@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from sae_desktop.gui.actions import ActionInfo
@@ -43,6 +44,7 @@ class Workspace(QMainWindow):
         self.setCentralWidget(main)
         self._infos = list(docks)
         self._docks = {info.id: self._make_dock(info) for info in docks}
+        self._sized = False
         self._arrange()
 
     def _make_dock(self, info: DockInfo) -> QDockWidget:
@@ -60,6 +62,9 @@ class Workspace(QMainWindow):
             if info.below:
                 self.splitDockWidget(self._docks[info.below], dock, Qt.Orientation.Vertical)
             dock.show()
+        self._size_docks()
+
+    def _size_docks(self) -> None:
         sides = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
         beside = [info for info in self._infos if info.area in sides and not info.below]
         stacked = [info for info in self._infos if info.area not in sides or info.below]
@@ -70,6 +75,13 @@ class Workspace(QMainWindow):
             if infos:
                 docks = [self._docks[info.id] for info in infos]
                 self.resizeDocks(docks, [info.size for info in infos], orientation)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._sized:
+            # Only now is there a width of which the docks can have their share.
+            self._sized = True
+            QTimer.singleShot(0, self, self._size_docks)
 
     def action_infos(self) -> list[ActionInfo]:
         """Return the actions of the panel in the middle."""
@@ -107,6 +119,7 @@ class Workspace(QMainWindow):
         data = QByteArray.fromBase64(state.encode())
         if not self.restoreState(data, _STATE_VERSION):
             return False
+        self._sized = True
         if all(dock.isHidden() for dock in self.docks()):
             self._arrange()
         return True

@@ -54,6 +54,7 @@ class ExplorePanel(QWidget):
     def _on_index_changed(self, _index: object = None) -> None:
         has_index = self._session.index is not None
         self._stack.setCurrentWidget(self.page if has_index else self.empty)
+        self.setFocusProxy(self.list.table if has_index else self.empty.button)
         self.list.setEnabled(has_index)
         self.probe.setEnabled(has_index)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -94,7 +94,11 @@ class FeatureTable(QTableView):
         header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        current = self.currentIndex()
+        y = self.rowViewportPosition(current.row()) if current.isValid() else -1
         super().resizeEvent(event)
+        if 0 <= y < event.oldSize().height():  # what was in sight stays in sight
+            self.scrollTo(current)
         self.setColumnHidden(MEAN, self.viewport().width() < _MEAN_FROM)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -138,7 +142,7 @@ class FeatureListPanel(QWidget):
         self.search.setToolTip("Part of a label, the beginning of a number, or a link (Ctrl+F)")
         self.alive = _toggle("Alive", "Only features that fire at all")
         self.starred = _toggle("Starred", "Only features with a star", "star")
-        self.labelled = _toggle("Labelled", "Only features with a label", "tag")
+        self.labelled = _toggle("Labelled", "Only features with a label")
         self.density = DensityRange()
         self.count = label("", "small")
         self.clear = push_button("Clear", self.clear_filter, flat=True, tip="Show all features")
@@ -168,7 +172,7 @@ class FeatureListPanel(QWidget):
         column.addWidget(self.density)
         column.addWidget(self.table, 1)
         column.addWidget(self.count)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(320)
         self.setFocusProxy(self.table)
 
     def _connect(self) -> None:
@@ -195,6 +199,15 @@ class FeatureListPanel(QWidget):
         if index is not None and self._session.feature is None and self.model.rowCount():
             row = next((r for r in range(min(self.model.rowCount(), 500)) if self._fires(r)), 0)
             self.table.setCurrentIndex(self.model.index(row, NUMBER))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # A feature chosen before there was a height to scroll in.
+        QTimer.singleShot(0, self, self._reveal_current)
+
+    def _reveal_current(self) -> None:
+        if self.table.currentIndex().isValid():
+            self.table.scrollTo(self.table.currentIndex())
 
     def _fires(self, row: int) -> bool:
         index = self._session.index

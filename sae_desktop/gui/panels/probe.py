@@ -18,6 +18,7 @@ from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.probe_summary import activations_of, strongest
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labels import label
 from sae_desktop.gui.widgets.token_text import Passage, TokenTextView
@@ -50,7 +51,8 @@ class ProbePanel(QWidget):
         self.text.setToolTip("A text of your own (Ctrl+T)")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * 5 + 16)
-        self.heading = label("", "heading")
+        self.heading = ElidedLabel()
+        self.heading.setProperty("role", "heading")
         self.state = label("", "small", wrap=True)
         self.tokens = TokenTextView()
         self.tokens.ground = "window"

@@ -154,12 +154,15 @@ class SteeringPanel(QWidget):
         heading = label("Prompt", "heading")
         heading.setMinimumHeight(self.plain.copy_button.sizeHint().height())
         column.addWidget(heading)
-        column.addWidget(self.prompt, 1)
+        column.addWidget(self.prompt, 100)
         column.addWidget(self.examples)
         column.addLayout(form)
         column.addLayout(buttons)
+        column.addStretch(1)
         column.setSpacing(4)
-        self.prompt.setMinimumHeight(self.prompt.fontMetrics().lineSpacing() * 3 + 16)
+        line = self.prompt.fontMetrics().lineSpacing()
+        self.prompt.setMinimumHeight(line * 3 + 16)
+        self.prompt.setMaximumHeight(line * 24 + 16)
         part.setMinimumWidth(200)
         return part
 
@@ -328,6 +331,7 @@ class SteeringPanel(QWidget):
     def _on_index_changed(self, _index: object = None) -> None:
         index = self._session.index
         self._stack.setCurrentWidget(self.empty if index is None else self._work)
+        self.setFocusProxy(self.empty.button if index is None else self.prompt)
         self.chat.setVisible(index is not None and index.info.model != BUILTIN)
         self._show_running()
         self.ask_next_token()

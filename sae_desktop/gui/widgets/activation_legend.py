@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QLinearGradient, QPainter, QPain
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.colour_scale import ColourScale, readable_on
+from sae_desktop.gui.colour_scale import DECADES, ColourScale, readable_on
 from sae_desktop.gui.widgets.token_layout import rgb, token_colours
 
 _STOPS = 16
@@ -24,7 +24,9 @@ class ActivationLegend(QWidget):
         self._strip = _Strip()
         self._switch = QCheckBox("Logarithmic")
         self._switch.setChecked(True)
-        self._switch.setToolTip("Colours by the logarithm of the activation, over two decades")
+        self._switch.setToolTip(
+            f"Colours by the logarithm of the activation, over {DECADES:g} decades"
+        )
         self._switch.toggled.connect(self._on_toggled)
         caption = QLabel("Activation")
         caption.setProperty("role", "small")

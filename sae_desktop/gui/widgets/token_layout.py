@@ -116,6 +116,8 @@ class TokenParagraph:
             if piece.start_offset >= end:
                 break
             a, b = max(piece.start_offset, start), min(piece.end_offset, end)
+            if piece.end_offset > end and not self.text.copied(a, b).strip(" "):
+                continue  # the space before a word that stands on the next line
             for left, right in self._spans(line, a, b):
                 self._boxes[number].append(QRectF(left, top, right - left, self._box_height))
 

@@ -120,6 +120,12 @@ def test_text__wraps_and_grows_taller_when_narrow(qtbot: QtBot) -> None:
         assert all(r.right() <= 160.5 for r in narrow.piece_rects(0, piece))
 
 
+def test_wrapped_token__has_no_box_for_the_space_it_leaves_behind(qtbot: QtBot) -> None:
+    view = _view(qtbot, Passage(["mmmmmm"] + [" mmmmmm"] * 5, np.ones(6)), width=130)
+    for piece in range(6):
+        assert len(view.piece_rects(0, piece)) == 1
+
+
 def test_selection__is_copied_as_plain_text(qtbot: QtBot) -> None:
     tokens = ["def", " f", "(", ")", ":", "\n", "    ", "pass"]
     view = _view(qtbot, Heading("Top 20"), Passage(tokens, np.zeros(8)), Passage(["x"], [1.0]))
