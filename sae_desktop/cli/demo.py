@@ -19,6 +19,7 @@ from sae_desktop.cli.reporter import Reporter, make_reporter
 from sae_desktop.cli.runner import cancelled_by_signals, tell
 from sae_desktop.cli.window import open_window, window_problem
 from sae_desktop.engine.context import WorkerContext, flushing
+from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import job_title, run_job
 from sae_desktop.errors import UserError
@@ -83,6 +84,7 @@ def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts =
 
     Returns the exit status: 0, 1 when something failed, 130 when it was interrupted.
     """
+    prepare_environment()
     problem = None if headless else window_problem()
     if headless or problem is not None:
         reporter = make_reporter("Demonstration", as_json=json)

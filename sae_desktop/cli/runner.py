@@ -14,16 +14,12 @@ import typer
 from sae_desktop.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from sae_desktop.cli.reporter import Render, Reporter, make_reporter
 from sae_desktop.engine.context import WorkerContext, flushing
+from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.explain import explain
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title, project_of, run_job
 from sae_desktop.errors import JobCancelledError
 from sae_desktop.project import Project
-
-_ENVIRONMENT = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 
 
 def run_job_command(
@@ -33,8 +29,7 @@ def run_job_command(
 
     Leaves with typer.Exit: 0, 1 when it failed, 130 when it was interrupted.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    prepare_environment()
     reporter = make_reporter(job_title(config), as_json=as_json)
     context = WorkerContext("command", reporter.events)
 

@@ -16,6 +16,7 @@ import threading
 import time
 
 from sae_desktop.engine.engine import UNKNOWN_DEVICE, Engine, start_thread
+from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.pipe import EventWriter, take_standard_output
 from sae_desktop.engine.protocol import PROTOCOL_VERSION, Ready
 
@@ -28,6 +29,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main() -> int:
     """Run the engine until it must end. Does not return: the process exits with status 0."""
     parent = os.getppid()
+    prepare_environment()
     faulthandler.enable()
     writer = EventWriter(take_standard_output())
     sys.stdout = sys.stderr
