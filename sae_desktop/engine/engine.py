@@ -32,7 +32,7 @@ from sae_desktop.engine.protocol import (
     StartJob,
     StopJob,
 )
-from sae_desktop.engine.registry import job_title, project_of
+from sae_desktop.engine.registry import import_lock, job_title, project_of
 from sae_desktop.engine.worker import Workers
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
@@ -144,14 +144,15 @@ class Engine:
         Takes some seconds: it imports torch and transformers.
         """
         try:
-            from sae_desktop.language_model.device import resolve_device
+            with import_lock:
+                from sae_desktop.language_model.device import resolve_device
 
             self._device = str(resolve_device("auto"))
         except Exception:
             traceback.print_exc()
             self._device = "none"
         self.send_status()
-        with contextlib.suppress(Exception):  # a job that needs it tells what is wrong
+        with import_lock, contextlib.suppress(Exception):  # a job that needs it tells what is wrong
             importlib.import_module("sae_desktop.language_model.load")
 
     def send_status(self) -> None:

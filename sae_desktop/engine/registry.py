@@ -7,6 +7,7 @@ only when a job is run.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ from sae_desktop.steering.config import SteerConfig, SteerResult
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
 
 JobFunction = Callable[[Any, JobContext], msgspec.Struct]
+
+import_lock = threading.RLock()
+"""Held while a job's modules are imported: transformers loads its parts on first use, and two
+threads that do so at once see half a module."""
 
 
 @dataclass(frozen=True)
@@ -164,5 +169,6 @@ def project_of(config: JobConfig) -> Path | None:
 def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
     """Run a job here and now, and return its result struct."""
     module, name = job_kind(config).function.split(":")
-    function = cast(JobFunction, getattr(importlib.import_module(module), name))
+    with import_lock:
+        function = cast(JobFunction, getattr(importlib.import_module(module), name))
     return function(config, context)

@@ -85,6 +85,7 @@ class Breadcrumb(QWidget):
             return [
                 (m.name, m.name == now, partial(session.select_store, m.stores[-1]))
                 for m in inventory.models
+                if m.stores
             ]
         if part == "site":
             return [

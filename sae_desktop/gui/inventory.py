@@ -124,7 +124,7 @@ def take_inventory(project: Project) -> Inventory:
         _with_indexes(item, tuple(i.name for i in indexes if i.dictionary == item.name))
         for item in dictionaries
     ]
-    return Inventory(_models(stores), stores, dictionaries, indexes, broken)
+    return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, broken)
 
 
 def folder_bytes(path: Path) -> int:
@@ -208,14 +208,17 @@ def _index(path: Path) -> IndexItem:
     )
 
 
-def _models(stores: list[StoreItem]) -> list[ModelItem]:
-    names: dict[str, list[StoreItem]] = {}
+def _models(stores: list[StoreItem], dictionaries: list[DictionaryItem]) -> list[ModelItem]:
+    widths: dict[str, int] = {}
+    for item in dictionaries:
+        if item.summary is not None and item.summary.model:
+            widths[item.summary.model] = item.summary.width
     for store in stores:
         if store.model:
-            names.setdefault(store.model, []).append(store)
+            widths[store.model] = store.width
     return [
-        ModelItem(name, used[0].width, tuple(store.name for store in used))
-        for name, used in sorted(names.items())
+        ModelItem(name, width, tuple(s.name for s in stores if s.model == name))
+        for name, width in sorted(widths.items())
     ]
 
 

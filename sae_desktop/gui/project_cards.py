@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sae_desktop.gui.amounts import (
     bytes_text,
@@ -74,9 +74,11 @@ def cards(inventory: Inventory, now: datetime.datetime) -> dict[str, list[Card]]
 
 
 def _model(item: ModelItem) -> Card:
-    stores = "1 store" if len(item.stores) == 1 else f"{len(item.stores)} stores"
+    stores = "1 store" if len(item.stores) == 1 else f"{len(item.stores) or 'no'} stores"
     figures = (("Width", exact_count(item.width)), ("Harvested into", stores))
-    return Card("model", item.name, figures, item.name, ("harvest",))
+    card = Card("model", item.name, figures, "", ("harvest",))
+    # A path or a name on the hub is told in full below its last part.
+    return card if card.title == item.name else replace(card, footer=item.name)
 
 
 def _store(item: StoreItem, now: datetime.datetime) -> Card:

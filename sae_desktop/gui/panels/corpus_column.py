@@ -19,7 +19,7 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.harvest_draft import corpus_text
 from sae_desktop.gui.running_text import RunningText
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.labels import label
+from sae_desktop.gui.widgets.labels import label, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
 
 OPTIONS = [
@@ -82,9 +82,9 @@ class CorpusColumn(QFrame):
         self.description = None
         self._paint_preview()
         if not self.corpus or not self._model:
-            self._message.setText("Name a text." if not self.corpus else "")
+            self._say("Name a text." if not self.corpus else "")
             return
-        self._message.setText("Reading how the text begins…")
+        self._say("Reading how the text begins…")
         job = self._session.run(DescribeCorpusConfig(corpus=self.corpus, model=self._model))
         self._asking = job
         if job is not None:
@@ -94,16 +94,19 @@ class CorpusColumn(QFrame):
     def _on_described(self, job: Job | None, description: CorpusDescription) -> None:
         if job is self._asking:
             self.description = description
-            self._message.setText(corpus_text(description))
+            self._say(corpus_text(description))
             self._paint_preview()
 
     def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
         if job is self._asking:
-            self._message.setText(f"{error.what} {error.next_step}".strip())
+            self._say(f"{error.what} {error.next_step}".strip(), "error")
+
+    def _say(self, text: str, role: str = "muted") -> None:
+        self._message.setText(text)
+        set_property(self._message, "role", role)
 
     def _paint_preview(self) -> None:
         previews = self.description.preview if self.description else []
-        self._preview.setVisible(bool(previews))
         self._preview.setHtml("".join(_preview_html(preview) for preview in previews))
 
 

@@ -10,30 +10,15 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QLineEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import CountField
 
 _BOS = {"auto": "if the model has one", "always": "always", "never": "never"}
-
-
-class TokenSpin(QSpinBox):
-    """A count that steps by its own size: 10k, 20k … 100k, 200k …"""
-
-    def __init__(self, value: int, low: int = 1_000, high: int = 2_000_000_000) -> None:
-        super().__init__()
-        self.setRange(low, high)
-        self.setGroupSeparatorShown(True)
-        self.setValue(value)
-        self.setMinimumWidth(140)
-
-    def stepBy(self, steps: int) -> None:
-        magnitude = 10 ** (len(str(self.value() - (1 if steps < 0 else 0))) - 1)
-        self.setValue(self.value() + steps * max(magnitude, 1))
 
 
 class HarvestAmount(QWidget):
@@ -45,9 +30,9 @@ class HarvestAmount(QWidget):
         super().__init__()
         defaults = HarvestConfig(project="", name="")
         self.name = QLineEdit()
-        self.tokens = TokenSpin(defaults.tokens)
-        self.context_size = TokenSpin(defaults.context_size, 8, 131_072)
-        self.batch = TokenSpin(defaults.batch, 1, 4096)
+        self.tokens = CountField(defaults.tokens)
+        self.context_size = CountField(defaults.context_size, 8, 131_072)
+        self.batch = CountField(defaults.batch, 1, 4096)
         self.dtype = QComboBox()
         self.dtype.addItem("16 bit", "float16")
         self.dtype.addItem("32 bit", "float32")
@@ -55,7 +40,7 @@ class HarvestAmount(QWidget):
         for value, text in _BOS.items():
             self.bos.addItem(text, value)
         self.keep_first = QCheckBox("Keep each window’s first token")
-        self.seed = TokenSpin(defaults.seed, 0)
+        self.seed = CountField(defaults.seed, 0)
         self._named = False
         self._problems: dict[str, QWidget] = {
             "name": self.name,

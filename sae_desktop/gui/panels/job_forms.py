@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import CountField
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import EvaluateConfig
 
@@ -100,13 +100,9 @@ class JobForm(QDialog):
         self.open()
 
 
-def _rows_field(rows: int, special: str = "") -> QSpinBox:
-    field = QSpinBox()
-    field.setRange(0 if special else 1, _MOST_ROWS)
-    field.setSingleStep(10_000)
-    field.setGroupSeparatorShown(True)
+def _rows_field(rows: int, special: str = "") -> CountField:
+    field = CountField(rows, 0 if special else 1, _MOST_ROWS)
     field.setSpecialValueText(special)
-    field.setValue(rows)
     return field
 
 
@@ -129,9 +125,7 @@ class IndexForm(JobForm):
         self.store = self.add_stores(item.train.activations if item.train else "", width)
         self.rows = _rows_field(0, "all rows")
         self.add_row("Rows", self.rows, "How many rows are read; more find rarer features")
-        self.contexts = QSpinBox()
-        self.contexts.setRange(1, 200)
-        self.contexts.setValue(20)
+        self.contexts = CountField(20, 1, 200)
         self.add_row("Strongest contexts", self.contexts, "Kept for each feature")
         if not self.store.count():
             self.say_problem("The project has no activations of this width.", self.store)
@@ -168,9 +162,7 @@ class EvaluateForm(JobForm):
         self.store = self.add_stores(item.train.activations if item.train else "", width)
         self.rows = _rows_field(65_536)
         self.add_row("Rows", self.rows, "Rows on which reconstruction is measured")
-        self.windows = QSpinBox()
-        self.windows.setRange(1, 10_000)
-        self.windows.setValue(64)
+        self.windows = CountField(64, 1, 10_000)
         self.add_row("Windows of text", self.windows, "Over which the loss recovered is measured")
         self.control = QCheckBox("Also measure a dictionary of random directions")
         self.control.setChecked(True)

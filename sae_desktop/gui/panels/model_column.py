@@ -17,7 +17,7 @@ from sae_desktop.gui.harvest_draft import model_figures
 from sae_desktop.gui.job_text import progress_text
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
-from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
 
 OPTIONS = [
@@ -71,10 +71,9 @@ class ModelColumn(QFrame):
             self._asking.cancel()
         self._show(None)
         if not self.model:
-            self._message.setText("Name the model.")
+            self._say("Name the model.")
             return
-        self._message.setText("Reading the model’s description…")
-        self._message.setProperty("role", "muted")
+        self._say("Reading the model’s description…")
         job = self._session.run(DescribeModelConfig(model=self.model))
         self._asking = job
         if job is not None:
@@ -88,8 +87,8 @@ class ModelColumn(QFrame):
             return
         self._getting = job
         self.get_button.setEnabled(False)
-        self._message.setText("Getting the model…")
-        job.progressed.connect(lambda p: self._message.setText(progress_text("running", p)))
+        self._say("Getting the model…")
+        job.progressed.connect(lambda p: self._say(progress_text("running", p)))
         job.finished.connect(self._on_got)
         job.failed.connect(lambda error: self._on_get_failed(error))
         job.cancelled.connect(lambda _message: self._on_get_failed(None))
@@ -100,16 +99,23 @@ class ModelColumn(QFrame):
 
     def _on_get_failed(self, error: ErrorInfo | None) -> None:
         self.get_button.setEnabled(True)
-        self._message.setText(f"{error.what} {error.next_step}" if error else "Not on this machine")
+        if error is None:
+            self._say("Not on this machine yet.")
+        else:
+            self._say(f"{error.what} {error.next_step}".strip(), "error")
 
     def _on_described(self, job: Job | None, description: ModelDescription) -> None:
         if job is self._asking:
             self._show(description)
-            self._message.setText("" if description.cached else "Not on this machine yet.")
+            self._say("" if description.cached else "Not on this machine yet.")
 
     def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
         if job is self._asking:
-            self._message.setText(f"{error.what} {error.next_step}".strip())
+            self._say(f"{error.what} {error.next_step}".strip(), "error")
+
+    def _say(self, text: str, role: str = "muted") -> None:
+        self._message.setText(text)
+        set_property(self._message, "role", role)
 
     def _show(self, description: ModelDescription | None) -> None:
         self.description = description

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFrame,
     QLineEdit,
     QScrollArea,
@@ -16,11 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.gui.amounts import bytes_text, count_text
+from sae_desktop.gui.amounts import count_text
 from sae_desktop.gui.inventory import StoreItem
-from sae_desktop.gui.panels.harvest_amount import TokenSpin
 from sae_desktop.gui.training_draft import SETTINGS, SettingInfo, shown
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import CountField, DecimalField
 from sae_desktop.training.config import TrainConfig
 
 _ARCHITECTURES = (("BatchTopK", "batchtopk"), ("Standard (L1)", "standard"))
@@ -30,15 +29,6 @@ def _combo(items: tuple[tuple[str, str], ...]) -> QComboBox:
     box = QComboBox()
     for text, value in items:
         box.addItem(text, value)
-    return box
-
-
-def _decimal(value: float, high: float, digits: int) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(digits)
-    box.setRange(0.0, high)
-    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    box.setValue(value)
     return box
 
 
@@ -61,14 +51,14 @@ class TrainingSettings(QScrollArea):
             "activations": QComboBox(),
             "name": QLineEdit(),
             "architecture": _combo(_ARCHITECTURES),
-            "features": TokenSpin(defaults.features, 2, 10_000_000),
-            "k": TokenSpin(defaults.k, 1, 1_000_000),
-            "l1": _decimal(defaults.l1, 10_000.0, 4),
-            "tokens": TokenSpin(defaults.tokens, 1),
-            "batch": TokenSpin(defaults.batch, 1, 1_000_000),
-            "lr": _decimal(defaults.lr, 1.0, 6),
-            "seed": TokenSpin(defaults.seed, 0),
-            "dead_window": TokenSpin(defaults.dead_window, 1),
+            "features": CountField(defaults.features, 2, 10_000_000),
+            "k": CountField(defaults.k, 1, 1_000_000),
+            "l1": DecimalField(defaults.l1, 10_000.0, 4),
+            "tokens": CountField(defaults.tokens, 1),
+            "batch": CountField(defaults.batch, 1, 1_000_000),
+            "lr": DecimalField(defaults.lr, 1.0, 6),
+            "seed": CountField(defaults.seed, 0),
+            "dead_window": CountField(defaults.dead_window, 1),
             "exclude_massive": QCheckBox("Leave out massive rows"),
         }
         for field in self.fields.values():
@@ -149,8 +139,7 @@ class TrainingSettings(QScrollArea):
         box.blockSignals(True)
         box.clear()
         for store in stores:
-            text = f"{store.name}  ({count_text(store.rows)} rows, {bytes_text(store.bytes)})"
-            box.addItem(text, store.name)
+            box.addItem(f"{store.name}  ({count_text(store.rows)} rows)", store.name)
         box.setCurrentIndex(max(box.findData(keep), 0) if stores else -1)
         box.blockSignals(False)
 

@@ -70,6 +70,7 @@ class CurvePlot(QWidget):
         self.advice = label("", "warning", wrap=True)
         self.advice.hide()
         bottom, left = CountAxis(orientation="bottom"), ValueAxis(orientation="left")
+        left.setStyle(hideOverlappingLabels=True)
         axes = {"bottom": bottom, "left": left}
         self.view = pg.PlotWidget(axisItems=axes, background=None)
         self.view.setAccessibleName(f"Curve of {info.title}")

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
-from fake_client import FakeClient
+from frame_client import FakeClient, Heard
 from PySide6.QtWidgets import QApplication
 
-from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui import theme
 from sae_desktop.gui.app import make_application
 from sae_desktop.gui.main_window import MainWindow
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
-
-
-@dataclass
-class Heard:
-    """What the session told the window."""
-
-    errors: list[ErrorInfo] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    workspaces: list[str] = field(default_factory=list)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from frame_project import add_run, add_store
 from hypothesis import given
 from hypothesis import strategies as st
-from small_project import add_run, add_store
 
 from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.gui import amounts

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from fake_client import FakeClient
+from frame_client import FakeClient
+from frame_project import add_store
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
-from small_project import add_store
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.engine.protocol import EngineStatus, ErrorInfo

@@ -8,12 +8,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from conftest import Heard
-from fake_client import FakeClient
+from frame_client import FakeClient, Heard
+from frame_project import add_run, add_store, train_result
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
-from small_project import add_run, add_store, train_result
 
 from sae_desktop.activations.config import (
     CorpusDescription,

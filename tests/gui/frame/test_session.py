@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Heard
-from fake_client import FakeClient
+from frame_client import FakeClient, Heard
+from frame_project import add_run, add_store, train_result
 from pytestqt.qtbot import QtBot
-from small_project import add_run, add_store, train_result
 
 from sae_desktop.activations.config import DescribeModelConfig, HarvestConfig
 from sae_desktop.features.config import ProbeConfig

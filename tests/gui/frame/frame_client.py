@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
@@ -20,6 +22,15 @@ from sae_desktop.engine.protocol import (
     ProjectOpened,
     ProjectRefused,
 )
+
+
+@dataclass
+class Heard:
+    """What the session told the window."""
+
+    errors: list[ErrorInfo] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    workspaces: list[str] = field(default_factory=list)
 
 
 class FakeClient(QObject):
