@@ -74,6 +74,7 @@ class FeatureIndex:
     def __init__(self, path: Path) -> None:
         """Open an index. Raises UserError when it is missing, damaged or too new."""
         self.path = path
+        self._token_texts: dict[int, str] = {}
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             try:
                 self.info = msgspec.json.decode(file.attrs["info"], type=IndexInfo)
@@ -112,6 +113,12 @@ class FeatureIndex:
 
     def token(self, token_id: int) -> str:
         """Return a token of the vocabulary as text."""
+        text = self._token_texts.get(token_id)
+        if text is None:
+            text = self._token_texts[token_id] = self._read_token(token_id)
+        return text
+
+    def _read_token(self, token_id: int) -> str:
         offsets = self._arrays["vocabulary/offsets"]
         if not 0 <= token_id < len(offsets) - 1:
             return f"⟨{token_id}⟩"
@@ -148,7 +155,7 @@ class FeatureIndex:
             found.append(
                 Context(
                     bucket=int(a["contexts/bucket"][feature, slot]),
-                    tokens=[self.token(int(t)) for t in tokens[first : first + length]],
+                    tokens=[self.token(t) for t in tokens[first : first + length].tolist()],
                     activations=np.asarray(
                         a["contexts/activations"][feature, slot, :length], dtype=np.float32
                     ),

@@ -72,6 +72,8 @@ class RunningText:
 
 def utf16_length(text: str) -> int:
     """Return a text's length in UTF-16 code units."""
+    if text.isascii():
+        return len(text)
     return len(text) + sum(character > "\uffff" for character in text)
 
 

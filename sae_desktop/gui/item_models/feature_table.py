@@ -41,6 +41,8 @@ _TIPS = (
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
+_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+_LABEL_FLAGS = _FLAGS | Qt.ItemFlag.ItemIsEditable
 
 
 class FeatureTableModel(QAbstractTableModel):
@@ -173,12 +175,7 @@ class FeatureTableModel(QAbstractTableModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        flags = (
-            Qt.ItemFlag.ItemIsEnabled
-            | Qt.ItemFlag.ItemIsSelectable
-            | Qt.ItemFlag.ItemNeverHasChildren
-        )
-        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == LABEL else flags
+        return _LABEL_FLAGS if index.column() == LABEL else _FLAGS
 
     def headerData(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
@@ -49,14 +50,27 @@ class ExplorePanel(QWidget):
         self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
+        session.contentsChanged.connect(self._on_contents_changed)
+        self._stamp = _stamp(session.index)
         self._on_index_changed()
 
     def _on_index_changed(self, _index: object = None) -> None:
         has_index = self._session.index is not None
+        self._stamp = _stamp(self._session.index)
         self._stack.setCurrentWidget(self.page if has_index else self.empty)
         self.setFocusProxy(self.list.table if has_index else self.empty.button)
         self.list.setEnabled(has_index)
         self.probe.setEnabled(has_index)
+
+    def _on_contents_changed(self) -> None:
+        """Open the index anew when it was built anew, at the feature that was open."""
+        index, feature = self._session.index, self._session.feature
+        stamp = _stamp(index)
+        if index is None or stamp is None or stamp == self._stamp:
+            return
+        if self._session.open_index(self._session.index_name) and feature is not None:
+            features = self._session.index.features if self._session.index else 1
+            self._session.select_feature(min(feature, features - 1))
 
     def docks(self) -> list[DockInfo]:
         """Return what stands around the page: the list and the text to try."""
@@ -138,3 +152,12 @@ class ExplorePanel(QWidget):
     def _edit_label(self) -> None:
         self.page.title.label.setFocus()
         self.page.title.label.selectAll()
+
+
+def _stamp(index: FeatureIndex | None) -> tuple[int, int] | None:
+    """Return what tells one writing of an index's file from another; None without a file."""
+    try:
+        found = index.path.stat() if index is not None else None
+    except OSError:
+        found = None
+    return None if found is None else (found.st_ino, found.st_mtime_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QGridLayout,
@@ -19,7 +19,7 @@ from sae_desktop.features.reader import Context, FeatureIndex
 from sae_desktop.gui import icons
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text
-from sae_desktop.gui.feature_menu import copy_link, steer_with
+from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import count_text, one_in_text, percent_text
 from sae_desktop.gui.session import Session
@@ -47,7 +47,7 @@ class FeatureTitle(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._feature = 0
-        self.number = label("", "title", selectable=True)
+        self.number = label("", "title")
         self.label = QLineEdit()
         self.label.setPlaceholderText("Add a label")
         self.label.setAccessibleName("Label of the feature")
@@ -111,6 +111,9 @@ class FeatureTitle(QWidget):
 
     def _on_star_clicked(self, starred: bool) -> None:
         self._notes.set_starred(self._feature, starred)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        show_feature_menu(self._session, self._feature, self, event.globalPos())
 
 
 class FeaturePage(QScrollArea):

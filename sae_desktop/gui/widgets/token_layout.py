@@ -30,6 +30,7 @@ from sae_desktop.gui.running_text import RunningText
 from sae_desktop.gui.theme import Palette
 
 RADIUS = 3.0
+_FIRST_RIGHT_TO_LEFT = "\u0590"
 LINE_SPACING = 1.3
 """Line height as a multiple of the font's."""
 
@@ -54,18 +55,19 @@ class TokenParagraph:
         """`peak` is the token to underline; None: the strongest, if any fires."""
         self.text = RunningText(tokens)
         values = np.asarray(activations, dtype=np.float32)
-        self.activations = np.array(
-            [values[piece.first : piece.end].max() for piece in self.text.pieces],
-            dtype=np.float32,
-        )
+        self.activations = values
+        if len(self.text.pieces) != len(values):
+            strongest = [values[piece.first : piece.end].max() for piece in self.text.pieces]
+            self.activations = np.array(strongest, dtype=np.float32)
         if peak is None and len(values) and float(values.max()) > 0.0:
             peak = int(values.argmax())
         self.peak_piece = None if peak is None else self.text.piece_of_token(peak)
         self._bidirectional = any(
-            unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in self.text.shown
+            c >= _FIRST_RIGHT_TO_LEFT and unicodedata.bidirectional(c) in ("R", "AL", "AN")
+            for c in ("" if self.text.shown.isascii() else self.text.shown)
         )
         self._layout = QTextLayout()
-        self._boxes: list[list[QRectF]] | None = None
+        self._boxes: dict[int, list[QRectF]] = {}
         self.height = 0.0
 
     def lay_out(self, width: float, font: QFont) -> float:
@@ -91,35 +93,37 @@ class TokenParagraph:
         self._layout = layout
         self._pitch = pitch
         self._box_height = min(metrics.height() + 2.0, pitch)
-        self._boxes = None
+        self._boxes = {}
         self.height = y
         return y
 
-    def boxes(self) -> list[list[QRectF]]:
-        """Return each piece's boxes, one for each line and direction it runs over."""
-        if self._boxes is None:
-            lines = [self._layout.lineAt(i) for i in range(self._layout.lineCount())]
-            self._boxes = [[] for _ in self.text.pieces]
-            for row, line in enumerate(lines):
-                self._add_boxes(line, row * self._pitch)
-        return self._boxes
+    def boxes(self, number: int) -> list[QRectF]:
+        """Return a piece's boxes, one for each line and direction it runs over."""
+        found = self._boxes.get(number)
+        if found is None:
+            found = self._boxes[number] = self._read_boxes(number)
+        return found
 
-    def _add_boxes(self, line: QTextLine, top: float) -> None:
-        assert self._boxes is not None
-        start = line.textStart()
-        end = start + line.textLength()
-        first = self.text.piece_at(start)
-        if first is None:
-            return
-        for number in range(first, len(self.text.pieces)):
-            piece = self.text.pieces[number]
-            if piece.start_offset >= end:
+    def _read_boxes(self, number: int) -> list[QRectF]:
+        piece = self.text.pieces[number]
+        found = []
+        for row in range(self._row_of(piece.start_offset), self._layout.lineCount()):
+            line = self._layout.lineAt(row)
+            start = line.textStart()
+            end = start + line.textLength()
+            if start >= piece.end_offset:
                 break
             a, b = max(piece.start_offset, start), min(piece.end_offset, end)
             if piece.end_offset > end and not self.text.copied(a, b).strip(" "):
                 continue  # the space before a word that stands on the next line
             for left, right in self._spans(line, a, b):
-                self._boxes[number].append(QRectF(left, top, right - left, self._box_height))
+                box = QRectF(left, row * self._pitch, right - left, self._box_height)
+                found.append(box)
+        return found
+
+    def _row_of(self, offset: int) -> int:
+        line = self._layout.lineForTextPosition(offset)
+        return line.lineNumber() if line.isValid() else 0
 
     def _spans(self, line: QTextLine, start: int, end: int) -> list[tuple[float, float]]:
         """Return the horizontal runs of the characters between two offsets of a line."""
@@ -148,8 +152,13 @@ class TokenParagraph:
 
     def piece_under(self, point: QPointF) -> int | None:
         """Return which piece's box holds a point of the paragraph."""
-        for number, rects in enumerate(self.boxes()):
-            if any(rect.contains(point) for rect in rects):
+        last = len(self.text.pieces) - 1
+        near = self.text.piece_at(self.offset_under(point))
+        # The pointer may be past the middle of a letter: the neighbours are looked at too.
+        middle = last if near is None else near
+        close = (middle, middle - 1, middle + 1)
+        for number in range(last + 1) if self._bidirectional else close:
+            if 0 <= number <= last and any(rect.contains(point) for rect in self.boxes(number)):
                 return number
         return None
 
@@ -173,7 +182,6 @@ class TokenParagraph:
         painter.save()
         painter.translate(origin)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        boxes = self.boxes()
         default_text: list[tuple[int, RGB]] = []
         other_text: dict[RGB, list[tuple[int, RGB]]] = {}
         for number, activation in enumerate(self.activations):
@@ -187,7 +195,7 @@ class TokenParagraph:
                 other_text.setdefault(text, []).append((number, background))
         painter.setPen(Qt.PenStyle.NoPen)
         for number, background in default_text:
-            _fill(painter, boxes[number], background)
+            _fill(painter, self.boxes(number), background)
         self._draw_text(painter, colours.text)
         # Boxes on which the usual text colour is hard to read are painted over it, and the
         # text again within them, which leaves the shaping of the whole untouched.
@@ -195,8 +203,8 @@ class TokenParagraph:
             clip = QPainterPath()
             painter.setPen(Qt.PenStyle.NoPen)
             for number, background in pieces:
-                _fill(painter, boxes[number], background)
-                for rect in boxes[number]:
+                _fill(painter, self.boxes(number), background)
+                for rect in self.boxes(number):
                     clip.addRect(rect)
             painter.save()
             painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
@@ -219,7 +227,7 @@ class TokenParagraph:
         )
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(*readable_on(background, colours.text)))
-        for rect in self.boxes()[self.peak_piece]:
+        for rect in self.boxes(self.peak_piece):
             painter.drawRect(QRectF(rect.left() + 2, rect.bottom() - 3, rect.width() - 4, 2))
 
     def _paint_selection(

@@ -130,7 +130,7 @@ class TokenTextView(QWidget):
         """Return where a piece of a block is painted, in the widget's coordinates."""
         shown = self._blocks[block]
         assert shown.paragraph is not None
-        return [rect.translated(0.0, shown.top) for rect in shown.paragraph.boxes()[piece]]
+        return [rect.translated(0.0, shown.top) for rect in shown.paragraph.boxes(piece)]
 
     # ------------------------------------------------------------------ layout
     def sizeHint(self) -> QSize:

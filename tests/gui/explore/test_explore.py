@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from sample_index import write_index
 
 from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
 from sae_desktop.gui import theme
@@ -335,6 +336,24 @@ def test_without_index__one_sentence_and_one_button(qtbot: QtBot, empty_session:
     assert panel.empty.isVisible()
     panel.empty.button.click()
     assert asked == ["project"]
+
+
+def test_index_built_anew__is_opened_at_the_same_feature(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(11)
+    before = session.index
+    assert before is not None
+    part = before.path.with_suffix(".part")
+    write_index(part, seed=5)
+    part.replace(before.path)
+    session.contentsChanged.emit()
+    assert session.index is not before
+    assert session.feature == 11
+    assert panel.page.title.number.text() == "#11"
+    now = session.index
+    session.contentsChanged.emit()
+    assert session.index is now
 
 
 def test_actions__work_on_the_open_feature(
