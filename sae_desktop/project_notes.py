@@ -62,7 +62,7 @@ class Notes:
                     f"“{path.name}” was written by a newer SAE Desktop.",
                     next_step="Update SAE Desktop to open it.",
                 )
-            if not self.read_only:
+            if not self.read_only and version < SCHEMA_VERSION:
                 self._database.executescript(_SCHEMA)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         except sqlite3.DatabaseError as error:

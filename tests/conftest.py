@@ -57,3 +57,17 @@ def toy_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.set_num_threads(1)
     return save_toy_model(tmp_path_factory.mktemp("models") / "toy-llama")
+
+
+@pytest.fixture(scope="session")
+def _finished_project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Path:
+    from small_project import make_small_project
+
+    folder = tmp_path_factory.mktemp("finished") / "small.saeproj"
+    return make_small_project(folder, toy_model_folder)
+
+
+@pytest.fixture
+def small_project(_finished_project: Path, tmp_path: Path) -> Path:
+    """A copy of a project with the store `acts`, the dictionary `dict` and the index `idx`."""
+    return Path(shutil.copytree(_finished_project, tmp_path / _finished_project.name))

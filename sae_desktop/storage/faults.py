@@ -14,6 +14,8 @@ from sae_desktop.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+# HDF5 and safetensors tell a failed write in words: "errno = 28", "(os error 28)".
+_TOLD_NUMBER = re.compile(r"errno = (\d+)|\(os error (\d+)\)")
 
 
 def format_bytes(count: float) -> str:
@@ -59,19 +61,21 @@ def explained(path: Path, *, kept: str = "") -> Iterator[None]:
     """Raise UserError in place of a system error that the block meets at `path`."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
         system = _system_error(error)
         if system is None:
             raise
         raise explain_os_error(system, path, kept=kept) from error
 
 
-def _system_error(error: OSError | RuntimeError) -> OSError | None:
-    """Return the system's error behind one of ours or HDF5's, which names it in its text."""
+def _system_error(error: Exception) -> OSError | None:
+    """Return the system's error behind one of Python's or of a library that writes files."""
     if isinstance(error, OSError) and error.errno is not None:
         return error
-    told = re.search(r"errno = (\d+)", str(error))
+    # UserError and the like may quote such words; they explain themselves already.
+    library = isinstance(error, OSError | RuntimeError) or type(error).__name__ == "SafetensorError"
+    told = _TOLD_NUMBER.search(str(error)) if library else None
     if told:
-        number = int(told[1])
+        number = int(told[1] or told[2])
         return OSError(number, os.strerror(number))
     return error if isinstance(error, OSError) else None

@@ -1,0 +1,60 @@
+"""Runs the program as a person at a terminal does, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from engine_driver import engine_environment
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @cached_property
+    def result(self) -> Any:
+        """The object on the last line of standard output."""
+        return json.loads(self.stdout.splitlines()[-1], parse_constant=_refuse)
+
+    @cached_property
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line of standard error, each of which must be JSON."""
+        return [json.loads(line, parse_constant=_refuse) for line in self.stderr.splitlines()]
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error object on standard error."""
+        found: dict[str, str] = self.lines[-1]["error"]
+        return found
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def sae_desktop(
+    *arguments: str | Path,
+    environment: dict[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+    program: tuple[str, ...] = ("-m", "sae_desktop"),
+) -> Done:
+    """Run `sae-desktop` with these arguments; `before` runs in the process before it begins."""
+    done = subprocess.run(
+        [sys.executable, *program, *map(str, arguments)],
+        env={**engine_environment(), **(environment or {})},
+        capture_output=True,
+        preexec_fn=before,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
