@@ -26,7 +26,7 @@ from sae_desktop.gui.panels.steering_rack import SteeringRack
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import clamps
 from sae_desktop.gui.widgets.empty_state import EmptyState
-from sae_desktop.gui.widgets.generated_text import GeneratedText
+from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT, GeneratedText
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.probability_bars import ProbabilityBars
 from sae_desktop.gui.workspace import DockInfo
@@ -152,7 +152,7 @@ class SteeringPanel(QWidget):
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         heading = label("Prompt", "heading")
-        heading.setMinimumHeight(self.plain.copy_button.sizeHint().height())
+        heading.setFixedHeight(HEADING_HEIGHT)
         column.addWidget(heading)
         column.addWidget(self.prompt, 100)
         column.addWidget(self.examples)

@@ -9,6 +9,10 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.widgets.labels import label, push_button
 
 
+HEADING_HEIGHT = 32
+"""Of the line above a text, so that texts side by side begin level."""
+
+
 class GeneratedText(QWidget):
     """A heading, a button that copies, and the text: the prompt quiet, the rest plain."""
 
@@ -24,6 +28,7 @@ class GeneratedText(QWidget):
             "", self.copy, icon="copy", flat=True, tip=f"Copy the {title.lower()} text"
         )
         self.copy_button.setEnabled(False)
+        self.copy_button.setFixedHeight(HEADING_HEIGHT)
         top = QHBoxLayout()
         top.addWidget(label(title, "heading"))
         top.addStretch()

@@ -228,7 +228,9 @@ class TokenParagraph:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(*readable_on(background, colours.text)))
         for rect in self.boxes(self.peak_piece):
-            painter.drawRect(QRectF(rect.left() + 2, rect.bottom() - 3, rect.width() - 4, 2))
+            inset = min(2.0, rect.width() / 5)
+            line = QRectF(rect.left() + inset, rect.bottom() - 3, rect.width() - 2 * inset, 2)
+            painter.drawRect(line)
 
     def _paint_selection(
         self, painter: QPainter, selection: tuple[int, int], colours: TokenColours
