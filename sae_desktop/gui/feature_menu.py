@@ -49,8 +49,8 @@ def open_feature(session: Session, feature: int) -> None:
 
 def steer_with(session: Session, feature: int) -> None:
     """Put a feature in the rack of sliders and go there."""
+    session.show_workspace("steer")  # first: the rack may only be built now
     session.steerRequested.emit(feature)
-    session.show_workspace("steer")
 
 
 def copy_link(session: Session, feature: int) -> None:

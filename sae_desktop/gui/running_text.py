@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sae_desktop.features.token_text import visible_token
+from sae_desktop.language_model.token_text import visible_token
 
 _BYTE = re.compile("⟨0x([0-9A-F]{2})⟩")
 _LONGEST_JOIN = 6

@@ -196,7 +196,9 @@ class FeatureListPanel(QWidget):
         """List another index's features and open the first that fires."""
         self.model.set_index(index)
         self._say_count()
-        if index is not None and self._session.feature is None and self.model.rowCount():
+        if self._session.feature is not None:
+            self._make_current(self._session.feature)
+        elif index is not None and self.model.rowCount():
             row = next((r for r in range(min(self.model.rowCount(), 500)) if self._fires(r)), 0)
             self.table.setCurrentIndex(self.model.index(row, NUMBER))
 

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.config import ProbeConfig, ProbeResult
-from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.latest_job import LatestJob
@@ -22,6 +21,7 @@ from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labels import label
 from sae_desktop.gui.widgets.token_text import Passage, TokenTextView
+from sae_desktop.language_model.token_text import visible_token
 
 PAUSE_MS = 40
 """Pause in the typing after which the engine is asked: leaves it most of the 150 ms."""
@@ -68,6 +68,7 @@ class ProbePanel(QWidget):
         self.latest.busyChanged.connect(self._say_state)
         session.featureSelected.connect(self._on_feature_selected)
         session.indexOpened.connect(self._on_index_opened)
+        session.projectChanged.connect(self._on_index_opened)
         self._show()
 
     def _build(self) -> None:
@@ -127,7 +128,7 @@ class ProbePanel(QWidget):
             self._show()  # what is known at once; the rest when the engine answers
         self.probe()
 
-    def _on_index_opened(self, _index: object) -> None:
+    def _on_index_opened(self, _index: object = None) -> None:
         self._result = None
         self._show()
         self.probe()

@@ -8,9 +8,9 @@ from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
-from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text, signed_text
+from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import TokenProbability
 
 ROWS = 8

@@ -23,10 +23,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
-from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.widgets.token_layout import TokenParagraph, token_colours
+from sae_desktop.language_model.token_text import visible_token
 
 GAP = 8
 HEADING_GAP = 16

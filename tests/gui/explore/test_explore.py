@@ -154,6 +154,13 @@ def test_page__paints_the_maximum_token_orange(
 
 
 # ---------------------------------------------------------------- list
+def test_list__built_late_shows_the_feature_that_is_open(qtbot: QtBot, session: Session) -> None:
+    session.select_feature(17)
+    panel = _shown(qtbot, ExplorePanel(session))
+    assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 17
+    assert panel.page.title.number.text() == "#17"
+
+
 def test_arrow_keys__turn_the_page(panel: ExplorePanel, session: Session) -> None:
     table = panel.list.table
     table.setFocus()

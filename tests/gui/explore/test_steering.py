@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.engine.protocol import StopJob
 from sae_desktop.gui import theme
 from sae_desktop.gui.actions import ActionRegistry
+from sae_desktop.gui.feature_menu import steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.explore import ExplorePanel
 from sae_desktop.gui.panels.steering import EXAMPLES, SteeringPanel
@@ -56,6 +57,21 @@ def test_steer_action__puts_a_slider_in_the_rack(panel: SteeringPanel, session: 
     session.steerRequested.emit(3)
     assert [entry.feature for entry in panel.rack.rack] == [3]
     assert not panel.rack.slider(3).check.isChecked()
+
+
+def test_steer_action__reaches_a_rack_that_is_only_built_on_arrival(
+    qtbot: QtBot, session: Session
+) -> None:
+    built: list[SteeringPanel] = []
+
+    def build(_workspace: str) -> None:
+        built.append(SteeringPanel(session))
+        qtbot.addWidget(built[0])
+        qtbot.addWidget(built[0].rack)
+
+    session.workspaceRequested.connect(build)
+    steer_with(session, 6)
+    assert [entry.feature for entry in built[0].rack.rack] == [6]
 
 
 def test_slider__moves_in_halves_and_switches_itself_on(
