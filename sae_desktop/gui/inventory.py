@@ -14,7 +14,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.run_folder import TRAIN_CONFIG, DictionarySummary, read_summary
+from sae_desktop.training.run_folder import DictionarySummary, read_summary
 
 # Readers of HDF5 are imported where they are used: the window is shown before h5py is there.
 
@@ -164,12 +164,13 @@ def _dictionary(folder: Path) -> DictionaryItem:
     from sae_desktop.training.run_log import read_run
 
     log = folder / "run.h5"
-    rows = 0
+    rows, config = 0, ""
     if log.is_file():
-        consumed = read_run(log).columns["rows"]
+        run = read_run(log)
+        config, consumed = run.config, run.columns["rows"]
         rows = int(consumed[-1]) if len(consumed) else 0
     summary = read_summary(folder) if (folder / "cfg.json").is_file() else None
-    train = summary.train if summary else _train_config(folder / TRAIN_CONFIG)
+    train = summary.train if summary else _train_config(config)
     return DictionaryItem(
         name=folder.name,
         summary=summary,
@@ -180,10 +181,10 @@ def _dictionary(folder: Path) -> DictionaryItem:
     )
 
 
-def _train_config(path: Path) -> TrainConfig | None:
+def _train_config(text: str) -> TrainConfig | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainConfig)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(text, type=TrainConfig)
+    except msgspec.DecodeError:
         return None
 
 

@@ -24,6 +24,7 @@ from sae_desktop.training.config import TrainConfig
 
 REFRESH_MS = 200
 _LIMIT = 50
+_BAR_WIDTH = 200
 
 
 class JobRow(QFrame):
@@ -36,10 +37,12 @@ class JobRow(QFrame):
         self.setAccessibleName(job.title)
         title = ElidedLabel(job.title)
         title.setProperty("role", "heading")
-        self._state = label("", "muted")
+        self._state = ElidedLabel(chars=30)
+        self._state.setProperty("role", "muted")
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
+        self._bar.setMinimumWidth(_BAR_WIDTH)
         self._bar.setAccessibleName(f"Progress of {job.title}")
         self._pause = push_button("Pause", self._pause_or_resume, icon="pause", flat=True)
         self._stop = push_button(
@@ -67,10 +70,13 @@ class JobRow(QFrame):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
         grid.addWidget(title, 0, 0)
-        grid.addWidget(self._state, 0, 1)
-        grid.addLayout(buttons, 0, 2)
-        grid.addWidget(self._bar, 1, 0, 1, 3)
-        grid.addWidget(self._log, 2, 0, 1, 3)
+        grid.addLayout(buttons, 0, 1)
+        second = QHBoxLayout()
+        second.setSpacing(12)
+        second.addWidget(self._bar, 1)
+        second.addWidget(self._state, 100)
+        grid.addLayout(second, 1, 0, 1, 2)
+        grid.addWidget(self._log, 2, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         self._timer = QTimer(self, interval=REFRESH_MS, singleShot=True)
         self._timer.timeout.connect(self.refresh)

@@ -54,7 +54,9 @@ def engine_text(state: str, status: EngineStatus | None) -> str:
         return "Engine ready"
     used, total = bytes_text(status.memory_used), bytes_text(status.memory_total)
     model = status.model or "no model loaded"
-    return f"{status.device} · {used} of {total} · {model}"
+    # The device is known once the engine has imported torch.
+    parts = [status.device] if status.device.isascii() else []
+    return " · ".join([*parts, f"{used} of {total}", model])
 
 
 def crash_text(exit_: EngineExit, kept: list[str]) -> str:

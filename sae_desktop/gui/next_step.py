@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sae_desktop.gui.amounts import count_text
+from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.gui.inventory import Inventory
 
 Kind = Literal["harvest", "resume_harvest", "train", "resume_train", "index", "explore", "watch"]
@@ -41,7 +41,7 @@ def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> Ne
         newest = max(inventory.indexes, key=lambda item: item.modified)
         return NextStep(
             "explore",
-            f"{count_text(newest.features)} features of “{newest.dictionary}” are ready to read.",
+            f"{exact_count(newest.features)} features of “{newest.dictionary}” are ready to read.",
             "Explore the features",
             newest.name,
         )

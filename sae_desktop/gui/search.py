@@ -46,7 +46,10 @@ def score(query: str, title: str) -> float:
 def rank(query: str, entries: Iterable[Entry], limit: int = 40) -> list[Entry]:
     """Return the entries that answer `query`, best first; equals keep their order."""
     scored = [(max(score(query, e.title), 0.5 * score(query, e.kind)), e) for e in entries]
-    found = [(s, e) for s, e in scored if s > 0]
+    best = max((s for s, _ in scored), default=0.0)
+    # Letters that merely occur in order count only where nothing fits better.
+    least = _SUBSTRING / 2 if best >= _SUBSTRING else 0.0
+    found = [(s, e) for s, e in scored if s > least]
     found.sort(key=lambda pair: (not pair[1].enabled, -pair[0]))
     return [entry for _, entry in found[:limit]]
 

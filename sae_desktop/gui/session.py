@@ -28,7 +28,7 @@ from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig
-from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.config import EvaluateConfig, TrainConfig, TrainResult
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
@@ -123,7 +123,7 @@ class Session(QObject):
         self.close_project()
         self.project, self.notes = project, notes
         self._watch_folders()
-        self.client.open_project(str(project.path))
+        self.take_lock()
         self.inventory = take_inventory(project)
         self.projectChanged.emit()
         self.contentsChanged.emit()
@@ -140,6 +140,11 @@ class Session(QObject):
             newest = max(self.inventory.dictionaries, key=lambda item: item.modified)
             self.dictionary = newest.name
         self.selectionChanged.emit()
+
+    def take_lock(self) -> None:
+        """Ask the engine for the right to write, again after it was refused."""
+        if self.project is not None:
+            self.client.open_project(str(self.project.path))
 
     def close_project(self) -> None:
         """Let go of the project's files."""
@@ -283,6 +288,8 @@ class Session(QObject):
     def _on_job_finished(self, result: msgspec.Struct) -> None:
         if isinstance(result, HarvestResult):
             self.store = result.name
+        elif isinstance(result, TrainResult) and self.index is None:
+            self.dictionary = result.name
         self._on_settled()
         if isinstance(result, IndexResult) and self.index is None:
             self.open_index(result.name)

@@ -75,6 +75,7 @@ class HarvestPanel(QWidget):
         for signal in (session.projectChanged, session.contentsChanged, session.writableChanged):
             signal.connect(self._on_changed)
         session.client.jobAdded.connect(self._on_job_added)
+        session.client.stateChanged.connect(self._on_changed)
         self._on_changed()
 
     def action_infos(self) -> list[ActionInfo]:
@@ -227,6 +228,8 @@ class HarvestPanel(QWidget):
     def _blocked(self, found: dict[str, str]) -> str:
         if self._session.project is None:
             return "Open or make a project first."
+        if self._session.client.state in ("crashed", "stopped"):
+            return "The engine is not running: restart it."
         if self._session.read_only:
             return "The project is read-only: a harvest needs one that can be written."
         if self._job is not None and not self._job.ended:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -71,6 +72,7 @@ class JobForm(QDialog):
     def add_row(self, text: str, field: QWidget, tip: str) -> None:
         field.setAccessibleName(text)
         field.setToolTip(tip)
+        field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.form.addRow(text, field)
 
     def say_problem(self, text: str, field: QWidget) -> None:

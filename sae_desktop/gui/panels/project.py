@@ -121,8 +121,7 @@ class ProjectPanel(QStackedWidget):
         column.addWidget(self._title)
         column.addWidget(self._path)
         column.addWidget(self._next_strip())
-        self._sections = QVBoxLayout()
-        self._sections.setSpacing(12)
+        self._sections = QHBoxLayout()
         column.addLayout(self._sections)
         column.addStretch(1)
         scroll.setWidget(inside)
@@ -175,7 +174,8 @@ class ProjectPanel(QStackedWidget):
         if not sections:
             return
         columns = SectionColumns(sections)
-        self._sections.addWidget(columns)
+        self._sections.addWidget(columns, 1)
+        self._sections.addStretch(0)
         for widget in columns.cards:
             if widget.card.name == name:
                 widget.setFocus()

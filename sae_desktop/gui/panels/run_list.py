@@ -29,7 +29,8 @@ class RunList(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.addWidget(self._empty)
-        column.addWidget(self._list, 1)
+        column.addWidget(self._list, 100)
+        column.addStretch(1)
 
     def names(self) -> list[str]:
         return [self._list.item(row).text() for row in range(self._list.count())]

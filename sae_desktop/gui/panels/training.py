@@ -21,6 +21,7 @@ from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.training_draft import default_name, problems, summary
 from sae_desktop.gui.widgets.curve_stack import CurveStack
 from sae_desktop.gui.widgets.density_plot import DensityPlot
+from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.workspace import DockInfo
 from sae_desktop.training.config import TrainConfig, TrainResult
@@ -48,13 +49,24 @@ class TrainingPanel(QWidget):
         self.runs = RunList()
         self._job_place = QVBoxLayout()
         self._job_place.setContentsMargins(8, 8, 8, 0)
-        self._empty = label("Curves appear here when a training runs.", "muted")
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._no_store = EmptyState(
+            "A dictionary is trained on a model’s activations; the project has none yet.",
+            "Harvest activations",
+            lambda: session.show_workspace("harvest"),
+            icon="leaf",
+        )
+        self._no_run = EmptyState(
+            "Curves appear here when a training runs.",
+            "Start the training",
+            self.start,
+            icon="play",
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._job_place)
-        layout.addWidget(self._empty, 1)
+        layout.addWidget(self._no_store, 1)
+        layout.addWidget(self._no_run, 1)
         layout.addWidget(self.curves, 1)
         self._left = self._settings_dock()
         self.setFocusProxy(self.form.fields["features"])
@@ -74,6 +86,7 @@ class TrainingPanel(QWidget):
         session.selectionChanged.connect(self._on_selection_changed)
         session.trainRequested.connect(self.form.choose_store)
         session.client.jobAdded.connect(self._on_job_added)
+        session.client.stateChanged.connect(self._on_changed)
 
     def action_infos(self) -> list[ActionInfo]:
         return [
@@ -160,7 +173,8 @@ class TrainingPanel(QWidget):
         self.form.suggest_name(default_name(config.architecture, config.features, taken))
         config = self.config()
         found = problems(config, inventory.stores, inventory.dictionaries)
-        self.form.show_problems(found if self._session.project is not None else {})
+        # An empty project is no mistake: the middle says what to do.
+        self.form.show_problems(found if inventory.stores else {})
         reason = self._blocked(found)
         self.start_button.setEnabled(not reason)
         self.start_button.setToolTip(reason or "Ctrl+Shift+T")
@@ -170,6 +184,8 @@ class TrainingPanel(QWidget):
     def _blocked(self, found: dict[str, str]) -> str:
         if self._session.project is None:
             return "Open or make a project first."
+        if self._session.client.state in ("crashed", "stopped"):
+            return "The engine is not running: restart it."
         if self._session.read_only:
             return "The project is read-only: training needs one that can be written."
         if self._is_live():
@@ -211,7 +227,9 @@ class TrainingPanel(QWidget):
     def _show_runs(self, names: list[str]) -> None:
         self.runs.show_runs(names, set(self.curves.runs), self.curves.colour_of)
         self.curves.setVisible(bool(self.curves.runs))
-        self._empty.setVisible(not self.curves.runs)
+        stores = bool(self._session.inventory.stores)
+        self._no_run.setVisible(stores and not self.curves.runs)
+        self._no_store.setVisible(not stores and not self.curves.runs)
 
     def _on_runs_shown(self, shown: set[str]) -> None:
         for name in set(self.curves.runs) - shown:

@@ -139,7 +139,9 @@ class TrainingSettings(QScrollArea):
         box.blockSignals(True)
         box.clear()
         for store in stores:
-            box.addItem(f"{store.name}  ({count_text(store.rows)} rows)", store.name)
+            box.addItem(store.name, store.name)
+            tip = f"{store.name}: {count_text(store.rows)} rows"
+            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(box.findData(keep), 0) if stores else -1)
         box.blockSignals(False)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QMenu,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -130,6 +131,8 @@ class SectionColumns(QWidget):
         super().__init__()
         self.cards = [card for _, cards in sections for card in cards]
         self._sections = [self._section(heading, cards) for heading, cards in sections]
+        self.setMaximumWidth(len(sections) * (_MOST_WIDTH + _SPACING))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._columns = 0
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -140,7 +143,6 @@ class SectionColumns(QWidget):
     @staticmethod
     def _section(heading: str, cards: list[CardWidget]) -> QWidget:
         section = QWidget()
-        section.setMaximumWidth(_MOST_WIDTH)
         column = QVBoxLayout(section)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(_SPACING)

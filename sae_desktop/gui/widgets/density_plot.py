@@ -33,6 +33,8 @@ class DensityPlot(QWidget):
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setLabel("bottom", "log₁₀ of the share of rows")
         self.plot.setLabel("left", "features")
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self._bars = pg.BarGraphItem(x0=[0.0], x1=[0.0], height=[0.0])
         self.plot.addItem(self._bars)
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -75,6 +77,8 @@ class DensityPlot(QWidget):
         if self._run is None:
             self._text.setText("Appears with the run’s first snapshot.")
             self._bars.setOpts(x0=[0.0], x1=[0.0], height=[0.0])
+            self.plot.setXRange(-4.0, 0.0, padding=0)
+            self.plot.setYRange(0.0, 1.0, padding=0)
             return
         at = self.slider.value()
         counts = np.asarray(self._run.density_counts[at], dtype=float)

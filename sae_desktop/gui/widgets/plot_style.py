@@ -58,7 +58,7 @@ class CountAxis(pg.AxisItem):
 class ValueAxis(pg.AxisItem):
     """An axis of plain values; over a logarithm it names 1, 2 and 5 of a decade, as many as fit."""
 
-    _LEAST_PIXELS = 18
+    _LEAST_PIXELS = 15
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
