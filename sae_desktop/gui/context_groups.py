@@ -15,6 +15,7 @@ SHORT_BUCKET = 1
 class ContextGroup:
     """Contexts of like strength under one name."""
 
+    bucket: int
     name: str
     contexts: list[Context]
     hidden: int
@@ -36,7 +37,7 @@ def context_groups(contexts: Sequence[Context], buckets: int, *, short: bool) ->
         if short:
             kept = members[: SHORT_TOP if bucket == TOP_BUCKET else SHORT_BUCKET]
         name = f"Top {len(members)}" if bucket == TOP_BUCKET else bucket_title(bucket, buckets)
-        groups.append(ContextGroup(name, kept, len(members) - len(kept)))
+        groups.append(ContextGroup(bucket, name, kept, len(members) - len(kept)))
     return groups
 
 

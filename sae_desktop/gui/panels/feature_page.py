@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.features.reader import Context, FeatureIndex
+from sae_desktop.features.reader import TOP_BUCKET, Context, FeatureIndex
 from sae_desktop.gui import icons
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text
@@ -274,17 +274,19 @@ class FeaturePage(QScrollArea):
         assert index is not None
         buckets = index.info.buckets
         groups = context_groups(self._contexts, buckets, short=not self.more.isChecked())
+        first_bucket = next((g for g in groups if g.bucket != TOP_BUCKET), None)
         blocks: list[Heading | Passage] = []
-        for number, group in enumerate(groups):
-            note = "linear buckets" if number == 1 else ""
-            if group.hidden and number == 0:
+        for group in groups:
+            note = "linear buckets" if group is first_bucket else ""
+            if group.hidden and group.bucket == TOP_BUCKET:
                 note = f"{len(group.contexts)} of {len(group.contexts) + group.hidden}"
             blocks.append(Heading(group.name, note))
             blocks += [
                 Passage(c.tokens, c.activations, c.peak, origin_text(c)) for c in group.contexts
             ]
         if not blocks:
-            blocks = [Heading("This feature never fired on the indexed text.")]
+            fires = self.legend.scale().maximum > 0.0
+            blocks = [Heading("No contexts were kept." if fires else "It never fired on the text.")]
         self.contexts.set_blocks(blocks)
         self.more.setVisible(bool(self._contexts))
         self.more.setText(

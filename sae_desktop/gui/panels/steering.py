@@ -177,7 +177,7 @@ class SteeringPanel(QWidget):
     def docks(self) -> list[DockInfo]:
         """Return what stands beside: the rack."""
         left = Qt.DockWidgetArea.LeftDockWidgetArea
-        return [DockInfo("rack", "Features", self.rack, left, 304)]
+        return [DockInfo("rack", "Sliders", self.rack, left, 304)]
 
     def _connect(self) -> None:
         session = self._session
@@ -295,7 +295,8 @@ class SteeringPanel(QWidget):
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self._on_ended()
-        self._session.show_error(error)
+        if self._session.client.state != "crashed":  # of that the window tells once for all
+            self._session.show_error(error)
 
     def _on_ended(self, _message: object = None) -> None:
         self._job = None

@@ -72,6 +72,10 @@ def test_page__shows_all_contexts_on_request_and_for_the_next_feature(
 def test_page__of_a_dead_feature_says_so(panel: ExplorePanel, session: Session) -> None:
     session.select_feature(5)
     assert "Never fires" in panel.page.figures.text()
+    assert "linear buckets" not in [b.item.note for b in panel.page.contexts._blocks]
+    session.select_feature(0)
+    assert [b.item.note for b in panel.page.contexts._blocks].count("linear buckets") == 1
+    session.select_feature(5)
     panel.page.grab()
 
 
