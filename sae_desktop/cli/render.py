@@ -10,7 +10,7 @@ import msgspec
 
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.config import ProbeResult
-from sae_desktop.features.token_text import visible_token
+from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import SteerResult
 from sae_desktop.storage.faults import format_bytes
 

@@ -18,6 +18,7 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.data import Rows, Split
 from sae_desktop.training.metrics import Fit, measure_fit
 from sae_desktop.training.run_log import RunLogWriter
+from sae_desktop.training.samples import sample_features, sample_text
 from sae_desktop.training.splice import SpliceLosses, SpliceText, measure_losses, spliced_loss
 from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
@@ -27,6 +28,7 @@ FITS = 100
 """Times FVU and L0 are measured on held-out rows."""
 SNAPSHOTS = 40
 LOSS_MEASUREMENTS = 10
+_SAMPLE_CANDIDATES = 200
 
 
 class RunObserver:
@@ -48,6 +50,11 @@ class RunObserver:
         self._config, self._recipe, self._context, self._log = config, recipe, context, log
         self._scalar, self._text, self._folder = split.scalar, text, checkpoint_folder
         self._held_out = store.gather(evenly(split.held_out, config.metric_rows), site)
+        self._sample = None
+        if text is not None and len(split.held_out):
+            self._sample = sample_text(text.lm, store, site, int(split.held_out[0]))
+        order = np.random.Generator(np.random.PCG64(config.seed)).permutation(config.features)
+        self._sample_order: list[int] = order[:_SAMPLE_CANDIDATES].tolist()
         self._progress = progress
         self._began = time.perf_counter()
         self._saved = self._began
@@ -67,7 +74,7 @@ class RunObserver:
         if _due(state.step, self._recipe.steps, CURVE_POINTS):
             self._log_point(state, report, last)
         if last or _due(state.step, self._recipe.steps, SNAPSHOTS):
-            self._log.append_density(state.step, state.firing.take_densities().cpu().numpy())
+            self._log_snapshot(state)
         now = time.perf_counter()
         paused = self._context.pause_requested
         if paused or now - self._saved > self._config.checkpoint_seconds:
@@ -135,6 +142,14 @@ class RunObserver:
                 values |= self._loss_recovered(dictionary)
         self._log.append(values)
         self._context.metric(state.step, values)
+
+    def _log_snapshot(self, state: TrainerState) -> None:
+        samples = []
+        if self._sample is not None:
+            dictionary = state.architecture.folded(self._scalar)
+            samples = sample_features(dictionary, self._sample, self._sample_order)
+        densities = state.firing.take_densities().cpu().numpy()
+        self._log.append_snapshot(state.step, densities, samples)
 
     def _loss_recovered(self, dictionary: Dictionary) -> dict[str, float]:
         if self._text is None:

@@ -2,16 +2,18 @@
 
 `/curves` (points × columns) is contiguous and written in place; `/committed` says how many
 points are there. Beside them `/density_counts` (snapshots × bins) over `/density_edges`
-(log10 of the share of rows on which a feature fires), taken at `/density_steps`.
+(log10 of the share of rows on which a feature fires), taken at `/density_steps`, and
+`/samples` (snapshots × bytes): a few features with text they fire on then, as JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -43,7 +45,23 @@ COLUMNS = (
 DENSITY_EDGES = np.linspace(-8.0, 0.0, 65)
 """log10 density; features that never fired are counted in the first bin."""
 
+SAMPLE_BYTES = 8192
+"""Room for the features shown at one snapshot, as JSON."""
+
 Array = npt.NDArray[Any]
+
+
+class SampleContext(msgspec.Struct, frozen=True, kw_only=True):
+    tokens: list[str]
+    activations: list[float]
+
+
+class FeatureSample(msgspec.Struct, frozen=True, kw_only=True):
+    feature: int
+    density: float
+    """Share of the sample's rows on which it fires."""
+    contexts: list[SampleContext]
+    """The strongest, at most one a window."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,8 @@ class RunCurves:
     columns: dict[str, Array]
     density_steps: Array
     density_counts: Array
+    samples: list[list[FeatureSample]]
+    """At each snapshot, features with text they fire on; empty for a run without a model."""
     config: str
 
     def measured(self, name: str) -> tuple[Array, Array]:
@@ -81,6 +101,7 @@ class RunLogWriter:
             DatasetSpec("curves", (points, len(COLUMNS)), "<f8"),
             DatasetSpec("density_steps", (snapshots,), "<i8"),
             DatasetSpec("density_counts", (snapshots, bins), "<i4"),
+            DatasetSpec("samples", (snapshots,), f"S{SAMPLE_BYTES}"),
         ]
         attributes = {
             "columns": list(COLUMNS),
@@ -99,14 +120,20 @@ class RunLogWriter:
         self.points += 1
         self._commit()
 
-    def append_density(self, step: int, densities: Array) -> None:
-        """Write a histogram of feature densities (F,), each the share of rows it fired on."""
+    def append_snapshot(
+        self, step: int, densities: Array, samples: Sequence[FeatureSample] = ()
+    ) -> None:
+        """Write a histogram of feature densities (F,), each the share of rows it fired on.
+
+        Of the samples, those are written that fit into their room.
+        """
         if self.snapshots >= self._rows.capacity("density_steps"):
             return
         logs = np.log10(np.maximum(densities, 10.0 ** DENSITY_EDGES[0]))
         counts, _ = np.histogram(logs, bins=DENSITY_EDGES)
         self._rows.write("density_steps", self.snapshots, np.array([step]))
         self._rows.write("density_counts", self.snapshots, counts[None])
+        self._rows.write("samples", self.snapshots, _packed(list(samples)))
         self.snapshots += 1
         self._commit()
 
@@ -131,8 +158,21 @@ def read_run(path: Path) -> RunCurves:
             },
             density_steps=file["density_steps"][:snapshots],
             density_counts=file["density_counts"][:snapshots],
+            samples=[_unpacked(data) for data in file["samples"][:snapshots]],
             config=_text(file.attrs["config"]),
         )
+
+
+def _packed(samples: list[FeatureSample]) -> Array:
+    data = msgspec.json.encode(samples)
+    while len(data) > SAMPLE_BYTES:
+        samples = samples[:-1]
+        data = msgspec.json.encode(samples)
+    return np.array([data], dtype=f"S{SAMPLE_BYTES}")
+
+
+def _unpacked(data: bytes) -> list[FeatureSample]:
+    return msgspec.json.decode(data, type=list[FeatureSample])
 
 
 def _text(value: object) -> str:

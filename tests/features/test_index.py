@@ -14,9 +14,9 @@ from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.features.selection import ActivePlaces, BucketSamples
-from sae_desktop.features.token_text import token_text, visible_token
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.token_text import token_text, visible_token
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train

@@ -7,7 +7,8 @@ import torch
 from job_contexts import RecordingContext
 from toy_features import ToyData, mean_max_cosine
 
-from sae_desktop.activations.config import ImportActivationsConfig
+from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
+from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.import_file import import_activations
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
@@ -195,3 +196,29 @@ def test_evaluation__refuses_a_store_of_another_width(filled: Project, tmp_path:
             EvaluateConfig(project=str(filled.path), dictionary="d", activations="other"),
             SilentContext(),
         )
+
+
+def test_training_of_a_model__shows_features_with_text_they_fire_on(
+    project: Project, toy_model_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text(" ".join(f"word{i % 40} 漢字" for i in range(900)))
+    harvest(
+        HarvestConfig(
+            project=str(project.path), name="acts", model=str(toy_model_folder),
+            corpus=str(tmp_path / "text.txt"), site="blocks.1.hook_resid_post", tokens=3000,
+            context_size=32, batch=4,
+        ),
+        SilentContext(),
+    )  # fmt: skip
+    train(_config(project, tokens=20_000), SilentContext())
+    run = read_run(project.dictionary_path("d") / "run.h5")
+    assert len(run.samples) == len(run.density_steps)
+    dictionary = load(project.dictionary_path("d"))
+    assert len(run.samples[-1]) == 3
+    for sample in run.samples[-1]:
+        assert 0 < sample.density <= 1
+        strengths = [max(context.activations) for context in sample.contexts]
+        assert strengths == sorted(strengths, reverse=True)
+        assert all(0 < len(c.tokens) == len(c.activations) for c in sample.contexts)
+        assert 0 <= sample.feature < dictionary.features
+    assert [s.feature for s in run.samples[-1]] == [s.feature for s in run.samples[-2]]

@@ -14,13 +14,13 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.features.token_text import visible_token
 from sae_desktop.gui import theme
 from sae_desktop.gui.harvest_draft import corpus_text
 from sae_desktop.gui.running_text import RunningText
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
+from sae_desktop.language_model.token_text import visible_token
 
 OPTIONS = [
     SourceOption("Built-in corpus", "builtin"),

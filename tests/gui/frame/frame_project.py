@@ -67,8 +67,8 @@ def add_run(
     )
     for step in range(1, 11):
         log.append({"step": step, "rows": step * 500.0, "loss": 10.0 / step, "fvu": 0.9 / step})
-    log.append_density(5, np.full(16, 1e-3))
-    log.append_density(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]))
+    log.append_snapshot(5, np.full(16, 1e-3))
+    log.append_snapshot(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]))
     log.close()
     if finished:
         _finish(project, config)
