@@ -6,6 +6,7 @@ only when a job is run.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 from collections.abc import Callable
@@ -169,6 +170,8 @@ def project_of(config: JobConfig) -> Path | None:
 def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
     """Run a job here and now, and return its result struct."""
     module, name = job_kind(config).function.split(":")
-    with import_lock:
+    # A job from elsewhere brings its own libraries and need not wait for ours.
+    ours = module.startswith("sae_desktop.")
+    with import_lock if ours else contextlib.nullcontext():
         function = cast(JobFunction, getattr(importlib.import_module(module), name))
     return function(config, context)

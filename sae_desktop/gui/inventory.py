@@ -112,8 +112,8 @@ def take_inventory(project: Project) -> Inventory:
                 items.append(one(path(name)))
             except UserError as error:
                 broken.append(BrokenItem(kind, name, path(name), error.what, error.next_step))
-            except OSError as error:  # deleted or being written while it was read
-                broken.append(BrokenItem(kind, name, path(name), str(error), ""))
+            except (OSError, KeyError, ValueError) as error:  # damaged, or written right now
+                broken.append(BrokenItem(kind, name, path(name), f"It is damaged: {error}.", ""))
         return items
 
     stores = read("store", project.stores(), project.store_path, _store)

@@ -26,6 +26,8 @@ class DockInfo:
     size: int
     below: str = ""
     """Id of the dock of the same area that it lies under."""
+    tabbed_with: str = ""
+    """Id of the dock that it shares its place with, as a tab behind it."""
 
 
 class Workspace(QMainWindow):
@@ -61,13 +63,19 @@ class Workspace(QMainWindow):
             self.addDockWidget(info.area, dock)
             if info.below:
                 self.splitDockWidget(self._docks[info.below], dock, Qt.Orientation.Vertical)
+            if info.tabbed_with:
+                self.tabifyDockWidget(self._docks[info.tabbed_with], dock)
             dock.show()
+        for info in self._infos:
+            if info.tabbed_with:
+                self._docks[info.tabbed_with].raise_()
         self._size_docks()
 
     def _size_docks(self) -> None:
         sides = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
-        beside = [info for info in self._infos if info.area in sides and not info.below]
-        stacked = [info for info in self._infos if info.area not in sides or info.below]
+        sized = [info for info in self._infos if not info.tabbed_with]
+        beside = [info for info in sized if info.area in sides and not info.below]
+        stacked = [info for info in sized if info.area not in sides or info.below]
         for infos, orientation in (
             (beside, Qt.Orientation.Horizontal),
             (stacked, Qt.Orientation.Vertical),

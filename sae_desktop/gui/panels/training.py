@@ -22,6 +22,7 @@ from sae_desktop.gui.training_draft import default_name, problems, summary
 from sae_desktop.gui.widgets.curve_stack import CurveStack
 from sae_desktop.gui.widgets.density_plot import DensityPlot
 from sae_desktop.gui.widgets.empty_state import EmptyState
+from sae_desktop.gui.widgets.feature_samples import FeatureSamples
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.workspace import DockInfo
 from sae_desktop.training.config import TrainConfig, TrainResult
@@ -46,6 +47,8 @@ class TrainingPanel(QWidget):
         self.form = TrainingSettings()
         self.curves = CurveStack(settings.log_axes)
         self.density = DensityPlot()
+        self.samples = FeatureSamples()
+        self.density.samplesShown.connect(self.samples.show_samples)
         self.runs = RunList()
         self._job_place = QVBoxLayout()
         self._job_place.setContentsMargins(8, 8, 8, 0)
@@ -138,7 +141,8 @@ class TrainingPanel(QWidget):
         return [
             DockInfo("settings", "Settings", self._left, left, 300),
             DockInfo("density", "How often features fire", self.density, right, 320),
-            DockInfo("runs", "Runs", self.runs, right, 240, below="density"),
+            DockInfo("samples", "Features so far", self.samples, right, 320, below="density"),
+            DockInfo("runs", "Runs", self.runs, right, 320, tabbed_with="samples"),
         ]
 
     def _settings_dock(self) -> QWidget:

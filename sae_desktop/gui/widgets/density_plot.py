@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
@@ -12,16 +12,20 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.amounts import exact_count
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.plot_style import copy_image, dress
-from sae_desktop.training.run_log import DENSITY_EDGES, RunCurves
+from sae_desktop.training.run_log import DENSITY_EDGES, FeatureSample, RunCurves
 
 
 class DensityPlot(QWidget):
     """The latest snapshot, or the one the slider is on."""
 
+    samplesShown = Signal(object)
+    """list[FeatureSample] of the snapshot shown; empty where there are none."""
+
     def __init__(self) -> None:
         super().__init__()
         self._run: RunCurves | None = None
         self._follow = True
+        self._samples: list[FeatureSample] = []
         self.setMinimumWidth(220)
         self.view = pg.PlotWidget(background=None)
         self.view.setFrameShape(self.view.Shape.NoFrame)
@@ -65,10 +69,17 @@ class DensityPlot(QWidget):
             self.slider.setValue(max(count - 1, 0))
         self.slider.blockSignals(False)
         self.slider.setEnabled(count > 1)
-        self._draw()
+        self._show()
 
     def _on_moved(self, value: int) -> None:
         self._follow = value == self.slider.maximum()
+        self._show()
+
+    def _show(self) -> None:
+        samples = self._run.samples[self.slider.value()] if self._run else []
+        if samples != self._samples:
+            self._samples = samples
+            self.samplesShown.emit(samples)
         self._draw()
 
     def _draw(self) -> None:
