@@ -106,6 +106,7 @@ class ProbePanel(QWidget):
             self._show()
             return
         if not self.isVisible():
+            self._asked = ""  # asked when it is seen again
             return
         feature = self._session.feature
         self._asked = text

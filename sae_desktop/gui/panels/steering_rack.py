@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoCommand
 from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
@@ -62,6 +62,8 @@ class SteeringRack(QWidget):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.add_field.setCompleter(completer)
+        # Later: the completer writes its choice into the field after it has told of it.
+        completer.activated.connect(lambda _: QTimer.singleShot(0, self, self._on_add_entered))
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.add_field, 1)

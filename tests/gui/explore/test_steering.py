@@ -129,6 +129,20 @@ def test_rack__adds_by_label_and_refuses_what_is_not_there(
     assert "No feature" in heard.errors[0].what
 
 
+def test_rack__adds_what_is_chosen_from_the_suggestions(
+    qtbot: QtBot, panel: SteeringPanel, session: Session
+) -> None:
+    FeatureNotes.of(session).set_label(7, "Golden Gate")
+    completer = panel.rack.add_field.completer()
+    completer.setCompletionPrefix("gate")
+    assert completer.currentCompletion() == "#7 Golden Gate"
+    panel.rack.add_field.setText(completer.currentCompletion())
+    completer.activated.emit(completer.currentCompletion())
+    qtbot.waitUntil(lambda: len(panel.rack.rack) == 1, timeout=5000)
+    assert panel.rack.rack[0].feature == 7
+    assert panel.rack.add_field.text() == ""
+
+
 # ---------------------------------------------------------------- generating
 def test_generate__streams_both_sides(panel: SteeringPanel, session: Session, client) -> None:
     session.steerRequested.emit(3)

@@ -1,0 +1,61 @@
+"""Explore and Steer with the real engine on a toy model: what the panels ask is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+from toy_index import make_toy_index
+
+from sae_desktop.client.engine_client import EngineClient
+from sae_desktop.gui.feature_menu import steer_with
+from sae_desktop.gui.panels.explore import ExplorePanel
+from sae_desktop.gui.panels.steering import SteeringPanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.workspace import Workspace
+
+PATIENCE_MS = 240_000
+
+
+@pytest.fixture
+def real_session(qtbot: QtBot, tmp_path: Path, toy_model_folder: Path) -> Iterator[Session]:
+    project = make_toy_index(tmp_path, toy_model_folder)
+    client = EngineClient()
+    session = Session(client)
+    client.start()
+    assert session.open_project(project.path)
+    yield session
+    session.close_project()
+    client.shutdown()
+
+
+def test_probe_and_steer__through_the_engine(qtbot: QtBot, real_session: Session) -> None:
+    session = real_session
+    assert session.index is not None
+    loudest = int(session.index.columns["density"].argmax())
+    explore, steering = ExplorePanel(session), SteeringPanel(session)
+    for name, panel in (("explore", explore), ("steer", steering)):
+        workspace = Workspace(name, panel, panel.docks())
+        qtbot.addWidget(workspace)
+        workspace.show()
+        panel.workspace = workspace  # kept alive with the panel
+    session.select_feature(loudest)
+
+    explore.probe.text.setPlainText("In the beginning: 人")
+    qtbot.waitUntil(lambda: bool(explore.probe.links.links()), timeout=PATIENCE_MS)
+    assert explore.probe.tokens.plain_text() == "In the beginning: 人"
+
+    steer_with(session, loudest)
+    steering.prompt.setPlainText("In the")
+    steering.rack.slider(loudest).slider.setValue(5.0)
+    qtbot.waitUntil(
+        lambda: any(row.plain != row.steered for row in steering.bars.rows()), timeout=PATIENCE_MS
+    )
+    steering.tokens.setValue(6)
+    steering.generate()
+    qtbot.waitUntil(lambda: not steering.running, timeout=PATIENCE_MS)
+    assert steering.plain.continuation
+    assert steering.steered.continuation != steering.plain.continuation
+    assert steering.plain.view.toPlainText().startswith("In the")
