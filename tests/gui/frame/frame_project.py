@@ -17,7 +17,7 @@ from sae_desktop.activations.store import (
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.run_folder import CFG, RUN_LOG, TRAIN_CONFIG, TRAIN_RESULT, WEIGHTS
-from sae_desktop.training.run_log import RunLogWriter
+from sae_desktop.training.run_log import FeatureSample, RunLogWriter, SampleContext
 
 SITE = "blocks.1.hook_resid_post"
 WIDTH = 8
@@ -68,7 +68,9 @@ def add_run(
     for step in range(1, 11):
         log.append({"step": step, "rows": step * 500.0, "loss": 10.0 / step, "fvu": 0.9 / step})
     log.append_snapshot(5, np.full(16, 1e-3))
-    log.append_snapshot(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]))
+    context = SampleContext(tokens=["the", " Lord"], activations=[0.0, 2.0])
+    sample = FeatureSample(feature=7, density=0.01, contexts=[context])
+    log.append_snapshot(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]), [sample])
     log.close()
     if finished:
         _finish(project, config)

@@ -429,6 +429,22 @@ def test_density__walks_over_the_snapshots(training: TrainingPanel) -> None:
     assert density._text.text() == "Step 5, 16 features."
 
 
+def test_samples__are_those_of_the_shown_snapshot(training: TrainingPanel) -> None:
+    texts = [view.plain_text() for view in training.samples.views if not view.isHidden()]
+    assert texts == ["the Lord"]
+    training.density.slider.setValue(0)
+    assert all(view.isHidden() for view in training.samples.views)
+
+
+def test_training__waits_for_the_engine(training: TrainingPanel, client: FakeClient) -> None:
+    assert training.start_button.isEnabled()
+    client.crash("Killed.")
+    assert not training.start_button.isEnabled()
+    assert "not running" in training._summary.text()
+    client.restart()
+    assert training.start_button.isEnabled()
+
+
 def test_buffer__replaces_what_a_resumed_run_repeats(project: Project) -> None:
     add_run(project, "done")
     buffer = CurveBuffer.of_run(read_run(project.dictionary_path("done") / "run.h5"))
