@@ -48,6 +48,9 @@ class SteeringRack(QWidget):
             "muted",
             wrap=True,
         )
+        self.choose = push_button(
+            "Choose a feature", lambda: session.show_workspace("explore"), icon="magnifying-glass"
+        )
         self._build()
         self.add_field.returnPressed.connect(self._on_add_entered)
         session.steerRequested.connect(self.add_feature)
@@ -73,6 +76,7 @@ class SteeringRack(QWidget):
         self._column.setContentsMargins(0, 0, 4, 0)
         self._column.setSpacing(8)
         self._column.addWidget(self.hint)
+        self._column.addWidget(self.choose, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addStretch()
         scroll = QScrollArea()
         scroll.setWidget(inner)
@@ -164,9 +168,10 @@ class SteeringRack(QWidget):
         for place, entry in enumerate(self.rack):
             if entry.feature not in self._sliders:
                 self._sliders[entry.feature] = self._make(entry.feature)
-                self._column.insertWidget(1 + place, self._sliders[entry.feature])
+                self._column.insertWidget(2 + place, self._sliders[entry.feature])
             self._sliders[entry.feature].set_entry(entry)
         self.hint.setVisible(not self.rack)
+        self.choose.setVisible(not self.rack)
         self.all_off.setEnabled(any(entry.on for entry in self.rack))
         self.rackChanged.emit()
 

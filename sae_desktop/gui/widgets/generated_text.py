@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 from sae_desktop.gui import theme
 from sae_desktop.gui.widgets.labels import label, push_button
 
-HEADING_HEIGHT = 32
+HEADING_HEIGHT = 30
 """Of the line above a text, so that texts side by side begin level."""
 
 

@@ -52,6 +52,14 @@ def _result(prompt: str, plain: str = "", steered: str = "") -> SteerResult:
 
 
 # ---------------------------------------------------------------- rack
+def test_empty_rack__leads_to_the_features(panel: SteeringPanel, session: Session, heard) -> None:
+    assert panel.rack.choose.isVisible()
+    panel.rack.choose.click()
+    assert heard.workspaces == ["explore"]
+    session.steerRequested.emit(3)
+    assert not panel.rack.choose.isVisible()
+
+
 def test_steer_action__puts_a_slider_in_the_rack(panel: SteeringPanel, session: Session) -> None:
     session.steerRequested.emit(3)
     session.steerRequested.emit(3)
