@@ -1,6 +1,6 @@
 """Kills the engine with SIGKILL at random moments of harvest and training.
 
-    python tests/fault/kill_engine.py [--rounds 20] [--seed 0] [--model PATH]
+    python tests/fault/kill_engine.py [--rounds 20] [--seed 0] [--model PATH] [--job train]
 
 After each kill every file must open, and every committed row must be there and equal to that
 of a harvest (a training) that nobody disturbed. Then the job is started again and must end
@@ -18,7 +18,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,7 @@ from sae_desktop.training.config import TrainConfig  # noqa: E402
 from sae_desktop.training.run_folder import CFG, RUN_LOG, WEIGHTS, read_summary  # noqa: E402
 from sae_desktop.training.run_log import read_run  # noqa: E402
 
+JOBS = ("harvest", "train")
 REFERENCE = "reference"
 VICTIM = "victim"
 _TIMED = {"seconds", "rows_per_second"}
@@ -252,6 +253,7 @@ def torment(
     seed: int,
     tokens: int = 400_000,
     rows: int = 400_000,
+    jobs: Sequence[str] = JOBS,
     tell: Callable[[str], None] = print,
 ) -> list[Kill]:
     """Disturb a harvest and a training in a project made in `folder`; return every kill."""
@@ -265,7 +267,8 @@ def torment(
     for trial in trials:
         with open_engine(project) as engine:
             run_to_end(engine, msgspec.structs.replace(trial.config, name=REFERENCE))
-        kills += disturb(trial, project, rounds, chance, tell)
+        if trial.job in jobs:
+            kills += disturb(trial, project, rounds, chance, tell)
     return kills
 
 
@@ -274,6 +277,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="kills of each job")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--model", default="", help="a model; a small random one if not given")
+    parser.add_argument("--job", choices=JOBS, action="append", help="one of them only")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = arguments.model
@@ -282,7 +286,13 @@ def main() -> int:
 
             model = str(save_toy_model(Path(folder) / "toy-llama"))
         print("job      kill  moment    what was committed")
-        kills = torment(Path(folder), model, rounds=arguments.rounds, seed=arguments.seed)
+        kills = torment(
+            Path(folder),
+            model,
+            rounds=arguments.rounds,
+            seed=arguments.seed,
+            jobs=arguments.job or JOBS,
+        )
     inside = sum(0 < kill.committed < kill.total for kill in kills)
     print(f"{len(kills)} kills, {inside} of them between the first and the last committed row.")
     print("Every file opened, every committed row was right, every job came to the same end.")
