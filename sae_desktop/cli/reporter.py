@@ -166,6 +166,7 @@ def _without_id(event: JobProgress) -> dict[str, Any]:
 
 
 def _open_log() -> int:
+    # A few files in turn, so that commands running side by side do not mix their lines.
     folder = Path(platformdirs.user_log_dir("sae-desktop", appauthor=False))
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     try:

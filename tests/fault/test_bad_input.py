@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from toy_models import save_toy_model
 
 from sae_desktop.project import Project
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions, limits and mounts")
+resource = pytest.importorskip("resource", reason="permissions, limits and mounts of POSIX")
 
 
 def content(project: Path) -> dict[str, str]:
