@@ -25,7 +25,7 @@ from sae_desktop.engine.registry import job_title, run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui.demonstration import demonstration_copy
+from sae_desktop.gui.demonstration import CLAMP, PROMPT, demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.steering.config import Clamp, SteerConfig, SteerResult
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
@@ -33,8 +33,6 @@ from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainCon
 NAME = "demo"
 """Of the store, the dictionary and the index alike."""
 SITE = "blocks.3.hook_resid_post"
-_PROMPT = "In the "
-_CLAMP = 4.0
 # Density of features to steer with: often enough to mean something, seldom enough to be one thing.
 _DENSITY = (5e-4, 2e-2)
 _DEFAULT_OUT = Path("sae-desktop-demo")
@@ -109,13 +107,13 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
         index = FeatureIndex(project.index_path(NAME))
         feature = _steerable(index)
         steer = SteerConfig(
-            project=str(project.path), index=NAME, prompt=_PROMPT,
-            clamps=[Clamp(feature=feature, clamp=_CLAMP)], max_new_tokens=amounts.steer_tokens,
+            project=str(project.path), index=NAME, prompt=PROMPT,
+            clamps=[Clamp(feature=feature, clamp=CLAMP)], max_new_tokens=amounts.steer_tokens,
         )  # fmt: skip
         results.append(_run(steer, reporter))
     reporter.stage("Take a picture of every panel")
     pictures = _take_pictures(project.path, out, feature)
-    report = write_report(out, index, feature, _CLAMP, results, pictures)
+    report = write_report(out, index, feature, CLAMP, results, pictures)
     harvest, train, evaluate, indexed, steered = results
     return DemoResult(
         project=str(project.path),

@@ -11,6 +11,9 @@ from sae_desktop.resources import resource_path
 from sae_desktop.storage.faults import explained
 
 SHIPPED = "demonstration.saeproj"
+PROMPT = "In the "
+CLAMP = 4.0
+"""What steering is shown with."""
 
 
 def demonstration_path() -> Path:

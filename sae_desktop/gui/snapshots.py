@@ -18,6 +18,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.gui import theme
 from sae_desktop.gui.app import make_application
+from sae_desktop.gui.demonstration import CLAMP, PROMPT
 from sae_desktop.gui.frame_actions import WORKSPACES
 from sae_desktop.gui.main_window import MainWindow
 from sae_desktop.gui.session import Session
@@ -55,11 +56,31 @@ def wait(seconds: float) -> None:
 
 
 def show_settled(window: MainWindow, workspace: str, feature: int | None) -> None:
-    """Show a workspace and wait until the engine has answered all that it asked."""
+    """Show a workspace and wait until the engine has answered all that it asked.
+
+    With a feature, its page is shown and the model is steered with it.
+    """
     session = window.session
     window.show_workspace(workspace)
-    if workspace == "explore" and session.index is not None and feature is not None:
-        session.select_feature(feature)
+    wait(_SETTLE_S)
+    if session.index is not None and feature is not None:
+        if workspace == "explore":
+            session.select_feature(feature)
+        elif workspace == "steer":
+            _steer(window, feature)
+    _wait_for_engine(session)
+
+
+def _steer(window: MainWindow, feature: int) -> None:
+    panel = window.workspace("steer").main
+    if feature not in [entry.feature for entry in panel.rack.rack]:
+        panel.rack.add_feature(feature)
+        panel.rack.slider(feature).number.setValue(CLAMP)
+        panel.prompt.setPlainText(PROMPT)
+        panel.generate()
+
+
+def _wait_for_engine(session: Session) -> None:
     wait(_SETTLE_S)
     deadline = time.monotonic() + _ENGINE_S
     while time.monotonic() < deadline:
