@@ -23,6 +23,8 @@ from sae_desktop.engine.protocol import PROTOCOL_VERSION, Ready
 STATUS_SECONDS = 1.0
 ENDING_SECONDS = 6.0
 """Time for jobs to checkpoint once the engine must end."""
+_NICENESS = 5
+"""Where processors are short, the window answers first."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -30,6 +32,8 @@ def main() -> int:
     """Run the engine until it must end. Does not return: the process exits with status 0."""
     parent = os.getppid()
     prepare_environment()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     faulthandler.enable()
     writer = EventWriter(take_standard_output())
     sys.stdout = sys.stderr
