@@ -53,7 +53,7 @@ def engine_text(state: str, status: EngineStatus | None) -> str:
     if status is None:
         return "Engine ready"
     used, total = bytes_text(status.memory_used), bytes_text(status.memory_total)
-    model = status.model or "no model loaded"
+    model = status.model.rstrip("/").rsplit("/", 1)[-1] or "no model loaded"
     # The device is known once the engine has imported torch.
     parts = [status.device] if status.device.isascii() else []
     return " · ".join([*parts, f"{used} of {total}", model])

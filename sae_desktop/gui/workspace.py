@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 from sae_desktop.gui.actions import ActionInfo
 
@@ -83,6 +83,8 @@ class Workspace(QMainWindow):
             if infos:
                 docks = [self._docks[info.id] for info in infos]
                 self.resizeDocks(docks, [info.size for info in infos], orientation)
+        for bar in self.findChildren(QTabBar):  # Qt makes them, without a name
+            bar.setAccessibleName(bar.accessibleName() or "Panels")
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

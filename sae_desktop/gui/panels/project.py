@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -42,6 +42,7 @@ class ProjectPanel(QStackedWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._stale = True
         self.setAcceptDrops(True)
         self.setAccessibleName("Project")
         self.addWidget(self._welcome())
@@ -140,11 +141,17 @@ class ProjectPanel(QStackedWidget):
         return strip
 
     # ------------------------------------------------------------------ content
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self.refresh()
+
     def refresh(self, _message: object = None) -> None:
-        """Show the project as it is now."""
+        """Show the project as it is now; while it is hidden, at its next show."""
         project = self._session.project
         self.setCurrentIndex(0 if project is None else 1)
-        if project is None:
+        self._stale = not self.isVisible()
+        if project is None or self._stale:
             return
         self._title.setText(project.title)
         self._path.setText(str(project.path))

@@ -61,7 +61,9 @@ class DensityPlot(QWidget):
 
     def show_run(self, run: RunCurves | None) -> None:
         """Show a run's snapshots; the slider stays at the end unless it was moved back."""
-        self._run = run if run is not None and len(run.density_steps) else None
+        shown, self._run = self._run, run if run is not None and len(run.density_steps) else None
+        if shown is not None and self._run is not None and _same(shown, self._run):
+            return
         count = len(self._run.density_steps) if self._run else 0
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(count - 1, 0))
@@ -118,3 +120,8 @@ class DensityPlot(QWidget):
         lines = [f"{low:.4f}\t{high:.4f}\t{int(count)}" for low, high, count in edges]
         heading = "log10_density_from\tlog10_density_to\tfeatures"
         QGuiApplication.clipboard().setText("\n".join([heading, *lines]) + "\n")
+
+
+def _same(one: RunCurves, other: RunCurves) -> bool:
+    """Tell whether two readings of a log hold the same snapshots."""
+    return one.config == other.config and np.array_equal(one.density_steps, other.density_steps)

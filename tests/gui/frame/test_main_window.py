@@ -100,6 +100,7 @@ def test_window__every_control_has_a_name_for_those_who_cannot_see(full_window: 
     nameless = []
     for name, _, _ in WORKSPACES:
         full_window.show_workspace(name)
+        QApplication.processEvents()
         for widget in full_window.workspace(name).findChildren(QWidget):
             takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
             text = getattr(widget, "text", None)
