@@ -28,6 +28,7 @@ from sae_desktop.gui.widgets.plot_style import (
     copy_image,
     curve_pen,
     dress,
+    plot_view,
     run_colour,
 )
 
@@ -72,10 +73,9 @@ class CurvePlot(QWidget):
         bottom, left = CountAxis(orientation="bottom"), ValueAxis(orientation="left")
         left.setStyle(hideOverlappingLabels=True)
         axes = {"bottom": bottom, "left": left}
-        self.view = pg.PlotWidget(axisItems=axes, background=None)
+        self.view = plot_view(axes)
         self.view.setAccessibleName(f"Curve of {info.title}")
         self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.view.setFrameShape(self.view.Shape.NoFrame)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)

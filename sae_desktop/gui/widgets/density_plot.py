@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 from sae_desktop.gui import theme
 from sae_desktop.gui.amounts import exact_count
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.plot_style import copy_image, dress
+from sae_desktop.gui.widgets.plot_style import copy_image, dress, plot_view
 from sae_desktop.training.run_log import DENSITY_EDGES, FeatureSample, RunCurves
 
 
@@ -27,8 +27,7 @@ class DensityPlot(QWidget):
         self._follow = True
         self._samples: list[FeatureSample] = []
         self.setMinimumWidth(220)
-        self.view = pg.PlotWidget(background=None)
-        self.view.setFrameShape(self.view.Shape.NoFrame)
+        self.view = plot_view()
         self.view.setAccessibleName("Histogram of how often features fire")
         self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot = self.view.getPlotItem()

@@ -42,6 +42,15 @@ def dress(plot: pg.PlotItem) -> None:
     plot.titleLabel.setText(plot.titleLabel.text, color=colours.text.name())
 
 
+def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
+    """Return a plot without a ground or frame of its own, at home in either theme."""
+    view = pg.PlotWidget(axisItems=axes, background=None)
+    view.setFrameShape(view.Shape.NoFrame)
+    # pyqtgraph keeps a picture of the ground, which would stay when the theme changes.
+    view.setCacheMode(view.CacheModeFlag.CacheNone)
+    return view
+
+
 def copy_image(widget: QWidget) -> None:
     """Put a picture of the widget on the clipboard."""
     QGuiApplication.clipboard().setPixmap(widget.grab())
