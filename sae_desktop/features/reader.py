@@ -68,6 +68,18 @@ class Context:
     title: str
 
 
+def read_info(path: Path) -> IndexInfo:
+    """Return what an index was made from. Raises UserError when it is missing or damaged."""
+    with open_checked(path, KIND, SCHEMA_VERSION) as file:
+        try:
+            return msgspec.json.decode(file.attrs["info"], type=IndexInfo)
+        except (KeyError, msgspec.DecodeError) as error:
+            raise UserError(
+                f"The index “{path.name}” is damaged: {error}.",
+                next_step="Delete it and build it again.",
+            ) from error
+
+
 class FeatureIndex:
     """An index of F features, its arrays mapped from the file."""
 

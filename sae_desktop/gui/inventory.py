@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -109,7 +109,7 @@ def take_inventory(project: Project) -> Inventory:
         items = []
         for name in names:
             try:
-                items.append(one(path(name)))
+                items.append(_remembered(path(name), one))
             except UserError as error:
                 broken.append(BrokenItem(kind, name, path(name), error.what, error.next_step))
             except (OSError, KeyError, ValueError) as error:  # damaged, or written right now
@@ -125,6 +125,21 @@ def take_inventory(project: Project) -> Inventory:
         for item in dictionaries
     ]
     return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, broken)
+
+
+_memory: dict[Path, tuple[tuple[int, int], object]] = {}
+"""Path → (files, newest change in ns) and what was read then: most things do not change."""
+
+
+def _remembered(path: Path, one: Callable[[Path], Item]) -> Item:
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    stamp = (len(files), max((file.stat().st_mtime_ns for file in files), default=0))
+    known = _memory.get(path)
+    if known is not None and known[0] == stamp:
+        return cast(Item, known[1])
+    item = one(path)
+    _memory[path] = (stamp, item)
+    return item
 
 
 def folder_bytes(path: Path) -> int:
@@ -161,14 +176,12 @@ def _harvest_config(text: str) -> HarvestConfig | None:
 
 
 def _dictionary(folder: Path) -> DictionaryItem:
-    from sae_desktop.training.run_log import read_run
+    from sae_desktop.training.run_log import read_progress
 
     log = folder / "run.h5"
     rows, config = 0, ""
     if log.is_file():
-        run = read_run(log)
-        config, consumed = run.config, run.columns["rows"]
-        rows = int(consumed[-1]) if len(consumed) else 0
+        rows, config = read_progress(log)
     summary = read_summary(folder) if (folder / "cfg.json").is_file() else None
     train = summary.train if summary else _train_config(config)
     return DictionaryItem(
@@ -195,9 +208,9 @@ def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryI
 
 
 def _index(path: Path) -> IndexItem:
-    from sae_desktop.features.reader import FeatureIndex
+    from sae_desktop.features.reader import read_info
 
-    info = FeatureIndex(path).info
+    info = read_info(path)
     return IndexItem(
         name=path.stem,
         dictionary=info.dictionary,

@@ -163,6 +163,15 @@ def read_run(path: Path) -> RunCurves:
         )
 
 
+def read_progress(path: Path) -> tuple[int, str]:
+    """Return (rows consumed, config) of a run, its curves left unread."""
+    with open_checked(path, KIND, SCHEMA_VERSION) as file:
+        points = int(file["committed"][0])
+        names = [_text(name) for name in file.attrs["columns"]]
+        rows = file["curves"][points - 1, names.index("rows")] if points else 0
+        return int(rows), _text(file.attrs["config"])
+
+
 def _packed(samples: list[FeatureSample]) -> Array:
     data = msgspec.json.encode(samples)
     while len(data) > SAMPLE_BYTES:

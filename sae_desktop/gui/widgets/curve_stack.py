@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,13 +33,24 @@ from sae_desktop.gui.widgets.plot_style import (
     run_colour,
 )
 
-REDRAW_MS = 50
+REDRAW_MS = 40
+"""One plot is drawn at a time: all six at once would hold the window up for a few frames."""
+_BOUNDS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Where the axis of a growing run may end, in powers of ten: each move redraws every plot."""
 _LEFT = 64
 _LEAST_HEIGHT = 84
 
 
 def _value_text(value: float) -> str:
     return count_text(value) if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def axis_end(rows: float) -> float:
+    """Return the round number at or above `rows` at which the axis ends."""
+    if rows <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(rows))
+    return next(bound * power for bound in _BOUNDS if bound * power >= rows)
 
 
 @dataclass
@@ -123,7 +135,7 @@ class CurvePlot(QWidget):
 
 
 class CurveStack(QWidget):
-    """All curves of all shown runs, drawn at most 20 times a second."""
+    """All curves of all shown runs, each drawn a few times a second while they grow."""
 
     logAxesChanged = Signal(object)
     """list of columns drawn logarithmically."""
@@ -132,6 +144,9 @@ class CurveStack(QWidget):
         super().__init__()
         self.runs: dict[str, RunLine] = {}
         self._hover: float | None = None
+        self._waiting: list[str] = []
+        self._follow = True
+        self._end = 0.0
         self.plots: dict[str, CurvePlot] = {}
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -140,6 +155,8 @@ class CurveStack(QWidget):
         for info in CURVES:
             plot = CurvePlot(info, logarithmic=info.column in log_axes, last=info is CURVES[-1])
             plot.hovered.connect(self._on_hovered)
+            plot.plot.enableAutoRange(axis="x", enable=False)
+            plot.plot.vb.sigRangeChangedManually.connect(self._on_moved_by_hand)
             plot.log_switch.toggled.connect(self._on_log_toggled)
             if self.plots:
                 plot.plot.setXLink(self.plots[CURVES[0].column].plot)
@@ -163,7 +180,7 @@ class CurveStack(QWidget):
         layout.addLayout(row)
         layout.addWidget(area, 1)
         self._timer = QTimer(self, singleShot=True, interval=REDRAW_MS)
-        self._timer.timeout.connect(self.redraw)
+        self._timer.timeout.connect(self._draw_next)
         theme.manager().themeChanged.connect(self._on_theme_changed)
 
     # ------------------------------------------------------------------ runs
@@ -194,30 +211,60 @@ class CurveStack(QWidget):
         return run_colour(run.number).name() if run is not None else ""
 
     def schedule(self) -> None:
-        """Draw soon."""
+        """Draw soon, one plot after the other."""
+        self._waiting += [column for column in self.plots if column not in self._waiting]
         if not self._timer.isActive():
             self._timer.start()
 
+    def _draw_next(self) -> None:
+        if self._waiting:
+            self._draw(self._waiting.pop(0))
+        if self._waiting:
+            self._timer.start()
+        else:
+            self._fit()
+            self._show_readouts()
+
     def redraw(self) -> None:
-        """Hand new points to the plots."""
-        for run in self.runs.values():
-            for column, item in run.items.items():
-                x, y = run.buffer.curve(column)
-                state = (len(x), float(x[-1]) if len(x) else 0.0)
-                if run.drawn.get(column) == state:
-                    continue
-                run.drawn[column] = state
-                if self.plots[column].info.logarithmic:
-                    keep = y > 0
-                    x, y = x[keep], y[keep]
-                # Copies: the buffer goes on growing in place.
-                item.setData(np.array(x), np.array(y))
+        """Hand new points to all plots at once."""
+        self._waiting.clear()
+        for column in self.plots:
+            self._draw(column)
+        self._fit()
         self._show_readouts()
 
+    def _draw(self, column: str) -> None:
+        for run in self.runs.values():
+            x, y = run.buffer.curve(column)
+            state = (len(x), float(x[-1]) if len(x) else 0.0)
+            if run.drawn.get(column) == state:
+                continue
+            run.drawn[column] = state
+            if self.plots[column].info.logarithmic:
+                keep = y > 0
+                x, y = x[keep], y[keep]
+            # Copies: the buffer goes on growing in place.
+            run.items[column].setData(np.array(x), np.array(y))
+
+    def _fit(self) -> None:
+        if not self._follow:
+            return
+        end = axis_end(
+            max((run.buffer.last("rows") or 0.0 for run in self.runs.values()), default=0)
+        )
+        if end != self._end:
+            self._end = end
+            self.plots[CURVES[0].column].plot.setXRange(0.0, end, padding=0.01)
+
+    def _on_moved_by_hand(self, _axes: object) -> None:
+        self._follow = False
+
     def show_all(self) -> None:
-        """Let every axis span all there is."""
+        """Let every axis span all there is, and follow what comes."""
+        self._follow, self._end = True, 0.0
+        self._fit()
         for plot in self.plots.values():
-            plot.plot.enableAutoRange()
+            plot.plot.enableAutoRange(axis="y")
 
     def set_advice(self, advice: dict[str, str]) -> None:
         """Put a sentence under the curves it concerns."""

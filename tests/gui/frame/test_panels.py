@@ -38,6 +38,7 @@ from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.card_grid import CardWidget
+from sae_desktop.gui.widgets.curve_stack import axis_end
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.run_log import read_run
@@ -419,6 +420,13 @@ def test_training__the_cross_hair_reads_all_curves(training: TrainingPanel) -> N
     assert ">0.45<" in training.curves.plots["fvu"].readout.text()
     training.curves._on_hovered(None)
     assert ">1<" in training.curves.plots["loss"].readout.text()
+
+
+@pytest.mark.parametrize(
+    ("rows", "end"), [(0, 1), (1, 1), (99, 100), (101, 125), (3.1e5, 4e5), (9.9e6, 1e7)]
+)
+def test_curves__end_their_axis_at_a_round_number(rows: float, end: float) -> None:
+    assert axis_end(rows) == pytest.approx(end)
 
 
 def test_density__walks_over_the_snapshots(training: TrainingPanel) -> None:
