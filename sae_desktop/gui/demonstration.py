@@ -11,7 +11,7 @@ from sae_desktop.resources import resource_path
 from sae_desktop.storage.faults import explained
 
 SHIPPED = "demonstration.saeproj"
-PROMPT = "In the "
+PROMPT = "It is"
 CLAMP = 4.0
 """What steering is shown with."""
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PAUSE_MS = 60
 """Pause in the moving of a slider after which the next token is asked for."""
-EXAMPLES = ("In the beginning", "def ", "Everyone has the right to", "The meaning of the word")
+EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning of the word")
 """Openings that the built-in model has learned to continue."""
 LONGEST = 400
 BUILTIN = "builtin"

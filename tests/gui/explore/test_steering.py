@@ -227,7 +227,7 @@ def test_bars__are_as_long_as_the_probabilities_and_coloured(
 def test_examples__are_offered_until_something_is_typed(panel: SteeringPanel) -> None:
     assert panel.examples.isVisible()
     panel._on_example(EXAMPLES[1])
-    assert panel.prompt.toPlainText() == "def "
+    assert panel.prompt.toPlainText() == "def"
     assert not panel.examples.isVisible()
 
 
