@@ -48,7 +48,8 @@ ASKING_JOBS = (
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
 
 _FOLDERS = ("activations", "dictionaries", "features")
-_SETTLE_MS = 300
+_SETTLE_MS = 1_000
+"""A folder that has just changed is still being synced: looking into it at once would wait."""
 
 
 class Session(QObject):
