@@ -25,9 +25,9 @@ def repeats(document: Document) -> int:
 
 def kinds(document: Document) -> tuple[str, ...]:
     """The headings under which a document's validation loss is reported."""
-    if document.source == "handbook" or document.language in OVERSAMPLED_LANGUAGES:
-        return (document.source, f"language {document.language}")
-    return (document.source,)
+    if document.language == "python":
+        return (document.source,)
+    return (document.source, f"language {document.language}")
 
 
 class Windows:
