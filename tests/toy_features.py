@@ -77,7 +77,7 @@ def train_toy(
     architecture = ARCHITECTURES[name](Setup(width, features, k, steps), generator)
     architecture.initialise_from(data.batch(4096, generator))
     architecture.to(torch.device("cpu"))
-    lr = lr or architecture.default_lr(features)
+    lr = lr or architecture.default_lr(features, steps)
     state = TrainerState(
         architecture, make_optimiser(architecture, lr), FiringCounter(features, torch.device("cpu"))
     )

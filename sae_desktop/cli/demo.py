@@ -70,7 +70,7 @@ def job_configs(project: Path, amounts: Amounts) -> tuple[JobConfig, ...]:
         HarvestConfig(project=path, name=NAME, site=SITE, tokens=amounts.tokens),
         TrainConfig(
             project=path, name=NAME, activations=NAME, features=amounts.features, k=amounts.k,
-            tokens=amounts.rows, lr=1e-3,
+            tokens=amounts.rows,
         ),
         EvaluateConfig(project=path, dictionary=NAME),
         IndexConfig(project=path, dictionary=NAME, name=NAME),

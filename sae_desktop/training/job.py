@@ -120,10 +120,11 @@ def _check(config: TrainConfig) -> None:
 
 
 def _recipe(config: TrainConfig) -> Recipe:
-    lr = config.lr or ARCHITECTURES[config.architecture].default_lr(config.features)
+    steps = math.ceil(config.tokens / config.batch)
+    lr = config.lr or ARCHITECTURES[config.architecture].default_lr(config.features, steps)
     longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
     return Recipe(
-        steps=math.ceil(config.tokens / config.batch),
+        steps=steps,
         lr=lr,
         sparsity_coefficient=config.l1,
         dead_window=min(config.dead_window, longest),

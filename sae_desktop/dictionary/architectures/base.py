@@ -79,8 +79,8 @@ class Architecture(ABC):
 
     @staticmethod
     @abstractmethod
-    def default_lr(features: int) -> float:
-        """Return the learning rate to use when none was chosen."""
+    def default_lr(features: int, steps: int) -> float:
+        """Return the learning rate to use when none was chosen; short runs take larger steps."""
 
     def to(self, device: torch.device) -> None:
         """Move parameters and buffers, keeping the parameters leaves."""

@@ -62,6 +62,7 @@ class Standard(Architecture):
         )
 
     @staticmethod
-    def default_lr(features: int) -> float:
+    def default_lr(features: int, steps: int) -> float:
+        del steps
         # The paper's rate for a million features; the optimum falls with compute.
         return float(min(2e-3, _PAPER_LR * (_PAPER_FEATURES / features) ** 0.5))
