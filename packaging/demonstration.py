@@ -14,17 +14,14 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
-from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
-from sae_desktop.features.probe import probe
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reader import TOP_BUCKET, FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -37,9 +34,10 @@ NAME = "builtin-L3"
 SITE = "blocks.3.hook_resid_post"
 TOKENS = 600_000
 FEATURES = 2048
-K = 28
-ROWS = 4_000_000
-LEARNING_RATE = 1e-3
+K = 30
+ROWS = 3_000_000
+LEARNING_RATE = 3e-3
+FITTING_SHARE = 0.7
 
 
 class PrintingContext(SilentContext):
@@ -59,13 +57,13 @@ class PrintingContext(SilentContext):
 
 def build(work: Path) -> Project:
     """Run the jobs in a project at `work` and return it."""
-    project = Project.open_or_create(work)
+    project = Project.open_or_create(work, title="Demonstration")
     path, context = str(project.path), PrintingContext()
     with project.lock():
         harvest(HarvestConfig(project=path, name=NAME, site=SITE, tokens=TOKENS, batch=64), context)
         training = TrainConfig(
             project=path, name=NAME, activations=NAME, features=FEATURES, k=K,
-            tokens=ROWS, batch=4096, lr=LEARNING_RATE,
+            tokens=ROWS, lr=LEARNING_RATE,
         )  # fmt: skip
         print(train(training, context))
         result = evaluate(EvaluateConfig(project=path, dictionary=NAME), context)
@@ -75,40 +73,27 @@ def build(work: Path) -> Project:
 
 
 def name_features(project: Project) -> None:
-    """Give each label to the feature that, on its example, is strongest where it should be.
+    """Give the features that a person has read their labels.
 
-    A label's entry names a text and a piece of it; the feature is the one whose activation on
-    the tokens of that piece, in units of its maximum, most exceeds the mean over its rivals:
-    features common everywhere are left aside by a bound on their density.
+    The numbers are those of the dictionary that ships. Each label names the language or the
+    source that the feature's strongest contexts must have; a dictionary in which they have not
+    is another one, and must be read anew.
     """
     index = FeatureIndex(project.index_path(NAME))
     notes = Notes(project.notes_path)
-    taken: set[int] = set()
     for entry in json.loads((HERE / "demonstration_labels.json").read_text()):
-        feature = entry.get("feature")
-        if feature is None:
-            feature = _strongest(project, index, entry, taken)
-        taken.add(feature)
-        notes.save(NAME, FeatureNote(feature=feature, label=entry["label"], starred=True))
-        print(feature, entry["label"])
+        top = [c for c in index.contexts(entry["feature"]) if c.bucket == TOP_BUCKET]
+        fitting = sum(
+            entry.get("language", c.language) == c.language
+            and entry.get("source", c.source) == c.source
+            for c in top
+        )
+        if fitting < FITTING_SHARE * len(top):
+            raise SystemExit(f"Feature {entry['feature']} is not “{entry['label']}” here.")
+        note = FeatureNote(feature=entry["feature"], label=entry["label"], starred=True)
+        notes.save(NAME, note)
+        print(f"{fitting} of {len(top)} contexts fit: #{note.feature} {note.label}")
     notes.close()
-
-
-def _strongest(
-    project: Project, index: FeatureIndex, entry: dict[str, Any], taken: set[int]
-) -> int:
-    config = ProbeConfig(project=str(project.path), index=NAME, text=entry["text"], per_token=0)
-    result = probe(config, SilentContext())
-    ends = np.cumsum([len(token) for token in result.tokens])
-    start = entry["text"].index(entry["piece"])
-    inside = (ends > start) & (ends - [len(t) for t in result.tokens] < start + len(entry["piece"]))
-    scores: dict[int, float] = {}
-    for active in result.active:
-        common = index.columns["density"][active.feature] > entry.get("density", 0.05)
-        if inside[active.position] and active.feature not in taken and not common:
-            share = active.activation / float(index.columns["max_activation"][active.feature])
-            scores[active.feature] = scores.get(active.feature, 0.0) + share
-    return max(scores, key=lambda feature: scores[feature])
 
 
 def ship(project: Project, out: Path) -> None:

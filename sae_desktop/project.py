@@ -66,8 +66,11 @@ class Project:
         return cls(path, file)
 
     @classmethod
-    def open_or_create(cls, path: str | Path) -> Project:
-        """Open a project, or make one where there is nothing or an empty folder."""
+    def open_or_create(cls, path: str | Path, *, title: str = "") -> Project:
+        """Open a project, or make one where there is nothing or an empty folder.
+
+        A new one is called `title`, or as its folder is.
+        """
         path = Path(path).expanduser().resolve()
         if (path / "project.toml").exists():
             return cls.open(path)
@@ -78,7 +81,8 @@ class Project:
                 next_step="Name a new folder, or an empty one.",
             )
         file = ProjectFile(
-            title=path.stem, created=datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+            title=title or path.stem,
+            created=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         )
         with explained(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -121,6 +125,14 @@ class Project:
 
     def indexes(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("features/*.h5"))
+
+
+def config_record(config: msgspec.Struct) -> str:
+    """Return a job's config as JSON for the files it makes.
+
+    Without the project's path: a project may be copied, and goes by where it lies.
+    """
+    return msgspec.json.encode(msgspec.structs.replace(config, project="")).decode()
 
 
 def checked_name(name: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import msgspec
-
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.store import DOCUMENT_DTYPE, WINDOW_DTYPE, StoreInfo
 from sae_desktop.corpus.documents import BUILTIN, corpus_path, read_documents
@@ -14,6 +12,7 @@ from sae_desktop.corpus.windows import WindowPlan, empty_corpus
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site
+from sae_desktop.project import config_record
 
 # No tokenizer's tokens are longer than this on average over a corpus; four is usual.
 _CHARACTERS_PER_TOKEN = 16
@@ -126,5 +125,5 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         sites=[str(plan.site)],
         widths=[lm.width],
         dtype=config.dtype,
-        config=msgspec.json.encode(config).decode(),
+        config=config_record(config),
     )

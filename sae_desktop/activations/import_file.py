@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import safetensors
@@ -26,7 +25,7 @@ from sae_desktop.activations.store import (
 )
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.project import Project
+from sae_desktop.project import Project, config_record
 
 _BLOCK = 16_384
 _FORMATS = (".npy", ".safetensors", ".h5", ".hdf5")
@@ -92,7 +91,7 @@ def _copy(
         sites=[config.site],
         widths=[matrix.width],
         dtype=config.dtype,
-        config=msgspec.json.encode(config).decode(),
+        config=config_record(config),
     )
     writer = StoreWriter.create(folder, info, rows=matrix.rows, windows=matrix.rows, documents=1)
     try:

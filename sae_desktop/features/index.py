@@ -30,7 +30,7 @@ from sae_desktop.features.selection import ActivePlaces, BucketSamples, TopPlace
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.intervene import unembedding
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.project import Project
+from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import write_header
 from sae_desktop.training.evaluate import open_pair, site_of
@@ -104,7 +104,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
         buckets=config.buckets,
         context_tokens=config.context_tokens,
         bos_prepended=store.info.bos_prepended,
-        config=msgspec.json.encode(config).decode(),
+        config=config_record(config),
     )
     _write(path, info, arrays)
     return IndexResult(

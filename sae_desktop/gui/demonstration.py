@@ -11,8 +11,8 @@ from sae_desktop.resources import resource_path
 from sae_desktop.storage.faults import explained
 
 SHIPPED = "demonstration.saeproj"
-PROMPT = "It is"
-CLAMP = 4.0
+PROMPT = "This is"
+CLAMP = 1.5
 """What steering is shown with."""
 
 

@@ -42,12 +42,20 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
+            part.chmod(_usual_mode())
             sync_file(part)
             os.replace(part, path)
             sync_folder(path.parent)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _usual_mode() -> int:
+    """The permissions a new file gets; some libraries make theirs readable by the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def write_bytes(path: Path, data: bytes) -> None:

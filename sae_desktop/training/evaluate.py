@@ -21,6 +21,7 @@ from sae_desktop.training import run_folder
 from sae_desktop.training.config import DictionaryFigures, EvaluateConfig, EvaluateResult
 from sae_desktop.training.data import Rows, Split, split_rows
 from sae_desktop.training.metrics import measure_fit
+from sae_desktop.training.observer import evenly
 from sae_desktop.training.splice import SpliceLosses, measure_losses, model_of, splice_text
 
 _BLOCK = 4096
@@ -167,7 +168,7 @@ def _control(
     l0: float,
     context: JobContext,
 ) -> DictionaryFigures:
-    sample = torch.from_numpy(store.gather(rows[:_CONTROL_SAMPLE], site).astype(np.float32))
+    sample = torch.from_numpy(store.gather(evenly(rows, _CONTROL_SAMPLE), site).astype(np.float32))
     control = random_direction_dictionary(
         sample.to(dictionary.device), dictionary.features, l0, config.seed
     )

@@ -14,7 +14,7 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
-from sae_desktop.project import Project, existing
+from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import observer as watching
 from sae_desktop.training import run_folder
@@ -227,7 +227,7 @@ def _open_log(
     points = min(recipe.steps, watching.CURVE_POINTS) + 2
     return RunLogWriter.create(
         path,
-        msgspec.json.encode(config).decode(),
+        config_record(config),
         points=points,
         snapshots=watching.SNAPSHOTS + 2,
     )
@@ -271,7 +271,7 @@ def _finish(
         rows_per_second=state.rows / max(observer.seconds, 1e-9),
         stopped_early=observer.stopped_early,
     )
-    write_bytes(folder / run_folder.TRAIN_CONFIG, msgspec.json.encode(config))
+    write_bytes(folder / run_folder.TRAIN_CONFIG, config_record(config).encode())
     write_bytes(folder / run_folder.TRAIN_RESULT, msgspec.json.encode(result))
     save(dictionary, folder)
     delete_checkpoint(folder / run_folder.CHECKPOINT)
