@@ -19,7 +19,12 @@ from sae_desktop.activations.harvest_plan import (
 )
 from sae_desktop.activations.harvest_rows import RowReader, window_batches
 from sae_desktop.activations.prefetch import prefetch
-from sae_desktop.activations.store import ActivationStore, StoreBatch, StoreWriter
+from sae_desktop.activations.store import (
+    ActivationStore,
+    StoreBatch,
+    StoreWriter,
+    describe_store,
+)
 from sae_desktop.corpus.windows import Place
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -54,7 +59,7 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
         _check_same_settings(config, folder)
         if ActivationStore.open(folder).rows >= config.tokens:
             context.log(f"The store “{config.name}” is complete already.")
-            return _result(config, folder, 0, 0.0)
+            return describe_store(folder, rows_added=0, seconds=0.0)
     context.progress(0, config.tokens, "tokens", "Loading the model")
     plan = plan_harvest(config)
     before = _resume(plan, folder, context) or _create(plan, folder)
@@ -69,7 +74,9 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
                 kept=f"{writer.committed_rows:,} of {config.tokens:,} tokens are kept.",
                 next_step=error.next_step,
             ) from error
-    return _result(config, folder, writer.rows - before.rows, time.monotonic() - started)
+    return describe_store(
+        folder, rows_added=writer.rows - before.rows, seconds=time.monotonic() - started
+    )
 
 
 def _fill(plan: HarvestPlan, before: _Progress, writer: StoreWriter, context: JobContext) -> None:
@@ -185,18 +192,3 @@ def _check_same_settings(config: HarvestConfig, folder: Path) -> None:
             kept=kept,
             next_step="Use the same settings to resume it, or another name.",
         )
-
-
-def _result(config: HarvestConfig, folder: Path, rows: int, seconds: float) -> HarvestResult:
-    store = ActivationStore.open(folder)
-    return HarvestResult(
-        name=config.name,
-        site=store.site,
-        rows=store.rows,
-        width=store.width(),
-        windows=len(store.windows),
-        documents=len(store.documents),
-        bytes=store.size_bytes,
-        seconds=seconds,
-        tokens_per_second=rows / seconds if seconds else 0.0,
-    )

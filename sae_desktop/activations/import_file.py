@@ -21,6 +21,7 @@ from sae_desktop.activations.store import (
     StoreBatch,
     StoreInfo,
     StoreWriter,
+    describe_store,
     encode_text,
 )
 from sae_desktop.errors import UserError
@@ -67,19 +68,8 @@ def import_activations(config: ImportActivationsConfig, context: JobContext) -> 
             # Half a matrix is of no use, and importing is quick to begin again.
             (folder / "000.h5").unlink(missing_ok=True)
             raise
-    store = ActivationStore.open(folder)
-    seconds = time.perf_counter() - began
-    return HarvestResult(
-        name=config.name,
-        site=config.site,
-        rows=store.rows,
-        width=store.width(),
-        windows=len(store.windows),
-        documents=len(store.documents),
-        bytes=store.size_bytes,
-        seconds=seconds,
-        tokens_per_second=store.rows / max(seconds, 1e-9),
-    )
+    rows = ActivationStore.open(folder).rows
+    return describe_store(folder, rows_added=rows, seconds=time.perf_counter() - began)
 
 
 def _copy(

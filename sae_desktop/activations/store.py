@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.activations.config import HarvestResult
 from sae_desktop.errors import UserError
 from sae_desktop.storage.hdf5 import (
     DatasetSpec,
@@ -310,3 +311,19 @@ class ActivationStore:
 
     def _concatenate(self, parts: list[Array]) -> Array:
         return np.asarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+
+
+def describe_store(folder: Path, *, rows_added: int, seconds: float) -> HarvestResult:
+    """Return what a job that filled a store answers; `rows_added` in `seconds` give its rate."""
+    store = ActivationStore.open(folder)
+    return HarvestResult(
+        name=folder.name,
+        site=store.site,
+        rows=store.rows,
+        width=store.width(),
+        windows=len(store.windows),
+        documents=len(store.documents),
+        bytes=store.size_bytes,
+        seconds=seconds,
+        tokens_per_second=rows_added / seconds if seconds else 0.0,
+    )

@@ -193,14 +193,13 @@ class FeatureListPanel(QWidget):
 
     # ------------------------------------------------------------------ content
     def show_index(self, index: FeatureIndex | None) -> None:
-        """List another index's features and open the first that fires."""
+        """List another index's features and open the first starred one, else one that fires."""
         self.model.set_index(index)
         self._say_count()
         if self._session.feature is not None:
             self._make_current(self._session.feature)
         elif index is not None and self.model.rowCount():
-            row = next((r for r in range(min(self.model.rowCount(), 500)) if self._fires(r)), 0)
-            self.table.setCurrentIndex(self.model.index(row, NUMBER))
+            self.table.setCurrentIndex(self.model.index(self._first_row(), NUMBER))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -210,6 +209,11 @@ class FeatureListPanel(QWidget):
     def _reveal_current(self) -> None:
         if self.table.currentIndex().isValid():
             self.table.scrollTo(self.table.currentIndex())
+
+    def _first_row(self) -> int:
+        starred = (self.model.row_of(feature) for feature in sorted(self._notes.stars()))
+        fires = (r for r in range(min(self.model.rowCount(), 500)) if self._fires(r))
+        return next((row for row in starred if row is not None), next(fires, 0))
 
     def _fires(self, row: int) -> bool:
         index = self._session.index
