@@ -58,6 +58,8 @@ class HarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="harvest"):
     seed: int = 0
     """Order of the documents."""
     device: str = "auto"
+    commit_seconds: float = 2.0
+    """How often the rows written are synced and committed."""
 
 
 class HarvestResult(msgspec.Struct, frozen=True, kw_only=True):

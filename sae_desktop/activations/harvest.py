@@ -31,9 +31,8 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes, free_bytes
 
-COMMIT_SECONDS = 2.0
 # Where and how a harvest runs does not change what it makes.
-_FREE_SETTINGS = {"project", "device", "batch"}
+_FREE_SETTINGS = {"project", "device", "batch", "commit_seconds"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _fill(plan: HarvestPlan, before: _Progress, writer: StoreWriter, context: Jo
                 if not _append(writer, reader.read(batch), context):
                     return
                 context.progress(writer.rows, total, "tokens")
-                if time.monotonic() - committed > COMMIT_SECONDS:
+                if time.monotonic() - committed > plan.config.commit_seconds:
                     writer.commit()
                     committed = time.monotonic()
         finally:

@@ -24,7 +24,7 @@ from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
 CURVE_POINTS = 2000
 """Points a run's curves have at most."""
-FITS = 100
+FITS = 60
 """Times FVU and L0 are measured on held-out rows."""
 SNAPSHOTS = 40
 LOSS_MEASUREMENTS = 10

@@ -153,9 +153,7 @@ def test_resume__after_uncommitted_rows_gives_the_same_store(
     assert same(opened(whole), opened(killed))
 
 
-def test_commits__come_while_it_runs_and_at_a_pause(
-    make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commits__come_while_it_runs_and_at_a_pause(make: Any) -> None:
     config = make()
     seen: list[int] = []
     context = RecordingContext()
@@ -168,9 +166,8 @@ def test_commits__come_while_it_runs_and_at_a_pause(
     harvest(config, context)
     assert seen[:3] == [0, 0, 0]
     assert seen[3] > 0
-    monkeypatch.setattr(harvest_module, "COMMIT_SECONDS", 0.0)
     seen.clear()
-    often = make(name="often")
+    often = make(name="often", commit_seconds=0.0)
     context = RecordingContext(on_check=lambda _: seen.append(opened(often).rows))
     harvest(often, context)
     assert seen == [0, *(int(step[0]) for step in context.steps[1:-1])]

@@ -228,6 +228,7 @@ def make_trials(project: Project, model: str, *, tokens: int, rows: int) -> list
     harvest = HarvestConfig(
         project=path, name=VICTIM, model=model, site="blocks.1.hook_resid_post",
         corpus="builtin", tokens=tokens, context_size=64, batch=8, device="cpu",
+        commit_seconds=0.05,
     )  # fmt: skip
     train = TrainConfig(
         project=path, name=VICTIM, activations=REFERENCE, features=256, k=8,
