@@ -11,15 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.activations.config import (
-    DescribeModelConfig,
-    HarvestConfig,
-    HarvestResult,
-    ModelDescription,
-)
+from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SteerResult
 
 TOY_ENGINE = [sys.executable, __file__]

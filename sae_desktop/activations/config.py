@@ -6,30 +6,6 @@ from typing import Literal
 
 import msgspec
 
-from sae_desktop.language_model.config import (
-    DescribeModelConfig,
-    GetModelConfig,
-    GetModelResult,
-    ModelDescription,
-)
-
-__all__ = [
-    "BosPolicy",
-    "CorpusDescription",
-    "CorpusPreview",
-    "DescribeCorpusConfig",
-    "DescribeModelConfig",
-    "EstimateHarvestConfig",
-    "GetModelConfig",
-    "GetModelResult",
-    "HarvestConfig",
-    "HarvestEstimate",
-    "HarvestResult",
-    "ImportActivationsConfig",
-    "ModelDescription",
-    "StoreDtype",
-]
-
 BosPolicy = Literal["auto", "always", "never"]
 StoreDtype = Literal["float16", "float32"]
 

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from sae_desktop import __version__
-from sae_desktop.activations.config import GetModelConfig
 from sae_desktop.cli import job_commands, reading_commands, render
 from sae_desktop.cli.options import JsonOption, default
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.language_model.config import GetModelConfig
 
 app = typer.Typer(
     name="sae-desktop",

@@ -9,13 +9,12 @@ import msgspec
 
 from sae_desktop.activations.config import (
     DescribeCorpusConfig,
-    DescribeModelConfig,
     EstimateHarvestConfig,
-    GetModelConfig,
     HarvestConfig,
     ImportActivationsConfig,
 )
 from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.language_model.config import DescribeModelConfig, GetModelConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 

@@ -19,19 +19,21 @@ import msgspec
 from sae_desktop.activations.config import (
     CorpusDescription,
     DescribeCorpusConfig,
-    DescribeModelConfig,
     EstimateHarvestConfig,
-    GetModelConfig,
-    GetModelResult,
     HarvestConfig,
     HarvestEstimate,
     HarvestResult,
     ImportActivationsConfig,
-    ModelDescription,
 )
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig, ProbeResult
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    GetModelResult,
+    ModelDescription,
+)
 from sae_desktop.steering.config import SteerConfig, SteerResult
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
 

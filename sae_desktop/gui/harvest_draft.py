@@ -7,15 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sae_desktop.activations.config import (
-    CorpusDescription,
-    HarvestConfig,
-    HarvestEstimate,
-    ModelDescription,
-)
+from sae_desktop.activations.config import CorpusDescription, HarvestConfig, HarvestEstimate
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import bytes_text, count_text, duration_words, exact_count
 from sae_desktop.gui.inventory import StoreItem
+from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.project import checked_name
 
 _SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+)")

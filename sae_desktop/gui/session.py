@@ -14,7 +14,6 @@ from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
     DescribeCorpusConfig,
-    DescribeModelConfig,
     EstimateHarvestConfig,
     HarvestConfig,
     HarvestResult,
@@ -25,6 +24,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
+from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig

@@ -9,12 +9,13 @@ import sys
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.activations.config import DescribeModelConfig, HarvestConfig, HarvestResult
+from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.client.engine_exit import EngineExit, EngineState
 from sae_desktop.client.engine_log import EngineLog, log_path
 from sae_desktop.client.job import Job, JobState
 from sae_desktop.engine.protocol import ErrorInfo, JobCancelled, ProjectOpened
+from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 
 pytestmark = pytest.mark.gui

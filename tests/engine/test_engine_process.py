@@ -14,13 +14,7 @@ import pytest
 from engine_driver import EngineDriver, engine_environment
 from toy_jobs import TOY_ENGINE
 
-from sae_desktop.activations.config import (
-    DescribeModelConfig,
-    GetModelConfig,
-    HarvestConfig,
-    HarvestResult,
-    ModelDescription,
-)
+from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -45,6 +39,7 @@ from sae_desktop.engine.protocol import (
     Shutdown,
     StopJob,
 )
+from sae_desktop.language_model.config import DescribeModelConfig, GetModelConfig, ModelDescription
 from sae_desktop.project import Project
 from sae_desktop.steering.config import SteerConfig
 

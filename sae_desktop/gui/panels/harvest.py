@@ -18,7 +18,6 @@ from sae_desktop.activations.config import (
     HarvestConfig,
     HarvestEstimate,
     HarvestResult,
-    ModelDescription,
 )
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
@@ -38,6 +37,7 @@ from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.site_picker import SitePicker
+from sae_desktop.language_model.config import ModelDescription
 
 ESTIMATE_MS = 600
 

@@ -5,12 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout
 
-from sae_desktop.activations.config import (
-    DescribeModelConfig,
-    GetModelConfig,
-    GetModelResult,
-    ModelDescription,
-)
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.harvest_draft import model_figures
@@ -19,6 +13,12 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    GetModelResult,
+    ModelDescription,
+)
 
 OPTIONS = [
     SourceOption("Built-in model", "builtin"),

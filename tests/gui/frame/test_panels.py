@@ -18,15 +18,11 @@ from sae_desktop.activations.config import (
     CorpusDescription,
     CorpusPreview,
     DescribeCorpusConfig,
-    DescribeModelConfig,
     EstimateHarvestConfig,
-    GetModelConfig,
-    GetModelResult,
     HarvestConfig,
     HarvestEstimate,
     HarvestResult,
     ImportActivationsConfig,
-    ModelDescription,
 )
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.advice import advice
@@ -39,6 +35,12 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.card_grid import CardWidget
 from sae_desktop.gui.widgets.curve_stack import axis_end
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    GetModelResult,
+    ModelDescription,
+)
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.run_log import read_run

@@ -8,9 +8,10 @@ from frame_client import FakeClient, Heard
 from frame_project import add_run, add_store, train_result
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.activations.config import DescribeModelConfig, HarvestConfig
+from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.session import Session
+from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 
