@@ -1,18 +1,25 @@
 """The curves of a training run, in HDF5. Free of torch: the window reads them too.
 
 `/curves` (points × columns) is contiguous and written in place; `/committed` says how many
-points are there. Beside them `/density_counts` (snapshots × bins) over `/density_edges`
-(log10 of the share of rows on which a feature fires), taken at `/density_steps`, and
-`/samples` (snapshots × bytes): a few features with text they fire on then, as JSON.
+points, snapshots and changes are there. A snapshot, taken at `/density_steps`, holds three
+histograms over the features: `/density_counts` (log10 of the share of rows on which a feature
+fires), `/norm_counts` (log10 of the decoder's norm as it is trained, before any folding) and
+`/cosine_counts` (cosine to the nearest other feature, of a sample where there are many), each
+(snapshots × bins) with its edges as an attribute, and `/samples`: a few features with text
+they fire on then, as JSON. `/changes` are the settings a person changed during the run.
+
+A file written before a column or a data set was added opens like any other: what it lacks
+reads as not measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +46,32 @@ COLUMNS = (
     "rows_per_second",
     "learning_rate",
     "sparsity_coefficient",
+    "reconstruction",
+    "sparsity",
+    "auxiliary",
+    "gradient_norm",
+    "waited_share",
+    "cosine",
+    "dense_fraction",
+    "shrinkage",
+    "loss_recovered_mean",
+    "kl",
 )
-"""What a curve can show; a value not measured at a step is NaN."""
+"""What a curve can show; a value not measured at a step is NaN.
+
+`reconstruction`, `sparsity` and `auxiliary` are the terms of the loss; `gradient_norm` is that
+before clipping, `waited_share` the share of time the step waited for its batch. `loss_recovered`
+is counted from zero ablation, `loss_recovered_mean` from mean ablation.
+"""
 
 DENSITY_EDGES = np.linspace(-8.0, 0.0, 65)
 """log10 density; features that never fired are counted in the first bin."""
+NORM_EDGES = np.linspace(-3.0, 2.0, 51)
+"""log10 of a decoder norm; what lies outside is counted in the outermost bins."""
+COSINE_EDGES = np.linspace(-1.0, 1.0, 81)
+
+MAX_CHANGES = 256
+_CHANGE = ("step", "rows", "lr", "sparsity")
 
 SAMPLE_BYTES = 8192
 """Room for the features shown at one snapshot, as JSON."""
@@ -64,16 +92,34 @@ class FeatureSample(msgspec.Struct, frozen=True, kw_only=True):
     """The strongest, at most one a window."""
 
 
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings changed by a person during a run; None where left as it was."""
+
+    step: int
+    """The first step taken with the new value."""
+    rows: int
+    lr: float | None = None
+    sparsity: float | None = None
+
+
 @dataclass(frozen=True)
 class RunCurves:
-    """A run as read: column → (points,) float64, and its density histograms."""
+    """A run as read: column → (points,) float64, and its histograms over time."""
 
     columns: dict[str, Array]
+    """All of COLUMNS; NaN throughout where the file lacks one."""
     density_steps: Array
+    """(snapshots,)"""
     density_counts: Array
+    """(snapshots, bins)"""
     samples: list[list[FeatureSample]]
     """At each snapshot, features with text they fire on; empty for a run without a model."""
     config: str
+    norm_counts: Array = field(default_factory=lambda: _no_counts(NORM_EDGES))
+    """(snapshots, bins); a row of zeros where it was not measured."""
+    cosine_counts: Array = field(default_factory=lambda: _no_counts(COSINE_EDGES))
+    """(snapshots, bins); a row of zeros where it was not measured."""
+    changes: list[RunChange] = field(default_factory=list)
 
     def measured(self, name: str) -> tuple[Array, Array]:
         """Return (rows consumed, values) of one column where it was measured."""
@@ -83,62 +129,105 @@ class RunCurves:
 
 
 class RunLogWriter:
-    """Appends points and density snapshots to run.h5."""
+    """Appends points, snapshots and changes to run.h5."""
 
-    def __init__(self, path: Path, *, keep_points: int, keep_snapshots: int) -> None:
-        """Open an existing log and go on after the given counts (those of a checkpoint)."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_points: int,
+        keep_snapshots: int,
+        keep_changes: int | None = None,
+    ) -> None:
+        """Open an existing log and go on after the given counts (those of a checkpoint).
+
+        `keep_changes` None keeps every change that is in the file.
+        """
         self._rows = RowWriter(path)
+        with open_checked(path, KIND, SCHEMA_VERSION) as file:
+            # A log begun by an older version keeps the columns it was begun with.
+            self._columns = [_text(name) for name in file.attrs["columns"]]
+            self._datasets = set(file)
+            changes = _committed(file)[2]
         self.points = keep_points
         self.snapshots = keep_snapshots
+        self.changes = changes if keep_changes is None else keep_changes
         self._commit()
 
     @classmethod
     def create(cls, path: Path, config: str, *, points: int, snapshots: int) -> RunLogWriter:
-        """Make an empty log with room for so many points and density snapshots."""
-        bins = len(DENSITY_EDGES) - 1
+        """Make an empty log with room for so many points and snapshots."""
         specs = [
-            DatasetSpec("committed", (2,), "<i8"),
+            DatasetSpec("committed", (3,), "<i8"),
             DatasetSpec("curves", (points, len(COLUMNS)), "<f8"),
             DatasetSpec("density_steps", (snapshots,), "<i8"),
-            DatasetSpec("density_counts", (snapshots, bins), "<i4"),
+            DatasetSpec("density_counts", (snapshots, len(DENSITY_EDGES) - 1), "<i4"),
+            DatasetSpec("norm_counts", (snapshots, len(NORM_EDGES) - 1), "<i4"),
+            DatasetSpec("cosine_counts", (snapshots, len(COSINE_EDGES) - 1), "<i4"),
             DatasetSpec("samples", (snapshots,), f"S{SAMPLE_BYTES}"),
+            DatasetSpec("changes", (MAX_CHANGES, len(_CHANGE)), "<f8"),
         ]
         attributes = {
             "columns": list(COLUMNS),
             "config": config,
             "density_edges": DENSITY_EDGES,
+            "norm_edges": NORM_EDGES,
+            "cosine_edges": COSINE_EDGES,
+            "change_columns": list(_CHANGE),
         }
         create_contiguous(path, KIND, SCHEMA_VERSION, specs, attributes)
-        return cls(path, keep_points=0, keep_snapshots=0)
+        return cls(path, keep_points=0, keep_snapshots=0, keep_changes=0)
 
     def append(self, values: Mapping[str, float]) -> None:
         """Write one point; columns not named are NaN. A full log drops further points."""
         if self.points >= self._rows.capacity("curves"):
             return
-        row = np.array([[values.get(name, np.nan) for name in COLUMNS]])
+        row = np.array([[values.get(name, np.nan) for name in self._columns]])
         self._rows.write("curves", self.points, row)
         self.points += 1
         self._commit()
 
     def append_snapshot(
-        self, step: int, densities: Array, samples: Sequence[FeatureSample] = ()
+        self,
+        step: int,
+        densities: Array,
+        samples: Sequence[FeatureSample] = (),
+        *,
+        norms: Array | None = None,
+        cosines: Array | None = None,
     ) -> None:
-        """Write a histogram of feature densities (F,), each the share of rows it fired on.
+        """Write histograms over the features.
 
-        Of the samples, those are written that fit into their room.
+        `densities` (F,) are shares of rows; `norms` (F,) the decoder's norms as trained;
+        `cosines` (n,) those of n features to the nearest other one. Of the samples, those are
+        written that fit into their room.
         """
         if self.snapshots >= self._rows.capacity("density_steps"):
             return
-        logs = np.log10(np.maximum(densities, 10.0 ** DENSITY_EDGES[0]))
-        counts, _ = np.histogram(logs, bins=DENSITY_EDGES)
         self._rows.write("density_steps", self.snapshots, np.array([step]))
-        self._rows.write("density_counts", self.snapshots, counts[None])
-        self._rows.write("samples", self.snapshots, _packed(list(samples)))
+        self._rows.write("density_counts", self.snapshots, density_histogram(densities)[None])
+        if "norm_counts" in self._datasets:
+            self._rows.write("norm_counts", self.snapshots, norm_histogram(norms)[None])
+        if "cosine_counts" in self._datasets:
+            self._rows.write("cosine_counts", self.snapshots, cosine_histogram(cosines)[None])
+        if "samples" in self._datasets:
+            self._rows.write("samples", self.snapshots, _packed(list(samples)))
         self.snapshots += 1
         self._commit()
 
+    def append_change(self, change: RunChange) -> None:
+        """Write a setting changed during the run. A full or an older log drops it."""
+        if "changes" not in self._datasets or self.changes >= MAX_CHANGES:
+            return
+        values = [getattr(change, name) for name in _CHANGE]
+        row = np.array([[np.nan if value is None else value for value in values]])
+        self._rows.write("changes", self.changes, row)
+        self.changes += 1
+        self._commit()
+
     def _commit(self) -> None:
-        self._rows.write("committed", 0, np.array([self.points, self.snapshots], dtype="<i8"))
+        counts = [self.points, self.snapshots, self.changes][: self._rows.capacity("committed")]
+        self._rows.write("committed", 0, np.array(counts, dtype="<i8"))
 
     def sync(self) -> None:
         self._rows.sync()
@@ -147,20 +236,70 @@ class RunLogWriter:
         self._rows.close()
 
 
+def density_histogram(densities: Array) -> Array:
+    """Count features (F,) by log10 of the share of rows on which they fire."""
+    return _log_counts(densities, DENSITY_EDGES)
+
+
+def norm_histogram(norms: Array | None) -> Array:
+    """Count features by log10 of their decoder's norm; zeros for None."""
+    return _log_counts(np.empty(0) if norms is None else norms, NORM_EDGES)
+
+
+def cosine_histogram(cosines: Array | None) -> Array:
+    """Count features by their cosine to the nearest other one; zeros for None."""
+    values = np.empty(0) if cosines is None else np.clip(cosines, -1.0, 1.0)
+    return np.histogram(values, bins=COSINE_EDGES)[0]
+
+
+def _log_counts(values: Array, edges: Array) -> Array:
+    logs = np.log10(np.clip(values, 10.0 ** edges[0], 10.0 ** edges[-1]))
+    return np.histogram(np.clip(logs, edges[0], edges[-1]), bins=edges)[0]
+
+
+def _no_counts(edges: Array, snapshots: int = 0) -> Array:
+    return np.zeros((snapshots, len(edges) - 1), dtype=np.int32)
+
+
 def read_run(path: Path) -> RunCurves:
     """Read a run's log, also while it is being written. Raises UserError when damaged."""
     with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        points, snapshots = (int(n) for n in file["committed"][:])
+        points, snapshots, changes = _committed(file)
         curves = file["curves"][:points]
+        names = [_text(name) for name in file.attrs["columns"]]
+        columns = {name: np.full(points, np.nan) for name in COLUMNS}
+        columns |= {name: curves[:, number] for number, name in enumerate(names)}
+        samples = file["samples"][:snapshots] if "samples" in file else []
         return RunCurves(
-            columns={
-                _text(name): curves[:, number] for number, name in enumerate(file.attrs["columns"])
-            },
+            columns=columns,
             density_steps=file["density_steps"][:snapshots],
             density_counts=file["density_counts"][:snapshots],
-            samples=[_unpacked(data) for data in file["samples"][:snapshots]],
+            samples=[_unpacked(data) for data in samples] or [[] for _ in range(snapshots)],
             config=_text(file.attrs["config"]),
+            norm_counts=_counts(file, "norm_counts", snapshots, NORM_EDGES),
+            cosine_counts=_counts(file, "cosine_counts", snapshots, COSINE_EDGES),
+            changes=[_change(row) for row in file["changes"][:changes]] if changes else [],
         )
+
+
+def _committed(file: h5py.File) -> tuple[int, int, int]:
+    """Return how many points, snapshots and changes a log holds."""
+    counts = [int(n) for n in file["committed"][:]]
+    return counts[0], counts[1], counts[2] if len(counts) > 2 else 0
+
+
+def _counts(file: h5py.File, name: str, snapshots: int, edges: Array) -> Array:
+    return file[name][:snapshots] if name in file else _no_counts(edges, snapshots)
+
+
+def _change(row: Array) -> RunChange:
+    step, rows, lr, sparsity = (float(value) for value in row)
+    return RunChange(
+        step=int(step),
+        rows=int(rows),
+        lr=None if np.isnan(lr) else lr,
+        sparsity=None if np.isnan(sparsity) else sparsity,
+    )
 
 
 def read_progress(path: Path) -> tuple[int, str]:
