@@ -34,6 +34,7 @@ class Project:
     activations/<name>/000.h5 …   stores
     dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
     features/<name>.h5            indexes
+    sweeps/<name>.json            tables of sweeps
     notes.sqlite                  labels and notes
     ```
     """
@@ -107,6 +108,9 @@ class Project:
     def index_path(self, name: str) -> Path:
         return self.path / "features" / f"{checked_name(name)}.h5"
 
+    def sweep_path(self, name: str) -> Path:
+        return self.path / "sweeps" / f"{checked_name(name)}.json"
+
     @property
     def notes_path(self) -> Path:
         return self.path / "notes.sqlite"
@@ -125,6 +129,9 @@ class Project:
 
     def indexes(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("features/*.h5"))
+
+    def sweeps(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("sweeps/*.json"))
 
 
 def config_record(config: msgspec.Struct) -> str:
