@@ -64,13 +64,13 @@ class PowerLaw(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Surface(msgspec.Struct, frozen=True, kw_only=True):
-    """loss = A·features^−α + B·steps^−β + E, and what follows from it."""
+    """loss = A·features^−α + B·steps^−β + irreducible, and what follows from it."""
 
     A: float
     alpha: float
     B: float
     beta: float
-    E: float
+    irreducible: float
     alpha_interval: Interval
     beta_interval: Interval
     best_features: PowerLaw
@@ -164,7 +164,7 @@ def fit_surface(
         alpha=alpha,
         B=B,
         beta=beta,
-        E=E,
+        irreducible=E,
         alpha_interval=_interval(fits[:, 1]),
         beta_interval=_interval(fits[:, 3]),
         best_features=law(g, exponent, G, exponents),
