@@ -1,13 +1,20 @@
 """Loss recovered: what the model still predicts when a dictionary stands in for a site.
 
-The site's value is replaced at every token but a window's first, whose activation is an
-attention sink that no dictionary is trained on; so it is in the ablations beside it.
+What a dictionary reads is taken from the model as it is; in a second pass what it writes takes
+the place of its output sites: the site itself for a plain dictionary, an MLP's output for a
+transcoder, all its layers for a crosscoder. So are the ablations beside it, by zeros and by the
+mean. A window's first token is left as it is, an attention sink that no dictionary is trained
+on, and so are massive rows.
+
+Shape legend: B windows, S tokens, V vocabulary, D width of a site, N predicted tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,28 +24,48 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import Site, parse_site
+from sae_desktop.language_model.sites import Site, hook_point, parse_site
 
 _BATCH = 16
+_LOGITS_AT_ONCE = 2**25
+_ACTIVATIONS_AT_ONCE = 2**25
 _SHORTEST_WINDOW = 16
+_NORM_ROWS = 100_000
+_MEAN_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class SpliceLosses:
-    """Cross-entropies in nats a token over the same tokens."""
+    """Cross-entropies in nats a token, and KL divergences from the clean prediction.
+
+    All are means over the same tokens. KL is Σ p log(p/q) over the vocabulary, p the model's
+    next-token distribution as it is, q the one with the site replaced.
+    """
 
     clean: float
     spliced: float
     zero: float
     mean: float
+    kl: float
+    kl_zero: float
+    kl_mean: float
 
     @property
     def recovered(self) -> float:
         """(zero − spliced) / (zero − clean): 1 for a perfect dictionary, 0 for none."""
-        gap = self.zero - self.clean
-        return (self.zero - self.spliced) / gap if gap else float("nan")
+        return self._share(self.zero)
+
+    @property
+    def recovered_mean(self) -> float:
+        """(mean − spliced) / (mean − clean): the same against mean ablation, which is harder."""
+        return self._share(self.mean)
+
+    def _share(self, ablated: float) -> float:
+        gap = ablated - self.clean
+        return (ablated - self.spliced) / gap if gap else float("nan")
 
 
 @dataclass(frozen=True)
@@ -46,11 +73,22 @@ class SpliceText:
     """Windows of token ids, each with the BOS it had, for measuring losses on."""
 
     lm: LanguageModel
-    site: Site
+    inputs: Sequence[Site]
+    outputs: Sequence[Site]
     windows: Sequence[list[int]]
-    mean_D: Tensor
-    """(D,) the mean ablation's value."""
-    typical_norm: float
+    typical_norms: Sequence[float]
+    """The median norm at each input."""
+    means: Sequence[Tensor]
+    """(D,) each: the mean ablation's value at each output."""
+
+
+class _Figures(NamedTuple):
+    loss: float
+    kl: float
+
+
+# From what was read at the inputs, (B, S, D) each, to what is put at the outputs.
+_Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
@@ -72,9 +110,21 @@ def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
 
 
 def splice_text(
-    lm: LanguageModel, store: ActivationStore, site: str, *, windows: int, first_row: int
+    lm: LanguageModel,
+    store: ActivationStore,
+    sites: str | Sequence[str],
+    *,
+    outputs: Sequence[str] = (),
+    windows: int,
+    first_row: int,
 ) -> SpliceText:
-    """Take the first long enough windows at or after a row (else the store's last ones)."""
+    """Take the first long enough windows at or after a row (else the store's last ones).
+
+    `sites` are what a dictionary reads, `outputs` what it writes; (): the same. All of them
+    must be in the store. Raises UserError for one that is not.
+    """
+    inputs = (sites,) if isinstance(sites, str) else tuple(sites)
+    written = tuple(outputs) or inputs
     table = store.windows
     usable = table[table["length"] >= min(_SHORTEST_WINDOW, int(table["length"].max()))]
     held_out = usable[usable["first_row"] >= first_row]
@@ -86,67 +136,163 @@ def splice_text(
         ids = tokens[begin : begin + int(window["length"])].tolist()
         bos = store.info.bos_prepended and not store.info.keep_first and lm.bos_id is not None
         texts.append([lm.bos_id, *ids] if bos else ids)
-    norms = store.norms(site)[:100_000]
-    sample = store.read(0, min(store.rows, 20_000), site).astype(np.float32)
-    median = float(np.median(norms))
-    sample = sample[norms[: len(sample)] <= MASSIVE_NORM * median]
     return SpliceText(
-        lm, parse_site(site), texts, torch.from_numpy(sample.mean(axis=0)).to(lm.device), median
+        lm=lm,
+        inputs=[parse_site(site) for site in inputs],
+        outputs=[parse_site(site) for site in written],
+        windows=texts,
+        typical_norms=[_typical_norm(store, site) for site in inputs],
+        means=[_mean(store, site).to(lm.device) for site in written],
     )
+
+
+def _typical_norm(store: ActivationStore, site: str) -> float:
+    return float(np.median(store.norms(site)[:_NORM_ROWS]))
+
+
+def _mean(store: ActivationStore, site: str) -> Tensor:
+    """The mean over rows that are not massive."""
+    sample = store.read(0, min(store.rows, _MEAN_ROWS), site).astype(np.float32)
+    norms = store.norms(site)[: len(sample)]
+    usable = sample[norms <= MASSIVE_NORM * _typical_norm(store, site)]
+    return torch.from_numpy(usable.mean(axis=0))
 
 
 def measure_losses(text: SpliceText, dictionary: Dictionary) -> SpliceLosses:
     """Return the model's losses as it is, with the reconstruction, with zeros, with the mean."""
-    own = dictionary.to(text.lm.device)
-
-    def splice(x: Tensor) -> Tensor:
-        return own.decode(own.encode(x))
-
+    changes = {
+        "spliced": _reconstruct(text, dictionary),
+        "zero": _ablate([torch.zeros_like(mean) for mean in text.means]),
+        "mean": _ablate(text.means),
+    }
+    found = _measure(text, changes)
     return SpliceLosses(
-        clean=_loss(text, None),
-        spliced=_loss(text, splice),
-        zero=_loss(text, torch.zeros_like),
-        mean=_loss(text, lambda x: text.mean_D.expand_as(x)),
+        clean=found["clean"].loss,
+        spliced=found["spliced"].loss,
+        zero=found["zero"].loss,
+        mean=found["mean"].loss,
+        kl=found["spliced"].kl,
+        kl_zero=found["zero"].kl,
+        kl_mean=found["mean"].kl,
     )
 
 
 def spliced_loss(text: SpliceText, dictionary: Dictionary, base: SpliceLosses) -> SpliceLosses:
-    """Return `base` with the loss of another dictionary in place of its own."""
+    """Return `base` with loss and KL of another dictionary in place of its own."""
+    found = _measure(text, {"spliced": _reconstruct(text, dictionary)})["spliced"]
+    return replace(base, spliced=found.loss, kl=found.kl)
+
+
+def _reconstruct(text: SpliceText, dictionary: Dictionary) -> _Change:
     own = dictionary.to(text.lm.device)
-    spliced = _loss(text, lambda x: own.decode(own.encode(x)))
-    return SpliceLosses(base.clean, spliced, base.zero, base.mean)
+    rows = max(1, _ACTIVATIONS_AT_ONCE // own.features)
+    widths = [len(mean) for mean in text.means]
+
+    def change(x: Sequence[Tensor]) -> Sequence[Tensor]:
+        read_BSI = torch.cat(list(x), dim=-1)
+        pieces = torch.split(read_BSI.flatten(0, 1), rows)
+        written = torch.cat([own.apply(piece) for piece in pieces])
+        return torch.split(written.reshape(*read_BSI.shape[:2], -1), widths, dim=-1)
+
+    return change
 
 
-def _loss(text: SpliceText, replace: Callable[[Tensor], Tensor] | None) -> float:
-    total, count = 0.0, 0
-    for begin in range(0, len(text.windows), _BATCH):
-        ids, mask = _pad(text.windows[begin : begin + _BATCH], text.lm.device)
+def _ablate(values: Sequence[Tensor]) -> _Change:
+    return lambda x: [value.expand(*x[0].shape[:2], -1) for value in values]
+
+
+def _measure(text: SpliceText, changes: Mapping[str, _Change]) -> dict[str, _Figures]:
+    """Return loss and KL for the model as it is (“clean”) and with each change."""
+    totals = {name: [0.0, 0.0] for name in ("clean", *changes)}
+    count = 0
+    longest = max((len(window) for window in text.windows), default=1)
+    vocabulary = int(text.lm.model.get_input_embeddings().num_embeddings)
+    batch = min(_BATCH, max(1, _LOGITS_AT_ONCE // (longest * vocabulary)))
+    for begin in range(0, len(text.windows), batch):
+        ids, mask = _pad(text.windows[begin : begin + batch], text.lm.device)
+        predicted = mask[:, 1:] > 0
+        targets_N = ids[:, 1:][predicted]
         with text.lm.lock, torch.no_grad():
-            if replace is None:
-                logits = text.lm.model(input_ids=ids, attention_mask=mask).logits
-            else:
-                with intervention(text.lm, text.site, _after_first(text, replace)):
-                    logits = text.lm.model(input_ids=ids, attention_mask=mask).logits
-        targets = ids[:, 1:].masked_fill(mask[:, 1:] == 0, -100)
-        total += float(
-            torch.nn.functional.cross_entropy(
-                logits[:, :-1].float().flatten(0, 1), targets.flatten(), reduction="sum"
-            )
-        )
-        count += int((targets != -100).sum())
-    return total / max(count, 1)
+            read: list[Tensor] = []
+            clean_NV = _predict(text, ids, mask, predicted, _read_into(text, read, ids.shape))
+            totals["clean"][0] += _cross_entropy(clean_NV, targets_N)
+            keep = _kept(text, read)
+            for name, change in changes.items():
+                put = _put(text, change(read), keep)
+                log_NV = _predict(text, ids, mask, predicted, put)
+                totals[name][0] += _cross_entropy(log_NV, targets_N)
+                totals[name][1] += float(
+                    torch.nn.functional.kl_div(log_NV, clean_NV, reduction="sum", log_target=True)
+                )
+        count += len(targets_N)
+    return {name: _Figures(*(t / max(count, 1) for t in total)) for name, total in totals.items()}
 
 
-def _after_first(
-    text: SpliceText, replace: Callable[[Tensor], Tensor]
-) -> Callable[[Tensor], Tensor]:
-    def transform(x_BSD: Tensor) -> Tensor:
-        changed = replace(x_BSD)
-        massive = x_BSD.norm(dim=-1, keepdim=True) > MASSIVE_NORM * text.typical_norm
-        changed = torch.where(massive, x_BSD, changed)
-        return torch.cat([x_BSD[:, :1], changed[:, 1:]], dim=1)
+def _predict(
+    text: SpliceText,
+    ids: Tensor,
+    mask: Tensor,
+    predicted: Tensor,
+    enter: Callable[[ExitStack], None],
+) -> Tensor:
+    """Return log-probabilities (N, V) of what follows each token that something follows."""
+    with ExitStack() as stack:
+        enter(stack)
+        logits = text.lm.model(input_ids=ids, attention_mask=mask).logits
+    return torch.log_softmax(logits[:, :-1][predicted].float(), dim=-1)
 
-    return transform
+
+def _read_into(
+    text: SpliceText, read: list[Tensor], shape: torch.Size
+) -> Callable[[ExitStack], None]:
+    """Have the value at each input appended to `read`, in the order of the inputs."""
+    found: dict[int, Tensor] = {}
+
+    def enter(stack: ExitStack) -> None:
+        for number, site in enumerate(text.inputs):
+            handle = watch(hook_point(text.lm.model, site), _Keeper(found, number, shape))
+            stack.callback(handle.remove)
+        stack.callback(lambda: read.extend(found[number] for number in sorted(found)))
+
+    return enter
+
+
+class _Keeper:
+    def __init__(self, found: dict[int, Tensor], number: int, shape: torch.Size) -> None:
+        self._found, self._number, self._shape = found, number, shape
+
+    def __call__(self, value: Tensor) -> None:
+        # Some layers flatten windows and tokens into one.
+        self._found[self._number] = value.detach().float().reshape(*self._shape, -1)
+
+
+def _kept(text: SpliceText, read: Sequence[Tensor]) -> Tensor:
+    """(B, S, 1) bool: tokens whose outputs are left as they are."""
+    kept = torch.zeros(*read[0].shape[:2], 1, dtype=torch.bool, device=read[0].device)
+    kept[:, 0] = True
+    for x, typical in zip(read, text.typical_norms, strict=True):
+        kept |= x.norm(dim=-1, keepdim=True) > MASSIVE_NORM * typical
+    return kept
+
+
+def _put(text: SpliceText, values: Sequence[Tensor], keep: Tensor) -> Callable[[ExitStack], None]:
+    def enter(stack: ExitStack) -> None:
+        for site, value in zip(text.outputs, values, strict=True):
+            stack.enter_context(intervention(text.lm, site, _Put(value, keep)))
+
+    return enter
+
+
+class _Put:
+    def __init__(self, value: Tensor, keep: Tensor) -> None:
+        self._value, self._keep = value, keep
+
+    def __call__(self, x_BSD: Tensor) -> Tensor:
+        return torch.where(self._keep, x_BSD, self._value)
+
+
+def _cross_entropy(log_NV: Tensor, targets_N: Tensor) -> float:
+    return float(torch.nn.functional.nll_loss(log_NV, targets_N, reduction="sum"))
 
 
 def _pad(windows: Sequence[list[int]], device: torch.device) -> tuple[Tensor, Tensor]:
