@@ -35,6 +35,9 @@ class JobContext(Protocol):
     def stop_requested(self) -> bool:
         """True once the person asked the job to end early and keep what it has made."""
 
+    def adjustments(self) -> Mapping[str, float]:
+        """Return the settings the person changed since the last call, by name; mostly none."""
+
     def check_cancelled(self) -> None:
         """Return at once; while paused, block; after a cancel, raise JobCancelledError."""
 
@@ -56,6 +59,9 @@ class SilentContext:
 
     def log(self, message: str) -> None:
         del message
+
+    def adjustments(self) -> Mapping[str, float]:
+        return {}
 
     def check_cancelled(self) -> None:
         return

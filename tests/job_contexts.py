@@ -27,6 +27,7 @@ class RecordingContext:
         self.stop_after = stop_after
         self.on_check = on_check
         self.pause_requested = False
+        self.adjusted: dict[str, float] = {}
         self.steps: list[tuple[float, float, str]] = []
         self.metrics: list[tuple[int, dict[str, float]]] = []
         self.outputs: list[msgspec.Struct] = []
@@ -47,6 +48,10 @@ class RecordingContext:
 
     def log(self, message: str) -> None:
         self.lines.append(message)
+
+    def adjustments(self) -> Mapping[str, float]:
+        taken, self.adjusted = self.adjusted, {}
+        return taken
 
     def check_cancelled(self) -> None:
         self.checks += 1

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
+from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.trainer import (
     Recipe,
+    Run,
     StepReport,
     TrainerState,
     make_optimiser,
@@ -74,20 +76,22 @@ def train_toy(
     """Train on fresh toy batches and return the folded dictionary."""
     generator = torch.Generator().manual_seed(seed)
     width = data.directions.shape[1]
-    architecture = ARCHITECTURES[name](Setup(width, features, k, steps), generator)
-    architecture.initialise_from(data.batch(4096, generator))
+    architecture = ARCHITECTURES[name](Setup(width, features, steps, k), generator)
+    architecture.initialise_from(Batch.of(data.batch(4096, generator)))
     architecture.to(torch.device("cpu"))
     lr = lr or architecture.default_lr(features, steps)
     state = TrainerState(
         architecture, make_optimiser(architecture, lr), FiringCounter(features, torch.device("cpu"))
     )
 
-    def batches() -> Iterator[Tensor]:
+    def batches() -> Iterator[Batch]:
         for _ in range(steps):
-            yield data.batch(rows, generator)
+            yield Batch.of(data.batch(rows, generator))
 
-    train_loop(state, Recipe(steps, lr, l1, rows * steps // 10), batches(), _Patient())
-    return architecture.folded(1.0)
+    recipe = Recipe(steps, lr, l1, rows * steps // 10)
+    train_loop([Run(state, recipe, _Patient())], batches())
+    whole = Affine.scaling(1.0, width)
+    return architecture.folded(whole, whole)
 
 
 def mean_max_cosine(truth: Tensor, found: Tensor) -> float:

@@ -28,7 +28,7 @@ from sae_desktop.cli.options import (
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.features.config import IndexConfig, ProbeConfig
 from sae_desktop.steering.config import Clamp, SteerConfig
-from sae_desktop.training.config import Architecture, EvaluateConfig, TrainConfig
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
 
 
 def harvest(
@@ -110,7 +110,7 @@ def train(
     project: ProjectArgument,
     activations: Annotated[str, typer.Option("--activations", help="Store to train on.")],
     name: Annotated[str, typer.Option("--name", help="Name of the dictionary to write.")],
-    architecture: Annotated[Architecture, typer.Option("--architecture")] = default(
+    architecture: Annotated[str, typer.Option("--architecture")] = default(
         TrainConfig, "architecture"
     ),
     features: Annotated[
@@ -118,11 +118,11 @@ def train(
     ] = default(TrainConfig, "features"),
     k: Annotated[
         int | None,
-        typer.Option("--k", min=1, help="batchtopk: features active per row, on average."),
+        typer.Option("--k", min=1, help="Features active per row."),
     ] = None,
-    l1: Annotated[
+    sparsity: Annotated[
         float | None,
-        typer.Option("--l1", min=0, callback=finite, help="standard: coefficient of the L1."),
+        typer.Option("--sparsity", min=0, callback=finite, help="λ; by architecture if not given."),
     ] = None,
     tokens: Annotated[
         int, typer.Option("--tokens", min=1, help="Rows to consume, passes included.")
@@ -152,10 +152,6 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a dictionary on a store of activations."""
-    if k is not None and architecture != "batchtopk":
-        raise typer.BadParameter("is for --architecture batchtopk", param_hint="--k")
-    if l1 is not None and architecture != "standard":
-        raise typer.BadParameter("is for --architecture standard", param_hint="--l1")
     if k is not None and k > features:
         raise typer.BadParameter(f"is more than the {features} features", param_hint="--k")
     config = TrainConfig(
@@ -165,7 +161,7 @@ def train(
         architecture=architecture,
         features=features,
         k=default(TrainConfig, "k") if k is None else k,
-        l1=default(TrainConfig, "l1") if l1 is None else l1,
+        sparsity=sparsity,
         tokens=tokens,
         batch=batch,
         lr=lr,

@@ -9,14 +9,18 @@ from torch import Tensor
 
 
 class Dictionary:
-    """F features of a D-wide site, everything folded in.
+    """F features that read a site of width I and write one of width O, everything folded in.
 
     Input scaling and decoder norms are folded into the weights: the decoder rows have norm
     one, so an activation is what Scaling Monosemanticity calls f_i·‖W_dec,i‖, in the units
     of the raw activations.
 
-        encode:  a = ReLU(x·W_enc + b_enc), and 0 where a ≤ threshold if there is one
-        decode:  x̂ = a·W_dec + b_dec
+        encode:  a = ReLU(x·W_enc + b_enc), and 0 where a ≤ threshold if there is one,
+                 and 0 but for the k largest of each row if there is a k
+        decode:  x̂ = a·W_dec + b_dec  (+ x·W_skip for a skip transcoder)
+
+    A plain dictionary writes to the site it reads. A crosscoder's rows are those of several
+    sites side by side, their widths in `parts`.
     """
 
     def __init__(
@@ -27,15 +31,24 @@ class Dictionary:
         b_dec: Tensor,
         threshold: Tensor | None = None,
         *,
+        k: int | None = None,
+        W_skip: Tensor | None = None,
+        parts: tuple[int, ...] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take W_enc (D, F), b_enc (F,), W_dec (F, D), b_dec (D,) and threshold (F,)."""
+        """Take W_enc (I, F), b_enc (F,), W_dec (F, O), b_dec (O,), threshold (F,), W_skip (I, O).
+
+        Raises ValueError when they do not fit together.
+        """
         width, features = W_enc.shape
+        out_width = W_dec.shape[-1]
         shapes = {
-            "W_dec": (W_dec.shape, (features, width)),
+            "W_dec": (W_dec.shape, (features, out_width)),
             "b_enc": (b_enc.shape, (features,)),
-            "b_dec": (b_dec.shape, (width,)),
+            "b_dec": (b_dec.shape, (out_width,)),
         }
+        if W_skip is not None:
+            shapes["W_skip"] = (W_skip.shape, (width, out_width))
         if threshold is not None:
             shapes["threshold"] = (threshold.shape, (features,))
         for name, (found, wanted) in shapes.items():
@@ -46,6 +59,9 @@ class Dictionary:
         self.W_dec = W_dec
         self.b_dec = b_dec
         self.threshold = threshold
+        self.k = k
+        self.W_skip = W_skip
+        self.parts = parts
         self.metadata: dict[str, Any] = metadata or {}
 
     @property
@@ -55,27 +71,49 @@ class Dictionary:
 
     @property
     def width(self) -> int:
-        """D."""
+        """I, the width of the rows it reads."""
         return int(self.W_enc.shape[0])
+
+    @property
+    def out_width(self) -> int:
+        """O, the width of the rows it writes."""
+        return int(self.W_dec.shape[1])
 
     @property
     def device(self) -> torch.device:
         return self.W_enc.device
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the activations (…, F) of raw model activations x (…, D)."""
-        return self._activate(
+        """Return the activations (…, F) of raw model activations x (…, I)."""
+        activations = self._activate(
             torch.nn.functional.linear(self._cast(x), self.W_enc.T, self.b_enc), self.threshold
         )
+        if self.k is not None:
+            activations *= largest_of_each_row(activations, self.k)
+        return activations
 
     def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
         """Return the activations (…, n) of the features `ids` (n,) only."""
+        if self.k is not None:  # which are the largest, only all of them tell
+            return self.encode(x)[..., ids]
         threshold = None if self.threshold is None else self.threshold[ids]
         return self._activate(self._cast(x) @ self.W_enc[:, ids] + self.b_enc[ids], threshold)
 
-    def decode(self, activations: Tensor) -> Tensor:
-        """Return the reconstruction (…, D) from activations (…, F)."""
-        return activations @ self.W_dec + self.b_dec
+    def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return the reconstruction (…, O) from activations (…, F).
+
+        A dictionary with a skip needs the rows x (…, I) too; raises ValueError without them.
+        """
+        written = activations @ self.W_dec + self.b_dec
+        if self.W_skip is None:
+            return written
+        if x is None:
+            raise ValueError("a dictionary with a skip is decoded with the rows it read")
+        return written + self._cast(x) @ self.W_skip
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Return what the dictionary writes (…, O) for raw rows x (…, I)."""
+        return self.decode(self.encode(x), x)
 
     def to(self, device: torch.device | str) -> Dictionary:
         """Return this dictionary on another device."""
@@ -85,6 +123,9 @@ class Dictionary:
             self.W_dec.to(device),
             self.b_dec.to(device),
             None if self.threshold is None else self.threshold.to(device),
+            k=self.k,
+            W_skip=None if self.W_skip is None else self.W_skip.to(device),
+            parts=self.parts,
             metadata=self.metadata,
         )
 
@@ -97,3 +138,10 @@ class Dictionary:
             return torch.relu_(pre)
         # A threshold below 0 would let a negative value through.
         return pre.mul_(pre > threshold.clamp_min(0))
+
+
+def largest_of_each_row(values: Tensor, k: int) -> Tensor:
+    """Return (…, F) bool: the k largest positive entries of each row (…, F)."""
+    best = torch.topk(values, min(k, values.shape[-1]), dim=-1, sorted=False).indices
+    kept = torch.zeros_like(values, dtype=torch.bool).scatter_(-1, best, True)
+    return kept & (values > 0)

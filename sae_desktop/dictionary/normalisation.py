@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 MASSIVE_NORM = 10.0
 """Rows of more than this many median norms are attention sinks, not language."""
+
+
+class Affine(NamedTuple):
+    """normalised = (raw − shift) · scale, dimension by dimension."""
+
+    shift: Tensor
+    """(D,)"""
+    scale: Tensor
+    """(D,) positive; one number for all dimensions of a site."""
+
+    @classmethod
+    def scaling(cls, scalar: float, width: int) -> Affine:
+        """Return the map that multiplies by one number."""
+        return cls(torch.zeros(width), torch.full((width,), scalar))
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Return normalised rows (…, D)."""
+        return (x - self.shift) * self.scale
+
+    def to(self, device: torch.device | str) -> Affine:
+        return Affine(self.shift.to(device), self.scale.to(device))
+
+
+def joined(parts: list[Affine]) -> Affine:
+    """Return the map of rows that lie side by side."""
+    return Affine(torch.cat([p.shift for p in parts]), torch.cat([p.scale for p in parts]))
 
 
 def scalar_of(norms: npt.NDArray[np.float32], width: int) -> float:

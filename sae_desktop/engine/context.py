@@ -71,6 +71,7 @@ class WorkerContext:
         self._emit = emit
         # Reentrant, since a signal handler may ask for a cancel in the thread that holds it.
         self._control = threading.Condition(threading.RLock())
+        self._adjustments: dict[str, float] = {}
         self._paused = self._cancelled = self._stopped = False
         self._sending = threading.RLock()
         self._pending_lock = threading.RLock()
@@ -114,6 +115,13 @@ class WorkerContext:
     def cancel_requested(self) -> bool:
         return self._cancelled
 
+    def adjustments(self) -> Mapping[str, float]:
+        if not self._adjustments:
+            return {}
+        with self._control:
+            taken, self._adjustments = self._adjustments, {}
+        return taken
+
     def check_cancelled(self) -> None:
         if self._cancelled:
             raise JobCancelledError
@@ -148,6 +156,11 @@ class WorkerContext:
             self._stopped = True
             self._paused = False
             self._control.notify_all()
+
+    def request_adjustment(self, values: Mapping[str, float]) -> None:
+        """Hand over changed settings; of two changes of one setting the later counts."""
+        with self._control:
+            self._adjustments = {**self._adjustments, **values}
 
     def flush(self, then: list[Event] | None = None) -> None:
         """Send what is pending: log and outputs, then metrics, then progress, then `then`."""

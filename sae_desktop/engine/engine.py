@@ -17,6 +17,7 @@ from sae_desktop.engine.context import WorkerContext
 from sae_desktop.engine.explain import explain
 from sae_desktop.engine.pipe import EventWriter
 from sae_desktop.engine.protocol import (
+    AdjustJob,
     CancelJob,
     Command,
     EngineStatus,
@@ -80,6 +81,9 @@ class Engine:
             self._open_project(command.path)
         elif isinstance(command, StartJob):
             self._start_job(command)
+        elif isinstance(command, AdjustJob):
+            values = command.values
+            self._workers.ask(command.job_id, lambda job: job.request_adjustment(values))
         else:
             self._workers.ask(command.job_id, _REQUESTS[type(command)])
         return True

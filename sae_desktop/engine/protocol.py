@@ -16,7 +16,11 @@ from sae_desktop.activations.config import (
 from sae_desktop.features.config import IndexConfig, ProbeConfig
 from sae_desktop.language_model.config import DescribeModelConfig, GetModelConfig
 from sae_desktop.steering.config import SteerConfig, SteeredToken
-from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.config import (
+    DescribeArchitecturesConfig,
+    EvaluateConfig,
+    TrainConfig,
+)
 
 PROTOCOL_VERSION = 1
 
@@ -28,6 +32,7 @@ JobConfig = (
     | EstimateHarvestConfig
     | GetModelConfig
     | TrainConfig
+    | DescribeArchitecturesConfig
     | EvaluateConfig
     | IndexConfig
     | ProbeConfig
@@ -65,11 +70,20 @@ class StopJob(msgspec.Struct, frozen=True, kw_only=True, tag="stop_job"):
     job_id: str
 
 
+class AdjustJob(msgspec.Struct, frozen=True, kw_only=True, tag="adjust_job"):
+    """Change settings of a running job: of a training "lr" (its peak) and "sparsity" (λ)."""
+
+    job_id: str
+    values: dict[str, float]
+
+
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True, tag="shutdown"):
     pass
 
 
-Command = OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | Shutdown
+Command = (
+    OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | AdjustJob | Shutdown
+)
 
 
 # ---------------------------------------------------------------- engine → window

@@ -35,7 +35,14 @@ from sae_desktop.language_model.config import (
     ModelDescription,
 )
 from sae_desktop.steering.config import SteerConfig, SteerResult
-from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
+from sae_desktop.training.config import (
+    ArchitecturesDescription,
+    DescribeArchitecturesConfig,
+    EvaluateConfig,
+    EvaluateResult,
+    TrainConfig,
+    TrainResult,
+)
 
 JobFunction = Callable[[Any, JobContext], msgspec.Struct]
 
@@ -121,6 +128,12 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _DICTIONARY,
         "The last checkpoint is kept; the same training started again resumes there.",
+    ),
+    DescribeArchitecturesConfig: JobKind(
+        "sae_desktop.training.describe:describe_architectures",
+        ArchitecturesDescription,
+        "List architectures",
+        "",
     ),
     EvaluateConfig: JobKind(
         "sae_desktop.training.evaluate:evaluate",

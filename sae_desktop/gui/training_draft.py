@@ -39,7 +39,7 @@ SETTINGS = (
     ),
     SettingInfo("features", "Features", "How many directions it learns: 8 × the width is usual."),
     SettingInfo("k", "k", "Features active on a row, on average over a batch.", "batchtopk"),
-    SettingInfo("l1", "λ (L1)", "Weight of sparsity; larger means fewer active.", "standard"),
+    SettingInfo("sparsity", "λ", "Weight of sparsity; larger means fewer active.", "standard"),
     SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
     SettingInfo("batch", "Batch", "Rows in one step.", rare=True),
     SettingInfo("lr", "Learning rate", "0 takes the default for this size.", rare=True),
@@ -58,6 +58,8 @@ SETTINGS = (
 
 def shown(info: SettingInfo, architecture: str) -> bool:
     """Return whether a setting applies to an architecture."""
+    if info.field == "k":
+        return architecture != "standard"
     return info.architecture in ("", architecture)
 
 

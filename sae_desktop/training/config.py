@@ -6,38 +6,95 @@ from typing import Literal
 
 import msgspec
 
-Architecture = Literal["standard", "batchtopk"]
+from sae_desktop.activations.config import HarvestConfig
+
+Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
-    """Train a dictionary on a store of activations.
+    """Train a dictionary on a store of activations, or while harvesting.
 
     A run of that name with the same settings is resumed from its last checkpoint.
     """
 
     project: str
     name: str
-    activations: str
-    architecture: Architecture = "batchtopk"
+    activations: str = ""
+    """The store to learn from; empty with `stream`."""
+    stream: HarvestConfig | None = None
+    """Train on what this harvest gives, and write no store."""
+    target: Target = "input"
+    """What is reconstructed: the input itself, another site, or several at once."""
+    sites: tuple[str, ...] = ()
+    """The sites read; none named: the store's first."""
+    output_sites: tuple[str, ...] = ()
+    """The sites a transcoder writes."""
+    other_activations: str = ""
+    """A second store of the same tokens, row by row: a crosscoder of two models."""
+    architecture: str = "matryoshka"
     features: int = 2048
     k: int = 32
-    """BatchTopK: active features per row, on average over the batch."""
-    l1: float = 5.0
-    """Standard: the coefficient λ of the decoder-norm-weighted L1, under E‖x‖² = D."""
+    """Active features per row; of BatchTopK and Matryoshka on average over the batch."""
+    sparsity: float | None = None
+    """λ, the weight of the sparsity loss under E‖x‖² = D; null: the architecture's default."""
     tokens: int = 2_000_000
     """Rows consumed, passes over the store included."""
     batch: int = 2048
     lr: float = 0.0
     """Learning rate; 0 chooses the architecture's default for this size."""
+    lr_warm_up: float = 0.0
+    """Share of the run over which the rate rises from 0."""
+    lr_decay: float = 0.2
+    """Last share of the run, over which the rate falls to 0."""
+    sparsity_warm_up: float | None = None
+    """Share of the run over which λ rises from 0; null: the architecture's default."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient; 0: not clipped."""
+    init: Literal["random", "data"] = "random"
+    """Directions at the start: random, or rows of the data."""
+    centre: Literal["auto", "always", "never"] = "auto"
+    """Whether the mean is taken off the rows; auto: where it is large beside their spread."""
+    aux_weight: float = 1 / 32
+    """α of AuxK, the loss from which dead features learn; 0: none."""
+    threshold_decay: float = 0.999
+    """Of the running mean that becomes the threshold of inference (BatchTopK, Matryoshka)."""
+    resample: bool = False
+    """Begin dead features anew from rows the dictionary explains badly."""
     seed: int = 0
     dead_window: int = 10_000_000
     """Rows a feature must stay silent to count as dead; at most a tenth of `tokens` is used."""
     exclude_massive: bool = True
     """Leave out rows of more than ten times the median norm."""
     checkpoint_seconds: float = 120.0
+    keep_checkpoints: int = 3
     metric_rows: int = 8192
     """Rows kept from training on which FVU and L0 of the curves are measured."""
+    precision: Precision = "auto"
+    """Of what enters the dense products; auto: bfloat16 where the processor has it."""
     device: str = "auto"
+
+
+class DescribeArchitecturesConfig(
+    msgspec.Struct, frozen=True, kw_only=True, tag="describe_architectures"
+):
+    """List the architectures there are."""
+
+
+class ArchitectureInfo(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    """As `TrainConfig.architecture` has it."""
+    title: str
+    summary: str
+    settings: list[str]
+    """Fields of TrainConfig that matter to it and not to every other."""
+    default_sparsity: float
+    sparsity_warm_up: float
+
+
+class ArchitecturesDescription(msgspec.Struct, frozen=True, kw_only=True):
+    architectures: list[ArchitectureInfo]
+    """The one offered first comes first."""
 
 
 class TrainResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,9 @@ import torch
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import save
-from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
+from sae_desktop.dictionary.normalisation import Affine
+from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
@@ -31,7 +33,7 @@ from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.observer import RunObserver
 from sae_desktop.training.run_log import RunLogWriter
 from sae_desktop.training.splice import SpliceText, model_of, splice_text
-from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser, train_loop
+from sae_desktop.training.trainer import Recipe, Run, TrainerState, make_optimiser, train_loop
 
 _INITIAL_SAMPLE = 16_384
 _CURVE_WINDOWS = 16
@@ -82,7 +84,7 @@ def train(config: TrainConfig, context: JobContext) -> TrainResult:
         batch=config.batch, seed=config.seed, start=state.rows, total=config.tokens, device=device,
     )  # fmt: skip
     try:
-        train_loop(state, recipe, batches, observer)
+        train_loop([Run(state, recipe, observer)], (Batch.of(x_TD) for x_TD in batches))
     except JobCancelledError:
         observer.save(state)
         raise
@@ -101,8 +103,8 @@ def _check(config: TrainConfig) -> None:
     problems = {
         "architecture": config.architecture not in ARCHITECTURES,
         "features": config.features < 1,
-        "k": config.architecture == "batchtopk" and not 1 <= config.k <= config.features,
-        "l1": config.l1 < 0,
+        "k": _uses_k(config) and not 1 <= config.k <= config.features,
+        "sparsity": config.sparsity is not None and config.sparsity < 0,
         "batch": config.batch < 1,
         "tokens": config.tokens < config.batch,
         "lr": config.lr < 0 or not math.isfinite(config.lr),
@@ -119,15 +121,29 @@ def _check(config: TrainConfig) -> None:
             )
 
 
+def _uses_k(config: TrainConfig) -> bool:
+    architecture = ARCHITECTURES.get(config.architecture)
+    return architecture is not None and "k" in architecture.settings
+
+
 def _recipe(config: TrainConfig) -> Recipe:
     steps = math.ceil(config.tokens / config.batch)
-    lr = config.lr or ARCHITECTURES[config.architecture].default_lr(config.features, steps)
+    architecture = ARCHITECTURES[config.architecture]
+    lr = config.lr or architecture.default_lr(config.features, steps)
     longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
     return Recipe(
         steps=steps,
         lr=lr,
-        sparsity_coefficient=config.l1,
+        sparsity=architecture.default_sparsity if config.sparsity is None else config.sparsity,
         dead_window=min(config.dead_window, longest),
+        lr_warm_up=config.lr_warm_up,
+        lr_decay=config.lr_decay,
+        sparsity_warm_up=(
+            architecture.sparsity_warm_up
+            if config.sparsity_warm_up is None
+            else config.sparsity_warm_up
+        ),
+        gradient_clip=config.gradient_clip,
     )
 
 
@@ -178,11 +194,20 @@ def _begin_state(
     device: torch.device,
 ) -> TrainerState:
     generator = torch.Generator().manual_seed(config.seed)
-    setup = Setup(store.width(site), config.features, config.k, recipe.steps)
+    setup = Setup(
+        width=store.width(site),
+        features=config.features,
+        steps=recipe.steps,
+        k=config.k,
+        precision=resolve_precision(config.precision, device),
+        aux_weight=config.aux_weight,
+        threshold_decay=config.threshold_decay,
+        init=config.init,
+    )
     architecture = ARCHITECTURES[config.architecture](setup, generator)
     rows = watching.evenly(split.training, _INITIAL_SAMPLE)
     sample = torch.from_numpy(store.gather(rows, site)).float()
-    architecture.initialise_from(sample * split.scalar)
+    architecture.initialise_from(Batch.of(sample * split.scalar))
     architecture.to(device)
     return TrainerState(
         architecture=architecture,
@@ -242,7 +267,8 @@ def _finish(
     state: TrainerState,
     observer: RunObserver,
 ) -> TrainResult:
-    dictionary = state.architecture.folded(split.scalar)
+    affine = Affine.scaling(split.scalar, store.width(store.site)).to(state.device)
+    dictionary = state.architecture.folded(affine, affine)
     dictionary.metadata = {
         "model_name": store.info.model,
         "model_revision": store.info.model_revision,

@@ -12,6 +12,7 @@ import torch
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.jobs import JobContext
 from sae_desktop.training.checkpoint import Progress, optimiser_tensors, save_checkpoint
 from sae_desktop.training.config import TrainConfig
@@ -131,11 +132,11 @@ class RunObserver:
             "dead_fraction": float(dead_F.double().mean()),
             "rows_per_second": (state.rows - self._last_rows) / max(now - self._last_time, 1e-9),
             "learning_rate": report.lr,
-            "sparsity_coefficient": report.sparsity_coefficient,
+            "sparsity_coefficient": report.sparsity,
         }
         self._last_rows, self._last_time = state.rows, now
         if last or _due(state.step, self._recipe.steps, FITS):
-            dictionary = state.architecture.folded(self._scalar)
+            dictionary = self._folded(state)
             fit = self.fit(dictionary)
             values |= {"l0": fit.l0, "fvu": fit.fvu}
             if last or _due(state.step, self._recipe.steps, LOSS_MEASUREMENTS):
@@ -146,10 +147,14 @@ class RunObserver:
     def _log_snapshot(self, state: TrainerState) -> None:
         samples = []
         if self._sample is not None:
-            dictionary = state.architecture.folded(self._scalar)
+            dictionary = self._folded(state)
             samples = sample_features(dictionary, self._sample, self._sample_order)
         densities = state.firing.take_densities().cpu().numpy()
         self._log.append_snapshot(state.step, densities, samples)
+
+    def _folded(self, state: TrainerState) -> Dictionary:
+        affine = Affine.scaling(self._scalar, self._held_out.shape[1]).to(state.device)
+        return state.architecture.folded(affine, affine)
 
     def _loss_recovered(self, dictionary: Dictionary) -> dict[str, float]:
         if self._text is None:

@@ -1,15 +1,15 @@
-"""The training loop. It is handed its data, its observer and nothing else."""
+"""The training loop. It is handed its data, its observers and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures import Architecture, StepState
+from sae_desktop.dictionary.architectures import Architecture, Batch, StepState
 from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.schedules import learning_rate, sparsity_coefficient
 
@@ -27,15 +27,25 @@ class TrainerState:
     step: int = 0
     rows: int = 0
 
+    @property
+    def device(self) -> torch.device:
+        return self.firing.silent_rows.device
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers that steer a run."""
+    """The numbers that steer a run; shares are of the whole run."""
 
     steps: int
     lr: float
-    sparsity_coefficient: float
+    sparsity: float
+    """λ after its warm-up."""
     dead_window: int
+    lr_warm_up: float = 0.0
+    lr_decay: float = 0.2
+    sparsity_warm_up: float = 0.05
+    gradient_clip: float = MAX_GRADIENT_NORM
+    """Largest norm of the whole gradient; 0: not clipped."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +54,28 @@ class StepReport:
 
     loss: Tensor
     """() on the device, not read back unless somebody asks."""
+    terms: dict[str, Tensor]
     l0: float
+    gradient_norm: Tensor
+    """() before clipping."""
     lr: float
-    sparsity_coefficient: float
+    sparsity: float
 
 
 class Observer(Protocol):
-    """Who watches the loop: logs curves, saves checkpoints, may ask it to end."""
+    """Who watches a run: logs curves, saves checkpoints, may ask it to end."""
 
     def after_step(self, state: TrainerState, report: StepReport) -> bool:
         """Return False to end the run here."""
+
+
+@dataclass
+class Run:
+    """One dictionary in training. `recipe` may be replaced between steps."""
+
+    state: TrainerState
+    recipe: Recipe
+    observer: Observer
 
 
 def make_optimiser(architecture: Architecture, lr: float) -> torch.optim.Optimizer:
@@ -61,30 +83,48 @@ def make_optimiser(architecture: Architecture, lr: float) -> torch.optim.Optimiz
     return torch.optim.Adam(architecture.parameters.values(), lr=lr, betas=ADAM_BETAS, fused=True)
 
 
-def train_loop(
-    state: TrainerState, recipe: Recipe, batches: Iterable[Tensor], observer: Observer
-) -> None:
-    """Take a step a batch, until the batches or the observer's patience end."""
-    architecture, optimiser = state.architecture, state.optimiser
-    parameters = list(architecture.parameters.values())
-    for x_TD in batches:
-        lr = learning_rate(state.step, recipe.steps, recipe.lr)
-        coefficient = sparsity_coefficient(state.step, recipe.steps, recipe.sparsity_coefficient)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        dead_F = state.firing.dead(recipe.dead_window)
-
-        loss = architecture.loss(x_TD, StepState(coefficient, dead_F))
-        optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        architecture.constrain_gradients()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
-        optimiser.step()
-        architecture.constrain_parameters()
-
-        state.firing.update(loss.fired_F, len(x_TD))
-        state.step += 1
-        state.rows += len(x_TD)
-        report = StepReport(loss.total.detach(), loss.l0, lr, coefficient)
-        if not observer.after_step(state, report):
+def train_loop(runs: Sequence[Run], batches: Iterable[Batch]) -> None:
+    """Give every run each batch, until the batches or all observers' patience end."""
+    going = list(runs)
+    for batch in batches:
+        # A list, not a generator: every run takes its step, whatever the others' observers say.
+        reports = [(run, train_step(run.state, run.recipe, batch)) for run in going]
+        going = [run for run, report in reports if run.observer.after_step(run.state, report)]
+        if not going:
             return
+
+
+def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
+    """Update a dictionary with one batch."""
+    architecture, optimiser = state.architecture, state.optimiser
+    lr = learning_rate(state.step, recipe)
+    sparsity = sparsity_coefficient(state.step, recipe)
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    dead_F = state.firing.dead(recipe.dead_window)
+
+    loss = architecture.gradients(batch, StepState(sparsity, dead_F))
+    architecture.constrain_gradients()
+    norm = _clip(architecture, optimiser, recipe.gradient_clip)
+    optimiser.step()
+    architecture.constrain_parameters()
+
+    state.firing.update(loss.fired_F, len(batch.x_TI))
+    state.step += 1
+    state.rows += len(batch.x_TI)
+    return StepReport(loss.total, loss.terms, loss.l0, norm, lr, sparsity)
+
+
+def _clip(architecture: Architecture, optimiser: torch.optim.Optimizer, largest: float) -> Tensor:
+    """Return the gradient's norm, and have the optimiser shorten it to `largest`.
+
+    The fused update divides gradients by `grad_scale` as it reads them, which saves a pass
+    over all of them.
+    """
+    gradients = [p.grad for p in architecture.parameters.values() if p.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    if largest > 0:
+        optimiser.grad_scale = (norm / largest).clamp_min(1.0)  # type: ignore[attr-defined]
+        optimiser.found_inf = torch.zeros((), device=norm.device)  # type: ignore[attr-defined]
+    return norm

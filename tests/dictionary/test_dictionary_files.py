@@ -9,6 +9,7 @@ from toy_features import ToyData, train_toy
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.dictionary.control import random_direction_dictionary
+from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.errors import UserError
 from sae_desktop.training.metrics import measure_fit
 
@@ -18,7 +19,7 @@ D, F = 6, 10
 @pytest.mark.parametrize("name", ["standard", "batchtopk"])
 def test_folding__keeps_reconstruction_activations_and_l0(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    architecture = ARCHITECTURES[name](Setup(D, F, 2, 10), generator)
+    architecture = ARCHITECTURES[name](Setup(D, F, steps=10, k=2), generator)
     p = architecture.parameters
     p["b_enc"] = 0.1 * torch.randn(F, generator=generator)
     p["b_dec"] = torch.randn(D, generator=generator)
@@ -30,7 +31,8 @@ def test_folding__keeps_reconstruction_activations_and_l0(name: str) -> None:
         f = pre * (pre > 0.4)
     else:
         f = (x @ p["W_enc"].T + p["b_enc"]).relu()
-    dictionary = architecture.folded(scalar)
+    scaling = Affine.scaling(scalar, D)
+    dictionary = architecture.folded(scaling, scaling)
     activations = dictionary.encode(raw)
     expected = f * p["W_dec"].norm(dim=1) / scalar
     torch.testing.assert_close(activations, expected)

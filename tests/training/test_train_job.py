@@ -58,7 +58,7 @@ def test_import__keeps_every_value(filled: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize("architecture", ["batchtopk", "standard"])
 def test_training__learns_the_features_and_logs_its_run(filled: Project, architecture: str) -> None:
     context = RecordingContext()
-    result = train(_config(filled, architecture=architecture, l1=1.0, lr=3e-3), context)
+    result = train(_config(filled, architecture=architecture, sparsity=1.0, lr=3e-3), context)
     dictionary = load(filled.dictionary_path("d"))
     assert mean_max_cosine(DATA.directions, dictionary.W_dec) > 0.9
     assert result.rows == 150_000

@@ -1,9 +1,40 @@
-"""The architectures, one a file, by the name a person chooses."""
+"""The architectures, one a file; a file's name is the architecture's.
 
-from sae_desktop.dictionary.architectures.base import Architecture, Loss, Setup, StepState
-from sae_desktop.dictionary.architectures.batchtopk import BatchTopK
-from sae_desktop.dictionary.architectures.standard import Standard
+A module of this package whose name does not begin with an underscore and that defines a
+subclass of `Architecture` is one: adding it is all there is to do.
+"""
 
-ARCHITECTURES: dict[str, type[Architecture]] = {"standard": Standard, "batchtopk": BatchTopK}
+from __future__ import annotations
 
-__all__ = ["ARCHITECTURES", "Architecture", "BatchTopK", "Loss", "Setup", "Standard", "StepState"]
+import importlib
+import inspect
+import pkgutil
+
+from sae_desktop.dictionary.architectures.base import (
+    Architecture,
+    Batch,
+    Loss,
+    Setup,
+    StepState,
+)
+
+DEFAULT = "matryoshka"
+"""What a new user is offered (science: the best of those compared on SAEBench)."""
+
+
+def _found() -> dict[str, type[Architecture]]:
+    found: dict[str, type[Architecture]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        if info.name.startswith("_") or info.name == "base":
+            continue
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for value in vars(module).values():
+            own = inspect.isclass(value) and value.__module__ == module.__name__
+            if own and issubclass(value, Architecture):
+                found[info.name] = value
+    return found
+
+
+ARCHITECTURES: dict[str, type[Architecture]] = _found()
+
+__all__ = ["ARCHITECTURES", "DEFAULT", "Architecture", "Batch", "Loss", "Setup", "StepState"]

@@ -1,35 +1,67 @@
-"""What an architecture is to the trainer: parameters, a loss, and how it folds when saved."""
+"""What an architecture is to the trainer: parameters, a loss, and how it folds when saved.
+
+Shape legend: T rows, I input width, O output width, F features. A plain dictionary
+reconstructs its input, so I = O; a transcoder reads one site and writes another.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.normalisation import Affine
+
+
+class Batch(NamedTuple):
+    """Normalised rows: what is read and what is to be reconstructed, float32."""
+
+    x_TI: Tensor
+    y_TO: Tensor
+    """The very tensor `x_TI` where the input itself is reconstructed."""
+
+    @classmethod
+    def of(cls, x_TD: Tensor) -> Batch:
+        """Return the batch of a dictionary that reconstructs its input."""
+        return cls(x_TD, x_TD)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The size of a dictionary to train and of its run."""
+    """The size of a dictionary to train, and what its architecture may be told."""
 
     width: int
-    """D."""
+    """I."""
     features: int
     """F."""
-    k: int
-    """Active features per row, where the architecture fixes them."""
     steps: int
     """Updates in the whole run."""
+    k: int = 32
+    """Active features per row, where the architecture fixes them."""
+    out_width: int | None = None
+    """O; None: the input itself is reconstructed."""
+    parts: tuple[int, ...] = ()
+    """Widths of the output's parts (a crosscoder's layers or models); (): one part."""
+    skip: bool = False
+    """Whether an affine map leads from the input to the output beside the features."""
+    precision: torch.dtype = torch.float32
+    """Of what enters the dense products; weights and sums stay float32."""
+    aux_weight: float = 1 / 32
+    """α of AuxK, the loss from which dead features learn."""
+    threshold_decay: float = 0.999
+    """Of the running mean of the smallest kept activation (BatchTopK)."""
+    init: Literal["random", "data"] = "random"
+    """Random directions, or rows of the data less their mean."""
 
 
 class StepState(NamedTuple):
     """What changes from step to step and is not a parameter."""
 
-    sparsity_coefficient: float
+    sparsity: float
     """λ after its warm-up, for architectures that have one."""
     dead_F: Tensor
     """(F,) bool: silent over the dead window."""
@@ -39,9 +71,11 @@ class Loss(NamedTuple):
     """The loss of a batch and what else the trainer wants to know of it."""
 
     total: Tensor
-    """() differentiable, in units of normalised ‖x‖², mean over rows."""
+    """() in units of normalised ‖y‖², mean over rows."""
+    terms: dict[str, Tensor]
+    """The parts of the total, already weighted: "reconstruction", "sparsity", "auxiliary", …"""
     fired_F: Tensor
-    """(F,) bool or count: features active in this batch."""
+    """(F,) int64: rows of the batch on which each feature is active."""
     l0: float
     """Active features per row, mean."""
 
@@ -49,8 +83,20 @@ class Loss(NamedTuple):
 class Architecture(ABC):
     """A dictionary in training, on inputs scaled so that E‖x‖² = D.
 
-    `parameters` are optimised; `buffers` are kept in checkpoints beside them.
+    `parameters` are optimised; `buffers` are kept in checkpoints beside them. A subclass
+    states its formula once, in `loss`; `gradients` may compute the same faster.
     """
+
+    title: ClassVar[str]
+    """Its name as a person reads it."""
+    summary: ClassVar[str]
+    """What it does, in one line."""
+    settings: ClassVar[tuple[str, ...]] = ()
+    """Fields of TrainConfig that matter to it and not to every other."""
+    default_sparsity: ClassVar[float] = 0.0
+    """λ where none was chosen."""
+    sparsity_warm_up: ClassVar[float] = 0.05
+    """Share of the run over which λ rises from 0."""
 
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
@@ -59,13 +105,30 @@ class Architecture(ABC):
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         """Initialise the parameters from the generator."""
 
-    @abstractmethod
-    def initialise_from(self, sample_TD: Tensor) -> None:
+    def initialise_from(self, batch: Batch) -> None:  # noqa: B027  (optional hook)
         """Finish the initialisation with a sample of normalised data."""
 
     @abstractmethod
-    def loss(self, x_TD: Tensor, state: StepState) -> Loss:
-        """Return the loss of a batch of normalised rows."""
+    def encode(self, x_TI: Tensor) -> Tensor:
+        """Return the activations (T, F) of normalised rows, as in training."""
+
+    @abstractmethod
+    def decode(self, acts_TF: Tensor, x_TI: Tensor) -> Tensor:
+        """Return the reconstruction (T, O); `x_TI` matters where there is a skip."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, state: StepState) -> Loss:
+        """Return the loss of a batch: the formula, plain and differentiable."""
+
+    def gradients(self, batch: Batch, state: StepState) -> Loss:
+        """Compute the loss of a batch and set `.grad` of every parameter."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        loss = self.loss(batch, state)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        return loss._replace(
+            total=loss.total.detach(), terms={k: v.detach() for k, v in loss.terms.items()}
+        )
 
     def constrain_gradients(self) -> None:  # noqa: B027  (optional hook)
         """Change the gradients after the backward pass, before clipping."""
@@ -74,8 +137,8 @@ class Architecture(ABC):
         """Restore constraints on the parameters after an update."""
 
     @abstractmethod
-    def folded(self, scalar: float) -> Dictionary:
-        """Return the dictionary for raw activations; inputs were raw × scalar."""
+    def folded(self, source: Affine, target: Affine) -> Dictionary:
+        """Return the dictionary for raw activations, read through `source`, written to `target`."""
 
     @staticmethod
     @abstractmethod
@@ -93,4 +156,6 @@ class Architecture(ABC):
 
 def random_directions(features: int, width: int, generator: torch.Generator) -> Tensor:
     """Return (F, D) rows of norm one, uniform on the sphere."""
-    return torch.nn.functional.normalize(torch.randn(features, width, generator=generator), dim=1)
+    directions = torch.randn(features, width, generator=generator)
+    # In place: a million features of width 512 are 2 GiB.
+    return directions.div_(directions.norm(dim=1, keepdim=True))

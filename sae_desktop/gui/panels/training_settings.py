@@ -22,7 +22,12 @@ from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.number_fields import CountField, DecimalField
 from sae_desktop.training.config import TrainConfig
 
-_ARCHITECTURES = (("BatchTopK", "batchtopk"), ("Standard (L1)", "standard"))
+_ARCHITECTURES = (
+    ("Matryoshka BatchTopK", "matryoshka"),
+    ("BatchTopK", "batchtopk"),
+    ("TopK", "topk"),
+    ("Standard (L1)", "standard"),
+)
 
 
 def _combo(items: tuple[tuple[str, str], ...]) -> QComboBox:
@@ -53,7 +58,7 @@ class TrainingSettings(QScrollArea):
             "architecture": _combo(_ARCHITECTURES),
             "features": CountField(defaults.features, 2, 10_000_000),
             "k": CountField(defaults.k, 1, 1_000_000),
-            "l1": DecimalField(defaults.l1, 10_000.0, 4),
+            "sparsity": DecimalField(5.0, 10_000.0, 4),
             "tokens": CountField(defaults.tokens, 1),
             "batch": CountField(defaults.batch, 1, 1_000_000),
             "lr": DecimalField(defaults.lr, 1.0, 6),
@@ -169,7 +174,7 @@ class TrainingSettings(QScrollArea):
             architecture=f["architecture"].currentData(),
             features=f["features"].value(),
             k=f["k"].value(),
-            l1=f["l1"].value(),
+            sparsity=f["sparsity"].value(),
             tokens=f["tokens"].value(),
             batch=f["batch"].value(),
             lr=f["lr"].value(),

@@ -378,10 +378,10 @@ def test_training__stops_and_keeps(training: TrainingPanel, client: FakeClient) 
 def test_training__shows_only_what_applies(training: TrainingPanel) -> None:
     fields, groups = training.form.fields, training.form._groups
     assert not groups["k"].isHidden()
-    assert groups["l1"].isHidden()
+    assert groups["sparsity"].isHidden()
     fields["architecture"].setCurrentIndex(fields["architecture"].findData("standard"))
     assert groups["k"].isHidden()
-    assert not groups["l1"].isHidden()
+    assert not groups["sparsity"].isHidden()
     assert training.config().architecture == "standard"
     assert training.config().name == "standard-2048"
 
