@@ -24,7 +24,10 @@ _TICK = 0.002
 
 
 def count(config: HarvestConfig, context: JobContext) -> HarvestResult:
-    """Count to `tokens`; write how far into `<name>.count` however it ends."""
+    """Count to `tokens`; write how far into `<name>.count` however it ends.
+
+    Settings changed meanwhile are only told in the log.
+    """
     done = 0
     saved = Path(config.project) / f"{config.name}.count"
     try:
@@ -32,6 +35,8 @@ def count(config: HarvestConfig, context: JobContext) -> HarvestResult:
             if context.pause_requested:
                 saved.write_text(f"paused {done}")
             context.check_cancelled()
+            for name, value in context.adjustments().items():
+                context.log(f"{name} is now {value}")
             done += 1
             context.progress(done, config.tokens, "tokens")
             context.metric(done, {"loss": 1 / done, "not_measured": float("nan")})

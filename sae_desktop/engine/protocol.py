@@ -81,9 +81,7 @@ class Shutdown(msgspec.Struct, frozen=True, kw_only=True, tag="shutdown"):
     pass
 
 
-Command = (
-    OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | AdjustJob | Shutdown
-)
+Command = OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | AdjustJob | Shutdown
 
 
 # ---------------------------------------------------------------- engine → window

@@ -17,6 +17,7 @@ from toy_jobs import TOY_ENGINE
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
+    AdjustJob,
     CancelJob,
     EngineStatus,
     ErrorInfo,
@@ -205,6 +206,17 @@ def test_engine__keeps_what_a_stopped_job_made(opened: EngineDriver, project: Pr
     rows = msgspec.json.decode(ended.result, type=HarvestResult).rows
     assert 0 < rows < FOREVER
     assert saved(project) == f"ended {rows}"
+
+
+def test_engine__hands_changed_settings_to_the_job(opened: EngineDriver, project: Project) -> None:
+    opened.start("1", harvest(project))
+    opened.wait(JobProgress)
+    opened.send(AdjustJob(job_id="1", values={"lr": 0.5, "sparsity": 2.0}))
+    opened.wait(JobLog, lambda line: line.message == "lr is now 0.5")
+    opened.wait(JobLog, lambda line: line.message == "sparsity is now 2.0")
+    opened.send(AdjustJob(job_id="gone", values={"lr": 0.5}))
+    opened.send(CancelJob(job_id="1"))
+    assert isinstance(opened.wait_end("1"), JobCancelled)
 
 
 def test_engine__runs_jobs_side_by_side(opened: EngineDriver, project: Project) -> None:
