@@ -11,7 +11,7 @@ StoreDtype = Literal["float16", "float32"]
 
 
 class HarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="harvest"):
-    """Run a corpus through a model and keep one site's activations.
+    """Run a corpus through a model and keep the activations of one site, or of several.
 
     `tokens` counts the rows kept. A store of that name with the same settings is resumed.
     """
@@ -20,6 +20,8 @@ class HarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="harvest"):
     name: str
     model: str = "builtin"
     site: str = "blocks.3.hook_resid_post"
+    sites: tuple[str, ...] = ()
+    """Further sites, read in the same pass."""
     corpus: str = "builtin"
     tokens: int = 500_000
     context_size: int = 128

@@ -40,7 +40,8 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
     ended = time.monotonic()
     speed = rows / (ended - after_first) if rows else first_rows / (ended - started)
     parameters = sum(p.numel() * p.element_size() for p in plan.lm.model.parameters())
-    working = harvest.batch * harvest.context_size * plan.lm.width * 4 * _WORKING_COPIES
+    copies = _WORKING_COPIES + len(plan.sites) - 1
+    working = harvest.batch * harvest.context_size * plan.lm.width * 4 * copies
     return HarvestEstimate(
         bytes=store_bytes(plan, capacity),
         free_bytes=free_bytes(folder),

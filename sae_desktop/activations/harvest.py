@@ -1,4 +1,4 @@
-"""The harvest job: a corpus through a model, one site's activations into a store."""
+"""The harvest job: a corpus through a model, the activations of its sites into a store."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Progress:
 
 
 def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
-    """Keep `config.tokens` activations of one site in the store `config.name`.
+    """Keep `config.tokens` activations of each site in the store `config.name`.
 
     A store of the same name and settings is resumed after its last committed row, and then
     holds what an uninterrupted harvest would hold, bit for bit. A corpus that ends early gives

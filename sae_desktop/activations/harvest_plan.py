@@ -1,4 +1,4 @@
-"""A harvest, checked and worked out before it starts: model, site, windows and sizes."""
+"""A harvest, checked and worked out before it starts: model, sites, windows and sizes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HarvestPlan:
 
     config: HarvestConfig
     lm: LanguageModel
-    site: Site
+    sites: tuple[Site, ...]
     windows: WindowPlan
 
     @property
@@ -48,11 +48,12 @@ class Capacity:
 
 def plan_harvest(config: HarvestConfig) -> HarvestPlan:
     """Load the model and check every setting. Raises UserError for one that cannot be."""
-    site = parse_site(config.site)
+    sites = _sites(config)
     corpus = config.corpus if config.corpus == BUILTIN else str(corpus_path(config.corpus))
     _check_amounts(config)
     lm = load_model(config.model, config.device)
-    check_site(lm.model, site)
+    for site in sites:
+        check_site(lm.model, site)
     if config.context_size > lm.context_size:
         raise UserError(
             f"A window of {config.context_size} tokens is longer than “{lm.name}” can read.",
@@ -65,8 +66,18 @@ def plan_harvest(config: HarvestConfig) -> HarvestPlan:
             next_step="Choose “auto” or “never”.",
         )
     windows = WindowPlan(corpus, config.seed, config.context_size, bos_id)
-    plan = HarvestPlan(config, lm, site, windows)
+    plan = HarvestPlan(config, lm, sites, windows)
     return replace(plan, windows=replace(windows, minimum=plan.dropped + 1))
+
+
+def _sites(config: HarvestConfig) -> tuple[Site, ...]:
+    names = (config.site, *config.sites)
+    sites = tuple(parse_site(name) for name in names)
+    if len(set(sites)) < len(sites):
+        raise UserError(
+            f"A site is named twice: {', '.join(names)}.", next_step="Name each site once."
+        )
+    return sites
 
 
 def _check_amounts(config: HarvestConfig) -> None:
@@ -101,7 +112,9 @@ def measure_capacity(plan: HarvestPlan) -> Capacity:
 
 def store_bytes(plan: HarvestPlan, capacity: Capacity) -> int:
     """Return the size of the store's file, its structure of a few kB aside."""
-    row = plan.lm.width * (2 if plan.config.dtype == "float16" else 4) + 3 * 4
+    value = 2 if plan.config.dtype == "float16" else 4
+    # A site's activations and their norm; a row's token and position.
+    row = len(plan.sites) * (plan.lm.width * value + 4) + 2 * 4
     return (
         capacity.rows * row
         + capacity.windows * WINDOW_DTYPE.itemsize
@@ -122,8 +135,8 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         corpus=plan.windows.corpus,
         seed=config.seed,
         keep_first=config.keep_first,
-        sites=[str(plan.site)],
-        widths=[lm.width],
+        sites=[str(site) for site in plan.sites],
+        widths=[lm.width] * len(plan.sites),
         dtype=config.dtype,
         config=config_record(config),
     )

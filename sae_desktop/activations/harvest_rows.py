@@ -12,7 +12,7 @@ from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.store import DOCUMENT_DTYPE, WINDOW_DTYPE, StoreBatch, encode_text
 from sae_desktop.corpus.windows import Place, Window, windows
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.capture import capture
+from sae_desktop.language_model.capture import capture_sites
 
 
 def window_batches(plan: HarvestPlan, start: Place, rows: int) -> Iterator[list[Window]]:
@@ -58,11 +58,13 @@ class RowReader:
             ids_BS[row, : len(window.ids)] = torch.tensor(window.ids)
         positions_BS = torch.arange(ids_BS.shape[1]).expand_as(ids_BS)
         kept_BS = (positions_BS < lengths[:, None]) & (positions_BS >= plan.dropped)
-        acts_BSD = capture(plan.lm, ids_BS, None, plan.site)
-        acts_RD = acts_BSD[kept_BS.to(acts_BSD.device)]
+        captured = capture_sites(plan.lm, ids_BS, None, plan.sites)
         windows_W, documents_N = self._number(batch, (lengths - plan.dropped).tolist())
         return StoreBatch(
-            activations={str(plan.site): self._stored(acts_RD)},
+            activations={
+                str(site): self._stored(acts_BSD[kept_BS.to(acts_BSD.device)])
+                for site, acts_BSD in captured.items()
+            },
             tokens=ids_BS[kept_BS].numpy().astype("<i4"),
             positions=positions_BS[kept_BS].numpy().astype("<i4"),
             windows=windows_W,

@@ -1,7 +1,10 @@
-"""Reading a site: a forward pass that ends where the value has been read."""
+"""Reading sites: a forward pass that ends where the last value has been read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,41 +17,47 @@ if TYPE_CHECKING:
 
 
 class _ReachedError(Exception):
-    """Ends the forward pass once the site's value is known."""
+    """Ends the forward pass once every site's value is known."""
 
 
 def capture(
     lm: LanguageModel, input_ids: Tensor, attention_mask: Tensor | None, site: Site
 ) -> Tensor:
-    """Return the value at `site`, float32, shape (B, S, D); nothing after it is computed.
+    """Return the value at `site`, float32, shape (B, S, D): see `capture_sites`."""
+    return capture_sites(lm, input_ids, attention_mask, [site])[site]
 
-    `input_ids` (B, S) are padded on the right. A causal model's value at a token does not see
-    what follows it, so `attention_mask` (B, S) may be None even then, which is faster; what
-    comes back at the padding has no meaning.
+
+def capture_sites(
+    lm: LanguageModel, input_ids: Tensor, attention_mask: Tensor | None, sites: Sequence[Site]
+) -> dict[Site, Tensor]:
+    """Return the values at `sites` of one forward pass, float32, each (B, S, D).
+
+    Nothing after the last of them is computed. `input_ids` (B, S) are padded on the right. A
+    causal model's value at a token does not see what follows it, so `attention_mask` (B, S)
+    may be None even then, which is faster; what comes back at the padding has no meaning.
     Raises UserError for a site the model lacks.
     """
-    with lm.lock:
-        point = hook_point(lm.model, site)
-        found: list[Tensor] = []
-
-        def keep(value: Tensor) -> None:
-            found.append(value)
-            raise _ReachedError
-
-        handle = watch(point, keep)
-        try:
-            with torch.no_grad():
-                lm.model.base_model(
-                    input_ids=input_ids.to(lm.device),
-                    attention_mask=None if attention_mask is None else attention_mask.to(lm.device),
-                    use_cache=False,
-                )
-        except _ReachedError:
-            pass
-        finally:
-            handle.remove()
     rows, length = input_ids.shape
-    return found[0].detach().reshape(rows, length, -1).float()
+    found: dict[Site, Tensor] = {}
+    with lm.lock, ExitStack() as hooks:
+        points = {site: hook_point(lm.model, site) for site in sites}
+
+        def keep(site: Site, value: Tensor) -> None:
+            # A copy: some models (Falcon) add to a branch's output in place afterwards.
+            copied = value.detach().to(torch.float32, copy=True)
+            found[site] = copied.reshape(rows, length, -1)
+            if len(found) == len(points):
+                raise _ReachedError
+
+        for site, point in points.items():
+            hooks.callback(watch(point, partial(keep, site)).remove)
+        with torch.no_grad(), suppress(_ReachedError):
+            lm.model.base_model(
+                input_ids=input_ids.to(lm.device),
+                attention_mask=None if attention_mask is None else attention_mask.to(lm.device),
+                use_cache=False,
+            )
+    return found
 
 
 def watch(point: HookPoint, see: Any) -> Any:

@@ -44,7 +44,7 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
             middle = entered[0].float() + attention.float()
             return (attention + (transform(middle) - middle)).to(attention.dtype)
 
-        if site.hook in ("hook_resid_mid", "hook_mlp_out"):
+        if site.hook in ("hook_resid_mid", "mlp.hook_in", "hook_mlp_out"):
             stream = hook_point(lm.model, Site(site.layer, "hook_resid_pre"))
             stack.callback(watch(stream, remember).remove)
         if site.hook == "hook_resid_mid":

@@ -8,7 +8,6 @@ its input and its output.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,30 +15,18 @@ from typing import Any, Literal
 from torch import nn
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.site_names import HOOKS, Hook, Site, parse_site
 
-Hook = Literal[
-    "hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out"
+__all__ = [
+    "HookPoint",
+    "Site",
+    "check_site",
+    "decoder_layers",
+    "hook_point",
+    "list_sites",
+    "parse_site",
+    "text_config",
 ]
-HOOKS: tuple[Hook, ...] = (
-    "hook_resid_pre",
-    "hook_attn_out",
-    "hook_resid_mid",
-    "hook_mlp_out",
-    "hook_resid_post",
-)
-"""In the order of the forward pass."""
-_SITE = re.compile(r"blocks\.(\d{1,5})\.(" + "|".join(HOOKS) + r")")
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place in a decoder: `layer` counted from 0."""
-
-    layer: int
-    hook: Hook
-
-    def __str__(self) -> str:
-        return f"blocks.{self.layer}.{self.hook}"
 
 
 @dataclass(frozen=True)
@@ -55,12 +42,14 @@ class _Branches:
     """Names, inside a layer, of what carries its branches.
 
     `attention` and `mlp` are modules whose outputs are added to the residual stream as they are;
-    `middle` is a module whose input is the stream between them, None where they run in parallel.
+    `middle` is a module whose input is the stream between them, None where they run in parallel;
+    `mlp_in` one whose input is what the MLP reads.
     """
 
     attention: str
     mlp: str
     middle: str | None
+    mlp_in: str = "mlp"
 
 
 _PRE_NORM = _Branches("self_attn", "mlp", "post_attention_layernorm")
@@ -84,29 +73,13 @@ _BRANCHES = {
     "olmo2": _POST_NORM,
     "gpt2": _Branches("attn", "mlp", "ln_2"),
     "gpt_neox": _Branches("attention", "mlp", "post_attention_layernorm"),
-    "opt": _Branches("self_attn", "fc2", "final_layer_norm"),
+    "opt": _Branches("self_attn", "fc2", "final_layer_norm", mlp_in="fc1"),
     "falcon": _Branches("self_attention", "mlp", "post_attention_layernorm"),
     "bloom": _Branches("self_attention.dense", "mlp.dense_4h_to_h", "post_attention_layernorm"),
 }
 # In these, with the setting named, the branches run in parallel: there is no stream between.
 _PARALLEL_FLAGS = {"gpt_neox": "use_parallel_residual", "falcon": "parallel_attn"}
 _NAMES_OF_LAYERS = ("layers", "h", "blocks", "block")
-
-
-def parse_site(name: str) -> Site:
-    """Return the site called `name`, such as "blocks.3.hook_resid_post".
-
-    Raises UserError when it is not of that form.
-    """
-    match = _SITE.fullmatch(name.strip())
-    if match is None:
-        raise UserError(
-            f"“{name}” is no site.",
-            next_step=f"A site is written blocks.LAYER.HOOK, such as blocks.3.hook_resid_post; "
-            f"the hooks are {', '.join(HOOKS)}.",
-        )
-    hook = next(hook for hook in HOOKS if hook == match[2])
-    return Site(int(match[1]), hook)
 
 
 def text_config(model: Any) -> Any:
@@ -162,6 +135,8 @@ def hook_point(model: nn.Module, site: Site) -> HookPoint:
         return HookPoint(layer.get_submodule(branches.attention), "output")
     if site.hook == "hook_mlp_out":
         return HookPoint(layer.get_submodule(branches.mlp), "output")
+    if site.hook == "mlp.hook_in":
+        return HookPoint(layer.get_submodule(branches.mlp_in), "input")
     assert branches.middle is not None
     return HookPoint(layer.get_submodule(branches.middle), "input")
 
@@ -178,6 +153,7 @@ def _existing(model: nn.Module) -> Iterator[Hook]:
     if branches is None:
         return
     yield "hook_attn_out"
+    yield "mlp.hook_in"
     yield "hook_mlp_out"
     if not _normed_stream(config) and not _parallel(config):
         yield "hook_resid_mid"

@@ -101,6 +101,35 @@ def test_rows__are_the_models_own_hidden_states(make: Any, bos: str, keep_first:
     assert covered == store.rows
 
 
+MLP_SITES = ("blocks.1.mlp.hook_in", "blocks.1.hook_mlp_out")
+
+
+def test_several_sites__hold_the_rows_of_a_harvest_each(make: Any) -> None:
+    config = make(sites=MLP_SITES)
+    harvest(config, RecordingContext())
+    store = opened(config)
+    assert store.info.sites == [SITE, *MLP_SITES]
+    for number, site in enumerate(store.info.sites):
+        alone = make(name=f"alone-{number}", site=site)
+        harvest(alone, RecordingContext())
+        assert np.array_equal(opened(alone).read(0, 700), store.read(0, 700, site))
+        assert np.array_equal(opened(alone).norms(), store.norms(site))
+        assert np.array_equal(opened(alone).tokens, store.tokens)
+
+
+def test_several_sites__are_resumed_after_a_cancel(make: Any) -> None:
+    whole, broken = make(name="whole", sites=MLP_SITES), make(name="broken", sites=MLP_SITES)
+    harvest(whole, RecordingContext())
+    with pytest.raises(JobCancelledError):
+        harvest(broken, RecordingContext(cancel_after=3))
+    assert 0 < opened(broken).rows < 700
+    harvest(broken, RecordingContext())
+    for site in MLP_SITES:
+        assert np.array_equal(opened(whole).read(0, 700, site), opened(broken).read(0, 700, site))
+    with pytest.raises(UserError, match="sites is"):
+        harvest(make(name="whole"), RecordingContext())
+
+
 def test_float16__is_the_nearest_and_norms_are_of_what_is_stored(make: Any) -> None:
     exact, rounded = make(name="exact", dtype="float32"), make(name="rounded")
     harvest(exact, RecordingContext())
@@ -215,6 +244,8 @@ def test_bad_settings__are_refused_before_anything_is_written(make: Any, tmp_pat
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     for changes, message in (
         ({"site": "blocks.9.hook_resid_post"}, "no site"),
+        ({"sites": ("blocks.9.hook_mlp_out",)}, "no site"),
+        ({"sites": (SITE,)}, "named twice"),
         ({"corpus": str(tmp_path / "empty.txt")}, "is empty"),
         ({"corpus": str(tmp_path / "latin.txt")}, "not UTF-8"),
         ({"corpus": str(tmp_path / "none")}, "no corpus"),
@@ -242,9 +273,11 @@ def test_values_beyond_float16__are_refused(make: Any, monkeypatch: pytest.Monke
     assert "float32" in caught.value.next_step
 
 
-def test_estimate__sizes_the_store_that_comes(make: Any) -> None:
-    estimate = estimate_harvest(EstimateHarvestConfig(harvest=make()), RecordingContext())
-    result = harvest(make(), RecordingContext())
+@pytest.mark.parametrize("sites", [(), MLP_SITES])
+def test_estimate__sizes_the_store_that_comes(make: Any, sites: tuple[str, ...]) -> None:
+    config = make(sites=sites)
+    estimate = estimate_harvest(EstimateHarvestConfig(harvest=config), RecordingContext())
+    result = harvest(config, RecordingContext())
     assert abs(estimate.bytes - result.bytes) < 20_000
     assert estimate.tokens_per_second > 0
     assert estimate.seconds == pytest.approx(700 / estimate.tokens_per_second)

@@ -11,9 +11,10 @@ import torch
 from toy_models import LAYERS, SIZES, toy_network
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.capture import capture
+from sae_desktop.language_model.capture import capture, capture_sites
 from sae_desktop.language_model.intervene import intervention, unembedding
 from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.site_names import HOOKS
 from sae_desktop.language_model.sites import Site, check_site, list_sites, parse_site
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -53,7 +54,7 @@ def test_branches__add_up_to_the_stream(model_type: str, changes: dict[str, Any]
         pytest.skip("this OPT norms the stream itself")
     read = {
         hook: capture(lm, IDS, None, parse_site(f"blocks.1.{hook}"))
-        for hook in (name.split(".")[2] for name in list_sites(lm.model)[:5])
+        for hook in HOOKS
         if f"blocks.1.{hook}" in list_sites(lm.model)
     }
     total = read["hook_resid_pre"] + read["hook_attn_out"] + read["hook_mlp_out"]
@@ -61,6 +62,49 @@ def test_branches__add_up_to_the_stream(model_type: str, changes: dict[str, Any]
     if "hook_resid_mid" in read:
         middle = read["hook_resid_pre"] + read["hook_attn_out"]
         torch.testing.assert_close(middle, read["hook_resid_mid"], rtol=1e-4, atol=1e-4)
+
+
+# Where each layer keeps its MLP, and what stands between the stream and it.
+MLP_OF = {
+    "llama": lambda model: (model.model.layers, "post_attention_layernorm"),
+    "gpt2": lambda model: (model.transformer.h, "ln_2"),
+    "gemma2": lambda model: (model.model.layers, "pre_feedforward_layernorm"),
+    "olmo2": lambda model: (model.model.layers, None),
+    "gpt_neox": lambda model: (model.gpt_neox.layers, None),
+}
+
+
+@pytest.mark.parametrize("model_type", MLP_OF)
+def test_mlp_sites__are_what_the_mlp_reads_and_gives(model_type: str) -> None:
+    lm = bare(model_type, {})
+    layers, norm = MLP_OF[model_type](lm.model)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    handle = layers[1].mlp.register_forward_hook(
+        lambda module, args, output: seen.append((args[0], output))
+    )
+    with torch.no_grad():
+        lm.model(IDS)
+    handle.remove()
+    read = capture(lm, IDS, None, Site(1, "mlp.hook_in"))
+    assert torch.equal(read, seen[0][0])
+    with torch.no_grad():
+        if model_type in ("llama", "gpt2", "gpt_neox"):
+            assert torch.equal(capture(lm, IDS, None, Site(1, "hook_mlp_out")), seen[0][1])
+        if norm is not None:
+            middle = capture(lm, IDS, None, Site(1, "hook_resid_mid"))
+            torch.testing.assert_close(getattr(layers[1], norm)(middle), read)
+
+
+@pytest.mark.parametrize(("model_type", "changes"), VARIANTS)
+def test_several_sites__of_one_pass_are_those_of_a_pass_each(
+    model_type: str, changes: dict[str, Any]
+) -> None:
+    lm = bare(model_type, changes)
+    sites = [parse_site(name) for name in list_sites(lm.model) if "blocks.3" not in name]
+    together = capture_sites(lm, IDS, None, sites[::-1])
+    assert together.keys() == set(sites)
+    for site in sites:
+        assert torch.equal(together[site], capture(lm, IDS, None, site)), site
 
 
 @pytest.mark.parametrize(("model_type", "changes"), VARIANTS)
@@ -112,7 +156,7 @@ def test_intervention__at_the_middle_changes_the_stream_and_the_mlp() -> None:
     torch.testing.assert_close(stream, branch, atol=1e-5, rtol=1e-5)
 
 
-def test_capture__runs_no_layer_after_the_site() -> None:
+def test_capture__runs_no_layer_after_the_last_site() -> None:
     lm = bare("llama", {})
     calls = [0] * LAYERS
     head_calls = []
@@ -123,7 +167,7 @@ def test_capture__runs_no_layer_after_the_site() -> None:
 
         layer.register_forward_pre_hook(count)
     lm.model.lm_head.register_forward_pre_hook(lambda *_: head_calls.append(1))
-    capture(lm, IDS, None, Site(1, "hook_resid_post"))
+    capture_sites(lm, IDS, None, [Site(1, "hook_resid_post"), Site(0, "hook_mlp_out")])
     assert calls == [1, 1, 0, 0]
     assert not head_calls
 
