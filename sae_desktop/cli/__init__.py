@@ -6,6 +6,7 @@ COMMANDS = (
     "harvest",
     "import-activations",
     "train",
+    "architectures",
     "evaluate",
     "index",
     "features",

@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from sae_desktop import __version__
-from sae_desktop.cli import job_commands, reading_commands, render
+from sae_desktop.cli import (
+    activation_commands,
+    feature_commands,
+    reading_commands,
+    render,
+    training_commands,
+)
 from sae_desktop.cli.options import JsonOption, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.language_model.config import GetModelConfig
@@ -71,15 +77,16 @@ def demo(
 
 models_app.command("list")(reading_commands.list_models)
 app.add_typer(models_app, name="models")
-app.command()(job_commands.harvest)
-app.command("import-activations")(job_commands.import_activations)
-app.command()(job_commands.train)
-app.command()(job_commands.evaluate)
-app.command()(job_commands.index)
+app.command()(activation_commands.harvest)
+app.command("import-activations")(activation_commands.import_activations)
+app.command()(training_commands.train)
+app.command()(training_commands.architectures)
+app.command()(training_commands.evaluate)
+app.command()(feature_commands.index)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
-app.command()(job_commands.probe)
-app.command()(job_commands.steer)
+app.command()(feature_commands.probe)
+app.command()(feature_commands.steer)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -47,7 +47,7 @@ def test_commands__go_the_whole_path(tmp_path: Path, toy_model_folder: Path) -> 
 
     trained = sae_desktop(
         "train", project, "--activations", "a", "--name", "d", "--architecture", "standard",
-        "--features", "48", "--l1", "2", "--tokens", "6000", "--batch", "250", "--lr", "1e-3",
+        "--features", "48", "--sparsity", "2", "--tokens", "6000", "--batch", "250", "--lr", "1e-3",
         "--seed", "3", *CPU,
     )  # fmt: skip
     assert ok(trained)["rows"] == 6000
@@ -197,10 +197,12 @@ def test_reading_commands__do_not_import_torch(small_project: Path, arguments: l
         ["train", "p", "--activations", "a", "--name", "b", "--architecture", "foo"],
         ["train", "p", "--activations", "a", "--name", "b", "--tokens", "-3"],
         ["train", "p", "--activations", "a", "--name", "b", "--tokens", "many"],
-        ["train", "p", "--activations", "a", "--name", "b", "--l1", "2"],
+        ["train", "p", "--activations", "a", "--name", "b", "--sparsity", "-1"],
         ["train", "p", "--activations", "a", "--name", "b", "--k", "9", "--features", "8"],
         ["train", "p", "--activations", "a", "--name", "b", "--lr", "nan"],
         ["train", "p", "--name", "b"],
+        ["train", "p", "--name", "b", "--activations", "a", "--stream"],
+        ["train", "p", "--name", "b", "--activations", "a", "--target", "nothing"],
         ["harvest", "p", "--name", "a", "--bos", "perhaps"],
         ["features", "p", "--index", "i", "--sort", "beauty"],
         ["steer", "p", "--index", "i", "--prompt", "x", "--feature", "1", "--feature", "2",

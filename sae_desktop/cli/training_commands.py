@@ -1,0 +1,81 @@
+"""Commands that train a dictionary and measure one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sae_desktop.cli import render
+from sae_desktop.cli.options import (
+    DeviceOption,
+    DictionaryOption,
+    JsonOption,
+    ProjectArgument,
+    SeedOption,
+    StoreOption,
+    default,
+)
+from sae_desktop.cli.runner import run_job_command
+from sae_desktop.cli.training_options import Settings, train_config, with_training_options
+from sae_desktop.training.config import (
+    ArchitecturesDescription,
+    DescribeArchitecturesConfig,
+    EvaluateConfig,
+)
+
+
+@with_training_options()
+def train(
+    project: ProjectArgument,
+    name: Annotated[str, typer.Option("--name", help="Name of the dictionary to write.")],
+    settings: Settings,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a dictionary on a store of activations, or while harvesting."""
+    config = train_config(project, name, settings)
+    run_job_command(config, render.figures, as_json=as_json)
+
+
+def evaluate(
+    project: ProjectArgument,
+    dictionary: DictionaryOption,
+    activations: StoreOption = default(EvaluateConfig, "activations"),
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows to measure on.")] = default(
+        EvaluateConfig, "rows"
+    ),
+    loss_windows: Annotated[
+        int, typer.Option("--loss-windows", min=0, help="Windows of text for the loss recovered.")
+    ] = default(EvaluateConfig, "loss_windows"),
+    control: Annotated[
+        bool, typer.Option(help="Measure a random-direction dictionary beside it.")
+    ] = default(EvaluateConfig, "control"),
+    seed: SeedOption = default(EvaluateConfig, "seed"),
+    device: DeviceOption = default(EvaluateConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a dictionary: L0, FVU, dead features, loss recovered."""
+    config = EvaluateConfig(
+        project=str(project),
+        dictionary=dictionary,
+        activations=activations,
+        rows=rows,
+        loss_windows=loss_windows,
+        control=control,
+        seed=seed,
+        device=device,
+    )
+    run_job_command(config, render.figures, as_json=as_json)
+
+
+def architectures(as_json: JsonOption = False) -> None:
+    """List the architectures there are to train."""
+    run_job_command(DescribeArchitecturesConfig(), _architectures_text, as_json=as_json)
+
+
+def _architectures_text(found: ArchitecturesDescription) -> str:
+    rows = [
+        (a.name, a.summary, ", ".join(f"--{s.replace('_', '-')}" for s in a.settings))
+        for a in found.architectures
+    ]
+    return render.table(("name", "what it does", "its own options"), rows, left={0, 1, 2})
