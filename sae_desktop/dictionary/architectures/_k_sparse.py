@@ -11,7 +11,9 @@ transcoder's encoder reads x itself: b_dec lies in another space.
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -19,6 +21,10 @@ from torch import Tensor
 
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.dictionary import largest_of_each_row
+from sae_desktop.dictionary.kernels import Active
+from sae_desktop.dictionary.precision import LowPrecision, column_sums
+from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, Kept, block_rows
 
 _LONG_RUN = 50_000
 _HIGHEST_RATE = 3e-3
@@ -28,6 +34,11 @@ class KSparse(LinearArchitecture):
     """Subclasses say which entries of the pre-activations are kept."""
 
     settings: ClassVar[tuple[str, ...]] = ("k", "aux_weight")
+
+    def __init__(self, setup: Setup, generator: torch.Generator) -> None:
+        super().__init__(setup, generator)
+        self._low = LowPrecision(setup.precision)
+        self._buffer = BlockBuffer()
 
     @property
     def subtracts_b_dec(self) -> bool:
@@ -65,13 +76,87 @@ class KSparse(LinearArchitecture):
             error = batch.y_TO - written
             squares.append(error.pow(2).sum() / rows)
         terms = {"reconstruction": torch.stack(squares).mean()}
-        if self.setup.aux_weight and bool(state.dead_F.any()):
+        if self._has_auxiliary(state):
             terms["auxiliary"] = self.setup.aux_weight * self._auxiliary(
                 batch.x_TI, error.detach(), state.dead_F
             )
         fired_F = (acts_TF.detach() > 0).sum(dim=0)
         total = torch.stack(list(terms.values())).sum()
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
+
+    @abstractmethod
+    def select(self, blocks: EncoderBlocks) -> Kept:
+        """Return the entries that `kept` keeps, found without the whole matrix in memory."""
+
+    @torch.no_grad()
+    def gradients(self, batch: Batch, state: StepState) -> Loss:
+        """Compute the loss and set the gradients, only the encoder's product densely.
+
+        Pairs of row and feature that are not kept have no part in the rest, so that of the
+        six dense products of a step one is left, made in the setup's precision.
+        """
+        p = self.parameters
+        rows = len(batch.x_TI)
+        x_TI = self.encoder_input(batch.x_TI)
+        low = self.setup.precision
+        W_enc = self._low.of("W_enc", p["W_enc"])
+        kept = self.select(EncoderBlocks(x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffer))
+        active = Active.from_flat(kept.flat, rows, self.setup.features)
+        nested = Nested(active, kept.values, self.group_sizes)
+
+        errors_GTO = nested.decode(p["W_dec"])
+        errors_GTO += p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
+        terms = {"reconstruction": errors_GTO.square().sum() / (rows * len(errors_GTO))}
+        last_error = errors_GTO[-1].clone() if self._has_auxiliary(state) else None
+        back_GTO = reverse_cumsum_(errors_GTO.mul_(2 / (rows * len(errors_GTO))))
+        p["W_dec"].grad, grad_values = nested.backward(back_GTO, p["W_dec"])
+
+        p["W_enc"].grad = active.gather_rows(grad_values, x_TI)
+        p["b_enc"].grad = active.column_sums(grad_values)
+        p["b_dec"].grad = back_GTO[0].sum(dim=0)
+        if self.subtracts_b_dec:
+            p["b_dec"].grad -= p["b_enc"].grad @ p["W_enc"]
+        if "W_skip" in p:
+            p["W_skip"].grad = back_GTO[0].T @ batch.x_TI
+        if last_error is not None:
+            auxiliary = self._auxiliary_gradients(x_TI, last_error.neg_(), state.dead_F)
+            terms["auxiliary"] = auxiliary
+        total = torch.stack(list(terms.values())).sum()
+        return Loss(total, terms, active.counts_F, len(active.col) / rows)
+
+    def _has_auxiliary(self, state: StepState) -> bool:
+        return self.setup.aux_weight > 0 and bool(state.dead_F.any())
+
+    def _auxiliary_gradients(self, x_TI: Tensor, error_TO: Tensor, dead_F: Tensor) -> Tensor:
+        """Add AuxK's gradients, densely but over the dead features alone; return its loss."""
+        p, low = self.parameters, self.setup.precision
+        ids = torch.nonzero(dead_F).squeeze(1)
+        W_enc, W_dec = p["W_enc"][ids].to(low), p["W_dec"][ids].to(low)
+        b_enc = p["b_enc"][ids].to(low)
+        k = min(error_TO.shape[1] // 2, len(ids))
+        weight = self.setup.aux_weight / len(x_TI)
+        grad_W_enc = torch.zeros_like(W_enc, dtype=torch.float32)
+        grad_W_dec = torch.zeros_like(W_dec, dtype=torch.float32)
+        grad_b_enc = torch.zeros_like(b_enc, dtype=torch.float32)
+        total = error_TO.new_zeros(())
+        size = block_rows(len(ids), W_enc.element_size())
+        for x, error in zip(torch.split(x_TI, size), torch.split(error_TO, size), strict=True):
+            x = x.to(low)
+            acts = torch.addmm(b_enc, x, W_enc.T).relu_()
+            if k < len(ids):
+                acts *= largest_of_each_row(acts, k)
+            left = error - acts @ W_dec
+            total += weight * left.square().sum()
+            back = left.mul_(-2 * weight).to(low)
+            grad_acts = torch.ops.aten.threshold_backward(back @ W_dec.T, acts, 0)
+            grad_W_dec += acts.T @ back
+            grad_W_enc += grad_acts.T @ x
+            grad_b_enc += column_sums(grad_acts)
+        for name, grad in (("W_enc", grad_W_enc), ("W_dec", grad_W_dec), ("b_enc", grad_b_enc)):
+            whole = p[name].grad
+            assert whole is not None  # set just before
+            whole.index_add_(0, ids, grad)
+        return total
 
     def _auxiliary(self, x_TI: Tensor, error_TO: Tensor, dead_F: Tensor) -> Tensor:
         """Return ‖e − ê‖², mean over rows, where the strongest dead features make ê."""
@@ -102,6 +187,58 @@ class KSparse(LinearArchitecture):
         return float(min(_HIGHEST_RATE, rate))
 
 
+class Nested:
+    """Active pairs by nested group: each group adds to what those before it have written.
+
+    Shape legend: G groups.
+    """
+
+    def __init__(self, active: Active, values: Tensor, group_sizes: Sequence[int]) -> None:
+        """Take the pairs in row order with their values (nnz,), and the groups' sizes."""
+        self._rows, self._groups = active.rows, len(group_sizes)
+        self._order: Tensor | None = None
+        self._pairs, self._values = active, values
+        if self._groups > 1:
+            ends = torch.tensor(list(itertools.accumulate(group_sizes)), device=values.device)
+            group = torch.bucketize(active.col, ends, right=True)
+            self._order = torch.argsort(group.to(torch.uint8), stable=True)
+            row = group * active.rows + active.row
+            self._pairs = Active(
+                active.rows * self._groups,
+                active.features,
+                row[self._order],
+                active.col[self._order],
+            )
+            self._values = values[self._order]
+
+    def decode(self, W_FO: Tensor) -> Tensor:
+        """Return (G, T, O): what the features of the groups up to each one write."""
+        written = self._pairs.decode(self._values, W_FO)
+        written_GTO = written.view(self._groups, self._rows, -1)
+        for group in range(1, self._groups):
+            written_GTO[group] += written_GTO[group - 1]
+        return written_GTO
+
+    def backward(self, back_GTO: Tensor, W_FO: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients of W (F, O) and of the values (nnz,), in row order.
+
+        `back_GTO` is the gradient of what each group itself has added.
+        """
+        back = back_GTO.view(self._groups * self._rows, -1)
+        grad_W = self._pairs.gather_rows(self._values, back)
+        grad_values = self._pairs.dots(back, W_FO)
+        if self._order is not None:
+            grad_values = torch.empty_like(grad_values).scatter_(0, self._order, grad_values)
+        return grad_W, grad_values
+
+
+def reverse_cumsum_(back_GTO: Tensor) -> Tensor:
+    """Add to each group's gradient those of the groups after it, in place."""
+    for group in range(len(back_GTO) - 2, -1, -1):
+        back_GTO[group] += back_GTO[group + 1]
+    return back_GTO
+
+
 _THRESHOLD_SHARE_OF_RUN = 0.05
 
 
@@ -118,12 +255,13 @@ class RunningThreshold:
         shortest = 1 - 1 / (1 + _THRESHOLD_SHARE_OF_RUN * setup.steps)
         self._decay = min(setup.threshold_decay, shortest)
 
-    def update(self, smallest: float) -> None:
-        threshold = self._buffers["threshold"]
-        if float(threshold) < 0:
-            threshold.fill_(smallest)
-        else:
-            threshold.lerp_(torch.tensor(smallest, device=threshold.device), 1 - self._decay)
+    def update(self, kept: Tensor) -> None:
+        """Take the activations (n,) kept of a batch, all positive."""
+        if not len(kept):
+            return
+        threshold, smallest = self._buffers["threshold"], kept.min()
+        before = torch.where(threshold < 0, smallest, threshold)
+        threshold.copy_(torch.lerp(before, smallest, 1 - self._decay))
 
     @property
     def value(self) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary.architectures._k_sparse import KSparse, RunningThreshold
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.selection import EncoderBlocks, Kept, LargestOfBatch
 
 
 class BatchTopK(KSparse):
@@ -22,6 +23,7 @@ class BatchTopK(KSparse):
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
         self._threshold = RunningThreshold(self.buffers, setup)
+        self._largest = LargestOfBatch()
 
     def kept(self, pre_TF: Tensor) -> Tensor:
         flat = pre_TF.reshape(-1)
@@ -32,8 +34,13 @@ class BatchTopK(KSparse):
     def loss(self, batch: Batch, state: StepState) -> Loss:
         with torch.no_grad():
             acts_TF = self.encode(batch.x_TI)
-            self._threshold.update(float(acts_TF[acts_TF > 0].min()))
+            self._threshold.update(acts_TF[acts_TF > 0])
         return super().loss(batch, state)
+
+    def select(self, blocks: EncoderBlocks) -> Kept:
+        kept = self._largest(blocks, self.setup.k * blocks.rows)
+        self._threshold.update(kept.values)
+        return kept
 
     def folded_threshold(self) -> Tensor:
         return torch.full_like(self.parameters["b_enc"].detach(), self._threshold.value)

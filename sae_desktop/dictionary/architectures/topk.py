@@ -7,6 +7,7 @@ from torch import Tensor
 from sae_desktop.dictionary.architectures._k_sparse import KSparse
 from sae_desktop.dictionary.dictionary import Dictionary, largest_of_each_row
 from sae_desktop.dictionary.normalisation import Affine
+from sae_desktop.dictionary.selection import EncoderBlocks, Kept, largest_per_row
 
 
 class TopK(KSparse):
@@ -17,6 +18,9 @@ class TopK(KSparse):
 
     def kept(self, pre_TF: Tensor) -> Tensor:
         return largest_of_each_row(pre_TF, self.setup.k)
+
+    def select(self, blocks: EncoderBlocks) -> Kept:
+        return largest_per_row(blocks, self.setup.k)
 
     def folded(self, source: Affine, target: Affine) -> Dictionary:
         dictionary = super().folded(source, target)
