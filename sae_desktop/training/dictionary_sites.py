@@ -17,10 +17,10 @@ class DictionarySites(NamedTuple):
 def dictionary_sites(metadata: Mapping[str, Any]) -> DictionarySites:
     """Return the sites named in a dictionary's metadata; none for one that names none.
 
-    `sites` and `output_sites` are lists; a dictionary of one site may name it as SAELens does,
-    in `hook_name`, and a transcoder what it writes in `hook_name_out`.
+    `input_sites` and `output_sites` are lists; a dictionary of one site names it as SAELens
+    does, in `hook_name`, and a transcoder what it writes in `hook_name_out`.
     """
-    inputs = _names(metadata, "sites", "hook_name")
+    inputs = _names(metadata, "input_sites", "hook_name")
     return DictionarySites(inputs, _names(metadata, "output_sites", "hook_name_out") or inputs)
 
 

@@ -77,6 +77,15 @@ def measure_fit(dictionary: Dictionary, blocks: Iterable[Block], *, gains: bool 
     return sums.fit()
 
 
+def count_fires(dictionary: Dictionary, blocks: Iterable[Block]) -> tuple[Tensor, int]:
+    """Return (F,) int64 on the CPU, on how many rows each feature fires, and how many there are."""
+    counts_F, rows = torch.zeros(dictionary.features, dtype=torch.int64), 0
+    for x_TI, _ in _pieces(blocks, dictionary):
+        counts_F += (dictionary.encode(x_TI) > 0).sum(dim=0).cpu()
+        rows += len(x_TI)
+    return counts_F, rows
+
+
 def _pieces(blocks: Iterable[Block], dictionary: Dictionary) -> Iterator[tuple[Tensor, Tensor]]:
     """Cut blocks so that their activations fit into a buffer of bounded size."""
     rows = max(1, _ACTIVATIONS_AT_ONCE // dictionary.features)
