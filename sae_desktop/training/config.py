@@ -97,6 +97,16 @@ class ArchitecturesDescription(msgspec.Struct, frozen=True, kw_only=True):
     """The one offered first comes first."""
 
 
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings changed by a person during a run; None where left as it was."""
+
+    step: int
+    """The first step taken with the new value."""
+    rows: int
+    lr: float | None = None
+    sparsity: float | None = None
+
+
 class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     architecture: str
@@ -111,6 +121,9 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     rows_per_second: float
     stopped_early: bool
+    waited_share: float = 0.0
+    """Of the time of the steps: what they waited for their batches."""
+    changes: tuple[RunChange, ...] = ()
 
 
 class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
@@ -127,38 +140,65 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     loss_windows: int = 64
     """Windows of text over which the loss recovered is measured."""
     control: bool = True
-    """Also measure a random-direction dictionary of the same size and L0."""
+    """Also measure random-direction dictionaries of the same size and L0."""
+    control_seeds: int = 3
+    """How many of them: their mean and spread are given."""
     seed: int = 0
+    """Of the first control; the others' follow it."""
     device: str = "auto"
 
 
 class DictionaryFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What is measured of any dictionary; null is not measured.
+
+    Losses are cross-entropies in nats a token, KL divergences those of the next token's
+    distribution from the model's own. Null without a model (imported activations).
+    """
+
     l0: float
     fvu: float
     explained_variance: float
     cosine: float
-    loss_recovered: float | None
+    shrinkage: float | None = None
+    """What is written as a share of the best length in its direction; below 1: too short."""
+    feature_gain: float | None = None
+    """Factor that would make a feature's activation best, median; above 1: too small."""
+    dead_fraction: float | None = None
+    dead_window: int = 0
+    """Rows over which a feature that never fired counts as dead."""
+    dense_fraction: float | None = None
+    dense_share: float = 0.1
+    """A feature that fires on more than this share of rows is dense."""
+    nearest_cosine: float | None = None
+    """Of a feature's direction to that of its nearest other feature, median."""
+    loss_recovered: float | None = None
+    """(zero − spliced) / (zero − clean)."""
+    loss_recovered_mean: float | None = None
+    """(mean − spliced) / (mean − clean), which is harder."""
     loss_clean: float | None = None
     loss_spliced: float | None = None
     loss_zero: float | None = None
     loss_mean: float | None = None
+    kl: float | None = None
+    kl_zero: float | None = None
+    kl_mean: float | None = None
+    part_fvu: list[float] = []
+    """FVU of each part, where the output has several."""
+    density_counts: list[float] = []
+    """Features by log10 density, over run_log.DENSITY_EDGES."""
+    cosine_counts: list[float] = []
+    """Features by cosine to the nearest other one, over run_log.COSINE_EDGES."""
 
 
-class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
-    l0: float
-    fvu: float
-    explained_variance: float
-    cosine: float
+class EvaluateResult(DictionaryFigures, frozen=True, kw_only=True):
     dead_fraction: float
-    dead_window: int
-    """Rows over which a feature that never fired counts as dead."""
-    loss_recovered: float | None
-    """Null without a model (imported activations)."""
-    loss_clean: float | None
-    loss_spliced: float | None
-    loss_zero: float | None
-    loss_mean: float | None
     rows: int
     excluded_rows: int
     """Rows of more than ten times the median norm, left out of the figures."""
+    norm_counts: list[int] = []
+    """Features by log10 of the decoder's norm as trained, over run_log.NORM_EDGES."""
     control: DictionaryFigures | None
+    """Mean over the random-direction dictionaries."""
+    control_spread: DictionaryFigures | None = None
+    """Their standard deviations; null for fewer than two."""
+    control_seeds: int = 1

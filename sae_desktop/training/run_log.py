@@ -30,6 +30,7 @@ from sae_desktop.storage.hdf5 import (
     create_contiguous,
     open_checked,
 )
+from sae_desktop.training.config import RunChange as RunChange
 
 KIND = "run"
 SCHEMA_VERSION = 1
@@ -90,16 +91,6 @@ class FeatureSample(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the sample's rows on which it fires."""
     contexts: list[SampleContext]
     """The strongest, at most one a window."""
-
-
-class RunChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings changed by a person during a run; None where left as it was."""
-
-    step: int
-    """The first step taken with the new value."""
-    rows: int
-    lr: float | None = None
-    sparsity: float | None = None
 
 
 @dataclass(frozen=True)
