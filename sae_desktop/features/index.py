@@ -33,7 +33,7 @@ from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import write_header
-from sae_desktop.training.evaluate import open_pair, site_of
+from sae_desktop.training.dictionary_rows import open_pair, site_of
 from sae_desktop.training.splice import model_of
 
 _BLOCK = 4096

@@ -1,187 +1,211 @@
-"""The job `evaluate`: how good a dictionary is, beside one of random directions."""
+"""The job `evaluate`: how good a dictionary is, beside ones of random directions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from sae_desktop.activations.store import ActivationStore
-from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.control import random_direction_dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.device import resolve_device
-from sae_desktop.project import Project, existing
+from sae_desktop.project import Project
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import run_folder
 from sae_desktop.training.config import DictionaryFigures, EvaluateConfig, EvaluateResult
-from sae_desktop.training.data import Rows, Split, split_rows
-from sae_desktop.training.metrics import measure_fit
-from sae_desktop.training.observer import evenly
-from sae_desktop.training.splice import SpliceLosses, measure_losses, model_of, splice_text
+from sae_desktop.training.data import Rows, evenly
+from sae_desktop.training.dictionary_rows import DictionaryRows, open_pair, rows_of
+from sae_desktop.training.geometry import nearest_cosines
+from sae_desktop.training.metrics import DENSE_SHARE, count_fires, measure_fit
+from sae_desktop.training.run_log import cosine_histogram, density_histogram, read_run
+from sae_desktop.training.splice import (
+    SpliceLosses,
+    SpliceText,
+    measure_losses,
+    model_of,
+    splice_text,
+    spliced_loss,
+)
 
-_BLOCK = 4096
 _CONTROL_SAMPLE = 8192
 
 
 def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
-    """Measure L0, fit, dead features and the loss recovered; the result is kept beside it.
+    """Measure L0, fit, shrinkage, dead and dense features, and the loss recovered.
 
-    The fit is measured on held-out rows of the store it was trained on, or on any rows of
-    another store. Raises UserError when dictionary and store do not belong together.
+    All of it is measured of random-direction dictionaries too. The fit is measured on held-out
+    rows of the store it was trained on, or on any rows of another store. The result is kept
+    beside the dictionary. Raises UserError when dictionary and store do not belong together.
     """
     project = Project.open(config.project)
     dictionary, store, own_store = open_pair(
         project, config.dictionary, config.activations, config.device
     )
-    site = site_of(dictionary, store)
-    split = split_rows(store, site, exclude_massive=True)
-    rows = split.held_out if own_store and len(split.held_out) else _all_rows(split)
-    rows = rows[: config.rows]
-    every = np.sort(_all_rows(split))[: config.dead_rows]
-
-    context.progress(0, len(every), "rows", "Measuring the fit")
-    with torch.no_grad():
-        fit = measure_fit(dictionary, _blocks(store, site, rows, context))
-        fired = torch.zeros(dictionary.features, dtype=torch.bool, device=dictionary.device)
-        for done, x_TD in _counted(_blocks(store, site, every, context)):
-            fired |= (dictionary.encode(x_TD) > 0).any(dim=0)
-            context.progress(done, len(every), "rows", "Counting dead features")
-        losses = _losses(config, store, site, dictionary, rows, context)
-        control = None
-        if config.control:
-            context.progress(len(every), len(every), "rows", "Measuring the random control")
-            control = _control(config, store, site, dictionary, rows, fit.l0, context)
-    result = EvaluateResult(
-        l0=fit.l0,
-        fvu=fit.fvu,
-        explained_variance=1 - fit.fvu,
-        cosine=fit.cosine,
-        dead_fraction=1 - float(fired.double().mean()),
-        dead_window=len(every),
-        loss_recovered=losses.recovered if losses else None,
-        loss_clean=losses.clean if losses else None,
-        loss_spliced=losses.spliced if losses else None,
-        loss_zero=losses.zero if losses else None,
-        loss_mean=losses.mean if losses else None,
-        rows=fit.rows,
-        excluded_rows=len(split.excluded),
-        control=control,
-    )
+    source = rows_of(project, dictionary, store)
+    split = source.split()
+    everything = np.concatenate([split.training, split.held_out])
+    rows = (split.held_out if own_store and len(split.held_out) else everything)[: config.rows]
+    every = np.sort(everything)[: config.dead_rows]
     folder = project.dictionary_path(config.dictionary)
+
+    with torch.no_grad():
+        measuring = _Measuring(config, context, source, rows, _text(config, source, rows, context))
+        context.progress(0, len(every), "rows", "Measuring the fit")
+        figures = measuring.figures(dictionary)
+        context.progress(0, len(every), "rows", "Counting dead features")
+        counts_F, _ = count_fires(dictionary, source.blocks(every, context))
+        controls = measuring.controls(dictionary, figures.l0) if config.control else []
+    result = EvaluateResult(
+        **msgspec.structs.asdict(figures)
+        | {"dead_fraction": _share(counts_F == 0), "dead_window": len(every)},
+        rows=len(rows),
+        excluded_rows=len(split.excluded),
+        norm_counts=_norm_counts(folder / run_folder.RUN_LOG),
+        control=_combined(controls, np.mean),
+        control_spread=_combined(controls, _spread) if len(controls) > 1 else None,
+        control_seeds=len(controls),
+    )
     write_bytes(folder / run_folder.EVALUATION, msgspec.json.encode(result))
     return result
 
 
-def open_pair(
-    project: Project, dictionary_name: str, store_name: str, device: str
-) -> tuple[Dictionary, ActivationStore, bool]:
-    """Open a dictionary and the store to read it on; the last value: the one it learned from.
+class _Measuring:
+    """The rows and the text on which several dictionaries are measured alike."""
 
-    Raises UserError when one is missing, or they were made with different models or widths.
-    """
-    existing("dictionary", dictionary_name, project.dictionaries())
-    dictionary = load(project.dictionary_path(dictionary_name), resolve_device(device))
-    trained_on = str(dictionary.metadata.get("activation_store", ""))
-    name = store_name or trained_on
-    if not name:
-        raise UserError(
-            f"The dictionary “{dictionary_name}” does not say which store it was trained on.",
-            next_step="Name an activation store.",
+    def __init__(
+        self,
+        config: EvaluateConfig,
+        context: JobContext,
+        source: DictionaryRows,
+        rows: Rows,
+        text: SpliceText | None,
+    ) -> None:
+        self._config, self._context = config, context
+        self._source, self._rows, self._text = source, rows, text
+        self._losses: SpliceLosses | None = None
+
+    def figures(self, dictionary: Dictionary) -> DictionaryFigures:
+        blocks = self._source.blocks(self._rows, self._context)
+        fit = measure_fit(dictionary, blocks, gains=True)
+        cosines = nearest_cosines(dictionary.W_dec).numpy()
+        return DictionaryFigures(
+            l0=fit.l0,
+            fvu=fit.fvu,
+            explained_variance=1 - fit.fvu,
+            cosine=fit.cosine,
+            shrinkage=_finite(fit.shrinkage),
+            feature_gain=_finite(fit.feature_gain),
+            dead_fraction=fit.dead_fraction,
+            dead_window=fit.rows,
+            dense_fraction=fit.dense_fraction,
+            dense_share=DENSE_SHARE,
+            nearest_cosine=float(np.median(cosines)) if len(cosines) else None,
+            part_fvu=list(fit.part_fvu),
+            density_counts=density_histogram(fit.densities_F.numpy()).tolist(),
+            cosine_counts=cosine_histogram(cosines).tolist(),
+            **self._loss_figures(dictionary),
         )
-    existing("activation store", name, project.stores())
-    store = ActivationStore.open(project.store_path(name))
-    _refuse_mismatch(dictionary_name, dictionary, name, store)
-    return dictionary, store, name == trained_on
 
+    def _loss_figures(self, dictionary: Dictionary) -> dict[str, Any]:
+        if self._text is None:
+            return {}
+        self._context.check_cancelled()
+        if self._losses is None:
+            self._losses = measure_losses(self._text, dictionary)
+        else:
+            self._losses = spliced_loss(self._text, dictionary, self._losses)
+        found = self._losses
+        return {
+            "loss_recovered": _finite(found.recovered),
+            "loss_recovered_mean": _finite(found.recovered_mean),
+            "loss_clean": found.clean,
+            "loss_spliced": found.spliced,
+            "loss_zero": found.zero,
+            "loss_mean": found.mean,
+            "kl": found.kl,
+            "kl_zero": found.kl_zero,
+            "kl_mean": found.kl_mean,
+        }
 
-def site_of(dictionary: Dictionary, store: ActivationStore) -> str:
-    """Return the dictionary's site if the store has it, else the store's first."""
-    site = str(dictionary.metadata.get("hook_name", ""))
-    return site if site in store.info.sites else store.site
-
-
-def _refuse_mismatch(
-    dictionary_name: str, dictionary: Dictionary, store_name: str, store: ActivationStore
-) -> None:
-    own = dictionary.metadata
-    pairs = [
-        ("model", own.get("model_name", ""), store.info.model),
-        ("version of the model", own.get("model_revision", ""), store.info.model_revision),
-        ("site", own.get("hook_name", ""), store.site),
-        ("width", dictionary.width, store.width()),
-    ]
-    for what, wanted, found in pairs:
-        if wanted and found and wanted != found:
-            raise UserError(
-                f"The store “{store_name}” does not fit the dictionary “{dictionary_name}”: "
-                f"its {what} is {found}, the dictionary's is {wanted}.",
-                kept="Nothing was changed.",
-                next_step="Harvest a store with the dictionary's model and site.",
+    def controls(self, dictionary: Dictionary, l0: float) -> list[DictionaryFigures]:
+        """Return the figures of random directions, one of each seed."""
+        block = self._source.gather(evenly(self._rows, _CONTROL_SAMPLE))
+        x, y = (block, None) if isinstance(block, Tensor) else block
+        found, seeds = [], max(1, self._config.control_seeds)
+        for number in range(seeds):
+            self._context.progress(number, seeds, "controls", "Measuring random directions")
+            control = random_direction_dictionary(
+                x.to(dictionary.device),
+                dictionary.features,
+                l0,
+                self._config.seed + number,
+                target_TO=None if y is None else y.to(dictionary.device),
+                W_skip=dictionary.W_skip,
             )
+            control.parts = dictionary.parts
+            found.append(self.figures(control))
+        return found
 
 
-def _all_rows(split: Split) -> Rows:
-    return np.concatenate([split.training, split.held_out])
-
-
-def _blocks(store: ActivationStore, site: str, rows: Rows, context: JobContext) -> Iterator[Tensor]:
-    for begin in range(0, len(rows), _BLOCK):
-        context.check_cancelled()
-        values = store.gather(rows[begin : begin + _BLOCK], site)
-        yield torch.from_numpy(values.astype(np.float32))
-
-
-def _counted(blocks: Iterator[Tensor]) -> Iterator[tuple[int, Tensor]]:
-    done = 0
-    for block in blocks:
-        done += len(block)
-        yield done, block
-
-
-def _losses(
-    config: EvaluateConfig,
-    store: ActivationStore,
-    site: str,
-    dictionary: Dictionary,
-    rows: Rows,
-    context: JobContext,
-) -> SpliceLosses | None:
-    lm = model_of(store, config.device)
+def _text(
+    config: EvaluateConfig, source: DictionaryRows, rows: Rows, context: JobContext
+) -> SpliceText | None:
+    lm = model_of(source.store, config.device)
     if lm is None:
         context.log("The loss recovered is not measured: the activations came without a model.")
         return None
-    text = splice_text(lm, store, site, windows=config.loss_windows, first_row=int(rows[0]))
-    return measure_losses(text, dictionary)
+    if not source.one_model:
+        context.log("The loss recovered is not measured: the dictionary reads two models.")
+        return None
+    return splice_text(
+        lm,
+        source.store,
+        source.input_sites,
+        outputs=source.output_sites,
+        windows=config.loss_windows,
+        first_row=int(rows[0]),
+    )
 
 
-def _control(
-    config: EvaluateConfig,
-    store: ActivationStore,
-    site: str,
-    dictionary: Dictionary,
-    rows: Rows,
-    l0: float,
-    context: JobContext,
-) -> DictionaryFigures:
-    sample = torch.from_numpy(store.gather(evenly(rows, _CONTROL_SAMPLE), site).astype(np.float32))
-    control = random_direction_dictionary(
-        sample.to(dictionary.device), dictionary.features, l0, config.seed
-    )
-    fit = measure_fit(control, _blocks(store, site, rows, context))
-    losses = _losses(config, store, site, control, rows, context)
-    return DictionaryFigures(
-        l0=fit.l0,
-        fvu=fit.fvu,
-        explained_variance=1 - fit.fvu,
-        cosine=fit.cosine,
-        loss_recovered=losses.recovered if losses else None,
-        loss_clean=losses.clean if losses else None,
-        loss_spliced=losses.spliced if losses else None,
-        loss_zero=losses.zero if losses else None,
-        loss_mean=losses.mean if losses else None,
-    )
+def _norm_counts(run_log: Path) -> list[int]:
+    """Return the run's last histogram of decoder norms; [] where there is none."""
+    try:
+        counts = read_run(run_log).norm_counts
+    except UserError:
+        return []
+    return counts[-1].tolist() if len(counts) and counts[-1].any() else []
+
+
+def _combined(many: Sequence[DictionaryFigures], combine: Any) -> DictionaryFigures | None:
+    """Combine figure by figure; a figure that one of them lacks is lacking."""
+    if not many:
+        return None
+    combined: dict[str, Any] = {}
+    for name in DictionaryFigures.__struct_fields__:
+        values = [getattr(figures, name) for figures in many]
+        if name in ("dead_window", "dense_share"):
+            combined[name] = values[0]
+        elif any(value is None for value in values):
+            combined[name] = None
+        else:
+            combined[name] = combine(np.array(values, dtype=np.float64), axis=0).tolist()
+    return DictionaryFigures(**combined)
+
+
+def _spread(values: Any, axis: int) -> Any:
+    return np.std(values, axis=axis, ddof=1)
+
+
+def _share(which: Tensor) -> float:
+    return float(which.double().mean())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
