@@ -104,7 +104,8 @@ def series_of(rows: Iterable[SweepRow]) -> list[Series]:
 
 def _mean_over_seeds(rows: Sequence[SweepRow]) -> list[ScalingPoint]:
     points = []
-    for (features, steps, lr), same in _by(rows, lambda r: (r.features, r.steps, r.lr)).items():
+    sizes = _by(rows, lambda r: (r.features, r.steps, r.peak_lr or r.lr))
+    for (features, steps, lr), same in sizes.items():
         losses = [row.loss for row in same if row.loss is not None]
         points.append(
             ScalingPoint(

@@ -70,7 +70,7 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     sparsity: float | None
     """λ; null: none, or the architecture's default."""
     lr: float
-    """0 until the run is done: the default for its size."""
+    """As asked for; 0: the default for its size."""
     tokens: int
     batch: int
     seed: int
@@ -78,6 +78,8 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """Why it failed."""
     steps: int = 0
+    peak_lr: float | None = None
+    """As used."""
     l0: float | None = None
     fvu: float | None = None
     dead_fraction: float | None = None
@@ -138,7 +140,7 @@ def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> 
         raise UserError(
             f"The sweep asks for {count:,} runs.", next_step=f"At most {MOST_RUNS:,}: vary less."
         )
-    varied = [axis for axis in AXES if len(set(values[axis])) > 1]
+    varied = [axis for axis in AXES if set(values[axis]) != {getattr(config.base, axis)}]
     points: dict[tuple[Any, ...], SweepPoint] = {}
     for combination in itertools.product(*(values[axis] for axis in AXES)):
         chosen = dict(zip(AXES, combination, strict=True))
@@ -161,7 +163,7 @@ def _run_name(sweep: str, chosen: Mapping[str, Any], varied: Sequence[str]) -> s
 def _value_text(value: Any) -> str:
     if value is None:
         return "default"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _point(
