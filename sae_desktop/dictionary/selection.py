@@ -81,7 +81,7 @@ def largest_per_row(blocks: EncoderBlocks, k: int) -> Kept:
     """Find the k largest positive entries of every row; fewer where fewer are positive."""
     found = []
     for first, pre_RF in blocks:
-        flat, values = _above(pre_RF, _lower_bounds(pre_RF, k))
+        flat, values = above(pre_RF, _lower_bounds(pre_RF, k))
         keep = _best_of_each_row(torch.div(flat, blocks.features, rounding_mode="floor"), values, k)
         found.append((flat[keep] + first * blocks.features, values[keep]))
     return _joined(found)
@@ -131,13 +131,16 @@ def true_places(mask: Tensor) -> Tensor:
 def _all_above(blocks: EncoderBlocks, floor: float) -> Kept:
     found = []
     for first, pre_RF in blocks:
-        flat, values = _above(pre_RF, torch.tensor(floor, device=pre_RF.device))
+        flat, values = above(pre_RF, torch.tensor(floor, device=pre_RF.device))
         found.append((flat + first * blocks.features, values))
     return _joined(found)
 
 
-def _above(pre_RF: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
-    """Return flat indices and float32 values of the positive entries ≥ floor (() or (R, 1))."""
+def above(pre_RF: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return flat indices and float32 values of the positive entries ≥ floor.
+
+    The floor is one number, one a row (R, 1), or one a feature (F,).
+    """
     bits = _ORDERED_BITS[pre_RF.dtype]
     # The bits of the smallest positive number are 1: nothing ≤ 0 passes.
     least = floor.to(pre_RF.dtype).contiguous().view(bits).clamp_min(1)

@@ -93,6 +93,18 @@ class LinearArchitecture(Architecture):
         norms: Tensor = torch.stack([torch.linalg.vector_norm(p, dim=1) for p in pieces])
         return norms.sum(dim=0)
 
+    def add_norm_gradient(self, grad_W_dec: Tensor, grad_norms: Tensor) -> Tensor:
+        """Add to W_dec's gradient, in place, what reaches it through `decoder_norms` (F,)."""
+        W_dec = self.parameters["W_dec"].detach()
+        sizes = list(self.setup.parts) or [W_dec.shape[1]]
+        for grad, W in zip(
+            torch.split(grad_W_dec, sizes, dim=1), torch.split(W_dec, sizes, dim=1), strict=True
+        ):
+            norms = torch.linalg.vector_norm(W, dim=1)
+            share = torch.where(norms > 0, grad_norms / norms, 0.0)
+            grad.addcmul_(share[:, None], W)
+        return grad_W_dec
+
     def folded(self, source: Affine, target: Affine) -> Dictionary:
         p = {name: tensor.detach() for name, tensor in self.parameters.items()}
         bias = p["b_enc"] - p["W_enc"] @ p["b_dec"] if self.subtracts_b_dec else p["b_enc"]

@@ -1,0 +1,207 @@
+"""JumpReLU by Anthropic's recipe (Circuits Updates, January 2025).
+
+    pre = x·W_encᵀ + b_enc;   f = pre where pre > e^t, else 0;   x̂ = f·W_dec + b_dec
+    L = E[‖x − x̂‖² + λ_S Σ tanh(c f_i‖W_dec,i‖) + λ_P Σ ReLU(e^t_i − pre_i)‖W_dec,i‖]
+
+The jump itself has no gradient: to the threshold goes the straight-through estimate
+∂f/∂t = −e^t/ε where |pre − e^t| < ε/2. The last term gives silent features one. λ_S rises
+over the whole run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sae_desktop.dictionary.architectures._linear import LinearArchitecture
+from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.kernels import Active
+from sae_desktop.dictionary.precision import LowPrecision, column_sums
+from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above
+
+TANH_SCALE = 4.0
+"""c."""
+BANDWIDTH = 2.0
+"""ε."""
+INITIAL_THRESHOLD = 0.1
+PRE_ACTIVATION_WEIGHT = 3e-6
+"""λ_P."""
+_ACTIVE_AT_START = 10_000
+"""Features active on a row at the start, at most …"""
+_SHARE_AT_START = 0.05
+"""… this share of them, for dictionaries small beside the recipe's."""
+
+
+class JumpReLU(LinearArchitecture):
+    """Each feature learns the threshold over which it fires."""
+
+    title = "JumpReLU"
+    summary = "Each feature learns its own threshold; a tanh counts the active ones."
+    settings = ("sparsity",)
+    default_sparsity = 10.0
+    sparsity_warm_up = 1.0
+
+    def __init__(self, setup: Setup, generator: torch.Generator) -> None:
+        super().__init__(setup, generator)
+        p = self.parameters
+        out_width = p["W_dec"].shape[1]
+        # Entries uniform in ±1/√O, the encoder its transpose times I/F.
+        p["W_dec"].uniform_(-1, 1, generator=generator).div_(math.sqrt(out_width))
+        if self.reconstructs_input:
+            p["W_enc"] = p["W_dec"] * (setup.width / setup.features)
+        p["log_threshold"] = torch.full((setup.features,), math.log(INITIAL_THRESHOLD))
+        self._low = LowPrecision(setup.precision)
+        self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
+
+    def initialise_from(self, batch: Batch) -> None:
+        """Set the biases so that each feature fires on the recipe's share of the rows."""
+        super().initialise_from(batch)
+        p = self.parameters
+        share = min(_ACTIVE_AT_START / self.setup.features, _SHARE_AT_START)
+        count = max(1, round(share * len(batch.x_TI)))
+        for ids in torch.split(torch.arange(self.setup.features), 1024):
+            pre = batch.x_TI @ p["W_enc"][ids].T
+            smallest = pre.topk(count, dim=0).values[-1]
+            p["b_enc"][ids] = INITIAL_THRESHOLD - smallest
+
+    def encode(self, x_TI: Tensor) -> Tensor:
+        return jump(self.pre_activations(x_TI), self.parameters["log_threshold"])
+
+    def loss(self, batch: Batch, state: StepState) -> Loss:
+        rows, t = len(batch.x_TI), self.parameters["log_threshold"]
+        norms = self.decoder_norms()
+        pre_TF = self.pre_activations(batch.x_TI)
+        f_TF = jump(pre_TF, t)
+        error = self.decode(f_TF, batch.x_TI) - batch.y_TO
+        below = torch.relu(t.exp() - pre_TF)
+        terms = {
+            "reconstruction": error.pow(2).sum() / rows,
+            "sparsity": state.sparsity * torch.tanh(TANH_SCALE * f_TF * norms).sum() / rows,
+            "pre_activation": PRE_ACTIVATION_WEIGHT * (below @ norms).sum() / rows,
+        }
+        fired_F = (f_TF.detach() > 0).sum(dim=0)
+        total = torch.stack(list(terms.values())).sum()
+        return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
+
+    @torch.no_grad()
+    def gradients(self, batch: Batch, state: StepState) -> Loss:
+        """Compute the loss and set the gradients by hand: two dense products, the rest sparse.
+
+        The pre-activation loss is over all pairs but the active, so its sums are those over
+        all, known from Σ x, less those over the active.
+        """
+        p, rows, x_TI = self.parameters, len(batch.x_TI), batch.x_TI
+        norms, threshold = self.decoder_norms(), p["log_threshold"].exp()
+        pairs = self._pairs(batch, state, norms, threshold)
+        active, values, grad_f = pairs.active, pairs.values, pairs.grad_f
+        weight = PRE_ACTIVATION_WEIGHT / rows * norms
+        grad_pre = grad_f + weight[active.col]
+        x_sum = x_TI.sum(dim=0)
+        pre_sum = p["W_enc"] @ x_sum + rows * p["b_enc"]
+        below = rows * threshold - pre_sum
+        below -= active.column_sums(threshold[active.col] - values)
+        terms = {
+            "reconstruction": pairs.back_TO.square().sum() * (rows / 4),  # back is 2/T · error
+            "sparsity": state.sparsity / rows * pairs.tanh.sum(),
+            "pre_activation": weight @ below,
+        }
+        p["W_enc"].grad = active.gather_rows(grad_pre, x_TI).addr_(weight, x_sum, alpha=-1)
+        p["b_enc"].grad = active.column_sums(grad_pre) - rows * weight
+        p["log_threshold"].grad = threshold * (
+            weight * (rows - active.counts_F) - pairs.band_F / BANDWIDTH
+        )
+        grad_norms = (
+            state.sparsity * TANH_SCALE * active.column_sums(values * (1 - pairs.tanh.square()))
+        )
+        p["W_dec"].grad = self.add_norm_gradient(
+            active.gather_rows(values, pairs.back_TO),
+            (grad_norms + PRE_ACTIVATION_WEIGHT * below) / rows,
+        )
+        p["b_dec"].grad = pairs.back_TO.sum(dim=0)
+        if "W_skip" in p:
+            p["W_skip"].grad = pairs.back_TO.T @ x_TI
+        total = torch.stack(list(terms.values())).sum()
+        return Loss(total, terms, active.counts_F, len(active.col) / rows)
+
+    def _pairs(self, batch: Batch, state: StepState, norms: Tensor, threshold: Tensor) -> _Pairs:
+        """Go through the batch a block of rows at a time."""
+        p, rows, low = self.parameters, len(batch.x_TI), self.setup.precision
+        W_enc, W_dec = self._low.of("W_enc", p["W_enc"]), self._low.of("W_dec", p["W_dec"])
+        blocks = EncoderBlocks(batch.x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffers[0])
+        # ∂L/∂f of the sparsity term where f = 0; less where f is larger.
+        at_zero = state.sparsity * TANH_SCALE / rows * norms
+        at_zero_low, threshold_low = at_zero.to(low), threshold.to(low)
+        back_TO = p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
+        band_F = torch.zeros_like(threshold)
+        found = []
+        for first, pre_RF in blocks:
+            flat, values = above(pre_RF, threshold_low)
+            active = Active.from_flat(flat, len(pre_RF), self.setup.features)
+            back = back_TO[first : first + len(pre_RF)]
+            back.add_(active.decode(values, p["W_dec"])).mul_(2 / rows)
+            grad, distance = (
+                b.of(len(pre_RF), self.setup.features, pre_RF) for b in self._buffers[1:]
+            )
+            torch.addmm(at_zero_low, back.to(low), W_dec.T, out=grad)
+            tanh = torch.tanh(TANH_SCALE * values * norms[active.col])
+            less = -at_zero[active.col] * tanh.square()
+            grad_f = grad.view(-1)[flat].float() + less
+            torch.sub(pre_RF, threshold_low, out=distance).abs_().neg_()
+            torch.ops.aten.threshold_backward.grad_input(
+                grad, distance, -BANDWIDTH / 2, grad_input=grad
+            )
+            band_F += column_sums(grad)
+            band_F += active.column_sums(less * (distance.view(-1)[flat] > -BANDWIDTH / 2))
+            found.append((flat + first * self.setup.features, values, grad_f, tanh))
+        flat, values, grad_f, tanh = (torch.cat(pieces) for pieces in zip(*found, strict=True))
+        active = Active.from_flat(flat, rows, self.setup.features)
+        return _Pairs(active, values, grad_f, tanh, back_TO, band_F)
+
+    def folded_threshold(self) -> Tensor:
+        return self.parameters["log_threshold"].detach().exp()
+
+    @staticmethod
+    def default_lr(features: int, steps: int) -> float:
+        del steps
+        return float(min(2e-3, 2e-4 * (2**16 / features) ** 0.5))
+
+
+class _Pairs(NamedTuple):
+    """The active pairs of a batch, and what all pairs have to say of the thresholds."""
+
+    active: Active
+    values: Tensor
+    """(nnz,) f."""
+    grad_f: Tensor
+    """(nnz,) ∂L/∂f."""
+    tanh: Tensor
+    """(nnz,) tanh(c f‖W_dec‖)."""
+    back_TO: Tensor
+    """2/T · (x̂ − y)."""
+    band_F: Tensor
+    """Σ ∂L/∂f over the pairs within ε/2 of the threshold, the silent ones too."""
+
+
+class _Jump(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pre_TF: Tensor, log_threshold_F: Tensor) -> Tensor:
+        threshold = log_threshold_F.exp()
+        ctx.save_for_backward(pre_TF, threshold)
+        return pre_TF * (pre_TF > threshold)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        (grad_TF,) = grads
+        pre_TF, threshold = ctx.saved_tensors
+        band = (pre_TF - threshold).abs() < BANDWIDTH / 2
+        grad_t = -threshold / BANDWIDTH * (grad_TF * band).sum(dim=0)
+        return grad_TF * (pre_TF > threshold), grad_t
+
+
+def jump(pre_TF: Tensor, log_threshold_F: Tensor) -> Tensor:
+    """Return pre where it exceeds e^t, else 0, with the straight-through gradient to t."""
+    out: Tensor = _Jump.apply(pre_TF, log_threshold_F)  # type: ignore[no-untyped-call]
+    return out
