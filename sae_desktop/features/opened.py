@@ -63,8 +63,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
 
 def _dictionary(project: Project, name: str, device: str) -> Dictionary:
     folder = project.dictionary_path(existing("dictionary", name, project.dictionaries()))
-    weights = folder / "sae_weights.safetensors"
-    changed = weights.stat().st_mtime_ns if weights.exists() else 0
+    changed = max((path.stat().st_mtime_ns for path in folder.glob("*.safetensors")), default=0)
     key = (folder, changed, device)
     with _held_lock:
         if key not in _held:

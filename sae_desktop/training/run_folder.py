@@ -48,7 +48,7 @@ def read_summary(folder: Path) -> DictionarySummary:
             features=cfg["d_sae"],
             model=metadata.get("model_name", ""),
             site=metadata.get("hook_name", ""),
-            bytes=(folder / WEIGHTS).stat().st_size,
+            bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),
             evaluation=_optional(folder / EVALUATION, EvaluateResult),
@@ -58,6 +58,13 @@ def read_summary(folder: Path) -> DictionarySummary:
             f"The dictionary “{folder.name}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
         ) from error
+
+
+def _weights_bytes(folder: Path) -> int:
+    files = list(folder.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"there is no {WEIGHTS}")
+    return sum(path.stat().st_size for path in files)
 
 
 T = TypeVar("T")
