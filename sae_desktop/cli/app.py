@@ -14,6 +14,7 @@ from sae_desktop.cli import (
     feature_commands,
     reading_commands,
     render,
+    sweep_commands,
     training_commands,
 )
 from sae_desktop.cli.options import JsonOption, default
@@ -81,6 +82,9 @@ app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)
 app.command()(training_commands.architectures)
+app.command()(sweep_commands.preflight)
+app.command()(sweep_commands.sweep)
+app.command()(sweep_commands.scaling)
 app.command()(training_commands.evaluate)
 app.command()(feature_commands.index)
 app.command()(reading_commands.features)

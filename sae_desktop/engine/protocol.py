@@ -21,6 +21,8 @@ from sae_desktop.training.config import (
     EvaluateConfig,
     TrainConfig,
 )
+from sae_desktop.training.preflight_config import PreflightConfig
+from sae_desktop.training.sweep_config import SweepConfig
 
 PROTOCOL_VERSION = 1
 
@@ -32,6 +34,8 @@ JobConfig = (
     | EstimateHarvestConfig
     | GetModelConfig
     | TrainConfig
+    | SweepConfig
+    | PreflightConfig
     | DescribeArchitecturesConfig
     | EvaluateConfig
     | IndexConfig

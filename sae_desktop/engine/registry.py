@@ -43,6 +43,8 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
+from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
+from sae_desktop.training.sweep_config import SweepConfig, SweepResult
 
 JobFunction = Callable[[Any, JobContext], msgspec.Struct]
 
@@ -80,6 +82,7 @@ class JobKind:
 
 _STORE = Output("store", "name")
 _DICTIONARY = Output("dictionary", "name")
+_SWEEP = Output("sweep", "name")
 _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
 
@@ -128,6 +131,17 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _DICTIONARY,
         "The last checkpoint is kept; the same training started again resumes there.",
+    ),
+    SweepConfig: JobKind(
+        "sae_desktop.training.sweep:sweep",
+        SweepResult,
+        "Sweep",
+        "name",
+        _SWEEP,
+        "Finished runs are kept; the same sweep started again goes on with the others.",
+    ),
+    PreflightConfig: JobKind(
+        "sae_desktop.training.preflight:preflight", PreflightResult, "Check the training", ""
     ),
     DescribeArchitecturesConfig: JobKind(
         "sae_desktop.training.describe:describe_architectures",

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from sae_desktop.errors import UserError
+from sae_desktop.training.pareto import front_of
 from sae_desktop.training.power_law import (
     FEWEST_POINTS,
     PowerLaw,
@@ -88,6 +89,46 @@ class Optimum(msgspec.Struct, frozen=True, kw_only=True):
     lr: float | None
     beyond: float
     """How many times the largest compute measured it lies; 1 or less: within."""
+
+
+class SeriesReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A series with what it says."""
+
+    series: Series
+    laws: ScalingLaws | None
+    refusal: str
+    """Why there are no laws; empty where there are."""
+    optimum: Optimum | None
+    """At the budget asked for."""
+
+
+class ScalingReport(msgspec.Struct, frozen=True, kw_only=True):
+    series: list[SeriesReport]
+    pareto_front: list[str]
+    """Dictionaries that no other beats in both FVU and L0, by rising L0."""
+
+
+def scaling_report(rows: Sequence[SweepRow], budget: float | None = None) -> ScalingReport:
+    """Return what one or several sweeps say. Raises UserError where no series gives a law."""
+    reports = [_report(series, budget) for series in series_of(rows)]
+    if not reports:
+        raise UserError("No run of the sweep is done.", next_step="Run the sweep first.")
+    if all(report.laws is None for report in reports):
+        raise UserError(
+            reports[0].refusal,
+            next_step="Only runs of one architecture, k and λ are compared; add features, tokens "
+            "or seeds to the sweep and run it again.",
+        )
+    return ScalingReport(series=reports, pareto_front=[row.dictionary for row in front_of(rows)])
+
+
+def _report(series: Series, budget: float | None) -> SeriesReport:
+    try:
+        laws = scaling_laws(series.points)
+        best = None if budget is None else optimum(laws, budget)
+    except UserError as error:
+        return SeriesReport(series=series, laws=None, refusal=error.what, optimum=None)
+    return SeriesReport(series=series, laws=laws, refusal="", optimum=best)
 
 
 def series_of(rows: Iterable[SweepRow]) -> list[Series]:

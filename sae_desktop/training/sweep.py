@@ -181,6 +181,7 @@ def _figures(folder: Path, result: TrainResult) -> dict[str, Any]:
             "stopped_early",
         )
     }  # fmt: skip
+    found["compute"] = float(result.features) * result.steps
     log = folder / run_folder.RUN_LOG
     if not log.is_file():
         return found

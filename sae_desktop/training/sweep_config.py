@@ -78,6 +78,9 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """Why it failed."""
     steps: int = 0
+    compute: float = 0.0
+    """Features × steps, to which compute is proportional at one batch and width (Scaling
+    Monosemanticity, Scaling Laws)."""
     peak_lr: float | None = None
     """As used."""
     l0: float | None = None
@@ -93,12 +96,6 @@ class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     together: int = 1
     """Runs in that pass."""
     stopped_early: bool = False
-
-    @property
-    def compute(self) -> float:
-        """Features × steps, to which compute is proportional at one batch and width
-        (Scaling Monosemanticity, Scaling Laws)."""
-        return float(self.features) * self.steps
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,160 @@
+"""Commands that train many dictionaries, and say what they teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from sae_desktop.cli import render
+from sae_desktop.cli.options import JsonOption, ProjectArgument, finite
+from sae_desktop.cli.runner import run_job_command, run_reading_command
+from sae_desktop.cli.sweep_text import scaling_text, sweep_text
+from sae_desktop.cli.training_options import (
+    Settings,
+    architecture_settings,
+    train_config,
+    with_training_options,
+)
+from sae_desktop.project import Project, existing
+from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
+from sae_desktop.training.scaling import ScalingReport, scaling_report
+from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep
+
+_GRID = "Grid: values with commas between them"
+
+
+def _axis(name: str, words: str) -> Any:
+    return typer.Option(name, help=words, rich_help_panel=_GRID)
+
+
+@with_training_options(without=AXES)
+def sweep(
+    project: ProjectArgument,
+    name: Annotated[str, typer.Option("--name", help="Name of the sweep; begins its runs' names.")],
+    settings: Settings,
+    architecture: Annotated[str, _axis("--architecture", "Such as topk,matryoshka.")] = "",
+    features: Annotated[str, _axis("--features", "Such as 512,1024,2048.")] = "",
+    k: Annotated[str, _axis("--k", "Features active per row (…topk, matryoshka).")] = "",
+    sparsity: Annotated[str, _axis("--sparsity", "λ (standard…).")] = "",
+    lr: Annotated[str, _axis("--lr", "Learning rates; 0: by architecture and size.")] = "",
+    tokens: Annotated[str, _axis("--tokens", "Rows to consume.")] = "",
+    seed: Annotated[str, _axis("--seed", "Seeds of the weights and of the order of rows.")] = "",
+    together: Annotated[
+        int,
+        typer.Option("--together", min=0, help="Runs in one pass at most; 0: as memory allows."),
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train every combination of settings, those on the same rows in one pass."""
+    architectures = _values(architecture, str, "--architecture")
+    for chosen in architectures:
+        architecture_settings(chosen)
+    config = SweepConfig(
+        project=str(project),
+        name=name,
+        base=train_config(project, name, settings),
+        architecture=architectures,
+        features=_values(features, _at_least_1, "--features"),
+        k=_values(k, _at_least_1, "--k"),
+        sparsity=_values(sparsity, _not_negative, "--sparsity"),
+        lr=_values(lr, _not_negative, "--lr"),
+        tokens=_values(tokens, _at_least_1, "--tokens"),
+        seed=_values(seed, _seed, "--seed"),
+        together=together,
+    )
+    run_job_command(config, sweep_text, as_json=as_json)
+
+
+def scaling(
+    project: ProjectArgument,
+    sweep: Annotated[list[str], typer.Option("--sweep", help="Sweep to read; may be repeated.")],
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", callback=finite, help="Features × steps to plan for."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit how loss, best size and best learning rate go with compute."""
+
+    def work() -> ScalingReport:
+        opened = Project.open(project)
+        names = [existing("sweep", name, opened.sweeps()) for name in sweep]
+        rows = [row for name in names for row in read_sweep(opened.sweep_path(name)).rows]
+        return scaling_report(rows, budget)
+
+    run_reading_command(work, scaling_text, as_json=as_json)
+
+
+@with_training_options()
+def preflight(
+    project: ProjectArgument,
+    settings: Settings,
+    name: Annotated[
+        str, typer.Option("--name", help="Name the dictionary would have.")
+    ] = "preflight",
+    measure: Annotated[bool, typer.Option(help="Take a few steps to tell the time.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell whether a training fits into memory and disk, and how long it takes."""
+    config = PreflightConfig(train=train_config(project, name, settings), measure=measure)
+    run_job_command(config, _preflight_text, as_json=as_json)
+
+
+def _preflight_text(result: PreflightResult) -> str:
+    rows = [
+        (room.place, need.what, render.number(need.bytes, "bytes"))
+        for room in result.rooms
+        for need in room.needs
+    ]
+    lines = [render.table(("where", "what", "needed"), rows, left={0, 1}), ""]
+    for room in result.rooms:
+        needed, free = (render.number(n, "bytes") for n in (room.needed_bytes, room.free_bytes))
+        lines.append(f"{room.place}: {needed} of {free} free")
+    if result.step_seconds is not None and result.seconds_per_million_tokens is not None:
+        lines.append(
+            f"{result.step_seconds:.4g} s a step ({result.device}, {result.precision}), "
+            f"{render.duration(result.seconds_per_million_tokens)} a million rows, "
+            f"{render.duration(result.seconds or 0.0)} in all"
+        )
+    if result.fits:
+        lines.append(f"It fits; up to {result.largest_features:,} features would.")
+    else:
+        lines.append(result.problem)
+        ways = "; or ".join(result.would_fit)
+        lines.append(f"This would fit: {ways}." if ways else "No change of one setting fits.")
+    return "\n".join(lines)
+
+
+T = TypeVar("T")
+
+
+def _values(text: str, read: Callable[[str], T], option: str) -> tuple[T, ...]:
+    """Return the values of a list with commas, each once. Raises typer.BadParameter."""
+    try:
+        values = [read(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise typer.BadParameter(f"“{text}”: {error}", param_hint=option) from None
+    return tuple(dict.fromkeys(values))
+
+
+def _at_least_1(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(f"{value} is less than 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(f"{value} is less than 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{value} is not a number from 0 on")
+    return value

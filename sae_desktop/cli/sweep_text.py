@@ -1,0 +1,87 @@
+"""Sweeps and scaling laws as text for a person at a terminal."""
+
+from __future__ import annotations
+
+from sae_desktop.cli.render import number, table
+from sae_desktop.training.pareto import front_of
+from sae_desktop.training.power_law import Interval, PowerLaw
+from sae_desktop.training.scaling import ScalingReport, SeriesReport
+from sae_desktop.training.sweep_config import SweepResult
+
+_FIGURES = {
+    "L0": "l0",
+    "FVU": "fvu",
+    "dead": "dead_fraction",
+    "loss": "loss",
+    "recovered": "loss_recovered",
+    "rows/s": "rows_per_second",
+    "time": "seconds",
+    "compute": "compute",
+}
+
+
+def sweep_text(result: SweepResult) -> str:
+    """Return the table of a sweep, those on the Pareto front marked."""
+    front = {row.dictionary for row in front_of(result.rows)}
+    rows = [
+        (
+            ("* " if row.dictionary in front else "  ") + row.dictionary,
+            row.state,
+            *(number(getattr(row, field), field) for field in _FIGURES.values()),
+        )
+        for row in result.rows
+    ]
+    lines = [table(("  run", "state", *_FIGURES), rows, left={0, 1}), ""]
+    lines += [f"“{row.dictionary}” failed: {row.error}" for row in result.rows if row.error]
+    lines.append(
+        f"{result.done} done, {result.failed} failed, {result.waiting} not begun. "
+        "* no other run has both a lower L0 and a lower FVU."
+    )
+    return "\n".join(lines)
+
+
+def scaling_text(report: ScalingReport) -> str:
+    """Return the laws of every series, and the runs on the Pareto front."""
+    blocks = [_series_text(series) for series in report.series]
+    blocks.append(f"Pareto front of FVU against L0: {', '.join(report.pareto_front)}")
+    return "\n\n".join(blocks)
+
+
+def _series_text(report: SeriesReport) -> str:
+    series = report.series
+    settings = [f"k {series.k}"] if series.k is not None else []
+    settings += [f"λ {series.sparsity:g}"] if series.sparsity is not None else []
+    lines = [", ".join([series.architecture, *settings, f"{len(series.points)} runs"])]
+    laws = report.laws
+    if laws is None:
+        return "\n".join([*lines, f"  {report.refusal}"])
+    lines.append(f"  loss      {_law_text(laws.loss)}; {laws.loss.spread:.2%} off on average")
+    for name, law in (("features", laws.features), ("steps", laws.steps), ("lr", laws.lr)):
+        if law is not None:
+            lines.append(f"  best {name:<8} {_law_text(law)}")
+    frontier = ", ".join(f"{p.features:,} × {p.steps:,}" for p in laws.frontier)
+    lines.append(f"  frontier (features × steps): {frontier}")
+    lines += [f"  {why}" for why in laws.missing]
+    best = report.optimum
+    if best is not None:
+        lines.append(
+            f"  at {best.compute:.3g}: loss {number(best.loss)}, {number(best.features)} features, "
+            f"{number(best.steps)} steps, lr {number(best.lr)}"
+        )
+        if best.beyond > 1:
+            lines.append(f"  That is {best.beyond:.3g} times the largest compute measured.")
+    return "\n".join(lines)
+
+
+def _law_text(law: PowerLaw) -> str:
+    floor = ""
+    if law.irreducible is not None and law.irreducible_interval is not None:
+        floor = f" + {law.irreducible:.4g} ({_interval_text(law.irreducible_interval)})"
+    return (
+        f"{law.coefficient:.4g} · C^{law.exponent:.4f} "
+        f"({_interval_text(law.exponent_interval)}){floor}"
+    )
+
+
+def _interval_text(interval: Interval) -> str:
+    return f"{interval.low:.4g} … {interval.high:.4g}"
