@@ -18,8 +18,9 @@ _COSINES_AT_ONCE = 2**24
 
 def decoder_norms(architecture: Architecture) -> Tensor:
     """Return (F,) ‖W_dec,i‖ as they are trained: folding makes every one of them 1."""
-    norms: Tensor = architecture.parameters["W_dec"].detach().norm(dim=1)
-    return norms
+    # A cross-layer transcoder has a decoder a layer, W_dec_0 and so on.
+    decoders = [p.detach() for name, p in architecture.parameters.items() if "W_dec" in name]
+    return torch.cat([W_dec.norm(dim=1) for W_dec in decoders])
 
 
 def nearest_cosines(W_dec_FO: Tensor, *, products: int = PRODUCTS, seed: int = 0) -> Tensor:

@@ -3,13 +3,13 @@
     a^l = JumpReLU(x^l·W_enc^lᵀ + b_enc^l, θ^l),   ŷ^l = b_dec^l + Σ_{l' ≤ l} a^l'·W_dec^{l'→l}
     L = Σ_l ‖y^l − ŷ^l‖² + λ Σ tanh(c ‖W_dec,i‖ a_i) + λ_P Σ ReLU(θ_i − pre_i) ‖W_dec,i‖
 
-where W_dec,i holds all layers a feature writes to, side by side, and θ = e^t. Its constants and
-its straight-through gradients are those of the JumpReLU recipe of January 2025.
+where W_dec,i holds all layers a feature writes to, side by side, and θ = e^t. Constants and
+straight-through gradients are those of the JumpReLU recipe (see `jumprelu`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import torch
 from torch import Tensor
@@ -23,19 +23,19 @@ from sae_desktop.dictionary.architectures.base import (
     StepState,
     random_directions,
 )
+from sae_desktop.dictionary.architectures.jumprelu import (
+    INITIAL_THRESHOLD,
+    PRE_ACTIVATION_WEIGHT,
+    TANH_SCALE,
+    jump,
+)
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine
 
-TANH_SCALE = 4.0
-"""c."""
-BANDWIDTH = 2.0
-"""ε, the width of the window in which a threshold gets a gradient."""
-INITIAL_THRESHOLD = 0.1
-PRE_ACTIVATION_WEIGHT = 3e-6
-"""λ_P, which keeps features from falling silent for good."""
-_INITIAL_NORM = 0.1
-_LR, _LR_FEATURES = 5e-5, 2**20
+_SHARE_AT_START = 0.05
+"""Of its features, active on a row at the start."""
+_LR, _LR_FEATURES = 2e-4, 2**16
 
 
 class CrossLayerTranscoder(Architecture):
@@ -57,20 +57,26 @@ class CrossLayerTranscoder(Architecture):
         self.parameters = {
             "W_enc": random_directions(setup.features, self.depth, generator),
             "b_enc": torch.zeros(setup.features),
-            "log_threshold": torch.full((setup.features,), INITIAL_THRESHOLD).log(),
+            "log_threshold": torch.full((setup.features,), math.log(INITIAL_THRESHOLD)),
             "b_dec": torch.zeros(self.layers * self.depth),
         }
         for layer in range(self.layers):
             written = (self.layers - layer) * self.depth
-            directions = random_directions(self.size, written, generator)
-            self.parameters[f"W_dec_{layer}"] = directions.mul_(_INITIAL_NORM)
+            entries = torch.empty(self.size, written).uniform_(-1, 1, generator=generator)
+            self.parameters[f"W_dec_{layer}"] = entries.div_(math.sqrt(written))
         self.buffers = {}
 
     def initialise_from(self, batch: Batch) -> None:
+        """Set b_dec to the outputs' mean, and b_enc so that a share of the features fires."""
         self.parameters["b_dec"].data.copy_(batch.y_TO.mean(dim=0))
+        count = max(1, round(_SHARE_AT_START * len(batch.x_TI)))
+        for layer, x in enumerate(torch.split(batch.x_TI, self.depth, dim=1)):
+            mine = slice(layer * self.size, (layer + 1) * self.size)
+            smallest = (x @ self.parameters["W_enc"][mine].T).topk(count, dim=0).values[-1]
+            self.parameters["b_enc"][mine] = INITIAL_THRESHOLD - smallest
 
     def encode(self, x_TI: Tensor) -> Tensor:
-        return _jump(self._pre_activations(x_TI), self.parameters["log_threshold"].exp())
+        return jump(self._pre_activations(x_TI), self.parameters["log_threshold"])
 
     def decode(self, acts_TF: Tensor, x_TI: Tensor) -> Tensor:
         written = self.parameters["b_dec"].expand(len(acts_TF), -1).clone()
@@ -81,11 +87,11 @@ class CrossLayerTranscoder(Architecture):
     def loss(self, batch: Batch, state: StepState) -> Loss:
         rows = len(batch.x_TI)
         pre_TF = self._pre_activations(batch.x_TI)
-        threshold_F, norms_F = self.parameters["log_threshold"].exp(), self.decoder_norms()
-        acts_TF = _jump(pre_TF, threshold_F)
+        t_F, norms_F = self.parameters["log_threshold"], self.decoder_norms()
+        acts_TF = jump(pre_TF, t_F)
         error = self.decode(acts_TF, batch.x_TI) - batch.y_TO
         paid = torch.tanh(TANH_SCALE * acts_TF * norms_F).sum() / rows
-        short = ((threshold_F - pre_TF).relu() @ norms_F).sum() / rows
+        short = ((t_F.exp() - pre_TF).relu() @ norms_F).sum() / rows
         terms = {
             "reconstruction": error.pow(2).sum() / rows,
             "sparsity": state.sparsity * paid,
@@ -136,25 +142,3 @@ class CrossLayerTranscoder(Architecture):
     def default_lr(features: int, steps: int) -> float:
         del steps
         return float(min(2e-3, _LR * (_LR_FEATURES / features) ** 0.5))
-
-
-class _JumpReLU(torch.autograd.Function):
-    """pre where pre > θ, else 0; θ gets −(θ/ε)·1[|pre − θ| < ε/2] (Rajamanoharan et al., 2024)."""
-
-    @staticmethod
-    def forward(ctx: Any, pre_TF: Tensor, threshold_F: Tensor) -> Tensor:
-        ctx.save_for_backward(pre_TF, threshold_F)
-        return pre_TF * (pre_TF > threshold_F)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        (grad_TF,) = grads
-        pre_TF, threshold_F = ctx.saved_tensors
-        near_TF = (pre_TF - threshold_F).abs() < BANDWIDTH / 2
-        grad_threshold = -(threshold_F / BANDWIDTH) * (grad_TF * near_TF).sum(dim=0)
-        return grad_TF * (pre_TF > threshold_F), grad_threshold
-
-
-def _jump(pre_TF: Tensor, threshold_F: Tensor) -> Tensor:
-    out: Tensor = _JumpReLU.apply(pre_TF, threshold_F)  # type: ignore[no-untyped-call]
-    return out
