@@ -9,6 +9,7 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.engine.protocol import (
+    AdjustJob,
     CancelJob,
     Command,
     ErrorInfo,
@@ -105,6 +106,11 @@ class Job(QObject):
         """End the job early and keep what it has made as its result."""
         if not self.ended:
             self._send(StopJob(job_id=self.id))
+
+    def adjust(self, values: dict[str, float]) -> None:
+        """Change settings while the job runs: of a training "lr" and "sparsity"."""
+        if not self.ended:
+            self._send(AdjustJob(job_id=self.id, values=values))
 
     def receive(self, event: Event) -> None:
         """Take an event of the engine that concerns this job."""

@@ -3,55 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.training.run_log import COLUMNS, RunCurves
+from sae_desktop.gui.curve_info import CURVES, XAxis
+from sae_desktop.training.run_log import COLUMNS, RunChange, RunCurves
 
 Array = npt.NDArray[Any]
 _FIRST_CAPACITY = 1024
-
-
-@dataclass(frozen=True)
-class CurveInfo:
-    """How a column is drawn."""
-
-    column: str
-    title: str
-    unit: str
-    logarithmic: bool
-    """Whether its axis can be logarithmic: it is positive and spans decades."""
-    least_span: float = 0.0
-    """A linear axis that begins at 0 spans at least this; 0: the axis follows the values."""
-
-
-CURVES = (
-    CurveInfo("loss", "Loss", "", True),
-    CurveInfo("fvu", "FVU", "", True),
-    CurveInfo("l0", "L0", "features/row", True),
-    CurveInfo("dead_fraction", "Dead", "share of features", False, 0.05),
-    CurveInfo("loss_recovered", "Loss recovered", "share", False),
-    CurveInfo("rows_per_second", "Throughput", "rows/s", False, 10.0),
+_DERIVED = "explained_variance"
+ALL_COLUMNS = (
+    *COLUMNS,
+    *(c.column for c in CURVES if c.column not in COLUMNS and c.column != _DERIVED),
 )
 
 
 class CurveBuffer:
     """Columns of a run in arrays that double when they are full."""
 
-    def __init__(self) -> None:
-        self._values = np.empty((_FIRST_CAPACITY, len(COLUMNS)))
+    def __init__(self, features: int = 0) -> None:
+        """`features` of the dictionary; 0 when unknown: it has no compute axis then."""
+        self._values = np.empty((_FIRST_CAPACITY, len(ALL_COLUMNS)))
         self.points = 0
+        self.features = features
+        self.changes: list[RunChange] = []
+        """Settings changed by a person during the run."""
 
     @classmethod
-    def of_run(cls, run: RunCurves) -> CurveBuffer:
+    def of_run(cls, run: RunCurves, features: int = 0) -> CurveBuffer:
         """Return a buffer that holds a run's log."""
-        buffer = cls()
+        buffer = cls(features)
+        buffer.changes = list(run.changes)
         points = len(run.columns["rows"])
         buffer._reserve(points)
-        for number, name in enumerate(COLUMNS):
+        for number, name in enumerate(ALL_COLUMNS):
             column = run.columns.get(name)
             buffer._values[:points, number] = np.nan if column is None else column
         buffer.points = points
@@ -67,42 +54,64 @@ class CurveBuffer:
         if self.points and rows <= self.column("rows")[-1]:
             self.points = int(np.searchsorted(self.column("rows"), rows))
         self._reserve(self.points + 1)
-        self._values[self.points] = [values.get(name, np.nan) for name in COLUMNS]
+        self._values[self.points] = [values.get(name, np.nan) for name in ALL_COLUMNS]
         self.points += 1
 
     def column(self, name: str) -> Array:
         """Return all points of a column, NaN where it was not measured."""
-        return self._values[: self.points, COLUMNS.index(name)]
+        if name == _DERIVED:
+            return np.asarray(1.0 - self.column("fvu"))
+        return self._values[: self.points, ALL_COLUMNS.index(name)]
 
-    def curve(self, name: str) -> tuple[Array, Array]:
-        """Return (rows consumed, values) where the column was measured."""
-        values = self.column(name)
-        keep = np.isfinite(values)
-        return self.column("rows")[keep], values[keep]
+    def measured(self) -> list[str]:
+        """Return the curves that have at least one point."""
+        return [i.column for i in CURVES if bool(np.isfinite(self.column(i.column)).any())]
 
-    def at(self, rows: float) -> dict[str, float]:
-        """Return column → value at the point nearest to `rows`, where it was measured."""
-        found = {}
-        for info in CURVES:
-            x, y = self.curve(info.column)
-            if len(x):
-                found[info.column] = float(y[int(np.argmin(np.abs(x - rows)))])
-        return found
+    def x(self, axis: XAxis) -> Array:
+        """Return where all points lie on an axis, NaN where that is unknown."""
+        if axis == "compute":
+            known = float(self.features) if self.features else np.nan
+            return np.asarray(self.column("step") * known)
+        return self.column(axis)
+
+    def curve(self, name: str, axis: XAxis = "rows") -> tuple[Array, Array]:
+        """Return (x, values) where the column was measured."""
+        x, values = self.x(axis), self.column(name)
+        keep = np.isfinite(values) & np.isfinite(x)
+        return x[keep], values[keep]
+
+    def value_at(self, name: str, x: float, axis: XAxis = "rows") -> float | None:
+        """Return a column's value at the measured point nearest to `x`; None before any."""
+        places, values = self.curve(name, axis)
+        if not len(places):
+            return None
+        return float(values[int(np.argmin(np.abs(places - x)))])
+
+    def end(self, axis: XAxis) -> float:
+        """Return where the last point lies on an axis; 0 without one."""
+        x = self.x(axis)
+        x = x[np.isfinite(x)]
+        return float(x[-1]) if len(x) else 0.0
+
+    def change_x(self, change: RunChange, axis: XAxis) -> float:
+        """Return where a change lies on an axis; NaN where that is unknown."""
+        if axis == "rows":
+            return float(change.rows)
+        if axis == "step":
+            return float(change.step)
+        if axis == "compute":
+            return float(change.step * self.features) if self.features else float("nan")
+        if not self.points:
+            return float("nan")
+        return float(np.interp(change.step, self.column("step"), self.column("seconds")))
 
     def last(self, name: str) -> float | None:
         """Return the last measured value of a column."""
         _, values = self.curve(name)
         return float(values[-1]) if len(values) else None
 
-    def table(self) -> str:
-        """Return all points as tab-separated text with a heading."""
-        lines = ["\t".join(COLUMNS)]
-        for row in self._values[: self.points]:
-            lines.append("\t".join("" if np.isnan(value) else f"{value:.8g}" for value in row))
-        return "\n".join(lines) + "\n"
-
     def _reserve(self, points: int) -> None:
         if points > len(self._values):
-            grown = np.empty((max(points, 2 * len(self._values)), len(COLUMNS)))
+            grown = np.empty((max(points, 2 * len(self._values)), len(ALL_COLUMNS)))
             grown[: self.points] = self._values[: self.points]
             self._values = grown

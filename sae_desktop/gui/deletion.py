@@ -17,6 +17,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
         "store": project.store_path,
         "dictionary": project.dictionary_path,
         "index": project.index_path,
+        "sweep": project.sweep_path,
     }
     return paths[kind](name)
 
@@ -27,6 +28,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
     what = {
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",
+        "sweep": "its table; the dictionaries it trained stay",
         "index": "what was found out about its features; labels stay",
     }[kind]
     return f"Delete the {kind} “{name}”? {size} on disk: {what}."

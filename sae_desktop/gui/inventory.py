@@ -15,6 +15,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
+from sae_desktop.training.sweep_config import SweepRecord, read_sweep
 
 # Readers of HDF5 are imported where they are used: the window is shown before h5py is there.
 
@@ -33,6 +34,9 @@ class StoreItem:
     modified: datetime.datetime
     harvest: HarvestConfig | None
     """What made it, to resume it; none for imported activations."""
+    sites: tuple[str, ...] = ()
+    """All of them; `site` is the first."""
+    widths: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -93,10 +97,11 @@ class Inventory:
     stores: list[StoreItem] = field(default_factory=list)
     dictionaries: list[DictionaryItem] = field(default_factory=list)
     indexes: list[IndexItem] = field(default_factory=list)
+    sweeps: list[SweepRecord] = field(default_factory=list)
     broken: list[BrokenItem] = field(default_factory=list)
 
 
-Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem)
+Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
 
 
 def take_inventory(project: Project) -> Inventory:
@@ -120,11 +125,12 @@ def take_inventory(project: Project) -> Inventory:
     names = sorted({*project.dictionaries(), *project.runs()})
     dictionaries = read("dictionary", names, project.dictionary_path, _dictionary)
     indexes = read("index", project.indexes(), project.index_path, _index)
+    sweeps = read("sweep", project.sweeps(), project.sweep_path, read_sweep)
     dictionaries = [
         _with_indexes(item, tuple(i.name for i in indexes if i.dictionary == item.name))
         for item in dictionaries
     ]
-    return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, broken)
+    return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, sweeps, broken)
 
 
 _memory: dict[Path, tuple[tuple[int, int], object]] = {}
@@ -165,6 +171,8 @@ def _store(folder: Path) -> StoreItem:
         bytes=store.size_bytes,
         modified=_modified(folder / "000.h5"),
         harvest=harvest,
+        sites=tuple(store.info.sites),
+        widths=tuple(store.info.widths),
     )
 
 

@@ -67,9 +67,14 @@ def cards(inventory: Inventory, now: datetime.datetime) -> dict[str, list[Card]]
         "Dictionaries": [_dictionary(item, now) for item in inventory.dictionaries],
         "Indexes": [_index(item, now) for item in inventory.indexes],
     }
-    places = {"store": "Activation stores", "dictionary": "Dictionaries", "index": "Indexes"}
+    places = {
+        "store": "Activation stores",
+        "dictionary": "Dictionaries",
+        "sweep": "Dictionaries",
+        "index": "Indexes",
+    }
     for broken in inventory.broken:
-        sections[places[broken.kind]].append(_broken(broken))
+        sections.setdefault(places[broken.kind], []).append(_broken(broken))
     return {heading: found for heading, found in sections.items() if found}
 
 

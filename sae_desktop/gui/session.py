@@ -28,7 +28,12 @@ from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig
-from sae_desktop.training.config import EvaluateConfig, TrainConfig, TrainResult
+from sae_desktop.training.config import (
+    DescribeArchitecturesConfig,
+    EvaluateConfig,
+    TrainConfig,
+    TrainResult,
+)
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
@@ -42,6 +47,7 @@ ASKING_JOBS = (
     DescribeModelConfig,
     DescribeCorpusConfig,
     EstimateHarvestConfig,
+    DescribeArchitecturesConfig,
     ProbeConfig,
     SteerConfig,
 )
@@ -74,6 +80,8 @@ class Session(QObject):
     """Id of the workspace to show: project, harvest, train, explore, steer."""
     harvestRequested = Signal(object)
     """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
+    harvestDrafted = Signal()
+    """`harvest_draft` changed."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
     steerRequested = Signal(int)
@@ -85,6 +93,8 @@ class Session(QObject):
         self.project: Project | None = None
         self.notes: Notes | None = None
         self.index: FeatureIndex | None = None
+        self.harvest_draft = HarvestConfig(project="", name="")
+        """What the Harvest panel is set to; a training may read it as a stream."""
         self.feature: int | None = None
         self.store = ""
         self.dictionary = ""
@@ -166,6 +176,12 @@ class Session(QObject):
         if name != self.store:
             self.store = name
             self.selectionChanged.emit()
+
+    def draft_harvest(self, config: HarvestConfig) -> None:
+        """Say what the Harvest panel is set to."""
+        if config != self.harvest_draft:
+            self.harvest_draft = config
+            self.harvestDrafted.emit()
 
     def select_dictionary(self, name: str) -> None:
         if name != self.dictionary:

@@ -30,6 +30,12 @@ class Settings(msgspec.Struct, kw_only=True):
     """Workspace → its docks, as Qt saves them, in base 64."""
     log_axes: list[str] = msgspec.field(default_factory=lambda: ["loss", "fvu"])
     """Training curves drawn over a logarithmic axis."""
+    shown_curves: list[str] = []
+    """Training curves that are drawn; none: those drawn at first."""
+    curve_axis: str = "rows"
+    """What the curves are drawn over: rows, step, seconds, compute."""
+    smoothing: float = 0.0
+    """How much of the past each point of a curve keeps, 0 to 0.99."""
 
     def remember_project(self, path: str) -> None:
         """Put a project first among the recent ones."""

@@ -95,6 +95,34 @@ DARK = _palette(
     }
 )
 
+RUN_COLOURS_LIGHT = tuple(
+    QColor(value)
+    for value in (
+        "#C2570C",
+        "#1A5FC0",
+        "#1B7F4B",
+        "#7A3FB0",
+        "#8A6A00",
+        "#B3202A",
+        "#0B7A8C",
+        "#A3297A",
+    )
+)
+"""Of runs drawn over one another; each is readable as text on the palette's grounds."""
+RUN_COLOURS_DARK = tuple(
+    QColor(value)
+    for value in (
+        "#F0913A",
+        "#82B6FF",
+        "#6FD39B",
+        "#C69BF2",
+        "#E2C25B",
+        "#FF938A",
+        "#5CCFE0",
+        "#F58BC8",
+    )
+)
+
 _TEXTS = (
     "text",
     "muted_text",
@@ -202,6 +230,11 @@ def manager() -> ThemeManager:
 def palette() -> Palette:
     """Return the colours in force."""
     return manager().palette
+
+
+def run_colours() -> tuple[QColor, ...]:
+    """Return the colours of runs in force."""
+    return RUN_COLOURS_DARK if manager().dark else RUN_COLOURS_LIGHT
 
 
 def fixed_font() -> QFont:

@@ -1,73 +1,38 @@
-"""What the Training panel's settings mean, and when they cannot be trained with. Free of Qt."""
+"""When a training cannot start with the settings of the panel, and what they amount to.
+
+Free of Qt.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.store import StoreInfo
 from sae_desktop.errors import UserError
-from sae_desktop.gui.amounts import bytes_text, count_text, exact_count
+from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.gui.inventory import DictionaryItem, StoreItem
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.targets import resolve_target
 
-_FLOAT_BYTES = 4
-_COPIES = 4
-"""Weights, gradients and the two moments of Adam."""
-
-
-@dataclass(frozen=True)
-class SettingInfo:
-    """One setting: its name, a line of explanation, and where it applies."""
-
-    field: str
-    text: str
-    explanation: str
-    architecture: str = ""
-    """Empty: applies to all."""
-    rare: bool = False
-
-
-SETTINGS = (
-    SettingInfo("activations", "Activations", "The store whose rows it learns from."),
-    SettingInfo("name", "Name", "How the dictionary is called in the project."),
-    SettingInfo(
-        "architecture",
-        "Architecture",
-        "BatchTopK keeps a set number of features; standard pays for each with an L1.",
-    ),
-    SettingInfo("features", "Features", "How many directions it learns: 8 × the width is usual."),
-    SettingInfo("k", "k", "Features active on a row, on average over a batch.", "batchtopk"),
-    SettingInfo("sparsity", "λ", "Weight of sparsity; larger means fewer active.", "standard"),
-    SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
-    SettingInfo("batch", "Batch", "Rows in one step.", rare=True),
-    SettingInfo("lr", "Learning rate", "0 takes the default for this size.", rare=True),
-    SettingInfo("seed", "Seed", "Of the weights and of the order of rows.", rare=True),
-    SettingInfo(
-        "dead_window",
-        "Dead after",
-        "Silent rows until a feature is dead; at most a tenth of the run.",
-        rare=True,
-    ),
-    SettingInfo(
-        "exclude_massive", "Leave out massive rows", "Those above 10 × the median norm.", rare=True
-    ),
-)
-
-
-def shown(info: SettingInfo, architecture: str) -> bool:
-    """Return whether a setting applies to an architecture."""
-    if info.field == "k":
-        return architecture != "standard"
-    return info.architecture in ("", architecture)
+_SHARES = ("lr_warm_up", "lr_decay")
 
 
 def default_name(architecture: str, features: int, taken: list[str]) -> str:
     """Return a name that is free, such as "batchtopk-2048"."""
-    name = f"{architecture}-{features}"
+    return free_name(f"{architecture}-{features}", taken)
+
+
+def free_name(name: str, taken: list[str]) -> str:
+    """Return a name, with the first free number behind it where it is taken."""
     numbers = (f"{name}-{n}" for n in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbers if n not in taken)
+
+
+def copied(config: TrainConfig, project: str, taken: list[str]) -> TrainConfig:
+    """Return the settings of a run for a new one, under a name that is free."""
+    return msgspec.structs.replace(config, project=project, name=free_name(config.name, taken))
 
 
 def problems(
@@ -76,7 +41,10 @@ def problems(
     """Return field → why the training cannot start; empty when it can."""
     found: dict[str, str] = {}
     store = next((item for item in stores if item.name == config.activations), None)
-    if store is None:
+    if config.stream is not None:
+        if not config.stream.model or not config.stream.site:
+            found["activations"] = "Choose model, site and text in Harvest first."
+    elif store is None:
         found["activations"] = "Choose a store, or harvest one first."
     elif store.rows < config.batch:
         found["batch"] = f"The store holds {exact_count(store.rows)} rows: less than one batch."
@@ -87,11 +55,45 @@ def problems(
     same = next((item for item in dictionaries if item.name == config.name), None)
     if same is not None and not resumes(config, same):
         found["name"] = f"“{config.name}” is there already. Choose another name."
-    if config.architecture == "batchtopk" and config.k > config.features:
+    if config.k > config.features:
         found["k"] = "k cannot exceed the number of features."
     if config.tokens < config.batch:
         found["tokens"] = "Less than one batch."
+    if sum(getattr(config, name) for name in _SHARES) > 1:
+        found["lr_warm_up"] = "Warm-up and decay together exceed the run."
+    if "activations" not in found:
+        found |= _target_problem(config, store, stores)
     return found
+
+
+def _target_problem(
+    config: TrainConfig, store: StoreItem | None, stores: list[StoreItem]
+) -> dict[str, str]:
+    """Return what is wrong with target and sites, as the training itself would say it."""
+    other = next((item for item in stores if item.name == config.other_activations), None)
+    if config.stream is not None:
+        source = _stream_info(config.stream)
+    elif store is not None:
+        source = _info(store)
+    else:
+        return {}
+    try:
+        resolve_target(config, source, _info(other) if other else None)
+    except UserError as error:
+        return {"target": str(error)}
+    return {}
+
+
+def _info(store: StoreItem) -> StoreInfo:
+    return StoreInfo(
+        model=store.model, corpus=store.corpus, sites=list(store.sites), widths=list(store.widths)
+    )
+
+
+def _stream_info(stream: HarvestConfig) -> StoreInfo:
+    """Return what the stream will hold; its widths are not known before the model is."""
+    sites = [stream.site, *stream.sites]
+    return StoreInfo(model=stream.model, corpus=stream.corpus, sites=sites, widths=[1] * len(sites))
 
 
 def resumes(config: TrainConfig, item: DictionaryItem) -> bool:
@@ -106,11 +108,16 @@ def summary(config: TrainConfig, store: StoreItem | None) -> str:
     """Return what the settings amount to, in a sentence."""
     steps = config.tokens // max(config.batch, 1)
     text = f"{count_text(steps)} steps"
+    if config.stream is not None:
+        return f"{text} on rows harvested meanwhile; no store is written."
     if store is None or not store.rows:
         return text + "."
-    passes = config.tokens / store.rows
-    weights = 2 * config.features * store.width * _FLOAT_BYTES
-    return (
-        f"{text}, {passes:.1f} passes over “{store.name}”; {bytes_text(weights)} of weights, "
-        f"≈ {bytes_text(weights * _COPIES)} of memory."
-    )
+    return f"{text}, {config.tokens / store.rows:.1f} passes over “{store.name}”."
+
+
+def stream_text(stream: HarvestConfig) -> str:
+    """Return what a stream reads, in a line."""
+    corpus = stream.corpus.rstrip("/").rsplit("/", 1)[-1]
+    model = stream.model.rstrip("/").rsplit("/", 1)[-1]
+    sites = ", ".join((stream.site, *stream.sites))
+    return f"{model} · {sites} · text “{corpus}” (set in Harvest)"

@@ -33,8 +33,18 @@ class DockInfo:
 class Workspace(QMainWindow):
     """One page of the window. `main` is its middle, `docks` what surrounds it."""
 
-    def __init__(self, id_: str, main: QWidget, docks: Sequence[DockInfo] = ()) -> None:
-        """`main` has a method `action_infos() -> list[ActionInfo]`."""
+    def __init__(
+        self,
+        id_: str,
+        main: QWidget,
+        docks: Sequence[DockInfo] = (),
+        *,
+        tall_left: bool = False,
+    ) -> None:
+        """`main` has a method `action_infos() -> list[ActionInfo]`.
+
+        `tall_left`: docks at the left reach the bottom, those below begin beside them.
+        """
         super().__init__()
         self.id = id_
         self.main: Any = main
@@ -43,6 +53,8 @@ class Workspace(QMainWindow):
         self.setDockOptions(
             QMainWindow.DockOption.AllowNestedDocks | QMainWindow.DockOption.AllowTabbedDocks
         )
+        if tall_left:
+            self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.setCentralWidget(main)
         self._infos = list(docks)
         self._docks = {info.id: self._make_dock(info) for info in docks}

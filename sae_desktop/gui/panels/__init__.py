@@ -30,7 +30,8 @@ def _train(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.panels.training import TrainingPanel
 
     panel = TrainingPanel(session, settings)
-    return Workspace("train", panel, panel.docks())
+    # The settings keep the whole height; the table of runs lies under the rest.
+    return Workspace("train", panel, panel.docks(), tall_left=True)
 
 
 def _explore(session: Session, settings: Settings) -> Workspace:

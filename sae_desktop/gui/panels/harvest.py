@@ -210,6 +210,8 @@ class HarvestPanel(QWidget):
     def _on_changed(self, _value: object = None) -> None:
         stores = self._session.inventory.stores
         self.amount.suggest_name(default_name(self.config(), [s.name for s in stores]))
+        if self.model.description is not None:
+            self._session.draft_harvest(self.config())
         found = self._problems()
         self.amount.show_problems(found)
         set_property(self.site_box, "invalid", "true" if "site" in found else "false")

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
     QLineEdit,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.gui import icons
 from sae_desktop.gui.amounts import count_text
 from sae_desktop.gui.inventory import StoreItem
-from sae_desktop.gui.training_draft import SETTINGS, SettingInfo, shown
-from sae_desktop.gui.widgets.labels import label, push_button, set_property
-from sae_desktop.gui.widgets.number_fields import CountField, DecimalField
-from sae_desktop.training.config import TrainConfig
-
-_ARCHITECTURES = (
-    ("Matryoshka BatchTopK", "matryoshka"),
-    ("BatchTopK", "batchtopk"),
-    ("TopK", "topk"),
-    ("Standard (L1)", "standard"),
+from sae_desktop.gui.panels.training_fields import fill_field, make_fields, read_field
+from sae_desktop.gui.training_catalogue import (
+    SETTINGS,
+    STREAM,
+    SettingInfo,
+    architectures_for,
+    chosen_sites,
+    explanation,
+    known_architectures,
+    matters,
 )
+from sae_desktop.gui.training_draft import stream_text
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
+from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 
-
-def _combo(items: tuple[tuple[str, str], ...]) -> QComboBox:
-    box = QComboBox()
-    for text, value in items:
-        box.addItem(text, value)
-    return box
+_FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations", "architecture")
+"""Fields whose values are put together from several, or from lists that come and go."""
 
 
 class TrainingSettings(QScrollArea):
-    """Fields for TrainConfig; those that do not apply are not shown."""
+    """Fields for TrainConfig; those that do not matter to what is chosen are not shown."""
 
     changed = Signal()
 
@@ -49,49 +54,50 @@ class TrainingSettings(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setMinimumWidth(240)
-        defaults = TrainConfig(project="", name="", activations="")
-        self._defaults = defaults
+        self._base = TrainConfig(project="", name="")
+        """Carries what has no field here, such as the device."""
         self._named = False
-        self.fields: dict[str, Any] = {
-            "activations": QComboBox(),
-            "name": QLineEdit(),
-            "architecture": _combo(_ARCHITECTURES),
-            "features": CountField(defaults.features, 2, 10_000_000),
-            "k": CountField(defaults.k, 1, 1_000_000),
-            "sparsity": DecimalField(5.0, 10_000.0, 4),
-            "tokens": CountField(defaults.tokens, 1),
-            "batch": CountField(defaults.batch, 1, 1_000_000),
-            "lr": DecimalField(defaults.lr, 1.0, 6),
-            "seed": CountField(defaults.seed, 0),
-            "dead_window": CountField(defaults.dead_window, 1),
-            "exclude_massive": QCheckBox("Leave out massive rows"),
-        }
-        for field in self.fields.values():
-            if isinstance(field, QComboBox):  # as narrow as the dock, however long its texts
-                field.setSizeAdjustPolicy(
-                    QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-                )
-        self.fields["exclude_massive"].setChecked(defaults.exclude_massive)
+        self._stores: list[StoreItem] = []
+        self._stream = HarvestConfig(project="", name="")
+        self._described: list[ArchitectureInfo] = []
+        self._known = known_architectures([])
+        self._wanted_architecture = self._base.architecture
+        self._offered_sites: tuple[str, ...] = ()
+        self._problems: dict[str, str] = {}
+        self.fields: dict[str, Any] = make_fields(self._base)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(16, 8, 16, 16)
         column.setSpacing(8)
-        self._rare = QWidget()
-        rare = QVBoxLayout(self._rare)
-        rare.setContentsMargins(0, 0, 0, 0)
-        rare.setSpacing(8)
         for info in SETTINGS:
-            (rare if info.rare else column).addWidget(self._group(info))
+            if not info.rare:
+                column.addWidget(self._group(info))
         self._more = push_button("More settings", self._toggle_rare, icon="caret-right", flat=True)
         column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        self._rare, self._headings = self._rare_part()
         column.addWidget(self._rare)
         column.addStretch(1)
         self._rare.hide()
         self.setWidget(inside)
+        self.show_architectures([])
         self._connect()
         self._show_applicable()
+
+    def _rare_part(self) -> tuple[QWidget, dict[str, QWidget]]:
+        part = QWidget()
+        headings: dict[str, QWidget] = {}
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for info in SETTINGS:
+            if info.rare:
+                if info.group not in headings:
+                    headings[info.group] = label(info.group, "heading")
+                    column.addWidget(headings[info.group])
+                column.addWidget(self._group(info))
+        return part, headings
 
     def _group(self, info: SettingInfo) -> QWidget:
         group, field = QWidget(), self.fields[info.field]
@@ -101,55 +107,177 @@ class TrainingSettings(QScrollArea):
         if not isinstance(field, QCheckBox):
             column.addWidget(label(info.text))
         column.addWidget(field)
-        explanation = label(info.explanation, "small", wrap=True)
-        column.addWidget(explanation)
+        line = label(info.explanation, "small", wrap=True)
+        column.addWidget(line)
+        if info.field == "activations":
+            self._activations_column = column
         field.setAccessibleName(info.text)
         field.setAccessibleDescription(info.explanation)
-        self._groups[info.field], self._explanations[info.field] = group, explanation
+        self._groups[info.field], self._explanations[info.field] = group, line
         return group
 
+    def add_stream_button(self, button: QPushButton) -> None:
+        """Put a button under the stream's line that leads to where it is set."""
+        self._stream_button = button
+        self._activations_column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        self._show_applicable()
+
     def _connect(self) -> None:
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             if isinstance(field, QComboBox):
                 field.currentIndexChanged.connect(self._on_changed)
             elif isinstance(field, QCheckBox):
                 field.toggled.connect(self._on_changed)
             elif isinstance(field, QLineEdit):
                 field.textEdited.connect(self._on_named)
+            elif name == "sites":
+                field.changed.connect(self._on_changed)
             else:
                 field.valueChanged.connect(self._on_changed)
+        self.fields["architecture"].activated.connect(self._on_architecture_chosen)
 
     def _on_named(self, text: str) -> None:
         self._named = bool(text)
         self.changed.emit()
 
+    def _on_architecture_chosen(self, _index: int) -> None:
+        self._wanted_architecture = self.fields["architecture"].currentData()
+
     def _on_changed(self, _value: object = None) -> None:
+        self._offer_sites()
+        self._offer_architectures()
         self._show_applicable()
         self.changed.emit()
 
+    # ------------------------------------------------------------------ what is shown
+    @property
+    def architecture(self) -> ArchitectureInfo:
+        """The chosen architecture."""
+        return self.architecture_named(self.fields["architecture"].currentData())
+
+    def architecture_named(self, name: str) -> ArchitectureInfo:
+        """Return what is known of an architecture; of an unknown one, what the first is."""
+        return next((info for info in self._known if info.name == name), self._known[0])
+
     def _show_applicable(self) -> None:
-        architecture = self.fields["architecture"].currentData()
+        target, chosen = self.fields["target"].currentData(), self.architecture
+        sites = len(self._available_sites())
+        used: set[str] = set()
         for info in SETTINGS:
-            self._groups[info.field].setVisible(shown(info, architecture))
+            shown = matters(info.field, chosen, self._known, target, sites, len(self._stores))
+            self._groups[info.field].setVisible(shown)
+            used |= {info.group} if shown else set()
+        for group, heading in self._headings.items():
+            heading.setVisible(group in used)
+        for field, default in (
+            ("sparsity", chosen.default_sparsity),
+            ("sparsity_warm_up", chosen.sparsity_warm_up),
+        ):
+            optional: OptionalDecimalField = self.fields[field]
+            optional.set_default(default)
+        streams = self.fields["activations"].currentData() == STREAM
+        if hasattr(self, "_stream_button"):
+            self._stream_button.setVisible(streams)
+        self._explain()
 
     def _toggle_rare(self) -> None:
         self._rare.setVisible(self._rare.isHidden())
-        self._more.setText("More settings" if self._rare.isHidden() else "Fewer settings")
+        folded = self._rare.isHidden()
+        self._more.setText("More settings" if folded else "Fewer settings")
+        icons.set_icon(self._more, "caret-right" if folded else "caret-down")
 
-    # ------------------------------------------------------------------ values
-    def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
-        """Offer the project's stores."""
-        box: QComboBox = self.fields["activations"]
-        keep = box.currentData() or chosen
+    def show_problems(self, problems: dict[str, str]) -> None:
+        """Say at each field what keeps the training from starting."""
+        self._problems = problems
+        self._explain()
+        if self._rare.isHidden() and any(i.rare and i.field in problems for i in SETTINGS):
+            self._toggle_rare()
+
+    def _explain(self) -> None:
+        target, chosen = self.fields["target"].currentData(), self.architecture
+        for info in SETTINGS:
+            problem = self._problems.get(info.field, "")
+            set_property(self.fields[info.field], "invalid", "true" if problem else "false")
+            text = problem or explanation(info.field, chosen, target)
+            if info.field == "activations" and not problem and self.config("").stream is not None:
+                text = stream_text(self._stream)
+            line = self._explanations[info.field]
+            line.setText(text)
+            set_property(line, "role", "warning" if problem else "small")
+
+    # ------------------------------------------------------------------ choices
+    def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:
+        """Offer the architectures the engine told of."""
+        self._described = list(infos)
+        self._known = known_architectures(self._described)
+        self._offer_architectures()
+        self._show_applicable()
+
+    def _offer_architectures(self) -> None:
+        box: QComboBox = self.fields["architecture"]
+        offered = architectures_for(self.fields["target"].currentData(), self._known)
+        if [box.itemData(n) for n in range(box.count())] == [info.name for info in offered]:
+            return
         box.blockSignals(True)
         box.clear()
-        for store in stores:
-            box.addItem(store.name, store.name)
-            tip = f"{store.name}: {count_text(store.rows)} rows"
-            box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        box.setCurrentIndex(max(box.findData(keep), 0) if stores else -1)
+        for info in offered:
+            box.addItem(info.title, info.name)
+            box.setItemData(box.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
         box.blockSignals(False)
 
+    def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
+        """Offer the project's stores, and none: a stream."""
+        self._stores = stores
+        entries = [(store.name, store.name) for store in stores]
+        tips = [f"{store.name}: {count_text(store.rows)} rows" for store in stores]
+        box = self.fields["activations"]
+        keep = box.currentData() or chosen
+        _refill(box, [*entries, ("While harvesting, no store", STREAM)], keep, tips)
+        if not stores and keep != STREAM:
+            quiet = box.blockSignals(True)
+            box.setCurrentIndex(-1)
+            box.blockSignals(quiet)
+        self._offer_sites()
+        self._show_applicable()
+
+    def show_stream(self, stream: HarvestConfig) -> None:
+        """Take over what a harvest beside the training would read."""
+        self._stream = stream
+        self._offer_sites()
+        self._explain()
+
+    def _available_sites(self) -> tuple[str, ...]:
+        """Return the sites there are; of two stores those both have."""
+        name = self.fields["activations"].currentData()
+        if name == STREAM:
+            return (self._stream.site, *self._stream.sites)
+        sites = self._sites_of(name)
+        other = self.fields["other_activations"].currentData()
+        if other and self.fields["target"].currentData() == "crosscoder":
+            return tuple(site for site in sites if site in self._sites_of(other))
+        return sites
+
+    def _sites_of(self, name: str) -> tuple[str, ...]:
+        return next((store.sites for store in self._stores if store.name == name), ())
+
+    def _offer_sites(self) -> None:
+        name = self.fields["activations"].currentData()
+        others = [(s.name, s.name) for s in self._stores if s.name != name]
+        other = self.fields["other_activations"]
+        _refill(other, [("none", ""), *others], other.currentData() or "")
+        sites = self._available_sites()
+        for number, field in enumerate(("site", "output_site")):
+            keep = self.fields[field].currentData()
+            other_sites = sites != self._offered_sites
+            if keep not in sites or (other_sites and number and keep == sites[0]):
+                # A transcoder reads the first and writes the next.
+                keep = sites[min(number, len(sites) - 1)] if sites else ""
+            _refill(self.fields[field], [(site, site) for site in sites], keep)
+        self.fields["sites"].show_sites(sites)
+        self._offered_sites = sites
+
+    # ------------------------------------------------------------------ values
     def choose_store(self, name: str) -> None:
         box: QComboBox = self.fields["activations"]
         if box.findData(name) >= 0:
@@ -166,42 +294,70 @@ class TrainingSettings(QScrollArea):
 
     def config(self, project: str) -> TrainConfig:
         """Return what is set."""
-        f = self.fields
-        return TrainConfig(
+        target, source = self.fields["target"].currentData(), self.fields["activations"]
+        streams = source.currentData() == STREAM
+        two_models = target == "crosscoder" and bool(self.fields["other_activations"].currentData())
+        sites, output_sites = chosen_sites(
+            target,
+            self._available_sites(),
+            site=self.fields["site"].currentData() or "",
+            output_site=self.fields["output_site"].currentData() or "",
+            sites=self.fields["sites"].checked(),
+            two_models=two_models,
+        )
+        values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
+        stream = msgspec.structs.replace(self._stream, project=project, name="stream")
+        return msgspec.structs.replace(
+            self._base,
             project=project,
-            name=f["name"].text().strip(),
-            activations=f["activations"].currentData() or "",
-            architecture=f["architecture"].currentData(),
-            features=f["features"].value(),
-            k=f["k"].value(),
-            sparsity=f["sparsity"].value(),
-            tokens=f["tokens"].value(),
-            batch=f["batch"].value(),
-            lr=f["lr"].value(),
-            seed=f["seed"].value(),
-            dead_window=f["dead_window"].value(),
-            exclude_massive=f["exclude_massive"].isChecked(),
+            activations="" if streams else source.currentData() or "",
+            stream=stream if streams else None,
+            sites=sites,
+            output_sites=output_sites,
+            other_activations=self.fields["other_activations"].currentData() if two_models else "",
+            architecture=self.fields["architecture"].currentData(),
+            **values,
         )
 
     def fill(self, config: TrainConfig) -> None:
-        """Show the settings of a run."""
-        self._named = True
+        """Show the settings of a run; a store that is gone is left as it is chosen."""
+        self._named, self._base = True, config
+        self._wanted_architecture = config.architecture
+        if config.stream is not None:
+            self._stream = config.stream
+        for field in self.fields.values():
+            field.blockSignals(True)
         for name, field in self.fields.items():
-            value = getattr(config, name)
-            if isinstance(field, QComboBox):
-                field.setCurrentIndex(field.findData(value))
-            elif isinstance(field, QCheckBox):
-                field.setChecked(value)
-            elif isinstance(field, QLineEdit):
-                field.setText(value)
-            else:
-                field.setValue(value)
+            if name not in _FORM_ONLY:
+                fill_field(field, getattr(config, name))
+        self.choose_store(STREAM if config.stream is not None else config.activations)
+        self._offer_sites()
+        _choose(self.fields["other_activations"], config.other_activations)
+        self._offer_sites()
+        for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
+            _choose(self.fields[name], sites[0] if sites else "")
+        self.fields["sites"].check(config.sites)
+        self._offer_architectures()
+        _choose(self.fields["architecture"], config.architecture)
+        for field in self.fields.values():
+            field.blockSignals(False)
+        self._on_changed()
 
-    def show_problems(self, problems: dict[str, str]) -> None:
-        """Say at each field what keeps the training from starting."""
-        for info in SETTINGS:
-            problem = problems.get(info.field, "")
-            set_property(self.fields[info.field], "invalid", "true" if problem else "false")
-            explanation = self._explanations[info.field]
-            explanation.setText(problem or info.explanation)
-            set_property(explanation, "role", "warning" if problem else "small")
+
+def _refill(
+    box: QComboBox, entries: Sequence[tuple[str, str]], keep: str, tips: Sequence[str] = ()
+) -> None:
+    """Put entries into a box without a signal, and choose the one that was chosen."""
+    quiet = box.blockSignals(True)
+    box.clear()
+    for place, (text, value) in enumerate(entries):
+        box.addItem(text, value)
+        tip = tips[place] if place < len(tips) else text
+        box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+    box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
+    box.blockSignals(quiet)
+
+
+def _choose(box: QComboBox, value: str) -> None:
+    if box.findData(value) >= 0:
+        box.setCurrentIndex(box.findData(value))

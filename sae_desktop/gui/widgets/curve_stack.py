@@ -2,207 +2,150 @@
 
 from __future__ import annotations
 
+import html
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.amounts import count_text
-from sae_desktop.gui.curve_buffer import CURVES, CurveBuffer, CurveInfo
-from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.plot_style import (
-    CountAxis,
-    ValueAxis,
-    copy_image,
-    curve_pen,
-    dress,
-    plot_view,
-    run_colour,
-)
+from sae_desktop.gui.amounts import count_text, elide_middle
+from sae_desktop.gui.curve_buffer import CurveBuffer
+from sae_desktop.gui.curve_files import curves_table
+from sae_desktop.gui.curve_info import CURVE_OF, X_UNITS, CurveView
+from sae_desktop.gui.run_changes import change_text
+from sae_desktop.gui.widgets.curve_bar import CurveBar
+from sae_desktop.gui.widgets.curve_plot import CurvePlot, RunLine
+from sae_desktop.gui.widgets.plot_style import copy_image, run_colour, save_image
+from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.training.run_log import RunChange
 
 REDRAW_MS = 40
-"""One plot is drawn at a time: all six at once would hold the window up for a few frames."""
+"""One plot is drawn at a time: all at once would hold the window up for a few frames."""
 _BOUNDS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Where the axis of a growing run may end, in powers of ten: each move redraws every plot."""
-_LEFT = 64
-_LEAST_HEIGHT = 84
+_NAME_LENGTH = 36
 
 
 def _value_text(value: float) -> str:
     return count_text(value) if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def axis_end(rows: float) -> float:
-    """Return the round number at or above `rows` at which the axis ends."""
-    if rows <= 0:
+def axis_end(value: float) -> float:
+    """Return the round number at or above `value` at which the axis ends."""
+    if value <= 0:
         return 1.0
-    power = 10.0 ** math.floor(math.log10(rows))
-    return next(bound * power for bound in _BOUNDS if bound * power >= rows)
-
-
-@dataclass
-class RunLine:
-    """A run drawn in every plot."""
-
-    name: str
-    buffer: CurveBuffer
-    number: int
-    items: dict[str, pg.PlotDataItem] = field(default_factory=dict)
-    drawn: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Column → (points, last rows) that its item shows."""
-
-
-class CurvePlot(QWidget):
-    """One curve: title with read-out, log switch, plot, advice."""
-
-    hovered = Signal(object)
-    """Rows under the pointer, or None when it left."""
-
-    def __init__(self, info: CurveInfo, *, logarithmic: bool, last: bool) -> None:
-        super().__init__()
-        self.info = info
-        self.title = label(f"{info.title}" + (f" ({info.unit})" if info.unit else ""), "heading")
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.RichText)
-        self.log_switch = QCheckBox("log")
-        self.log_switch.setAccessibleName(f"{info.title} over a logarithmic axis")
-        self.log_switch.setVisible(info.logarithmic)
-        self.advice = label("", "warning", wrap=True)
-        self.advice.hide()
-        bottom, left = CountAxis(orientation="bottom"), ValueAxis(orientation="left")
-        left.setStyle(hideOverlappingLabels=True)
-        axes = {"bottom": bottom, "left": left}
-        self.view = plot_view(axes)
-        self.view.setAccessibleName(f"Curve of {info.title}")
-        self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plot = self.view.getPlotItem()
-        self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
-        self.plot.setClipToView(True)
-        self.plot.setDownsampling(auto=True, mode="peak")
-        self.plot.getAxis("left").setWidth(_LEFT)
-        if info.least_span:
-            self.plot.setLimits(yMin=-0.02 * info.least_span, minYRange=1.04 * info.least_span)
-        if last:
-            self.plot.setLabel("bottom", "rows consumed")
-        else:
-            bottom.setStyle(showValues=False)
-        self.hair = pg.InfiniteLine(angle=90, movable=False)
-        self.hair.hide()
-        self.plot.addItem(self.hair, ignoreBounds=True)
-        self.view.scene().sigMouseMoved.connect(self._on_moved)
-        self.log_switch.toggled.connect(lambda on: self.plot.setLogMode(x=False, y=on))
-        self.log_switch.setChecked(logarithmic and info.logarithmic)
-        head = QHBoxLayout()
-        head.setContentsMargins(8, 0, 8, 0)
-        head.setSpacing(12)
-        head.addWidget(self.title)
-        head.addWidget(self.readout, 1)
-        head.addWidget(self.log_switch)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.advice)
-        self.advice.setContentsMargins(8, 0, 8, 0)
-        self.setMinimumHeight(_LEAST_HEIGHT + (40 if last else 0))
-        self.dress()
-
-    def dress(self) -> None:
-        dress(self.plot)
-        self.hair.setPen(curve_pen(theme.palette().muted_text, Qt.PenStyle.DashLine))
-
-    def _on_moved(self, position: QPointF) -> None:
-        if self.plot.sceneBoundingRect().contains(position):
-            self.hovered.emit(self.plot.vb.mapSceneToView(position).x())
-
-    def leaveEvent(self, event: object) -> None:
-        self.hovered.emit(None)
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(bound * power for bound in _BOUNDS if bound * power >= value)
 
 
 class CurveStack(QWidget):
-    """All curves of all shown runs, each drawn a few times a second while they grow."""
+    """The chosen curves of all shown runs, each drawn a few times a second while they grow."""
 
-    logAxesChanged = Signal(object)
-    """list of columns drawn logarithmically."""
+    viewChanged = Signal(object)
+    """CurveView."""
 
-    def __init__(self, log_axes: list[str]) -> None:
+    def __init__(self, view: CurveView, exports: QMenu | None = None) -> None:
+        """`exports` are the ways out of the program; copies to the clipboard are added."""
         super().__init__()
         self.runs: dict[str, RunLine] = {}
+        self.plots: dict[str, CurvePlot] = {}
+        """Every plot that was ever shown; those not chosen are hidden."""
         self._hover: float | None = None
         self._waiting: list[str] = []
         self._follow = True
-        self._end = 0.0
-        self.plots: dict[str, CurvePlot] = {}
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        for info in CURVES:
-            plot = CurvePlot(info, logarithmic=info.column in log_axes, last=info is CURVES[-1])
-            plot.hovered.connect(self._on_hovered)
-            plot.plot.enableAutoRange(axis="x", enable=False)
-            plot.plot.vb.sigRangeChangedManually.connect(self._on_moved_by_hand)
-            plot.log_switch.toggled.connect(self._on_log_toggled)
-            if self.plots:
-                plot.plot.setXLink(self.plots[CURVES[0].column].plot)
-            self.plots[info.column] = plot
-            column.addWidget(plot, 1)
+        self._range = (0.0, 0.0)
+        self._inside = QWidget()
+        self._legend = QLabel()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._legend.setWordWrap(True)
+        self._legend.setContentsMargins(8, 2, 8, 2)
+        self._column = QVBoxLayout(self._inside)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self._legend)
         area = QScrollArea()
         area.setWidgetResizable(True)
-        area.setWidget(inside)
+        area.setWidget(self._inside)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._inside = inside
-        row = QHBoxLayout()
-        row.setContentsMargins(8, 4, 8, 4)
-        self._position = label("", "muted")
-        row.addWidget(self._position, 1)
-        row.addWidget(push_button("Whole run", self.show_all, icon="arrows-out", flat=True))
-        row.addWidget(push_button("Copy image", self.copy_image, icon="image", flat=True))
-        row.addWidget(push_button("Copy data", self.copy_data, icon="copy", flat=True))
+        self._exports = exports if exports is not None else QMenu(self)
+        self._exports.addAction("Copy image", self.copy_image)
+        self._exports.addAction("Copy data", self.copy_data)
+        self.bar = CurveBar(view, self._exports)
+        self.bar.viewChanged.connect(self._on_view_changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(row)
+        layout.addWidget(self.bar)
         layout.addWidget(area, 1)
         self._timer = QTimer(self, singleShot=True, interval=REDRAW_MS)
         self._timer.timeout.connect(self._draw_next)
         theme.manager().themeChanged.connect(self._on_theme_changed)
+        self._arrange()
+
+    @property
+    def view(self) -> CurveView:
+        """What is drawn, and how."""
+        return self.bar.view
+
+    # ------------------------------------------------------------------ plots
+    def _arrange(self) -> None:
+        """Show the chosen plots; only the last names the x axis."""
+        shown = self.view.shown
+        for place, column in enumerate(shown):
+            if column not in self.plots:
+                self._add_plot(column)
+            self._column.removeWidget(self.plots[column])
+            self._column.insertWidget(place + 1, self.plots[column], 1)
+        for column, plot in self.plots.items():
+            plot.setVisible(column in shown)
+            plot.show_axis(self.view.axis, last=bool(shown) and column == shown[-1])
+        self.show_changes()
+
+    def _add_plot(self, column: str) -> None:
+        plot = CurvePlot(CURVE_OF[column], logarithmic=column in self.view.log_axes)
+        plot.hovered.connect(self._on_hovered)
+        plot.movedByHand.connect(lambda: self._on_moved_by_hand(column))
+        plot.logToggled.connect(self._on_log_toggled)
+        if self._range[1] > self._range[0]:
+            plot.plot.setXRange(*self._range, padding=0)
+        self.plots[column] = plot
+
+    def _on_view_changed(self, view: CurveView) -> None:
+        self._hover = None
+        self._arrange()
+        self.show_all()
+        self.schedule()
+        self.viewChanged.emit(view)
+
+    def _on_log_toggled(self, _on: bool) -> None:
+        logs = {c for c, plot in self.plots.items() if plot.log_switch.isChecked()}
+        self.bar.view = CurveView(
+            self.view.shown, frozenset(logs), self.view.axis, self.view.smoothing
+        )
+        self.viewChanged.emit(self.bar.view)
 
     # ------------------------------------------------------------------ runs
     def show_run(self, name: str, buffer: CurveBuffer) -> None:
         """Draw a run, or draw it anew from another buffer."""
+        before = self.runs.get(name)
         self.hide_run(name)
         used = {run.number for run in self.runs.values()}
         number = next(n for n in range(len(used) + 1) if n not in used)
-        run = RunLine(name, buffer, number)
-        for column, plot in self.plots.items():
-            item = pg.PlotDataItem(pen=curve_pen(run_colour(number)), connect="finite")
-            plot.plot.addItem(item)
-            run.items[column] = item
-        self.runs[name] = run
+        self.runs[name] = RunLine(name, buffer, before.number if before else number)
+        self.show_changes()
         self.schedule()
 
     def hide_run(self, name: str) -> None:
         """Stop drawing a run."""
         run = self.runs.pop(name, None)
         if run is not None:
-            for column, item in run.items.items():
-                self.plots[column].plot.removeItem(item)
+            for plot in self.plots.values():
+                plot.remove(run)
+            self.show_changes()
             self.schedule()
 
     def colour_of(self, name: str) -> str:
@@ -210,9 +153,27 @@ class CurveStack(QWidget):
         run = self.runs.get(name)
         return run_colour(run.number).name() if run is not None else ""
 
+    def set_changes(self, name: str, changes: Sequence[RunChange]) -> None:
+        """Mark where settings of a run were changed while it ran."""
+        run = self.runs.get(name)
+        if run is not None and run.buffer.changes != list(changes):
+            run.buffer.changes = list(changes)
+            self.show_changes()
+
+    def show_changes(self) -> None:
+        """Draw a line where a setting was changed; the topmost plot says which."""
+        marks = [
+            (run.buffer.change_x(change, self.view.axis), change_text(change), run.number)
+            for run in self.runs.values()
+            for change in run.buffer.changes
+        ]
+        marks = [mark for mark in marks if math.isfinite(mark[0])]
+        for column in self.view.shown:
+            self.plots[column].show_marks(marks, named=column == self.view.shown[0])
+
     def schedule(self) -> None:
         """Draw soon, one plot after the other."""
-        self._waiting += [column for column in self.plots if column not in self._waiting]
+        self._waiting += [column for column in self.view.shown if column not in self._waiting]
         if not self._timer.isActive():
             self._timer.start()
 
@@ -222,46 +183,49 @@ class CurveStack(QWidget):
         if self._waiting:
             self._timer.start()
         else:
-            self._fit()
-            self._show_readouts()
+            self._finish_drawing()
 
     def redraw(self) -> None:
         """Hand new points to all plots at once."""
         self._waiting.clear()
-        for column in self.plots:
+        for column in self.view.shown:
             self._draw(column)
-        self._fit()
-        self._show_readouts()
+        self._finish_drawing()
 
     def _draw(self, column: str) -> None:
         for run in self.runs.values():
-            x, y = run.buffer.curve(column)
-            state = (len(x), float(x[-1]) if len(x) else 0.0)
-            if run.drawn.get(column) == state:
-                continue
-            run.drawn[column] = state
-            if self.plots[column].info.logarithmic:
-                keep = y > 0
-                x, y = x[keep], y[keep]
-            # Copies: the buffer goes on growing in place.
-            run.items[column].setData(np.array(x), np.array(y))
+            self.plots[column].draw(run, self.view)
+
+    def _finish_drawing(self) -> None:
+        self._fit()
+        self._show_readouts()
+        self._show_legend()
+        self.bar.show_measured({c for run in self.runs.values() for c in run.buffer.measured()})
 
     def _fit(self) -> None:
         if not self._follow:
             return
         end = axis_end(
-            max((run.buffer.last("rows") or 0.0 for run in self.runs.values()), default=0)
+            max((run.buffer.end(self.view.axis) for run in self.runs.values()), default=0)
         )
-        if end != self._end:
-            self._end = end
-            self.plots[CURVES[0].column].plot.setXRange(0.0, end, padding=0.01)
+        wanted = (-0.01 * end, 1.01 * end)
+        if wanted != self._range:
+            self._set_range(wanted)
 
-    def _on_moved_by_hand(self, _axes: object) -> None:
+    def _set_range(self, wanted: tuple[float, float], but: str = "") -> None:
+        self._range = wanted
+        for column, plot in self.plots.items():
+            if column != but:
+                plot.plot.setXRange(*wanted, padding=0)
+
+    def _on_moved_by_hand(self, column: str) -> None:
         self._follow = False
+        low, high = self.plots[column].plot.viewRange()[0]
+        self._set_range((float(low), float(high)), but=column)
 
     def show_all(self) -> None:
         """Let every axis span all there is, and follow what comes."""
-        self._follow, self._end = True, 0.0
+        self._follow, self._range = True, (0.0, 0.0)
         self._fit()
         for plot in self.plots.values():
             plot.plot.enableAutoRange(axis="y")
@@ -269,62 +233,71 @@ class CurveStack(QWidget):
     def set_advice(self, advice: dict[str, str]) -> None:
         """Put a sentence under the curves it concerns."""
         for column, plot in self.plots.items():
-            text = advice.get(column, "")
-            plot.advice.setText(text)
-            plot.advice.setVisible(bool(text))
+            plot.show_advice(advice.get(column, ""))
 
     # ------------------------------------------------------------------ read-out
-    def _on_hovered(self, rows: float | None) -> None:
-        self._hover = rows
-        for plot in self.plots.values():
-            plot.hair.setVisible(rows is not None)
-            if rows is not None:
-                plot.hair.setPos(rows)
+    def _on_hovered(self, x: float | None) -> None:
+        self._hover = x
+        for column in self.view.shown:
+            self.plots[column].show_hair(x)
         self._show_readouts()
 
     def _show_readouts(self) -> None:
-        rows = self._hover
-        self._position.setText("" if rows is None else f"at {count_text(max(rows, 0))} rows")
-        texts: dict[str, list[str]] = {column: [] for column in self.plots}
-        for run in self.runs.values():
-            if rows is None:
-                values = {column: run.buffer.last(column) for column in self.plots}
-            else:
-                values = dict(run.buffer.at(rows))
-            for column, value in values.items():
+        x, axis = self._hover, self.view.axis
+        where = "" if x is None else f"at {count_text(max(x, 0))} {X_UNITS[axis]}"
+        self.bar.position.setText(where)
+        for column in self.view.shown:
+            texts = []
+            for run in self.runs.values():
+                value = run.buffer.last(column)
+                if x is not None:
+                    value = run.buffer.value_at(column, x, axis)
                 if value is not None:
                     colour = run_colour(run.number).name()
-                    texts[column].append(
-                        f'<span style="color:{colour}">{_value_text(value)}</span>'
-                    )
-        for column, plot in self.plots.items():
-            plot.readout.setText("&nbsp;&nbsp;".join(texts[column]))
+                    texts.append(f'<span style="color:{colour}">{_value_text(value)}</span>')
+            self.plots[column].readout.setText("&nbsp;&nbsp;".join(texts))
 
-    def _on_log_toggled(self, _on: bool) -> None:
-        axes = [c for c, plot in self.plots.items() if plot.log_switch.isChecked()]
-        self.logAxesChanged.emit(axes)
+    def _show_legend(self) -> None:
+        names = []
+        for run in self.runs.values():
+            text = html.escape(elide_middle(run.name, _NAME_LENGTH))
+            names.append(f'<span style="color:{run_colour(run.number).name()}">━ {text}</span>')
+        self._legend.setText("&nbsp;&nbsp; ".join(names))
+        self._legend.setToolTip("\n".join(self.runs))
+        self._legend.setVisible(bool(names))
 
     def _on_theme_changed(self) -> None:
         for plot in self.plots.values():
             plot.dress()
-        for run in self.runs.values():
-            for item in run.items.values():
-                item.setPen(curve_pen(run_colour(run.number)))
+            for run in self.runs.values():
+                plot.dress_run(run)
+        self.show_changes()
         self._show_readouts()
+        self._show_legend()
 
-    # ------------------------------------------------------------------ copying
+    # ------------------------------------------------------------------ ways out
     def copy_image(self) -> None:
         copy_image(self._inside)
 
     def copy_data(self) -> None:
         """Put the points of every shown run on the clipboard, tab-separated."""
-        parts = [f"# {run.name}\n{run.buffer.table()}" for run in self.runs.values()]
-        QGuiApplication.clipboard().setText("\n".join(parts))
+        QGuiApplication.clipboard().setText(self._table("\t"))
+
+    def save_image(self, path: Path) -> None:
+        """Write the curves as PNG. Raises UserError when they cannot be written."""
+        save_image(self._inside, path)
+
+    def save_data(self, path: Path) -> None:
+        """Write the points of every shown run as CSV. Raises UserError when that fails."""
+        write_bytes(path, self._table(",").encode())
+
+    def _table(self, delimiter: str) -> str:
+        runs = {name: run.buffer for name, run in self.runs.items()}
+        return curves_table(runs, delimiter=delimiter)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Whole run", self.show_all)
-        menu.addAction("Copy image", self.copy_image)
-        menu.addAction("Copy data", self.copy_data)
+        menu.addActions(self._exports.actions())
         menu.popup(event.globalPos())

@@ -1,4 +1,4 @@
-"""How often features fire: the histogram of log10 density, with a slider over the run."""
+"""Histograms over a run's features as it goes on, with a slider over its snapshots."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.amounts import exact_count
+from sae_desktop.gui.histograms import (
+    HISTOGRAMS,
+    HistogramInfo,
+    available,
+    histogram_table,
+    sentence,
+    x_range,
+)
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.plot_style import copy_image, dress, plot_view
-from sae_desktop.training.run_log import DENSITY_EDGES, FeatureSample, RunCurves
+from sae_desktop.training.run_log import FeatureSample, RunCurves
 
 
 class DensityPlot(QWidget):
@@ -27,14 +34,16 @@ class DensityPlot(QWidget):
         self._follow = True
         self._samples: list[FeatureSample] = []
         self.setMinimumWidth(220)
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("Histogram of what")
+        self._offer(list(HISTOGRAMS))
+        self.kind.currentIndexChanged.connect(self._draw)
         self.view = plot_view()
-        self.view.setAccessibleName("Histogram of how often features fire")
         self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.setLabel("bottom", "log₁₀ of the share of rows")
         self.plot.setLabel("left", "features")
         for side in ("bottom", "left"):
             self.plot.getAxis(side).enableAutoSIPrefix(False)
@@ -51,6 +60,7 @@ class DensityPlot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(4)
+        column.addWidget(self.kind)
         column.addWidget(self._text)
         column.addWidget(self.view, 1)
         column.addWidget(self.slider)
@@ -70,7 +80,27 @@ class DensityPlot(QWidget):
             self.slider.setValue(max(count - 1, 0))
         self.slider.blockSignals(False)
         self.slider.setEnabled(count > 1)
+        self._offer(available(self._run))
         self._show()
+
+    def _offer(self, infos: list[HistogramInfo]) -> None:
+        offered = [self.kind.itemData(place).id for place in range(self.kind.count())]
+        if offered == [info.id for info in infos]:
+            return
+        keep = self.info.id if self.kind.count() else ""
+        self.kind.blockSignals(True)
+        self.kind.clear()
+        for info in infos:
+            self.kind.addItem(info.title, info)
+            if info.id == keep:
+                self.kind.setCurrentIndex(self.kind.count() - 1)
+        self.kind.blockSignals(False)
+
+    @property
+    def info(self) -> HistogramInfo:
+        """The histogram that is shown."""
+        chosen = self.kind.currentData()
+        return chosen if isinstance(chosen, HistogramInfo) else HISTOGRAMS[0]
 
     def _on_moved(self, value: int) -> None:
         self._follow = value == self.slider.maximum()
@@ -83,42 +113,35 @@ class DensityPlot(QWidget):
             self.samplesShown.emit(samples)
         self._draw()
 
-    def _draw(self) -> None:
-        colours = theme.palette()
+    def _draw(self, _index: int = 0) -> None:
+        colours, info = theme.palette(), self.info
         dress(self.plot)
+        self.plot.setLabel("bottom", info.axis)
+        self.view.setAccessibleName(f"Histogram: {info.title}")
         if self._run is None:
             self._text.setText("Appears with the run’s first snapshot.")
             self._bars.setOpts(x0=[0.0], x1=[0.0], height=[0.0])
-            self.plot.setXRange(-4.0, 0.0, padding=0)
+            self.plot.setXRange(*info.least_range, padding=0)
             self.plot.setYRange(0.0, 1.0, padding=0)
             return
         at = self.slider.value()
-        counts = np.asarray(self._run.density_counts[at], dtype=float)
+        counts = np.asarray(info.counts(self._run)[at], dtype=float)
         self._bars.setOpts(
-            x0=DENSITY_EDGES[:-1],
-            x1=DENSITY_EDGES[1:],
+            x0=info.edges[:-1],
+            x1=info.edges[1:],
             height=counts,
             pen=pg.mkPen(colours.surface, width=1),
             brush=colours.accent,
         )
-        used = np.flatnonzero(counts)
-        low = DENSITY_EDGES[used[0]] if len(used) else -8.0
-        self.plot.setXRange(min(float(low) - 0.25, -4.0), 0.0, padding=0)
+        self.plot.setXRange(*x_range(info, counts), padding=0)
         self.plot.setYRange(0, max(float(counts.max()), 1.0) * 1.05, padding=0)
-        silent = int(counts[0])
-        step = exact_count(int(self._run.density_steps[at]))
-        text = f"Step {step}, {exact_count(int(counts.sum()))} features"
-        self._text.setText(text + (f", {exact_count(silent)} silent." if silent else "."))
+        self._text.setText(sentence(info, int(self._run.density_steps[at]), counts))
 
     def copy_data(self) -> None:
         """Put the shown histogram on the clipboard, tab-separated."""
-        if self._run is None:
-            return
-        counts = self._run.density_counts[self.slider.value()]
-        edges = zip(DENSITY_EDGES[:-1], DENSITY_EDGES[1:], counts, strict=True)
-        lines = [f"{low:.4f}\t{high:.4f}\t{int(count)}" for low, high, count in edges]
-        heading = "log10_density_from\tlog10_density_to\tfeatures"
-        QGuiApplication.clipboard().setText("\n".join([heading, *lines]) + "\n")
+        if self._run is not None:
+            counts = self.info.counts(self._run)[self.slider.value()]
+            QGuiApplication.clipboard().setText(histogram_table(self.info, counts))
 
 
 def _same(one: RunCurves, other: RunCurves) -> bool:

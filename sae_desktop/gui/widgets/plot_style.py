@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPixmap, QRegion
 from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.amounts import count_text
+from sae_desktop.storage.atomic import write_bytes
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
 # Grid lines are left out: six plots that follow a run take 16 ms to draw without, 60 ms with.
 pg.setConfigOptions(antialias=False, useOpenGL=False)
 
 _LARGE = 10_000.0
-RUN_COLOURS_LIGHT = ("#C2570C", "#1A5FC0", "#1B7F4B", "#7A3FB0", "#8A6A00", "#B3202A")
-RUN_COLOURS_DARK = ("#F0913A", "#82B6FF", "#6FD39B", "#C69BF2", "#E2C25B", "#FF938A")
+_PICTURE_SCALE = 2.0
 
 
 def run_colour(number: int) -> QColor:
     """Return the colour of the n-th run drawn over the others."""
-    colours = RUN_COLOURS_DARK if theme.manager().dark else RUN_COLOURS_LIGHT
-    return QColor(colours[number % len(colours)])
+    colours = theme.run_colours()
+    return colours[number % len(colours)]
+
+
+def run_style(number: int) -> Qt.PenStyle:
+    """Return the line of the n-th run: dashed once the colours begin again."""
+    again = number >= len(theme.run_colours())
+    return Qt.PenStyle.DashLine if again else Qt.PenStyle.SolidLine
+
+
+def faint(colour: QColor) -> QColor:
+    """Return an opaque colour near the ground: a see-through one is drawn slowly."""
+    return theme.blend(theme.palette().surface, colour, 0.3)
 
 
 def curve_pen(colour: QColor, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> object:
@@ -51,9 +63,27 @@ def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
     return view
 
 
+def picture(widget: QWidget) -> QPixmap:
+    """Return a picture of the widget on the palette's surface, with twice the screen's pixels."""
+    ratio = _PICTURE_SCALE * widget.devicePixelRatioF()
+    pixmap = QPixmap(widget.size() * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(theme.palette().surface)
+    widget.render(pixmap, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+    return pixmap
+
+
 def copy_image(widget: QWidget) -> None:
     """Put a picture of the widget on the clipboard."""
-    QGuiApplication.clipboard().setPixmap(widget.grab())
+    QGuiApplication.clipboard().setPixmap(picture(widget))
+
+
+def save_image(widget: QWidget, path: Path) -> None:
+    """Write a picture of the widget as PNG. Raises UserError when it cannot be written."""
+    data = QBuffer()
+    data.open(QIODevice.OpenModeFlag.WriteOnly)
+    picture(widget).save(data, "PNG")
+    write_bytes(path, bytes(data.data().data()))
 
 
 class CountAxis(pg.AxisItem):

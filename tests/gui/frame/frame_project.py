@@ -15,22 +15,55 @@ from sae_desktop.activations.store import (
     StoreWriter,
 )
 from sae_desktop.project import Project
-from sae_desktop.training.config import TrainConfig, TrainResult
-from sae_desktop.training.run_folder import CFG, RUN_LOG, TRAIN_CONFIG, TRAIN_RESULT, WEIGHTS
+from sae_desktop.training.config import (
+    ArchitectureInfo,
+    DictionaryFigures,
+    EvaluateResult,
+    TrainConfig,
+    TrainResult,
+)
+from sae_desktop.training.run_folder import (
+    CFG,
+    EVALUATION,
+    RUN_LOG,
+    TRAIN_CONFIG,
+    TRAIN_RESULT,
+    WEIGHTS,
+)
 from sae_desktop.training.run_log import FeatureSample, RunLogWriter, SampleContext
 
 SITE = "blocks.1.hook_resid_post"
+ARCHITECTURES = [
+    ArchitectureInfo(
+        name=name,
+        title=title,
+        summary=f"What {title} is.",
+        settings=settings,
+        default_sparsity=5.0 if "sparsity" in settings else 0.0,
+        sparsity_warm_up=0.05 if "sparsity" in settings else 0.0,
+    )
+    for name, title, settings in (
+        ("matryoshka", "Matryoshka BatchTopK", ["k", "aux_weight", "threshold_decay"]),
+        ("jumprelu", "JumpReLU", ["sparsity"]),
+        ("standard", "Standard (L1)", ["sparsity"]),
+    )
+]
 WIDTH = 8
 
 
-def add_store(project: Project, name: str, *, rows: int, wanted: int) -> HarvestConfig:
+def add_store(
+    project: Project, name: str, *, rows: int, wanted: int, more_sites: tuple[str, ...] = ()
+) -> HarvestConfig:
     """Write a store of `rows` rows of a harvest that was asked for `wanted`."""
-    config = HarvestConfig(project=str(project.path), name=name, site=SITE, tokens=wanted)
+    config = HarvestConfig(
+        project=str(project.path), name=name, site=SITE, sites=more_sites, tokens=wanted
+    )
+    sites = [SITE, *more_sites]
     info = StoreInfo(
         model="builtin",
         corpus="builtin",
-        sites=[SITE],
-        widths=[WIDTH],
+        sites=sites,
+        widths=[WIDTH] * len(sites),
         config=msgspec.json.encode(config).decode(),
     )
     folder = project.store_path(name)
@@ -40,7 +73,7 @@ def add_store(project: Project, name: str, *, rows: int, wanted: int) -> Harvest
     windows["length"] = rows
     writer.append(
         StoreBatch(
-            activations={SITE: np.ones((rows, WIDTH), dtype=np.float16)},
+            activations={site: np.ones((rows, WIDTH), dtype=np.float16) for site in sites},
             tokens=np.zeros(rows, dtype=np.int32),
             positions=np.arange(rows, dtype=np.int32),
             windows=windows,
@@ -53,7 +86,13 @@ def add_store(project: Project, name: str, *, rows: int, wanted: int) -> Harvest
 
 
 def add_run(
-    project: Project, name: str, *, store: str = "acts", finished: bool = True
+    project: Project,
+    name: str,
+    *,
+    store: str = "acts",
+    finished: bool = True,
+    fvu: float = 0.125,
+    evaluated: bool = False,
 ) -> TrainConfig:
     """Write a run with its curves; a finished one has weights and a result."""
     folder = project.dictionary_path(name)
@@ -70,14 +109,17 @@ def add_run(
     log.append_snapshot(5, np.full(16, 1e-3))
     context = SampleContext(tokens=["the", " Lord"], activations=[0.0, 2.0])
     sample = FeatureSample(feature=7, density=0.01, contexts=[context])
-    log.append_snapshot(10, np.concatenate([np.full(12, 1e-2), np.zeros(4)]), [sample])
+    densities = np.concatenate([np.full(12, 1e-2), np.zeros(4)])
+    log.append_snapshot(10, densities, [sample], norms=np.full(16, 0.5))
     log.close()
     if finished:
-        _finish(project, config)
+        _finish(project, config, fvu)
+    if evaluated:
+        (folder / EVALUATION).write_bytes(msgspec.json.encode(evaluation()))
     return config
 
 
-def _finish(project: Project, config: TrainConfig) -> None:
+def _finish(project: Project, config: TrainConfig, fvu: float) -> None:
     folder = project.dictionary_path(config.name)
     cfg = {
         "architecture": "jumprelu",
@@ -91,7 +133,28 @@ def _finish(project: Project, config: TrainConfig) -> None:
     }
     (folder / CFG).write_bytes(msgspec.json.encode(cfg))
     save_file({"W_dec": np.zeros((16, WIDTH), dtype=np.float32)}, str(folder / WEIGHTS))
-    (folder / TRAIN_RESULT).write_bytes(msgspec.json.encode(train_result(config.name)))
+    result = msgspec.structs.replace(train_result(config.name), fvu=fvu)
+    (folder / TRAIN_RESULT).write_bytes(msgspec.json.encode(result))
+
+
+def evaluation() -> EvaluateResult:
+    """An FVU of 0.11, that of random directions 0.7."""
+    losses = {"loss_clean": 3.0, "loss_spliced": 3.2, "loss_zero": 9.0, "loss_mean": 8.0}
+    return EvaluateResult(
+        l0=8.0,
+        fvu=0.11,
+        explained_variance=0.89,
+        cosine=0.95,
+        dead_fraction=0.0,
+        dead_window=4_000,
+        loss_recovered=0.967,
+        **losses,
+        rows=2_000,
+        excluded_rows=3,
+        control=DictionaryFigures(
+            l0=8.0, fvu=0.7, explained_variance=0.3, cosine=0.4, loss_recovered=0.1
+        ),
+    )
 
 
 def train_result(name: str) -> TrainResult:

@@ -1,17 +1,15 @@
-"""The Project, Harvest and Training panels on a real project and an engine the test answers for."""
+"""The Project and Harvest panels on a real project and an engine the test answers for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
-from frame_project import add_run, add_store, train_result
+from frame_project import add_run, add_store
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.activations.config import (
@@ -25,16 +23,11 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
 )
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.gui.advice import advice
-from sae_desktop.gui.curve_buffer import CurveBuffer
 from sae_desktop.gui.panels.harvest import HarvestPanel
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.panels.project import ProjectPanel
-from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.card_grid import CardWidget
-from sae_desktop.gui.widgets.curve_stack import axis_end
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -42,8 +35,7 @@ from sae_desktop.language_model.config import (
     ModelDescription,
 )
 from sae_desktop.project import Project
-from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.run_log import read_run
+from sae_desktop.training.config import EvaluateConfig
 
 SITES = [
     f"blocks.{layer}.hook_{hook}"
@@ -313,168 +305,3 @@ def test_site_picker__walks_by_keyboard_and_mouse(harvest: HarvestPanel, qtbot: 
     qtbot.mouseClick(picker, Qt.MouseButton.LeftButton, pos=place.toPoint())
     assert picker.site == "blocks.0.hook_attn_out"
     assert "attention" in picker.accessibleDescription()
-
-
-# ---------------------------------------------------------------------- training
-@pytest.fixture
-def training(
-    session: Session, project: Project, qtbot: QtBot, client: FakeClient
-) -> Iterator[TrainingPanel]:
-    add_store(project, "acts", rows=4_000, wanted=4_000)
-    add_run(project, "done")
-    session.open_project(project.path)
-    panel = TrainingPanel(session, Settings())
-    for dock in panel.docks():
-        qtbot.addWidget(dock.widget)
-    qtbot.addWidget(panel)
-    panel.resize(800, 700)
-    panel.show()
-    yield panel
-    panel.hide()
-
-
-def test_training__draws_the_runs_on_disk(training: TrainingPanel, qtbot: QtBot) -> None:
-    assert set(training.curves.runs) == {"done"}
-    training.curves.redraw()
-    x, y = training.curves.runs["done"].items["l0"].getOriginalDataset()
-    assert x is None or len(x) == 0
-    x, y = training.curves.runs["done"].items["loss"].getOriginalDataset()
-    assert list(x[:2]) == [500.0, 1000.0]
-    assert y[0] == 10.0
-
-
-def test_training__takes_live_points(
-    training: TrainingPanel, client: FakeClient, session: Session, qtbot: QtBot
-) -> None:
-    training.start()
-    job = client.last(TrainConfig)
-    assert isinstance(job.config, TrainConfig)
-    client.run(job)
-    points = [{"rows": 2048.0 * n, "loss": 5.0 / n, "l0": 30.0} for n in (1, 2, 3)]
-    client.points(job, points)
-    buffer = training.curves.runs[job.config.name].buffer
-    assert buffer.points == 3
-    item = training.curves.runs[job.config.name].items["loss"]
-    qtbot.waitUntil(lambda: item.yData is not None and len(item.yData) == 3, timeout=5_000)
-    assert job.config.name in training.runs.shown()
-    assert not training.start_button.isEnabled()
-
-
-def test_training__stops_and_keeps(training: TrainingPanel, client: FakeClient) -> None:
-    training.start()
-    job = client.last(TrainConfig)
-    client.run(job)
-    infos = {info.id: info for info in training.action_infos()}
-    enabled = infos["train.stop"].enabled_when
-    assert enabled is not None
-    assert enabled()
-    infos["train.stop"].callback()
-    assert type(client.sent[-1]).__name__ == "StopJob"
-    result = msgspec.structs.replace(train_result(job.config.name), stopped_early=True)
-    client.finish(job, result)
-    assert not enabled()
-
-
-def test_training__shows_only_what_applies(training: TrainingPanel) -> None:
-    fields, groups = training.form.fields, training.form._groups
-    assert not groups["k"].isHidden()
-    assert groups["sparsity"].isHidden()
-    fields["architecture"].setCurrentIndex(fields["architecture"].findData("standard"))
-    assert groups["k"].isHidden()
-    assert not groups["sparsity"].isHidden()
-    assert training.config().architecture == "standard"
-    assert training.config().name == "standard-2048"
-
-
-def test_training__says_at_the_field_what_is_wrong(training: TrainingPanel) -> None:
-    training.form.fields["batch"].setValue(100_000)
-    assert not training.start_button.isEnabled()
-    assert "less than one batch" in training.form._explanations["batch"].text()
-
-
-def test_training__overlays_the_runs_that_are_checked(
-    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
-) -> None:
-    add_run(project, "other")
-    with qtbot.waitSignal(session.contentsChanged):
-        session.refresh()
-    assert training.runs.names() == ["done", "other"]
-    training.runs._list.item(1).setCheckState(Qt.CheckState.Checked)
-    assert set(training.curves.runs) == {"done", "other"}
-    colours = {training.curves.colour_of(name) for name in ("done", "other")}
-    assert len(colours) == 2
-    training.runs._list.item(0).setCheckState(Qt.CheckState.Unchecked)
-    assert set(training.curves.runs) == {"other"}
-
-
-def test_training__copies_the_data(training: TrainingPanel) -> None:
-    training.curves.copy_data()
-    lines = QGuiApplication.clipboard().text().splitlines()
-    assert lines[0] == "# done"
-    assert lines[1].split("\t")[:2] == ["step", "rows"]
-    assert lines[2].split("\t")[:2] == ["1", "500"]
-
-
-def test_training__the_cross_hair_reads_all_curves(training: TrainingPanel) -> None:
-    training.curves._on_hovered(1_100.0)
-    assert "at 1.1k rows" in training.curves._position.text()
-    assert ">5<" in training.curves.plots["loss"].readout.text()
-    assert ">0.45<" in training.curves.plots["fvu"].readout.text()
-    training.curves._on_hovered(None)
-    assert ">1<" in training.curves.plots["loss"].readout.text()
-
-
-@pytest.mark.parametrize(
-    ("rows", "end"), [(0, 1), (1, 1), (99, 100), (101, 125), (3.1e5, 4e5), (9.9e6, 1e7)]
-)
-def test_curves__end_their_axis_at_a_round_number(rows: float, end: float) -> None:
-    assert axis_end(rows) == pytest.approx(end)
-
-
-def test_density__walks_over_the_snapshots(training: TrainingPanel) -> None:
-    density = training.density
-    assert density.slider.maximum() == 1
-    assert "4 silent" in density._text.text()
-    density.slider.setValue(0)
-    assert density._text.text() == "Step 5, 16 features."
-
-
-def test_samples__are_those_of_the_shown_snapshot(training: TrainingPanel) -> None:
-    texts = [view.plain_text() for view in training.samples.views if not view.isHidden()]
-    assert texts == ["the Lord"]
-    training.density.slider.setValue(0)
-    assert all(view.isHidden() for view in training.samples.views)
-
-
-def test_training__waits_for_the_engine(training: TrainingPanel, client: FakeClient) -> None:
-    assert training.start_button.isEnabled()
-    client.crash("Killed.")
-    assert not training.start_button.isEnabled()
-    assert "not running" in training._summary.text()
-    client.restart()
-    assert training.start_button.isEnabled()
-
-
-def test_buffer__replaces_what_a_resumed_run_repeats(project: Project) -> None:
-    add_run(project, "done")
-    buffer = CurveBuffer.of_run(read_run(project.dictionary_path("done") / "run.h5"))
-    assert buffer.points == 10
-    buffer.append({"rows": 3_000.0, "loss": 99.0})
-    assert buffer.points == 6
-    assert buffer.last("loss") == 99.0
-    for number in range(5_000):
-        buffer.append({"rows": 4_000.0 + number, "loss": 1.0})
-    assert buffer.points == 5_006
-    assert buffer.column("rows")[0] == 500.0
-
-
-def test_advice__speaks_only_of_what_concerns() -> None:
-    config = TrainConfig(project="", name="a", activations="b", k=32, tokens=1_000)
-    buffer = CurveBuffer()
-    buffer.append({"rows": 10.0, "dead_fraction": 0.9, "l0": 90.0, "fvu": 0.9})
-    assert advice(config, buffer) == {}
-    buffer.append({"rows": 900.0, "dead_fraction": 0.3, "l0": 60.0, "fvu": 0.1})
-    found = advice(config, buffer)
-    assert set(found) == {"dead_fraction", "l0"}
-    assert "30%" in found["dead_fraction"]
-    assert "60" in found["l0"]

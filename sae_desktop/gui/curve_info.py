@@ -1,0 +1,115 @@
+"""Which curves a run has, over what they can be drawn, and how each is drawn. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+XAxis = Literal["rows", "step", "seconds", "compute"]
+X_AXES: tuple[XAxis, ...] = get_args(XAxis)
+X_TITLES: dict[XAxis, str] = {
+    "rows": "rows consumed",
+    "step": "steps",
+    "seconds": "seconds of training",
+    "compute": "features × steps",
+}
+X_UNITS: dict[XAxis, str] = {
+    "rows": "rows",
+    "step": "steps",
+    "seconds": "s",
+    "compute": "feature-steps",
+}
+
+
+@dataclass(frozen=True)
+class CurveInfo:
+    """How a column is drawn."""
+
+    column: str
+    title: str
+    unit: str
+    logarithmic: bool
+    """Whether its axis can be logarithmic: it is positive and spans decades."""
+    explanation: str
+    least_span: float = 0.0
+    """A linear axis that begins at 0 spans at least this; 0: the axis follows the values."""
+
+
+CURVES = (
+    CurveInfo("loss", "Loss", "", True, "What is minimised: all its terms together."),
+    CurveInfo("reconstruction", "Reconstruction", "", True, "The loss’s squared error."),
+    CurveInfo("sparsity", "Sparsity term", "", True, "What the loss adds for active features."),
+    CurveInfo("auxiliary", "Auxiliary term", "", True, "What dead features are taught with."),
+    CurveInfo("fvu", "FVU", "", True, "Fraction of the variance left unexplained."),
+    CurveInfo(
+        "explained_variance", "Explained variance", "share", False, "1 − FVU, on held-out rows."
+    ),
+    CurveInfo("l0", "L0", "features/row", True, "Features active on a row, on average."),
+    CurveInfo("cosine", "Cosine", "", False, "Between a row and its reconstruction, on average."),
+    CurveInfo(
+        "shrinkage",
+        "Shrinkage",
+        "share",
+        False,
+        "Norm of the reconstruction over the row’s: under 1, activations come out too small.",
+    ),
+    CurveInfo(
+        "dead_fraction", "Dead", "share of features", False, "Silent for the whole window.", 0.05
+    ),
+    CurveInfo(
+        "dense_fraction",
+        "Dense",
+        "share of features",
+        False,
+        "Active on over a tenth of rows.",
+        0.05,
+    ),
+    CurveInfo(
+        "loss_recovered",
+        "Loss recovered",
+        "share",
+        False,
+        "Of the model’s loss, with the reconstruction in place of the activations.",
+    ),
+    CurveInfo(
+        "loss_recovered_mean",
+        "Loss recovered (mean)",
+        "share",
+        False,
+        "The same, counted from rows replaced by their mean instead of by zero.",
+    ),
+    CurveInfo("kl", "KL", "nats", True, "From the model’s predictions to the spliced model’s."),
+    CurveInfo("gradient_norm", "Gradient norm", "", True, "Before it is clipped."),
+    CurveInfo("rows_per_second", "Throughput", "rows/s", False, "Rows a second.", 10.0),
+    CurveInfo(
+        "waited_share", "Waited", "share of time", False, "Time the step waited for data.", 0.05
+    ),
+    CurveInfo("learning_rate", "Learning rate", "", True, "With warm-up, decay and changes."),
+    CurveInfo("sparsity_coefficient", "λ", "", True, "With its warm-up and changes."),
+)
+CURVE_OF = {info.column: info for info in CURVES}
+MOST_SMOOTHING = 0.99
+DEFAULT_CURVES = ("loss", "fvu", "l0", "dead_fraction", "loss_recovered", "rows_per_second")
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """What a person has set of the curves."""
+
+    shown: tuple[str, ...] = DEFAULT_CURVES
+    """Columns, in the order they are drawn."""
+    log_axes: frozenset[str] = field(default_factory=lambda: frozenset({"loss", "fvu"}))
+    axis: XAxis = "rows"
+    smoothing: float = 0.0
+    """Weight of the past, 0 ≤ weight < 1."""
+
+
+def curve_view(shown: list[str], log_axes: list[str], axis: str, smoothing: float) -> CurveView:
+    """Return a view of what was remembered; whatever is unknown by now gets its default."""
+    chosen = tuple(info.column for info in CURVES if info.column in shown)
+    return CurveView(
+        shown=chosen or DEFAULT_CURVES,
+        log_axes=frozenset(log_axes) & frozenset(CURVE_OF),
+        axis=next((known for known in X_AXES if known == axis), "rows"),
+        smoothing=min(max(smoothing, 0.0), MOST_SMOOTHING),
+    )

@@ -1,0 +1,75 @@
+"""The figures of an evaluation beside those of the random control. Free of Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sae_desktop.gui.amounts import exact_count, figure_text, share_text
+from sae_desktop.training.config import EvaluateResult
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One figure of the dictionary and of random directions; "–" where there is none."""
+
+    title: str
+    value: str
+    control: str
+    tip: str = ""
+
+
+_FIGURES = (
+    ("l0", "L0", lambda v: figure_text(v, 1), "Active features on a row"),
+    ("fvu", "FVU", figure_text, "Fraction of the variance unexplained"),
+    ("explained_variance", "Explained variance", share_text, "1 − FVU"),
+    ("cosine", "Cosine", figure_text, "Between a row and its reconstruction, on average"),
+    ("shrinkage", "Shrinkage", figure_text, "1: activations are as large as serves the fit best"),
+    ("dead_fraction", "Dead", share_text, "Features that never fired on the rows read"),
+    ("dense_fraction", "Dense", share_text, "Features that fire on over a tenth of the rows"),
+    ("loss_recovered", "Loss recovered", share_text, "Counted from zero ablation"),
+    ("loss_recovered_mean", "… from mean ablation", share_text, "A harder measure"),
+    ("kl", "KL", lambda v: figure_text(v, 4), "Nats, from the model’s predictions"),
+    ("loss_clean", "Loss of the model", figure_text, "Nats a token, nothing spliced in"),
+    ("loss_spliced", "… with the dictionary", figure_text, "Its output in place of the site"),
+    ("loss_zero", "… with zeros", figure_text, "Zeros in place of the site"),
+    ("loss_mean", "… with the mean", figure_text, "The mean row in place of the site"),
+)
+
+
+def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
+    """Return the figures that were measured, in the order they are read."""
+    rows = []
+    for field, title, text, tip in _FIGURES:
+        value, control = getattr(found, field, None), getattr(found.control, field, None)
+        if _known(value) or _known(control):
+            row = EvaluationRow(
+                title,
+                text(value) if _known(value) else "–",
+                text(control) if _known(control) else "–",
+                tip,
+            )
+            rows.append(row)
+    return rows
+
+
+def evaluation_text(found: EvaluateResult) -> str:
+    """Return on what the figures were measured."""
+    text = f"On {exact_count(found.rows)} rows; dead over {exact_count(found.dead_window)}."
+    if found.excluded_rows:
+        text += f" {exact_count(found.excluded_rows)} massive rows were left out."
+    return text
+
+
+def verdict(found: EvaluateResult) -> str:
+    """Return a warning where random directions do about as well; empty otherwise."""
+    control = found.control
+    if control is None or not (control.fvu > 0 and math.isfinite(control.fvu)):
+        return ""
+    if found.fvu > 0.9 * control.fvu:
+        return "Random directions do about as well: this dictionary has learned little."
+    return ""
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,210 @@
+"""The settings of a training: what each means, and to which choices it applies. Free of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
+from sae_desktop.training.targets import CROSS_LAYER_ARCHITECTURE
+
+STREAM = "\0stream"
+"""The choice of no store: rows come from a harvest that runs beside the training."""
+
+TARGETS: tuple[tuple[Target, str, str], ...] = (
+    ("input", "The input itself", "A sparse autoencoder: it reconstructs what it reads."),
+    (
+        "transcoder",
+        "Transcoder",
+        "Reads one site, writes another: a step of the model in features.",
+    ),
+    (
+        "skip_transcoder",
+        "Skip transcoder",
+        "A transcoder with an affine path beside the features, for what is linear.",
+    ),
+    ("crosscoder", "Crosscoder", "One set of features for several layers, or for two models."),
+    (
+        "cross_layer_transcoder",
+        "Cross-layer transcoder",
+        "Reads mlp.hook_in of every layer, writes hook_mlp_out of it and all later ones.",
+    ),
+)
+_TRANSCODERS: tuple[Target, ...] = ("transcoder", "skip_transcoder")
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """One setting: its name and a line of explanation."""
+
+    field: str
+    text: str
+    explanation: str
+    group: str = ""
+    """Heading it is folded away under; empty: always in sight."""
+
+    @property
+    def rare(self) -> bool:
+        return bool(self.group)
+
+
+_OPTIMISER, _SPARSITY, _DATA = "Optimiser", "Sparsity and dead features", "Data and start"
+_KEEPING = "Figures and checkpoints"
+
+SETTINGS = (
+    SettingInfo("activations", "Activations", "The store whose rows it learns from."),
+    SettingInfo("target", "Target", "What is reconstructed."),
+    SettingInfo("site", "Site", "Where in the model its rows were taken."),
+    SettingInfo("output_site", "Writes", "The site it learns to write."),
+    SettingInfo("sites", "Sites", "Read and written, all with the same features."),
+    SettingInfo(
+        "other_activations",
+        "Second store",
+        "The same tokens through another model, row by row; none: layers of one model.",
+    ),
+    SettingInfo("architecture", "Architecture", "How features are chosen."),
+    SettingInfo("features", "Features", "How many directions it learns: 8 × the width is usual."),
+    SettingInfo("k", "k", "Features active on a row."),
+    SettingInfo("sparsity", "λ", "Weight of the sparsity loss; larger means fewer active."),
+    SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
+    SettingInfo("name", "Name", "How the dictionary is called in the project."),
+    SettingInfo("batch", "Batch", "Rows in one step.", _OPTIMISER),
+    SettingInfo("lr", "Learning rate", "The default suits architecture and size.", _OPTIMISER),
+    SettingInfo("lr_warm_up", "Warm-up", "Share of the run over which lr rises.", _OPTIMISER),
+    SettingInfo("lr_decay", "Decay", "Last share of the run: lr falls to 0.", _OPTIMISER),
+    SettingInfo(
+        "gradient_clip", "Gradient clip", "Largest norm of the gradient; 0: none.", _OPTIMISER
+    ),
+    SettingInfo(
+        "precision",
+        "Precision",
+        "Of the matrix products; weights and sums stay float32.",
+        _OPTIMISER,
+    ),
+    SettingInfo("sparsity_warm_up", "λ warm-up", "Share of the run over which λ rises.", _SPARSITY),
+    SettingInfo(
+        "aux_weight", "AuxK weight", "Of the loss dead features learn from; 0: none.", _SPARSITY
+    ),
+    SettingInfo(
+        "threshold_decay",
+        "Threshold memory",
+        "Of the running mean that becomes the threshold.",
+        _SPARSITY,
+    ),
+    SettingInfo(
+        "resample",
+        "Resample dead features",
+        "Dead features begin anew from rows that are explained badly.",
+        _SPARSITY,
+    ),
+    SettingInfo(
+        "dead_window",
+        "Dead after",
+        "Silent rows until a feature is dead; at most a tenth of the run.",
+        _SPARSITY,
+    ),
+    SettingInfo("init", "Start from", "Random directions, or rows of the data.", _DATA),
+    SettingInfo("centre", "Take the mean off", "Auto: where it is large beside the spread.", _DATA),
+    SettingInfo(
+        "exclude_massive", "Leave out massive rows", "Those above 10 × the median norm.", _DATA
+    ),
+    SettingInfo("seed", "Seed", "Of the weights and of the order of rows.", _DATA),
+    SettingInfo(
+        "metric_rows", "Rows for figures", "Held out; FVU and L0 are measured on them.", _KEEPING
+    ),
+    SettingInfo(
+        "checkpoint_seconds",
+        "Checkpoint every",
+        "Seconds; also at a pause and at the end.",
+        _KEEPING,
+    ),
+    SettingInfo("keep_checkpoints", "Checkpoints kept", "The last so many.", _KEEPING),
+)
+SETTING_OF = {info.field: info for info in SETTINGS}
+_FOLLOWS = {"sparsity_warm_up": "sparsity"}
+"""Settings that matter wherever another does."""
+
+
+def known_architectures(infos: Sequence[ArchitectureInfo]) -> list[ArchitectureInfo]:
+    """Return the architectures there are; before the engine has told, the default alone."""
+    if infos:
+        return list(infos)
+    name = TrainConfig(project="", name="").architecture
+    return [
+        ArchitectureInfo(
+            name=name,
+            title=name.capitalize(),
+            summary="",
+            settings=["k"],
+            default_sparsity=0.0,
+            sparsity_warm_up=0.0,
+        )
+    ]
+
+
+def matters(
+    field: str,
+    architecture: ArchitectureInfo,
+    every: Iterable[ArchitectureInfo],
+    target: Target,
+    sites: int,
+    stores: int,
+) -> bool:
+    """Return whether a setting says anything with an architecture and a target.
+
+    `sites`: how many the chosen store has; `stores`: how many there are.
+    """
+    if field == "site":
+        return target in _TRANSCODERS or (target == "input" and sites > 1)
+    if field == "output_site":
+        return target in _TRANSCODERS
+    if field == "sites":
+        return target == "crosscoder" and sites > 1
+    if field in ("init", "resample") and target == "cross_layer_transcoder":
+        return False
+    if field == "other_activations":
+        return target == "crosscoder" and stores > 1
+    specific = {name for info in every for name in info.settings}
+    asked = _FOLLOWS.get(field, field)
+    return asked not in specific or asked in architecture.settings
+
+
+def explanation(field: str, architecture: ArchitectureInfo, target: Target) -> str:
+    """Return a setting's line, which of some tells of what is chosen."""
+    if field == "architecture" and architecture.summary:
+        return architecture.summary
+    if field == "target":
+        return next(text for value, _, text in TARGETS if value == target)
+    if field == "site" and target != "input":
+        return "The site it reads."
+    return SETTING_OF[field].explanation
+
+
+def architectures_for(target: Target, infos: Sequence[ArchitectureInfo]) -> list[ArchitectureInfo]:
+    """Return the architectures a target can be trained as."""
+    if target != "cross_layer_transcoder":
+        return list(infos)
+    return [info for info in infos if info.name == CROSS_LAYER_ARCHITECTURE] or list(infos)
+
+
+def chosen_sites(
+    target: Target,
+    available: Sequence[str],
+    *,
+    site: str,
+    output_site: str,
+    sites: Sequence[str],
+    two_models: bool,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (`sites`, `output_sites`) of a TrainConfig from what the fields hold.
+
+    `available`: sites of the store, or those that two stores share. None is named where the
+    training takes the right ones by itself.
+    """
+    if target == "input":
+        return ((site,) if site and len(available) > 1 else ()), ()
+    if target in _TRANSCODERS:
+        return (site,) if site else (), (output_site,) if output_site else ()
+    if target == "crosscoder" and not (two_models and len(available) < 2):
+        return tuple(name for name in available if name in sites), ()
+    return (), ()

@@ -1,0 +1,487 @@
+"""The Training panel on a real project and an engine the test answers for."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from frame_client import FakeClient, Heard
+from frame_project import ARCHITECTURES, SITE, add_run, add_store, train_result
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.engine.protocol import AdjustJob
+from sae_desktop.gui.panels.job_forms import EvaluateForm
+from sae_desktop.gui.panels.training import TrainingPanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
+from sae_desktop.gui.training_catalogue import STREAM
+from sae_desktop.gui.widgets.curve_stack import axis_end
+from sae_desktop.project import Project
+from sae_desktop.training.config import (
+    ArchitecturesDescription,
+    DescribeArchitecturesConfig,
+    TrainConfig,
+)
+
+OUT = "blocks.1.hook_mlp_out"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def training(
+    session: Session, project: Project, qtbot: QtBot, client: FakeClient, settings: Settings
+) -> Iterator[TrainingPanel]:
+    add_store(project, "acts", rows=4_000, wanted=4_000)
+    add_run(project, "done")
+    session.open_project(project.path)
+    panel = TrainingPanel(session, settings)
+    for dock in panel.docks():
+        qtbot.addWidget(dock.widget)
+    qtbot.addWidget(panel)
+    panel.resize(800, 700)
+    panel.show()
+    described = ArchitecturesDescription(architectures=ARCHITECTURES)
+    client.finish(client.last(DescribeArchitecturesConfig), described)
+    yield panel
+    panel.hide()
+
+
+def choose(panel: TrainingPanel, field: str, value: str) -> None:
+    box = panel.form.fields[field]
+    assert box.findData(value) >= 0
+    box.setCurrentIndex(box.findData(value))
+    box.activated.emit(box.currentIndex())
+
+
+def shown_fields(panel: TrainingPanel) -> set[str]:
+    return {name for name, group in panel.form._groups.items() if not group.isHidden()}
+
+
+def check(panel: TrainingPanel, row: int, on: bool) -> None:
+    state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+    model = panel.runs.model
+    model.setData(model.index(row, 0), state, Qt.ItemDataRole.CheckStateRole)
+
+
+# ---------------------------------------------------------------------- settings
+def test_training__offers_what_the_engine_told_of_and_asks_once(
+    training: TrainingPanel, client: FakeClient
+) -> None:
+    box = training.form.fields["architecture"]
+    assert [box.itemText(n) for n in range(box.count())] == [a.title for a in ARCHITECTURES]
+    assert training.config().architecture == "matryoshka"
+    training.hide()
+    training.show()
+    assert len(client.started(DescribeArchitecturesConfig)) == 1
+
+
+def test_training__shows_only_what_matters(training: TrainingPanel) -> None:
+    assert {"k", "aux_weight"} <= shown_fields(training)
+    assert not {"sparsity", "sparsity_warm_up", "site", "sites"} & shown_fields(training)
+    choose(training, "architecture", "standard")
+    assert {"sparsity", "sparsity_warm_up"} <= shown_fields(training)
+    assert not {"k", "aux_weight", "threshold_decay"} & shown_fields(training)
+    assert training.config().name == "standard-2048"
+    assert training.form.fields["sparsity"].text() == "default (5)"
+    assert training.config().sparsity is None
+
+
+def test_training__a_step_up_from_a_default_begins_at_its_value(training: TrainingPanel) -> None:
+    choose(training, "architecture", "standard")
+    field = training.form.fields["sparsity"]
+    field.stepBy(1)
+    assert training.config().sparsity == 5.0
+    field.setValue(0.0)
+    field.stepBy(-1)
+    assert training.config().sparsity is None
+
+
+def test_training__says_at_the_field_what_is_wrong(training: TrainingPanel) -> None:
+    assert training.form._rare.isHidden()
+    training.form.fields["batch"].setValue(100_000)
+    assert not training.setup.start_button.isEnabled()
+    assert "less than one batch" in training.form._explanations["batch"].text()
+    assert not training.form._rare.isHidden()
+
+
+def test_training__a_transcoder_reads_one_site_and_writes_another(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    choose(training, "target", "transcoder")
+    assert not training.setup.start_button.isEnabled()
+    add_store(project, "two", rows=4_000, wanted=4_000, more_sites=(OUT,))
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    choose(training, "activations", "two")
+    config = training.config()
+    assert (config.sites, config.output_sites) == ((SITE,), (OUT,))
+    assert training.setup.start_button.isEnabled()
+    choose(training, "output_site", SITE)
+    assert "same site" in training.form._explanations["target"].text()
+
+
+def test_training__a_crosscoder_takes_the_checked_sites(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    add_store(project, "three", rows=4_000, wanted=4_000, more_sites=(OUT, "blocks.2.hook_mlp_out"))
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    choose(training, "activations", "three")
+    choose(training, "target", "crosscoder")
+    assert len(training.config().sites) == 3
+    training.form.fields["sites"].item(1).setCheckState(Qt.CheckState.Unchecked)
+    assert training.config().sites == (SITE, "blocks.2.hook_mlp_out")
+    assert "other_activations" in shown_fields(training)
+
+
+def test_training__a_stream_needs_no_store(training: TrainingPanel, session: Session) -> None:
+    choose(training, "activations", STREAM)
+    config = training.config()
+    assert config.activations == ""
+    assert config.stream is not None
+    assert config.stream.model == "builtin"
+    assert training.setup.start_button.isEnabled()
+    session.draft_harvest(msgspec.structs.replace(config.stream, model="smollm2", site=OUT))
+    assert "smollm2" in training.form._explanations["activations"].text()
+    stream = training.config().stream
+    assert stream is not None
+    assert stream.site == OUT
+
+
+def test_training__copies_the_settings_of_a_run_to_a_new_one(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    made = TrainConfig(
+        project="elsewhere",
+        name="done",
+        activations="acts",
+        architecture="standard",
+        features=64,
+        sparsity=2.5,
+        tokens=3_000,
+        batch=256,
+        lr=3e-4,
+        seed=7,
+        init="data",
+        centre="never",
+        lr_warm_up=0.1,
+        precision="float32",
+        exclude_massive=False,
+        device="cpu",
+    )
+    training.setup.copy_settings(made)
+    wanted = msgspec.structs.replace(made, project=str(project.path), name="done-2")
+    assert training.config() == wanted
+
+
+# ---------------------------------------------------------------------- curves
+def test_training__draws_the_runs_on_disk(training: TrainingPanel) -> None:
+    assert set(training.curves.runs) == {"done"}
+    training.curves.redraw()
+    x, y = training.curves.runs["done"].items["l0"].getOriginalDataset()
+    assert x is None or len(x) == 0
+    x, y = training.curves.runs["done"].items["loss"].getOriginalDataset()
+    assert list(x[:2]) == [500.0, 1000.0]
+    assert y[0] == 10.0
+
+
+def test_training__takes_live_points(
+    training: TrainingPanel, client: FakeClient, qtbot: QtBot
+) -> None:
+    training.start()
+    job = client.last(TrainConfig)
+    assert isinstance(job.config, TrainConfig)
+    client.run(job)
+    client.points(job, [{"rows": 2048.0 * n, "loss": 5.0 / n, "l0": 30.0} for n in (1, 2, 3)])
+    run = training.curves.runs[job.config.name]
+    assert run.buffer.points == 3
+    qtbot.waitUntil(
+        lambda: "loss" in run.items and len(run.items["loss"].xData) == 3, timeout=5_000
+    )
+    assert training.runs.current == job.config.name
+    assert not training.setup.start_button.isEnabled()
+
+
+def test_training__overlays_the_runs_that_are_checked(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    add_run(project, "other")
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    assert training.runs.names() == ["done", "other"]
+    check(training, 1, True)
+    assert set(training.curves.runs) == {"done", "other"}
+    colours = {training.curves.colour_of(name) for name in ("done", "other")}
+    assert len(colours) == 2
+    check(training, 0, False)
+    assert set(training.curves.runs) == {"other"}
+
+
+def test_training__a_click_on_a_row_draws_it_and_space_takes_it_away(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    add_run(project, "other")
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    table = training.runs.table
+    table.resize(900, 200)
+    table.show()
+    place = table.visualRect(training.runs.model.index(1, 2)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert set(training.curves.runs) == {"done", "other"}
+    qtbot.keyClick(table, Qt.Key.Key_Space)
+    assert set(training.curves.runs) == {"done"}
+
+
+def test_curves__are_drawn_over_what_is_chosen(training: TrainingPanel, settings: Settings) -> None:
+    bar = training.curves.bar
+    bar.axis.setCurrentIndex(bar.axis.findData("compute"))
+    training.curves.redraw()
+    x, _ = training.curves.runs["done"].items["loss"].getOriginalDataset()
+    assert list(x[:2]) == [16.0, 32.0]  # 16 features × steps
+    assert settings.curve_axis == "compute"
+
+
+def test_curves__those_chosen_are_shown_and_remembered(
+    training: TrainingPanel, settings: Settings
+) -> None:
+    actions = training.curves.bar.actions_of
+    actions["fvu"].setChecked(False)
+    actions["explained_variance"].setChecked(True)
+    training.curves.redraw()
+    plots = training.curves.plots
+    assert plots["fvu"].isHidden()
+    assert not plots["explained_variance"].isHidden()
+    _, y = training.curves.runs["done"].items["explained_variance"].getOriginalDataset()
+    assert y[0] == pytest.approx(0.1)
+    assert "fvu" not in settings.shown_curves
+    assert "explained_variance" in settings.shown_curves
+    assert "(not measured)" in actions["kl"].text()
+
+
+def test_curves__smoothing_leaves_the_measured_curve_beneath(training: TrainingPanel) -> None:
+    training.curves.bar.smoothing.setValue(50)
+    training.curves.redraw()
+    run = training.curves.runs["done"]
+    _, raw = run.raw["loss"].getOriginalDataset()
+    _, drawn = run.items["loss"].getOriginalDataset()
+    assert run.raw["loss"].isVisible()
+    assert list(raw) == [10.0 / step for step in range(1, 11)]
+    assert drawn[0] == raw[0]
+    assert drawn[-1] > raw[-1]
+
+
+def test_curves__the_cross_hair_reads_all_curves(training: TrainingPanel) -> None:
+    training.curves._on_hovered(1_100.0)
+    assert "at 1.1k rows" in training.curves.bar.position.text()
+    assert ">5<" in training.curves.plots["loss"].readout.text()
+    assert ">0.45<" in training.curves.plots["fvu"].readout.text()
+    training.curves._on_hovered(None)
+    assert ">1<" in training.curves.plots["loss"].readout.text()
+
+
+def test_curves__moving_one_plot_moves_all(training: TrainingPanel) -> None:
+    plots = training.curves.plots
+    plots["loss"].plot.setXRange(1_000.0, 2_000.0, padding=0)
+    plots["loss"].movedByHand.emit()
+    assert plots["l0"].plot.viewRange()[0] == pytest.approx([1_000.0, 2_000.0])
+    training.curves.show_all()
+    assert plots["l0"].plot.viewRange()[0][1] == pytest.approx(5_050.0)
+
+
+def test_curves__the_log_switch_is_remembered(training: TrainingPanel, settings: Settings) -> None:
+    training.curves.plots["l0"].log_switch.setChecked(True)
+    assert settings.log_axes == ["fvu", "l0", "loss"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "end"), [(0, 1), (1, 1), (99, 100), (101, 125), (3.1e5, 4e5), (9.9e6, 1e7)]
+)
+def test_curves__end_their_axis_at_a_round_number(rows: float, end: float) -> None:
+    assert axis_end(rows) == pytest.approx(end)
+
+
+def test_curves__are_copied_as_a_table(training: TrainingPanel) -> None:
+    training.curves.copy_data()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0].split("\t")[:3] == ["run", "step", "rows"]
+    assert lines[1].split("\t")[:3] == ["done", "1", "500"]
+
+
+def test_curves__are_saved_as_csv_and_png(
+    training: TrainingPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: Heard
+) -> None:
+    def answer(path: Path) -> None:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+
+    answer(tmp_path / "points")
+    training.board.save_data()
+    with (tmp_path / "points.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 10
+    assert float(rows[9]["loss"]) == 1.0
+    answer(tmp_path / "picture.png")
+    training.board.save_image()
+    image = QImage(str(tmp_path / "picture.png"))
+    inside = training.curves._inside
+    assert image.width() == 2 * inside.width()
+    answer(tmp_path / "points.csv" / "no.png")
+    training.board.save_image()
+    assert len(heard.errors) == 1
+
+
+# ---------------------------------------------------------------------- a running training
+def test_training__stops_and_keeps(training: TrainingPanel, client: FakeClient) -> None:
+    training.start()
+    job = client.last(TrainConfig)
+    client.run(job)
+    infos = {info.id: info for info in training.action_infos()}
+    enabled = infos["train.stop"].enabled_when
+    assert enabled is not None
+    assert enabled()
+    infos["train.stop"].callback()
+    assert type(client.sent[-1]).__name__ == "StopJob"
+    result = msgspec.structs.replace(train_result(job.config.name), stopped_early=True)
+    client.finish(job, result)
+    assert not enabled()
+
+
+def test_training__changes_lr_and_lambda_of_a_running_one(
+    training: TrainingPanel, client: FakeClient
+) -> None:
+    assert training.live.isHidden()
+    choose(training, "architecture", "standard")
+    training.start()
+    job = client.last(TrainConfig)
+    client.run(job)
+    live = training.live
+    assert not live.isHidden()
+    assert not live.button.isEnabled()
+    live.sparsity.stepBy(1)
+    live.lr.setValue(1e-4)
+    live.button.click()
+    assert client.sent[-1] == AdjustJob(job_id=job.id, values={"lr": 1e-4, "sparsity": 5.0})
+    assert not live.button.isEnabled()
+    client.finish(job, train_result(job.config.name))
+    assert live.isHidden()
+
+
+def test_training__lambda_is_not_offered_where_there_is_none(
+    training: TrainingPanel, client: FakeClient
+) -> None:
+    training.start()
+    client.run(client.last(TrainConfig))
+    assert training.live.sparsity.isHidden()
+    assert not training.live.lr.isHidden()
+
+
+def test_training__waits_for_the_engine(training: TrainingPanel, client: FakeClient) -> None:
+    assert training.setup.start_button.isEnabled()
+    client.crash("Killed.")
+    assert not training.setup.start_button.isEnabled()
+    assert "not running" in training.setup._summary.text()
+    client.restart()
+    assert training.setup.start_button.isEnabled()
+
+
+# ---------------------------------------------------------------------- histograms, samples
+def test_density__walks_over_the_snapshots(training: TrainingPanel) -> None:
+    density = training.density
+    assert density.slider.maximum() == 1
+    assert "4 silent" in density._text.text()
+    density.slider.setValue(0)
+    assert density._text.text() == "Step 5, 16 features."
+
+
+def test_histograms__offer_what_the_run_has(training: TrainingPanel) -> None:
+    kinds = training.density.kind
+    assert [kinds.itemData(n).id for n in range(kinds.count())] == ["density", "norm"]
+    kinds.setCurrentIndex(1)
+    assert training.density._text.text() == "Step 10, 16 features."
+    training.density.copy_data()
+    assert QGuiApplication.clipboard().text().startswith("norm_from\tnorm_to\tfeatures\n")
+
+
+def test_samples__are_those_of_the_shown_snapshot(training: TrainingPanel) -> None:
+    texts = [view.plain_text() for view in training.samples.views if not view.isHidden()]
+    assert texts == ["the Lord"]
+    training.density.slider.setValue(0)
+    assert all(view.isHidden() for view in training.samples.views)
+
+
+# ---------------------------------------------------------------------- the table of runs
+def test_runs__are_sorted_by_a_figure_and_the_cursor_stays(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    add_run(project, "worse", fvu=0.5)
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    training.runs.choose("worse")
+    column = training.runs.model.column_of("fvu")
+    assert column is not None
+    training.runs.table.sortByColumn(column, Qt.SortOrder.DescendingOrder)
+    assert training.runs.names() == ["worse", "done"]
+    assert training.runs.current == "worse"
+    training.runs.copy_table()
+    assert "0.125" in QGuiApplication.clipboard().text()
+
+
+def test_runs__menu_evaluates_and_copies_settings(
+    training: TrainingPanel, client: FakeClient, qtbot: QtBot
+) -> None:
+    menu = training.runs.menu(training.runs.model.run_at(0))
+    enabled = {action.text(): action.isEnabled() for action in menu.actions()}
+    assert enabled == {
+        "Draw only this run": True,
+        "Copy its settings to a new run": True,
+        "Resume the training": False,
+        "Evaluate…": True,
+    }
+    menu.close()
+    training.runs.requested.emit("copy_settings", "done")
+    assert training.config().name == "done-2"
+    assert training.config().features == 16
+    training.runs.requested.emit("evaluate", "done")
+    form = training.window().findChild(EvaluateForm)
+    assert form is not None
+    form.reject()
+
+
+def test_runs__a_read_only_project_is_not_evaluated(
+    training: TrainingPanel, client: FakeClient
+) -> None:
+    client.refuse_project("Open elsewhere.")
+    menu = training.runs.menu(training.runs.model.run_at(0))
+    enabled = {action.text(): action.isEnabled() for action in menu.actions()}
+    menu.close()
+    assert not enabled["Evaluate…"]
+    assert enabled["Copy its settings to a new run"]
+
+
+def test_evaluation__stands_beside_random_directions(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    view = training.board.evaluation
+    assert view._table.isHidden()
+    add_run(project, "measured", evaluated=True)
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    training.runs.choose("measured")
+    texts = [view.grid.itemAt(n).widget().text() for n in range(view.grid.count())]
+    place = texts.index("FVU")
+    assert texts[place : place + 3] == ["FVU", "0.110", "0.700"]
+    model = training.runs.model
+    row, column = model.row_of("measured"), model.column_of("random_fvu")
+    assert row is not None
+    assert column is not None
+    assert model.index(row, column).data() == "0.700"
