@@ -115,6 +115,27 @@ class Dictionary:
         """Return what the dictionary writes (…, O) for raw rows x (…, I)."""
         return self.decode(self.encode(x), x)
 
+    def part(self, number: int) -> Dictionary:
+        """Return the dictionary that reads all parts of the rows and writes one of them.
+
+        Its decoder rows have norm one there, so an activation is the feature's share in this
+        part, and a feature that leaves the part alone is silent. Of a dictionary with `k` the
+        rows keep their lengths, which its choice of the largest depends on.
+        """
+        parts = list(self.parts or (self.out_width,))
+        W_dec = torch.split(self.W_dec, parts, dim=1)[number]
+        norms = W_dec.norm(dim=1) if self.k is None else torch.ones_like(self.b_enc)
+        return Dictionary(
+            self.W_enc * norms,
+            self.b_enc * norms,
+            W_dec / torch.where(norms > 0, norms, 1.0)[:, None],
+            torch.split(self.b_dec, parts)[number],
+            None if self.threshold is None else self.threshold * norms,
+            k=self.k,
+            W_skip=None if self.W_skip is None else torch.split(self.W_skip, parts, 1)[number],
+            metadata=self.metadata,
+        )
+
     def to(self, device: torch.device | str) -> Dictionary:
         """Return this dictionary on another device."""
         return Dictionary(

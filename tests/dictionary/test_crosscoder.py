@@ -65,3 +65,47 @@ def test_l1_of_norms__makes_exclusive_features_exact_where_the_norm_of_all_does_
         leak[l1_of_norms] = float(torch.cat([first, 1 - delta[-data.exclusive :]]).mean())
     assert leak[True] < 1e-4, leak
     assert leak[False] > 10 * leak[True]
+
+
+@pytest.mark.parametrize("name", ["standard", "topk", "batchtopk", "matryoshka", "jumprelu"])
+def test_folding__keeps_what_parts_of_different_scales_read_and_write(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts, features = (3, 5), 16
+    setup = Setup(width=8, features=features, steps=10, k=2, parts=parts)
+    architecture = ARCHITECTURES[name](setup, generator)
+    x = torch.randn(400, 8, generator=generator)
+    architecture.initialise_from(Batch.of(x))
+    # JumpReLU begins with a row exactly on each threshold, where rounding decides.
+    architecture.parameters["b_enc"] += 0.01
+    affine = joined(
+        [
+            Affine(torch.full((3,), 2.0), torch.full((3,), 0.05)),
+            Affine(torch.full((5,), -1.0), torch.full((5,), 7.0)),
+        ]
+    )
+    if "threshold" in architecture.buffers:
+        architecture.buffers["threshold"].fill_(0.3)
+        pre = architecture.pre_activations(x)
+        acts = pre * (pre > 0.3)
+    else:
+        acts = architecture.encode(x)
+    expected = architecture.decode(acts, x) / affine.scale + affine.shift
+    folded = architecture.folded(affine, affine)
+    raw = x / affine.scale + affine.shift
+    assert float(((folded.encode(raw) > 0) != (acts > 0)).double().mean()) < 1e-3
+    torch.testing.assert_close(folded.apply(raw), expected, rtol=1e-3, atol=1e-3)
+    for number, written in enumerate(torch.split(expected, parts, dim=1)):
+        part = folded.part(number)
+        assert part.out_width == parts[number]
+        torch.testing.assert_close(part.apply(raw), written, rtol=1e-3, atol=1e-3)
+
+
+def test_part__is_silent_where_a_feature_leaves_it_alone() -> None:
+    W_dec = torch.nn.functional.normalize(torch.randn(6, 5))
+    W_dec[2, :2] = 0
+    found = Dictionary(torch.randn(5, 6), torch.ones(6), W_dec, torch.zeros(5), parts=(2, 3))
+    x = torch.randn(50, 5)
+    acts, part = found.encode(x), found.part(0)
+    norms = W_dec[:, :2].norm(dim=1)
+    torch.testing.assert_close(part.encode(x), acts * norms)
+    assert float(acts[:, 2].max()) > 0 == float(part.encode(x)[:, 2].max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._k_sparse import KSparse
@@ -25,4 +26,12 @@ class TopK(KSparse):
     def folded(self, source: Affine, target: Affine) -> Dictionary:
         dictionary = super().folded(source, target)
         dictionary.k = self.setup.k
+        if len(self.setup.parts) > 1:
+            # Parts of different scales would give the rows different norms, and folding those
+            # in changes which k are the largest: the rows keep the lengths of training.
+            norms = (self.parameters["W_dec"].detach() / target.scale).norm(dim=1)
+            gain = norms.mean() / norms.clamp_min(torch.finfo(norms.dtype).tiny)
+            dictionary.W_enc *= gain
+            dictionary.b_enc *= gain
+            dictionary.W_dec /= gain[:, None]
         return dictionary
