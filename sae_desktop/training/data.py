@@ -9,10 +9,7 @@ Shape legend: T rows, D width of a part.
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -280,89 +277,3 @@ def evenly(rows: Rows, count: int) -> Rows:
     if len(rows) <= count:
         return rows
     return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)])
-
-
-class BatchStream:
-    """Batches of normalised rows from a position on, fetched ahead by a thread."""
-
-    def __init__(
-        self,
-        store: ActivationStore,
-        site: str,
-        split: Split,
-        *,
-        batch: int,
-        seed: int,
-        start: int,
-        total: int,
-        device: torch.device,
-    ) -> None:
-        """Serve rows `start` … `total` − 1 of the endless sequence of passes."""
-        self._store, self._site, self._split = store, site, split
-        self._batch, self._seed, self._device = batch, seed, device
-        self._start, self._total = start, total
-        self._ready: queue.Queue[Tensor | BaseException | None] = queue.Queue(maxsize=2)
-        self._stop = threading.Event()
-        self.seconds_waited = 0.0
-        """Time the consumer has spent waiting for a batch."""
-
-    def __iter__(self) -> Iterator[Tensor]:
-        thread = threading.Thread(target=self._fetch, name="batches", daemon=True)
-        thread.start()
-        try:
-            while True:
-                began = time.perf_counter()
-                item = self._ready.get()
-                self.seconds_waited += time.perf_counter() - began
-                if item is None:
-                    return
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            self._stop.set()
-            thread.join()
-
-    def _fetch(self) -> None:
-        try:
-            for rows in self._row_numbers():
-                if not self._put(self._load(rows)):
-                    return
-            self._put(None)
-        except BaseException as error:  # handed to the consumer, who raises it
-            self._put(error)
-
-    def _put(self, item: Tensor | BaseException | None) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def _load(self, rows: Rows) -> Tensor:
-        values = self._store.gather(rows, self._site).astype(np.float32)
-        values *= np.float32(self._split.scalar)
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
-
-    def _row_numbers(self) -> Iterator[Rows]:
-        size = len(self._split.training)
-        position, number, order = self._start, -1, np.empty(0, dtype=np.int64)
-        while position < self._total:
-            pieces, needed = [], min(self._batch, self._total - position)
-            while needed:
-                if position // size != number:
-                    number = position // size
-                    order = _order(self._split.training, self._seed, number)
-                begin = position % size
-                piece = order[begin : begin + needed]
-                pieces.append(piece)
-                needed -= len(piece)
-                position += len(piece)
-            yield np.concatenate(pieces)
-
-
-def _order(rows: Rows, seed: int, number: int) -> Rows:
-    generator: Any = np.random.Generator(np.random.PCG64([seed, number]))
-    return np.asarray(generator.permutation(rows))

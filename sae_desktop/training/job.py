@@ -1,287 +1,246 @@
-"""The job `train`: from a store of activations to a saved dictionary."""
+"""The job `train`: from activations to a saved dictionary, or to several in one pass."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-import torch
 
-from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import save
-from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
-from sae_desktop.dictionary.normalisation import Affine
-from sae_desktop.dictionary.precision import resolve_precision
-from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
-from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import observer as watching
 from sae_desktop.training import run_folder
 from sae_desktop.training.checkpoint import (
-    Checkpoint,
     Progress,
-    delete_checkpoint,
-    load_checkpoint,
-    restore_optimiser,
+    StorePosition,
+    StreamPosition,
+    delete_checkpoints,
+    keep_newest,
 )
 from sae_desktop.training.config import TrainConfig, TrainResult
-from sae_desktop.training.data import BatchStream, Split, split_rows
-from sae_desktop.training.metrics import FiringCounter
-from sae_desktop.training.observer import RunObserver
+from sae_desktop.training.data import Sides
+from sae_desktop.training.held_out import HeldOut
+from sae_desktop.training.observer import Metric, RunClock, RunObserver
 from sae_desktop.training.run_log import RunLogWriter
-from sae_desktop.training.splice import SpliceText, model_of, splice_text
-from sae_desktop.training.trainer import Recipe, Run, TrainerState, make_optimiser, train_loop
+from sae_desktop.training.run_setup import (
+    PlannedRun,
+    begin_state,
+    identity,
+    plan_run,
+    record,
+)
+from sae_desktop.training.session import Member, Session
+from sae_desktop.training.source import Source, StoreSource
+from sae_desktop.training.streaming import StreamSource
+from sae_desktop.training.trainer import Run
 
-_INITIAL_SAMPLE = 16_384
-_CURVE_WINDOWS = 16
-_DEAD_SHARE_OF_RUN = 0.1
+Outcome = TrainResult | UserError
 
 
 def train(config: TrainConfig, context: JobContext) -> TrainResult:
     """Train a dictionary, or go on with an unfinished run of the same settings.
 
-    On pause, cancel and every few minutes a checkpoint is written, from which the run goes on
-    bit for bit. Raises UserError for settings that cannot work, a name taken by another run,
-    a store that cannot be trained on, or a full disk.
+    On pause, cancel, a fault and every few minutes a checkpoint is written, from which the run
+    goes on bit for bit. Raises UserError for settings that cannot work, a name taken by another
+    run, rows that cannot be trained on, a training that diverges, or a full disk.
     """
-    _check(config)
-    project = Project.open(config.project)
-    existing("activation store", config.activations, project.stores())
-    store = ActivationStore.open(project.store_path(config.activations))
-    folder = project.dictionary_path(config.name)
-    finished = _finished(folder, config)
-    if finished is not None:
-        context.log(f"The dictionary “{config.name}” is already trained.")
-        return finished
-    device = resolve_device(config.device)
-    checkpoint = load_checkpoint(folder / run_folder.CHECKPOINT)
-    _refuse_other_run(folder, config, checkpoint)
-    progress = checkpoint.progress if checkpoint else _new_progress(config, store)
-    site = store.site
-    split = split_rows(
-        store, site, exclude_massive=config.exclude_massive, rows=progress.store_rows
+    outcome = train_together([config], context)[0]
+    if isinstance(outcome, UserError):
+        raise outcome
+    return outcome
+
+
+def train_together(configs: Sequence[TrainConfig], context: JobContext) -> list[Outcome]:
+    """Train several dictionaries, those that learn from the same batches in one pass.
+
+    Each comes out as `train` alone would give it. Returns what became of each, in order: its
+    result, or the UserError that ended it; the others go on. Raises JobCancelledError.
+    """
+    outcomes: dict[int, Outcome] = {}
+    planned: dict[int, PlannedRun] = {}
+    names: set[str] = set()
+    for number, config in enumerate(configs):
+        try:
+            if config.name in names:
+                raise UserError(f"Two runs are called “{config.name}”.")
+            names.add(config.name)
+            run = plan_run(config)
+        except UserError as error:
+            outcomes[number] = error
+            continue
+        if run.finished is not None:
+            context.log(f"The dictionary “{config.name}” is already trained.")
+            outcomes[number] = run.finished
+        else:
+            planned[number] = run
+    for group in _groups(planned):
+        runs = [planned[number] for number in group]
+        try:
+            found = _train_group(runs, context)
+        except UserError as error:
+            found = [error] * len(runs)
+        outcomes |= zip(group, found, strict=True)
+    return [outcomes[number] for number in range(len(configs))]
+
+
+def _groups(planned: dict[int, PlannedRun]) -> Iterable[list[int]]:
+    """Return the numbers of the runs that can share their batches."""
+    groups: dict[str, list[int]] = {}
+    for number, run in planned.items():
+        groups.setdefault(_batches_of(run), []).append(number)
+    return groups.values()
+
+
+def _batches_of(run: PlannedRun) -> str:
+    """What decides which batches a run sees, as JSON."""
+    config = run.config
+    neutral = TrainConfig(
+        project=config.project,
+        name="",
+        activations=config.activations,
+        stream=config.stream,
+        target=config.target,
+        sites=config.sites,
+        output_sites=config.output_sites,
+        other_activations=config.other_activations,
+        batch=config.batch,
+        seed=config.seed,
+        centre=config.centre,
+        exclude_massive=config.exclude_massive,
+        device=config.device,
+        metric_rows=config.metric_rows,
+        # The pools of a stream are cut from the length of the run.
+        tokens=config.tokens if config.stream else 0,
     )
-    if len(split.excluded):
-        context.log(
-            f"{len(split.excluded):,} rows of more than ten times the median norm are left out."
-        )
-    recipe = _recipe(config)
-    state = _begin_state(config, recipe, store, site, split, device)
-    if checkpoint:
-        _restore(state, checkpoint)
-        context.log(f"Going on at {state.rows:,} of {config.tokens:,} rows.")
-    text = _loss_text(config, store, site, split, context)
-    log = _open_log(folder, config, recipe, progress)
-    observer = RunObserver(
-        config, recipe, context, log, store, site, split, text,
-        folder / run_folder.CHECKPOINT, progress,
-    )  # fmt: skip
-    batches = BatchStream(
-        store, site, split,
-        batch=config.batch, seed=config.seed, start=state.rows, total=config.tokens, device=device,
-    )  # fmt: skip
+    position = run.checkpoint.progress.position if run.checkpoint else None
+    store = position if isinstance(position, StorePosition) else None
+    return (msgspec.json.encode(neutral) + msgspec.json.encode(store)).decode()
+
+
+def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcome]:
+    """Train runs that share their batches. Raises UserError for what concerns all of them."""
+    config = runs[0].config
+    behind = min(runs, key=lambda run: run.rows)
+    source = _open_source(behind, context)
+    for note in source.notes:
+        context.log(note)
+    text, sample = None, None
     try:
-        train_loop([Run(state, recipe, observer)], (Batch.of(x_TD) for x_TD in batches))
-    except JobCancelledError:
-        observer.save(state)
-        raise
-    except FloatingPointError:
-        raise UserError(
-            f"The loss of “{config.name}” is no longer a number at step {state.step:,}.",
-            kept="The last checkpoint is kept.",
-            next_step="Train again under another name with a lower learning rate.",
-        ) from None
-    finally:
-        log.close()
-    return _finish(folder, config, recipe, store, split, state, observer)
-
-
-def _check(config: TrainConfig) -> None:
-    problems = {
-        "architecture": config.architecture not in ARCHITECTURES,
-        "features": config.features < 1,
-        "k": _uses_k(config) and not 1 <= config.k <= config.features,
-        "sparsity": config.sparsity is not None and config.sparsity < 0,
-        "batch": config.batch < 1,
-        "tokens": config.tokens < config.batch,
-        "lr": config.lr < 0 or not math.isfinite(config.lr),
-    }
-    for name, wrong in problems.items():
-        if wrong:
-            raise UserError(
-                f"The training setting {name} = {getattr(config, name)} cannot work.",
-                next_step={
-                    "architecture": f"Choose one of {', '.join(ARCHITECTURES)}.",
-                    "k": "It lies between 1 and the number of features.",
-                    "tokens": f"It must cover one batch of {config.batch:,} rows.",
-                }.get(name, "It must be a positive number."),
-            )
-
-
-def _uses_k(config: TrainConfig) -> bool:
-    architecture = ARCHITECTURES.get(config.architecture)
-    return architecture is not None and "k" in architecture.settings
-
-
-def _recipe(config: TrainConfig) -> Recipe:
-    steps = math.ceil(config.tokens / config.batch)
-    architecture = ARCHITECTURES[config.architecture]
-    lr = config.lr or architecture.default_lr(config.features, steps)
-    longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
-    return Recipe(
-        steps=steps,
-        lr=lr,
-        sparsity=architecture.default_sparsity if config.sparsity is None else config.sparsity,
-        dead_window=min(config.dead_window, longest),
-        lr_warm_up=config.lr_warm_up,
-        lr_decay=config.lr_decay,
-        sparsity_warm_up=(
-            architecture.sparsity_warm_up
-            if config.sparsity_warm_up is None
-            else config.sparsity_warm_up
-        ),
-        gradient_clip=config.gradient_clip,
-    )
-
-
-def _new_progress(config: TrainConfig, store: ActivationStore) -> Progress:
-    return Progress(config=_identity(config), store_rows=store.rows)
-
-
-def _identity(config: TrainConfig) -> str:
-    """The settings that make two runs the same, as JSON; where and how they run is left out."""
-    neutral = msgspec.structs.replace(
-        config, project="", device="auto", checkpoint_seconds=0.0, metric_rows=0
-    )
-    return msgspec.json.encode(neutral).decode()
-
-
-def _finished(folder: Path, config: TrainConfig) -> TrainResult | None:
-    """Return the result of a finished run of the same settings."""
-    if not (folder / run_folder.CFG).is_file():
-        return None
-    summary = run_folder.read_summary(folder)
-    if summary.train is not None and _identity(summary.train) == _identity(config):
-        return summary.result
-    raise _name_taken(config)
-
-
-def _refuse_other_run(folder: Path, config: TrainConfig, checkpoint: Checkpoint | None) -> None:
-    if checkpoint is not None and checkpoint.progress.config != _identity(config):
-        raise _name_taken(config)
-    if checkpoint is None and folder.is_dir():
-        # A run killed before its first checkpoint left nothing to go on from.
-        (folder / run_folder.RUN_LOG).unlink(missing_ok=True)
-
-
-def _name_taken(config: TrainConfig) -> UserError:
-    return UserError(
-        f"There is already a dictionary “{config.name}”, trained with other settings.",
-        kept="It was left as it is.",
-        next_step="Choose another name, or delete that dictionary.",
-    )
-
-
-def _begin_state(
-    config: TrainConfig,
-    recipe: Recipe,
-    store: ActivationStore,
-    site: str,
-    split: Split,
-    device: torch.device,
-) -> TrainerState:
-    generator = torch.Generator().manual_seed(config.seed)
-    setup = Setup(
-        width=store.width(site),
-        features=config.features,
-        steps=recipe.steps,
-        k=config.k,
-        precision=resolve_precision(config.precision, device),
-        aux_weight=config.aux_weight,
-        threshold_decay=config.threshold_decay,
-        init=config.init,
-    )
-    architecture = ARCHITECTURES[config.architecture](setup, generator)
-    rows = watching.evenly(split.training, _INITIAL_SAMPLE)
-    sample = torch.from_numpy(store.gather(rows, site)).float()
-    architecture.initialise_from(Batch.of(sample * split.scalar))
-    architecture.to(device)
-    return TrainerState(
-        architecture=architecture,
-        optimiser=make_optimiser(architecture, recipe.lr),
-        firing=FiringCounter(config.features, device),
-    )
-
-
-def _restore(state: TrainerState, checkpoint: Checkpoint) -> None:
-    architecture = state.architecture
-    for name, tensor in checkpoint.group("parameters").items():
-        architecture.parameters[name].data.copy_(tensor)
-    for name, tensor in checkpoint.group("buffers").items():
-        architecture.buffers[name].copy_(tensor)
-    state.firing.restore(checkpoint.group("firing"))
-    names = list(architecture.parameters)
-    restore_optimiser(state.optimiser, names, checkpoint.group("optimiser"))
-    state.step, state.rows = checkpoint.progress.step, checkpoint.progress.rows
-
-
-def _loss_text(
-    config: TrainConfig, store: ActivationStore, site: str, split: Split, context: JobContext
-) -> SpliceText | None:
-    """Return text to measure the loss recovered on; without the model, say so and go on."""
-    try:
-        lm = model_of(store, config.device)
+        text, sample = source.texts(config.device)
     except UserError as error:
         context.log(f"The loss recovered is not measured: {error}")
-        return None
-    if lm is None:
-        return None
-    first = int(split.held_out[0]) if len(split.held_out) else 0
-    return splice_text(lm, store, site, windows=_CURVE_WINDOWS, first_row=first)
+    held_out = HeldOut(source.held_out(config.metric_rows), text, sample)
+    clock = RunClock()
+    # The curves of several runs cannot be told apart in one job's: each is in its own file.
+    metric = context.metric if len(runs) == 1 else _no_metric
+    members: list[Member | UserError] = []
+    try:
+        for run in runs:
+            try:
+                members.append(_begin(run, source, held_out, clock, metric))
+            except UserError as error:
+                members.append(error)
+            else:
+                if run.rows:
+                    context.log(f"Going on at {run.rows:,} of {run.config.tokens:,} rows.")
+        going = [member for member in members if isinstance(member, Member)]
+        if going:
+            Session(going, source, context, clock).run()
+        return [m if isinstance(m, UserError) else _finish(m, source) for m in members]
+    finally:
+        for member in members:
+            if isinstance(member, Member):
+                member.observer.log.close()
 
 
-def _open_log(
-    folder: Path, config: TrainConfig, recipe: Recipe, progress: Progress
-) -> RunLogWriter:
-    path = folder / run_folder.RUN_LOG
-    if path.is_file() and progress.step:
-        return RunLogWriter(path, keep_points=progress.points, keep_snapshots=progress.snapshots)
-    points = min(recipe.steps, watching.CURVE_POINTS) + 2
-    return RunLogWriter.create(
-        path,
-        config_record(config),
-        points=points,
-        snapshots=watching.SNAPSHOTS + 2,
+def _open_source(run: PlannedRun, context: JobContext) -> Source:
+    """Open the rows of a run, normalised as they were when it began."""
+    position = run.checkpoint.progress.position if run.checkpoint else None
+    source: Source
+    if run.config.stream is not None:
+        stream = position if isinstance(position, StreamPosition) else None
+        source = StreamSource(run.config, stream, context)
+    else:
+        store = position if isinstance(position, StorePosition) else None
+        source = StoreSource(run.config, store)
+    if run.checkpoint is not None:
+        saved = dict(run.checkpoint.group("sides"))
+        own = source.sides.tensors()
+        # Rows of another shape are refused with the weights, which say more to a person.
+        if {k: v.shape for k, v in saved.items()} == {k: v.shape for k, v in own.items()}:
+            source.sides = Sides.restored(saved)
+    return source
+
+
+def _begin(
+    run: PlannedRun, source: Source, held_out: HeldOut, clock: RunClock, metric: Metric
+) -> Member:
+    state = begin_state(run, source, resolve_device(run.config.device))
+    progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
+    observer = RunObserver(
+        run.config, run.recipe, metric, _open_log(run, progress), held_out, source.sides,
+        progress, clock,
+    )  # fmt: skip
+    return Member(
+        planned=run,
+        run=Run(state, run.recipe, observer, rows=run.config.tokens),
+        observer=observer,
+        progress=progress,
+        settled_at=state.step,
     )
 
 
-def _finish(
-    folder: Path,
-    config: TrainConfig,
-    recipe: Recipe,
-    store: ActivationStore,
-    split: Split,
-    state: TrainerState,
-    observer: RunObserver,
-) -> TrainResult:
-    affine = Affine.scaling(split.scalar, store.width(store.site)).to(state.device)
-    dictionary = state.architecture.folded(affine, affine)
+def _no_metric(step: int, values: Mapping[str, float]) -> None:
+    del step, values
+
+
+def _open_log(run: PlannedRun, progress: Progress) -> RunLogWriter:
+    path = run.folder / run_folder.RUN_LOG
+    if path.is_file() and progress.step:
+        return RunLogWriter(
+            path,
+            keep_points=progress.points,
+            keep_snapshots=progress.snapshots,
+            keep_changes=len(progress.changes),
+        )
+    points = min(run.recipe.steps, watching.CURVE_POINTS) + 2
+    return RunLogWriter.create(
+        path, record(run.config), points=points, snapshots=watching.SNAPSHOTS + 2
+    )
+
+
+def _finish(member: Member, source: Source) -> Outcome:
+    """Save a run's dictionary; where there is no room, what it has learned stays."""
+    if member.observer.failure is not None:
+        return member.observer.failure
+    try:
+        try:
+            return _save(member, source)
+        except UserError:
+            keep_newest(member.planned.checkpoints)  # which may make the room that was missing
+            return _save(member, source)
+    except UserError as error:
+        return UserError(
+            f"The dictionary “{member.name}” is trained and could not be saved. {error.what}",
+            kept="Its last checkpoint is kept.",
+            next_step="Free some space and start the same training again: it goes on from there.",
+        )
+
+
+def _save(member: Member, source: Source) -> TrainResult:
+    config, state, observer = member.planned.config, member.run.state, member.observer
+    folder = member.planned.folder
+    dictionary = observer.folded(state)
     dictionary.metadata = {
-        "model_name": store.info.model,
-        "model_revision": store.info.model_revision,
-        "hook_name": store.site,
-        "context_size": store.info.context_size,
-        "prepend_bos": store.info.bos_prepended,
-        "dataset_path": store.info.corpus,
+        **source.metadata(),
         "training_architecture": config.architecture,
-        "activation_store": config.activations,
         "training_rows": state.rows,
-        "input_scalar": split.scalar,
     }
     fit = observer.fit(dictionary)
+    dead_window = member.run.recipe.dead_window
     result = TrainResult(
         name=config.name,
         architecture=config.architecture,
@@ -291,14 +250,16 @@ def _finish(
         loss=observer.loss,
         l0=fit.l0,
         fvu=fit.fvu,
-        dead_fraction=float(state.firing.dead(recipe.dead_window).double().mean()),
-        dead_window=min(recipe.dead_window, state.rows),
+        dead_fraction=float(state.firing.dead(dead_window).double().mean()),
+        dead_window=min(dead_window, state.rows),
         seconds=observer.seconds,
         rows_per_second=state.rows / max(observer.seconds, 1e-9),
-        stopped_early=observer.stopped_early,
+        stopped_early=member.stopped_early,
+        waited_share=min(1.0, observer.waited / max(observer.seconds, 1e-9)),
+        changes=member.progress.changes,
     )
-    write_bytes(folder / run_folder.TRAIN_CONFIG, config_record(config).encode())
+    write_bytes(folder / run_folder.TRAIN_CONFIG, record(config).encode())
     write_bytes(folder / run_folder.TRAIN_RESULT, msgspec.json.encode(result))
     save(dictionary, folder)
-    delete_checkpoint(folder / run_folder.CHECKPOINT)
+    delete_checkpoints(member.planned.checkpoints)
     return result

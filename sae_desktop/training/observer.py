@@ -1,128 +1,133 @@
-"""Watching a run: curves, figures on held-out rows, densities, checkpoints."""
+"""Watching a run: its curves, figures on rows held out, histograms over its features."""
 
 from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
 import numpy as np
-import torch
+from torch import Tensor
 
-from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.dictionary.normalisation import Affine
-from sae_desktop.jobs import JobContext
-from sae_desktop.training.checkpoint import Progress, optimiser_tensors, save_checkpoint
+from sae_desktop.errors import UserError
+from sae_desktop.training.batches import Batches
+from sae_desktop.training.checkpoint import Progress
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.data import Rows, Split
-from sae_desktop.training.metrics import Fit, measure_fit
+from sae_desktop.training.data import Sides
+from sae_desktop.training.geometry import PRODUCTS_IN_A_RUN, decoder_norms, nearest_cosines
+from sae_desktop.training.held_out import HeldOut
+from sae_desktop.training.metrics import Fit
 from sae_desktop.training.run_log import RunLogWriter
-from sae_desktop.training.samples import sample_features, sample_text
-from sae_desktop.training.splice import SpliceLosses, SpliceText, measure_losses, spliced_loss
 from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
 CURVE_POINTS = 2000
 """Points a run's curves have at most."""
 FITS = 60
-"""Times FVU and L0 are measured on held-out rows."""
+"""Times the fit is measured on held-out rows."""
 SNAPSHOTS = 40
 LOSS_MEASUREMENTS = 10
 _SAMPLE_CANDIDATES = 200
 
+Metric = Callable[[int, Mapping[str, float]], None]
+"""As JobContext.metric."""
+
+
+class RunClock:
+    """Seconds of a pass over the rows, pauses left out, and what its steps have waited."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self.batches: Batches | None = None
+        """Those of the pass."""
+
+    def start(self) -> None:
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """0 until it is started."""
+        return 0.0 if self._began is None else time.perf_counter() - self._began
+
+    @property
+    def waited(self) -> float:
+        """Seconds that steps waited for their batches."""
+        return 0.0 if self.batches is None else self.batches.seconds_waited
+
+    def leave_out(self, seconds: float) -> None:
+        """Take the time of a pause off."""
+        if self._began is not None:
+            self._began += seconds
+
 
 class RunObserver:
-    """Logs a run and saves its checkpoints; ends it when the person asks."""
+    """Logs a run; ends it when its loss is no longer a number."""
 
     def __init__(
         self,
         config: TrainConfig,
         recipe: Recipe,
-        context: JobContext,
+        metric: Metric,
         log: RunLogWriter,
-        store: ActivationStore,
-        site: str,
-        split: Split,
-        text: SpliceText | None,
-        checkpoint_folder: Path,
+        held_out: HeldOut,
+        sides: Sides,
         progress: Progress,
+        clock: RunClock,
     ) -> None:
-        self._config, self._recipe, self._context, self._log = config, recipe, context, log
-        self._scalar, self._text, self._folder = split.scalar, text, checkpoint_folder
-        self._held_out = store.gather(evenly(split.held_out, config.metric_rows), site)
-        self._sample = None
-        if text is not None and len(split.held_out):
-            self._sample = sample_text(text.lm, store, site, int(split.held_out[0]))
+        """`progress` is where the run stood when this pass began."""
+        self._recipe, self._metric, self.log = recipe, metric, log
+        self._held_out, self._sides = held_out, sides
+        self._progress, self._clock = progress, clock
         order = np.random.Generator(np.random.PCG64(config.seed)).permutation(config.features)
-        self._sample_order: list[int] = order[:_SAMPLE_CANDIDATES].tolist()
-        self._progress = progress
-        self._began = time.perf_counter()
-        self._saved = self._began
-        self._last_rows, self._last_time = progress.rows, self._began
-        self._losses: SpliceLosses | None = None
-        self.stopped_early = False
+        self._sample_order: Sequence[int] = order[:_SAMPLE_CANDIDATES].tolist()
+        self._name = config.name
+        self._last = (progress.rows, clock.seconds, clock.waited)
         self.loss = progress.loss
+        self.failure: UserError | None = None
 
     @property
     def seconds(self) -> float:
         """Time the run has taken, over all its sessions."""
-        return self._progress.seconds + time.perf_counter() - self._began
+        return self._progress.seconds + self._clock.seconds
+
+    @property
+    def waited(self) -> float:
+        """Seconds its steps waited for their batches, over all its sessions."""
+        return self._progress.waited + self._clock.waited
 
     def after_step(self, state: TrainerState, report: StepReport) -> bool:
-        self._context.progress(state.rows, self._config.tokens, "rows")
+        self.loss = float(report.loss)
+        if not (math.isfinite(self.loss) and math.isfinite(float(report.gradient_norm))):
+            self._diverged(state)
+            return False
         last = state.step == self._recipe.steps
         if _due(state.step, self._recipe.steps, CURVE_POINTS):
             self._log_point(state, report, last)
         if last or _due(state.step, self._recipe.steps, SNAPSHOTS):
             self._log_snapshot(state)
-        now = time.perf_counter()
-        paused = self._context.pause_requested
-        if paused or now - self._saved > self._config.checkpoint_seconds:
-            self.save(state)
-        self._context.check_cancelled()
-        if paused:  # the pause itself is no time of the run
-            self._began += time.perf_counter() - now
-        if self._context.stop_requested and not last:
-            self.stopped_early = True
-            return False
         return True
 
-    def save(self, state: TrainerState) -> None:
-        """Write a checkpoint of this moment."""
-        self._log.sync()
-        progress = msgspec.structs.replace(
-            self._progress,
-            step=state.step,
-            rows=state.rows,
-            seconds=self.seconds,
-            loss=self.loss,
-            points=self._log.points,
-            snapshots=self._log.snapshots,
+    def _diverged(self, state: TrainerState) -> None:
+        self.failure = UserError(
+            f"The loss of “{self._name}” is no longer a number at step {state.step:,}: "
+            "the training has diverged.",
+            kept="The last checkpoint, from before, is kept.",
+            next_step="Train again under another name with a lower learning rate.",
         )
-        groups = {
-            "parameters": state.architecture.parameters,
-            "buffers": state.architecture.buffers,
-            "firing": state.firing.state(),
-            "optimiser": optimiser_tensors(state.optimiser, list(state.architecture.parameters)),
-        }
-        save_checkpoint(self._folder, progress, groups)
-        self._saved = time.perf_counter()
 
     def fit(self, dictionary: Dictionary) -> Fit:
-        """Measure a dictionary on the held-out rows."""
-        blocks = (
-            torch.from_numpy(self._held_out[i : i + 4096].astype(np.float32))
-            for i in range(0, len(self._held_out), 4096)
-        )
-        with torch.no_grad():
-            return measure_fit(dictionary, blocks)
+        """Measure a dictionary on the rows held out."""
+        return self._held_out.fit(dictionary)
+
+    def folded(self, state: TrainerState) -> Dictionary:
+        """Return the dictionary of this moment, for raw activations."""
+        source, target = self._sides.source, self._sides.target
+        return state.architecture.folded(source.to(state.device), target.to(state.device))
 
     def _log_point(self, state: TrainerState, report: StepReport, last: bool) -> None:
-        now = time.perf_counter()
-        self.loss = float(report.loss)
-        if not math.isfinite(self.loss):
-            raise FloatingPointError
+        rows, seconds, waited = self._last
+        self._last = (state.rows, self._clock.seconds, self._clock.waited)
+        passed = max(self._last[1] - seconds, 1e-9)
         dead_F = state.firing.dead(self._recipe.dead_window)
         values = {
             "step": state.step,
@@ -130,47 +135,54 @@ class RunObserver:
             "seconds": self.seconds,
             "loss": self.loss,
             "dead_fraction": float(dead_F.double().mean()),
-            "rows_per_second": (state.rows - self._last_rows) / max(now - self._last_time, 1e-9),
+            "rows_per_second": (state.rows - rows) / passed,
+            "waited_share": min(1.0, (self._last[2] - waited) / passed),
             "learning_rate": report.lr,
             "sparsity_coefficient": report.sparsity,
+            "gradient_norm": float(report.gradient_norm),
+            **_numbers(report.terms),
         }
-        self._last_rows, self._last_time = state.rows, now
         if last or _due(state.step, self._recipe.steps, FITS):
-            dictionary = self._folded(state)
-            fit = self.fit(dictionary)
-            values |= {"l0": fit.l0, "fvu": fit.fvu}
-            if last or _due(state.step, self._recipe.steps, LOSS_MEASUREMENTS):
-                values |= self._loss_recovered(dictionary)
-        self._log.append(values)
-        self._context.metric(state.step, values)
+            values |= self._figures(state, last)
+        self.log.append(values)
+        self._metric(state.step, values)
+
+    def _figures(self, state: TrainerState, last: bool) -> dict[str, float]:
+        dictionary = self.folded(state)
+        fit = self.fit(dictionary)
+        values = {
+            "l0": fit.l0,
+            "fvu": fit.fvu,
+            "cosine": fit.cosine,
+            "dense_fraction": fit.dense_fraction,
+            "shrinkage": fit.shrinkage,
+        }
+        if last or _due(state.step, self._recipe.steps, LOSS_MEASUREMENTS):
+            losses = self._held_out.losses(dictionary)
+            if losses is not None:
+                values |= {
+                    "loss_recovered": losses.recovered,
+                    "loss_recovered_mean": losses.recovered_mean,
+                    "kl": losses.kl,
+                }
+        return values
 
     def _log_snapshot(self, state: TrainerState) -> None:
-        samples = []
-        if self._sample is not None:
-            dictionary = self._folded(state)
-            samples = sample_features(dictionary, self._sample, self._sample_order)
-        densities = state.firing.take_densities().cpu().numpy()
-        self._log.append_snapshot(state.step, densities, samples)
+        dictionary = self.folded(state)
+        cosines = nearest_cosines(dictionary.W_dec, products=PRODUCTS_IN_A_RUN)
+        self.log.append_snapshot(
+            state.step,
+            state.firing.take_densities().cpu().numpy(),
+            self._held_out.samples(dictionary, self._sample_order),
+            norms=decoder_norms(state.architecture).cpu().numpy(),
+            cosines=cosines.numpy(),
+        )
 
-    def _folded(self, state: TrainerState) -> Dictionary:
-        affine = Affine.scaling(self._scalar, self._held_out.shape[1]).to(state.device)
-        return state.architecture.folded(affine, affine)
 
-    def _loss_recovered(self, dictionary: Dictionary) -> dict[str, float]:
-        if self._text is None:
-            return {}
-        if self._losses is None:
-            self._losses = measure_losses(self._text, dictionary)
-        return {"loss_recovered": spliced_loss(self._text, dictionary, self._losses).recovered}
+def _numbers(terms: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in terms.items()}
 
 
 def _due(step: int, steps: int, times: int) -> bool:
     """Return whether one of `times` evenly spaced moments of the run falls on this step."""
     return step == 1 or step * times // steps != (step - 1) * times // steps
-
-
-def evenly(rows: Rows, count: int) -> Rows:
-    """Return at most `count` of the rows, evenly spaced."""
-    if len(rows) <= count:
-        return rows
-    return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)])

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -51,9 +50,8 @@ class PoolSize(NamedTuple):
     """Rows read along."""
 
 
-def choose_pool(rows: int, row_bytes: int, memory: int | None = None) -> PoolSize:
-    """Return the pool for a store of so many rows; `memory` in bytes, by default what is free."""
-    free = psutil.virtual_memory().available if memory is None else memory
+def choose_pool(rows: int, row_bytes: int, free: int) -> PoolSize:
+    """Return the pool for a store of so many rows, where so many bytes of memory are free."""
     if rows * row_bytes <= STORE_SHARE * free:
         return PoolSize()
     # Two pools are in memory: one is drawn from while the next one is filled.
@@ -98,11 +96,18 @@ class _Pass:
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
     """Rows in memory, and the order in which they are drawn."""
 
     values: list[Array]
+    """(M, W) each part, as stored."""
     order: Rows
+    """(M,)"""
+
+    def draw(self, place: int, count: int) -> list[Array]:
+        """Return the next rows of the order, fewer where it ends."""
+        chosen = self.order[place : place + count]
+        return [part[chosen] for part in self.values]
 
 
 class PooledFeed:
@@ -115,7 +120,7 @@ class PooledFeed:
         self._parts, self._rows, self._seed, self._size = parts, rows, seed, size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pool")
         self._plan = lru_cache(maxsize=2)(self._planned)
-        self._pools: dict[tuple[int, int], Future[_Pool]] = {}
+        self._pools: dict[tuple[int, int], Future[Pool]] = {}
         """By the numbers of pass and pool: the one drawn from and the one being filled."""
 
     def take(self, position: int, count: int) -> list[Array]:
@@ -124,12 +129,10 @@ class PooledFeed:
             number, place = divmod(position, len(self._rows))
             starts = self._plan(number).first_row
             pool = int(np.searchsorted(starts, place, side="right")) - 1
-            filled = self._filled(number, pool)
-            chosen = filled.order[place - int(starts[pool]) :][:count]
-            pieces.append([part[chosen] for part in filled.values])
-            position += len(chosen)
-            count -= len(chosen)
-        return [np.concatenate(part) for part in zip(*pieces, strict=True)]
+            pieces.append(self._filled(number, pool).draw(place - int(starts[pool]), count))
+            position += len(pieces[-1][0])
+            count -= len(pieces[-1][0])
+        return joined_parts(pieces)
 
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -142,7 +145,7 @@ class PooledFeed:
         first_block = np.append(np.arange(0, len(blocks), each), len(blocks))
         return _Pass(blocks, first_block, np.concatenate([[0], ends])[first_block])
 
-    def _filled(self, number: int, pool: int) -> _Pool:
+    def _filled(self, number: int, pool: int) -> Pool:
         """Return a pool once it is filled, and have the next one filled."""
         last = pool + 2 == len(self._plan(number).first_row)
         following = (number + 1, 0) if last else (number, pool + 1)
@@ -156,7 +159,7 @@ class PooledFeed:
             self._pools[following] = self._thread.submit(self._fill, *following)
         return filled
 
-    def _fill(self, number: int, pool: int) -> _Pool:
+    def _fill(self, number: int, pool: int) -> Pool:
         plan, block = self._plan(number), self._size.block
         rows = int(plan.first_row[pool + 1] - plan.first_row[pool])
         values: list[Array] = []
@@ -169,7 +172,14 @@ class PooledFeed:
             for whole, part in zip(values, read, strict=True):
                 whole[filled : filled + len(part)] = part
             filled += len(chosen)
-        return _Pool(values, shuffled(rows, self._seed, number, pool + 1))
+        return Pool(values, shuffled(rows, self._seed, number, pool + 1))
+
+
+def joined_parts(pieces: Sequence[Sequence[Array]]) -> list[Array]:
+    """Return pieces of rows one after the other, each part by itself."""
+    if len(pieces) == 1:
+        return list(pieces[0])
+    return [np.concatenate(part) for part in zip(*pieces, strict=True)]
 
 
 def shuffled(count: int, *seeds: int) -> Rows:

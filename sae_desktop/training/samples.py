@@ -14,6 +14,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
+from sae_desktop.training.data import Array, SiteRows
 from sae_desktop.training.run_log import FeatureSample, SampleContext
 
 SHOWN = 3
@@ -32,19 +33,30 @@ class SampleText:
 
 
 def sample_text(
-    lm: LanguageModel, store: ActivationStore, site: str, first_row: int
+    lm: LanguageModel, store: ActivationStore, parts: Sequence[SiteRows], first_row: int
 ) -> SampleText | None:
-    """Take the first windows at or after a row; None when there are none."""
+    """Take the first windows at or after a row; None when there are none.
+
+    `parts` are what a dictionary reads; the tokens are the store's.
+    """
     table = store.windows
     chosen = table[table["first_row"] >= first_row][:_WINDOWS]
     if not len(chosen):
         return None
     rows = np.concatenate([np.arange(w["first_row"], w["first_row"] + w["length"]) for w in chosen])
+    values = [part.gather(rows) for part in parts]
+    return text_of(lm, values, store.tokens[rows], chosen["length"])
+
+
+def text_of(
+    lm: LanguageModel, parts: Sequence[Array], tokens_R: Array, lengths: Array
+) -> SampleText:
+    """Return the text of some windows: parts (R, D) and tokens, and each window's rows."""
     vocabulary = lm.token_bytes()
     return SampleText(
-        x_RD=torch.from_numpy(store.gather(rows, site).astype(np.float32)),
-        tokens=[token_text(vocabulary[t]) for t in store.tokens[rows]],
-        window_R=np.repeat(np.arange(len(chosen)), chosen["length"]),
+        x_RD=torch.cat([torch.from_numpy(part).float() for part in parts], dim=1),
+        tokens=[token_text(vocabulary[t]) for t in tokens_R],
+        window_R=np.repeat(np.arange(len(lengths)), lengths),
     )
 
 

@@ -76,6 +76,10 @@ class Run:
     state: TrainerState
     recipe: Recipe
     observer: Observer
+    rows: int | None = None
+    """Rows of the whole run; None: as many as come."""
+    stepping: bool = False
+    """Whether a step is under way, and the state that of no one moment."""
 
 
 def make_optimiser(architecture: Architecture, lr: float) -> torch.optim.Optimizer:
@@ -83,15 +87,31 @@ def make_optimiser(architecture: Architecture, lr: float) -> torch.optim.Optimiz
     return torch.optim.Adam(architecture.parameters.values(), lr=lr, betas=ADAM_BETAS, fused=True)
 
 
-def train_loop(runs: Sequence[Run], batches: Iterable[Batch]) -> None:
-    """Give every run each batch, until the batches or all observers' patience end."""
+def train_loop(runs: Sequence[Run], batches: Iterable[Batch], *, start: int | None = None) -> None:
+    """Give every run each batch, until the batches or all observers' patience end.
+
+    `start` is the number of rows before the first batch, by default those the first run has
+    had; a run that has had more of them joins in where it stands.
+    """
     going = list(runs)
+    position = going[0].state.rows if start is None else start
     for batch in batches:
-        # A list, not a generator: every run takes its step, whatever the others' observers say.
-        reports = [(run, train_step(run.state, run.recipe, batch)) for run in going]
-        going = [run for run, report in reports if run.observer.after_step(run.state, report)]
+        going = [run for run in going if _advance(run, batch, position)]
+        position += len(batch.x_TI)
         if not going:
             return
+
+
+def _advance(run: Run, batch: Batch, position: int) -> bool:
+    """Take a run's step, if the batch is its next one; return whether the run goes on."""
+    if run.state.rows != position:
+        return True
+    if run.rows is not None:
+        batch = batch.first(run.rows - position)
+    run.stepping = True
+    report = train_step(run.state, run.recipe, batch)
+    run.stepping = False
+    return run.observer.after_step(run.state, report) and run.state.rows != run.rows
 
 
 def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
@@ -107,6 +127,7 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
     architecture.constrain_gradients()
     norm = _clip(architecture, optimiser, recipe.gradient_clip)
     optimiser.step()
+    optimiser.zero_grad(set_to_none=True)  # who measures between steps has that memory
     architecture.constrain_parameters()
 
     state.firing.update(loss.fired_F, len(batch.x_TI))

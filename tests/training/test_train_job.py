@@ -15,12 +15,14 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
+from sae_desktop.training.batches import Batches
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.data import BatchStream, split_rows
+from sae_desktop.training.data import split_rows
 from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
 from sae_desktop.training.run_folder import read_summary
 from sae_desktop.training.run_log import COLUMNS, read_run
+from sae_desktop.training.source import StoreSource
 
 DATA = ToyData.make(n=32, d=16)
 
@@ -147,12 +149,14 @@ def test_batches__visit_every_training_row_once_a_pass_from_any_start(filled: Pr
     scaled = store.gather(split.training) * split.scalar
     assert np.square(scaled).sum(1).mean() == pytest.approx(16, rel=1e-3)
 
+    source = StoreSource(_config(filled, seed=1), None)
+
     def stream(start: int) -> torch.Tensor:
-        batches = BatchStream(
-            store, store.site, split,
-            batch=1000, seed=1, start=start, total=2 * size, device=torch.device("cpu"),
+        batches = Batches(
+            source.feed(), source.sides,
+            batch=1000, start=start, total=2 * size, device=torch.device("cpu"),
         )  # fmt: skip
-        return torch.cat(list(batches))
+        return torch.cat([batch.x_TI.clone() for batch in batches])
 
     rows = stream(0)
     once, twice = rows[:size], rows[size:]

@@ -29,6 +29,13 @@ class Batch(NamedTuple):
         """Return the batch of a dictionary that reconstructs its input."""
         return cls(x_TD, x_TD)
 
+    def first(self, rows: int) -> Batch:
+        """Return the first rows, all if there are no more."""
+        if rows >= len(self.x_TI):
+            return self
+        x_TI = self.x_TI[:rows]
+        return Batch(x_TI, x_TI if self.y_TO is self.x_TI else self.y_TO[:rows])
+
 
 @dataclass(frozen=True)
 class Setup:

@@ -1,0 +1,276 @@
+"""Everything about a run before its first step: its settings, its name, its state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import torch
+
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
+from sae_desktop.dictionary.precision import resolve_precision
+from sae_desktop.errors import UserError
+from sae_desktop.project import Project, config_record
+from sae_desktop.training import run_folder
+from sae_desktop.training.checkpoint import (
+    Checkpoint,
+    Progress,
+    load_checkpoint,
+    optimiser_tensors,
+    restore_optimiser,
+)
+from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
+from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.preflight import refuse_what_cannot_fit
+from sae_desktop.training.resampling import can_resample
+from sae_desktop.training.source import Source
+from sae_desktop.training.target_architecture import architecture_of
+from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
+
+_INITIAL_ROWS = 16_384
+_DEAD_SHARE_OF_RUN = 0.1
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run whose settings are sound and whose name is its own."""
+
+    config: TrainConfig
+    folder: Path
+    recipe: Recipe
+    checkpoint: Checkpoint | None
+    finished: TrainResult | None = None
+    """The result of a run that was trained to its end before."""
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / run_folder.CHECKPOINT
+
+    @property
+    def rows(self) -> int:
+        """Rows it has consumed."""
+        return self.checkpoint.progress.rows if self.checkpoint else 0
+
+
+def plan_run(config: TrainConfig) -> PlannedRun:
+    """Check a run's settings and find what there is of it.
+
+    Raises UserError for settings that cannot work, for a name taken by another run, and where
+    there are checkpoints and none can be read.
+    """
+    check_config(config)
+    folder = Project.open(config.project).dictionary_path(config.name)
+    recipe = recipe_of(config)
+    finished = _finished(folder, config)
+    if finished is not None:
+        return PlannedRun(config, folder, recipe, None, finished)
+    checkpoint = load_checkpoint(folder / run_folder.CHECKPOINT)
+    if checkpoint is not None and checkpoint.progress.config != identity(config):
+        raise _name_taken(config)
+    if checkpoint is None and folder.is_dir():
+        # A run killed before its first checkpoint left nothing to go on from.
+        (folder / run_folder.RUN_LOG).unlink(missing_ok=True)
+    if checkpoint is not None:
+        for change in checkpoint.progress.changes:
+            recipe = changed(recipe, change)
+    return PlannedRun(config, folder, recipe, checkpoint)
+
+
+def check_config(config: TrainConfig) -> None:
+    """Raise UserError that names the first setting that cannot work."""
+    positive = "It must be a positive number."
+    share = "It is a share of the run, between 0 and 1."
+    of_k = _uses_k(config) and not 1 <= config.k <= config.features
+    warm_up = 0.0 if config.sparsity_warm_up is None else config.sparsity_warm_up
+    decays = 0 <= config.lr_decay <= 1 - config.lr_warm_up
+    problems = {
+        "architecture": (
+            config.architecture not in ARCHITECTURES,
+            f"Choose one of {', '.join(ARCHITECTURES)}.",
+        ),
+        "features": (config.features < 1, positive),
+        "k": (of_k, "It lies between 1 and the number of features."),
+        "sparsity": (not _at_least_0(config.sparsity or 0.0), "It must be 0 or more."),
+        "batch": (config.batch < 1, positive),
+        "tokens": (
+            config.tokens < config.batch,
+            f"It must cover one batch of {config.batch:,} rows.",
+        ),
+        "lr": (not _at_least_0(config.lr), positive),
+        "lr_warm_up": (not 0 <= config.lr_warm_up <= 1, share),
+        "lr_decay": (not decays, f"{share} Warm-up and decay together are at most 1."),
+        "sparsity_warm_up": (not 0 <= warm_up <= 1, share),
+        "gradient_clip": (not _at_least_0(config.gradient_clip), "It must be 0 or more."),
+        "aux_weight": (not _at_least_0(config.aux_weight), "It must be 0 or more."),
+        "threshold_decay": (not 0 <= config.threshold_decay < 1, "It lies between 0 and 1."),
+        "seed": (config.seed < 0, "It must be 0 or more."),
+        "dead_window": (config.dead_window < 1, positive),
+        "metric_rows": (config.metric_rows < 1, positive),
+        "keep_checkpoints": (config.keep_checkpoints < 1, "Keep one at least."),
+        "checkpoint_seconds": (not config.checkpoint_seconds > 0, positive),
+    }
+    for name, (wrong, way_out) in problems.items():
+        if wrong:
+            raise UserError(
+                f"The training setting {name} = {getattr(config, name)} cannot work.",
+                kept="Nothing was changed.",
+                next_step=way_out,
+            )
+    if bool(config.activations) == (config.stream is not None):
+        raise UserError(
+            "A run learns either from a store of activations or from a stream, and here "
+            f"{'both are' if config.activations else 'neither is'} named.",
+            next_step="Name one of the two.",
+        )
+
+
+def _uses_k(config: TrainConfig) -> bool:
+    architecture = ARCHITECTURES.get(config.architecture)
+    return architecture is not None and "k" in architecture.settings
+
+
+def _at_least_0(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
+
+
+def recipe_of(config: TrainConfig) -> Recipe:
+    """Return the numbers that steer a run, those not chosen from its architecture."""
+    steps = math.ceil(config.tokens / config.batch)
+    architecture = architecture_of(config)
+    longest = max(config.batch, int(_DEAD_SHARE_OF_RUN * config.tokens))
+    return Recipe(
+        steps=steps,
+        lr=config.lr or architecture.default_lr(config.features, steps),
+        sparsity=architecture.default_sparsity if config.sparsity is None else config.sparsity,
+        dead_window=min(config.dead_window, longest),
+        lr_warm_up=config.lr_warm_up,
+        lr_decay=config.lr_decay,
+        sparsity_warm_up=(
+            architecture.sparsity_warm_up
+            if config.sparsity_warm_up is None
+            else config.sparsity_warm_up
+        ),
+        gradient_clip=config.gradient_clip,
+    )
+
+
+def changed(recipe: Recipe, change: RunChange) -> Recipe:
+    """Return a recipe with what a person changed during the run."""
+    return replace(
+        recipe,
+        lr=recipe.lr if change.lr is None else change.lr,
+        sparsity=recipe.sparsity if change.sparsity is None else change.sparsity,
+    )
+
+
+def identity(config: TrainConfig) -> str:
+    """The settings that make two runs the same, as JSON; where and how they run is left out."""
+    neutral = msgspec.structs.replace(
+        _portable(config),
+        project="",
+        device="auto",
+        checkpoint_seconds=0.0,
+        keep_checkpoints=0,
+        metric_rows=0,
+    )
+    return msgspec.json.encode(neutral).decode()
+
+
+def record(config: TrainConfig) -> str:
+    """Return the config as JSON for the files of the run."""
+    return config_record(_portable(config))
+
+
+def _portable(config: TrainConfig) -> TrainConfig:
+    """Without what a stream's harvest has and does not use."""
+    if config.stream is None:
+        return config
+    stream = msgspec.structs.replace(
+        config.stream, project="", name="", tokens=0, device="auto", commit_seconds=0.0
+    )
+    return msgspec.structs.replace(config, stream=stream)
+
+
+def _finished(folder: Path, config: TrainConfig) -> TrainResult | None:
+    """Return the result of a finished run of the same settings."""
+    if not (folder / run_folder.CFG).is_file():
+        return None
+    summary = run_folder.read_summary(folder)
+    if summary.train is not None and identity(summary.train) == identity(config):
+        return summary.result
+    raise _name_taken(config)
+
+
+def _name_taken(config: TrainConfig) -> UserError:
+    return UserError(
+        f"There is already a dictionary “{config.name}”, trained with other settings.",
+        kept="It was left as it is.",
+        next_step="Choose another name, or delete that dictionary.",
+    )
+
+
+def begin_state(run: PlannedRun, source: Source, device: torch.device) -> TrainerState:
+    """Return a run's state at its start, or that of its checkpoint.
+
+    Raises UserError for a dictionary that does not fit on this machine, and where the
+    checkpoint is of another shape.
+    """
+    config = run.config
+    refuse_what_cannot_fit(config, source.plan, device)
+    generator = torch.Generator().manual_seed(config.seed)
+    setup = Setup(
+        **source.plan.setup_fields(),
+        features=config.features,
+        steps=run.recipe.steps,
+        k=config.k,
+        precision=resolve_precision(config.precision, device),
+        aux_weight=config.aux_weight,
+        threshold_decay=config.threshold_decay,
+        init=config.init,
+    )
+    architecture = architecture_of(config)(setup, generator)
+    if config.resample and not can_resample(architecture):
+        raise UserError(
+            f"The architecture “{config.architecture}” has no way to begin features anew.",
+            next_step="Switch resampling off.",
+        )
+    if run.checkpoint is None:
+        architecture.initialise_from(source.sample(_INITIAL_ROWS))
+    architecture.to(device)
+    state = TrainerState(
+        architecture=architecture,
+        optimiser=make_optimiser(architecture, run.recipe.lr),
+        firing=FiringCounter(config.features, device),
+    )
+    if run.checkpoint is not None:
+        _restore(state, run.checkpoint)
+    return state
+
+
+def state_groups(state: TrainerState) -> Mapping[str, Mapping[str, torch.Tensor]]:
+    """Return every tensor of a state, as a checkpoint groups them."""
+    return {
+        "parameters": state.architecture.parameters,
+        "buffers": state.architecture.buffers,
+        "firing": state.firing.state(),
+        "optimiser": optimiser_tensors(state.optimiser, list(state.architecture.parameters)),
+    }
+
+
+def _restore(state: TrainerState, checkpoint: Checkpoint) -> None:
+    architecture = state.architecture
+    for prefix, own in (
+        ("parameters", architecture.parameters),
+        ("buffers", architecture.buffers),
+        ("firing", state.firing.state()),
+    ):
+        checkpoint.require_shapes(prefix, own)
+        for name, tensor in checkpoint.group(prefix):
+            own[name].data.copy_(tensor)
+    names = list(architecture.parameters)
+    restore_optimiser(state.optimiser, names, checkpoint.group("optimiser"))
+    progress: Progress = checkpoint.progress
+    state.step, state.rows = progress.step, progress.rows

@@ -1,0 +1,353 @@
+"""Training while harvesting: rows go from the model into a pool, and no store is written.
+
+The harvest's own plan, windows and rows are used. The first windows are held out; those after
+them are measured for the scalars, and are the first to be trained on. Rows fill one pool after
+the other, and of a full pool they are drawn in an order that depends on the seed and the pool's
+number alone. When the corpus ends it is read again, without the windows held out.
+
+A checkpoint says at which window its pool begins. A resumed run harvests the windows held out
+and those measured once more, goes on at that window, and comes to the same rows in the same
+order. They are the same bit for bit where the model is: on the CPU with as many threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest, store_info
+from sae_desktop.activations.harvest_rows import RowReader, window_batches
+from sae_desktop.activations.prefetch import prefetch
+from sae_desktop.activations.store import StoreBatch
+from sae_desktop.corpus.windows import Place, Window, empty_corpus
+from sae_desktop.dictionary.normalisation import MASSIVE_NORM
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.training.checkpoint import StreamPosition
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.data import (
+    FEWEST_ROWS,
+    Array,
+    Rows,
+    Side,
+    Sides,
+    evenly,
+    measure_affine,
+)
+from sae_desktop.training.pool import Feed, Pool, joined_parts, shuffled
+from sae_desktop.training.samples import SampleText, text_of
+from sae_desktop.training.source import CURVE_WINDOWS, Source
+from sae_desktop.training.splice import SpliceText
+from sae_desktop.training.targets import resolve_target
+
+HELD_OUT_ROWS = 16_384
+MEASURED_ROWS = 32_768
+_HELD_OUT_SHARE = 0.1
+_POOL_ROWS = 2**18
+_POOL_BYTES = 2**29
+_POOL_SHARE_OF_RUN = 1 / 16
+_POOL_BATCHES = 16
+_SAMPLE_WINDOWS = 48
+_EVERY_ROW = 2**62
+# Pools whose beginnings are remembered: those of the batches made ahead and of the step's.
+_PLACES = 8
+
+
+class StreamSource(Source):
+    """Rows of a harvest that is under way."""
+
+    position: StreamPosition
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        position: StreamPosition | None,
+        context: JobContext,
+        *,
+        held_out_rows: int = HELD_OUT_ROWS,
+        measured_rows: int = MEASURED_ROWS,
+    ) -> None:
+        """Load the model and harvest what is held out and what is measured.
+
+        Raises UserError for settings of the harvest that cannot be, and for a corpus too small.
+        """
+        assert config.stream is not None
+        harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
+        context.progress(0, config.tokens, "rows", "Loading the model")
+        self._config, self._harvest = config, plan_harvest(harvest)
+        self.info = store_info(self._harvest)
+        self.plan = resolve_target(config, self.info)
+        inputs = [part.site for part in self.plan.inputs]
+        outputs = [part.site for part in self.plan.outputs]
+        self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
+        self._begin(held_out_rows, measured_rows, context)
+        self.position = position or self._first
+        self._limits = self._massive_limits()
+        usable = self._usable(self._measured)
+        self._training = [part[usable] for part in self._values(self._measured)]
+        self.sides = self._measure()
+        self.pool_rows = self._pool_size()
+        self._feed: StreamFeed | None = None
+        self.notes = [
+            f"Training while harvesting, with no store: {self._rows(self._held_out):,} rows are "
+            f"held out, and rows are drawn from pools of {self.pool_rows:,}."
+        ]
+
+    def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
+        """Harvest the first windows, and part them into those held out and those measured."""
+        reader, batches, windows = RowReader(self._harvest), [], []
+        rows, wanted = 0, held_out + measured
+        pieces = prefetch(window_batches(self._harvest, Place(), _EVERY_ROW))
+        with closing(pieces):
+            for piece in pieces:
+                context.check_cancelled()
+                if rows >= wanted:
+                    break
+                batches.append(reader.read(piece))
+                windows.append(piece)
+                rows += len(batches[-1].tokens)
+                context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
+        if not batches:
+            raise empty_corpus(self._harvest.windows.corpus)
+        kept, count = 0, 0
+        least = min(held_out, max(1, int(_HELD_OUT_SHARE * rows))) if rows < wanted else held_out
+        while kept < least:
+            kept += len(batches[count].tokens)
+            count += 1
+        if rows - kept < FEWEST_ROWS:
+            raise UserError(
+                f"The corpus “{self._harvest.windows.corpus}” gives {rows:,} rows; a dictionary "
+                f"learns from {FEWEST_ROWS} at least beside those held out.",
+                kept="Nothing was changed.",
+                next_step="Choose a larger corpus, or a smaller harvest batch.",
+            )
+        self._held_out, self._measured = batches[:count], batches[count:]
+        self._held_out_windows = [window for piece in windows[:count] for window in piece]
+        first = windows[count][0]
+        self._first = StreamPosition(
+            ordinal=first.document.ordinal,
+            offset=first.offset,
+            windows=len(self._held_out_windows),
+        )
+
+    @staticmethod
+    def _rows(batches: list[StoreBatch]) -> int:
+        return sum(len(batch.tokens) for batch in batches)
+
+    def _values(self, batches: list[StoreBatch]) -> list[Array]:
+        """Return rows as harvested, a part each."""
+        return [np.concatenate([b.activations[site] for b in batches]) for site in self._sites]
+
+    def _massive_limits(self) -> list[float]:
+        """Return for each part the norm beyond which a row is massive."""
+        if not self._config.exclude_massive:
+            return [np.inf] * len(self._sites)
+        return [MASSIVE_NORM * float(np.median(_norms(v))) for v in self._values(self._measured)]
+
+    def _usable(self, batches: list[StoreBatch]) -> Rows:
+        return usable_rows(self._values(batches), self._limits)
+
+    def _measure(self) -> Sides:
+        affines = [
+            measure_affine(values, self._config.centre, what=f"“{site}”")
+            for site, values in zip(self._sites, self._training, strict=True)
+        ]
+        count = len(self.plan.inputs)
+        outputs = affines[count:]
+        return Sides(Side(tuple(affines[:count])), Side(tuple(outputs)) if outputs else None)
+
+    def _pool_size(self) -> int:
+        """Return the rows of a pool, a sixteenth of a short run; it follows from the config."""
+        config = self._config
+        row_bytes = sum(int(part.dtype.itemsize * part.shape[1]) for part in self._training)
+        share = max(_POOL_BATCHES * config.batch, int(_POOL_SHARE_OF_RUN * config.tokens))
+        most = min(_POOL_ROWS, _POOL_BYTES // row_bytes, share, config.tokens)
+        return max(config.batch, most)
+
+    def feed(self) -> Feed:
+        self._feed = StreamFeed(
+            self._harvest,
+            self._sites,
+            self._limits,
+            start=self.position,
+            first=self._first,
+            seed=self._config.seed,
+            pool_rows=self.pool_rows,
+            total=self._config.tokens,
+        )
+        return self._feed
+
+    def place(self, rows: int) -> StreamPosition:
+        if self._feed is None:
+            return self.position
+        return self._feed.place(rows // self.pool_rows)
+
+    def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
+        count = len(self._training[0])
+        if seed is None:
+            chosen = evenly(np.arange(count), rows)
+        else:
+            chosen = np.sort(shuffled(count, self._config.seed, seed)[:rows])
+        return [part[chosen] for part in self._training]
+
+    def held_out_parts(self, rows: int) -> list[Array]:
+        chosen = evenly(self._usable(self._held_out), rows)
+        return [part[chosen] for part in self._values(self._held_out)]
+
+    def metadata(self) -> Mapping[str, Any]:
+        return self.base_metadata() | {"activation_store": ""}
+
+    def texts(self, device: str) -> tuple[SpliceText | None, SampleText | None]:
+        del device  # the harvest's model is at hand
+        lm, windows = self._harvest.lm, self._held_out_windows
+        count = len(self.plan.inputs)
+        outputs = self._sites[count:] or self._sites
+        means = self._training[count:] or self._training
+        sites = {str(site): site for site in self._harvest.sites}
+        splice = SpliceText(
+            lm=lm,
+            inputs=[sites[site] for site in self._sites[:count]],
+            outputs=[sites[site] for site in outputs],
+            windows=[window.ids for window in windows[:CURVE_WINDOWS]],
+            typical_norms=[float(np.median(_norms(part))) for part in self._training[:count]],
+            means=[
+                torch.from_numpy(part.mean(axis=0, dtype=np.float64)).float().to(lm.device)
+                for part in means
+            ],
+        )
+        lengths = np.concatenate([batch.windows["length"] for batch in self._held_out])
+        lengths = lengths[:_SAMPLE_WINDOWS]
+        rows = int(lengths.sum())
+        tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
+        values = [part[:rows] for part in self._values(self._held_out)[:count]]
+        return splice, text_of(lm, values, tokens, lengths)
+
+
+class StreamFeed:
+    """Pools that a harvest fills, one being drawn from while the next one is filled."""
+
+    def __init__(
+        self,
+        harvest: HarvestPlan,
+        sites: list[str],
+        limits: list[float],
+        *,
+        start: StreamPosition,
+        first: StreamPosition,
+        seed: int,
+        pool_rows: int,
+        total: int,
+    ) -> None:
+        """Begin with the pool at `start`; a new pass over the corpus begins at `first`."""
+        self._harvest, self._sites, self._limits = harvest, sites, limits
+        self._start, self._first = start, first
+        self._seed, self._size, self._total = seed, pool_rows, total
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="harvest")
+        self._stop = threading.Event()
+        self._pools: dict[int, Future[Pool]] = {}
+        self._places: dict[int, StreamPosition] = {start.pool: start}
+        self._rows = self._harvested()
+        self._left: tuple[list[Array], StreamPosition] | None = None
+
+    def take(self, position: int, count: int) -> list[Array]:
+        pieces: list[list[Array]] = []
+        while count:
+            number, place = divmod(position, self._size)
+            pieces.append(self._filled(number).draw(place, count))
+            position += len(pieces[-1][0])
+            count -= len(pieces[-1][0])
+        return joined_parts(pieces)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._rows.close()
+
+    def place(self, pool: int) -> StreamPosition:
+        """Return where a pool begins; where that is not known yet, the last one before it."""
+        return self._places[max(number for number in list(self._places) if number <= pool)]
+
+    def _filled(self, number: int) -> Pool:
+        last = (self._total - 1) // self._size
+        for gone in [n for n in self._pools if n < number]:
+            del self._pools[gone]
+        # Pools come one after the other, each where the last one ended.
+        begun = max(self._pools, default=self._start.pool - 1)
+        for one in range(begun + 1, min(number + 1, last) + 1):
+            self._pools[one] = self._thread.submit(self._fill, one)
+        pool = self._pools[number].result()
+        for old in sorted(self._places)[:-_PLACES]:
+            del self._places[old]
+        return pool
+
+    def _fill(self, number: int) -> Pool:
+        """Fill a pool with what the last one left over, then with what is harvested."""
+        wanted = min(self._size, self._total - number * self._size)
+        values: list[Array] = []
+        filled, begins = 0, None
+        while filled < wanted:
+            rows, place = self._left or next(self._rows)
+            begins = begins or msgspec.structs.replace(place, pool=number)
+            if not values:
+                values = [np.empty((wanted, *part.shape[1:]), part.dtype) for part in rows]
+            count = min(len(rows[0]), wanted - filled)
+            for whole, part in zip(values, rows, strict=True):
+                whole[filled : filled + count] = part[:count]
+            filled += count
+            rest = [part[count:] for part in rows]
+            after = msgspec.structs.replace(place, skip=place.skip + count)
+            self._left = (rest, after) if len(rest[0]) else None
+        assert begins is not None
+        self._places[number] = begins
+        return Pool(values, shuffled(wanted, self._seed, number))
+
+    def _harvested(self) -> Generator[tuple[list[Array], StreamPosition], None, None]:
+        """Yield usable rows, a part each, with the place of the windows they come from."""
+        place, skip = self._start, self._start.skip
+        reader = RowReader(self._harvest)
+        while True:
+            begin, found = Place(place.ordinal, place.offset), 0
+            pieces = prefetch(window_batches(self._harvest, begin, _EVERY_ROW))
+            with closing(pieces):
+                for piece in pieces:
+                    if self._stop.is_set():
+                        raise UserError("The harvest was ended.")
+                    first: Window = piece[0]
+                    place = msgspec.structs.replace(
+                        place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
+                    )
+                    batch = reader.read(piece)
+                    values = [batch.activations[site] for site in self._sites]
+                    usable = usable_rows(values, self._limits)[skip:]
+                    skip = 0
+                    found += len(usable)
+                    if len(usable):
+                        yield [part[usable] for part in values], place
+                    place = msgspec.structs.replace(place, windows=place.windows + len(piece))
+            if not found and begin == Place(self._first.ordinal, self._first.offset):
+                raise UserError(
+                    "The harvest gives no rows to train on: every one is massive.",
+                    next_step="Train with the massive rows, or choose another site.",
+                )
+            place = msgspec.structs.replace(
+                self._first, passes=place.passes + 1, windows=place.windows
+            )
+
+
+def usable_rows(parts: list[Array], limits: list[float]) -> Rows:
+    """Return the numbers of rows that are not massive in any part."""
+    usable = np.ones(len(parts[0]), dtype=np.bool_)
+    for part, limit in zip(parts, limits, strict=True):
+        usable &= _norms(part) <= limit
+    return np.flatnonzero(usable)
+
+
+def _norms(values: Array) -> Array:
+    return np.asarray(np.linalg.norm(values.astype(np.float32), axis=1))
