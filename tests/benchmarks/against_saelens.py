@@ -35,12 +35,15 @@ from held_out import HeldOut, figures, from_saelens, held_out
 from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary import Dictionary, save
+from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.project import Project
-from sae_desktop.training.data import Rows, split_rows
+from sae_desktop.training.data import Rows, SiteRows, evenly, part_affine, split_rows
 
 DECAY_SHARE = 0.2
 CUT_SHARE = 0.9
 L1_WARM_UP_SHARE = 0.05
+INITIAL_SAMPLE = 16_384
 
 
 def cut(project: Project, name: str) -> str:
@@ -70,25 +73,22 @@ def row_numbers(training: Rows, args: argparse.Namespace) -> Iterator[Rows]:
         served += wanted
 
 
-def stream(store: ActivationStore, args: argparse.Namespace) -> tuple[Iterator[Tensor], float]:
-    """Return batches of normalised rows, made one ahead, and the number they are scaled by."""
-    split = split_rows(store, store.site, exclude_massive=True)
+def stream(
+    store: ActivationStore, args: argparse.Namespace, training: Rows, affine: Affine
+) -> Iterator[Tensor]:
+    """Yield batches of normalised rows, each made while the one before is learnt from."""
 
     def load(rows: Rows) -> Tensor:
-        values = store.gather(rows, store.site).astype(np.float32)
-        return torch.from_numpy(values * np.float32(split.scalar))
+        return affine.apply(torch.from_numpy(store.gather(rows, store.site)).float())
 
-    def batches() -> Iterator[Tensor]:
-        with ThreadPoolExecutor(1) as pool:
-            ahead: list[Future[Tensor]] = []
-            for rows in row_numbers(split.training, args):
-                ahead.append(pool.submit(load, rows))
-                if len(ahead) > 1:
-                    yield ahead.pop(0).result()
-            for last in ahead:
-                yield last.result()
-
-    return batches(), split.scalar
+    with ThreadPoolExecutor(1) as pool:
+        ahead: list[Future[Tensor]] = []
+        for rows in row_numbers(training, args):
+            ahead.append(pool.submit(load, rows))
+            if len(ahead) > 1:
+                yield ahead.pop(0).result()
+        for last in ahead:
+            yield last.result()
 
 
 def timed(work: Callable[[], None]) -> dict[str, Any]:
@@ -134,7 +134,8 @@ def train_peer(args: argparse.Namespace, store: ActivationStore, folder: Path) -
 
     steps = args.rows // args.batch
     sae = saelens_sae(args, store.width(), steps)
-    batches, scalar = stream(store, args)
+    split = split_rows(store, store.site, exclude_massive=True)
+    batches = stream(store, args, split.training, Affine.scaling(split.scalar, store.width()))
     config = SAETrainerConfig(
         total_training_samples=steps * args.batch,
         train_batch_size_samples=args.batch,
@@ -144,9 +145,25 @@ def train_peer(args: argparse.Namespace, store: ActivationStore, folder: Path) -
     )
     trainer = SAETrainer(config, sae, batches)
     spent = timed(lambda: trainer.fit() and None)
-    sae.fold_activation_norm_scaling_factor(scalar)
+    sae.fold_activation_norm_scaling_factor(split.scalar)
     sae.save_inference_model(folder)
     return {"library": f"sae-lens {sae_lens.__version__}", **spent}
+
+
+def train_ours(
+    args: argparse.Namespace, store: ActivationStore, folder: Path
+) -> tuple[dict[str, Any], Dictionary]:
+    """Train with this project and save the dictionary."""
+    from our_arm import OurRun
+
+    split = split_rows(store, store.site, exclude_massive=True)
+    affine = part_affine(SiteRows(store, store.site), split.training, args.centre)
+    sample = store.gather(evenly(split.training, INITIAL_SAMPLE), store.site)
+    run = OurRun(args, torch.from_numpy(sample).float(), affine)
+    spent = timed(lambda: run.train(stream(store, args, split.training, affine)))
+    dictionary = run.dictionary()
+    save(dictionary, folder)
+    return {"library": "ours", **spent}, dictionary
 
 
 def run(args: argparse.Namespace, rows: HeldOut, store: ActivationStore) -> None:
@@ -164,11 +181,7 @@ def run(args: argparse.Namespace, rows: HeldOut, store: ActivationStore) -> None
         spent = train_peer(args, store, folder)
         dictionary = from_saelens(folder)
     else:
-        from our_arm import train_ours
-
-        load = os.getloadavg()[0]
-        spent, dictionary = train_ours(args, name, Project.open(args.project))
-        spent |= {"load": [load, os.getloadavg()[0]], "threads": torch.get_num_threads()}
+        spent, dictionary = train_ours(args, store, folder)
     k = None if args.architecture == "standard" else args.k
     settings = {n: v for n, v in vars(args).items() if n not in ("out", "project", "grid")}
     found = {
@@ -249,6 +262,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--lr", type=float, nargs="+", default=[1e-3])
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--centre", choices=["auto", "always", "never"], default="auto")
     parser.add_argument("--precision", default="auto", help="Of ours.")
     parser.add_argument("--tag", default="", help="End of the runs' names.")
     parser.add_argument("--constant", action="store_true", help="SAELens's constant rate.")

@@ -1,69 +1,78 @@
-"""The arm of `against_saelens.py` that is this project's: the job `train`, its loop timed."""
+"""The arm of `against_saelens.py` that is this project's: its loop, as its job sets it up."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
-from sae_desktop.dictionary import Dictionary, load
-from sae_desktop.project import Project
-from sae_desktop.training import trainer
+import torch
+from torch import Tensor
+
+from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
+from sae_desktop.dictionary.normalisation import Affine
+from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.job import train
+from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.trainer import (
+    Recipe,
+    Run,
+    StepReport,
+    TrainerState,
+    make_optimiser,
+    train_loop,
+)
 
-sys.path.append(str(Path(__file__).parents[1]))
-
-from job_contexts import RecordingContext
-
-
-@contextmanager
-def timed_steps() -> Iterator[dict[str, float]]:
-    """Add up the CPU and wall seconds of all training steps taken inside.
-
-    The curves, the checkpoints and the saving of the job are left out: SAELens, too, is timed
-    without them. The thread that fetches rows is counted.
-    """
-    spent = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
-    real = trainer.train_step
-
-    def step(*args: Any, **settings: Any) -> Any:
-        cpu, wall = time.process_time(), time.perf_counter()
-        report = real(*args, **settings)
-        spent["cpu_seconds"] += time.process_time() - cpu
-        spent["wall_seconds"] += time.perf_counter() - wall
-        return report
-
-    trainer.train_step = step
-    try:
-        yield spent
-    finally:
-        trainer.train_step = real
+DEAD_SHARE_OF_RUN = 0.1
+"""As the job `train` shortens its dead window to."""
 
 
-def train_ours(
-    args: argparse.Namespace, name: str, project: Project
-) -> tuple[dict[str, Any], Dictionary]:
-    """Train by the job, with its defaults but for what the comparison sets."""
-    config = TrainConfig(
-        project=str(project.path),
-        name=name,
-        activations=args.store,
-        architecture=args.architecture,
-        features=args.features,
-        k=args.k,
-        sparsity=args.sparsity if args.architecture == "standard" else None,
-        tokens=args.rows,
-        batch=args.batch,
-        lr=args.lr,
-        seed=args.seed,
-        precision=args.precision,
-    )
-    with timed_steps() as spent:
-        result = train(config, RecordingContext())
-    spent["job_seconds"] = result.seconds
-    return {"library": "ours", **spent}, load(project.dictionary_path(name))
+class Patient:
+    """Watches a run and never ends it."""
+
+    def after_step(self, state: TrainerState, report: StepReport) -> bool:
+        return True
+
+
+class OurRun:
+    """A run set up as the job does; `train` is what is timed."""
+
+    def __init__(self, args: argparse.Namespace, sample: Tensor, affine: Affine) -> None:
+        defaults = TrainConfig(project="", name="")
+        device = torch.device("cpu")
+        steps = args.rows // args.batch
+        kind = ARCHITECTURES[args.architecture]
+        setup = Setup(
+            width=sample.shape[1],
+            features=args.features,
+            steps=steps,
+            k=args.k,
+            precision=resolve_precision(args.precision, device),
+            aux_weight=defaults.aux_weight,
+            threshold_decay=defaults.threshold_decay,
+        )
+        self._affine = affine
+        self._architecture = kind(setup, torch.Generator().manual_seed(args.seed))
+        self._architecture.initialise_from(Batch.of(affine.apply(sample)))
+        self._architecture.to(device)
+        recipe = Recipe(
+            steps=steps,
+            lr=args.lr,
+            sparsity=args.sparsity if args.architecture == "standard" else kind.default_sparsity,
+            dead_window=int(DEAD_SHARE_OF_RUN * args.rows),
+            lr_decay=defaults.lr_decay,
+            sparsity_warm_up=kind.sparsity_warm_up,
+        )
+        state = TrainerState(
+            architecture=self._architecture,
+            optimiser=make_optimiser(self._architecture, args.lr),
+            firing=FiringCounter(args.features, device),
+        )
+        self._run = Run(state, recipe, Patient())
+
+    def train(self, batches: Iterable[Tensor]) -> None:
+        """Take a step a batch of normalised rows."""
+        train_loop([self._run], map(Batch.of, batches))
+
+    def dictionary(self) -> Dictionary:
+        return self._architecture.folded(self._affine, self._affine)
