@@ -138,8 +138,12 @@ def fold(
     parts: tuple[int, ...] = (),
 ) -> Dictionary:
     """Return the dictionary for raw activations with unit decoder rows; x̂ and L0 stay."""
+    # In place where it can be: at a million features each copy is gigabytes.
     W_dec = W_dec_FO / target.scale
-    norms = W_dec.norm(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
+    norms = torch.linalg.vector_norm(W_dec, dim=1)
+    norms.clamp_min_(torch.finfo(torch.float32).tiny)
+    W_enc = torch.empty(W_enc_FI.shape[::-1], dtype=W_enc_FI.dtype, device=W_enc_FI.device)
+    torch.mul(W_enc_FI.T, source.scale[:, None], out=W_enc)
     bias = b_enc - W_enc_FI @ (source.shift * source.scale)
     b_out = b_dec / target.scale + target.shift
     W_skip = None
@@ -147,9 +151,9 @@ def fold(
         W_skip = (W_skip_OI * source.scale / target.scale[:, None]).T.contiguous()
         b_out = b_out - source.shift @ W_skip
     return Dictionary(
-        W_enc=(W_enc_FI * source.scale * norms[:, None]).T.contiguous(),
+        W_enc=W_enc.mul_(norms),
         b_enc=bias * norms,
-        W_dec=W_dec / norms[:, None],
+        W_dec=W_dec.div_(norms[:, None]),
         b_dec=b_out,
         threshold=None if threshold is None else threshold * norms,
         W_skip=W_skip,

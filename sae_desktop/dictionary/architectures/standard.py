@@ -24,7 +24,9 @@ _PAPER_LR, _PAPER_FEATURES = 5e-5, 2**20
 SPARSE_SHARE = 0.03
 """Below this share of active features, sums over the active pairs are faster than products."""
 DENSE_BLOCK_BYTES = 128 * 2**20
-"""Of activations held at once in the dense path."""
+"""Of activations held at once in the dense path …"""
+FEWEST_DENSE_ROWS = 256
+"""… but for the largest dictionaries, whose gradients are summed up once a block."""
 
 
 class Standard(LinearArchitecture):
@@ -104,7 +106,8 @@ class Standard(LinearArchitecture):
         b_enc = p["b_enc"].to(low)
         penalty = (state.sparsity / rows * self.decoder_norms()).to(low)
         base_TO = p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
-        size = max(1, DENSE_BLOCK_BYTES // (self.setup.features * W_enc.element_size()))
+        size = DENSE_BLOCK_BYTES // (self.setup.features * W_enc.element_size())
+        size = max(size, FEWEST_DENSE_ROWS)
         sums = _Sums.zeros(base_TO, p["W_enc"], p["W_dec"])
         for first in range(0, rows, size):
             x = batch.x_TI[first : first + size].to(low)
