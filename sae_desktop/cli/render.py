@@ -80,11 +80,18 @@ def _field_lines(fields: dict[str, Any], indent: str) -> list[str]:
         if isinstance(value, dict):
             lines.append(f"{indent}{words}")
             lines += _field_lines(value, indent + "  ")
-        elif isinstance(value, list):
-            lines.append(f"{indent}{words.ljust(width)}  {', '.join(str(v) for v in value)}")
+        elif isinstance(value, list | tuple):
+            text = ", ".join(_item_text(item) for item in value) or _NOTHING
+            lines.append(f"{indent}{words.ljust(width)}  {text}")
         else:
             lines.append(f"{indent}{words.ljust(width)}  {number(value, name)}")
     return lines
+
+
+def _item_text(item: Any) -> str:
+    if isinstance(item, dict):
+        return " ".join(f"{name} {number(value, name)}" for name, value in item.items())
+    return str(item)
 
 
 def probe(result: ProbeResult) -> str:

@@ -51,18 +51,22 @@ def sweep(
     architectures = _values(architecture, str, "--architecture")
     for chosen in architectures:
         architecture_settings(chosen)
+    axes: dict[str, tuple[Any, ...]] = {
+        "architecture": architectures,
+        "features": _values(features, _at_least_1, "--features"),
+        "k": _values(k, _at_least_1, "--k"),
+        "sparsity": _values(sparsity, _not_negative, "--sparsity"),
+        "lr": _values(lr, _not_negative, "--lr"),
+        "tokens": _values(tokens, _at_least_1, "--tokens"),
+        "seed": _values(seed, _seed, "--seed"),
+    }
+    settings |= {axis: values[0] for axis, values in axes.items() if values}
     config = SweepConfig(
         project=str(project),
         name=name,
         base=train_config(project, name, settings),
-        architecture=architectures,
-        features=_values(features, _at_least_1, "--features"),
-        k=_values(k, _at_least_1, "--k"),
-        sparsity=_values(sparsity, _not_negative, "--sparsity"),
-        lr=_values(lr, _not_negative, "--lr"),
-        tokens=_values(tokens, _at_least_1, "--tokens"),
-        seed=_values(seed, _seed, "--seed"),
         together=together,
+        **axes,
     )
     run_job_command(config, sweep_text, as_json=as_json)
 

@@ -17,12 +17,24 @@ from sae_desktop.cli.options import (
     default,
 )
 from sae_desktop.cli.runner import run_job_command
-from sae_desktop.cli.training_options import Settings, train_config, with_training_options
+from sae_desktop.cli.training_options import (
+    Settings,
+    architecture_settings,
+    train_config,
+    with_training_options,
+)
+from sae_desktop.gui.advice import advice
+from sae_desktop.gui.curve_buffer import CurveBuffer
+from sae_desktop.project import Project
 from sae_desktop.training.config import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
     EvaluateConfig,
+    TrainConfig,
+    TrainResult,
 )
+from sae_desktop.training.run_folder import RUN_LOG
+from sae_desktop.training.run_log import read_run
 
 
 @with_training_options()
@@ -34,7 +46,21 @@ def train(
 ) -> None:
     """Train a dictionary on a store of activations, or while harvesting."""
     config = train_config(project, name, settings)
-    run_job_command(config, render.figures, as_json=as_json)
+
+    def text(result: TrainResult) -> str:
+        return "\n".join([render.figures(result), *_advice(config)])
+
+    run_job_command(config, text, as_json=as_json)
+
+
+def _advice(config: TrainConfig) -> list[str]:
+    """Return what the window would remark on the run's curves."""
+    log = Project.open(config.project).dictionary_path(config.name) / RUN_LOG
+    if not log.is_file():
+        return []
+    buffer = CurveBuffer.of_run(read_run(log), config.features)
+    remarks = advice(config, buffer, heeds=architecture_settings(config.architecture))
+    return ["", *remarks.values()] if remarks else []
 
 
 def evaluate(

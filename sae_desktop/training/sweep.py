@@ -6,6 +6,7 @@ the middle goes on with the runs it still lacks, each from its last checkpoint.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from sae_desktop.training.job import train
 from sae_desktop.training.preflight import how_many_fit
 from sae_desktop.training.run_log import read_run
 from sae_desktop.training.sweep_config import (
+    AXES,
     SweepConfig,
     SweepPoint,
     SweepRecord,
@@ -40,6 +42,10 @@ _OF_ONE_PASS = (
     "exclude_massive", "centre", "tokens", "batch", "seed", "device",
 )  # fmt: skip
 """Settings that decide which rows a step is given, as what, and where."""
+_FREE_SETTINGS = (
+    "project", "name", "device", "checkpoint_seconds", "keep_checkpoints", "metric_rows",
+)  # fmt: skip
+"""Settings that may change when a sweep goes on."""
 _END_OF_RUN = 0.02
 """Share of a run over whose points the loss is averaged: that of one batch is noisy."""
 
@@ -102,11 +108,19 @@ class _Table:
                 self._keep(row)
         for point in points:
             if _settings(point.row) not in self._names:
-                self._keep(point.row)
+                self._keep(self._with_free_name(point.row))
 
     def _keep(self, row: SweepRow) -> None:
         self._rows[row.dictionary] = row
         self._names[_settings(row)] = row.dictionary
+
+    def _with_free_name(self, row: SweepRow) -> SweepRow:
+        """A sweep that was extended may have given the name to a run of other settings."""
+        names = (f"{row.dictionary}-{number}" for number in itertools.count(2))
+        name = row.dictionary
+        while name in self._rows:
+            name = next(names)
+        return msgspec.structs.replace(row, dictionary=name)
 
     def row(self, point: SweepPoint) -> SweepRow:
         return self._rows[self._names[_settings(point.row)]]
@@ -157,14 +171,11 @@ def _settings(row: SweepRow) -> tuple[Any, ...]:
 
 
 def _refuse_other_base(config: SweepConfig, earlier: SweepConfig) -> None:
-    neutral = {
-        "project": "", "name": "", "device": "", "checkpoint_seconds": 0.0, "metric_rows": 0,
-        "keep_checkpoints": 0,
-    }  # fmt: skip
-    now, then = (msgspec.structs.replace(c.base, **neutral) for c in (config, earlier))
-    if now == then:
+    # The axes stand in the rows.
+    compared = [f for f in config.base.__struct_fields__ if f not in (*AXES, *_FREE_SETTINGS)]
+    different = [f for f in compared if getattr(config.base, f) != getattr(earlier.base, f)]
+    if not different:
         return
-    different = [f for f in now.__struct_fields__ if getattr(now, f) != getattr(then, f)]
     raise UserError(
         f"The sweep “{config.name}” was made around a run with another {', '.join(different)}.",
         kept="It was left as it is.",

@@ -137,7 +137,7 @@ def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> 
         raise UserError(
             f"The sweep asks for {count:,} runs.", next_step=f"At most {MOST_RUNS:,}: vary less."
         )
-    varied = [axis for axis in AXES if set(values[axis]) != {getattr(config.base, axis)}]
+    varied = [axis for axis in AXES if len(set(values[axis])) > 1]
     points: dict[tuple[Any, ...], SweepPoint] = {}
     for combination in itertools.product(*(values[axis] for axis in AXES)):
         chosen = dict(zip(AXES, combination, strict=True))

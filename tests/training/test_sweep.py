@@ -175,8 +175,16 @@ def test_sweep__cancelled_goes_on_with_the_runs_it_lacks(
 def test_sweep__takes_further_values_and_repeats_no_run(filled: Project) -> None:
     first = sweep(config(filled, features=(16,)), SilentContext())
     more = sweep(config(filled, features=(16, 32)), SilentContext())
-    assert [row.dictionary for row in more.rows] == ["s-f16", "s-f32"]
+    assert [row.dictionary for row in more.rows] == ["s", "s-f32"]
     assert more.rows[0] == first.rows[0]
+
+
+def test_sweep__gives_runs_of_other_settings_names_of_their_own(filled: Project) -> None:
+    sweep(config(filled, features=(16, 32)), SilentContext())
+    base = msgspec.structs.replace(config(filled).base, k=1)
+    other = sweep(config(filled, base=base, features=(16, 32)), SilentContext())
+    assert [row.dictionary for row in other.rows] == ["s-f16-2", "s-f32-2"]
+    assert [row.k for row in rows_of(filled).values()] == [2, 2, 1, 1]
 
 
 def test_sweep__of_another_base_is_refused_by_name(filled: Project) -> None:
