@@ -27,6 +27,7 @@ from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.directions import logit_extremes, nearest_features
 from sae_desktop.features.reader import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
 from sae_desktop.features.selection import ActivePlaces, BucketSamples, TopPlaces
+from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.intervene import unembedding
 from sae_desktop.language_model.load import LanguageModel
@@ -87,6 +88,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     project = Project.open(config.project)
     path = project.index_path(config.name)
     dictionary, store, _ = open_pair(project, config.dictionary, config.activations, config.device)
+    require_one_site(config.dictionary, dictionary)
     source = _open_source(store, site_of(dictionary, store), config.rows)
     arrays = _measure(config, dictionary, source, context)
     lm = model_of(store, config.device)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.suitable import require_writing_where_it_reads
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
@@ -38,6 +39,7 @@ def steer(config: SteerConfig, context: JobContext) -> SteerResult:
     if not 0 <= config.temperature < math.inf:
         raise UserError(f"The temperature is {config.temperature}.", next_step="Use 0 or more.")
     opened = open_index(config.project, config.index, config.device)
+    require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
     transform = clamp_transform(opened, config.clamps) if config.clamps else None
     prompt_ids = _prompt_ids(opened, config)
     count = _room(opened.lm, prompt_ids, config.max_new_tokens, context)
