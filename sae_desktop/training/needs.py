@@ -26,6 +26,10 @@ _ERRORS_AT_ONCE = 4
 _FIGURE_ACTIVATIONS = 2**25
 """Activations that the figures hold at once (`training.metrics`)."""
 _FIGURE_COPIES = 3
+_COSINES, _COSINE_COPIES = 2**24, 2
+"""Of pairs of features (`training.geometry`)."""
+_SAMPLE_ROWS, _SAMPLE_COPIES = 16_384, 3
+"""Rows that the initialisation looks at (`training.run_setup`)."""
 _FOLD_MATRICES = 1.5
 """Of P: what is alive while a dictionary is folded, and it itself."""
 PROGRAM_BYTES = 120_000_000
@@ -87,8 +91,6 @@ def state_needs(load: Load) -> list[Need]:
     P = load.weights
     needs = [
         ("weights", P * _FLOAT),
-        # A new gradient is made while the old one of the same matrix is still there.
-        ("gradients", 1.5 * P * _FLOAT),
         ("Adam's moments", 2 * P * _FLOAT),
         ("low-precision copies", P * _LOW if load.low_precision else 0.0),
     ]
@@ -96,17 +98,27 @@ def state_needs(load: Load) -> list[Need]:
 
 
 def working_needs(load: Load) -> list[Need]:
-    """Return what steps and figures take where the training is; runs do theirs in turn."""
+    """Return what comes and goes where the training is; runs take their steps in turn.
+
+    A step's gradients are gone before figures are made.
+    """
     P, T, F = load.weights, load.batch, load.features
     element = _LOW if load.low_precision else _FLOAT
     block_rows = min(T, max(_FEWEST_BLOCK_ROWS, _BLOCK_BYTES // (F * element)))
-    step = _BLOCKS_AT_ONCE * block_rows * F * element + _PAIR_BYTES * load.pairs_per_row * T
-    step += _ERRORS_AT_ONCE * load.groups * T * load.out_width * _FLOAT
+    buffers = _BLOCKS_AT_ONCE * block_rows * F * element + _PAIR_BYTES * load.pairs_per_row * T
+    buffers += _ERRORS_AT_ONCE * load.groups * T * load.out_width * _FLOAT
+    gradients = P * _FLOAT
     shown = min(_FIGURE_ACTIVATIONS, load.metric_rows * F) * _FLOAT * _FIGURE_COPIES
-    figures = shown + _FOLD_MATRICES * P * _FLOAT
+    cosines = min(_COSINES, F * F) * _FLOAT * _COSINE_COPIES
+    figures = _FOLD_MATRICES * P * _FLOAT + max(shown, cosines)
+    # Before the first step there are no moments yet.
+    sample = _SAMPLE_COPIES * _SAMPLE_ROWS * load.row_bytes - 2 * P * _FLOAT
     needs = [
-        ("buffers of steps and figures", max(step, figures)),
+        ("gradients", gradients),
+        ("buffers of a step", buffers),
         ("batches ahead", _BATCHES_AHEAD * T * load.row_bytes),
+        ("figures, beyond what a step takes", max(0.0, figures - gradients - buffers)),
+        ("start, beyond that", max(0.0, sample - max(figures, gradients + buffers))),
     ]
     return _rounded(needs)
 

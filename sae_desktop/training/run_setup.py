@@ -15,6 +15,7 @@ from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, config_record
 from sae_desktop.training import run_folder
+from sae_desktop.training.capacity import refuse_what_cannot_fit
 from sae_desktop.training.checkpoint import (
     Checkpoint,
     Progress,
@@ -24,7 +25,6 @@ from sae_desktop.training.checkpoint import (
 )
 from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
 from sae_desktop.training.metrics import FiringCounter
-from sae_desktop.training.preflight import refuse_what_cannot_fit
 from sae_desktop.training.resampling import can_resample
 from sae_desktop.training.source import Source
 from sae_desktop.training.target_architecture import architecture_of
@@ -219,7 +219,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
     checkpoint is of another shape.
     """
     config = run.config
-    refuse_what_cannot_fit(config, source.plan, device)
+    refuse_what_cannot_fit(config, source.plan, device, pool_bytes=source.pool_bytes)
     generator = torch.Generator().manual_seed(config.seed)
     setup = Setup(
         **source.plan.setup_fields(),

@@ -14,6 +14,7 @@ from sae_desktop.activations.store import ActivationStore, StoreInfo
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, existing
+from sae_desktop.training.capacity import free_memory
 from sae_desktop.training.checkpoint import StorePosition, StreamPosition
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.data import (
@@ -36,7 +37,6 @@ from sae_desktop.training.pool import (
     choose_pool,
     shuffled,
 )
-from sae_desktop.training.preflight import free_memory
 from sae_desktop.training.samples import SampleText, sample_text
 from sae_desktop.training.splice import SpliceText, model_of, splice_text
 from sae_desktop.training.targets import TargetPlan, check_aligned, resolve_target
@@ -57,6 +57,11 @@ class Source(ABC):
     """Where rows are read from when nothing has been consumed yet."""
     notes: Sequence[str] = ()
     """What a person should know of the rows."""
+
+    @property
+    @abstractmethod
+    def pool_bytes(self) -> int:
+        """Of rows read ahead, two pools of them."""
 
     @abstractmethod
     def feed(self) -> Feed:
@@ -166,10 +171,16 @@ class StoreSource(Source):
         return split_parts(self._parts, exclude_massive=self._config.exclude_massive, rows=rows)
 
     def _pool(self, memory: int | None) -> PoolSize:
-        item = np.dtype(self.info.dtype).itemsize
-        row_bytes = item * sum(part.width for part in self._parts)
         free = free_memory() if memory is None else memory
-        return choose_pool(len(self.split.training), row_bytes, free)
+        return choose_pool(len(self.split.training), self._row_bytes, free)
+
+    @property
+    def _row_bytes(self) -> int:
+        return int(np.dtype(self.info.dtype).itemsize) * sum(part.width for part in self._parts)
+
+    @property
+    def pool_bytes(self) -> int:
+        return 2 * self.position.pool.rows * self._row_bytes
 
     def _side(self, parts: Sequence[SiteRows]) -> Side:
         centre = self._config.centre

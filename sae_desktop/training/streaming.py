@@ -165,11 +165,18 @@ class StreamSource(Source):
 
     def _pool_size(self) -> int:
         """Return the rows of a pool, a sixteenth of a short run; it follows from the config."""
-        config = self._config
-        row_bytes = sum(int(part.dtype.itemsize * part.shape[1]) for part in self._training)
+        config, row_bytes = self._config, self._row_bytes
         share = max(_POOL_BATCHES * config.batch, int(_POOL_SHARE_OF_RUN * config.tokens))
         most = min(_POOL_ROWS, _POOL_BYTES // row_bytes, share, config.tokens)
         return max(config.batch, most)
+
+    @property
+    def _row_bytes(self) -> int:
+        return sum(int(part.dtype.itemsize * part.shape[1]) for part in self._training)
+
+    @property
+    def pool_bytes(self) -> int:
+        return 2 * self.pool_rows * self._row_bytes
 
     def feed(self) -> Feed:
         self._feed = StreamFeed(

@@ -19,11 +19,13 @@ import msgspec
 from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.device import resolve_device
 from sae_desktop.project import Project
 from sae_desktop.training import run_folder
+from sae_desktop.training.capacity import how_many_fit
 from sae_desktop.training.config import TrainConfig, TrainResult
-from sae_desktop.training.job import train
-from sae_desktop.training.preflight import how_many_fit
+from sae_desktop.training.job import train_together
+from sae_desktop.training.preflight import plan_of
 from sae_desktop.training.run_log import read_run
 from sae_desktop.training.sweep_config import (
     AXES,
@@ -39,7 +41,7 @@ from sae_desktop.training.sweep_config import (
 
 _OF_ONE_PASS = (
     "activations", "other_activations", "stream", "target", "sites", "output_sites",
-    "exclude_massive", "centre", "tokens", "batch", "seed", "device",
+    "exclude_massive", "centre", "batch", "seed", "metric_rows", "device",
 )  # fmt: skip
 """Settings that decide which rows a step is given, as what, and where."""
 _FREE_SETTINGS = (
@@ -64,12 +66,12 @@ def sweep(config: SweepConfig, context: JobContext) -> SweepResult:
     if len(waiting) < len(points):
         context.log(f"{len(points) - len(waiting)} of {len(points)} runs are done already.")
     passes = [some for alike in _sharing_batches(waiting) for some in _packed(alike, config)]
-    told = _PassContext(context, sum(some[0].train.tokens for some in passes))
+    told = _PassContext(context, sum(_rows(some) for some in passes))
     for some in passes:
         context.check_cancelled()
         if context.stop_requested:
             break
-        told.begin(some[0].train.tokens, table.progress(points))
+        told.begin(_rows(some), table.progress(points))
         with table.running(some):
             results = _train_pass([table.train_config(point) for point in some], told)
             for row in table.enter(some, results):
@@ -85,6 +87,11 @@ def sweep(config: SweepConfig, context: JobContext) -> SweepResult:
         waiting=states.count("waiting"),
         seconds=time.perf_counter() - began,
     )
+
+
+def _rows(points: Sequence[SweepPoint]) -> int:
+    """Return the rows of a pass; the runs on it may be of different lengths."""
+    return max(point.train.tokens for point in points)
 
 
 def _told(row: SweepRow) -> str:
@@ -214,6 +221,8 @@ def _sharing_batches(points: Sequence[SweepPoint]) -> list[list[SweepPoint]]:
     groups: dict[bytes, list[SweepPoint]] = defaultdict(list)
     for point in points:
         batches = [getattr(point.train, field) for field in _OF_ONE_PASS]
+        # The pools of a stream are cut from the length of the run.
+        batches.append(point.train.tokens if point.train.stream else 0)
         groups[msgspec.json.encode(batches)].append(point)
     return list(groups.values())
 
@@ -221,8 +230,9 @@ def _sharing_batches(points: Sequence[SweepPoint]) -> list[list[SweepPoint]]:
 def _packed(points: Sequence[SweepPoint], config: SweepConfig) -> Iterator[list[SweepPoint]]:
     """Yield runs that fit into memory side by side, at most `config.together` at once."""
     left = list(points)
+    plan, device = plan_of(left[0].train), resolve_device(left[0].train.device)
     while left:
-        count = how_many_fit([point.train for point in left])
+        count = how_many_fit([point.train for point in left], plan, device)
         if config.together:
             count = min(count, config.together)
         yield left[:count]
@@ -231,17 +241,16 @@ def _packed(points: Sequence[SweepPoint], config: SweepConfig) -> Iterator[list[
 
 def _train_pass(configs: Sequence[TrainConfig], context: JobContext) -> list[TrainResult | str]:
     """Train runs on the same batches; in place of the result of one that fails, why."""
-    results: list[TrainResult | str] = []
-    for config in configs:
-        try:
-            results.append(train(config, context))
-        except JobCancelledError:
-            raise
-        except UserError as error:
-            results.append(str(error))
-        except Exception as error:  # a bug or a lack of memory must not end the other runs
-            results.append(f"{type(error).__name__}: {error}")
-    return results
+    try:
+        outcomes = train_together(configs, context)
+    except JobCancelledError:
+        raise
+    except Exception as error:  # a bug or a lack of memory must not end the other runs
+        if len(configs) == 1:
+            return [f"{type(error).__name__}: {error}"]
+        context.log(f"{len(configs)} runs in one pass failed ({error}); now one by one.")
+        return [result for config in configs for result in _train_pass([config], context)]
+    return [str(o) if isinstance(o, UserError) else o for o in outcomes]
 
 
 class _PassContext:
