@@ -3,6 +3,8 @@
     QT_QPA_PLATFORM=offscreen python packaging/screenshots.py PROJECT FOLDER [--only explore]
     QT_SCALE_FACTOR=2 QT_QPA_PLATFORM=offscreen python packaging/screenshots.py …   (200%)
 
+With `--only train --states` every state of the Training workspace is grabbed, too: its folded
+settings, targets, the sweep, the plots of a sweep, all curves, the evaluation.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -10,12 +12,120 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sae_desktop.gui.frame_actions import WORKSPACES
-from sae_desktop.gui.snapshots import grab, open_for_pictures, show_settled
+from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.snapshots import grab, open_for_pictures, show_settled, wait
+from sae_desktop.gui.training_catalogue import STREAM
 
 SIZES = ("1280x720", "2560x1440")
+_SETTLE_S = 1.5
+
+
+def _training(window: MainWindow):
+    return window.workspace("train").main
+
+
+def _choose(window: MainWindow, field: str, value: str) -> None:
+    box = _training(window).form.fields[field]
+    box.setCurrentIndex(box.findData(value))
+    box.activated.emit(box.currentIndex())
+
+
+def _raise(window: MainWindow, dock: str) -> None:
+    next(d for d in window.workspace("train").docks() if d.objectName() == dock).raise_()
+
+
+def _rare(window: MainWindow) -> None:
+    form = _training(window).form
+    if form._rare.isHidden():
+        form._toggle_rare()
+    wait(0.2)
+    form.verticalScrollBar().setValue(form.verticalScrollBar().maximum())
+
+
+def _standard(window: MainWindow) -> None:
+    form = _training(window).form
+    form.verticalScrollBar().setValue(0)
+    if not form._rare.isHidden():
+        form._toggle_rare()
+    _choose(window, "architecture", "standard")
+
+
+def _too_large(window: MainWindow) -> None:
+    _choose(window, "architecture", "matryoshka")
+    _training(window).form.fields["features"].setValue(80_000_000)
+
+
+def _transcoder(window: MainWindow) -> None:
+    _training(window).form.fields["features"].setValue(2048)
+    _choose(window, "target", "transcoder")
+
+
+def _stream(window: MainWindow) -> None:
+    _choose(window, "target", "input")
+    _choose(window, "activations", STREAM)
+
+
+def _sweep_form(window: MainWindow) -> None:
+    stores = window.session.inventory.stores
+    if stores:
+        _choose(window, "activations", stores[0].name)
+    _raise(window, "train.sweep")
+    form = _training(window).sweep
+    for axis, text in (("features", "512..4096"), ("k", "16, 32, 64"), ("seed", "0..2")):
+        form.fields[axis].setText(text)
+    form.refresh()
+
+
+def _sweep(window: MainWindow, tab: int) -> None:
+    panel = _training(window)
+    sweeps = window.session.inventory.sweeps
+    if sweeps:
+        panel.runs.choose_sweep(sweeps[min(tab, len(sweeps)) - 1].config.name)
+    panel.tabs.setCurrentIndex(tab)
+
+
+def _overlaid(window: MainWindow) -> None:
+    panel = _training(window)
+    panel.tabs.setCurrentIndex(0)
+    panel.curves.bar.smoothing.setValue(60)
+    panel.curves._on_hovered(60_000.0)
+
+
+def _all_curves(window: MainWindow) -> None:
+    panel = _training(window)
+    for action in panel.curves.bar.actions_of.values():
+        action.setChecked(True)
+    panel.curves.bar.axis.setCurrentIndex(panel.curves.bar.axis.findData("seconds"))
+
+
+def _evaluation(window: MainWindow) -> None:
+    _raise(window, "train.evaluation")
+    panel = _training(window)
+    items = window.session.inventory.dictionaries
+    done = [item.name for item in items if item.summary and item.summary.evaluation]
+    panel.runs.sweeps.setCurrentIndex(0)
+    if done:
+        panel.board.draw(done[0])
+
+
+STATES: dict[str, Callable[[MainWindow], None]] = {
+    "rare": _rare,
+    "standard": _standard,
+    "too-large": _too_large,
+    "transcoder": _transcoder,
+    "stream": _stream,
+    "sweep-form": _sweep_form,
+    "pareto": lambda window: _sweep(window, 1),
+    "scaling": lambda window: _sweep(window, 2),
+    "overlaid": _overlaid,
+    "all-curves": _all_curves,
+    "evaluation": _evaluation,
+}
+"""State of the Training workspace → how one gets there from the one before."""
 
 
 def main() -> None:
@@ -26,20 +136,31 @@ def main() -> None:
     parser.add_argument("--feature", type=int, help="the feature to show and to steer with")
     parser.add_argument("--empty", action="store_true", help="no project: the welcome")
     parser.add_argument("--size", action="append", help="such as 1280x720; may be repeated")
+    parser.add_argument("--states", action="store_true", help="every state of Training, too")
     options = parser.parse_args()
-    scale = os.environ.get("QT_SCALE_FACTOR", "1")
     options.folder.mkdir(parents=True, exist_ok=True)
+    sizes = options.size or SIZES
     with open_for_pictures(None if options.empty else options.project) as window:
         for name, _, _ in WORKSPACES:
             if options.only not in ("", name):
                 continue
             show_settled(window, name, options.feature)
-            for mode in ("light", "dark"):
-                for size in options.size or SIZES:
-                    width, height = (round(int(n) / float(scale)) for n in size.split("x"))
-                    path = options.folder / f"{name}-{mode}-{size}@{scale}.png"
-                    grab(window, path, (width, height), mode)
-                    print(path)
+            _grab_all(window, options.folder, name, sizes)
+            if name == "train" and options.states:
+                for state, show in STATES.items():
+                    show(window)
+                    wait(_SETTLE_S)
+                    _grab_all(window, options.folder, f"{name}-{state}", sizes)
+
+
+def _grab_all(window: MainWindow, folder: Path, name: str, sizes: tuple[str, ...]) -> None:
+    scale = os.environ.get("QT_SCALE_FACTOR", "1")
+    for mode in ("light", "dark"):
+        for size in sizes:
+            width, height = (round(int(n) / float(scale)) for n in size.split("x"))
+            path = folder / f"{name}-{mode}-{size}@{scale}.png"
+            grab(window, path, (width, height), mode)
+            print(path)
 
 
 if __name__ == "__main__":

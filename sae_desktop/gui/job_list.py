@@ -21,6 +21,7 @@ from sae_desktop.gui.toasts import DetailsDialog
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.sweep_config import SweepConfig
 
 REFRESH_MS = 200
 _LIMIT = 50
@@ -106,7 +107,7 @@ class JobRow(QFrame):
         self._pause.setText("Resume" if paused else "Pause")
         self._pause.setAccessibleName(self._pause.text())
         self._pause.setVisible(running and job.state != "queued")
-        self._stop.setVisible(running and isinstance(job.config, TrainConfig))
+        self._stop.setVisible(running and isinstance(job.config, TrainConfig | SweepConfig))
         self._cancel.setVisible(running)
         self._details.setVisible(job.error is not None)
         self._log_button.setVisible(bool(job.log_lines))

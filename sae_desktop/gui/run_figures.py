@@ -83,7 +83,7 @@ COLUMNS = (
     FigureColumn("fvu", "FVU", "Fraction of the variance unexplained", figure_text),
     FigureColumn(
         "random_fvu",
-        "FVU (random)",
+        "Random FVU",
         "Of random directions of the same size and L0; appears with an evaluation",
         figure_text,
     ),
@@ -91,7 +91,7 @@ COLUMNS = (
     FigureColumn("loss_recovered", "Recovered", "Share of the model’s loss recovered", share_text),
     FigureColumn(
         "random_recovered",
-        "Recovered (random)",
+        "Random rec.",
         "By random directions of the same size and L0",
         share_text,
     ),

@@ -34,13 +34,22 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
+from sae_desktop.training.preflight_config import PreflightConfig
+from sae_desktop.training.sweep_config import SweepConfig
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
     from sae_desktop.client.job import Job
     from sae_desktop.features.reader import FeatureIndex
 
-WRITING_JOBS = (HarvestConfig, ImportActivationsConfig, TrainConfig, EvaluateConfig, IndexConfig)
+WRITING_JOBS = (
+    HarvestConfig,
+    ImportActivationsConfig,
+    TrainConfig,
+    SweepConfig,
+    EvaluateConfig,
+    IndexConfig,
+)
 """Jobs that change the project; the others run on a read-only one too."""
 
 ASKING_JOBS = (
@@ -48,12 +57,13 @@ ASKING_JOBS = (
     DescribeCorpusConfig,
     EstimateHarvestConfig,
     DescribeArchitecturesConfig,
+    PreflightConfig,
     ProbeConfig,
     SteerConfig,
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
 
-_FOLDERS = ("activations", "dictionaries", "features")
+_FOLDERS = ("activations", "dictionaries", "features", "sweeps")
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""
 

@@ -23,9 +23,12 @@ from sae_desktop.gui.widgets.curve_stack import CurveStack
 from sae_desktop.gui.widgets.density_plot import DensityPlot
 from sae_desktop.gui.widgets.evaluation_view import EvaluationView
 from sae_desktop.gui.widgets.feature_samples import FeatureSamples
+from sae_desktop.gui.widgets.pareto_plot import ParetoPlot
+from sae_desktop.gui.widgets.scaling_plot import ScalingPlot
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import RUN_LOG
 from sae_desktop.training.run_log import RunCurves, read_run
+from sae_desktop.training.sweep_config import SweepRecord, read_sweep
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ class RunBoard(QObject):
         self._session, self._settings, self._parent = session, settings, parent
         self._live: dict[str, TrainConfig] = {}
         self._chosen = ""
+        self._followed = ""
+        """The sweep that runs."""
+        self._seen: set[str] = set()
+        """Its runs that were drawn when they began."""
         self.heeded: dict[str, list[str]] = {}
         """Architecture → settings that matter to it and not to every other, once known."""
         exports = QMenu("Export", parent)
@@ -56,6 +63,10 @@ class RunBoard(QObject):
         self.samples = FeatureSamples()
         self.density.samplesShown.connect(self.samples.show_samples)
         self.evaluation = EvaluationView(lambda: self._do("evaluate", self._chosen))
+        self.pareto, self.scaling = ParetoPlot(), ScalingPlot()
+        self.pareto.picked.connect(self.draw)
+        self._sweeps: dict[str, SweepRecord] = {}
+        """Tables of sweeps; that of a running one is read again and again."""
         self.runs = RunList(self.curves.colour_of)
         self.runs.set_allowed(self._allowed)
         self.runs.toggled.connect(self._on_toggled)
@@ -76,17 +87,23 @@ class RunBoard(QObject):
         for name in list(self.curves.runs):
             self.curves.hide_run(name)
         self._live.clear()
-        self._chosen = ""
+        self._sweeps.clear()
+        self._chosen = self._followed = ""
         self.density.show_run(None)
         self.runs.show_sweeps([])
         self.runs.show_runs([])
 
     def refresh(self) -> None:
         """List the project's runs as they are now."""
-        names = set(self._known())
+        names = set(self._known()) | self._seen
         for gone in set(self.curves.runs) - names:
             self.curves.hide_run(gone)
-        self.runs.show_sweeps([record.config.name for record in self._session.inventory.sweeps])
+        self._sweeps |= {record.config.name: record for record in self._session.inventory.sweeps}
+        kept = {record.config.name for record in self._session.inventory.sweeps}
+        if self._followed:
+            kept.add(self._followed)
+        self._sweeps = {name: record for name, record in self._sweeps.items() if name in kept}
+        self.runs.show_sweeps(sorted(self._sweeps))
         self._list()
         if not self.curves.runs:
             self._draw_first()
@@ -99,9 +116,9 @@ class RunBoard(QObject):
     def listed(self) -> list[RunRow]:
         """Return the runs of the table."""
         inventory, running = self._session.inventory, list(self._live)
-        for record in inventory.sweeps:
-            if record.config.name == self.runs.sweep:
-                return rows_of_sweep(record, inventory.dictionaries)
+        record = self._sweeps.get(self.runs.sweep)
+        if record is not None:
+            return rows_of_sweep(record, inventory.dictionaries)
         rows = rows_of_runs(inventory.dictionaries, running, self.heeded)
         known = {row.name for row in rows}
         begun = [config for name, config in self._live.items() if name not in known]
@@ -109,6 +126,15 @@ class RunBoard(QObject):
 
     def _list(self) -> None:
         self.runs.show_runs(self.listed())
+        record = self._sweeps.get(self.runs.sweep)
+        self.scaling.show_sweep(self.runs.sweep, record.rows if record else [])
+        self._tell_drawn()
+
+    def _tell_drawn(self) -> None:
+        """Show which runs are drawn now, wherever that is to be seen."""
+        self.runs.model.refresh()
+        colours = {name: self.curves.colour_of(name) for name in self.curves.runs}
+        self.pareto.show_runs(self.runs.model.runs(), colours)
         self.drawnChanged.emit()
 
     def _draw_first(self) -> None:
@@ -130,8 +156,7 @@ class RunBoard(QObject):
             if run is not None:
                 self.curves.show_run(name, CurveBuffer.of_run(run, self._features(name)))
         self.choose(name)
-        self.runs.model.refresh()
-        self.drawnChanged.emit()
+        self._tell_drawn()
 
     def draw_only(self, names: Sequence[str]) -> None:
         """Draw these runs and no others."""
@@ -139,16 +164,14 @@ class RunBoard(QObject):
             self.curves.hide_run(name)
         for name in names:
             self.draw(name)
-        self.runs.model.refresh()
-        self.drawnChanged.emit()
+        self._tell_drawn()
 
     def _on_toggled(self, name: str, on: bool) -> None:
         if on:
             self.draw(name)
             return
         self.curves.hide_run(name)
-        self.runs.model.refresh()
-        self.drawnChanged.emit()
+        self._tell_drawn()
 
     def choose(self, name: str) -> None:
         """Show the histograms, samples and figures of a run."""
@@ -185,6 +208,10 @@ class RunBoard(QObject):
     def config_of(self, name: str) -> TrainConfig | None:
         """Return the settings of a run, running or on disk."""
         item = self._item(name)
+        for record in self._sweeps.values():
+            known = item is None and name in [row.dictionary for row in record.rows]
+            if known:
+                return _of_sweep(record, name)
         return self._live.get(name) or (item.train if item else None)
 
     def _features(self, name: str) -> int:
@@ -231,6 +258,52 @@ class RunBoard(QObject):
         """A training has ended."""
         self._live.pop(name, None)
         self._list()
+
+    # ------------------------------------------------------------------ a running sweep
+    def follow_sweep(self, name: str) -> None:
+        """List the runs of a sweep that has begun, and draw them as they grow."""
+        self._followed = name
+        self.look_at_sweep()
+
+    def look_at_sweep(self) -> None:
+        """Show how far the sweep is; the logs of its runs hold their curves."""
+        project, name = self._session.project, self._followed
+        if project is None or not name or not project.sweep_path(name).is_file():
+            return
+        try:
+            record = read_sweep(project.sweep_path(name))
+        except UserError as error:  # it is written anew right now
+            _LOG.info("the table of sweep %s cannot be read: %s", name, error)
+            return
+        first = name not in self._sweeps
+        self._sweeps[name] = record
+        if first:
+            self.runs.show_sweeps(sorted(self._sweeps))
+            self.runs.choose_sweep(name)
+        running = [row.dictionary for row in record.rows if row.state == "running"]
+        for run in running:
+            self._grow(run)
+        if self.runs.sweep == name:
+            self._list()
+
+    def _grow(self, name: str) -> None:
+        run = self.read(name)
+        if run is None:
+            return
+        buffer = CurveBuffer.of_run(run, self._features(name))
+        if name in self.curves.runs:
+            self.curves.replace_points(name, buffer)
+        elif self.runs.sweep == self._followed and name not in self._seen:
+            self.curves.show_run(name, buffer)  # once: a person may switch it off
+        self._seen.add(name)
+        if name == self._chosen:
+            self.density.show_run(run)
+
+    def unfollow_sweep(self) -> None:
+        """The sweep has ended."""
+        self.look_at_sweep()
+        self._followed = ""
+        self._seen.clear()
 
     # ------------------------------------------------------------------ doing
     def _allowed(self, action: str, run: RunRow) -> bool:
@@ -279,3 +352,20 @@ class RunBoard(QObject):
             self._session.show_error(error)
         else:
             self._session.notify(f"Saved “{path.name}”.")
+
+
+def _of_sweep(record: SweepRecord, name: str) -> TrainConfig:
+    """Return the settings of a run of a sweep that has left nothing on disk so far."""
+    row = next(row for row in record.rows if row.dictionary == name)
+    base = record.config.base
+    return msgspec.structs.replace(
+        base,
+        name=name,
+        architecture=row.architecture,
+        features=row.features,
+        k=base.k if row.k is None else row.k,
+        sparsity=row.sparsity,
+        lr=row.lr,
+        tokens=row.tokens,
+        seed=row.seed,
+    )

@@ -21,6 +21,8 @@ from sae_desktop.gui.item_models.run_table import RunTableModel, column_width
 from sae_desktop.gui.run_figures import RunRow, runs_table
 from sae_desktop.gui.widgets.labels import label, push_button
 
+_HEADER_MARGIN = 36
+"""Room for the arrow that tells the order."""
 ALL_RUNS = ""
 """The choice that lists the runs of every sweep, and those of none."""
 
@@ -150,7 +152,10 @@ class RunList(QWidget):
     # ------------------------------------------------------------------ doing
     def _size_columns(self) -> None:
         for place in range(self.model.columnCount()):
-            self.table.setColumnWidth(place, column_width(self.model.field_at(place)))
+            title = str(self.model.headerData(place, Qt.Orientation.Horizontal))
+            needed = self.table.horizontalHeader().fontMetrics().horizontalAdvance(title)
+            least = column_width(self.model.field_at(place))
+            self.table.setColumnWidth(place, max(needed + _HEADER_MARGIN, least))
 
     def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid():

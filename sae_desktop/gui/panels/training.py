@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import JobMetrics
@@ -12,6 +12,7 @@ from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.advice import advice
 from sae_desktop.gui.job_list import JobRow
 from sae_desktop.gui.panels.run_board import RunBoard
+from sae_desktop.gui.panels.sweep_form import SweepForm
 from sae_desktop.gui.panels.training_setup import TrainingSetup
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
@@ -24,6 +25,7 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
+from sae_desktop.training.sweep_config import SweepConfig, SweepResult
 
 SNAPSHOT_MS = 2_000
 """How often the log of a running training is looked at for new histograms."""
@@ -49,6 +51,7 @@ class TrainingPanel(QWidget):
         self.live = LiveControls()
         self.live.hide()
         self.live.applied.connect(self._adjust)
+        self.sweep = SweepForm(session, self.setup.config)
         self._no_store = EmptyState(
             "A dictionary is trained on a model’s activations; the project has none yet.",
             "Harvest activations",
@@ -61,13 +64,25 @@ class TrainingPanel(QWidget):
             self.start,
             icon="play",
         )
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._no_store, 1)
+        column.addWidget(self._no_run, 1)
+        column.addWidget(self.curves, 1)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName("Curves, Pareto front, scaling law")
+        self.tabs.tabBar().setAccessibleName("Curves, Pareto front, scaling law")
+        self.tabs.addTab(page, "Curves")
+        self.tabs.addTab(self.board.pareto, "FVU against L0")
+        self.tabs.addTab(self.board.scaling, "Scaling law")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._job_place)
-        layout.addWidget(self._no_store, 1)
-        layout.addWidget(self._no_run, 1)
-        layout.addWidget(self.curves, 1)
+        layout.addWidget(self.tabs, 1)
         self.setFocusProxy(self.form.fields["features"])
         self._snapshot = QTimer(self, interval=SNAPSHOT_MS)
         self._snapshot.timeout.connect(self._look)
@@ -77,6 +92,7 @@ class TrainingPanel(QWidget):
     def _connect(self) -> None:
         session = self._session
         self.setup.startRequested.connect(self.start)
+        self.setup.changed.connect(self._on_setup_changed)
         self.board.drawnChanged.connect(self._show_middle)
         self.board.copyRequested.connect(self.setup.copy_settings)
         session.projectChanged.connect(self._on_project_changed)
@@ -96,6 +112,14 @@ class TrainingPanel(QWidget):
                 "Ctrl+Shift+T",
                 self.start,
                 lambda: self.setup.start_button.isEnabled(),
+            ),
+            ActionInfo(
+                "train.sweep",
+                "Start the sweep",
+                "grid-four",
+                "",
+                self.sweep.start,
+                lambda: self.sweep.start_button.isEnabled(),
             ),
             ActionInfo(
                 "train.pause",
@@ -135,12 +159,13 @@ class TrainingPanel(QWidget):
         left, right = areas.LeftDockWidgetArea, areas.RightDockWidgetArea
         return [
             DockInfo("settings", "Settings", self.setup, left, 300),
+            DockInfo("sweep", "Sweep", self.sweep, left, 300, tabbed_with="settings"),
             DockInfo("density", "Histograms", self.density, right, 320),
             DockInfo("samples", "Features so far", self.samples, right, 320, below="density"),
             DockInfo(
                 "evaluation", "Evaluation", self.board.evaluation, right, 320, tabbed_with="samples"
             ),
-            DockInfo("runs", "Runs", self.runs, areas.BottomDockWidgetArea, 190),
+            DockInfo("runs", "Runs", self.runs, areas.BottomDockWidgetArea, 170),
         ]
 
     def _is_live(self) -> bool:
@@ -167,6 +192,7 @@ class TrainingPanel(QWidget):
 
     def _on_described(self, description: ArchitecturesDescription) -> None:
         self.setup.show_architectures(description.architectures)
+        self.sweep.show_architectures(description.architectures)
         self.board.heeded = {info.name: info.settings for info in description.architectures}
         self.board.refresh()
 
@@ -216,19 +242,24 @@ class TrainingPanel(QWidget):
             self._live.adjust(values)
 
     def _on_job_added(self, job: Job) -> None:
-        if not isinstance(job.config, TrainConfig):
+        config = job.config
+        if isinstance(config, TrainConfig):
+            name = config.name
+            self.board.follow(config)
+            job.metricLogged.connect(lambda message: self._on_points(name, message))
+            job.finished.connect(self._on_finished)
+        elif isinstance(config, SweepConfig):
+            self.board.follow_sweep(config.name)
+            job.finished.connect(self._on_swept)
+        else:
             return
         self._live = job
-        name = job.config.name
-        self.board.follow(job.config)
-        self._show_job(job, job.config)
-        job.metricLogged.connect(lambda message: self._on_points(name, message))
-        job.finished.connect(self._on_finished)
+        self._show_job(job)
         job.stateChanged.connect(self._on_job_state)
         self._snapshot.start()
         self.setup.show_live(True)
 
-    def _show_job(self, job: Job, config: TrainConfig) -> None:
+    def _show_job(self, job: Job) -> None:
         while self._job_place.count():
             item = self._job_place.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -237,17 +268,21 @@ class TrainingPanel(QWidget):
                 widget.deleteLater()
         self._job_place.addWidget(JobRow(job))
         self._job_place.addWidget(self.live)
-        chosen = self.form.architecture_named(config.architecture)
-        sparsity = config.sparsity if config.sparsity is not None else chosen.default_sparsity
-        self.live.begin(config.lr, sparsity, has_sparsity="sparsity" in chosen.settings)
-        self.live.setVisible(not job.ended)
+        self.live.setVisible(isinstance(job.config, TrainConfig) and not job.ended)
+        if isinstance(job.config, TrainConfig):
+            config, chosen = job.config, self.form.architecture_named(job.config.architecture)
+            sparsity = config.sparsity if config.sparsity is not None else chosen.default_sparsity
+            self.live.begin(config.lr, sparsity, has_sparsity="sparsity" in chosen.settings)
 
     def _on_points(self, name: str, message: JobMetrics) -> None:
         self.board.take_points(name, message.steps, message.values)
 
     def _look(self) -> None:
         job = self._live
-        if job is None or not isinstance(job.config, TrainConfig) or not self.isVisible():
+        if job is None or not self.isVisible():
+            return
+        if not isinstance(job.config, TrainConfig):
+            self.board.look_at_sweep()
             return
         self.board.look(job.config.name)
         run = self.curves.runs.get(job.config.name)
@@ -265,12 +300,24 @@ class TrainingPanel(QWidget):
 
     def _on_job_state(self, _state: object) -> None:
         job = self._live
-        if job is not None and job.ended and isinstance(job.config, TrainConfig):
+        if job is not None and job.ended:
             self._snapshot.stop()
             self._look()
             self.live.hide()
-            self.board.unfollow(job.config.name)
+            if isinstance(job.config, TrainConfig):
+                self.board.unfollow(job.config.name)
+            else:
+                self.board.unfollow_sweep()
         self.setup.show_live(self._is_live())
+
+    def _on_setup_changed(self) -> None:
+        self.sweep.show_blocked(self.setup.sweep_blocked())
+
+    def _on_swept(self, result: SweepResult) -> None:
+        text = f"The sweep “{result.name}” is done: {result.done} runs trained"
+        text += f", {result.failed} failed" if result.failed else ""
+        text += f", {result.waiting} not begun" if result.waiting else ""
+        self._session.notify(f"{text}.")
 
     def _on_finished(self, result: TrainResult) -> None:
         self.form.forget_name()

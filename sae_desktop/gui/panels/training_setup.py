@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.training_settings import TrainingSettings
+from sae_desktop.gui.preflight_text import (
+    preflight_details,
+    preflight_problem,
+    preflight_text,
+)
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.training_draft import copied, default_name, problems, summary
-from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
+from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
+
+PREFLIGHT_MS = 400
+"""After so long without a change the engine is asked what the training needs."""
 
 
 class TrainingSetup(QWidget):
@@ -25,6 +38,16 @@ class TrainingSetup(QWidget):
         super().__init__()
         self._session = session
         self._is_live = False
+        self._asked: TrainConfig | None = None
+        """The settings last asked about."""
+        self._answered: TrainConfig | None = None
+        self._found: PreflightResult | None = None
+        """The last answer, and for which settings; it is shown until the next one comes."""
+        self._failure = ""
+        self._preflight = LatestJob(session, PREFLIGHT_MS, self)
+        self._preflight.answered.connect(self._on_answered)
+        self._preflight.failed.connect(self._on_preflight_failed)
+        self._preflight.busyChanged.connect(self._on_busy)
         self.form = TrainingSettings()
         self.form.add_stream_button(
             push_button(
@@ -32,6 +55,13 @@ class TrainingSetup(QWidget):
             )
         )
         self._summary = label("", "small", wrap=True)
+        self._needs = label("", "small", wrap=True)
+        self.measure_button = push_button(
+            "Measure",
+            self.measure,
+            icon="timer",
+            tip="Takes a few real steps, to tell how long the training will take",
+        )
         self.start_button = push_button(
             "Start the training",
             self.startRequested.emit,
@@ -43,7 +73,12 @@ class TrainingSetup(QWidget):
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
         foot.addWidget(self._summary)
-        foot.addWidget(self.start_button)
+        foot.addWidget(self._needs)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.start_button, 1)
+        row.addWidget(self.measure_button)
+        foot.addLayout(row)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -96,16 +131,80 @@ class TrainingSetup(QWidget):
         # An empty project is no mistake: the middle says what to do.
         self.form.show_problems(found if inventory.stores or config.stream else {})
         reason = self._reason(found)
+        self._ask(config, answerable=not found and not reason)
+        reason = reason or self._too_much(config)
         self.start_button.setEnabled(not reason)
         self.start_button.setToolTip(reason or "Ctrl+Shift+T")
         store = next((s for s in inventory.stores if s.name == config.activations), None)
         self._summary.setText(reason or summary(config, store))
+        set_property(self._summary, "role", "warning" if reason else "small")
+        self._show_needs(config, shown=not reason)
         self.changed.emit()
+
+    # ------------------------------------------------------------------ what it needs
+    def _ask(self, config: TrainConfig, *, answerable: bool) -> None:
+        """Ask what the settings need, unless that was asked; a name needs nothing."""
+        asked = _unnamed(config)
+        if asked == self._asked or not self.isVisible():
+            return
+        self._asked = None
+        if answerable and config.stream is None and self._session.client.state == "ready":
+            self._asked = asked
+            self._preflight.ask(PreflightConfig(train=config, measure=False))
+        else:
+            self._preflight.forget()
+
+    def measure(self) -> None:
+        """Take a few steps, to tell the time."""
+        config = self.config()
+        if not self.blocked():
+            self._asked = _unnamed(config)
+            self._needs.setText("Taking a few steps…")
+            self._preflight.ask(PreflightConfig(train=config, measure=True))
+
+    def _too_much(self, config: TrainConfig) -> str:
+        if self._found is None or self._answered != _unnamed(config):
+            return ""
+        return preflight_problem(self._found)
+
+    def _show_needs(self, config: TrainConfig, *, shown: bool) -> None:
+        found = self._found if self._asked is not None else None
+        busy = self._preflight.busy
+        self._needs.setText(preflight_text(found) if found else self._failure)
+        self._needs.setToolTip(preflight_details(found) if found else "")
+        self._needs.setVisible(shown and bool(self._needs.text()))
+        self.measure_button.setEnabled(shown and found is not None and not busy)
+        self.measure_button.setVisible(config.stream is None)
+
+    def _on_answered(self, found: PreflightResult) -> None:
+        self._found, self._failure, self._answered = found, "", self._asked
+        self.refresh()
+
+    def _on_preflight_failed(self, error: ErrorInfo) -> None:
+        self._found, self._failure = None, f"{error.what} {error.next_step}".strip()
+        self.refresh()
+
+    def _on_busy(self, busy: bool) -> None:
+        if busy:
+            self.measure_button.setEnabled(False)
+        else:
+            self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.refresh()
 
     def blocked(self) -> str:
         """Return why the training cannot start; empty when it can."""
+        inventory, config = self._session.inventory, self.config()
+        found = problems(config, inventory.stores, inventory.dictionaries)
+        return self._reason(found) or self._too_much(config)
+
+    def sweep_blocked(self) -> str:
+        """Return why no sweep around these settings can start; its runs have their own names."""
         inventory = self._session.inventory
         found = problems(self.config(), inventory.stores, inventory.dictionaries)
+        found.pop("name", None)
         return self._reason(found)
 
     def _reason(self, found: dict[str, str]) -> str:
@@ -118,3 +217,7 @@ class TrainingSetup(QWidget):
         if self._is_live:
             return "A training is running."
         return next(iter(found.values()), "")
+
+
+def _unnamed(config: TrainConfig) -> TrainConfig:
+    return msgspec.structs.replace(config, name="")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.curve_buffer import CurveBuffer
@@ -92,6 +92,8 @@ class CurvePlot(QWidget):
         self.view = plot_view({"bottom": self._bottom, "left": left})
         self.view.setAccessibleName(f"Curve of {self.info.title}")
         self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # A plot is as high as there is room for, however high it would like to be.
+        self.view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)

@@ -139,6 +139,12 @@ class CurveStack(QWidget):
         self.show_changes()
         self.schedule()
 
+    def replace_points(self, name: str, buffer: CurveBuffer) -> None:
+        """Draw a shown run from another buffer, in the colour it has."""
+        self.runs[name].buffer = buffer
+        self.show_changes()
+        self.schedule()
+
     def hide_run(self, name: str) -> None:
         """Stop drawing a run."""
         run = self.runs.pop(name, None)

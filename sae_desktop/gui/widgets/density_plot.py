@@ -6,7 +6,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSlider, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.histograms import (
@@ -17,7 +17,8 @@ from sae_desktop.gui.histograms import (
     sentence,
     x_range,
 )
-from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.curve_bar import menu_button
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.plot_style import copy_image, dress, plot_view
 from sae_desktop.training.run_log import FeatureSample, RunCurves
 
@@ -52,19 +53,22 @@ class DensityPlot(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step of the run")
         self.slider.valueChanged.connect(self._on_moved)
-        self._text = label("", "muted", wrap=True)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(push_button("Copy image", lambda: copy_image(self.view), flat=True))
-        buttons.addWidget(push_button("Copy data", self.copy_data, flat=True))
+        self._text = ElidedLabel()
+        self._text.setProperty("role", "muted")
+        exports = QMenu(self)
+        exports.addAction("Copy image", lambda: copy_image(self.view))
+        exports.addAction("Copy data", self.copy_data)
+        head = QHBoxLayout()
+        head.setSpacing(4)
+        head.addWidget(self.kind, 1)
+        head.addWidget(menu_button("Copy", "copy", exports))
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(4)
-        column.addWidget(self.kind)
+        column.addLayout(head)
         column.addWidget(self._text)
         column.addWidget(self.view, 1)
         column.addWidget(self.slider)
-        column.addLayout(buttons)
         theme.manager().themeChanged.connect(self._draw)
         self.show_run(None)
 

@@ -1,0 +1,80 @@
+"""Scaling laws in words, and the points and lines of their plot. Free of Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui.amounts import count_text, exact_count
+from sae_desktop.training.power_law import PowerLaw
+from sae_desktop.training.scaling import ScalingLaws, Series, optimum
+
+_LINE_POINTS = 60
+_BEYOND = 10.0
+"""The fitted line is drawn so many times past the largest compute."""
+
+
+@dataclass(frozen=True)
+class LawLine:
+    """A fitted law as it is drawn: x and y, both above 0."""
+
+    x: list[float]
+    y: list[float]
+
+
+def series_name(series: Series) -> str:
+    """Return what tells a series from others: "matryoshka, k 32"."""
+    parts = [series.architecture]
+    parts += [f"k {series.k}"] if series.k is not None else []
+    parts += [f"λ {series.sparsity:g}"] if series.sparsity is not None else []
+    return ", ".join(parts)
+
+
+def law_text(law: PowerLaw, of: str) -> str:
+    """Return a law with the interval of its exponent: "loss = 3.1 · C^−0.21 (−0.25 … −0.18)"."""
+    floor = f" + {law.irreducible:.3g}" if law.irreducible is not None else ""
+    low, high = law.exponent_interval.low, law.exponent_interval.high
+    return (
+        f"{of} = {law.coefficient:.3g} · C^{_signed(law.exponent)}{floor} "
+        f"(exponent {_signed(low)} … {_signed(high)})"
+    )
+
+
+def law_line(law: PowerLaw, low: float, high: float) -> LawLine:
+    """Return a law from the least compute measured to some way past the largest."""
+    x = np.geomspace(low, high * _BEYOND, _LINE_POINTS)
+    points = [(float(v), law.at(float(v))) for v in x]
+    kept = [(v, y) for v, y in points if y > 0 and math.isfinite(y)]
+    return LawLine([v for v, _ in kept], [y for _, y in kept])
+
+
+def default_budget(laws: ScalingLaws) -> float:
+    """Return the budget asked about at first: four times the largest compute measured."""
+    return float(f"{4 * max(point.compute for point in laws.frontier):.1g}")
+
+
+def optimum_text(laws: ScalingLaws, budget: float, batch: int) -> str:
+    """Return the best run of a budget in words; why there is none, where there is none."""
+    try:
+        best = optimum(laws, budget)
+    except UserError as error:
+        return str(error)
+    text = f"Loss {best.loss:.3g}"
+    if best.features is not None and best.steps is not None:
+        rows = count_text(best.steps * batch)
+        text += (
+            f" with {exact_count(best.features)} features and {exact_count(best.steps)} steps "
+            f"({rows} rows at batch {exact_count(batch)})"
+        )
+    if best.lr is not None:
+        text += f", lr {best.lr:.2g}"
+    if best.beyond > 1:
+        text += f". That is {best.beyond:.2g} times the largest compute measured"
+    return text + "."
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
