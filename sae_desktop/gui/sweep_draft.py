@@ -18,7 +18,7 @@ from sae_desktop.training.sweep_config import AXES, SweepConfig, SweepPoint, swe
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)([km]?)", re.IGNORECASE)
-_RANGE = re.compile(r"(.+?)\s*(?:\.\.|…)\s*(.+)")
+_RANGE = re.compile(r"\s*(?:\.\.|…)\s*")
 _MOST_VALUES = 64
 
 
@@ -52,15 +52,12 @@ def parse_values(info: AxisInfo, text: str) -> tuple[Any, ...]:
     for what is no such list.
     """
     values: list[Any] = []
-    for part in re.split(r"[,;\s]+(?![.…])(?<![.…])", text.strip()):
-        if not part:
-            continue
-        ends = _RANGE.fullmatch(part)
-        values += (
-            _between(info, *(_number(info, e) for e in ends.groups()))
-            if ends
-            else [_number(info, part)]
-        )
+    for part in re.split(r"[,;\s]+", _RANGE.sub("..", text.strip())):
+        low, dots, high = part.partition("..")
+        if dots:
+            values += _between(info, _number(info, low), _number(info, high))
+        elif part:
+            values.append(_number(info, part))
     if len(values) > _MOST_VALUES:
         raise UserError(f"{len(values)} values are more than {_MOST_VALUES}.")
     return tuple(dict.fromkeys(values))
