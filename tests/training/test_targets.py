@@ -150,10 +150,11 @@ def store(folder: Path, tokens: list[int], tokenizer: str = "t") -> ActivationSt
 def test_stores_of_two_models__must_hold_the_same_tokens(tmp_path: Path) -> None:
     first = store(tmp_path / "first", [5, 6, 7, 8])
     check_aligned(first, store(tmp_path / "same", [5, 6, 7, 8]))
+    check_aligned(first, store(tmp_path / "tuned", [5, 6, 7, 8], "u"))
     for name, tokens, tokenizer, message in (
         ("shorter", [5, 6, 7], "t", "4 and 3 rows"),
         ("other", [5, 6, 9, 8], "t", "from row 2 on"),
-        ("tokenizer", [5, 6, 7, 8], "u", "different tokenizers"),
+        ("tokenizer", [5, 6, 7, 0], "u", "different tokenizers"),
     ):
         with pytest.raises(UserError, match=message) as caught:
             check_aligned(first, store(tmp_path / name, tokens, tokenizer))
