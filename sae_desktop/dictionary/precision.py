@@ -21,8 +21,14 @@ def has_native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        return any(_cpu_has(name) for name in ("avx512_bf16", "amx_tile"))
     return False
+
+
+def _cpu_has(instructions: str) -> bool:
+    # Not in every version of torch; without the question there is no fast product either.
+    asked = getattr(torch.cpu, f"_is_{instructions}_supported", None)
+    return asked is not None and bool(asked())
 
 
 class LowPrecision:

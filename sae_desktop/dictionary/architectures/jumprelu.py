@@ -31,7 +31,7 @@ PRE_ACTIVATION_WEIGHT = 3e-6
 """λ_P."""
 _ACTIVE_AT_START = 10_000
 """Features active on a row at the start, at most …"""
-_SHARE_AT_START = 0.05
+_SHARE_AT_START = 0.02
 """… this share of them, for dictionaries small beside the recipe's."""
 
 
@@ -98,11 +98,11 @@ class JumpReLU(LinearArchitecture):
         pairs = self._pairs(batch, state, norms, threshold)
         active, values, grad_f = pairs.active, pairs.values, pairs.grad_f
         weight = PRE_ACTIVATION_WEIGHT / rows * norms
-        grad_pre = grad_f + weight[active.col]
+        grad_pre = torch.add(grad_f, pairs.norms, alpha=PRE_ACTIVATION_WEIGHT / rows)
         x_sum = x_TI.sum(dim=0)
         pre_sum = p["W_enc"] @ x_sum + rows * p["b_enc"]
-        below = rows * threshold - pre_sum
-        below -= active.column_sums(threshold[active.col] - values)
+        silent_F = rows - active.counts_F
+        below = silent_F * threshold - (pre_sum - active.column_sums(values))
         terms = {
             "reconstruction": pairs.back_TO.square().sum() * (rows / 4),  # back is 2/T · error
             "sparsity": state.sparsity / rows * pairs.tanh.sum(),
@@ -110,9 +110,7 @@ class JumpReLU(LinearArchitecture):
         }
         p["W_enc"].grad = active.gather_rows(grad_pre, x_TI).addr_(weight, x_sum, alpha=-1)
         p["b_enc"].grad = active.column_sums(grad_pre) - rows * weight
-        p["log_threshold"].grad = threshold * (
-            weight * (rows - active.counts_F) - pairs.band_F / BANDWIDTH
-        )
+        p["log_threshold"].grad = threshold * (weight * silent_F - pairs.band_F / BANDWIDTH)
         grad_norms = (
             state.sparsity * TANH_SCALE * active.column_sums(values * (1 - pairs.tanh.square()))
         )
@@ -146,8 +144,9 @@ class JumpReLU(LinearArchitecture):
                 b.of(len(pre_RF), self.setup.features, pre_RF) for b in self._buffers[1:]
             )
             torch.addmm(at_zero_low, back.to(low), W_dec.T, out=grad)
-            tanh = torch.tanh(TANH_SCALE * values * norms[active.col])
-            less = -at_zero[active.col] * tanh.square()
+            norms_n = norms[active.col]
+            tanh = torch.tanh(TANH_SCALE * values * norms_n)
+            less = tanh.square().mul_(norms_n).mul_(-state.sparsity * TANH_SCALE / rows)
             grad_f = grad.view(-1)[flat].float() + less
             torch.sub(pre_RF, threshold_low, out=distance).abs_().neg_()
             torch.ops.aten.threshold_backward.grad_input(
@@ -155,10 +154,11 @@ class JumpReLU(LinearArchitecture):
             )
             band_F += column_sums(grad)
             band_F += active.column_sums(less * (distance.view(-1)[flat] > -BANDWIDTH / 2))
-            found.append((flat + first * self.setup.features, values, grad_f, tanh))
-        flat, values, grad_f, tanh = (torch.cat(pieces) for pieces in zip(*found, strict=True))
+            found.append((flat + first * self.setup.features, values, grad_f, tanh, norms_n))
+        pieces = list(zip(*found, strict=True))
+        flat, values, grad_f, tanh, norms_n = (torch.cat(piece) for piece in pieces)
         active = Active.from_flat(flat, rows, self.setup.features)
-        return _Pairs(active, values, grad_f, tanh, back_TO, band_F)
+        return _Pairs(active, values, grad_f, tanh, norms_n, back_TO, band_F)
 
     def folded_threshold(self) -> Tensor:
         return self.parameters["log_threshold"].detach().exp()
@@ -179,6 +179,8 @@ class _Pairs(NamedTuple):
     """(nnz,) ∂L/∂f."""
     tanh: Tensor
     """(nnz,) tanh(c f‖W_dec‖)."""
+    norms: Tensor
+    """(nnz,) ‖W_dec‖."""
     back_TO: Tensor
     """2/T · (x̂ − y)."""
     band_F: Tensor
