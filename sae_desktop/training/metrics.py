@@ -102,7 +102,9 @@ class _Sums:
     """What the figures are made of. Totals are kept in float64 on the CPU."""
 
     def __init__(self, dictionary: Dictionary, gains: bool) -> None:
-        self._dictionary, self._gains = dictionary, gains
+        self._dictionary = dictionary
+        # A cross-layer dictionary assembles its decoder each time it is asked for it.
+        self._W_dec = dictionary.W_dec if gains else None
         features, width = dictionary.features, dictionary.out_width
         self._rows, self._cosine, self._power, self._agreement = 0, 0.0, 0.0, 0.0
         self._counts_F = torch.zeros(features, dtype=torch.int64)
@@ -133,9 +135,9 @@ class _Sums:
         self._total_O += _double(moved_TO.sum(dim=0))
         self._squares_O += _double(moved_TO.pow(2).sum(dim=0))
         self._rows += len(x_TI)
-        if self._gains:
+        if self._W_dec is not None:
             self._squares_F += _double(acts_TF.pow(2).sum(dim=0))
-            pull_TF = (error_TO @ self._dictionary.W_dec.T).mul_(acts_TF)
+            pull_TF = (error_TO @ self._W_dec.T).mul_(acts_TF)
             self._pull_F += _double(pull_TF.sum(dim=0))
 
     def fit(self) -> Fit:

@@ -131,7 +131,7 @@ def test_crosscoder__pays_for_the_sum_of_the_parts_norms() -> None:
 
 def test_gated__finds_the_features_of_toy_data_and_does_not_shrink() -> None:
     data = ToyData.make()
-    dictionary = train_toy(data, "gated", l1=2.0, steps=1000)
+    dictionary = train_toy(data, "gated", sparsity=2.0, steps=1000)
     assert mean_max_cosine(data.directions, dictionary.W_dec) >= 0.97
     x = data.batch(4096, torch.Generator().manual_seed(9))
     written = dictionary.apply(x)

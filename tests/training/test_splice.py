@@ -152,6 +152,8 @@ def test_first_tokens_and_massive_rows__are_left_as_they_are(lm: LanguageModel) 
 def test_sites_of_a_dictionary__are_those_its_metadata_name() -> None:
     assert dictionary_sites({"hook_name": SITE}) == ((SITE,), (SITE,))
     assert dictionary_sites({"hook_name": "a", "hook_name_out": "b"}) == (("a",), ("b",))
-    assert dictionary_sites({"input_sites": ["a", "b"], "hook_name": "a"}) == (("a", "b"), ("a", "b"))
-    assert dictionary_sites({"input_sites": ["a"], "output_sites": ["b", "c"]}) == (("a",), ("b", "c"))
+    two = {"input_sites": ["a", "b"], "hook_name": "a"}
+    assert dictionary_sites(two) == (("a", "b"), ("a", "b"))
+    other = {"input_sites": ["a"], "output_sites": ["b", "c"]}
+    assert dictionary_sites(other) == (("a",), ("b", "c"))
     assert dictionary_sites({}) == ((), ())
