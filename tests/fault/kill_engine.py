@@ -48,7 +48,7 @@ from sae_desktop.training.run_log import read_run  # noqa: E402
 JOBS = ("harvest", "train")
 REFERENCE = "reference"
 VICTIM = "victim"
-_TIMED = {"seconds", "rows_per_second"}
+_TIMED = {"seconds", "rows_per_second", "waited_share"}
 """Curves that say how fast it went; all others repeat exactly."""
 
 
