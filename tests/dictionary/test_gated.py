@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from toy_features import ToyData, mean_max_cosine, train_toy
+from toy_features import ToyData, mean_max_cosine
+from toy_targets import train_on
 
 from sae_desktop.dictionary.architectures import Batch, Setup, StepState
 from sae_desktop.dictionary.architectures.gated import Gated
@@ -84,12 +85,41 @@ def test_gradient__equals_finite_differences(name: str) -> None:
         assert (values[0] - values[1]) / 2e-6 == pytest.approx(float(exact[place]), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"out_width": 4}, {"out_width": 4, "skip": True}, {"parts": (2, 4)}],
+    ids=["dictionary", "transcoder", "skip", "crosscoder"],
+)
+def test_sparse_gradients__equal_those_of_the_formula(changes: dict[str, object]) -> None:
+    architecture = gated(**changes)
+    for name, tensor in architecture.parameters.items():
+        architecture.parameters[name] = tensor.detach().float().requires_grad_()
+    if "W_skip" in architecture.parameters:
+        architecture.parameters["W_skip"].data.normal_()
+    x = rows().float()
+    batch = Batch(x, rows(width=4).float()) if "out_width" in changes else Batch.of(x)
+    plain = architecture.loss(batch, state())
+    parameters = list(architecture.parameters.values())
+    expected = torch.autograd.grad(plain.total, parameters, materialize_grads=True)
+    architecture.buffers["open_share"].fill_(0.0)
+    fast = architecture.gradients(batch, state())
+    assert float(architecture.buffers["open_share"]) > 0
+    torch.testing.assert_close(fast.total, plain.total.detach())
+    for name, term in plain.terms.items():
+        torch.testing.assert_close(fast.terms[name], term.detach())
+    assert torch.equal(fast.fired_F, plain.fired_F)
+    assert fast.l0 == pytest.approx(plain.l0)
+    for name, gradient in zip(architecture.parameters, expected, strict=True):
+        found = architecture.parameters[name].grad
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-5, msg=name)
+
+
 def test_update__keeps_decoder_rows_units_and_their_gradient_across() -> None:
     architecture, x = gated(), rows()
     architecture.gradients(Batch.of(x), state())
     architecture.constrain_gradients()
     W_dec = architecture.parameters["W_dec"]
-    assert float((W_dec.grad * W_dec).sum(dim=1).abs().max()) < 1e-6
+    assert float((W_dec.grad * W_dec.data).sum(dim=1).abs().max()) < 1e-6
     W_dec.data.add_(W_dec.grad)
     architecture.constrain_parameters()
     torch.testing.assert_close(W_dec.norm(dim=1), torch.ones(F).double())
@@ -131,7 +161,17 @@ def test_crosscoder__pays_for_the_sum_of_the_parts_norms() -> None:
 
 def test_gated__finds_the_features_of_toy_data_and_does_not_shrink() -> None:
     data = ToyData.make()
-    dictionary = train_toy(data, "gated", sparsity=2.0, steps=1000)
+    generator = torch.Generator().manual_seed(0)
+    architecture = Gated(Setup(width=32, features=128, steps=1000), generator)
+    train_on(
+        architecture,
+        lambda: Batch.of(data.batch(1024, generator)),
+        steps=1000,
+        lr=2e-3,
+        sparsity=2.0,
+    )
+    whole = Affine.scaling(1.0, 32)
+    dictionary = architecture.folded(whole, whole)
     assert mean_max_cosine(data.directions, dictionary.W_dec) >= 0.97
     x = data.batch(4096, torch.Generator().manual_seed(9))
     written = dictionary.apply(x)

@@ -17,8 +17,12 @@ from torch import Tensor
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
+from sae_desktop.dictionary.architectures.standard import SPARSE_SHARE
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.normalisation import Affine
+from sae_desktop.dictionary.precision import LowPrecision
+from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, positive
 
 _LR, _LR_FEATURES = 5e-5, 2**20
 
@@ -35,6 +39,10 @@ class Gated(UnitDecoder):
         super().__init__(setup, generator)
         self.parameters["r_mag"] = torch.zeros(setup.features)
         self.parameters["b_mag"] = torch.zeros(setup.features)
+        # In a checkpoint, since it decides in which order sums are made.
+        self.buffers["open_share"] = torch.ones(())
+        self._low = LowPrecision(setup.precision)
+        self._buffer = BlockBuffer()
 
     @property
     def subtracts_b_dec(self) -> bool:
@@ -63,6 +71,60 @@ class Gated(UnitDecoder):
             "auxiliary": (frozen - batch.y_TO).pow(2).sum() / rows,
         }
         fired_F = (f_TF.detach() > 0).sum(dim=0)
+        total = torch.stack(list(terms.values())).sum()
+        return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
+
+    def gradients(self, batch: Batch, state: StepState) -> Loss:
+        """Compute the loss and the gradients: sparsely once few gates are open."""
+        if float(self.buffers["open_share"]) < SPARSE_SHARE:
+            return self._sparse_gradients(batch, state)
+        loss = super().gradients(batch, state)
+        self._remember_open(loss.l0)
+        return loss
+
+    def _remember_open(self, per_row: float) -> None:
+        self.buffers["open_share"].fill_(per_row / self.setup.features)
+
+    @torch.no_grad()
+    def _sparse_gradients(self, batch: Batch, state: StepState) -> Loss:
+        """By hand, from the open gates alone: one dense product, the encoder's."""
+        p, rows, low = self.parameters, len(batch.x_TI), self.setup.precision
+        x_TI = self.encoder_input(batch.x_TI)
+        W_enc = self._low.of("W_enc", p["W_enc"])
+        kept = positive(EncoderBlocks(x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffer))
+        active = Active.from_flat(kept.flat, rows, self.setup.features)
+        gate, gain = kept.values, p["r_mag"].exp()[active.col]
+        projected = (gate - p["b_enc"][active.col]) * gain
+        f = (projected + p["b_mag"][active.col]).relu_()
+        base_TO = p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
+        # Of the reconstruction and of the frozen one: 2/T · error.
+        back_TO = (active.decode(f, p["W_dec"]) + base_TO).mul_(2 / rows)
+        frozen_TO = (active.decode(gate, p["W_dec"]) + base_TO).mul_(2 / rows)
+        grad_f = active.dots(back_TO, p["W_dec"]) * (f > 0)
+        paid = state.sparsity / rows * self._weights()
+        grad_gate = active.dots(frozen_TO, p["W_dec"]) + paid[active.col]
+        grad_pre = grad_gate + grad_f * gain
+
+        p["W_enc"].grad = active.gather_rows(grad_pre, x_TI)
+        p["b_enc"].grad = active.column_sums(grad_gate)
+        p["b_mag"].grad = active.column_sums(grad_f)
+        p["r_mag"].grad = active.column_sums(grad_f * projected)
+        open_F = active.column_sums(gate)
+        p["W_dec"].grad = active.gather_rows(f, back_TO)
+        if len(self.setup.parts) > 1:
+            self.add_norm_gradient(p["W_dec"].grad, state.sparsity / rows * open_F)
+        p["b_dec"].grad = back_TO.sum(dim=0)
+        if self.subtracts_b_dec:
+            p["b_dec"].grad -= active.column_sums(grad_pre) @ p["W_enc"]
+        if "W_skip" in p:
+            p["W_skip"].grad = back_TO.T @ batch.x_TI
+        terms = {
+            "reconstruction": back_TO.square().sum() * (rows / 4),
+            "sparsity": open_F @ paid,
+            "auxiliary": frozen_TO.square().sum() * (rows / 4),
+        }
+        self._remember_open(len(gate) / rows)
+        fired_F = active.column_sums((f > 0).float()).long()
         total = torch.stack(list(terms.values())).sum()
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
 
