@@ -14,11 +14,12 @@ from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.project import checked_name
 
-_SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+)")
+_SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+|mlp\.hook_in)")
 HOOK_TEXTS = {
     "hook_resid_pre": "residual stream before the layer",
     "hook_attn_out": "what attention adds",
     "hook_resid_mid": "residual stream after attention",
+    "mlp.hook_in": "what the MLP reads",
     "hook_mlp_out": "what the MLP adds",
     "hook_resid_post": "residual stream after the layer",
 }
@@ -34,9 +35,13 @@ class SitePoint:
 
 
 def site_points(sites: list[str]) -> list[SitePoint]:
-    """Return the sites that lie in layers, in the order given."""
+    """Return the sites that lie in layers and have a place in the drawing, in the order given."""
     found = ((site, _SITE.fullmatch(site)) for site in sites)
-    return [SitePoint(site, int(m[1]), m[2]) for site, m in found if m is not None]
+    return [
+        SitePoint(site, int(m[1]), m[2])
+        for site, m in found
+        if m is not None and m[2].startswith("hook_")
+    ]
 
 
 def site_text(site: str) -> str:
@@ -45,6 +50,13 @@ def site_text(site: str) -> str:
     if match is None:
         return site
     return f"Layer {match[1]}: {HOOK_TEXTS.get(match[2], match[2])}"
+
+
+def further_sites_text(count: int) -> str:
+    """Return how many sites are kept beside the chosen one."""
+    if not count:
+        return "No further sites"
+    return "1 further site" if count == 1 else f"{count} further sites"
 
 
 def default_name(config: HarvestConfig, taken: list[str]) -> str:

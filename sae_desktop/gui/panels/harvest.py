@@ -26,6 +26,7 @@ from sae_desktop.gui.amounts import exact_count
 from sae_desktop.gui.harvest_draft import (
     default_name,
     estimate_text,
+    further_sites_text,
     problems,
     room_problem,
     site_text,
@@ -35,6 +36,7 @@ from sae_desktop.gui.panels.corpus_column import CorpusColumn
 from sae_desktop.gui.panels.harvest_amount import HarvestAmount
 from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.curve_bar import CheckMenu, menu_button
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.site_picker import SitePicker
 from sae_desktop.language_model.config import ModelDescription
@@ -117,6 +119,11 @@ class HarvestPanel(QWidget):
         self.site_box.setAccessibleName("Site by name")
         self.site_box.currentTextChanged.connect(self._on_site_named)
         self._site_text = label("", "muted", wrap=True)
+        self._further_menu = CheckMenu(self)
+        self.further_button = menu_button(further_sites_text(0), "plus", self._further_menu)
+        self.further_button.setToolTip(
+            "Sites read in the same pass, for transcoders and crosscoders"
+        )
         column = QVBoxLayout(frame)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(8)
@@ -124,6 +131,7 @@ class HarvestPanel(QWidget):
         column.addWidget(self._site_area, 1)
         column.addWidget(self.site_box)
         column.addWidget(self._site_text)
+        column.addWidget(self.further_button, 0, Qt.AlignmentFlag.AlignLeft)
         return frame
 
     def _foot(self) -> QFrame:
@@ -159,6 +167,7 @@ class HarvestPanel(QWidget):
                 name="",
                 model=self.model.model,
                 site=self.sites.site,
+                sites=self.further_sites(),
                 corpus=self.corpus.corpus,
             )
         )
@@ -190,8 +199,27 @@ class HarvestPanel(QWidget):
         self.site_box.setCurrentText(site)
         self.site_box.blockSignals(False)
         self.sites.show_sites(sites, site)
+        self._offer_further(sites)
         self._show_site()
         self.corpus.set_model(self.model.model if description and description.cached else "")
+        self._on_changed()
+
+    def further_sites(self) -> tuple[str, ...]:
+        """Return the sites kept beside the chosen one."""
+        checked = [a.text() for a in self._further_menu.actions() if a.isChecked()]
+        return tuple(site for site in checked if site != self.sites.site)
+
+    def _offer_further(self, sites: list[str]) -> None:
+        kept = self.further_sites()
+        self._further_menu.clear()
+        for site in sites:
+            action = self._further_menu.addAction(site)
+            action.setCheckable(True)
+            action.setChecked(site in kept)
+            action.toggled.connect(self._on_further)
+
+    def _on_further(self, _on: bool) -> None:
+        self._show_site()
         self._on_changed()
 
     def _on_site_drawn(self, site: str) -> None:
@@ -204,6 +232,9 @@ class HarvestPanel(QWidget):
 
     def _show_site(self) -> None:
         self._site_text.setText(site_text(self.sites.site) if self.sites.site else "")
+        for action in self._further_menu.actions():
+            action.setEnabled(action.text() != self.sites.site)
+        self.further_button.setText(further_sites_text(len(self.further_sites())))
         rect = self.sites.picked_rect()
         self._site_area.ensureVisible(rect.center().x(), rect.center().y(), 0, rect.height() // 2)
 

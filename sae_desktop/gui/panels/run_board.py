@@ -37,7 +37,7 @@ class RunBoard(QObject):
     """Owns the curves, the histograms, the samples, the figures and the table of runs."""
 
     drawnChanged = Signal()
-    """Other runs are drawn, or other ones are listed."""
+    """Other runs are drawn or listed, or another one is looked at."""
     copyRequested = Signal(object)
     """TrainConfig of a run whose settings are to be those of a new one."""
 
@@ -148,6 +148,11 @@ class RunBoard(QObject):
         if sweep:
             self.draw_only([row.name for row in self.listed() if row.curves])
 
+    @property
+    def chosen(self) -> str:
+        """The run that is looked at; empty for none."""
+        return self._chosen
+
     # ------------------------------------------------------------------ drawing
     def draw(self, name: str) -> None:
         """Draw a run's curves over the others, and show its histograms."""
@@ -181,6 +186,7 @@ class RunBoard(QObject):
         self.runs.choose(name)
         self.density.show_run(self.read(name))
         self._show_chosen()
+        self.drawnChanged.emit()
 
     def _show_chosen(self) -> None:
         item = self._item(self._chosen)

@@ -218,6 +218,7 @@ class TrainingPanel(QWidget):
         self.curves.setVisible(drawn)
         self._no_run.setVisible(stores and not drawn)
         self._no_store.setVisible(not stores and not drawn)
+        self._advise()
 
     # ------------------------------------------------------------------ running
     def config(self) -> TrainConfig:
@@ -285,12 +286,20 @@ class TrainingPanel(QWidget):
             self.board.look_at_sweep()
             return
         self.board.look(job.config.name)
-        run = self.curves.runs.get(job.config.name)
-        if run is not None:
-            heeds = self.form.architecture_named(job.config.architecture).settings
-            self.curves.set_advice(
-                advice(job.config, run.buffer, heeds=heeds, width=self._width(job.config))
-            )
+        self._advise()
+
+    def _advise(self) -> None:
+        """Say under the curves what is off with the run that is looked at."""
+        name = self.board.chosen
+        run, config = self.curves.runs.get(name), self.board.config_of(name)
+        if run is None or config is None:
+            self.curves.set_advice({})
+            return
+        heeds = self.form.architecture_named(config.architecture).settings
+        found = advice(config, run.buffer, heeds=heeds, width=self._width(config))
+        if len(self.curves.runs) > 1:
+            found = {column: f"“{name}”: {text}" for column, text in found.items()}
+        self.curves.set_advice(found)
 
     def _width(self, config: TrainConfig) -> int:
         """Return how many numbers a row has that is reconstructed; 0 when unknown."""
@@ -314,7 +323,8 @@ class TrainingPanel(QWidget):
         self.sweep.show_blocked(self.setup.sweep_blocked())
 
     def _on_swept(self, result: SweepResult) -> None:
-        text = f"The sweep “{result.name}” is done: {result.done} runs trained"
+        runs = "1 run" if result.done == 1 else f"{result.done} runs"
+        text = f"The sweep “{result.name}” is done: {runs} trained"
         text += f", {result.failed} failed" if result.failed else ""
         text += f", {result.waiting} not begun" if result.waiting else ""
         self._session.notify(f"{text}.")

@@ -61,6 +61,8 @@ class CurvePlot(QWidget):
         self.title.setToolTip(info.explanation)
         self.readout = QLabel()
         self.readout.setTextFormat(Qt.TextFormat.RichText)
+        # Figures of many runs are cut off, rather than making every plot wider.
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.log_switch = QCheckBox("log")
         self.log_switch.setAccessibleName(f"{info.title} over a logarithmic axis")
         self.log_switch.setVisible(info.logarithmic)

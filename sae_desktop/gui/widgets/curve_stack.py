@@ -28,6 +28,8 @@ REDRAW_MS = 40
 _BOUNDS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Where the axis of a growing run may end, in powers of ten: each move redraws every plot."""
 _NAME_LENGTH = 36
+_MOST_NAMED = 8
+"""Runs named above the curves; the table names all."""
 
 
 def _value_text(value: float) -> str:
@@ -55,6 +57,7 @@ class CurveStack(QWidget):
         self.plots: dict[str, CurvePlot] = {}
         """Every plot that was ever shown; those not chosen are hidden."""
         self._hover: float | None = None
+        self._advice: dict[str, str] = {}
         self._waiting: list[str] = []
         self._follow = True
         self._range = (0.0, 0.0)
@@ -112,6 +115,7 @@ class CurveStack(QWidget):
         plot.logToggled.connect(self._on_log_toggled)
         if self._range[1] > self._range[0]:
             plot.plot.setXRange(*self._range, padding=0)
+        plot.show_advice(self._advice.get(column, ""))
         self.plots[column] = plot
 
     def _on_view_changed(self, view: CurveView) -> None:
@@ -238,6 +242,7 @@ class CurveStack(QWidget):
 
     def set_advice(self, advice: dict[str, str]) -> None:
         """Put a sentence under the curves it concerns."""
+        self._advice = advice
         for column, plot in self.plots.items():
             plot.show_advice(advice.get(column, ""))
 
@@ -253,22 +258,27 @@ class CurveStack(QWidget):
         where = "" if x is None else f"at {count_text(max(x, 0))} {X_UNITS[axis]}"
         self.bar.position.setText(where)
         for column in self.view.shown:
-            texts = []
+            texts, lines = [], []
             for run in self.runs.values():
                 value = run.buffer.last(column)
                 if x is not None:
                     value = run.buffer.value_at(column, x, axis)
                 if value is not None:
-                    colour = run_colour(run.number).name()
-                    texts.append(f'<span style="color:{colour}">{_value_text(value)}</span>')
+                    colour, text = run_colour(run.number).name(), _value_text(value)
+                    texts.append(f'<span style="color:{colour}">{text}</span>')
+                    lines.append(f"{text}  {run.name}")
             self.plots[column].readout.setText("&nbsp;&nbsp;".join(texts))
+            self.plots[column].readout.setToolTip("\n".join(lines))
 
     def _show_legend(self) -> None:
         names = []
-        for run in self.runs.values():
-            text = html.escape(elide_middle(run.name, _NAME_LENGTH))
-            names.append(f'<span style="color:{run_colour(run.number).name()}">━ {text}</span>')
-        self._legend.setText("&nbsp;&nbsp; ".join(names))
+        for run in list(self.runs.values())[:_MOST_NAMED]:
+            text = html.escape(elide_middle(run.name, _NAME_LENGTH)).replace(" ", "&nbsp;")
+            colour = run_colour(run.number).name()
+            names.append(f'<span style="color:{colour}">━&nbsp;{text}</span>')
+        if len(self.runs) > _MOST_NAMED:
+            names.append(f"and&nbsp;{len(self.runs) - _MOST_NAMED}&nbsp;more")
+        self._legend.setText(" &nbsp; ".join(names))
         self._legend.setToolTip("\n".join(self.runs))
         self._legend.setVisible(bool(names))
 

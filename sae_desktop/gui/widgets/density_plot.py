@@ -45,7 +45,6 @@ class DensityPlot(QWidget):
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.setLabel("left", "features")
         for side in ("bottom", "left"):
             self.plot.getAxis(side).enableAutoSIPrefix(False)
         self._bars = pg.BarGraphItem(x0=[0.0], x1=[0.0], height=[0.0])

@@ -305,3 +305,16 @@ def test_site_picker__walks_by_keyboard_and_mouse(harvest: HarvestPanel, qtbot: 
     qtbot.mouseClick(picker, Qt.MouseButton.LeftButton, pos=place.toPoint())
     assert picker.site == "blocks.0.hook_attn_out"
     assert "attention" in picker.accessibleDescription()
+
+
+def test_harvest__keeps_further_sites_in_the_same_pass(harvest: HarvestPanel) -> None:
+    harvest.sites.pick("blocks.1.hook_resid_post")
+    actions = {action.text(): action for action in harvest._further_menu.actions()}
+    assert set(actions) == set(SITES)
+    actions["blocks.1.hook_mlp_out"].setChecked(True)
+    actions["blocks.2.hook_mlp_out"].setChecked(True)
+    assert harvest.config().sites == ("blocks.1.hook_mlp_out", "blocks.2.hook_mlp_out")
+    assert harvest.further_button.text() == "2 further sites"
+    harvest.sites.pick("blocks.1.hook_mlp_out")  # a site is kept once
+    assert harvest.config().sites == ("blocks.2.hook_mlp_out",)
+    assert harvest._session.harvest_draft == harvest.config()

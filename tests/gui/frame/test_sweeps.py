@@ -231,7 +231,7 @@ def test_sweep__is_followed_while_it_runs(
         job, SweepResult(name="s", rows=final.rows, done=1, failed=1, waiting=1, seconds=1.0)
     )
     assert training.board.pareto.front() == ["s-k8"]
-    assert heard.notices[-1] == "The sweep “s” is done: 1 runs trained, 1 failed, 1 not begun."
+    assert heard.notices[-1] == "The sweep “s” is done: 1 run trained, 1 failed, 1 not begun."
     assert training.setup.start_button.isEnabled()
 
 
