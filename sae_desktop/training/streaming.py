@@ -70,9 +70,6 @@ class StreamSource(Source):
         config: TrainConfig,
         position: StreamPosition | None,
         context: JobContext,
-        *,
-        held_out_rows: int = HELD_OUT_ROWS,
-        measured_rows: int = MEASURED_ROWS,
     ) -> None:
         """Load the model and harvest what is held out and what is measured.
 
@@ -87,7 +84,7 @@ class StreamSource(Source):
         inputs = [part.site for part in self.plan.inputs]
         outputs = [part.site for part in self.plan.outputs]
         self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
-        self._begin(held_out_rows, measured_rows, context)
+        self._begin(context)
         self.position = position or self._first
         self._limits = self._massive_limits()
         usable = self._usable(self._measured)
@@ -100,10 +97,10 @@ class StreamSource(Source):
             f"held out, and rows are drawn from pools of {self.pool_rows:,}."
         ]
 
-    def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
+    def _begin(self, context: JobContext) -> None:
         """Harvest the first windows, and part them into those held out and those measured."""
         reader, batches, windows = RowReader(self._harvest), [], []
-        rows, wanted = 0, held_out + measured
+        rows, wanted = 0, HELD_OUT_ROWS + MEASURED_ROWS
         pieces = prefetch(window_batches(self._harvest, Place(), _EVERY_ROW))
         with closing(pieces):
             for piece in pieces:
@@ -117,7 +114,7 @@ class StreamSource(Source):
         if not batches:
             raise empty_corpus(self._harvest.windows.corpus)
         kept, count = 0, 0
-        least = min(held_out, max(1, int(_HELD_OUT_SHARE * rows))) if rows < wanted else held_out
+        least = HELD_OUT_ROWS if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
         while kept < least:
             kept += len(batches[count].tokens)
             count += 1

@@ -1,0 +1,99 @@
+"""Rows and settings no dictionary can be trained on: a clear refusal, and nothing left behind."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from imported_rows import import_rows, run_config, toy_rows
+from job_contexts import RecordingContext
+
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+from sae_desktop.training.job import train
+
+
+def _refused(project: Project, **changes: object) -> UserError:
+    """Check that a training is refused and makes nothing; return what is said."""
+    torch.set_num_threads(1)
+    with pytest.raises(UserError) as error:
+        train(run_config(project, **changes), SilentContext())
+    assert project.runs() == project.dictionaries() == []
+    assert error.value.next_step
+    return error.value
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_training__names_the_first_row_that_is_not_finite(project: Project, value: float) -> None:
+    rows = toy_rows(2000)
+    import_rows(project, rows)
+    # An import refuses such rows itself; a store may come from elsewhere.
+    with h5py.File(project.store_path("acts") / "000.h5", "r+") as file:
+        for row in (70, 1500):
+            file["activations/imported"][row, 3] = value
+            file["norms/imported"][row] = abs(value)
+    error = _refused(project)
+    assert "2 rows" in error.what
+    assert "not finite" in error.what
+    assert "row 70" in error.what
+
+
+@pytest.mark.parametrize("centre", ["auto", "always", "never"])
+def test_training__refuses_rows_that_are_all_the_same(project: Project, centre: str) -> None:
+    import_rows(project, np.tile(toy_rows(1) + 1, (2000, 1)))
+    assert "are the same" in _refused(project, centre=centre).what
+
+
+def test_training__refuses_rows_of_zeros(project: Project) -> None:
+    import_rows(project, np.zeros((2000, 16), dtype=np.float32))
+    assert "is zero" in _refused(project).what
+
+
+def test_training__refuses_a_store_of_ten_rows(project: Project) -> None:
+    import_rows(project, toy_rows(10))
+    error = _refused(project)
+    assert "holds 10 rows" in error.what
+    assert "100" in error.what
+
+
+@pytest.mark.parametrize(
+    ("changes", "named", "way_out"),
+    [
+        ({"k": 49}, "k = 49", "between 1 and the number of features"),
+        ({"k": 0}, "k = 0", "between 1 and"),
+        ({"features": 0}, "features = 0", "positive"),
+        ({"features": -3}, "features = -3", "positive"),
+        ({"batch": 0}, "batch = 0", "positive"),
+        ({"tokens": 100}, "tokens = 100", "one batch of 256"),
+        ({"lr": -1.0}, "lr = -1.0", "positive"),
+        ({"lr": float("inf")}, "lr = inf", "positive"),
+        ({"sparsity": float("nan")}, "sparsity = nan", "0 or more"),
+        ({"lr_warm_up": 1.5}, "lr_warm_up = 1.5", "share of the run"),
+        ({"lr_warm_up": 0.9, "lr_decay": 0.2}, "lr_decay = 0.2", "together are at most 1"),
+        ({"sparsity_warm_up": -0.1}, "sparsity_warm_up = -0.1", "share of the run"),
+        ({"gradient_clip": -1.0}, "gradient_clip = -1.0", "0 or more"),
+        ({"threshold_decay": 1.0}, "threshold_decay = 1.0", "between 0 and 1"),
+        ({"seed": -1}, "seed = -1", "0 or more"),
+        ({"keep_checkpoints": 0}, "keep_checkpoints = 0", "one"),
+        ({"architecture": "hopfield"}, "architecture = hopfield", "topk"),
+        ({"activations": ""}, "neither is named", "one of the two"),
+    ],
+)
+def test_training__names_the_setting_and_the_way_out(
+    project: Project, changes: dict[str, object], named: str, way_out: str
+) -> None:
+    error = _refused(project, **changes)
+    assert named in error.what
+    assert way_out in error.next_step
+
+
+def test_training__leaves_out_massive_rows_and_says_so(project: Project) -> None:
+    rows = toy_rows(2000)
+    rows[[3, 900]] *= 1e6
+    import_rows(project, rows)
+    context = RecordingContext()
+    result = train(run_config(project, tokens=2560), context)
+    assert np.isfinite(result.fvu)
+    assert any("2 rows of more than ten times the median norm" in line for line in context.lines)

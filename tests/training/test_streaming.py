@@ -1,0 +1,205 @@
+"""Training while harvesting: the harvest's own rows, no store, and the same end after a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from imported_rows import assert_same_weights
+from job_contexts import RecordingContext
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary import load
+from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+from sae_desktop.training import streaming
+from sae_desktop.training.checkpoint import StreamPosition, load_checkpoint
+from sae_desktop.training.config import TrainConfig, TrainResult
+from sae_desktop.training.job import train, train_together
+from sae_desktop.training.run_log import read_run
+from sae_desktop.training.streaming import StreamFeed, StreamSource
+
+SITE, OTHER = "blocks.1.hook_resid_post", "blocks.2.hook_resid_post"
+TOKENS = 40 * 128
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows held out and measured, and pools of 700 rows: several, none whole batches."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(streaming, "HELD_OUT_ROWS", 300)
+    monkeypatch.setattr(streaming, "MEASURED_ROWS", 500)
+    monkeypatch.setattr(streaming, "_POOL_ROWS", 700)
+
+
+@pytest.fixture
+def stream(project: Project, toy_model_folder: Path, tmp_path: Path) -> HarvestConfig:
+    """A corpus of about 5,200 rows: the run passes over those not held out more than once."""
+    for number in range(30):
+        words = [f"word{(number * 7 + n * n) % 61}" for n in range(22)]
+        (tmp_path / "texts").mkdir(exist_ok=True)
+        (tmp_path / "texts" / f"{number:02}.txt").write_text(" ".join(words))
+    return HarvestConfig(
+        project=str(project.path), name="", model=str(toy_model_folder), site=SITE,
+        corpus=str(tmp_path / "texts"), tokens=1, context_size=24, batch=4, dtype="float32",
+    )  # fmt: skip
+
+
+def _config(project: Project, stream: HarvestConfig, **changes: object) -> TrainConfig:
+    config = TrainConfig(
+        project=str(project.path), name="d", stream=stream, architecture="batchtopk", features=48,
+        k=4, tokens=TOKENS, batch=128, checkpoint_seconds=1e9, device="cpu", metric_rows=200,
+    )  # fmt: skip
+    return msgspec.structs.replace(config, **changes)
+
+
+def _store(project: Project, stream: HarvestConfig) -> ActivationStore:
+    """The rows the stream gives, harvested into a store."""
+    harvest(msgspec.structs.replace(stream, name="all", tokens=10**6), SilentContext())
+    return ActivationStore.open(project.store_path("all"))
+
+
+def test_stream__gives_each_row_of_the_harvest_once_a_pass(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    store = _store(project, stream)
+    config = _config(project, stream, tokens=20_000)
+    source = StreamSource(config, None, SilentContext())
+    held_out = source.held_out_parts(10**6)[0]
+    assert 300 <= len(held_out) < 500
+    training = store.rows - len(held_out)
+    assert np.array_equal(held_out, store.read(0, len(held_out)))
+    feed = source.feed()
+    rows = feed.take(0, 2 * training)[0]
+    feed.close()
+    # The harvest's very rows; each pool of 700 rows is shuffled by itself.
+    wanted = store.read(len(held_out), store.rows)
+    assert source.pool_rows == 700
+    twice = np.concatenate([wanted, wanted])
+    for begin in range(0, 2 * training - 700, 700):
+        found, right = rows[begin : begin + 700], twice[begin : begin + 700]
+        assert not np.array_equal(found, right)
+        assert np.array_equal(found[np.lexsort(found.T)], right[np.lexsort(right.T)])
+
+
+def test_stream__goes_on_anywhere_with_the_same_rows(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    config = _config(project, stream)
+    source = StreamSource(config, None, SilentContext())
+    feed = source.feed()
+    assert isinstance(feed, StreamFeed)
+    places = {}
+    rows = np.concatenate([feed.take(begin, 128)[0] for begin in range(0, TOKENS, 128)])
+    places = {begin: source.place(begin) for begin in (2500, 4000, 5000)}
+    feed.close()
+    for begin, place in places.items():
+        assert place.pool == begin // 700
+        again = StreamSource(config, place, SilentContext()).feed()
+        assert np.array_equal(again.take(begin, 100)[0], rows[begin : begin + 100])
+        again.close()
+    windows = [place.windows for place in places.values()]
+    assert windows == sorted(set(windows))
+    assert places[5000].passes >= 1
+
+
+def test_training_on_a_stream__writes_no_store_and_measures_on_rows_held_out(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    context = RecordingContext()
+    result = train(_config(project, stream), context)
+    assert result.rows == TOKENS
+    assert project.stores() == []
+    assert 0 < result.fvu < 1
+    dictionary = load(project.dictionary_path("d"))
+    assert dictionary.metadata["hook_name"] == SITE
+    assert dictionary.metadata["model_name"] == stream.model
+    run = read_run(project.dictionary_path("d") / "run.h5")
+    assert len(run.measured("loss_recovered")[1]) > 5
+    assert run.samples[-1]
+    assert np.isfinite(run.columns["waited_share"]).all()
+    # The same figure by a plain formula, on the first rows of the harvest.
+    store = _store(project, stream)
+    held_out = torch.tensor(store.read(0, 10**6))[: len(_held_out(project, stream))]
+    x = held_out[np.linspace(0, len(held_out) - 1, 200).astype(np.int64)]
+    error = (x - dictionary.apply(x)).square().sum()
+    assert result.fvu == pytest.approx(float(error / (x - x.mean(0)).square().sum()), rel=1e-3)
+
+
+def _held_out(project: Project, stream: HarvestConfig) -> np.ndarray:
+    return StreamSource(_config(project, stream), None, SilentContext()).held_out_parts(10**6)[0]
+
+
+def test_training_on_a_stream__cancelled_twice_ends_with_the_same_weights(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    train(_config(project, stream, name="whole", resample=True), SilentContext())
+    found: list[StreamPosition] = []
+    for steps in (14, 12):
+        context = _CancelsAfter(steps * 128)
+        with pytest.raises(JobCancelledError):
+            train(_config(project, stream, resample=True), context)
+        checkpoint = load_checkpoint(project.dictionary_path("d") / "checkpoint")
+        assert checkpoint is not None
+        assert isinstance(checkpoint.progress.position, StreamPosition)
+        found.append(checkpoint.progress.position)
+    assert 0 < found[0].windows < found[1].windows
+    train(_config(project, stream, resample=True), SilentContext())
+    assert_same_weights(project, "d", "whole")
+
+
+class _CancelsAfter(RecordingContext):
+    """Cancels once a session has taken so many rows."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows, self.first = rows, -1.0
+
+    def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
+        super().progress(done, total, unit, message)
+        if done and self.first < 0:
+            self.first = done
+        if done and done - self.first >= self.rows:
+            self.cancel_after = 0
+
+
+def test_training_on_a_stream__of_several_sites_and_dictionaries_in_one_pass(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    both = msgspec.structs.replace(stream, sites=(OTHER,))
+    configs = [
+        _config(project, both, name="a"),
+        _config(project, both, name="b", k=8),
+        _config(project, both, name="t", target="transcoder", sites=(SITE,), output_sites=(OTHER,)),
+        _config(project, both, name="x", target="crosscoder", architecture="standard"),
+    ]
+    outcomes = train_together(configs, SilentContext())
+    assert all(isinstance(outcome, TrainResult) for outcome in outcomes), outcomes
+    assert [load(project.dictionary_path(n)).out_width for n in "abtx"] == [32, 32, 32, 64]
+    train(_config(project, both, name="alone"), SilentContext())
+    assert_same_weights(project, "a", "alone")
+
+
+def test_training_on_a_stream__can_be_cancelled_while_it_waits_for_rows(
+    project: Project, stream: HarvestConfig
+) -> None:
+    with pytest.raises(JobCancelledError):
+        train(_config(project, stream), RecordingContext(cancel_after=2))
+    assert project.dictionaries() == []
+
+
+def test_training_on_a_stream__refuses_a_corpus_too_small(
+    project: Project, stream: HarvestConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "short.txt").write_text("a few words only")
+    with pytest.raises(UserError, match="learns from 100 at least"):
+        train(
+            _config(project, msgspec.structs.replace(stream, corpus=str(tmp_path / "short.txt"))),
+            SilentContext(),
+        )
