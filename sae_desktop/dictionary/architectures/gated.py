@@ -17,7 +17,11 @@ from torch import Tensor
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
-from sae_desktop.dictionary.architectures.standard import SPARSE_SHARE
+from sae_desktop.dictionary.architectures.standard import (
+    DENSE_BLOCK_BYTES,
+    FEWEST_DENSE_ROWS,
+    SPARSE_SHARE,
+)
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.normalisation import Affine
@@ -78,9 +82,30 @@ class Gated(UnitDecoder):
         """Compute the loss and the gradients: sparsely once few gates are open."""
         if float(self.buffers["open_share"]) < SPARSE_SHARE:
             return self._sparse_gradients(batch, state)
-        loss = super().gradients(batch, state)
+        loss = self._dense_gradients(batch, state)
         self._remember_open(loss.l0)
         return loss
+
+    def _dense_gradients(self, batch: Batch, state: StepState) -> Loss:
+        """By the formula, a block of rows at a time, so that memory is that of a block."""
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        rows = len(batch.x_TI)
+        size = max(DENSE_BLOCK_BYTES // (4 * self.setup.features), FEWEST_DENSE_ROWS)
+        found: list[Loss] = []
+        for first in range(0, rows, size):
+            block = Batch(batch.x_TI[first : first + size], batch.y_TO[first : first + size])
+            share = len(block.x_TI) / rows
+            loss = self.loss(block, state)
+            (share * loss.total).backward()  # type: ignore[no-untyped-call]
+            terms = {name: share * term.detach() for name, term in loss.terms.items()}
+            found.append(Loss(share * loss.total.detach(), terms, loss.fired_F, share * loss.l0))
+        return Loss(
+            total=torch.stack([loss.total for loss in found]).sum(),
+            terms={k: torch.stack([loss.terms[k] for loss in found]).sum() for k in terms},
+            fired_F=torch.stack([loss.fired_F for loss in found]).sum(dim=0),
+            l0=sum(loss.l0 for loss in found),
+        )
 
     def _remember_open(self, per_row: float) -> None:
         self.buffers["open_share"].fill_(per_row / self.setup.features)
