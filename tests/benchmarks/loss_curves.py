@@ -48,7 +48,7 @@ from toy_features import ToyData, mean_max_cosine
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 TAIL = 0.2
 """Share of a run over which its last loss is averaged."""
-TOY = {"width": 32, "sources": 64, "features": 128, "rows": 1024, "steps": 1500, "k": 3}
+TOY = {"width": 32, "sources": 64, "features": 128, "rows": 1024, "steps": 800, "k": 3}
 
 
 class Losses:

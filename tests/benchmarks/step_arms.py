@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,14 +29,13 @@ class MissingPeerError(Exception):
     """A library to compare with is not installed."""
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """What all arms train."""
 
     width: int
     features: int
     batch: int
-    k: int
+    k: int = 32
 
     def __str__(self) -> str:
         return f"{self.width}×{self.features}×{self.batch}"

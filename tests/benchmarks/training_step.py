@@ -43,7 +43,7 @@ from step_arms import (
 )
 from torch import Tensor
 
-SIZES = [Size(256, 4096, 4096, 32), Size(512, 8192, 4096, 32)]
+SIZES = [Size(256, 4096, 4096), Size(512, 8192, 4096)]
 OURS = ["standard", "topk", "batchtopk", "matryoshka", "jumprelu"]
 REACH = {
     (256, 4096, 4096): [0.80, 0.36, 0.45, 0.60, 0.85],
@@ -195,6 +195,30 @@ def show(size: Size, found: dict[str, tuple[float, float, float]]) -> None:
         print(f"| {name} | {median:.2f} | {least:.2f} – {largest:.2f} | {wanted} |", flush=True)
 
 
+def show_together(found: dict[Size, dict[str, tuple[float, float, float]]]) -> None:
+    """Print the medians as one table: a row a library, its architectures side by side."""
+    print("\n| | " + " | ".join(map(str, found)) + " |")
+    print("|---" * (1 + len(found)) + "|")
+    libraries: dict[str, list[str]] = {}
+    for name in next(iter(found.values())):
+        library, _, architecture = name.rpartition(" ")
+        if not name.startswith("limit") and architecture != "Adam":
+            libraries.setdefault(library, []).append(architecture)
+    for library, architectures in libraries.items():
+        cells = [
+            " / ".join(f"{ratios[f'{library} {each}'][0]:.2f}" for each in architectures)
+            for ratios in found.values()
+        ]
+        print(f"| {library}: {' / '.join(architectures)} | {' | '.join(cells)} |")
+    reach = [
+        " / ".join(
+            f"{ratio:.2f}" for ratio in REACH.get((size.width, size.features, size.batch), [])
+        )
+        for size in found
+    ]
+    print(f"| reach: {' / '.join(OURS)} | {' | '.join(reach)} |")
+
+
 _CHILD = "import sys; sys.path[:0] = {path!r}; import training_step as t; t.five_steps({arm!r})"
 
 
@@ -240,8 +264,11 @@ def main() -> None:
     if args.memory:
         show_memory()
         return
+    found = {}
     for size in args.sizes:
-        show(size, measure(size, args))
+        found[size] = measure(size._replace(k=args.k), args)
+        show(size, found[size])
+    show_together(found)
 
 
 def parse() -> argparse.Namespace:
@@ -269,7 +296,7 @@ def parse() -> argparse.Namespace:
 
 def _size(text: str) -> Size:
     width, features, batch = (int(part) for part in text.replace("x", "×").split("×"))
-    return Size(width, features, batch, 32)
+    return Size(width, features, batch)
 
 
 if __name__ == "__main__":
