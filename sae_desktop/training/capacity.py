@@ -67,6 +67,7 @@ def load_of(
     weights = [sum(p.numel() for p in a.parameters.values()) for a in (small, twice)]
     per_feature = (weights[1] - weights[0]) / (sizes[1] - sizes[0])
     steps = math.ceil(config.tokens / config.batch)
+    plain = type(small).gradients is Architecture.gradients
     return Load(
         weights_fixed=weights[0] - per_feature * sizes[0],
         weights_per_feature=per_feature,
@@ -78,6 +79,9 @@ def load_of(
         pairs_per_row=config.k if "k" in small.settings else 0,
         groups=len(getattr(small, "group_sizes", (1,))),
         low_precision=resolve_precision(config.precision, device) != torch.float32,
+        # Where k features are kept, only the encoder's product is dense.
+        low_share=0.0 if plain else 0.5 if "k" in small.settings else 1.0,
+        activation_bytes=small.activation_bytes,
         metric_rows=config.metric_rows,
         keep_checkpoints=config.keep_checkpoints,
         points=min(steps, CURVE_POINTS) + 2,

@@ -25,13 +25,11 @@ _BATCHES_AHEAD = 4
 _ERRORS_AT_ONCE = 4
 _FIGURE_ACTIVATIONS = 2**25
 """Activations that the figures hold at once (`training.metrics`)."""
-_FIGURE_COPIES = 3
+_FIGURE_COPIES = 5
 _COSINES, _COSINE_COPIES = 2**24, 2
 """Of pairs of features (`training.geometry`)."""
 _SAMPLE_ROWS, _SAMPLE_COPIES = 16_384, 3
 """Rows that the initialisation looks at (`training.run_setup`)."""
-_FOLD_MATRICES = 1.5
-"""Of P: what is alive while a dictionary is folded, and it itself."""
 PROGRAM_BYTES = 120_000_000
 """What libraries take beyond their loading: code first used in training, threads, caches."""
 MOST_FEATURES = 2**26
@@ -56,6 +54,10 @@ class Load:
     groups: int
     """Reconstructions of a batch that are alive at once: a Matryoshka's nested ones."""
     low_precision: bool
+    low_share: float
+    """Of P: weights that are copied for dense products of low precision."""
+    activation_bytes: float
+    """As `Architecture.activation_bytes`."""
     metric_rows: int
     keep_checkpoints: int
     points: int
@@ -92,7 +94,7 @@ def state_needs(load: Load) -> list[Need]:
     needs = [
         ("weights", P * _FLOAT),
         ("Adam's moments", 2 * P * _FLOAT),
-        ("low-precision copies", P * _LOW if load.low_precision else 0.0),
+        ("low-precision copies", load.low_share * P * _LOW if load.low_precision else 0.0),
     ]
     return _rounded(needs)
 
@@ -105,12 +107,13 @@ def working_needs(load: Load) -> list[Need]:
     P, T, F = load.weights, load.batch, load.features
     element = _LOW if load.low_precision else _FLOAT
     block_rows = min(T, max(_FEWEST_BLOCK_ROWS, _BLOCK_BYTES // (F * element)))
-    buffers = _BLOCKS_AT_ONCE * block_rows * F * element + _PAIR_BYTES * load.pairs_per_row * T
+    buffers = _BLOCKS_AT_ONCE * block_rows * F * element + load.activation_bytes * T * F
+    buffers += _PAIR_BYTES * load.pairs_per_row * T
     buffers += _ERRORS_AT_ONCE * load.groups * T * load.out_width * _FLOAT
     gradients = P * _FLOAT
     shown = min(_FIGURE_ACTIVATIONS, load.metric_rows * F) * _FLOAT * _FIGURE_COPIES
     cosines = min(_COSINES, F * F) * _FLOAT * _COSINE_COPIES
-    figures = _FOLD_MATRICES * P * _FLOAT + max(shown, cosines)
+    figures = P * _FLOAT + max(shown, cosines)  # P: the folded dictionary
     # Before the first step there are no moments yet.
     sample = _SAMPLE_COPIES * _SAMPLE_ROWS * load.row_bytes - 2 * P * _FLOAT
     needs = [

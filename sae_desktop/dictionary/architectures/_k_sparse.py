@@ -35,6 +35,7 @@ class KSparse(LinearArchitecture):
     """Subclasses say which entries of the pre-activations are kept."""
 
     settings: ClassVar[tuple[str, ...]] = ("k", "aux_weight")
+    activation_bytes: ClassVar[float] = 0.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)

@@ -104,6 +104,9 @@ class Architecture(ABC):
     """λ where none was chosen."""
     sparsity_warm_up: ClassVar[float] = 0.05
     """Share of the run over which λ rises from 0."""
+    activation_bytes: ClassVar[float] = 36.0
+    """Memory that a step takes for every row and feature of its batch, blocks of fixed size left
+    out: by default what autograd keeps, nine float32."""
 
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]

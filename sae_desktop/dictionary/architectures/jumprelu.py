@@ -41,6 +41,7 @@ class JumpReLU(LinearArchitecture):
     title = "JumpReLU"
     summary = "Each feature learns its own threshold; a tanh counts the active ones."
     settings = ("sparsity",)
+    activation_bytes = 6.0  # one in ten active, early in a run
     default_sparsity = 10.0
     sparsity_warm_up = 1.0
 
