@@ -6,6 +6,8 @@ import torch
 
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 
+_ROWS_AT_ONCE = 2**13
+
 
 class UnitDecoder(LinearArchitecture):
     """The part of the gradient along a row is removed, and rows are made units again.
@@ -15,10 +17,18 @@ class UnitDecoder(LinearArchitecture):
 
     def constrain_gradients(self) -> None:
         W_dec = self.parameters["W_dec"]
-        if W_dec.grad is not None:
-            along = torch.linalg.vecdot(W_dec.grad, W_dec.data)[:, None]
-            W_dec.grad.addcmul_(along, W_dec.data, value=-1)
+        if W_dec.grad is None:
+            return
+        # In pieces: the product of the two is as large as either.
+        pieces = zip(
+            torch.split(W_dec.grad, _ROWS_AT_ONCE),
+            torch.split(W_dec.data, _ROWS_AT_ONCE),
+            strict=True,
+        )
+        for grad, W in pieces:
+            grad.addcmul_(torch.linalg.vecdot(grad, W)[:, None], W, value=-1)
 
     def constrain_parameters(self) -> None:
         W_dec = self.parameters["W_dec"].data
-        W_dec.div_(W_dec.norm(dim=1, keepdim=True).clamp_min(torch.finfo(W_dec.dtype).tiny))
+        norms = torch.linalg.vector_norm(W_dec, dim=1, keepdim=True)
+        W_dec.div_(norms.clamp_min_(torch.finfo(W_dec.dtype).tiny))

@@ -17,17 +17,16 @@ from torch import Tensor
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
-from sae_desktop.dictionary.architectures.standard import (
-    DENSE_BLOCK_BYTES,
-    FEWEST_DENSE_ROWS,
-    SPARSE_SHARE,
-)
+from sae_desktop.dictionary.architectures.standard import SPARSE_SHARE
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.precision import LowPrecision
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, positive
 
+DENSE_BLOCK_BYTES = 32 * 2**20
+"""Of one of the nine matrices of activations that autograd keeps of a block of rows."""
+FEWEST_DENSE_ROWS = 64
 _LR, _LR_FEATURES = 5e-5, 2**20
 
 
@@ -37,6 +36,7 @@ class Gated(UnitDecoder):
     title = "Gated"
     summary = "A gate decides which features are on; only the gate pays for sparsity."
     settings = ("sparsity",)
+    activation_bytes = 5.0  # one in twelve gates open, early in a run
     default_sparsity = 5.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
