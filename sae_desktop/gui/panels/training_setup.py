@@ -173,6 +173,8 @@ class TrainingSetup(QWidget):
         self._needs.setText(preflight_text(found) if found else self._failure)
         self._needs.setToolTip(preflight_details(found) if found else "")
         self._needs.setVisible(shown and bool(self._needs.text()))
+        # Greyed while it is the answer to what was set before.
+        self._needs.setEnabled(found is None or self._answered == _unnamed(config))
         self.measure_button.setEnabled(shown and found is not None and not busy)
         self.measure_button.setVisible(config.stream is None)
 

@@ -273,7 +273,9 @@ class CurveStack(QWidget):
     def _show_legend(self) -> None:
         names = []
         for run in list(self.runs.values())[:_MOST_NAMED]:
-            text = html.escape(elide_middle(run.name, _NAME_LENGTH)).replace(" ", "&nbsp;")
+            # A line breaks between names, not within one.
+            name = elide_middle(run.name, _NAME_LENGTH).replace(" ", "\u00a0")
+            text = html.escape(name.replace("-", "\u2011"))
             colour = run_colour(run.number).name()
             names.append(f'<span style="color:{colour}">━&nbsp;{text}</span>')
         if len(self.runs) > _MOST_NAMED:

@@ -39,6 +39,8 @@ class ParetoPlot(QWidget):
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setLogMode(x=True, y=True)
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.plot.setLabel("bottom", "L0 (features/row)")
         self.plot.setLabel("left", "FVU")
         self._line = pg.PlotDataItem()

@@ -19,6 +19,7 @@ from sae_desktop.storage.atomic import write_bytes
 pg.setConfigOptions(antialias=False, useOpenGL=False)
 
 _LARGE = 10_000.0
+_THOUSAND = 999.5
 _PICTURE_SCALE = 2.0
 
 
@@ -98,6 +99,8 @@ class ValueAxis(pg.AxisItem):
     """An axis of plain values; over a logarithm it names 1, 2 and 5 of a decade, as many as fit."""
 
     _LEAST_PIXELS = 15
+    _LEAST_PIXELS_ABREAST = 48
+    _FEWEST = 3
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
@@ -109,16 +112,29 @@ class ValueAxis(pg.AxisItem):
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         if not self.logMode:
             return [tuple(level) for level in super().tickValues(low, high, size)]
+        room = self._LEAST_PIXELS if self.orientation == "left" else self._LEAST_PIXELS_ABREAST
         decades = range(math.floor(low), math.ceil(high) + 1)
         best: list[float] = []
         for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
             marks = [d + math.log10(step) for d in decades for step in steps]
             inside = [mark for mark in marks if low <= mark <= high]
-            if len(inside) * self._LEAST_PIXELS > size and best:
+            if len(inside) * room > size and best:
                 break
             best = inside
+        if len(best) < self._FEWEST and high - low < 1:
+            best = _even_marks(10.0**low, 10.0**high, max(int(size / room / 2), 2))
         return [(1.0, best)]
 
 
+def _even_marks(low: float, high: float, most: int) -> list[float]:
+    """Return log10 of at most so many round values at even distances, for less than a decade."""
+    raw = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(n * power for n in (1, 2, 5, 10) if n * power >= raw)
+    first = math.ceil(low / step)
+    values = [n * step for n in range(first, math.floor(high / step) + 1)]
+    return [math.log10(value) for value in values if value > 0]
+
+
 def _short(value: float) -> str:
-    return count_text(value) if value >= _LARGE else f"{value:.3g}"
+    return count_text(value) if value >= _THOUSAND else f"{value:.3g}"

@@ -54,6 +54,8 @@ class ScalingPlot(QWidget):
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setLogMode(x=True, y=True)
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
         self.plot.setLabel("bottom", "compute (features × steps)")
         self.plot.setLabel("left", "loss")
         self._items: list[pg.GraphicsObject] = []

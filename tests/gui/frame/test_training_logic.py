@@ -1,4 +1,4 @@
-"""What the Training panel knows without Qt: points, smoothing, advice, drafts, tables."""
+"""What the Training panel knows apart from its widgets: points, advice, drafts, tables."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from frame_project import ARCHITECTURES, SITE, add_run, evaluation
+from PySide6.QtWidgets import QApplication
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui.advice import advice
@@ -31,6 +32,7 @@ from sae_desktop.gui.training_catalogue import (
     matters,
 )
 from sae_desktop.gui.training_draft import copied, default_name, problems, resumes, summary
+from sae_desktop.gui.widgets.plot_style import ValueAxis
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_log import COLUMNS, COSINE_EDGES, RunChange, read_run
@@ -428,3 +430,21 @@ def test_evaluation__shows_what_was_measured_and_warns_of_what_chance_does() -> 
     assert verdict(found) == ""
     assert "little" in verdict(msgspec.structs.replace(found, fvu=0.69))
     assert verdict(msgspec.structs.replace(found, control=None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.1, 100.0, {"0.1", "1", "10", "100"}),
+        (14.0, 17.0, {"14", "15", "16", "17"}),
+        (1_000.0, 1_900.0, {"1k", "1.2k"}),
+    ],
+)
+def test_log_axis__has_marks_also_within_a_decade(
+    qapp: QApplication, low: float, high: float, texts: set[str]
+) -> None:
+    axis = ValueAxis(orientation="bottom")
+    axis.setLogMode(True)
+    ((_, marks),) = axis.tickValues(math.log10(low), math.log10(high), 480.0)
+    assert texts <= set(axis.tickStrings(marks, 1.0, 1.0))
+    assert len(marks) * 48 <= 480 * 2
