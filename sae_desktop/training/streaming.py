@@ -70,10 +70,13 @@ class StreamSource(Source):
         config: TrainConfig,
         position: StreamPosition | None,
         context: JobContext,
+        *,
+        held_out_rows: int | None = None,
+        measured_rows: int | None = None,
     ) -> None:
         """Load the model and harvest what is held out and what is measured.
 
-        Raises UserError for settings of the harvest that cannot be, and for a corpus too small.
+        A look at what the stream gives may ask for fewer rows than a training does. Raises UserError for settings of the harvest that cannot be, and for a corpus too small.
         """
         assert config.stream is not None
         harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
@@ -84,7 +87,7 @@ class StreamSource(Source):
         inputs = [part.site for part in self.plan.inputs]
         outputs = [part.site for part in self.plan.outputs]
         self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
-        self._begin(context)
+        self._begin(held_out_rows or HELD_OUT_ROWS, measured_rows or MEASURED_ROWS, context)
         self.position = position or self._first
         self._limits = self._massive_limits()
         usable = self._usable(self._measured)
@@ -97,10 +100,10 @@ class StreamSource(Source):
             f"held out, and rows are drawn from pools of {self.pool_rows:,}."
         ]
 
-    def _begin(self, context: JobContext) -> None:
+    def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
         """Harvest the first windows, and part them into those held out and those measured."""
         reader, batches, windows = RowReader(self._harvest), [], []
-        rows, wanted = 0, HELD_OUT_ROWS + MEASURED_ROWS
+        rows, wanted = 0, held_out + measured
         pieces = prefetch(window_batches(self._harvest, Place(), _EVERY_ROW))
         with closing(pieces):
             for piece in pieces:
@@ -114,7 +117,7 @@ class StreamSource(Source):
         if not batches:
             raise empty_corpus(self._harvest.windows.corpus)
         kept, count = 0, 0
-        least = HELD_OUT_ROWS if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
+        least = held_out if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
         while kept < least:
             kept += len(batches[count].tokens)
             count += 1
