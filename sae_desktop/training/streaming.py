@@ -76,7 +76,8 @@ class StreamSource(Source):
     ) -> None:
         """Load the model and harvest what is held out and what is measured.
 
-        A look at what the stream gives may ask for fewer rows than a training does. Raises UserError for settings of the harvest that cannot be, and for a corpus too small.
+        A look at what the stream gives may ask for fewer rows than a training does. Raises
+        UserError for settings of the harvest that cannot be, and for a corpus too small.
         """
         assert config.stream is not None
         harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
