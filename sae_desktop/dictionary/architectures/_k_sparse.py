@@ -19,7 +19,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary.architectures._linear import LinearArchitecture
+from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.dictionary import largest_of_each_row
 from sae_desktop.dictionary.kernels import Active
@@ -28,10 +28,9 @@ from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, Kept, b
 
 _LONG_RUN = 50_000
 _HIGHEST_RATE = 6e-3
-_ROWS_AT_ONCE = 2**13
 
 
-class KSparse(LinearArchitecture):
+class KSparse(UnitDecoder):
     """Subclasses say which entries of the pre-activations are kept."""
 
     settings: ClassVar[tuple[str, ...]] = ("k", "aux_weight")
@@ -170,24 +169,6 @@ class KSparse(LinearArchitecture):
         best = torch.topk(pre, min(error_TO.shape[1] // 2, len(ids)), dim=1, sorted=False)
         acts = torch.zeros_like(pre).scatter(1, best.indices, best.values)
         return (error_TO - acts @ p["W_dec"][ids]).pow(2).sum() / len(error_TO)
-
-    def constrain_gradients(self) -> None:
-        W_dec = self.parameters["W_dec"]
-        if W_dec.grad is None:
-            return
-        # In pieces: the product of the two is as large as either.
-        pieces = zip(
-            torch.split(W_dec.grad, _ROWS_AT_ONCE),
-            torch.split(W_dec.data, _ROWS_AT_ONCE),
-            strict=True,
-        )
-        for grad, W in pieces:
-            grad.addcmul_(torch.linalg.vecdot(grad, W)[:, None], W, value=-1)
-
-    def constrain_parameters(self) -> None:
-        W_dec = self.parameters["W_dec"].data
-        norms = torch.linalg.vector_norm(W_dec, dim=1, keepdim=True)
-        W_dec.div_(norms.clamp_min_(torch.finfo(W_dec.dtype).tiny))
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:
