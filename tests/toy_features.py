@@ -133,6 +133,25 @@ class CorrelatedData(ToyData):
         return on.T @ on / len(on)
 
 
+@dataclass(frozen=True)
+class ZipfData(ToyData):
+    """Concepts whose frequency falls with their rank; rows are drawn again from a fixed pool."""
+
+    @classmethod
+    def ranked(cls, n: int = 400, d: int = 64, most: float = 0.4) -> ZipfData:
+        """The r-th of n features is on with probability most / r."""
+        return cls(unit_directions(n, d), probability=most / torch.arange(1.0, n + 1))
+
+    @cached_property
+    def pool(self) -> Tensor:
+        """(131072, D)"""
+        generator = torch.Generator().manual_seed(11)
+        return torch.cat([super(ZipfData, self).batch(4096, generator) for _ in range(32)])
+
+    def batch(self, rows: int, generator: torch.Generator) -> Tensor:
+        return self.pool[torch.randint(len(self.pool), (rows,), generator=generator)]
+
+
 class _Patient:
     def after_step(self, state: TrainerState, report: StepReport) -> bool:
         return True
