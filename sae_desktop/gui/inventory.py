@@ -12,7 +12,7 @@ import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.errors import UserError
-from sae_desktop.project import Project
+from sae_desktop.project import Project, checked_name
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
 from sae_desktop.training.sweep_config import SweepRecord, read_sweep
@@ -112,7 +112,7 @@ def take_inventory(project: Project) -> Inventory:
         kind: str, names: list[str], path: Callable[[str], Path], one: Callable[[Path], Item]
     ) -> list[Item]:
         items = []
-        for name in names:
+        for name in filter(_can_be_named, names):
             try:
                 items.append(_remembered(path(name), one))
             except UserError as error:
@@ -131,6 +131,15 @@ def take_inventory(project: Project) -> Inventory:
         for item in dictionaries
     ]
     return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, sweeps, broken)
+
+
+def _can_be_named(name: str) -> bool:
+    """Tell whether a folder bears a name the program would give; others are none of its own."""
+    try:
+        checked_name(name)
+    except UserError:
+        return False
+    return True
 
 
 _memory: dict[Path, tuple[tuple[int, int], object]] = {}

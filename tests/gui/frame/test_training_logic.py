@@ -448,3 +448,12 @@ def test_log_axis__has_marks_also_within_a_decade(
     ((_, marks),) = axis.tickValues(math.log10(low), math.log10(high), 480.0)
     assert texts <= set(axis.tickStrings(marks, 1.0, 1.0))
     assert len(marks) * 48 <= 480 * 2
+
+
+def test_inventory__passes_over_folders_that_are_none_of_the_programs(project: Project) -> None:
+    add_run(project, "done")
+    (project.path / "dictionaries" / f"{'long' * 30}").mkdir()
+    (project.path / "dictionaries" / f"{'long' * 30}" / "run.h5").write_bytes(b"")
+    found = take_inventory(project)
+    assert [item.name for item in found.dictionaries] == ["done"]
+    assert found.broken == []
