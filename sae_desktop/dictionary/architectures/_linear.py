@@ -53,17 +53,26 @@ class LinearArchitecture(Architecture):
         return False
 
     def initialise_from(self, batch: Batch) -> None:
-        """Set directions to rows of the data if asked: as many as there are, the rest random."""
+        """Set directions to rows of the data if asked: as many as there are, the rest random.
+
+        A transcoder's feature reads the row of the input whose row of the output it writes.
+        """
         if self.setup.init != "data":
             return
         W_dec, W_enc = self.parameters["W_dec"], self.parameters["W_enc"]
-        rows = min(len(batch.y_TO), len(W_dec))
-        centred = batch.y_TO[:rows] - batch.y_TO.mean(dim=0)
-        norms = centred.norm(dim=1, keepdim=True)
-        directions = torch.where(norms > 0, centred / norms, W_dec[:rows] / self.initial_norm)
-        W_dec[:rows] = self.initial_norm * directions
+        self._begin_at(batch.y_TO, W_dec)
         if self.reconstructs_input:
-            W_enc[:rows] = W_dec[:rows]
+            W_enc[: len(batch.x_TI)] = W_dec[: len(batch.x_TI)]
+        else:
+            self._begin_at(batch.x_TI, W_enc)
+
+    def _begin_at(self, data_TD: Tensor, W_FD: Tensor) -> None:
+        """Set the first rows of a matrix to centred rows of the data, at the initial norm."""
+        count = min(len(data_TD), len(W_FD))
+        centred = data_TD[:count] - data_TD.mean(dim=0)
+        norms = centred.norm(dim=1, keepdim=True)
+        directions = torch.where(norms > 0, centred / norms, W_FD[:count] / self.initial_norm)
+        W_FD[:count] = self.initial_norm * directions
 
     def centre_b_dec(self, batch: Batch) -> None:
         """Set b_dec to the geometric median of the targets."""
