@@ -33,6 +33,10 @@ _RETRY_SECONDS = 30.0
 """After a checkpoint that could not be written."""
 
 
+class _StoppedError(Exception):
+    """Ends a session whose runs are to be kept as they are."""
+
+
 @dataclass
 class Member:
     """One run of a session."""
@@ -79,7 +83,7 @@ class Session:
             start=self._start,
             total=self._total,
             device=members[0].run.state.device,
-            while_waiting=self.obey,
+            while_waiting=self._while_waiting,
         )
         self._seconds = min(config.checkpoint_seconds for config in configs)
         self._next_save = time.monotonic() + self._seconds
@@ -100,20 +104,30 @@ class Session:
 
     def _watched(self) -> Generator[Batch, None, None]:
         """Yield the batches, and see to everything else between them."""
-        with closing(iter(self._batches)) as batches:
-            for batch in batches:
-                yield batch
-                self._settle()
-                self._adjust(self._context.adjustments())
-                self.obey()
-                if time.monotonic() >= self._next_save:
-                    self._save()
-                self._tell_progress()
-                if self._context.stop_requested:
-                    self._stop()
-                    return
+        try:
+            with closing(iter(self._batches)) as batches:
+                for batch in batches:
+                    yield batch
+                    self._settle()
+                    self._adjust(self._context.adjustments())
+                    self._obey()
+                    if time.monotonic() >= self._next_save:
+                        self._save()
+                    self._tell_progress()
+                    if self._context.stop_requested:
+                        raise _StoppedError
+        except _StoppedError:
+            for member in self._members:
+                member.stopped_early = member.going
 
-    def obey(self) -> None:
+    def _while_waiting(self) -> None:
+        """Obey also where rows come slowly; what has learned nothing yet is not kept."""
+        self._obey()
+        begun = all(member.run.state.step for member in self._members)
+        if self._context.stop_requested and begun:
+            raise _StoppedError
+
+    def _obey(self) -> None:
         """Pause, after a checkpoint, if asked; raise JobCancelledError after a cancel."""
         paused = self._context.pause_requested
         if paused:
@@ -126,10 +140,6 @@ class Session:
     def _tell_progress(self) -> None:
         rows = max(member.run.state.rows for member in self._members)
         self._context.progress(rows, self._total, "rows")
-
-    def _stop(self) -> None:
-        for member in self._members:
-            member.stopped_early = member.going
 
     def _settle(self) -> None:
         """Do what belongs to the steps just taken."""

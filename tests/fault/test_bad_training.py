@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import h5py
+import msgspec
 import numpy as np
 import pytest
 import torch
-from imported_rows import import_rows, run_config, toy_rows
+from imported_rows import assert_same_weights, import_rows, run_config, toy_rows
 from job_contexts import RecordingContext
 
-from sae_desktop.errors import UserError
+from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.job import train
+
+resource = pytest.importorskip("resource", reason="limits of POSIX")
 
 
 def _refused(project: Project, **changes: object) -> UserError:
@@ -87,6 +93,50 @@ def test_training__names_the_setting_and_the_way_out(
     error = _refused(project, **changes)
     assert named in error.what
     assert way_out in error.next_step
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """As on a full disk, longer files cannot be written by this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_training__goes_on_without_room_for_checkpoints(project: Project) -> None:
+    torch.set_num_threads(1)
+    import_rows(project, toy_rows(2000))
+    config = run_config(project, features=4096, tokens=20 * 256, checkpoint_seconds=1e-6)
+    context = RecordingContext()
+    with _files_of_at_most(1_000_000):
+        result = train(config, context)
+    assert result.steps == 20
+    assert project.dictionaries() == ["d"]
+    said = [line for line in context.lines if "No checkpoint could be written" in line]
+    assert said
+    assert "limit" in said[0]
+    assert "The training goes on" in said[0]
+
+
+def test_training__without_room_for_its_dictionary_goes_on_later(project: Project) -> None:
+    torch.set_num_threads(1)
+    import_rows(project, toy_rows(2000))
+    config = run_config(project, features=4096, tokens=20 * 256)
+    train(msgspec.structs.replace(config, name="whole"), SilentContext())
+    with pytest.raises(JobCancelledError):
+        train(config, RecordingContext(cancel_after=8))
+    checkpoints = project.dictionary_path("d") / "checkpoint"
+    before = sorted(path.name for path in checkpoints.iterdir())
+    with _files_of_at_most(500_000), pytest.raises(UserError, match="could not be saved") as error:
+        train(config, SilentContext())
+    assert "checkpoint is kept" in error.value.kept
+    assert "Free some space" in error.value.next_step
+    assert sorted(path.name for path in checkpoints.iterdir()) == before
+    train(config, SilentContext())
+    assert_same_weights(project, "d", "whole")
 
 
 def test_training__leaves_out_massive_rows_and_says_so(project: Project) -> None:
