@@ -64,6 +64,23 @@ def test_loss__is_the_formula_over_layers() -> None:
     assert loss.l0 == pytest.approx(float((a > 0).sum()) / len(x))
 
 
+def test_gradients__in_blocks_equal_those_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sae_desktop.dictionary.architectures._blocks.BLOCK_BYTES", 1)
+    monkeypatch.setattr("sae_desktop.dictionary.architectures._blocks.FEWEST_ROWS", 7)
+    architecture = random_one()
+    whole = architecture.loss(batch(), state())
+    expected = torch.autograd.grad(whole.total, list(architecture.parameters.values()))
+    found = architecture.gradients(batch(), state())
+    torch.testing.assert_close(found.total, whole.total.detach())
+    torch.testing.assert_close(found.terms, {k: v.detach() for k, v in whole.terms.items()})
+    assert torch.equal(found.fired_F, whole.fired_F)
+    assert found.l0 == pytest.approx(whole.l0)
+    for parameter, gradient in zip(architecture.parameters.values(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
 def test_features__reach_only_their_own_and_later_layers() -> None:
     architecture, (x, _) = random_one(), batch()
     with torch.no_grad():

@@ -95,8 +95,8 @@ def test_gradient__equals_finite_differences(name: str) -> None:
 def test_gradients__equal_those_of_the_formula(
     changes: dict[str, object], sparse: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sae_desktop.dictionary.architectures.gated.DENSE_BLOCK_BYTES", 1)
-    monkeypatch.setattr("sae_desktop.dictionary.architectures.gated.FEWEST_DENSE_ROWS", 16)
+    monkeypatch.setattr("sae_desktop.dictionary.architectures._blocks.BLOCK_BYTES", 1)
+    monkeypatch.setattr("sae_desktop.dictionary.architectures._blocks.FEWEST_ROWS", 16)
     architecture = gated(**changes)
     for name, tensor in architecture.parameters.items():
         architecture.parameters[name] = tensor.detach().float().requires_grad_()

@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
@@ -101,6 +102,9 @@ class CrossLayerTranscoder(Architecture):
         total = torch.stack(list(terms.values())).sum()
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
 
+    def gradients(self, batch: Batch, state: StepState) -> Loss:
+        return gradients_in_blocks(self, self.setup.features, batch, state)
+
     def decoder_norms(self) -> Tensor:
         """Return (F,): norms over all layers a feature writes to."""
         p = self.parameters
@@ -137,6 +141,11 @@ class CrossLayerTranscoder(Architecture):
                 )
             )
         return CrossLayerDictionary(blocks, p["b_dec"] / target.scale + target.shift)
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        del element
+        return block_step_bytes(features, rows)
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:

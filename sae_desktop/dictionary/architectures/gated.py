@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures._unit_decoder import UnitDecoder
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
@@ -24,9 +25,6 @@ from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.precision import LowPrecision
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, positive
 
-DENSE_BLOCK_BYTES = 32 * 2**20
-"""Of one of the nine matrices of activations that autograd keeps of a block of rows."""
-FEWEST_DENSE_ROWS = 64
 _LR, _LR_FEATURES = 5e-5, 2**20
 
 
@@ -36,7 +34,6 @@ class Gated(UnitDecoder):
     title = "Gated"
     summary = "A gate decides which features are on; only the gate pays for sparsity."
     settings = ("sparsity",)
-    activation_bytes = 5.0  # one in twelve gates open, early in a run
     default_sparsity = 5.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
@@ -82,30 +79,9 @@ class Gated(UnitDecoder):
         """Compute the loss and the gradients: sparsely once few gates are open."""
         if float(self.buffers["open_share"]) < SPARSE_SHARE:
             return self._sparse_gradients(batch, state)
-        loss = self._dense_gradients(batch, state)
+        loss = gradients_in_blocks(self, self.setup.features, batch, state)
         self._remember_open(loss.l0)
         return loss
-
-    def _dense_gradients(self, batch: Batch, state: StepState) -> Loss:
-        """By the formula, a block of rows at a time, so that memory is that of a block."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
-        rows = len(batch.x_TI)
-        size = max(DENSE_BLOCK_BYTES // (4 * self.setup.features), FEWEST_DENSE_ROWS)
-        found: list[Loss] = []
-        for first in range(0, rows, size):
-            block = Batch(batch.x_TI[first : first + size], batch.y_TO[first : first + size])
-            share = len(block.x_TI) / rows
-            loss = self.loss(block, state)
-            (share * loss.total).backward()  # type: ignore[no-untyped-call]
-            terms = {name: share * term.detach() for name, term in loss.terms.items()}
-            found.append(Loss(share * loss.total.detach(), terms, loss.fired_F, share * loss.l0))
-        return Loss(
-            total=torch.stack([loss.total for loss in found]).sum(),
-            terms={k: torch.stack([loss.terms[k] for loss in found]).sum() for k in terms},
-            fired_F=torch.stack([loss.fired_F for loss in found]).sum(dim=0),
-            l0=sum(loss.l0 for loss in found),
-        )
 
     def _remember_open(self, per_row: float) -> None:
         self.buffers["open_share"].fill_(per_row / self.setup.features)
@@ -174,6 +150,11 @@ class Gated(UnitDecoder):
             target=target,
             parts=self.setup.parts,
         )
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        del element
+        return block_step_bytes(features, rows)
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:
