@@ -133,6 +133,26 @@ def test_training__saves_every_so_often_and_removes_its_checkpoints_at_the_end(
     assert not folder.exists()
 
 
+def test_training__paused_has_been_saved_at_that_step(filled: Project) -> None:
+    folder = filled.dictionary_path("d") / "checkpoint"
+    context = RecordingContext()
+    there: dict[int, int] = {}
+
+    def pause(check: int) -> None:
+        context.pause_requested = check == 10
+        found = load_checkpoint(folder)
+        there[check] = found.progress.rows if found else 0
+
+    context.on_check = pause
+    train(run_config(filled), context)
+    assert there[10] == 0
+    # Saved after the step at whose end the pause was found, before it blocks.
+    done = [int(rows) for rows, _, _ in context.steps]
+    assert there[11] in done
+    assert there[11] > 0
+    assert there[max(there)] == there[11]
+
+
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_training__resumed_thrice_gives_the_same_weights_bit_for_bit(
     filled: Project, architecture: str
