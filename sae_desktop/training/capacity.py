@@ -81,7 +81,7 @@ def load_of(
         low_precision=resolve_precision(config.precision, device) != torch.float32,
         # Where k features are kept, only the encoder's product is dense.
         low_share=0.0 if plain else 0.5 if "k" in small.settings else 1.0,
-        activation_bytes=small.activation_bytes,
+        step_bytes=small.step_bytes,
         metric_rows=config.metric_rows,
         keep_checkpoints=config.keep_checkpoints,
         points=min(steps, CURVE_POINTS) + 2,

@@ -15,18 +15,14 @@ from sae_desktop.training.run_log import COLUMNS, DENSITY_EDGES, SAMPLE_BYTES
 _FLOAT = 4
 _LOW = 2
 """Bytes of a bfloat16."""
-_BLOCK_BYTES = 16 * 2**20
-_FEWEST_BLOCK_ROWS = 128
-"""Of the blocks in which pre-activations are made (`dictionary.selection`)."""
-_BLOCKS_AT_ONCE = 3
 _PAIR_BYTES = 64
 """A kept pair of row and feature on its way through a step: indices, orders, values."""
 _BATCHES_AHEAD = 4
 _ERRORS_AT_ONCE = 4
 _FIGURE_ACTIVATIONS = 2**25
 """Activations that the figures hold at once (`training.metrics`)."""
-_FIGURE_COPIES = 5
-_COSINES, _COSINE_COPIES = 2**24, 2
+_FIGURE_COPIES = 4
+_COSINES, _COSINE_COPIES = 2**24, 1
 """Of pairs of features (`training.geometry`)."""
 _SAMPLE_ROWS, _SAMPLE_COPIES = 16_384, 3
 """Rows that the initialisation looks at (`training.run_setup`)."""
@@ -56,8 +52,8 @@ class Load:
     low_precision: bool
     low_share: float
     """Of P: weights that are copied for dense products of low precision."""
-    activation_bytes: float
-    """As `Architecture.activation_bytes`."""
+    step_bytes: Callable[[int, int, int], float]
+    """As `Architecture.step_bytes`."""
     metric_rows: int
     keep_checkpoints: int
     points: int
@@ -106,22 +102,24 @@ def working_needs(load: Load) -> list[Need]:
     """
     P, T, F = load.weights, load.batch, load.features
     element = _LOW if load.low_precision else _FLOAT
-    block_rows = min(T, max(_FEWEST_BLOCK_ROWS, _BLOCK_BYTES // (F * element)))
-    buffers = _BLOCKS_AT_ONCE * block_rows * F * element + load.activation_bytes * T * F
-    buffers += _PAIR_BYTES * load.pairs_per_row * T
-    buffers += _ERRORS_AT_ONCE * load.groups * T * load.out_width * _FLOAT
+    # Their memory is kept from step to step.
+    activations = load.step_bytes(F, T, element)
     gradients = P * _FLOAT
+    passing = _PAIR_BYTES * load.pairs_per_row * T
+    passing += _ERRORS_AT_ONCE * load.groups * T * load.out_width * _FLOAT
     shown = min(_FIGURE_ACTIVATIONS, load.metric_rows * F) * _FLOAT * _FIGURE_COPIES
     cosines = min(_COSINES, F * F) * _FLOAT * _COSINE_COPIES
     figures = P * _FLOAT + max(shown, cosines)  # P: the folded dictionary
-    # Before the first step there are no moments yet.
-    sample = _SAMPLE_COPIES * _SAMPLE_ROWS * load.row_bytes - 2 * P * _FLOAT
+    step = gradients + passing
+    # Before the first step there are neither moments nor activations yet.
+    sample = _SAMPLE_COPIES * _SAMPLE_ROWS * load.row_bytes - 2 * P * _FLOAT - activations
     needs = [
+        ("activations of a step", activations),
         ("gradients", gradients),
-        ("buffers of a step", buffers),
+        ("errors and pairs of a step", passing),
         ("batches ahead", _BATCHES_AHEAD * T * load.row_bytes),
-        ("figures, beyond what a step takes", max(0.0, figures - gradients - buffers)),
-        ("start, beyond that", max(0.0, sample - max(figures, gradients + buffers))),
+        ("figures, beyond what a step takes", max(0.0, figures - step)),
+        ("start, beyond that", max(0.0, sample - max(figures, step))),
     ]
     return _rounded(needs)
 
@@ -186,13 +184,13 @@ def fits(load: Load, free: Free) -> bool:
 def how_many_fit(loads: Sequence[Load], free: Free) -> int:
     """Return how many runs, from the first on, fit into memory side by side; at least one.
 
-    They share their batches, and each keeps a state of its own.
+    They share batches, figures and checkpoints in turn, and each keeps a state of its own.
     """
     state = working = host = 0
     for count, load in enumerate(loads):
         state += total(state_needs(load))
         working = max(working, total(working_needs(load)))
-        host += total(host_needs(load, on_gpu=free.gpu is not None))
+        host = max(host, total(host_needs(load, on_gpu=free.gpu is not None)))
         here = state + working
         if free.gpu is None:
             enough = here + host <= free.memory

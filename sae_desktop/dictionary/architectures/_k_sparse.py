@@ -34,7 +34,6 @@ class KSparse(UnitDecoder):
     """Subclasses say which entries of the pre-activations are kept."""
 
     settings: ClassVar[tuple[str, ...]] = ("k", "aux_weight")
-    activation_bytes: ClassVar[float] = 0.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
         super().__init__(setup, generator)
@@ -169,6 +168,11 @@ class KSparse(UnitDecoder):
         best = torch.topk(pre, min(error_TO.shape[1] // 2, len(ids)), dim=1, sorted=False)
         acts = torch.zeros_like(pre).scatter(1, best.indices, best.values)
         return (error_TO - acts @ p["W_dec"][ids]).pow(2).sum() / len(error_TO)
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        # A block, and what compares it.
+        return 3 * min(rows, block_rows(features, element)) * features * element
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:

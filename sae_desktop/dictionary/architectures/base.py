@@ -104,9 +104,6 @@ class Architecture(ABC):
     """λ where none was chosen."""
     sparsity_warm_up: ClassVar[float] = 0.05
     """Share of the run over which λ rises from 0."""
-    activation_bytes: ClassVar[float] = 36.0
-    """Memory that a step takes for every row and feature of its batch, blocks of fixed size left
-    out: by default what autograd keeps, nine float32."""
 
     parameters: dict[str, Tensor]
     buffers: dict[str, Tensor]
@@ -149,6 +146,16 @@ class Architecture(ABC):
     @abstractmethod
     def folded(self, source: Affine, target: Affine) -> Dictionary:
         """Return the dictionary for raw activations, read through `source`, written to `target`."""
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        """Return the memory that the activations of a step of so many rows take.
+
+        `element` is the size of a number in the dense products. By default what autograd keeps:
+        nine float32 for every row and feature.
+        """
+        del element
+        return 36 * rows * features
 
     @staticmethod
     @abstractmethod

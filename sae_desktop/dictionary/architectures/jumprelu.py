@@ -20,7 +20,7 @@ from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.precision import LowPrecision, column_sums
-from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above
+from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above, block_rows
 
 TANH_SCALE = 4.0
 """c."""
@@ -41,7 +41,6 @@ class JumpReLU(LinearArchitecture):
     title = "JumpReLU"
     summary = "Each feature learns its own threshold; a tanh counts the active ones."
     settings = ("sparsity",)
-    activation_bytes = 6.0  # one in ten active, early in a run
     default_sparsity = 10.0
     sparsity_warm_up = 1.0
 
@@ -163,6 +162,12 @@ class JumpReLU(LinearArchitecture):
 
     def folded_threshold(self) -> Tensor:
         return self.parameters["log_threshold"].detach().exp()
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        # Blocks, and some sixty bytes for every active pair: one in ten early in a run.
+        blocks = 3 * min(rows, block_rows(features, element)) * features * element
+        return blocks + 6 * rows * features
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:

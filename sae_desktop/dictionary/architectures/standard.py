@@ -35,7 +35,6 @@ class Standard(LinearArchitecture):
     title = "Standard (L1)"
     summary = "The paper’s: ReLU, and an L1 weighted by the decoder’s norms."
     settings = ("sparsity",)
-    activation_bytes = 7.0  # one in ten active, early in a run
     default_sparsity = 5.0
     initial_norm = 0.1
 
@@ -125,6 +124,11 @@ class Standard(LinearArchitecture):
             sums.acts_F += column_sums(f)
             sums.fired_F += column_sums(torch.sign(f, out=ones)).long()
         return sums
+
+    @staticmethod
+    def step_bytes(features: int, rows: int, element: int) -> int:
+        block = max(DENSE_BLOCK_BYTES // (features * element), FEWEST_DENSE_ROWS)
+        return 3 * min(rows, block) * features * element
 
     @staticmethod
     def default_lr(features: int, steps: int) -> float:
