@@ -80,6 +80,8 @@ def _field_lines(fields: dict[str, Any], indent: str) -> list[str]:
         if isinstance(value, dict):
             lines.append(f"{indent}{words}")
             lines += _field_lines(value, indent + "  ")
+        elif name.endswith("_counts"):
+            continue  # a histogram, for --json and the window
         elif isinstance(value, list | tuple):
             text = ", ".join(_item_text(item) for item in value) or _NOTHING
             lines.append(f"{indent}{words.ljust(width)}  {text}")

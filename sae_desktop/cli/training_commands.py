@@ -74,13 +74,16 @@ def evaluate(
         int, typer.Option("--loss-windows", min=0, help="Windows of text for the loss recovered.")
     ] = default(EvaluateConfig, "loss_windows"),
     control: Annotated[
-        bool, typer.Option(help="Measure a random-direction dictionary beside it.")
+        bool, typer.Option(help="Measure random-direction dictionaries beside it.")
     ] = default(EvaluateConfig, "control"),
+    control_seeds: Annotated[
+        int, typer.Option("--control-seeds", min=1, help="How many of them: mean and spread.")
+    ] = default(EvaluateConfig, "control_seeds"),
     seed: SeedOption = default(EvaluateConfig, "seed"),
     device: DeviceOption = default(EvaluateConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a dictionary: L0, FVU, dead features, loss recovered."""
+    """Measure a dictionary: fit, shrinkage, dead and dense features, loss recovered."""
     config = EvaluateConfig(
         project=str(project),
         dictionary=dictionary,
@@ -88,6 +91,7 @@ def evaluate(
         rows=rows,
         loss_windows=loss_windows,
         control=control,
+        control_seeds=control_seeds,
         seed=seed,
         device=device,
     )

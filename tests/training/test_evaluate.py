@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from sae_desktop.activations.import_file import import_activations
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary, save
 from sae_desktop.dictionary.control import random_direction_dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
@@ -30,6 +32,8 @@ from sae_desktop.training.run_log import RunLogWriter
 DATA = ToyData.make(n=32, d=16)
 MASSIVE = [5, 900, 3999]
 READ, WRITTEN = "blocks.1.hook_resid_mid", "blocks.1.hook_mlp_out"
+SEVERAL = (WRITTEN, "blocks.2.hook_mlp_out", "blocks.1.mlp.hook_in", "blocks.2.mlp.hook_in")
+WIDE = 32
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def harvested(project: Project, toy_model_folder: Path, tmp_path: Path) -> Proje
         HarvestConfig(
             project=str(project.path), name="acts", model=str(toy_model_folder), device="cpu",
             corpus=str(tmp_path / "text.txt"), site=READ,
-            sites=(WRITTEN, "blocks.2.hook_mlp_out"), tokens=3000, context_size=32, batch=4,
+            sites=(WRITTEN, *SEVERAL[1:]), tokens=3000, context_size=32, batch=4,
         ),
         SilentContext(),
     )  # fmt: skip
@@ -158,6 +162,66 @@ def test_evaluation_in_a_model__has_losses_of_dictionary_and_control(harvested: 
     assert result.control.kl > result.kl
     assert result.control_spread is not None
     assert result.control_spread.loss_spliced is not None
+
+
+def _random(inputs: int, outputs: int, **rest: object) -> Dictionary:
+    generator = torch.Generator().manual_seed(0)
+    W_dec = torch.nn.functional.normalize(torch.randn(48, outputs, generator=generator))
+    W_enc = 0.3 * torch.randn(inputs, 48, generator=generator)
+    return Dictionary(W_enc, torch.zeros(48), W_dec, torch.zeros(outputs), **rest)
+
+
+def _of_several_sites() -> dict[str, Dictionary]:
+    skip = 0.1 * torch.eye(WIDE)
+    one_to_one = {"hook_name": READ, "hook_name_out": WRITTEN}
+    outputs, inputs = list(SEVERAL[:2]), list(SEVERAL[2:])
+    blocks = [_random(WIDE, 2 * WIDE), _random(WIDE, WIDE)]
+    for block in blocks:
+        block.b_dec.zero_()
+    return {
+        "transcoder": _random(WIDE, WIDE, metadata=one_to_one),
+        "skip transcoder": _random(WIDE, WIDE, W_skip=skip, metadata=one_to_one),
+        "crosscoder": _random(
+            2 * WIDE, 2 * WIDE, parts=(WIDE, WIDE),
+            metadata={"hook_name": WRITTEN, "input_sites": outputs, "output_sites": outputs},
+        ),
+        "cross-layer transcoder": CrossLayerDictionary(
+            blocks, torch.zeros(2 * WIDE),
+            metadata={"hook_name": inputs[0], "input_sites": inputs, "output_sites": outputs},
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", ["transcoder", "skip transcoder", "crosscoder", "cross-layer transcoder"]
+)
+def test_evaluation__measures_what_reads_and_writes_several_sites(
+    harvested: Project, kind: str
+) -> None:
+    dictionary = _of_several_sites()[kind]
+    dictionary.metadata["activation_store"] = "acts"
+    result = _evaluated(harvested, dictionary, loss_windows=3, control_seeds=2)
+    assert result.control is not None
+    assert result.control_spread is not None
+    parts = 0 if "cross" not in kind else 2
+    for figures in (result, result.control):
+        assert len(figures.part_fvu) == parts
+        for name in ("fvu", "cosine", "nearest_cosine", "loss_recovered",
+                     "loss_recovered_mean", "kl", "kl_zero", "kl_mean"):  # fmt: skip
+            value = getattr(figures, name)
+            assert value is not None, name
+            assert math.isfinite(value), name
+    assert result.control.shrinkage == pytest.approx(1, abs=0.25)
+    assert result.kl is not None
+    assert result.kl > 0
+    if kind == "transcoder":
+        # By plain formulas on the rows held out.
+        store = ActivationStore.open(harvested.store_path("acts"))
+        first = store.rows - max(1, int(store.rows * 0.1))
+        x = torch.from_numpy(store.read(first, store.rows, READ).astype(np.float32))
+        y = torch.from_numpy(store.read(first, store.rows, WRITTEN).astype(np.float32))
+        error = (y - dictionary.apply(x)).pow(2).sum() / (y - y.mean(0)).pow(2).sum()
+        assert result.fvu == pytest.approx(float(error), rel=1e-3)
 
 
 def test_rows_of_a_transcoder__are_pairs_of_what_it_reads_and_writes(harvested: Project) -> None:
