@@ -23,10 +23,12 @@ _EXPLAINED, _FEW_ACTIVE = 0.5, 3.0
 _HIGH_FVU = 0.4
 _MOST_ACTIVE = 300.0
 """The largest mean L0 of the runs of Scaling Monosemanticity."""
-_CROWDED = 0.25
+_CROWDED = 0.5
 """An L0 over this share of the width is no longer sparse."""
+_STILL_FALLING = 0.95
+"""FVU that fell to this share of itself over the last fifth of the run has not settled."""
 _RISE, _SHAKE = 1.15, 0.5
-_GRADIENT_OVER_CLIP = 10.0
+_GRADIENT_SPIKE = 10.0
 _SHRUNK = 0.8
 _WAITED = 0.2
 
@@ -53,7 +55,7 @@ def advice(
         "l0": _l0(config, buffer, heeds, width),
         "dead_fraction": _dead(config, buffer),
         "dense_fraction": _dense(buffer, heeds),
-        "gradient_norm": _gradient(config, buffer),
+        "gradient_norm": _gradient(buffer),
         "shrinkage": _shrinkage(buffer, heeds),
         "waited_share": _waited(buffer),
         "loss_recovered": _recovered(buffer),
@@ -92,10 +94,18 @@ def _fvu(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
             f"λ is too large: {share_text(1 - fvu, 0)} of the variance is explained, with "
             f"{count_text(l0 or 0)} features a row. Try half of it."
         )
+    if fvu > _HIGH_FVU and _falling(buffer):
+        return f"{share_text(fvu, 0)} of the variance is left over, and it still falls: more rows."
     if fvu > _HIGH_FVU:
         more = "a larger k" if "k" in heeds else "a smaller λ"
         return f"{share_text(fvu, 0)} of the variance is left over: try {more}."
     return ""
+
+
+def _falling(buffer: CurveBuffer) -> bool:
+    rows, fvu = buffer.curve("fvu")
+    before = fvu[rows <= 0.8 * rows[-1]]
+    return len(before) > 0 and float(fvu[-1]) < _STILL_FALLING * float(before[-1])
 
 
 def _l0(config: TrainConfig, buffer: CurveBuffer, heeds: Sequence[str], width: int) -> str:
@@ -146,15 +156,16 @@ def _dense(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
     )
 
 
-def _gradient(config: TrainConfig, buffer: CurveBuffer) -> str:
+def _gradient(buffer: CurveBuffer) -> str:
     _, norms = buffer.curve("gradient_norm")
-    if len(norms) < 10 or not config.gradient_clip:
+    late = norms[-(len(norms) // 3) :]
+    if len(late) < 10:
         return ""
-    usual = float(np.median(norms[-max(len(norms) // 10, 10) :]))
-    if usual > _GRADIENT_OVER_CLIP * config.gradient_clip:
+    usual, most = float(np.median(late)), float(late.max())
+    if usual > 0 and most > _GRADIENT_SPIKE * usual:
         return (
-            f"The gradient’s norm is {usual / config.gradient_clip:.0f} times what it is clipped "
-            "to: every step is clipped. A lower learning rate or a higher clip suits it better."
+            f"The gradient jumps to {most / usual:.0f} times its usual norm: a lower learning "
+            "rate, or a larger batch, is steadier."
         )
     return ""
 

@@ -70,6 +70,8 @@ def _small(value: float) -> str:
 COLUMNS = (
     FigureColumn("name", "Run", "Checked runs are drawn", number=False),
     FigureColumn("state", "State", "", number=False),
+    FigureColumn("architecture", "Architecture", "", number=False),
+    FigureColumn("target", "Target", "What is reconstructed", number=False),
     FigureColumn("features", "Features", "", exact_count),
     FigureColumn("k", "k", "Active features asked for", exact_count),
     FigureColumn("sparsity", "λ", "Weight of the sparsity loss; “–”: the default", _small),
@@ -90,8 +92,6 @@ COLUMNS = (
     ),
     FigureColumn("dead", "Dead", "Share of features that never fire", share_text),
     FigureColumn("loss", "Loss", "At the end of the training", lambda v: f"{v:.4g}"),
-    FigureColumn("architecture", "Architecture", "", number=False),
-    FigureColumn("target", "Target", "What is reconstructed", number=False),
     FigureColumn("lr", "lr", "Learning rate; “–”: the default", _small),
     FigureColumn("seed", "Seed", "", exact_count),
     FigureColumn("rows", "Rows", "Consumed, passes included", count_text),

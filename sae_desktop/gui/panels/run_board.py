@@ -126,6 +126,7 @@ class RunBoard(QObject):
 
     def _list(self) -> None:
         self.runs.show_runs(self.listed())
+        self.runs.choose(self._chosen)
         record = self._sweeps.get(self.runs.sweep)
         self.scaling.show_sweep(self.runs.sweep, record.rows if record else [])
         self._tell_drawn()

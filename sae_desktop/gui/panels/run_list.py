@@ -148,6 +148,8 @@ class RunList(QWidget):
         row = self.model.row_of(name)
         if row is not None and self.current != name:
             self.table.setCurrentIndex(self.model.index(row, 0))
+            middle = QAbstractItemView.ScrollHint.PositionAtCenter
+            self.table.scrollTo(self.model.index(row, 0), middle)
 
     # ------------------------------------------------------------------ doing
     def _size_columns(self) -> None:

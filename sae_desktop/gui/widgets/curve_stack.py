@@ -16,7 +16,7 @@ from sae_desktop.gui.amounts import count_text, elide_middle
 from sae_desktop.gui.curve_buffer import CurveBuffer
 from sae_desktop.gui.curve_files import curves_table
 from sae_desktop.gui.curve_info import CURVE_OF, X_UNITS, CurveView
-from sae_desktop.gui.run_changes import change_text
+from sae_desktop.gui.run_changes import change_text, merged
 from sae_desktop.gui.widgets.curve_bar import CurveBar
 from sae_desktop.gui.widgets.curve_plot import CurvePlot, RunLine
 from sae_desktop.gui.widgets.plot_style import copy_image, run_colour, save_image
@@ -175,7 +175,7 @@ class CurveStack(QWidget):
         marks = [
             (run.buffer.change_x(change, self.view.axis), change_text(change), run.number)
             for run in self.runs.values()
-            for change in run.buffer.changes
+            for change in merged(run.buffer.changes)
         ]
         marks = [mark for mark in marks if math.isfinite(mark[0])]
         for column in self.view.shown:

@@ -21,7 +21,7 @@ from sae_desktop.gui.curve_info import CURVE_OF, DEFAULT_CURVES, curve_view
 from sae_desktop.gui.evaluation_figures import evaluation_rows, evaluation_text, verdict
 from sae_desktop.gui.histograms import HISTOGRAMS, available, x_range
 from sae_desktop.gui.inventory import DictionaryItem, StoreItem, take_inventory
-from sae_desktop.gui.run_changes import change_text
+from sae_desktop.gui.run_changes import change_text, merged
 from sae_desktop.gui.run_figures import order, rows_of_runs, rows_of_sweep, used_columns
 from sae_desktop.gui.smoothing import smoothed
 from sae_desktop.gui.training_catalogue import (
@@ -121,6 +121,11 @@ def test_buffer__places_a_change_on_every_axis() -> None:
         14.0,
     ]
     assert change_text(change) == "lr 0.0001, λ 2"
+    parts = [RunChange(step=2, rows=20, lr=1e-4), RunChange(step=2, rows=20, sparsity=2.0)]
+    assert merged([*parts, RunChange(step=3, rows=30, lr=0.1)]) == [
+        change,
+        RunChange(step=3, rows=30, lr=0.1),
+    ]
 
 
 def test_view__drops_what_is_not_known_any_more() -> None:
@@ -194,7 +199,6 @@ def test_advice__says_nothing_of_a_good_run() -> None:
         (["sparsity"], {"l0": 400.0}, "l0", "a larger λ"),
         (["k"], {"dead_fraction": 0.3}, "dead_fraction", "30%"),
         (["k"], {"dense_fraction": 0.3}, "dense_fraction", "a smaller k"),
-        (["k"], {"gradient_norm": 50.0}, "gradient_norm", "50 times"),
         (["sparsity"], {"shrinkage": 0.6}, "shrinkage", "60%"),
         (["k"], {"waited_share": 0.5}, "waited_share", "50%"),
         (["k"], {"loss_recovered": -0.2}, "loss_recovered", "worse"),
@@ -204,7 +208,7 @@ def test_advice__speaks_under_the_curve_it_concerns(
     heeds: list[str], last: dict[str, float], column: str, words: str
 ) -> None:
     made, buffer = run(**last)
-    width = 100 if last.get("l0") == 30.0 else 0
+    width = 50 if last.get("l0") == 30.0 else 0
     found = advice(made, buffer, heeds=heeds, width=width)
     assert set(found) == {column}
     assert words in found[column]
@@ -232,6 +236,21 @@ def test_advice__an_exploded_loss_is_told_at_once() -> None:
     made, _ = run()
     buffer = filled(rows=[float(n) for n in range(12)], loss=[1.0] * 11 + [1e4])
     assert "exploded" in advice(msgspec.structs.replace(made, tokens=10**9), buffer)["loss"]
+
+
+def test_advice__an_fvu_that_still_falls_asks_for_more_rows() -> None:
+    made, _ = run()
+    buffer = filled(
+        rows=[float(100 * n) for n in range(1, 11)], fvu=[0.9 - 0.04 * n for n in range(10)]
+    )
+    assert "still falls" in advice(made, buffer)["fvu"]
+
+
+def test_advice__a_gradient_that_jumps_is_told() -> None:
+    made, buffer = run(gradient_norm=2.0)
+    assert advice(made, buffer) == {}
+    buffer.append({"rows": 1_001.0, "loss": 1.0, "gradient_norm": 50.0})
+    assert "25 times" in advice(made, buffer)["gradient_norm"]
 
 
 def test_advice__a_loss_that_jumps_is_told() -> None:
