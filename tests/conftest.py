@@ -16,6 +16,7 @@ import pytest
 
 from sae_desktop.project import Project
 
+_NIGHTLY_SECONDS = 3600
 _HOME = tempfile.mkdtemp(prefix="sae-desktop-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 _ISOLATED = {
@@ -34,12 +35,12 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the nightly tests out, whatever else is chosen, unless they are asked for."""
-    if "nightly" in config.getoption("markexpr"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("nightly") is not None]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    long = [item for item in items if item.get_closest_marker("nightly") is not None]
+    for item in long:
+        item.add_marker(pytest.mark.timeout(_NIGHTLY_SECONDS))
+    if long and "nightly" not in config.getoption("markexpr"):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
 
 
 @pytest.fixture(autouse=True)

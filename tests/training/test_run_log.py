@@ -136,3 +136,23 @@ def test_histograms__count_every_feature_also_beyond_their_edges(
     assert len(counts) == len(edges) - 1
     assert counts.sum() == len(values)
     assert [counts[0], counts[-1]] == outermost
+
+
+def test_run_of_a_model__has_measured_every_figure(small_project: Path) -> None:
+    run = read_run(small_project / "dictionaries" / "dict" / "run.h5")
+    assert set(run.columns) == set(COLUMNS)
+    # Its architecture has no sparsity term, and features fell silent or did not.
+    for name in set(COLUMNS) - {"sparsity", "auxiliary"}:
+        values = run.measured(name)[1]
+        assert len(values) > 1, name
+        if name.endswith(("_fraction", "_share")):
+            assert values.min() >= 0, name
+            assert values.max() <= 1, name
+    terms = [np.nan_to_num(run.columns[name]) for name in ("reconstruction", "auxiliary")]
+    assert np.allclose(sum(terms), run.columns["loss"], rtol=1e-4)
+    assert (run.measured("kl")[1] > 0).all()
+    features = int(run.density_counts[0].sum())
+    assert (run.norm_counts.sum(axis=1) == features).all()
+    assert (run.cosine_counts.sum(axis=1) == features).all()
+    # Decoder rows of norm one: the bin that begins at log10(1).
+    assert (run.norm_counts[:, 29:31].sum(axis=1) == features).all()
