@@ -16,6 +16,9 @@ from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.index import build_index
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
@@ -109,6 +112,21 @@ def test_target__is_trained_saved_and_measured(project: Project, name: str) -> N
     assert measured.fvu < measured.control.fvu
     assert len(measured.part_fvu) in ((0, 1) if len(outputs) == 1 else (len(outputs),))
     assert result.l0 == pytest.approx(measured.l0, rel=0.3)
+
+
+def test_index__of_a_transcoder_shows_its_features_at_what_it_reads(project: Project) -> None:
+    settings = TARGETS["transcoder"] | {"tokens": 10_000}
+    train(config(project, "shown", **settings), RecordingContext())
+    asked = IndexConfig(project=str(project.path), dictionary="shown", name="shown", device="cpu")
+    assert build_index(asked, RecordingContext()).alive > 0
+    index = FeatureIndex(project.index_path("shown"))
+    assert index.info.site == INS[1]
+    store = ActivationStore.open(project.store_path("ours"))
+    x = torch.tensor(store.read(0, ROWS, INS[1]))
+    fired = (load(project.dictionary_path("shown")).encode(x) > 0).double().mean(dim=0)
+    torch.testing.assert_close(
+        torch.from_numpy(index.columns["density"]).double(), fired, atol=1e-3, rtol=0
+    )
 
 
 def test_cross_layer__is_resumed_bit_for_bit(project: Project) -> None:
