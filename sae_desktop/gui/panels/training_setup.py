@@ -148,6 +148,7 @@ class TrainingSetup(QWidget):
         if asked == self._asked or not self.isVisible():
             return
         self._asked = None
+        # Of a stream the engine would harvest first: that is left to the button.
         if answerable and config.stream is None and self._session.client.state == "ready":
             self._asked = asked
             self._preflight.ask(PreflightConfig(train=config, measure=False))
@@ -175,8 +176,8 @@ class TrainingSetup(QWidget):
         self._needs.setVisible(shown and bool(self._needs.text()))
         # Greyed while it is the answer to what was set before.
         self._needs.setEnabled(found is None or self._answered == _unnamed(config))
-        self.measure_button.setEnabled(shown and found is not None and not busy)
-        self.measure_button.setVisible(config.stream is None)
+        askable = found is not None or config.stream is not None
+        self.measure_button.setEnabled(shown and askable and not busy)
 
     def _on_answered(self, found: PreflightResult) -> None:
         self._found, self._failure, self._answered = found, "", self._asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -456,8 +455,15 @@ def test_preflight__a_failure_is_told_and_blocks_nothing(
     assert training.setup.start_button.isEnabled()
 
 
-def test_preflight__of_a_stream_is_not_measured(training: TrainingPanel, tmp_path: Path) -> None:
+def test_preflight__of_a_stream_is_left_to_the_button(
+    training: TrainingPanel, client: FakeClient, qtbot: QtBot
+) -> None:
     box = training.form.fields["activations"]
     box.setCurrentIndex(box.findData(STREAM))
-    assert training.setup.measure_button.isHidden()
-    assert training.setup.start_button.isEnabled()
+    qtbot.wait(600)
+    before = client.started(PreflightConfig)
+    assert all(job.config.train.stream is None for job in before)  # type: ignore[union-attr]
+    training.setup.measure_button.click()
+    answer(client, qtbot, len(before) + 1, needs(measured=True))
+    assert "about 4 min" in training.setup._needs.text()
+    assert training.setup.measure_button.isEnabled()
