@@ -89,7 +89,7 @@ def state_needs(load: Load) -> list[Need]:
     P = load.weights
     needs = [
         ("weights", P * _FLOAT),
-        ("Adam's moments", 2 * P * _FLOAT),
+        ("Adam’s moments", 2 * P * _FLOAT),
         ("low-precision copies", load.low_share * P * _LOW if load.low_precision else 0.0),
     ]
     return _rounded(needs)

@@ -21,7 +21,7 @@ class PreflightConfig(msgspec.Struct, frozen=True, kw_only=True, tag="preflight"
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
     what: str
-    """Such as “Adam's moments”."""
+    """Such as “Adam’s moments”."""
     bytes: int
 
 
