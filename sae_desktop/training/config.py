@@ -172,9 +172,9 @@ class DictionaryFigures(msgspec.Struct, frozen=True, kw_only=True):
     nearest_cosine: float | None = None
     """Of a feature's direction to that of its nearest other feature, median."""
     loss_recovered: float | None = None
-    """(zero − spliced) / (zero − clean)."""
+    """(zero − spliced) / (zero − clean): counted from zero ablation."""
     loss_recovered_mean: float | None = None
-    """(mean − spliced) / (mean − clean), which is harder."""
+    """(mean − spliced) / (mean − clean): counted from mean ablation."""
     loss_clean: float | None = None
     loss_spliced: float | None = None
     loss_zero: float | None = None

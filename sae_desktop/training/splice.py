@@ -60,7 +60,7 @@ class SpliceLosses:
 
     @property
     def recovered_mean(self) -> float:
-        """(mean − spliced) / (mean − clean): the same against mean ablation, which is harder."""
+        """(mean − spliced) / (mean − clean): the same counted from mean ablation."""
         return self._share(self.mean)
 
     def _share(self, ablated: float) -> float:

@@ -16,7 +16,6 @@ from toy_features import (
     FamilyData,
     ZipfData,
     best_cosines,
-    mean_max_cosine,
     train_toy,
     unit_directions,
 )
@@ -75,29 +74,33 @@ def test_matryoshka__keeps_a_parent_apart_from_its_children(
 
 # Fact 15
 
-CORRELATED = CorrelatedData(unit_directions(64, 20), probability=1 / 16, strength=0.5)
+CORRELATED = CorrelatedData(unit_directions(64, 32), probability=1 / 16, strength=0.5)
 TRUE_L0 = 4
+RECOVERED = 0.9
+"""A true feature counts as recovered with a cosine above this."""
 
 
 @pytest.mark.parametrize(
     ("ks", "steps", "rows"),
-    [((2, 4, 12), 500, 512), pytest.param((1, 2, 3, 4, 5, 6, 8, 12), 2000, 1024, marks=nightly)],
+    [((1, 4, 12), 500, 512), pytest.param((1, 2, 3, 4, 5, 6, 8, 12), 1500, 1024, marks=nightly)],
 )
 def test_recovery__peaks_near_the_true_l0_while_explained_variance_keeps_rising(
     ks: tuple[int, ...], steps: int, rows: int, record_property: Report
 ) -> None:
     x = CORRELATED.batch(20_000, torch.Generator().manual_seed(5))
-    recovered, explained = {}, {}
+    cosine, recovered, explained = {}, {}, {}
     for k in ks:
         dictionary = train_toy(CORRELATED, "batchtopk", features=64, k=k, steps=steps, rows=rows)
-        recovered[k] = mean_max_cosine(CORRELATED.directions, dictionary.W_dec)
+        best = best_cosines(CORRELATED.directions, dictionary.W_dec)
+        cosine[k] = float(best.mean())
+        recovered[k] = float((best > RECOVERED).double().mean())
         explained[k] = 1 - measure_fit(dictionary, [x]).fvu
-    record_property("recovery", {k: round(value, 3) for k, value in recovered.items()})
-    record_property("explained variance", {k: round(value, 3) for k, value in explained.items()})
+    for what, found in (("MMCS", cosine), ("recovered", recovered), ("EV", explained)):
+        record_property(what, {k: round(value, 3) for k, value in found.items()})
     assert list(explained.values()) == sorted(explained.values()), explained
-    assert 2 <= max(recovered, key=lambda k: recovered[k]) <= 6, recovered
+    assert 3 <= max(cosine, key=lambda k: cosine[k]) <= 6, cosine
     assert min(recovered[k] for k in ks if 3 <= k <= 6) >= 0.9, recovered
-    assert recovered[12] <= recovered[TRUE_L0] - 0.1, recovered
+    assert recovered[12] < 0.7, recovered
 
 
 # Fact 16
