@@ -157,6 +157,8 @@ class _Measuring:
 def _text(
     config: EvaluateConfig, source: DictionaryRows, rows: Rows, context: JobContext
 ) -> SpliceText | None:
+    if config.loss_windows < 1:
+        return None
     lm = model_of(source.store, config.device)
     if lm is None:
         context.log("The loss recovered is not measured: the activations came without a model.")

@@ -162,6 +162,9 @@ def test_evaluation_in_a_model__has_losses_of_dictionary_and_control(harvested: 
     assert result.control.kl > result.kl
     assert result.control_spread is not None
     assert result.control_spread.loss_spliced is not None
+    without = _evaluated(harvested, dictionary, loss_windows=0, control=False)
+    assert without.loss_clean is without.kl is None
+    assert without.fvu == result.fvu
 
 
 def _random(inputs: int, outputs: int, **rest: object) -> Dictionary:
