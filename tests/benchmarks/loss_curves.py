@@ -226,15 +226,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("store", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--architectures", nargs="+", default=list(ARCHITECTURES))
+    parser.add_argument("--architectures", nargs="*", default=list(ARCHITECTURES))
     parser.add_argument("--features", type=int, default=2048)
     parser.add_argument("--k", type=int, default=32)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument(
+        "--add", type=Path, nargs="*", default=[], help="JSON of earlier runs to show beside."
+    )
     args = parser.parse_args()
     rows = StoreRows(ActivationStore.open(args.store))
-    found = {
+    found: dict[str, Any] = {}
+    for path in args.add:
+        found |= json.loads(path.read_text())
+    found |= {
         architecture: {
             "store": [on_store(rows, architecture, seed, args) for seed in args.seeds],
             "toy": [on_toy(architecture, seed) for seed in args.seeds],
