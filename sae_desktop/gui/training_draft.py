@@ -45,7 +45,7 @@ def problems(
         if not config.stream.model or not config.stream.site:
             found["activations"] = "Choose model, site and text in Harvest first."
     elif store is None:
-        found["activations"] = "Choose a store, or harvest one first."
+        found["activations"] = "Choose a store, harvest one first, or train while harvesting."
     elif store.rows < config.batch:
         found["batch"] = f"The store holds {exact_count(store.rows)} rows: less than one batch."
     try:

@@ -137,4 +137,4 @@ def _even_marks(low: float, high: float, most: int) -> list[float]:
 
 
 def _short(value: float) -> str:
-    return count_text(value) if value >= _THOUSAND else f"{value:.3g}"
+    return count_text(value) if value >= _THOUSAND else f"{value:.4g}"
