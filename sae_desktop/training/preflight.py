@@ -6,6 +6,7 @@ import math
 import time
 from contextlib import closing, suppress
 
+import msgspec
 import torch
 
 from sae_desktop.activations.harvest_plan import plan_harvest, store_info
@@ -42,6 +43,8 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
     train = config.train
     check_config(train)
     device = resolve_device(train.device)
+    if train.stream is not None:
+        plan_of(train)  # loads the model, so that the harvest alone is timed
     began = time.perf_counter()
     source = _open_source(train, context)
     # A harvest that trains must also harvest its rows.
@@ -74,7 +77,8 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
 def plan_of(config: TrainConfig) -> TargetPlan:
     """Return what a run reads and reconstructs. Raises UserError where that is not there."""
     if config.stream is not None:
-        return resolve_target(config, store_info(plan_harvest(config.stream)))
+        harvest = msgspec.structs.replace(config.stream, device=config.device)
+        return resolve_target(config, store_info(plan_harvest(harvest)))
     project = Project.open(config.project)
     names = [name for name in (config.activations, config.other_activations) if name]
     for name in names:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from sae_desktop.activations.config import ImportActivationsConfig
+from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
 from sae_desktop.activations.import_file import import_activations
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.errors import UserError
@@ -140,6 +140,21 @@ def test_preflight__measures_steps_of_the_run_itself(filled: Project) -> None:
     assert result.seconds == pytest.approx(result.step_seconds * 16)
     assert result.largest_features > 256
     assert filled.runs() == filled.dictionaries() == []
+
+
+def test_preflight__of_a_stream_needs_no_store_and_counts_its_pools(
+    project: Project, toy_model_folder: Path
+) -> None:
+    stream = HarvestConfig(
+        project="", name="s", model=str(toy_model_folder), site="blocks.1.hook_resid_post",
+        context_size=64, batch=8,
+    )  # fmt: skip
+    config = _config(project, activations="", stream=stream)
+    result = preflight(PreflightConfig(train=config), SilentContext())
+    assert result.fits
+    assert result.steps_measured > 0
+    assert "pool of rows" in [need.what for need in result.rooms[0].needs]
+    assert project.stores() == []
 
 
 def test_preflight__takes_no_step_of_what_does_not_fit(filled: Project) -> None:
