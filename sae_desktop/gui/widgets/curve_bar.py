@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSlider, QToolButto
 from sae_desktop.gui import icons
 from sae_desktop.gui.curve_info import CURVES, MOST_SMOOTHING, X_AXES, X_TITLES, CurveView
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
-from sae_desktop.gui.widgets.labels import label
+from sae_desktop.gui.widgets.labels import label, push_button
 
 _STEPS = 100
 _SLIDER_WIDTH = 80
@@ -61,6 +61,7 @@ class CurveBar(QWidget):
 
     viewChanged = Signal(object)
     """CurveView."""
+    wholeRunWanted = Signal()
 
     def __init__(self, view: CurveView, export: QMenu) -> None:
         super().__init__()
@@ -94,6 +95,10 @@ class CurveBar(QWidget):
         row.addWidget(self.axis)
         row.addWidget(label("Smooth", "small"))
         row.addWidget(self.smoothing)
+        whole = push_button(
+            "", self.wholeRunWanted.emit, icon="arrows-out", flat=True, tip="Show the whole run"
+        )
+        row.addWidget(whole)
         row.addWidget(menu_button("Curves", "list", self.menu))
         row.addWidget(menu_button("Export", "export", export))
         self.axis.currentIndexChanged.connect(self._on_axis)

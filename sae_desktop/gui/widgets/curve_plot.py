@@ -27,7 +27,7 @@ from sae_desktop.gui.widgets.plot_style import (
 )
 
 _LEFT = 64
-_LEAST_HEIGHT = 84
+_LEAST_HEIGHT = 76
 _AXIS_HEIGHT = 40
 
 

@@ -79,6 +79,7 @@ class CurveStack(QWidget):
         self._exports.addAction("Copy data", self.copy_data)
         self.bar = CurveBar(view, self._exports)
         self.bar.viewChanged.connect(self._on_view_changed)
+        self.bar.wholeRunWanted.connect(self.show_all)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

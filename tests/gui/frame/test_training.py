@@ -295,7 +295,7 @@ def test_curves__moving_one_plot_moves_all(training: TrainingPanel) -> None:
     plots["loss"].plot.setXRange(1_000.0, 2_000.0, padding=0)
     plots["loss"].movedByHand.emit()
     assert plots["l0"].plot.viewRange()[0] == pytest.approx([1_000.0, 2_000.0])
-    training.curves.show_all()
+    training.curves.bar.wholeRunWanted.emit()
     assert plots["l0"].plot.viewRange()[0][1] == pytest.approx(5_050.0)
 
 
