@@ -26,6 +26,7 @@ from sae_desktop.training.sweep_config import (
     SweepRow,
     read_sweep,
     sweep_points,
+    write_sweep,
 )
 
 DATA = ToyData.make(n=32, d=16)
@@ -170,6 +171,17 @@ def test_sweep__cancelled_goes_on_with_the_runs_it_lacks(
     result = sweep(asked, SilentContext())
     assert trained == ["s-seed1", "s-seed2"]
     assert result.done == 3
+
+
+def test_sweep__killed_in_a_pass_takes_up_what_was_running(filled: Project) -> None:
+    asked = config(filled, seed=(0, 1))
+    first = sweep(asked, SilentContext())
+    record = read_sweep(filled.sweep_path("s"))
+    running = [msgspec.structs.replace(row, state="running", fvu=None) for row in record.rows]
+    write_sweep(filled, msgspec.structs.replace(record, rows=running))
+    again = sweep(asked, SilentContext())
+    assert [row.state for row in again.rows] == ["done", "done"]
+    assert [row.fvu for row in again.rows] == [row.fvu for row in first.rows]
 
 
 def test_sweep__takes_further_values_and_repeats_no_run(filled: Project) -> None:
