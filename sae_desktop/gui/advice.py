@@ -91,8 +91,8 @@ def _fvu(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
     starved = "sparsity" in heeds and "k" not in heeds and l0 is not None and l0 < _FEW_ACTIVE
     if fvu > 1 - _EXPLAINED and starved:
         return (
-            f"λ is too large: {share_text(1 - fvu, 0)} of the variance is explained, with "
-            f"{count_text(l0 or 0)} features a row. Try half of it."
+            f"λ is too large: {share_text(max(1 - fvu, 0.0), 0)} of the variance is explained, "
+            f"with {count_text(l0 or 0)} features a row. Try half of it."
         )
     if fvu > _HIGH_FVU and _falling(buffer):
         return f"{share_text(fvu, 0)} of the variance is left over, and it still falls: more rows."

@@ -16,6 +16,7 @@ from sae_desktop.gui.amounts import (
 )
 from sae_desktop.gui.curve_files import as_table
 from sae_desktop.gui.inventory import DictionaryItem
+from sae_desktop.gui.training_catalogue import TARGETS
 from sae_desktop.training.config import EvaluateResult, TrainConfig
 from sae_desktop.training.sweep_config import SweepRecord, SweepRow
 
@@ -63,6 +64,9 @@ class FigureColumn:
     number: bool = True
 
 
+_TARGET_TITLES = {target: title for target, title, _ in TARGETS}
+
+
 def _small(value: float) -> str:
     return f"{value:.3g}"
 
@@ -71,7 +75,13 @@ COLUMNS = (
     FigureColumn("name", "Run", "Checked runs are drawn", number=False),
     FigureColumn("state", "State", "", number=False),
     FigureColumn("architecture", "Architecture", "", number=False),
-    FigureColumn("target", "Target", "What is reconstructed", number=False),
+    FigureColumn(
+        "target",
+        "Target",
+        "What is reconstructed",
+        lambda target: _TARGET_TITLES.get(target, target),
+        number=False,
+    ),
     FigureColumn("features", "Features", "", exact_count),
     FigureColumn("k", "k", "Active features asked for", exact_count),
     FigureColumn("sparsity", "λ", "Weight of the sparsity loss; “–”: the default", _small),

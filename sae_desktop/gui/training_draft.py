@@ -19,9 +19,10 @@ from sae_desktop.training.targets import resolve_target
 _SHARES = ("lr_warm_up", "lr_decay")
 
 
-def default_name(architecture: str, features: int, taken: list[str]) -> str:
-    """Return a name that is free, such as "batchtopk-2048"."""
-    return free_name(f"{architecture}-{features}", taken)
+def default_name(config: TrainConfig, taken: list[str]) -> str:
+    """Return a name that is free, such as "batchtopk-2048" or "transcoder-2048"."""
+    kind = config.architecture if config.target == "input" else config.target
+    return free_name(f"{kind}-{config.features}", taken)
 
 
 def free_name(name: str, taken: list[str]) -> str:

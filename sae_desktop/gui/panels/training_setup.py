@@ -125,7 +125,7 @@ class TrainingSetup(QWidget):
         inventory = self._session.inventory
         config = self.config()
         taken = [item.name for item in inventory.dictionaries]
-        self.form.suggest_name(default_name(config.architecture, config.features, taken))
+        self.form.suggest_name(default_name(config, taken))
         config = self.config()
         found = problems(config, inventory.stores, inventory.dictionaries)
         # An empty project is no mistake: the middle says what to do.

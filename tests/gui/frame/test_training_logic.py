@@ -191,6 +191,7 @@ def test_advice__says_nothing_of_a_good_run() -> None:
     ("heeds", "last", "column", "words"),
     [
         (["sparsity"], {"fvu": 0.6, "l0": 2.0}, "fvu", "λ is too large"),
+        (["sparsity"], {"fvu": 1.2, "l0": 2.0}, "fvu", "0% of the variance"),
         (["sparsity"], {"fvu": 0.6, "l0": 20.0}, "fvu", "a smaller λ"),
         (["k"], {"fvu": 0.6, "l0": 32.0}, "fvu", "a larger k"),
         (["sparsity"], {"l0": 0.5}, "l0", "a smaller λ"),
@@ -332,8 +333,10 @@ def test_catalogue__names_the_sites_a_target_takes(
 
 # ---------------------------------------------------------------------- drafts
 def test_draft__names_are_free_and_tell_the_size() -> None:
-    assert default_name("topk", 512, []) == "topk-512"
-    assert default_name("topk", 512, ["topk-512", "topk-512-2"]) == "topk-512-3"
+    made = config(architecture="topk", features=512)
+    assert default_name(made, []) == "topk-512"
+    assert default_name(made, ["topk-512", "topk-512-2"]) == "topk-512-3"
+    assert default_name(config(target="crosscoder", features=64), []) == "crosscoder-64"
     assert copied(config(name="a"), "here", ["a"]).name == "a-2"
 
 
