@@ -6,13 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 from frame_client import FakeClient, Heard
+from frame_project import ARCHITECTURES, add_run, add_store
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.app import make_application
 from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
+from sae_desktop.project import Project
+from sae_desktop.training.config import ArchitecturesDescription, DescribeArchitecturesConfig
 
 
 @pytest.fixture
@@ -42,6 +47,34 @@ def heard(session: Session) -> Heard:
 def saved() -> list[Settings]:
     """Settings the window saved."""
     return []
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """What the Training panel remembers."""
+    return Settings()
+
+
+@pytest.fixture
+def training(
+    session: Session, project: Project, qtbot: QtBot, client: FakeClient, settings: Settings
+) -> Iterator[TrainingPanel]:
+    """The Training panel on a store “acts” and a run “done”; the architectures are known."""
+    add_store(project, "acts", rows=4_000, wanted=4_000)
+    add_run(project, "done")
+    session.open_project(project.path)
+    panel = TrainingPanel(session, settings)
+    for dock in panel.docks():
+        qtbot.addWidget(dock.widget)
+    qtbot.addWidget(panel)
+    panel.resize(800, 700)
+    panel.show()
+    panel.setup.show()
+    described = ArchitecturesDescription(architectures=ARCHITECTURES)
+    client.finish(client.last(DescribeArchitecturesConfig), described)
+    yield panel
+    panel.hide()
+    panel.setup.hide()
 
 
 @pytest.fixture
