@@ -25,6 +25,7 @@ _FIGURES = (
     ("explained_variance", "Explained variance", share_text, "1 − FVU"),
     ("cosine", "Cosine", figure_text, "Between a row and its reconstruction, on average"),
     ("shrinkage", "Shrinkage", figure_text, "1: activations are as large as serves the fit best"),
+    ("nearest_cosine", "Nearest cosine", figure_text, "To the nearest other feature, median"),
     ("dead_fraction", "Dead", share_text, "Features that never fired on the rows read"),
     ("dense_fraction", "Dense", share_text, "Features that fire on over a tenth of the rows"),
     ("loss_recovered", "Loss recovered", share_text, "Counted from zero ablation"),
@@ -43,13 +44,11 @@ def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
     for field, title, text, tip in _FIGURES:
         value, control = getattr(found, field, None), getattr(found.control, field, None)
         if _known(value) or _known(control):
-            row = EvaluationRow(
-                title,
-                text(value) if _known(value) else "–",
-                text(control) if _known(control) else "–",
-                tip,
-            )
-            rows.append(row)
+            spread = getattr(found.control_spread, field, None)
+            beside = text(control) if _known(control) else "–"
+            if _known(control) and _known(spread):
+                beside += f" ± {text(spread)}"
+            rows.append(EvaluationRow(title, text(value) if _known(value) else "–", beside, tip))
     return rows
 
 
@@ -58,6 +57,8 @@ def evaluation_text(found: EvaluateResult) -> str:
     text = f"On {exact_count(found.rows)} rows; dead over {exact_count(found.dead_window)}."
     if found.excluded_rows:
         text += f" {exact_count(found.excluded_rows)} massive rows were left out."
+    if found.control_spread is not None:
+        text += f" Random: mean ± deviation of {found.control_seeds}."
     return text
 
 

@@ -350,6 +350,11 @@ def test_evaluation__shows_what_was_measured_and_warns_of_what_chance_does() -> 
     assert rows["FVU"] == ("0.110", "0.700")
     assert rows["Loss of the model"] == ("3.000", "–")
     assert "3 massive rows" in evaluation_text(found)
+    assert found.control is not None
+    spread = msgspec.structs.replace(found.control, fvu=0.004)
+    several = msgspec.structs.replace(found, control_spread=spread, control_seeds=3)
+    assert {row.title: row.control for row in evaluation_rows(several)}["FVU"] == "0.700 ± 0.004"
+    assert evaluation_text(several).endswith("Random: mean ± deviation of 3.")
     assert verdict(found) == ""
     assert "little" in verdict(msgspec.structs.replace(found, fvu=0.69))
     assert verdict(msgspec.structs.replace(found, control=None)) == ""
