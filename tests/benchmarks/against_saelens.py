@@ -142,6 +142,7 @@ def train_peer(args: argparse.Namespace, store: ActivationStore, folder: Path) -
         lr=args.lr,
         lr_end=args.lr / 10,  # the default of its runner; the constant schedule ignores it
         lr_decay_steps=int(DECAY_SHARE * steps) if args.decay else 0,
+        dead_feature_window=args.dead_window,
     )
     trainer = SAETrainer(config, sae, batches)
     spent = timed(lambda: trainer.fit() and None)
@@ -264,6 +265,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--centre", choices=["auto", "always", "never"], default="auto")
     parser.add_argument("--precision", default="auto", help="Of ours.")
+    parser.add_argument(
+        "--dead-window", type=int, default=1000,
+        help="SAELens: steps of silence that make a feature dead, its default 1000; ours takes "
+        "a tenth of the run. With its default a shorter run of SAELens has no AuxK.",
+    )  # fmt: skip
     parser.add_argument("--tag", default="", help="End of the runs' names.")
     parser.add_argument("--constant", action="store_true", help="SAELens's constant rate.")
     parser.add_argument("--cut", action="store_true", help="Leave out the store's last tenth.")
