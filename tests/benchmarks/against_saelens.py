@@ -208,9 +208,11 @@ def table(out: Path) -> None:
     def arm(run: dict[str, Any]) -> tuple[Any, ...]:
         s = run["settings"]
         level = s["sparsity"] if s["architecture"] == "standard" else s["k"]
-        return s["store"], s["architecture"], s["features"], level, s["arm"], s["lr"], s["decay"]
+        window = s.get("dead_window", "") if s["arm"] == "peer" else ""
+        size = s["store"], s["architecture"], s["features"], level
+        return *size, s["arm"], s["lr"], s["decay"], window
 
-    heads = ("store", "architecture", "F", "k or λ", "arm", "lr", "decay", "seeds")
+    heads = ("store", "architecture", "F", "k or λ", "arm", "lr", "decay", "dead after", "seeds")
     measures = (
         "L0",
         "FVU",
