@@ -7,6 +7,7 @@ thread of linear algebra, so that figures repeat.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -26,7 +27,12 @@ _ISOLATED = {
     "XDG_STATE_HOME": f"{_HOME}/state",
     "HF_HUB_OFFLINE": "1",
 }
-_BEFORE = {name: os.environ.get(name) for name in _ISOLATED}
+# Processes that share the tests inherit the isolation, and with it what was there before.
+_BEFORE: dict[str, str | None] = json.loads(
+    os.environ.setdefault(
+        "SAE_DESKTOP_TESTS_BEFORE", json.dumps({name: os.environ.get(name) for name in _ISOLATED})
+    )
+)
 os.environ.update(_ISOLATED)
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
