@@ -40,7 +40,11 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the nightly tests out, whatever else is chosen, unless they are asked for."""
+    """Leave the nightly tests out unless they are asked for; begin with the real model's.
+
+    Those take longest, and what begins last in one of two processes leaves the other idle.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("real_model") is None)
     long = [item for item in items if item.get_closest_marker("nightly") is not None]
     for item in long:
         item.add_marker(pytest.mark.timeout(_NIGHTLY_SECONDS))
