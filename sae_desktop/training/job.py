@@ -216,6 +216,8 @@ def _finish(member: Member, source: Source) -> Outcome:
     """Save a run's dictionary; where there is no room, what it has learned stays."""
     if member.observer.failure is not None:
         return member.observer.failure
+    # Writing a dictionary takes a copy of it; its moments, twice as large, are needed no more.
+    member.run.state.optimiser.state.clear()
     try:
         try:
             return _save(member, source)
