@@ -10,13 +10,14 @@ import codecs
 import gzip
 import lzma
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import msgspec
 
+from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 
@@ -30,6 +31,13 @@ PIECE_CHARACTERS = 200_000
 _TAGS = ("source", "language", "title")
 
 
+class Message(NamedTuple):
+    """What one role says in a chat."""
+
+    role: str
+    content: str
+
+
 @dataclass(frozen=True)
 class Document:
     """A text of a corpus."""
@@ -40,6 +48,10 @@ class Document:
     source: str
     language: str
     title: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Other columns, as text."""
+    messages: tuple[Message, ...] = ()
+    """Of a chat; `text` is then its messages one after the other, for search and comparison."""
 
 
 class _Line(msgspec.Struct):
@@ -62,15 +74,15 @@ def corpus_path(name: str) -> Path:
     return path
 
 
-def read_documents(name: str, seed: int = 0) -> Iterator[Document]:
-    """Yield the documents of a corpus in an order that `seed` alone decides.
+def read_documents(settings: CorpusSettings) -> Iterator[Document]:
+    """Yield the documents of a corpus in an order that `settings.seed` alone decides.
 
     A folder's files are shuffled; within a file the order is its own. Empty texts are left out.
     Raises UserError for a corpus that is missing or not UTF-8, at the place where it is not.
     """
-    path = corpus_path(name)
+    path = corpus_path(settings.corpus)
     ordinal = 0
-    for file in _files(path, seed):
+    for file in _files(path, settings.seed):
         label = "" if file == path else file.relative_to(path).as_posix()
         for text, tags in _read_file(file):
             if not text.strip():

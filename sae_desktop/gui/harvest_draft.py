@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sae_desktop.activations.config import CorpusDescription, HarvestConfig, HarvestEstimate
+from sae_desktop.activations.config import HarvestConfig, HarvestEstimate
+from sae_desktop.corpus.config import CorpusDescription
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import bytes_text, count_text, duration_words, exact_count
 from sae_desktop.gui.inventory import StoreItem

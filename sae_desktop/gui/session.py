@@ -13,12 +13,13 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
-    DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     HarvestConfig,
     HarvestResult,
     ImportActivationsConfig,
 )
+from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
@@ -55,6 +56,7 @@ WRITING_JOBS = (
 ASKING_JOBS = (
     DescribeModelConfig,
     DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     DescribeArchitecturesConfig,
     PreflightConfig,

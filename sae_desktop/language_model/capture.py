@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,32 +32,52 @@ def capture_sites(
 ) -> dict[Site, Tensor]:
     """Return the values at `sites` of one forward pass, float32, each (B, S, D).
 
-    Nothing after the last of them is computed. `input_ids` (B, S) are padded on the right. A
-    causal model's value at a token does not see what follows it, so `attention_mask` (B, S)
-    may be None even then, which is faster; what comes back at the padding has no meaning.
+    As `visit_sites`, with copies that stay as they are.
+    """
+    found: dict[Site, Tensor] = {}
+
+    def keep(site: Site, value_BSD: Tensor) -> None:
+        # A copy: some models (Falcon) add to a branch's output in place afterwards.
+        found[site] = value_BSD.to(torch.float32, copy=True)
+
+    visit_sites(lm, input_ids, attention_mask, sites, keep)
+    return found
+
+
+def visit_sites(
+    lm: LanguageModel,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    sites: Sequence[Site],
+    visit: Callable[[Site, Tensor], None],
+) -> None:
+    """Call `visit(site, value)` as each site's value passes in one forward pass.
+
+    The value is the model's own tensor, in its dtype, (B, S, D): what is to be kept is copied
+    at once. Nothing after the last site is computed. `input_ids` (B, S) are padded on the
+    right. A causal model's value at a token does not see what follows it, so `attention_mask`
+    (B, S) may be None even then, which is faster; what comes at the padding has no meaning.
     Raises UserError for a site the model lacks.
     """
     rows, length = input_ids.shape
-    found: dict[Site, Tensor] = {}
+    left = set(sites)
     with lm.lock, ExitStack() as hooks:
         points = {site: hook_point(lm.model, site) for site in sites}
 
-        def keep(site: Site, value: Tensor) -> None:
-            # A copy: some models (Falcon) add to a branch's output in place afterwards.
-            copied = value.detach().to(torch.float32, copy=True)
-            found[site] = copied.reshape(rows, length, -1)
-            if len(found) == len(points):
+        def see(site: Site, value: Tensor) -> None:
+            visit(site, value.detach().reshape(rows, length, -1))
+            left.discard(site)
+            if not left:
                 raise _ReachedError
 
         for site, point in points.items():
-            hooks.callback(watch(point, partial(keep, site)).remove)
+            hooks.callback(watch(point, partial(see, site)).remove)
         with torch.no_grad(), suppress(_ReachedError):
             lm.model.base_model(
                 input_ids=input_ids.to(lm.device),
                 attention_mask=None if attention_mask is None else attention_mask.to(lm.device),
                 use_cache=False,
             )
-    return found
 
 
 def watch(point: HookPoint, see: Any) -> Any:

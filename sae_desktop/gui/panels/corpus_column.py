@@ -7,12 +7,8 @@ import html
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QTextBrowser, QVBoxLayout
 
-from sae_desktop.activations.config import (
-    CorpusDescription,
-    CorpusPreview,
-    DescribeCorpusConfig,
-)
 from sae_desktop.client.job import Job
+from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui import theme
 from sae_desktop.gui.harvest_draft import corpus_text
@@ -110,7 +106,7 @@ class CorpusColumn(QFrame):
         self._preview.setHtml("".join(_preview_html(preview) for preview in previews))
 
 
-def _preview_html(preview: CorpusPreview) -> str:
+def _preview_html(preview: WindowPreview) -> str:
     colours = theme.palette()
     grounds = (colours.hover.name(), colours.surface.name())
     tokens = "".join(

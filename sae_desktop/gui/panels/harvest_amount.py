@@ -32,7 +32,7 @@ class HarvestAmount(QWidget):
         self.name = QLineEdit()
         self.tokens = CountField(defaults.tokens)
         self.context_size = CountField(defaults.context_size, 8, 131_072)
-        self.batch = CountField(defaults.batch, 1, 4096)
+        self.batch = CountField(defaults.batch_tokens, 0, 1_048_576)
         self.dtype = QComboBox()
         self.dtype.addItem("16 bit", "float16")
         self.dtype.addItem("32 bit", "float32")
@@ -126,7 +126,7 @@ class HarvestAmount(QWidget):
             name=self.name.text().strip(),
             tokens=self.tokens.value(),
             context_size=self.context_size.value(),
-            batch=self.batch.value(),
+            batch_tokens=self.batch.value(),
             dtype=self.dtype.currentData(),
             bos=self.bos.currentData(),
             keep_first=self.keep_first.isChecked(),
