@@ -1,21 +1,38 @@
-"""A harvest, checked and worked out before it starts: model, sites, windows and sizes."""
+"""A harvest, checked and worked out before it starts: model, sites, windows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+
+import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.activations.store import DOCUMENT_DTYPE, WINDOW_DTYPE, StoreInfo
-from sae_desktop.corpus.documents import BUILTIN, corpus_path, read_documents
-from sae_desktop.corpus.windows import WindowPlan, empty_corpus
+from sae_desktop.activations.layout import (
+    METADATA_BYTES,
+    Capacity,
+    StoreInfo,
+    metadata_bytes,
+    segment_specs,
+)
+from sae_desktop.corpus.documents import BUILTIN, read_documents
+from sae_desktop.corpus.windows import Encoder, Window, WindowPlan, empty_corpus
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site
+from sae_desktop.language_model.text_windows import document_encoder, plan_windows
 from sae_desktop.project import config_record
+from sae_desktop.storage.hdf5 import spec_bytes
 
-# No tokenizer's tokens are longer than this on average over a corpus; four is usual.
-_CHARACTERS_PER_TOKEN = 16
+DEFAULT_BATCH_TOKENS = 4096
+"""Where none is given and none is looked for."""
+GROUP_BATCHES = 4
+"""A group of windows has the tokens of so many batches, so that their lengths can be sorted."""
+_SAMPLE_CHARACTERS = 2_000_000
+_SAMPLE_TOKENISED = 64
+_MARGIN = 1.5
+"""Room for documents that are shorter than those at the beginning of a corpus."""
 
 
 @dataclass(frozen=True)
@@ -25,49 +42,52 @@ class HarvestPlan:
     config: HarvestConfig
     lm: LanguageModel
     sites: tuple[Site, ...]
+    widths: tuple[int, ...]
+    """Numbers per token of each site."""
     windows: WindowPlan
+    encode: Encoder
+    batch_tokens: int
+    """Tokens in one forward pass, padding included."""
 
     @property
     def dropped(self) -> int:
-        """Rows of each window that are not stored: its first, unless it is kept."""
+        """Rows at the beginning of each window that are not stored."""
         return 0 if self.config.keep_first else 1
 
-    @property
-    def bos_prepended(self) -> bool:
-        return self.windows.bos_id is not None
+    def rows_of(self, window: Window) -> int:
+        """Return how many rows a window gives."""
+        return len(window.ids) - self.dropped - len(self.windows.suffix)
 
-
-@dataclass(frozen=True)
-class Capacity:
-    """Room that a store is made with."""
-
-    rows: int
-    windows: int
-    documents: int
+    def with_batch(self, batch_tokens: int) -> HarvestPlan:
+        """Return the plan with another size of the forward passes."""
+        return replace(self, batch_tokens=batch_tokens)
 
 
 def plan_harvest(config: HarvestConfig) -> HarvestPlan:
     """Load the model and check every setting. Raises UserError for one that cannot be."""
     sites = _sites(config)
-    corpus = config.corpus if config.corpus == BUILTIN else str(corpus_path(config.corpus))
     _check_amounts(config)
     lm = load_model(config.model, config.device)
     for site in sites:
         check_site(lm.model, site)
-    if config.context_size > lm.context_size:
-        raise UserError(
-            f"A window of {config.context_size} tokens is longer than “{lm.name}” can read.",
-            next_step=f"Use a context of at most {lm.context_size}.",
-        )
-    bos_id = lm.bos_id if config.bos != "never" else None
-    if config.bos == "always" and bos_id is None:
-        raise UserError(
-            f"The tokenizer of “{lm.name}” has no beginning-of-sequence token.",
-            next_step="Choose “auto” or “never”.",
-        )
-    windows = WindowPlan(corpus, config.seed, config.context_size, bos_id)
-    plan = HarvestPlan(config, lm, sites, windows)
-    return replace(plan, windows=replace(windows, minimum=plan.dropped + 1))
+    settings = msgspec.structs.replace(config, corpus=absolute_corpus(config.corpus))
+    windows = plan_windows(lm, settings)
+    dropped = 0 if config.keep_first else 1
+    return HarvestPlan(
+        config=config,
+        lm=lm,
+        sites=sites,
+        widths=tuple(lm.width for _ in sites),
+        windows=replace(windows, minimum=dropped + len(windows.suffix) + 1),
+        encode=document_encoder(lm, settings),
+        batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
+    )
+
+
+def absolute_corpus(name: str) -> str:
+    """Return a corpus's name that means the same in any folder."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name != BUILTIN and path.exists() else name
 
 
 def _sites(config: HarvestConfig) -> tuple[Site, ...]:
@@ -84,42 +104,67 @@ def _check_amounts(config: HarvestConfig) -> None:
     for value, least, what in (
         (config.tokens, 1, "The number of tokens"),
         (config.context_size, 4, "The context size"),
-        (config.batch, 1, "The batch"),
+        (config.batch_tokens, 0, "The number of tokens in a batch"),
     ):
         if value < least:
             raise UserError(f"{what} is {value}.", next_step=f"Use at least {least}.")
 
 
-def measure_capacity(plan: HarvestPlan) -> Capacity:
-    """Return the room `tokens` rows of this corpus can need at most.
+def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
+    """Return the room that `rows` rows of this corpus need, judged by its beginning.
 
     Every window of a document but its last is full, so there are at most rows ÷ full rows
-    windows and one more a document; documents are counted as far as the harvest can read.
+    windows and one more a document. A corpus that ends within the beginning is known exactly;
+    of a longer one it is assumed that documents go on as they begin, with a margin. Where they
+    are shorter still, the harvest goes on in another segment, with `times` the room for them.
     Raises UserError for an empty corpus, and for one that cannot be read.
     """
-    rows = plan.config.tokens
-    characters = documents = 0
-    for document in islice(read_documents(plan.windows.corpus, plan.windows.seed), rows):
+    characters = documents = size = metadata = tokens = tokenised = 0
+    sample = islice(read_documents(plan.windows.settings), rows)
+    ended = True
+    for document in sample:
         documents += 1
         characters += len(document.text)
-        if characters > _CHARACTERS_PER_TOKEN * rows:
+        size += len(document.text.encode("utf-8", "replace"))
+        metadata += len(metadata_bytes(document.metadata, ()))
+        if documents <= _SAMPLE_TOKENISED and tokenised < _SAMPLE_CHARACTERS // 8:
+            piece = document.text[: _SAMPLE_CHARACTERS // _SAMPLE_TOKENISED]
+            tokens += len(plan.lm.encode(piece))
+            tokenised += len(piece)
+        if characters > _SAMPLE_CHARACTERS:
+            ended = False
             break
     if not documents:
-        raise empty_corpus(plan.windows.corpus)
-    full = plan.config.context_size - plan.dropped
-    return Capacity(rows, min(rows, rows // full + documents + 1), documents)
+        raise empty_corpus(plan.windows.settings.corpus)
+    if ended and documents < rows:
+        # A token is at least a byte, and each window may keep its special ones.
+        rows = min(rows, 2 * size + documents)
+        count = documents
+    else:
+        expected = rows * tokenised / max(tokens, 1) * documents / characters
+        # A group of windows fits in any case: it holds no more documents than tokens.
+        count = min(rows, times * int(_MARGIN * expected) + 2 * GROUP_BATCHES * plan.batch_tokens)
+    each = -(-metadata // documents)
+    return _room(plan, rows, count, min(METADATA_BYTES, times * (int(_MARGIN * each) + 64)))
 
 
-def store_bytes(plan: HarvestPlan, capacity: Capacity) -> int:
-    """Return the size of the store's file, its structure of a few kB aside."""
-    value = 2 if plan.config.dtype == "float16" else 4
-    # A site's activations and their norm; a row's token and position.
-    row = len(plan.sites) * (plan.lm.width * value + 4) + 2 * 4
-    return (
-        capacity.rows * row
-        + capacity.windows * WINDOW_DTYPE.itemsize
-        + capacity.documents * DOCUMENT_DTYPE.itemsize
+def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
+    room = plan.windows.room + len(plan.windows.prefix) - plan.dropped
+    packed = plan.config.packing == "packed"
+    windows = rows // room + 2 + (0 if packed else documents)
+    return Capacity(
+        rows=rows,
+        windows=min(rows, windows),
+        documents=documents,
+        spans=windows + documents if packed else 0,
+        metadata=documents * metadata,
     )
+
+
+def store_bytes(plan: HarvestPlan, room: Capacity) -> int:
+    """Return the size of a segment's file, its structure of a few kB aside."""
+    specs = segment_specs(store_info(plan), room)
+    return sum(spec_bytes(spec) for spec in specs)
 
 
 def store_info(plan: HarvestPlan) -> StoreInfo:
@@ -128,15 +173,20 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
     return StoreInfo(
         model=lm.name,
         model_revision=lm.revision,
+        model_dtype=config.model_dtype,
         tokenizer_hash=lm.tokenizer_hash,
         bos_policy=config.bos,
-        bos_prepended=plan.bos_prepended,
+        bos_prepended=bool(plan.windows.prefix),
+        prefix=list(plan.windows.prefix),
+        suffix=list(plan.windows.suffix),
+        packing=config.packing,
         context_size=config.context_size,
-        corpus=plan.windows.corpus,
+        corpus=plan.windows.settings.corpus,
         seed=config.seed,
         keep_first=config.keep_first,
         sites=[str(site) for site in plan.sites],
-        widths=[lm.width] * len(plan.sites),
+        widths=list(plan.widths),
         dtype=config.dtype,
+        batch_tokens=plan.batch_tokens,
         config=config_record(config),
     )

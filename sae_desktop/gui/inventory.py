@@ -168,11 +168,11 @@ def _store(folder: Path) -> StoreItem:
     from sae_desktop.activations.store import ActivationStore
 
     store = ActivationStore.open(folder)
-    harvest = _harvest_config(store.info.config)
+    harvest = _harvest_config(store.last_info.config)
     return StoreItem(
         name=folder.name,
         rows=store.rows,
-        rows_wanted=harvest.tokens if harvest else store.rows,
+        rows_wanted=store.rows_wanted,
         width=store.width(),
         model=store.info.model,
         site=store.site,

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sae_desktop.activations.store import ActivationStore, StoreInfo
+from sae_desktop.activations.layout import StoreInfo, read_dtype
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, existing
@@ -176,7 +177,7 @@ class StoreSource(Source):
 
     @property
     def _row_bytes(self) -> int:
-        return int(np.dtype(self.info.dtype).itemsize) * sum(part.width for part in self._parts)
+        return read_dtype(self.info.dtype).itemsize * sum(part.width for part in self._parts)
 
     @property
     def pool_bytes(self) -> int:

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,6 +36,8 @@ _ACTIVATIONS_AT_ONCE = 2**25
 _SHORTEST_WINDOW = 16
 _NORM_ROWS = 100_000
 _MEAN_ROWS = 20_000
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,7 @@ def splice_text(
     held_out = usable[usable["first_row"] >= first_row]
     chosen = (held_out if len(held_out) else usable)[:windows]
     tokens = store.tokens
-    texts = []
-    for window in chosen:
-        begin = int(window["first_row"])
-        ids = tokens[begin : begin + int(window["length"])].tolist()
-        bos = store.info.bos_prepended and not store.info.keep_first and lm.bos_id is not None
-        texts.append([lm.bos_id, *ids] if bos else ids)
+    texts = [_window_ids(lm, store, tokens, window) for window in chosen]
     return SpliceText(
         lm=lm,
         inputs=[parse_site(site) for site in inputs],
@@ -144,6 +142,16 @@ def splice_text(
         typical_norms=[_typical_norm(store, site) for site in inputs],
         means=[_mean(store, site).to(lm.device) for site in written],
     )
+
+
+def _window_ids(lm: LanguageModel, store: ActivationStore, tokens: Array, window: Any) -> list[int]:
+    """Return what the model read as a window, special tokens included."""
+    begin = int(window["first_row"])
+    ids = [int(i) for i in tokens[begin : begin + int(window["length"])]]
+    left_out = int(window["first_token"])
+    if left_out < 0 and store.info.bos_prepended and not store.info.keep_first and lm.bos_id:
+        left_out = lm.bos_id  # a store of the first schema does not name it
+    return [*([left_out] if left_out >= 0 else []), *ids, *store.info.suffix]
 
 
 def _typical_norm(store: ActivationStore, site: str) -> float:
