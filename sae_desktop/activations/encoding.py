@@ -88,7 +88,7 @@ class HostCopy:
             self._tensors = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
             for host, there in zip(self._tensors, tensors, strict=True):
                 host.copy_(there, non_blocking=True)
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record(torch.cuda.current_stream(tensors[0].device))
         else:
             self._tensors = [tensor.cpu() for tensor in tensors]

@@ -117,6 +117,11 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
             outcome = _fill(plan, segment, context)
         if not segment.writer.committed_rows:
             segment.writer.path.unlink()
+        if outcome == "full":
+            context.log(
+                "Documents are shorter than the corpus's beginning promised: the harvest goes on "
+                f"in another file at {_rows(folder):,} tokens."
+            )
     if outcome == "ended":
         context.log(
             f"The corpus ended after {_rows(folder):,} tokens of the {total:,} asked for; "
@@ -209,13 +214,13 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Out
 
             for group in pace.waited(groups):
                 pending = reader.read(group, between_batches)
-                if context.stop_requested:
-                    return "stopped"
                 with pace.waiting():
                     filler.append(pending)
                 read += sum(group.rows)
                 context.progress(begun + read, total, "tokens")
                 pace.tell(begun + read)
+                if context.stop_requested:
+                    return "stopped"
     except SegmentFullError:
         return "full"
     return "filled" if read == wanted else "ended"

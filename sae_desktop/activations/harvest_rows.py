@@ -122,7 +122,9 @@ class BatchMaker:
         )
 
     def _tables(self, group: Group) -> _Tables:
-        windows, spans, documents = [], [], []
+        windows: list[tuple[int, ...]] = []
+        spans: list[tuple[int, ...]] = []
+        documents: list[tuple[Any, ...]] = []
         metadata = bytearray()
         packed = self._plan.config.packing == "packed"
         first = 0
@@ -162,7 +164,7 @@ class BatchMaker:
 
     def _spans(self, window: Window, numbers: list[int], first: int) -> list[tuple[int, ...]]:
         """Return the rows of each document of a window, the special tokens' left out."""
-        found = []
+        found: list[tuple[int, ...]] = []
         at = first + len(self._plan.windows.prefix) - self._plan.dropped
         for span, number in zip(window.spans, numbers, strict=True):
             hidden = max(0, first - at)  # the window's first token, where its row is not kept
@@ -200,10 +202,9 @@ def _joined(parts: list[tuple[Array, EncodedRows]], rows: int) -> EncodedRows:
         RowSums(
             norms=norms,
             first_norms=np.concatenate([one.first_norms for one in sums]),
-            sum_D=np.sum([one.sum_D for one in sums], axis=0, dtype=np.float64),
-            square_D=np.sum([one.square_D for one in sums], axis=0, dtype=np.float64),
+            sum_D=np.stack([one.sum_D for one in sums]).sum(axis=0, dtype=np.float64),
+            square_D=np.stack([one.square_D for one in sums]).sum(axis=0, dtype=np.float64),
             measured_rows=sum(one.measured_rows for one in sums),
             error=sum(one.error for one in sums),
         ),
     )
-

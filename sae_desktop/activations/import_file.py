@@ -15,7 +15,7 @@ import safetensors
 import torch
 
 from sae_desktop.activations.config import HarvestResult, ImportActivationsConfig
-from sae_desktop.activations.encoding import check_finite, encode_rows, on_host
+from sae_desktop.activations.encoding import encode_rows, on_host
 from sae_desktop.activations.layout import (
     DOCUMENT_DTYPE,
     SPAN_DTYPE,

@@ -173,9 +173,9 @@ def metadata_bytes(metadata: Mapping[str, str], roles: Sequence[tuple[str, int, 
     What exceeds METADATA_BYTES is left out, the last columns first.
     """
     kept: dict[str, object] = {"roles": roles} if roles else {}
-    size = len(msgspec.json.encode(kept))
+    size = len(msgspec.json.encode(kept)) if roles else 1
     if size > METADATA_BYTES:
-        kept, size = {}, 2
+        kept, size = {}, 1
     for name, value in metadata.items():
         entry = len(msgspec.json.encode({name: value})) - 1  # a brace is a comma then
         if size + entry > METADATA_BYTES:

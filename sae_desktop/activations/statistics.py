@@ -110,7 +110,8 @@ class SiteStatistics:
     @property
     def variance_D(self) -> Array:
         """(D,) E (x − E x)²."""
-        return np.maximum(self._square_D / max(self.rows, 1) - self.mean_D**2, 0.0)
+        spread_D = self._square_D / max(self.rows, 1) - self.mean_D**2
+        return np.asarray(np.maximum(spread_D, 0.0))
 
     @property
     def mean_square(self) -> float:

@@ -100,7 +100,9 @@ class _Segment:
 
     def _table(self, name: str, dtype: np.dtype[Any]) -> Array:
         count = self.committed()[name]
-        found = np.asarray(self._tables[name][:count]) if name in self._tables else np.empty(0)
+        found: Array = np.empty(0)
+        if name in self._tables:
+            found = np.asarray(self._tables[name][:count])
         if found.dtype == dtype:
             return found
         # Written by the first schema, which had fewer fields.

@@ -177,4 +177,3 @@ class SegmentWriter:
 def segment_path(folder: Path, number: int) -> Path:
     """Return where a store's segment lies."""
     return folder / f"{number:03}.h5"
-

@@ -62,9 +62,8 @@ def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[
     info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
     counts = dict(zip(COMMITTED, (int(n) for n in file["committed"][:]), strict=True))
     names = row_datasets(info)
-    running = dict(
-        zip([*names, *TABLES], (int(n) for n in file["state/checksums"][counts["slot"]]), strict=True)
-    )
+    sums = (int(n) for n in file["state/checksums"][counts["slot"]])
+    running = dict(zip([*names, *TABLES], sums, strict=True))
     rows = counts["rows"]
     for name in names:
         data, written = map_dataset(path, file[name]), file[f"checksums/{name}"]

@@ -5,6 +5,8 @@ COMMANDS = (
     "models",
     "harvest",
     "import-activations",
+    "stores",
+    "corpus",
     "train",
     "architectures",
     "preflight",

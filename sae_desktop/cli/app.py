@@ -14,6 +14,7 @@ from sae_desktop.cli import (
     feature_commands,
     reading_commands,
     render,
+    store_commands,
     sweep_commands,
     training_commands,
 )
@@ -78,6 +79,7 @@ def demo(
 
 models_app.command("list")(reading_commands.list_models)
 app.add_typer(models_app, name="models")
+app.add_typer(store_commands.stores_app, name="stores")
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)

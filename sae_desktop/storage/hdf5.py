@@ -77,7 +77,7 @@ def _create_dataset(file: h5py.File, spec: DatasetSpec) -> tuple[int, int]:
 
 def spec_bytes(spec: DatasetSpec) -> int:
     """Return how many bytes a dataset takes in the file."""
-    return _file_type(spec.dtype).get_size() * math.prod(spec.shape)
+    return int(_file_type(spec.dtype).get_size()) * math.prod(spec.shape)
 
 
 def _file_type(dtype: npt.DTypeLike) -> h5py.h5t.TypeID:
@@ -95,7 +95,8 @@ def raw_dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
     kind = dataset.id.get_type()
     if isinstance(kind, h5py.h5t.TypeFloatID) and kind.get_size() != dataset.dtype.itemsize:
         return np.dtype("<u2")
-    return dataset.dtype
+    found: np.dtype[Any] = dataset.dtype
+    return found
 
 
 def _reserve(path: Path, extents: Sequence[tuple[int, int]]) -> None:

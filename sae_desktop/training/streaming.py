@@ -118,7 +118,7 @@ class StreamSource(Source):
                 rows += len(batches[-1].tokens)
                 context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
         if not batches:
-            raise empty_corpus(self._harvest.windows.corpus)
+            raise empty_corpus(self._harvest.windows.settings.corpus)
         kept, count = 0, 0
         least = held_out if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
         while kept < least:
@@ -126,8 +126,8 @@ class StreamSource(Source):
             count += 1
         if rows - kept < FEWEST_ROWS:
             raise UserError(
-                f"The corpus “{self._harvest.windows.corpus}” gives {rows:,} rows; a dictionary "
-                f"learns from {FEWEST_ROWS} at least beside those held out.",
+                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary learns from "
+                f"{FEWEST_ROWS} at least beside those held out.",
                 kept="Nothing was changed.",
                 next_step="Choose a larger corpus, or a smaller harvest batch.",
             )
@@ -340,7 +340,8 @@ class StreamFeed:
                     found += len(usable)
                     if len(usable):
                         yield [part[usable] for part in values], place
-                    place = msgspec.structs.replace(place, windows=place.windows + len(piece.windows))
+                    windows = place.windows + len(piece.windows)
+                    place = msgspec.structs.replace(place, windows=windows)
             if not found and begin == Place(self._first.ordinal, self._first.offset):
                 raise UserError(
                     "The harvest gives no rows to train on: every one is massive.",

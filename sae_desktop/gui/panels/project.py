@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.job import Job
+from sae_desktop.deletion import delete_item, deletion_question, item_path
 from sae_desktop.errors import UserError
 from sae_desktop.gui.actions import ActionInfo
-from sae_desktop.gui.deletion import delete_item, deletion_question, item_path
 from sae_desktop.gui.dialogs import reveal
 from sae_desktop.gui.drops import classify
 from sae_desktop.gui.next_step import NextStep, next_step
