@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.activations.encoding import encode_rows, on_host
 from sae_desktop.activations.layout import (
     DOCUMENT_DTYPE,
     SPAN_DTYPE,
@@ -16,8 +15,14 @@ from sae_desktop.activations.layout import (
     Capacity,
     StoreInfo,
 )
+from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store import ActivationStore
-from sae_desktop.activations.store_writer import SegmentWriter, StoreBatch, segment_path
+from sae_desktop.activations.store_writer import (
+    EncodedRows,
+    SegmentWriter,
+    StoreBatch,
+    segment_path,
+)
 from sae_desktop.project import Project
 
 
@@ -48,11 +53,17 @@ def same_stores(first: ActivationStore, second: ActivationStore) -> bool:
 
 
 def write_store(
-    folder: Path, info: StoreInfo, rows: dict[str, np.ndarray], *, capacity: int = 0
+    folder: Path,
+    info: StoreInfo,
+    rows: dict[str, np.ndarray],
+    tokens: Sequence[int] = (),
+    *,
+    capacity: int = 0,
 ) -> SegmentWriter:
     """Write rows, by site, as one window of one document, committed; the writer stays open.
 
-    `capacity` rows are reserved where more are to come.
+    `tokens` are their numbers by default; `capacity` rows are reserved where more are to come.
+    float32 and float16 only, without torch.
     """
     count = len(next(iter(rows.values())))
     room = Capacity(rows=capacity or count, windows=max(4, count), documents=4)
@@ -62,12 +73,9 @@ def write_store(
     writer.append(
         StoreBatch(
             activations={
-                site: on_host(
-                    encode_rows(torch.tensor(values), torch.tensor(values[:1]), info.dtype)
-                ).finished()
-                for site, values in rows.items()
+                site: _encoded(values.astype(info.dtype)) for site, values in rows.items()
             },
-            tokens=np.arange(count, dtype="<i4"),
+            tokens=np.array(tokens or range(count), dtype="<i4"),
             positions=np.arange(count, dtype="<i4"),
             windows=np.array([(0, count, 0, 0, -1)], dtype=WINDOW_DTYPE),
             documents=documents,
@@ -76,3 +84,10 @@ def write_store(
     )
     writer.commit()
     return writer
+
+
+def _encoded(values: np.ndarray) -> EncodedRows:
+    x_RD = values.astype(np.float32)
+    norms = np.linalg.norm(x_RD, axis=1)
+    sums = RowSums(norms, norms[:1], x_RD.sum(axis=0), np.square(x_RD).sum(axis=0), len(norms), 0.0)
+    return EncodedRows(values, None, sums)

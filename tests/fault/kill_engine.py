@@ -227,7 +227,7 @@ def make_trials(project: Project, model: str, *, tokens: int, rows: int) -> list
     path = str(project.path)
     harvest = HarvestConfig(
         project=path, name=VICTIM, model=model, site="blocks.1.hook_resid_post",
-        corpus="builtin", tokens=tokens, context_size=64, batch=8, device="cpu",
+        corpus="builtin", tokens=tokens, context_size=64, batch_tokens=512, device="cpu",
         commit_seconds=0.05,
     )  # fmt: skip
     train = TrainConfig(
