@@ -33,6 +33,9 @@ from pathlib import Path
 # Threads that spin while they wait would count as CPU time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import msgspec
+from harvest_peers import MissingPeerError, dictionary_learning_arm, saelens_arm
+
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.harvest_groups import Group, window_groups
@@ -40,6 +43,7 @@ from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest
 from sae_desktop.corpus.windows import Place
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.capture import visit_sites
+from sae_desktop.language_model.sites import decoder_layers
 from sae_desktop.project import Project
 
 REACH = {"builtin": 0.90, "smollm2": 0.95}
@@ -119,9 +123,46 @@ def ratios(config: HarvestConfig, rounds: int) -> list[Clock]:
     return found
 
 
-def _named(config: HarvestConfig, name: str) -> HarvestConfig:
-    import msgspec
+def show_peers(config: HarvestConfig, rounds: int) -> None:
+    """Time other libraries' harvesting of as many tokens, between bare passes in the same run."""
+    plan = plan_harvest(config)
+    model, tokenizer, width = plan.lm.model, plan.lm.tokenizer, plan.widths[0]
+    layer = next(
+        name for name, module in model.named_modules()
+        if module is decoder_layers(model)[plan.sites[0].layer]
+    )  # fmt: skip
+    windows = max(1, config.batch_tokens // config.context_size)
+    groups = list(window_groups(plan, Place(), config.tokens))
+    texts = _pieces(plan, groups)
+    for name, make in (("SAELens", saelens_arm), ("dictionary_learning", dictionary_learning_arm)):
+        try:
+            arm = make(model, tokenizer, layer, width, texts, config.context_size, windows)
+            arm(2 * config.batch_tokens)
+        except MissingPeerError as error:
+            print(f"left out: {error}")
+            continue
+        before = bare(plan, groups).wall / (config.tokens - sum(groups[0].rows))
+        found = []
+        for _ in range(rounds):
+            took = arm(config.tokens) / config.tokens
+            after = bare(plan, groups).wall / (config.tokens - sum(groups[0].rows))
+            found.append((before + after) / 2 / took)
+            before = after
+        print(f"{name} ÷ bare forward: {spread(found)} by the clock", flush=True)
 
+
+def _pieces(plan: HarvestPlan, groups: Sequence[Group]) -> list[str]:
+    """Return the text of the windows, full ones only: what the others read is as long."""
+    room = plan.windows.room
+    return [
+        plan.lm.tokenizer.decode(window.ids[len(plan.windows.prefix) :])
+        for group in groups
+        for window in group.windows
+        if len(window.ids) - len(plan.windows.prefix) == room
+    ]
+
+
+def _named(config: HarvestConfig, name: str) -> HarvestConfig:
     return msgspec.structs.replace(config, name=name)
 
 
@@ -174,6 +215,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--peak-of", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -200,6 +242,8 @@ def main() -> None:
             show_memory(make)
         else:
             show_speed(make(arguments.tokens), arguments.rounds)
+            if arguments.peers:
+                show_peers(make(arguments.tokens), arguments.rounds)
 
 
 if __name__ == "__main__":
