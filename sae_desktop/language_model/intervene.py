@@ -35,19 +35,20 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
             entered[:] = [value]
 
         def replace(value: Tensor) -> Tensor:
-            x = value.reshape(entered[0].shape) if entered else value
-            return transform(x.float()).to(value.dtype).reshape(value.shape)
+            x = value.reshape(*entered[0].shape[:2], -1) if entered else value
+            return transform(x.float()).reshape(value.shape)
 
         def replace_middle(attention: Tensor) -> Tensor:
             # The stream between attention and MLP passes through no module of its own; it is
             # the entered stream plus attention, so the change is made in the attention.
-            middle = entered[0].float() + attention.float()
-            return (attention + (transform(middle) - middle)).to(attention.dtype)
+            attention = attention.float()
+            middle = entered[0].to(attention.device).float() + attention
+            return attention + (transform(middle.clone()) - middle)
 
-        if site.hook in ("hook_resid_mid", "mlp.hook_in", "hook_mlp_out"):
+        if site.hook not in ("hook_resid_pre", "hook_resid_post"):
             stream = hook_point(lm.model, Site(site.layer, "hook_resid_pre"))
             stack.callback(watch(stream, remember).remove)
-        if site.hook == "hook_resid_mid":
+        if site.hook == "hook_resid_mid" and point.side == "input":
             branch = hook_point(lm.model, Site(site.layer, "hook_attn_out"))
             stack.callback(_replace(branch, replace_middle).remove)
         else:
@@ -56,19 +57,27 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
 
 
 def _replace(point: HookPoint, change: Transform) -> Any:
+    def changed(value: Tensor) -> Tensor:
+        if point.scale == 1.0:
+            # A copy, since some models (Falcon) add to a branch's output in place.
+            return change(value).to(value, copy=True)
+        x = value.float() * point.scale
+        # By the difference, so that what is left as it is stays so bit for bit.
+        return (value.float() + (change(x.clone()) - x) / point.scale).to(value.dtype)
+
     if point.side == "output":
 
         def after(module: nn.Module, args: Any, output: Any) -> Any:
-            if isinstance(output, tuple):
-                return (change(output[0]), *output[1:])
-            return change(output)
+            if isinstance(output, tuple | list):
+                return type(output)((changed(output[0]), *output[1:]))
+            return changed(output)
 
         return point.module.register_forward_hook(after)
 
     def before(module: nn.Module, args: Any, kwargs: Any) -> Any:
         if args:
-            return (change(args[0]), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
+            return (changed(args[0]), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": changed(kwargs["hidden_states"])}
 
     return point.module.register_forward_pre_hook(before, with_kwargs=True)
 
