@@ -57,8 +57,8 @@ def visit_sites(
     The value is the model's own tensor, in its dtype and on the device of its layer, (B, S, D):
     what is to be kept is copied at once. Nothing after the last site is computed. `input_ids`
     (B, S) are padded on the right. A causal model's value at a token does not see what follows
-    it, so `attention_mask` (B, S) may be None even then, which is faster; an encoder
-    (`is_causal`) needs it wherever there is padding. What comes at the padding has no meaning.
+    it, so `attention_mask` (B, S) may be None even then, which is faster; an encoder's does, and
+    needs the mask wherever there is padding. What comes at the padding has no meaning.
     Raises UserError for a site the model lacks, and for one that holds no vector a token.
     """
     rows, length = input_ids.shape

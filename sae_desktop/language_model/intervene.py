@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import watch
-from sae_desktop.language_model.sites import HookPoint, Site, hook_point
+from sae_desktop.language_model.sites import (
+    HookPoint,
+    Site,
+    decoder_layers,
+    hook_point,
+    text_config,
+)
 
 if TYPE_CHECKING:
     from sae_desktop.language_model.load import LanguageModel
@@ -83,25 +91,77 @@ def _replace(point: HookPoint, change: Transform) -> Any:
 
 
 def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None]:
-    """Return (W_U (D, V), the final norm's weight (D,) or None), float32 on the model's device.
+    """Return (W_U (D, V), what the final norm scales by (D,) or None), float32.
 
-    A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale.
+    A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale;
+    where the norm is a LayerNorm, d is less its mean. W_U holds what the model multiplies its
+    logits by. On the device of the model's head. Raises UserError for a model without logits,
+    such as an encoder.
     """
     with lm.lock, torch.no_grad():
         head = lm.model.get_output_embeddings()
-        weight = head.weight if head is not None else lm.model.get_input_embeddings().weight
-        norm = _final_norm(lm.model)
-        return weight.detach().float().T, None if norm is None else norm.detach().float()
+        if head is None:
+            raise UserError(
+                "This model predicts no tokens: a direction has no effect on logits.",
+                next_step="Choose a decoder, such as a Llama, Qwen, Gemma or GPT-2.",
+            )
+        W_U = head.weight.detach().float().T
+        config, parent = text_config(lm.model), _parent_of_layers(lm.model)
+        narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
+        if narrowed is not None:
+            W_U = narrowed.weight.detach().float().T.to(W_U.device) @ W_U
+        factor = _logit_factor(config)
+        norm = next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
+        return (
+            W_U if factor == 1.0 else W_U * factor,
+            None if norm is None else _gain(norm, W_U.shape[0], head.weight).to(W_U.device),
+        )
 
 
-def _final_norm(model: nn.Module) -> Tensor | None:
-    for name in ("norm", "ln_f", "final_layer_norm", "final_layernorm"):
-        for path, module in model.named_modules():
-            parts = path.split(".")
-            if parts[-1] == name and not any(part.isdigit() for part in parts):
-                weight = getattr(module, "weight", None)
-                if not isinstance(weight, Tensor):
-                    return None
-                # Gemma's RMSNorm scales by 1 + weight.
-                return weight + 1.0 if "Gemma" in type(module).__name__ else weight
-    return None
+_FINAL_NORMS = (
+    "norm",
+    "ln_f",
+    "final_layer_norm",
+    "final_layernorm",
+    "final_norm",
+    "layer_norm",
+    "norm_f",
+    "embedding_norm",  # of LFM2: its last one, despite the name
+)
+
+
+def _parent_of_layers(model: nn.Module) -> nn.Module:
+    layers = decoder_layers(model)
+    path = next(name for name, module in model.named_modules() if module is layers)
+    return model.get_submodule(path.rpartition(".")[0])
+
+
+def _child(parent: nn.Module, name: str) -> nn.Module | None:
+    return getattr(parent, name, None)
+
+
+def _logit_factor(config: Any) -> float:
+    match config.model_type:
+        case "granite" | "granitemoe":
+            return 1.0 / float(config.logits_scaling)
+        case "cohere" | "cohere2":
+            return float(config.logit_scale)
+        case _:
+            return 1.0
+
+
+def _gain(norm: nn.Module, width: int, like: Tensor) -> Tensor:
+    """Return what a norm scales each coordinate by, (D,), float32.
+
+    Measured, since norms do not agree on what their weight means: Gemma's adds 1 to it, OLMo's
+    has none. A vector of ±c has mean 0 and root mean square c under both kinds of norm.
+    """
+    weight = next(norm.parameters(), like)
+    signs = torch.ones(width, dtype=weight.dtype, device=weight.device)
+    signs[1::2] = -1
+    # Far above the epsilon of any norm.
+    spread = norm(_SPREAD * signs[None]).float() - norm(-_SPREAD * signs[None]).float()
+    return spread[0] / 2 * signs.float()
+
+
+_SPREAD = 64.0

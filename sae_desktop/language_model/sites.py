@@ -27,7 +27,6 @@ __all__ = [
     "check_site",
     "decoder_layers",
     "hook_point",
-    "is_causal",
     "list_sites",
     "parse_site",
     "site_shape",
@@ -51,27 +50,6 @@ _NAMES_OF_LAYERS = ("layers", "h", "blocks", "block", "layer")
 def text_config(model: Any) -> Any:
     """Return the configuration of the language part of `model`."""
     return model.config.get_text_config()
-
-
-def is_causal(model: Any) -> bool:
-    """Whether a token's value depends on it and on what precedes it alone.
-
-    Where not, in an encoder such as BERT, a batch with padding needs its attention mask.
-    """
-    config = text_config(model)
-    if getattr(config, "use_bidirectional_attention", None):
-        return False
-    if config.model_type in _ENCODERS:
-        return bool(getattr(config, "is_decoder", False))
-    return True
-
-
-_ENCODERS = frozenset(
-    "albert bert big_bird camembert convbert data2vec-text deberta deberta-v2 distilbert electra "
-    "ernie esm eurobert flaubert fnet funnel gte ibert longformer luke megatron-bert mobilebert "
-    "modernbert mpnet mra nomic_bert nystromformer rembert roberta roberta-prelayernorm roc_bert "
-    "roformer squeezebert xlm xlm-roberta xlm-roberta-xl xmod yoso".split()
-)
 
 
 def decoder_layers(model: nn.Module) -> nn.ModuleList:

@@ -1,0 +1,175 @@
+"""What attention and MLP read, hold and give: against the model's own modules, named by hand.
+
+Values at `attn.hook_z` and `mlp.hook_post` are held to what the projections after them read, and
+the branches to what those projections make of them, by their weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from site_families import (
+    DECODERS,
+    ENCODERS,
+    IDS,
+    LAYERS,
+    VARIANTS,
+    Variant,
+    language_model,
+    part,
+    seen_by,
+    variant,
+)
+from torch import Tensor, nn
+from toy_models import toy_network
+
+from sae_desktop.language_model.capture import capture_sites
+from sae_desktop.language_model.sites import list_sites, parse_site
+
+
+def _captured(model: Variant, layer: int) -> dict[str, Tensor]:
+    prefix = f"blocks.{layer}."
+    names = [name for name in list_sites(model.network) if name.startswith(prefix)]
+    found = capture_sites(
+        language_model(model.network), IDS, None, [parse_site(name) for name in names]
+    )
+    return {str(site).removeprefix(prefix): value for site, value in found.items()}
+
+
+def _layer(model: Variant, number: int) -> nn.Module:
+    layers = part(model.network, model.hand.layers)
+    assert isinstance(layers, nn.ModuleList)
+    return layers[number]
+
+
+def _projected(projection: Any, value: Tensor) -> Tensor:
+    """W x + b by the weights of a projection."""
+    W = projection.weight
+    if type(projection).__name__ == "Conv1D":
+        W = W.T
+    with torch.no_grad():
+        return value @ W.T + (0 if projection.bias is None else projection.bias)
+
+
+def _normed(layer: nn.Module, name: str, value: Tensor) -> Tensor:
+    with torch.no_grad():
+        return layer.get_submodule(name)(value) if name else value
+
+
+def _close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected.reshape(actual.shape), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", VARIANTS, ids=str)
+def test_heads_and_neurons__are_what_the_projections_read(model: Variant) -> None:
+    hand, compared = model.hand, 0
+    for number in range(LAYERS):
+        layer, read = _layer(model, number), _captured(model, number)
+        own = seen_by(
+            {"out_proj": part(layer, hand.out_proj), "down": part(layer, hand.down)},
+            lambda: model.network(IDS, use_cache=False),
+        )
+        assert ("attn.hook_z" in read) == ("out_proj" in own)
+        assert ("mlp.hook_post" in read) == ("down" in own)
+        for hook, name in (("attn.hook_z", "out_proj"), ("mlp.hook_post", "down")):
+            if hook in read:
+                assert torch.equal(read[hook], own[name][0].reshape(read[hook].shape))
+                compared += 1
+    assert compared >= LAYERS / 2
+
+
+@pytest.mark.parametrize("model", VARIANTS, ids=str)
+def test_branches__are_the_projections_of_heads_and_neurons(model: Variant) -> None:
+    hand, compared = model.hand, 0
+    for number in range(LAYERS):
+        layer, read = _layer(model, number), _captured(model, number)
+        for hook, projection, norm, branch in (
+            ("attn.hook_z", hand.out_proj, hand.after_attention, "hook_attn_out"),
+            ("mlp.hook_post", hand.down, hand.after_mlp, "hook_mlp_out"),
+        ):
+            if hook in read:
+                given = _projected(layer.get_submodule(projection), read[hook])
+                _close(read[branch], _normed(layer, norm, given) * hand.scale)
+                compared += 1
+    assert compared >= LAYERS / 2
+
+
+@pytest.mark.parametrize("model", VARIANTS, ids=str)
+def test_mlp__is_what_the_whole_mlp_reads_and_gives(model: Variant) -> None:
+    hand = model.hand
+    if not hand.mlp:
+        pytest.skip("its MLP is no module of its own")
+    for number in range(LAYERS):
+        layer, read = _layer(model, number), _captured(model, number)
+        own = seen_by(
+            {"mlp": part(layer, hand.mlp)}, lambda: model.network(IDS, use_cache=False)
+        )["mlp"]
+        assert torch.equal(read["mlp.hook_in"], own[0])
+        given = _normed(layer, hand.after_mlp, own[1])
+        torch.testing.assert_close(read["hook_mlp_out"], given * hand.scale)
+
+
+@pytest.mark.parametrize(
+    "model", [each for each in VARIANTS if each.hand.stream_norms is None], ids=str
+)
+def test_branches__add_up_to_the_stream(model: Variant) -> None:
+    hand = model.hand
+    for number in range(LAYERS):
+        layer, read = _layer(model, number), _captured(model, number)
+        middle = read["hook_resid_pre"] + read["hook_attn_out"]
+        if hand.sums:
+            _close(middle + read["hook_mlp_out"], read["hook_resid_post"])
+        if hand.mlp_norm:
+            _close(middle, read["hook_resid_mid"])
+            norm = hand.mlp_norm.removeprefix("-")
+            _close(read["mlp.hook_in"], _normed(layer, norm, read["hook_resid_mid"]))
+
+
+@pytest.mark.parametrize("model", [each for each in VARIANTS if each.hand.stream_norms], ids=str)
+def test_normed_stream__is_the_norm_of_the_sum(model: Variant) -> None:
+    assert model.hand.stream_norms is not None
+    first, second = model.hand.stream_norms
+    for number in range(LAYERS):
+        layer, read = _layer(model, number), _captured(model, number)
+        middle = _normed(layer, first, read["hook_resid_pre"] + read["hook_attn_out"])
+        _close(read["hook_resid_mid"], middle)
+        assert torch.equal(read["mlp.hook_in"], read["hook_resid_mid"])
+        last = _normed(layer, second, read["hook_resid_mid"] + read["hook_mlp_out"])
+        _close(read["hook_resid_post"], last)
+
+
+# Where an architecture keeps its values, and how many heads of queries share one.
+VALUES = {
+    "llama": ("model.layers.1.self_attn.v_proj", 2),
+    "qwen3": ("model.layers.1.self_attn.v_proj", 2),
+    "gemma2": ("model.layers.1.self_attn.v_proj", 2),
+    "opt": ("model.decoder.layers.1.self_attn.v_proj", 1),
+    "bert": ("encoder.layer.1.attention.self.value", 1),
+    "distilbert": ("transformer.layer.1.attention.v_lin", 1),
+}
+
+
+@pytest.mark.parametrize("model_type", VALUES)
+def test_heads__lie_side_by_side_in_their_order(model_type: str) -> None:
+    network = toy_network(model_type, attn_implementation="eager")
+    path, shared = VALUES[model_type]
+    found: dict[str, Any] = {}
+
+    def run() -> None:
+        found["attentions"] = network(IDS, output_attentions=True).attentions
+
+    values = seen_by({"values": part(network, path)}, run)["values"][1]
+    weights_BHST = found["attentions"][1]
+    heads = weights_BHST.shape[1]
+    values_BTHE = values.unflatten(-1, (heads // shared, -1)).repeat_interleave(shared, dim=2)
+    own_BSHE = torch.einsum("bhst,bthe->bshe", weights_BHST, values_BTHE)
+    site = parse_site("blocks.1.attn.hook_z")
+    z_BSZ = capture_sites(language_model(network), IDS, None, [site])[site]
+    _close(z_BSZ.unflatten(-1, (heads, -1)), own_BSHE)
+
+
+def test_every_kind_of_layer__is_among_the_variants() -> None:
+    assert {each.hand.stream_norms is None for each in DECODERS} == {True, False}
+    assert {each.hand.stream_norms is None for each in ENCODERS} == {True, False}
