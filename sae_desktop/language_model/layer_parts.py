@@ -139,7 +139,7 @@ _PARTS = {
         heads="attention.out_lin",
         middle="sa_layer_norm",
         middle_side="output",
-        mlp_in="ffn.lin1",
+        mlp_in="ffn",
         neurons="ffn.lin2",
         mlp="ffn",
     ),

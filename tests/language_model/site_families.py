@@ -82,7 +82,9 @@ HANDS: dict[str, Hand] = {
     "cohere2": PARALLEL,
     "granite": replace(LLAMA, scale=0.22),
     "granitemoe": replace(LLAMA, mlp="block_sparse_moe", down="", scale=0.22),
-    "glm4": replace(LLAMA, after_attention="post_self_attn_layernorm", after_mlp="post_mlp_layernorm"),
+    "glm4": replace(
+        LLAMA, after_attention="post_self_attn_layernorm", after_mlp="post_mlp_layernorm"
+    ),
     "apertus": replace(LLAMA, mlp_norm="feedforward_layernorm"),
     "nanochat": replace(LLAMA, down="mlp.fc2"),
     "persimmon": replace(LLAMA, out_proj="self_attn.dense", down="mlp.dense_4h_to_h"),

@@ -103,9 +103,9 @@ def test_mlp__is_what_the_whole_mlp_reads_and_gives(model: Variant) -> None:
         pytest.skip("its MLP is no module of its own")
     for number in range(LAYERS):
         layer, read = _layer(model, number), _captured(model, number)
-        own = seen_by(
-            {"mlp": part(layer, hand.mlp)}, lambda: model.network(IDS, use_cache=False)
-        )["mlp"]
+        own = seen_by({"mlp": part(layer, hand.mlp)}, lambda: model.network(IDS, use_cache=False))[
+            "mlp"
+        ]
         assert torch.equal(read["mlp.hook_in"], own[0])
         given = _normed(layer, hand.after_mlp, own[1])
         torch.testing.assert_close(read["hook_mlp_out"], given * hand.scale)

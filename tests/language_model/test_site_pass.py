@@ -106,7 +106,8 @@ def test_capture__runs_nothing_in_the_last_layer_after_the_site(model: Variant) 
         expected["hook_resid_mid"] = expected["mlp.hook_in"]
     if not hand.mlp:  # its MLP is the modules before `down` too
         modules["mlp"] = part(layer, "fc1") or part(layer, "intermediate.dense")
-        expected["hook_mlp_out"] = expected["mlp.hook_post"]
+        for hook in ("mlp.hook_post", "hook_mlp_out"):
+            expected[hook] = (expected[hook][0], ["out_proj", "mlp"])
     there = {name for name, module in modules.items() if module is not None}
     for hook, (begun, ended) in expected.items():
         name = f"blocks.1.{hook}"
@@ -167,6 +168,11 @@ def _padded(lengths: list[int], pad: int) -> tuple[Tensor, Tensor]:
     return torch.where(mask, ids, pad), mask.long()
 
 
+def _difference(value: Tensor, other: Tensor) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float((value - other).abs().max() / other.abs().max())
+
+
 def _sees_ahead(model: Variant) -> bool:
     return model.encoder or ("use_bidirectional_attention", True) in model.changes
 
@@ -180,12 +186,10 @@ def test_padding_with_its_mask__changes_no_row(model: Variant, pad: int) -> None
     together = capture(lm, ids, mask, LAST)
     for row, length in enumerate(lengths):
         alone = capture(lm, ids[row : row + 1, :length], None, LAST)[0]
-        torch.testing.assert_close(together[row, :length], alone, rtol=1e-5, atol=1e-5)
+        assert _difference(together[row, :length], alone) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "model", [each for each in VARIANTS if not _sees_ahead(each)], ids=str
-)
+@pytest.mark.parametrize("model", [each for each in VARIANTS if not _sees_ahead(each)], ids=str)
 def test_padding__needs_no_mask_in_a_causal_model(model: Variant) -> None:
     lm = language_model(model.network)
     lengths = [9, 4, 13]
@@ -193,7 +197,7 @@ def test_padding__needs_no_mask_in_a_causal_model(model: Variant) -> None:
     together = capture(lm, ids, None, LAST)
     for row, length in enumerate(lengths):
         alone = capture(lm, ids[row : row + 1, :length], None, LAST)[0]
-        torch.testing.assert_close(together[row, :length], alone, rtol=1e-5, atol=1e-5)
+        assert _difference(together[row, :length], alone) < 1e-5
 
 
 @pytest.mark.parametrize("model", ENCODERS, ids=str)
@@ -201,7 +205,7 @@ def test_padding__is_seen_by_an_encoder_without_its_mask(model: Variant) -> None
     lm = language_model(model.network)
     ids, mask = _padded([9, 4], pad=0)
     with_mask, without = (capture(lm, ids, given, LAST)[1, :4] for given in (mask, None))
-    assert not torch.allclose(with_mask, without, atol=1e-2)
+    assert _difference(without, with_mask) > 1e-2
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
@@ -225,7 +229,7 @@ def test_values__come_in_the_models_dtype_and_are_kept_exactly(
     assert torch.equal(seen[Site(1, "hook_resid_post")], own[2])
 
 
-@pytest.mark.parametrize("model_type", ["llama", "gemma2", "opt", "mixtral", "falcon", "bert"])
+@pytest.mark.parametrize("model_type", ["llama", "gemma2", "opt", "falcon", "bloom", "bert"])
 def test_layers_on_several_devices__give_values_where_they_are(model_type: str) -> None:
     # A device that holds no numbers stands in for a second one.
     network = toy_network(model_type)
