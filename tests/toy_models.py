@@ -19,11 +19,13 @@ WIDTH, LAYERS = 32, 4
 _GQA = {"num_key_value_heads": 2}
 _WIDE_HEADS = _GQA | {"head_dim": 16}
 _EXPERTS = _GQA | {"num_experts_per_tok": 2}
-_LATENT = {
+_ROUTED = _EXPERTS | {
     "n_routed_experts": 4,
-    "num_experts_per_tok": 2,
     "moe_intermediate_size": 16,
     "first_k_dense_replace": 2,
+}
+_LATENT = _ROUTED | {
+    "num_key_value_heads": 4,
     "n_group": 1,
     "topk_group": 1,
     "q_lora_rank": 16,
@@ -69,6 +71,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "helium": _GQA | {"head_dim": 8},
     "hunyuan_v1_dense": _WIDE_HEADS,
     "seed_oss": _WIDE_HEADS,
+    "cwm": _WIDE_HEADS,
+    "internlm3": _WIDE_HEADS,
+    "modernbert-decoder": {"local_attention": 8, "pad_token_id": 2},
     "ernie4_5": _WIDE_HEADS,
     "arcee": _GQA,
     "nemotron": _GQA,
@@ -92,6 +97,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 4},
     "codegen": {"rotary_dim": 4},
     "gpt_neox": {"use_parallel_residual": True},
+    "mpt": {},
     "opt": {"ffn_dim": 64, "word_embed_proj_dim": WIDTH},
     "xglm": {"ffn_dim": 64, "pad_token_id": 2},
     "biogpt": {"pad_token_id": 2},
@@ -107,6 +113,44 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "qwen3_moe": _EXPERTS | {"num_experts": 4, "moe_intermediate_size": 16, "head_dim": 16},
     "olmoe": _EXPERTS | {"num_experts": 4},
+    "flex_olmo": _EXPERTS | {"num_experts": 4, "pad_token_id": 2},
+    "ernie4_5_moe": _GQA
+    | {
+        "moe_num_experts": 4,
+        "moe_k": 2,
+        "moe_intermediate_size": 16,
+        "moe_layer_start_index": 2,
+    },
+    "glm4_moe": _ROUTED | {"head_dim": 16},
+    "dots1": _ROUTED | {"n_shared_experts": 1},
+    "exaone_moe": _EXPERTS | {"num_experts": 4, "moe_intermediate_size": 16},
+    "hunyuan_v1_moe": _WIDE_HEADS | {"num_experts": 4, "moe_topk": 2},
+    "minimax_m2": _EXPERTS | {"num_local_experts": 4, "head_dim": 16},
+    "llama4_text": _WIDE_HEADS
+    | {
+        "num_local_experts": 4,
+        "num_experts_per_tok": 1,
+        "interleave_moe_layer_step": 2,
+        "intermediate_size_mlp": 64,
+        "pad_token_id": 2,
+    },
+    "afmoe": _EXPERTS
+    | {"num_experts": 4, "moe_intermediate_size": 16, "num_dense_layers": 2, "head_dim": 16},
+    "lfm2_moe": _EXPERTS
+    | {
+        "layer_types": ["conv", "full_attention"] * 2,
+        "num_experts": 4,
+        "moe_intermediate_size": 16,
+        "num_dense_layers": 2,
+    },
+    "qwen3_5_moe_text": _DELTA
+    | {
+        "num_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16,
+        "shared_expert_intermediate_size": 16,
+    },
+    "gemma4_text": _GQA | {"hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0},
     "phimoe": _EXPERTS | {"num_local_experts": 4},
     "gpt_oss": _EXPERTS | {"num_local_experts": 4, "head_dim": 16, "sliding_window": 8},
     "deepseek_v2": _LATENT | {"q_lora_rank": None},
@@ -124,6 +168,11 @@ ENCODER_SIZES: dict[str, dict[str, Any]] = {
     "ernie": {},
     "distilbert": {"hidden_dim": 64},
     "modernbert": {"local_attention": 8, "pad_token_id": 2, "cls_token_id": 0, "sep_token_id": 1},
+    "mpnet": {"pad_token_id": 1, "max_position_embeddings": 66},
+    "deberta": {"pad_token_id": 0, "pooler_hidden_size": WIDTH},
+    "deberta-v2": {"pad_token_id": 0, "relative_attention": True, "position_buckets": 4},
+    "gte": {"pad_token_id": 2},
+    "nomic_bert": {"pad_token_id": 2},
     "eurobert": _GQA | {"pad_token_id": 2},
 }
 

@@ -69,6 +69,16 @@ _BERT = LayerParts(
     neurons="output.dense",
     mlp="output.dense",
 )
+# Of encoders whose modules have a decoder's names.
+_NORMED_STREAM = replace(_LLAMA, middle_side="output")
+_LFM2 = LayerParts(
+    attention="self_attn|conv",
+    heads="self_attn.out_proj",
+    middle="ffn_norm",
+    mlp_in="feed_forward",
+    neurons="feed_forward.w2",
+    mlp="feed_forward",
+)
 _MODERNBERT = LayerParts("attn", "attn.Wo", "mlp_norm", neurons="mlp.Wo")
 
 _PARTS = {
@@ -104,6 +114,7 @@ _PARTS = {
             "deepseek_v3",
             "dots1",
             "ernie4_5_moe",
+            "exaone_moe",
             "glm4_moe",
             "gpt_oss",
             "hunyuan_v1_moe",
@@ -118,15 +129,29 @@ _PARTS = {
     ),
     **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), _HYBRID),
     **dict.fromkeys(("cohere", "cohere2"), _SIDE_BY_SIDE),
-    **dict.fromkeys(("gemma2", "gemma3_text"), _SANDWICH),
-    **dict.fromkeys(("olmo2", "olmo3", "exaone4"), _NORM_AFTER),
+    **dict.fromkeys(("gemma2", "gemma3_text", "gemma4_text"), _SANDWICH),
+    **dict.fromkeys(("olmo2", "olmo3", "exaone4", "flex_olmo"), _NORM_AFTER),
     **dict.fromkeys(("gpt2", "gpt_bigcode"), _GPT2),
     **dict.fromkeys(("gptj", "codegen"), _GPTJ),
     **dict.fromkeys(("opt", "xglm", "biogpt"), _OPT),
     **dict.fromkeys(
-        ("bert", "camembert", "data2vec-text", "electra", "ernie", "roberta", "xlm-roberta"), _BERT
+        (
+            "bert",
+            "camembert",
+            "data2vec-text",
+            "deberta",
+            "deberta-v2",
+            "electra",
+            "ernie",
+            "roberta",
+            "xlm-roberta",
+        ),
+        _BERT,
     ),
+    **dict.fromkeys(("gte", "nomic_bert"), _NORMED_STREAM),
+    **dict.fromkeys(("lfm2", "lfm2_moe"), _LFM2),
     **dict.fromkeys(("modernbert", "modernbert-decoder"), _MODERNBERT),
+    "afmoe": replace(_SANDWICH, middle="pre_mlp_layernorm", mlp="post_mlp_layernorm"),
     "apertus": replace(_LLAMA, middle="feedforward_layernorm"),
     "bloom": LayerParts(
         attention="self_attention.dense",
@@ -149,13 +174,17 @@ _PARTS = {
     "gpt_neox": LayerParts("attention", "attention.dense", neurons="mlp.dense_4h_to_h"),
     "granite": replace(_LLAMA, scale="residual_multiplier"),
     "granitemoe": replace(_EXPERTS, scale="residual_multiplier"),
-    "lfm2": LayerParts(
-        attention="self_attn|conv",
-        heads="self_attn.out_proj",
-        middle="ffn_norm",
-        mlp_in="feed_forward",
-        neurons="feed_forward.w2",
-        mlp="feed_forward",
+    "llama4_text": replace(
+        _LLAMA, mlp_in="feed_forward", neurons="feed_forward.down_proj", mlp="feed_forward"
+    ),
+    "mpnet": replace(
+        _BERT,
+        attention="attention.attn.o",
+        heads="attention.attn.o",
+        middle="attention.LayerNorm",
+    ),
+    "mpt": LayerParts(
+        "attn", "attn.out_proj", "norm_2", "input", "ffn", "ffn.down_proj", "ffn.down_proj"
     ),
     "nanochat": replace(_LLAMA, neurons="mlp.fc2"),
     "persimmon": replace(_LLAMA, heads="self_attn.dense", neurons="mlp.dense_4h_to_h"),
@@ -194,6 +223,9 @@ def layer_parts(config: Any) -> LayerParts | None:
         return replace(parts, middle="self_attn_layer_norm", middle_side="output")
     if kind == "bloom":
         return _bloom(config, parts)
+    if kind == "gemma4_text" and config.enable_moe_block:
+        # Its experts read the stream beside the MLP, through a norm of their own.
+        return replace(parts, mlp_in="", neurons="")
     if getattr(config, "chunk_size_feed_forward", 0):
         # The MLP is called once for each piece of the text.
         return replace(parts, mlp_in="", neurons="", mlp="")

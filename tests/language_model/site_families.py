@@ -66,17 +66,32 @@ NEOX = Hand("gpt_neox.layers", "attention.dense", down="mlp.dense_4h_to_h")
 FALCON = Hand("transformer.h", "self_attention.dense", down="mlp.dense_4h_to_h")
 BLOOM = Hand("transformer.h", "self_attention.dense", mlp="", down="mlp.dense_4h_to_h")
 
+LFM2 = Hand(
+    out_proj="self_attn.out_proj",
+    mlp="feed_forward",
+    down="feed_forward.w2",
+    mlp_norm="ffn_norm",
+)
+GTE = Hand("layers", stream_norms=("post_attention_layernorm", "post_mlp_layernorm"))
+
 HANDS: dict[str, Hand] = {
     **dict.fromkeys(SIZES, LLAMA),
     **dict.fromkeys(ENCODER_SIZES, BERT),
     "gemma2": GEMMA2,
     "gemma3_text": GEMMA2,
+    "gemma4_text": GEMMA2,
     "gemma3": replace(GEMMA2, layers="model.language_model.layers"),
     "vaultgemma": replace(LLAMA, mlp_norm="pre_feedforward_layernorm"),
     "phi": replace(PARALLEL, out_proj="self_attn.dense", down="mlp.fc2"),
     "olmo2": OLMO2,
     "olmo3": OLMO2,
     "exaone4": OLMO2,
+    "flex_olmo": replace(OLMO2, down=""),
+    "afmoe": replace(GEMMA2, mlp_norm="pre_mlp_layernorm", after_mlp="post_mlp_layernorm"),
+    "llama4_text": replace(LLAMA, mlp="feed_forward", down="feed_forward.down_proj"),
+    "mpt": Hand(
+        "transformer.blocks", "attn.out_proj", mlp="", down="ffn.down_proj", mlp_norm="norm_2"
+    ),
     "starcoder2": replace(LLAMA, down="mlp.c_proj"),
     "cohere": PARALLEL,
     "cohere2": PARALLEL,
@@ -88,12 +103,8 @@ HANDS: dict[str, Hand] = {
     "apertus": replace(LLAMA, mlp_norm="feedforward_layernorm"),
     "nanochat": replace(LLAMA, down="mlp.fc2"),
     "persimmon": replace(LLAMA, out_proj="self_attn.dense", down="mlp.dense_4h_to_h"),
-    "lfm2": Hand(
-        out_proj="self_attn.out_proj",
-        mlp="feed_forward",
-        down="feed_forward.w2",
-        mlp_norm="ffn_norm",
-    ),
+    "lfm2": LFM2,
+    "lfm2_moe": LFM2,
     "gpt2": GPT2,
     "gpt_bigcode": GPT2,
     "gpt_neo": replace(GPT2, out_proj="attn.attention.out_proj"),
@@ -116,6 +127,14 @@ HANDS: dict[str, Hand] = {
         stream_norms=("sa_layer_norm", "output_layer_norm"),
     ),
     "modernbert": Hand("layers", "attn.Wo", down="mlp.Wo", mlp_norm="mlp_norm"),
+    "mpnet": replace(
+        BERT,
+        out_proj="attention.attn.o",
+        stream_norms=("attention.LayerNorm", "output.LayerNorm"),
+    ),
+    "gte": GTE,
+    "nomic_bert": GTE,
+    "modernbert-decoder": Hand(out_proj="attn.Wo", down="mlp.Wo", mlp_norm="mlp_norm"),
     "eurobert": replace(LLAMA, layers="layers"),
 }
 
@@ -154,6 +173,7 @@ VARIANTS = [
     *(variant(name) for name in [*SIZES, "gemma3", *ENCODER_SIZES]),
     variant("llama", head_dim=6, attention_bias=True, mlp_bias=True),
     variant("gemma3_text", use_bidirectional_attention=True),
+    variant("gemma4_text", replace(GEMMA2, sums=False), hidden_size_per_layer_input=8),
     variant("gpt_neox", replace(NEOX, mlp_norm=""), use_parallel_residual=True),
     variant("gpt_neox", use_parallel_residual=False),
     variant("stablelm", PARALLEL, use_parallel_residual=True),
