@@ -90,7 +90,7 @@ def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
     Some layers flatten windows and tokens into one. Raises UserError for any other shape.
     """
     if value.dim() == 2 and value.shape[0] == rows * length:
-        value = value.unflatten(0, (rows, length))
+        value = value.reshape(rows, length, -1)
     if value.dim() != 3 or value.shape[:2] != (rows, length):
         raise UserError(
             f"The site “{site}” of this model holds no single vector for each token.",

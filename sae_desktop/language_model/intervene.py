@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.sites import (
     HookPoint,
@@ -90,23 +90,20 @@ def _replace(point: HookPoint, change: Transform) -> Any:
     return point.module.register_forward_pre_hook(before, with_kwargs=True)
 
 
-def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None]:
+def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
     """Return (W_U (D, V), what the final norm scales by (D,) or None), float32.
 
     A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale;
     where the norm is a LayerNorm, d is less its mean. W_U holds what the model multiplies its
-    logits by. On the device of the model's head. Raises UserError for a model without logits,
-    such as an encoder.
+    logits by. On the device of the model's head. None for a model without logits, such as an
+    encoder, and for one whose head is no linear map.
     """
     with lm.lock, torch.no_grad():
-        head = lm.model.get_output_embeddings()
-        if head is None:
-            raise UserError(
-                "This model predicts no tokens: a direction has no effect on logits.",
-                next_step="Choose a decoder, such as a Llama, Qwen, Gemma or GPT-2.",
-            )
-        W_U = head.weight.detach().float().T
-        config, parent = text_config(lm.model), _parent_of_layers(lm.model)
+        head, config = lm.model.get_output_embeddings(), text_config(lm.model)
+        if head is None or config.model_type in _HEADS_WITH_A_LAYER:
+            return None
+        W_U: Tensor = head.weight.detach().float().T
+        parent = _parent_of_layers(lm.model)
         narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
         if narrowed is not None:
             W_U = narrowed.weight.detach().float().T.to(W_U.device) @ W_U
@@ -118,6 +115,8 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None]:
         )
 
 
+# BERT and its kin, as decoders, put a layer and a norm of their own before the vocabulary.
+_HEADS_WITH_A_LAYER = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "modernbert-decoder"}
 _FINAL_NORMS = (
     "norm",
     "ln_f",
@@ -160,7 +159,7 @@ def _gain(norm: nn.Module, width: int, like: Tensor) -> Tensor:
     signs = torch.ones(width, dtype=weight.dtype, device=weight.device)
     signs[1::2] = -1
     # Far above the epsilon of any norm.
-    spread = norm(_SPREAD * signs[None]).float() - norm(-_SPREAD * signs[None]).float()
+    spread: Tensor = norm(_SPREAD * signs[None]).float() - norm(-_SPREAD * signs[None]).float()
     return spread[0] / 2 * signs.float()
 
 

@@ -81,7 +81,7 @@ _LFM2 = LayerParts(
 )
 _MODERNBERT = LayerParts("attn", "attn.Wo", "mlp_norm", neurons="mlp.Wo")
 
-_PARTS = {
+PARTS = {
     **dict.fromkeys(
         (
             "arcee",
@@ -192,6 +192,7 @@ _PARTS = {
     "starcoder2": replace(_LLAMA, neurons="mlp.c_proj"),
     "vaultgemma": replace(_LLAMA, middle="pre_feedforward_layernorm"),
 }
+"""By model type; each has a small random model in the tests, with its modules named by hand."""
 # In these, with the setting named, the branches run side by side.
 _PARALLEL_FLAGS = {
     "falcon": ("parallel_attn", "new_decoder_architecture"),
@@ -214,7 +215,7 @@ UNREADABLE = {
 def layer_parts(config: Any) -> LayerParts | None:
     """Return where the branches of a model's layers are; None where that is not known."""
     kind = config.model_type
-    parts = _PARTS.get(kind)
+    parts = PARTS.get(kind)
     if parts is None:
         return None
     if any(getattr(config, flag) for flag in _PARALLEL_FLAGS.get(kind, ())):

@@ -7,7 +7,8 @@ every layer has, its input and its output.
 Where a layer norms the residual stream itself, after each branch was added to it (BERT, the
 350M OPT), `hook_attn_out` and `hook_mlp_out` are still what is added; `hook_resid_mid` is the
 stream after the first norm, which is what the MLP reads, and `hook_resid_post` after the second.
-There, the stream and a branch do not add up to the next: the norm is between.
+There, the stream and a branch do not add up to the next: the norm is between. Gemma 4 scales its
+stream at the end of a layer, and Bloom with one of its settings adds to the normed stream.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class HookPoint:
     scale: float = 1.0
 
 
+_OTHER_SENSES = ("vision", "visual", "audio")
 _NAMES_OF_LAYERS = ("layers", "h", "blocks", "block", "layer")
 
 
@@ -71,7 +73,7 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
             isinstance(module, nn.ModuleList)
             and parts[-1] in _NAMES_OF_LAYERS
             and len(module) == count
-            and not any("vision" in part or "audio" in part for part in parts)
+            and not any(sense in name for sense in _OTHER_SENSES)
         ):
             return module
     raise UserError(

@@ -29,7 +29,8 @@ class Hand:
     """What reads the stream as the MLP, gives what the MLP gives."""
     down: str = "mlp.down_proj"
     mlp_norm: str = "post_attention_layernorm"
-    """Between the stream after attention and the MLP; "" where attention is beside the MLP."""
+    """Between the stream after attention and the MLP; "-" where the MLP reads the stream itself,
+    "" where it stands beside attention."""
     after_attention: str = ""
     after_mlp: str = ""
     """Norms of what a branch gives, before it is added."""

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import torch
 from site_families import (
-    DECODERS,
-    ENCODERS,
     IDS,
     LAYERS,
     VARIANTS,
@@ -20,13 +18,13 @@ from site_families import (
     language_model,
     part,
     seen_by,
-    variant,
 )
 from torch import Tensor, nn
-from toy_models import toy_network
+from toy_models import ENCODER_SIZES, SIZES, toy_config, toy_network
 
-from sae_desktop.language_model.capture import capture_sites
-from sae_desktop.language_model.sites import list_sites, parse_site
+from sae_desktop.language_model.capture import capture, capture_sites
+from sae_desktop.language_model.layer_parts import PARTS
+from sae_desktop.language_model.sites import Site, list_sites, parse_site
 
 
 def _captured(model: Variant, layer: int) -> dict[str, Tensor]:
@@ -96,18 +94,16 @@ def test_branches__are_the_projections_of_heads_and_neurons(model: Variant) -> N
     assert compared >= LAYERS / 2
 
 
-@pytest.mark.parametrize("model", VARIANTS, ids=str)
+@pytest.mark.parametrize("model", [each for each in VARIANTS if each.hand.mlp], ids=str)
 def test_mlp__is_what_the_whole_mlp_reads_and_gives(model: Variant) -> None:
     hand = model.hand
-    if not hand.mlp:
-        pytest.skip("its MLP is no module of its own")
     for number in range(LAYERS):
         layer, read = _layer(model, number), _captured(model, number)
         own = seen_by({"mlp": part(layer, hand.mlp)}, lambda: model.network(IDS, use_cache=False))[
             "mlp"
         ]
         assert torch.equal(read["mlp.hook_in"], own[0])
-        given = _normed(layer, hand.after_mlp, own[1])
+        given = _normed(layer, hand.after_mlp, own[1].reshape(own[0].shape))
         torch.testing.assert_close(read["hook_mlp_out"], given * hand.scale)
 
 
@@ -170,6 +166,36 @@ def test_heads__lie_side_by_side_in_their_order(model_type: str) -> None:
     _close(z_BSZ.unflatten(-1, (heads, -1)), own_BSHE)
 
 
-def test_every_kind_of_layer__is_among_the_variants() -> None:
-    assert {each.hand.stream_norms is None for each in DECODERS} == {True, False}
-    assert {each.hand.stream_norms is None for each in ENCODERS} == {True, False}
+def test_gemma_4__scales_the_stream_at_the_end_of_a_layer() -> None:
+    network = toy_network("gemma4_text")
+    network.model.layers[1].layer_scalar.fill_(0.5)
+    lm = language_model(network)
+    middle, given, after = (
+        capture(lm, IDS, None, Site(1, hook))  # type: ignore[arg-type]
+        for hook in ("hook_resid_mid", "hook_mlp_out", "hook_resid_post")
+    )
+    _close(after, 0.5 * (middle + given))
+
+
+def test_gemma_4_with_experts__has_no_single_input_of_its_mlp() -> None:
+    network = toy_network(
+        "gemma4_text",
+        enable_moe_block=True,
+        num_experts=4,
+        top_k_experts=2,
+        moe_intermediate_size=16,
+    )
+    inside = [name for name in list_sites(network) if name.startswith("blocks.1.")]
+    assert [name for name in inside if "mlp.hook" in name] == []
+    lm = language_model(network)
+    middle, given, after = (
+        capture(lm, IDS, None, Site(1, hook))  # type: ignore[arg-type]
+        for hook in ("hook_resid_mid", "hook_mlp_out", "hook_resid_post")
+    )
+    _close(after, middle + given)
+
+
+def test_every_architecture_of_the_table__is_among_the_variants() -> None:
+    tested = {toy_config(name).model_type for name in SIZES | ENCODER_SIZES}
+    assert set(PARTS) == tested
+    assert {each.model_type for each in VARIANTS} == tested | {"gemma3"}

@@ -21,7 +21,8 @@ from site_families import (
     variant,
 )
 from torch import Tensor, nn
-from toy_models import toy_network
+from toy_models import toy_config, toy_network
+from transformers import AutoModelForCausalLM
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import capture
@@ -90,8 +91,8 @@ def test_new_value__is_what_the_modules_after_it_read(model: Variant) -> None:
     modules["mlp"] = (
         part(layer, hand.mlp) or part(layer, "fc1") or part(layer, "intermediate.dense")
     )
-    if model.model_type == "bloom":
-        modules["mlp"] = part(layer, "mlp")
+    if model.model_type in ("bloom", "mpt"):
+        modules["mlp"] = part(layer, "mlp") or part(layer, "ffn")
     readers = {
         "attn.hook_z": "out_proj",
         "mlp.hook_post": "down",
@@ -149,7 +150,8 @@ def test_new_middle__is_what_the_stream_holds_and_the_mlp_reads(model: Variant) 
             own_read = layer.get_submodule(norm)(expected) if norm else expected
             own_after = expected + given
     torch.testing.assert_close(read, own_read, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(after, own_after, rtol=1e-4, atol=1e-4)
+    if hand.sums:
+        torch.testing.assert_close(after, own_after, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("hook", ["hook_attn_out", "hook_mlp_out", "hook_resid_mid"])
@@ -224,17 +226,23 @@ FINAL_NORMS = {
     "opt": "model.decoder.final_layer_norm",
     "xglm": "model.layer_norm",
     "biogpt": "biogpt.layer_norm",
-    "lfm2": "model.embedding_norm",
+    **dict.fromkeys(("lfm2", "lfm2_moe"), "model.embedding_norm"),
+    "modernbert-decoder": "model.final_norm",
+    "mpt": "transformer.norm_f",
     "gemma3": "model.language_model.norm",
 }
 # These squash their logits; what goes in is their inverse.
 SOFT_CAPS = {"gemma2": 30.0, "vaultgemma": 30.0, "nanochat": 15.0}
 
 
-@pytest.mark.parametrize("model", DECODERS, ids=str)
+@pytest.mark.parametrize(
+    "model", [each for each in DECODERS if each.model_type != "modernbert-decoder"], ids=str
+)
 def test_unembedding__explains_the_logits(model: Variant) -> None:
     lm = language_model(model.network)
-    W_U, scale = unembedding(lm)
+    found = unembedding(lm)
+    assert found is not None
+    W_U, scale = found
     assert W_U.shape == (32, 320)
     stream = capture(lm, IDS, None, Site(LAYERS - 1, "hook_resid_post"))
     norm = part(lm.model, FINAL_NORMS.get(model.model_type, "model.norm"))
@@ -274,19 +282,31 @@ def test_unembedding__has_what_gemma_and_llama_scale_by_exactly() -> None:
     for model_type, added in (("llama", 0.0), ("gemma2", 1.0), ("gemma3", 1.0)):
         network = variant(model_type).network
         norm = part(network, FINAL_NORMS.get(model_type, "model.norm"))
-        _, scale = unembedding(language_model(network))
+        found = unembedding(language_model(network))
         assert norm is not None
-        assert torch.equal(scale, norm.weight + added)
+        assert found is not None
+        assert torch.equal(found[1], norm.weight + added)
 
 
-@pytest.mark.parametrize("model", ENCODERS, ids=str)
-def test_unembedding__is_refused_for_a_model_without_logits(model: Variant) -> None:
-    with pytest.raises(UserError, match="predicts no tokens"):
-        unembedding(language_model(model.network))
+@pytest.mark.parametrize("model", [*ENCODERS, variant("modernbert-decoder")], ids=str)
+def test_unembedding__is_none_without_logits_or_past_a_further_layer(model: Variant) -> None:
+    assert unembedding(language_model(model.network)) is None
+
+
+def test_bert_as_a_decoder__has_its_sites_and_no_unembedding() -> None:
+    config = toy_config("bert", is_decoder=True)
+    network = AutoModelForCausalLM.from_config(config).eval()
+    lm = language_model(network)
+    assert list_sites(network) == list_sites(variant("bert").network)
+    whole = capture(lm, IDS, None, Site(LAYER, "mlp.hook_post"))
+    cut = capture(lm, IDS[:, :5], None, Site(LAYER, "mlp.hook_post"))
+    torch.testing.assert_close(whole[:, :5], cut, rtol=1e-4, atol=1e-5)
+    assert unembedding(lm) is None
 
 
 def test_unembedding__is_that_of_a_loaded_model(toy_model_folder: Path) -> None:
     lm: LanguageModel = load_model(str(toy_model_folder))
-    W_U, scale = unembedding(lm)
-    assert W_U.shape == (lm.width, lm.vocabulary_size)
-    assert torch.equal(scale, lm.model.model.norm.weight)
+    found = unembedding(lm)
+    assert found is not None
+    assert found[0].shape == (lm.width, lm.vocabulary_size)
+    assert torch.equal(found[1], lm.model.model.norm.weight)

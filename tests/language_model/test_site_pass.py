@@ -186,7 +186,7 @@ def test_padding_with_its_mask__changes_no_row(model: Variant, pad: int) -> None
     together = capture(lm, ids, mask, LAST)
     for row, length in enumerate(lengths):
         alone = capture(lm, ids[row : row + 1, :length], None, LAST)[0]
-        assert _difference(together[row, :length], alone) < 1e-5
+        assert _difference(together[row, :length], alone) < (1e-5 if model.encoder else 5e-5)
 
 
 @pytest.mark.parametrize("model", [each for each in VARIANTS if not _sees_ahead(each)], ids=str)
@@ -197,7 +197,7 @@ def test_padding__needs_no_mask_in_a_causal_model(model: Variant) -> None:
     together = capture(lm, ids, None, LAST)
     for row, length in enumerate(lengths):
         alone = capture(lm, ids[row : row + 1, :length], None, LAST)[0]
-        assert _difference(together[row, :length], alone) < 1e-5
+        assert _difference(together[row, :length], alone) < (1e-5 if model.encoder else 5e-5)
 
 
 @pytest.mark.parametrize("model", ENCODERS, ids=str)

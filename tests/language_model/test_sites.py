@@ -250,5 +250,18 @@ def test_layers_of_images__are_not_taken_for_the_texts() -> None:
     assert count == 2
 
 
-def test_every_variant__is_a_decoder_or_an_encoder() -> None:
+@pytest.mark.parametrize("sense", ["visual", "vision_tower", "audio_encoder"])
+def test_layers_of_other_senses__are_not_the_texts(sense: str) -> None:
+    config = SimpleNamespace(model_type="llama", num_hidden_layers=2)
+    config.get_text_config = lambda: config
+    network = nn.Module()
+    network.config = config  # type: ignore[assignment]
+    other = nn.Module()
+    other.blocks = nn.ModuleList([nn.Identity(), nn.Identity()])
+    network.add_module(sense, other)
+    network.layers = nn.ModuleList([nn.Identity(), nn.Identity()])
+    assert decoder_layers(network) is network.layers
+
+
+def test_every_variant__is_told_by_its_name() -> None:
     assert len(DECODERS) + len(ENCODERS) == len({str(each) for each in VARIANTS})
