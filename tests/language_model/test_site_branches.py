@@ -6,6 +6,7 @@ the branches to what those projections make of them, by their weights.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,13 +28,28 @@ from sae_desktop.language_model.layer_parts import PARTS
 from sae_desktop.language_model.sites import Site, list_sites, parse_site
 
 
+@cache
+def _all_captured(model: Variant) -> dict[Site, Tensor]:
+    sites = [parse_site(name) for name in list_sites(model.network)]
+    return capture_sites(language_model(model.network), IDS, None, sites)
+
+
 def _captured(model: Variant, layer: int) -> dict[str, Tensor]:
-    prefix = f"blocks.{layer}."
-    names = [name for name in list_sites(model.network) if name.startswith(prefix)]
-    found = capture_sites(
-        language_model(model.network), IDS, None, [parse_site(name) for name in names]
-    )
-    return {str(site).removeprefix(prefix): value for site, value in found.items()}
+    """Values by hook. No test changes them: they are read once for all."""
+    found = _all_captured(model)
+    return {site.hook: value for site, value in found.items() if site.layer == layer}
+
+
+@cache
+def _own(model: Variant) -> dict[str, tuple[Tensor, Tensor]]:
+    """What enters and leaves the modules named by hand, as "layer name"."""
+    names = ("out_proj", "down", "mlp")
+    modules = {
+        f"{number} {name}": part(_layer(model, number), getattr(model.hand, name))
+        for number in range(LAYERS)
+        for name in names
+    }
+    return seen_by(modules, lambda: model.network(IDS, use_cache=False))
 
 
 def _layer(model: Variant, number: int) -> nn.Module:
@@ -62,18 +78,14 @@ def _close(actual: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("model", VARIANTS, ids=str)
 def test_heads_and_neurons__are_what_the_projections_read(model: Variant) -> None:
-    hand, compared = model.hand, 0
+    compared = 0
     for number in range(LAYERS):
-        layer, read = _layer(model, number), _captured(model, number)
-        own = seen_by(
-            {"out_proj": part(layer, hand.out_proj), "down": part(layer, hand.down)},
-            lambda: model.network(IDS, use_cache=False),
-        )
-        assert ("attn.hook_z" in read) == ("out_proj" in own)
-        assert ("mlp.hook_post" in read) == ("down" in own)
+        read, own = _captured(model, number), _own(model)
         for hook, name in (("attn.hook_z", "out_proj"), ("mlp.hook_post", "down")):
+            assert (hook in read) == (f"{number} {name}" in own)
             if hook in read:
-                assert torch.equal(read[hook], own[name][0].reshape(read[hook].shape))
+                entered = own[f"{number} {name}"][0]
+                assert torch.equal(read[hook], entered.reshape(read[hook].shape))
                 compared += 1
     assert compared >= LAYERS / 2
 
@@ -99,9 +111,7 @@ def test_mlp__is_what_the_whole_mlp_reads_and_gives(model: Variant) -> None:
     hand = model.hand
     for number in range(LAYERS):
         layer, read = _layer(model, number), _captured(model, number)
-        own = seen_by({"mlp": part(layer, hand.mlp)}, lambda: model.network(IDS, use_cache=False))[
-            "mlp"
-        ]
+        own = _own(model)[f"{number} mlp"]
         assert torch.equal(read["mlp.hook_in"], own[0])
         given = _normed(layer, hand.after_mlp, own[1].reshape(own[0].shape))
         torch.testing.assert_close(read["hook_mlp_out"], given * hand.scale)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ from toy_models import toy_config, toy_network
 from transformers import AutoModelForCausalLM
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.capture import capture
-from sae_desktop.language_model.intervene import intervention, unembedding
+from sae_desktop.language_model.capture import capture, capture_sites
+from sae_desktop.language_model.intervene import Transform, intervention, unembedding
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, list_sites, parse_site
 
@@ -53,10 +55,11 @@ def _shift(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("model", VARIANTS, ids=str)
 def test_intervention__moves_what_follows_and_identity_moves_nothing(model: Variant) -> None:
     lm = language_model(model.network)
-    plain = _result(lm.model)
-    for site in _sites(lm.model):
-        with intervention(lm, site, lambda x: x):
-            assert torch.equal(_result(lm.model), plain), site
+    plain, sites = _result(lm.model), _sites(lm.model)
+    seen = capture_sites(lm, IDS, None, sites)
+    with _everywhere(lm, sites, lambda x: x):
+        assert torch.equal(_result(lm.model), plain)
+    for site in sites:
         shapes = []
 
         def shift(x: Tensor, shapes: list[torch.Size] = shapes) -> Tensor:
@@ -65,7 +68,7 @@ def test_intervention__moves_what_follows_and_identity_moves_nothing(model: Vari
 
         with intervention(lm, site, shift):
             moved = _result(lm.model)
-        assert shapes == [capture(lm, IDS, None, site).shape], site
+        assert shapes == [seen[site].shape], site
         assert not torch.allclose(moved, plain, atol=1e-3), site
     assert torch.equal(_result(lm.model), plain), "hooks are gone afterwards"
 
@@ -73,11 +76,17 @@ def test_intervention__moves_what_follows_and_identity_moves_nothing(model: Vari
 @pytest.mark.parametrize("model", VARIANTS, ids=str)
 def test_identity__moves_nothing_in_16_bit(model: Variant) -> None:
     network = toy_network(model.model_type, **dict(model.changes)).to(torch.bfloat16)
-    lm = language_model(network)
     plain = _result(network)
-    for site in _sites(network):
-        with intervention(lm, site, lambda x: x.clone()):
-            assert torch.equal(_result(network), plain), site
+    with _everywhere(language_model(network), _sites(network), torch.clone):
+        assert torch.equal(_result(network), plain)
+
+
+@contextmanager
+def _everywhere(lm: Any, sites: list[Site], transform: Transform) -> Iterator[None]:
+    with ExitStack() as stack:
+        for site in sites:
+            stack.enter_context(intervention(lm, site, transform))
+        yield
 
 
 @pytest.mark.parametrize("model", VARIANTS, ids=str)
