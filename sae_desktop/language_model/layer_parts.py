@@ -37,6 +37,8 @@ class LayerParts:
     """Its output, times the scale, is what the MLP adds to the stream."""
     scale: str = ""
     """The setting by which the layer multiplies what a branch gives; "": by nothing."""
+    why: str = ""
+    """Why a setting takes sites away that the architecture has."""
 
 
 _LLAMA = LayerParts()
@@ -212,11 +214,15 @@ UNREADABLE = {
 """Model types whose layers take and give no single vector a token, and why."""
 
 
-def layer_parts(config: Any) -> LayerParts | None:
-    """Return where the branches of a model's layers are; None where that is not known."""
+def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
+    """Return where the branches of a model's layers are; None where that is not known.
+
+    `layer` is any of them: of code that a model brings itself nothing is known, however its
+    architecture is called.
+    """
     kind = config.model_type
     parts = PARTS.get(kind)
-    if parts is None:
+    if parts is None or not type(layer).__module__.startswith("transformers."):
         return None
     if any(getattr(config, flag) for flag in _PARALLEL_FLAGS.get(kind, ())):
         return replace(parts, middle="")
@@ -225,21 +231,21 @@ def layer_parts(config: Any) -> LayerParts | None:
     if kind == "bloom":
         return _bloom(config, parts)
     if kind == "gemma4_text" and config.enable_moe_block:
-        # Its experts read the stream beside the MLP, through a norm of their own.
-        return replace(parts, mlp_in="", neurons="")
+        why = "its experts read the stream beside its MLP, through a norm of their own"
+        return replace(parts, mlp_in="", neurons="", why=why)
     if getattr(config, "chunk_size_feed_forward", 0):
-        # The MLP is called once for each piece of the text.
-        return replace(parts, mlp_in="", neurons="", mlp="")
+        why = "its MLP reads a text in pieces (chunk_size_feed_forward)"
+        return replace(parts, mlp_in="", neurons="", mlp="", why=why)
     return parts
 
 
 def _bloom(config: Any, parts: LayerParts) -> LayerParts:
     if config.apply_residual_connection_post_layernorm:
-        # What attention adds to is not the stream that entered but its norm.
-        parts = replace(parts, middle="")
+        why = "what its attention adds to is not the stream but its norm"
+        parts = replace(parts, middle="", why=why)
     if config.pretraining_tp > 1 and config.slow_but_exact:
-        # The projections are computed in slices, past the modules that hold their weights.
-        parts = replace(parts, attention="", heads="", neurons="", mlp="", middle="")
+        why = "its projections are computed in slices (slow_but_exact)"
+        parts = LayerParts("", "", "", mlp_in=parts.mlp_in, neurons="", mlp="", why=why)
     return parts
 
 

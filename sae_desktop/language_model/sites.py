@@ -85,10 +85,11 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
 
 def list_sites(model: nn.Module) -> list[str]:
     """Return the names of the sites `model` has, in the order of the forward pass."""
-    parts = layer_parts(text_config(model))
+    layers = decoder_layers(model)
+    parts = layer_parts(text_config(model), layers[0])
     return [
         str(Site(number, hook))
-        for number, layer in enumerate(decoder_layers(model))
+        for number, layer in enumerate(layers)
         for hook in HOOKS
         if _find(model, layer, parts, hook) is not None
     ]
@@ -103,13 +104,13 @@ def check_site(model: nn.Module, site: Site) -> Site:
 def hook_point(model: nn.Module, site: Site) -> HookPoint:
     """Return where the value of `site` can be read. Raises UserError if there is no such site."""
     layers = decoder_layers(model)
-    parts = layer_parts(text_config(model))
+    parts = layer_parts(text_config(model), layers[0])
     if site.layer < len(layers):
         point = _find(model, layers[site.layer], parts, site.hook)
         if point is not None:
             return point
     raise UserError(
-        f"The model has no site “{site}”{_why(model, parts, site)}.",
+        f"The model has no site “{site}”{_why(model, layers, parts, site)}.",
         next_step=_what_exists(model, layers, parts, site),
     )
 
@@ -181,14 +182,15 @@ def _inputs_of(projection: Any) -> int:
     return int(found if found is not None else projection.weight.shape[-1])
 
 
-def _why(model: nn.Module, parts: LayerParts | None, site: Site) -> str:
+def _why(model: nn.Module, layers: nn.ModuleList, parts: LayerParts | None, site: Site) -> str:
     """Return ": a reason" where one is known."""
-    layers = decoder_layers(model)
     if site.layer >= len(layers):
         return ""
     if parts is None:
         kind = text_config(model).model_type
-        return f": of a “{kind}” model only the layers’ inputs and outputs are known"
+        return f": of this “{kind}” model only the layers’ inputs and outputs are known"
+    if parts.why:
+        return f": {parts.why}"
     if site.hook == "hook_resid_mid":
         return ": its attention and MLP run side by side, with no stream between them"
     if site.hook == "mlp.hook_post" and any(

@@ -131,11 +131,15 @@ def test_layers_of_several_kinds__have_sites_of_their_own() -> None:
 def test_bloom_in_slices__names_no_projection_that_is_passed_by() -> None:
     network = toy_network("bloom", pretraining_tp=2, slow_but_exact=True)
     assert _hooks(network, 0) == ["hook_resid_pre", "mlp.hook_in", "hook_resid_post"]
+    with pytest.raises(UserError, match="its projections are computed in slices"):
+        check_site(network, Site(0, "attn.hook_z"))
 
 
 def test_encoder_that_reads_in_chunks__names_no_site_of_the_mlp() -> None:
     network = toy_network("bert", chunk_size_feed_forward=3)
     assert [hook for hook in _hooks(network, 0) if "mlp" in hook] == []
+    with pytest.raises(UserError, match="its MLP reads a text in pieces"):
+        check_site(network, Site(0, "mlp.hook_post"))
     own = hidden_states(network)
     read = capture(language_model(network), IDS, None, Site(0, "hook_resid_post"))
     assert torch.equal(read, own[1])
@@ -178,8 +182,19 @@ def test_unknown_decoder__has_the_input_and_the_output_of_each_layer(model_type:
         read = capture(lm, IDS, None, Site(layer, "hook_resid_post"))
         assert torch.equal(read, own[layer + 1])
         assert site_shape(network, Site(layer, "hook_resid_post")) == "32"
-    with pytest.raises(UserError, match=f"of a “{model_type}” model only the layers’ inputs"):
+    with pytest.raises(UserError, match=f"of this “{model_type}” model only the layers’ inputs"):
         check_site(network, Site(0, "hook_attn_out"))
+
+
+def test_code_of_a_models_own__is_not_taken_for_the_architecture_it_names() -> None:
+    network = toy_network("llama")
+    layer = type(network.model.layers[0])
+    own = type("OwnLayer", (layer,), {"__module__": "transformers_modules.own"})
+    for each in network.model.layers:
+        each.__class__ = own
+    assert _hooks(network, 0) == list(_STREAM)
+    with pytest.raises(UserError, match="of this “llama” model only the layers’ inputs"):
+        check_site(network, Site(0, "hook_mlp_out"))
 
 
 def test_several_streams__are_refused_with_the_reason() -> None:
@@ -220,6 +235,11 @@ def test_parse_site__reads_what_a_site_writes(hook: str) -> None:
         (variant("gpt_neox"), "blocks.9.hook_resid_post", "no site “blocks.9.hook_resid_post”"),
         (variant("gpt_neox"), "blocks.0.hook_resid_mid", "attention and MLP run side by side"),
         (variant("mixtral"), "blocks.0.mlp.hook_post", "a mixture of experts"),
+        (
+            variant("bloom", apply_residual_connection_post_layernorm=True),
+            "blocks.0.hook_resid_mid",
+            "not the stream but its norm",
+        ),
     ],
     ids=str,
 )
