@@ -102,16 +102,16 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         head, config = lm.model.get_output_embeddings(), text_config(lm.model)
         if head is None or config.model_type in _HEADS_WITH_A_LAYER:
             return None
-        W_U: Tensor = head.weight.detach().float().T
+        W_U = _matrix(head, lm)
         parent = _parent_of_layers(lm.model)
         narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
         if narrowed is not None:
-            W_U = narrowed.weight.detach().float().T.to(W_U.device) @ W_U
+            W_U = _matrix(narrowed, lm).to(W_U.device) @ W_U
         factor = _logit_factor(config)
         norm = next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
         return (
             W_U if factor == 1.0 else W_U * factor,
-            None if norm is None else _gain(norm, W_U.shape[0], head.weight).to(W_U.device),
+            None if norm is None else _gain(norm, W_U.shape[0], lm).to(W_U.device),
         )
 
 
@@ -139,6 +139,22 @@ def _child(parent: nn.Module, name: str) -> nn.Module | None:
     return getattr(parent, name, None)
 
 
+def _matrix(projection: Any, lm: LanguageModel) -> Tensor:
+    """Return what a linear layer multiplies by, (inputs, outputs), float32."""
+    weight: Tensor = projection.weight.detach()
+    if weight.is_floating_point() and not weight.is_meta:
+        return weight.float().T
+    # A quantised one, or one whose weights are only fetched while they are needed: what it
+    # makes of each coordinate.
+    inputs = torch.eye(projection.in_features, dtype=lm.model.dtype, device=_place_of(weight, lm))
+    made: Tensor = projection(inputs).float() - projection(torch.zeros_like(inputs[:1])).float()
+    return made
+
+
+def _place_of(weight: Tensor, lm: LanguageModel) -> torch.device:
+    return lm.device if weight.is_meta else weight.device
+
+
 def _logit_factor(config: Any) -> float:
     match config.model_type:
         case "granite" | "granitemoe":
@@ -149,18 +165,19 @@ def _logit_factor(config: Any) -> float:
             return 1.0
 
 
-def _gain(norm: nn.Module, width: int, like: Tensor) -> Tensor:
+def _gain(norm: nn.Module, width: int, lm: LanguageModel) -> Tensor:
     """Return what a norm scales each coordinate by, (D,), float32.
 
     Measured, since norms do not agree on what their weight means: Gemma's adds 1 to it, OLMo's
     has none. A vector of ±c has mean 0 and root mean square c under both kinds of norm.
     """
-    weight = next(norm.parameters(), like)
-    signs = torch.ones(width, dtype=weight.dtype, device=weight.device)
-    signs[1::2] = -1
+    weight = next(norm.parameters(), lm.model.get_output_embeddings().weight)
+    dtype = weight.dtype if weight.is_floating_point() else lm.model.dtype
+    signs = torch.ones(1, width, dtype=dtype, device=_place_of(weight, lm))
+    signs[:, 1::2] = -1
     # Far above the epsilon of any norm.
-    spread: Tensor = norm(_SPREAD * signs[None]).float() - norm(-_SPREAD * signs[None]).float()
-    return spread[0] / 2 * signs.float()
+    spread: Tensor = norm(_SPREAD * signs).float() - norm(-_SPREAD * signs).float()
+    return (spread / 2 * signs.float())[0]
 
 
 _SPREAD = 64.0

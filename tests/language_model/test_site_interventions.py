@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from site_families import (
     DECODERS,
@@ -217,6 +218,45 @@ def test_layer_on_another_device__is_changed_there(model_type: str) -> None:
         assert after.device.type == "meta"
 
 
+@pytest.mark.parametrize("model_type", ["llama", "gemma2", "opt", "bert"])
+def test_model_whose_weights_are_fetched_as_needed__does_the_same(model_type: str) -> None:
+    changes = {"word_embed_proj_dim": 16} if model_type == "opt" else {}
+    whole = language_model(toy_network(model_type, **changes))
+    fetched = language_model(cpu_offload(toy_network(model_type, **changes), torch.device("cpu")))
+    assert all(parameter.is_meta for parameter in fetched.model.parameters())
+    sites = _sites(whole.model)
+    values = capture_sites(whole, IDS, None, sites)
+    for site, value in capture_sites(fetched, IDS, None, sites).items():
+        assert torch.equal(value, values[site])
+        with intervention(whole, site, _shift), intervention(fetched, site, _shift):
+            assert torch.equal(_result(fetched.model), _result(whole.model))
+    found, expected = unembedding(fetched), unembedding(whole)
+    if expected is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[1], expected[1])
+
+
+class _Quantised(nn.Linear):
+    """A head whose weights are small integers, to be scaled."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        return nn.functional.linear(input, self.weight.float() / 100, self.bias)
+
+
+def test_unembedding__of_a_quantised_head_is_what_it_makes_of_directions() -> None:
+    network = toy_network("llama")
+    head = _Quantised(32, 320, bias=True)
+    integers = torch.randint(-100, 100, (320, 32), generator=torch.Generator().manual_seed(2))
+    head.weight = nn.Parameter(integers.to(torch.int8), requires_grad=False)
+    network.lm_head = head
+    found = unembedding(language_model(network))
+    assert found is not None
+    torch.testing.assert_close(found[0], integers.T / 100)
+
+
 def test_intervention__at_a_site_that_is_not_there_is_refused() -> None:
     lm = language_model(variant("mixtral").network)
     with (
@@ -295,6 +335,18 @@ def test_unembedding__has_what_gemma_and_llama_scale_by_exactly() -> None:
         assert norm is not None
         assert found is not None
         assert torch.equal(found[1], norm.weight + added)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "olmo"])
+def test_unembedding__in_16_bit_is_that_of_the_weights(model_type: str, dtype: torch.dtype) -> None:
+    network = toy_network(model_type).to(dtype)
+    found = unembedding(language_model(network))
+    assert found is not None
+    assert torch.equal(found[0], network.get_output_embeddings().weight.float().T)
+    norm = part(network, FINAL_NORMS.get(model_type, "model.norm"))
+    weight = getattr(norm, "weight", torch.ones(32))
+    assert torch.equal(found[1], weight.float())
 
 
 @pytest.mark.parametrize("model", [*ENCODERS, variant("modernbert-decoder")], ids=str)
