@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -146,13 +147,10 @@ def _matrix(projection: Any, lm: LanguageModel) -> Tensor:
         return weight.float().T
     # A quantised one, or one whose weights are only fetched while they are needed: what it
     # makes of each coordinate.
-    inputs = torch.eye(projection.in_features, dtype=lm.model.dtype, device=_place_of(weight, lm))
+    place = lm.device if weight.is_meta else weight.device
+    inputs = torch.eye(projection.in_features, dtype=lm.model.dtype, device=place)
     made: Tensor = projection(inputs).float() - projection(torch.zeros_like(inputs[:1])).float()
     return made
-
-
-def _place_of(weight: Tensor, lm: LanguageModel) -> torch.device:
-    return lm.device if weight.is_meta else weight.device
 
 
 def _logit_factor(config: Any) -> float:
@@ -171,9 +169,13 @@ def _gain(norm: nn.Module, width: int, lm: LanguageModel) -> Tensor:
     Measured, since norms do not agree on what their weight means: Gemma's adds 1 to it, OLMo's
     has none. A vector of ±c has mean 0 and root mean square c under both kinds of norm.
     """
-    weight = next(norm.parameters(), lm.model.get_output_embeddings().weight)
-    dtype = weight.dtype if weight.is_floating_point() else lm.model.dtype
-    signs = torch.ones(1, width, dtype=dtype, device=_place_of(weight, lm))
+    weight = next(norm.parameters(), torch.empty(0, device=lm.device))
+    if weight.is_meta:
+        signs = torch.ones(1, width, dtype=weight.dtype, device=lm.device)
+    else:
+        # A bias would else round what a 16-bit norm gives.
+        norm = copy.deepcopy(norm).float()
+        signs = torch.ones(1, width, device=weight.device)
     signs[:, 1::2] = -1
     # Far above the epsilon of any norm.
     spread: Tensor = norm(_SPREAD * signs).float() - norm(-_SPREAD * signs).float()
