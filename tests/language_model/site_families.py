@@ -180,6 +180,13 @@ VARIANTS = [
     variant("stablelm", PARALLEL, use_parallel_residual=True),
     variant("falcon", parallel_attn=False),
     variant("falcon", replace(FALCON, mlp_norm=""), new_decoder_architecture=True, num_kv_heads=2),
+    variant(
+        "falcon",
+        replace(FALCON, mlp_norm=""),
+        new_decoder_architecture=True,
+        num_kv_heads=2,
+        parallel_attn=False,
+    ),
     variant("falcon", parallel_attn=False, alibi=True),
     variant(
         "opt",
