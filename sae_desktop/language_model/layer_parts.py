@@ -197,9 +197,9 @@ PARTS = {
 """By model type; each has a small random model in the tests, with its modules named by hand."""
 # In these, with the setting named, the branches run side by side.
 _PARALLEL_FLAGS = {
-    "falcon": ("parallel_attn", "new_decoder_architecture"),
-    "gpt_neox": ("use_parallel_residual",),
-    "stablelm": ("use_parallel_residual",),
+    "falcon": "parallel_attn",
+    "gpt_neox": "use_parallel_residual",
+    "stablelm": "use_parallel_residual",
 }
 
 UNREADABLE = {
@@ -224,7 +224,7 @@ def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
     parts = PARTS.get(kind)
     if parts is None or not type(layer).__module__.startswith("transformers."):
         return None
-    if any(getattr(config, flag) for flag in _PARALLEL_FLAGS.get(kind, ())):
+    if kind in _PARALLEL_FLAGS and getattr(config, _PARALLEL_FLAGS[kind]):
         return replace(parts, middle="")
     if kind == "opt" and not config.do_layer_norm_before:
         return replace(parts, middle="self_attn_layer_norm", middle_side="output")

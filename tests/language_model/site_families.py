@@ -185,7 +185,7 @@ VARIANTS = [
         replace(FALCON, mlp_norm=""),
         new_decoder_architecture=True,
         num_kv_heads=2,
-        parallel_attn=False,
+        num_ln_in_parallel_attn=1,
     ),
     variant("falcon", parallel_attn=False, alibi=True),
     variant(
