@@ -254,10 +254,11 @@ def _direction_arrays(dictionary: Dictionary, lm: LanguageModel | None) -> dict[
         "neighbours/cosines": cosines.cpu().numpy(),
     }
     names = ("logits/top_ids", "logits/top_values", "logits/bottom_ids", "logits/bottom_values")
-    if lm is None:
+    found = None if lm is None else unembedding(lm)
+    if found is None:
         empty = np.zeros((dictionary.features, 0), dtype=np.float32)
         return arrays | dict.fromkeys(names, empty)
-    W_U, norm = unembedding(lm)
+    W_U, norm = found
     W_dec = dictionary.W_dec.to(W_U)
     extremes = logit_extremes(W_dec, W_U, norm, min(_LOGITS, W_U.shape[1]))
     values = [t.cpu().numpy() for t in extremes]

@@ -15,12 +15,14 @@ from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.project import checked_name
 
-_SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+|mlp\.hook_in)")
+_SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+|attn\.hook_z|mlp\.hook_(?:in|post))")
 HOOK_TEXTS = {
     "hook_resid_pre": "residual stream before the layer",
+    "attn.hook_z": "outputs of the attention heads",
     "hook_attn_out": "what attention adds",
     "hook_resid_mid": "residual stream after attention",
     "mlp.hook_in": "what the MLP reads",
+    "mlp.hook_post": "neurons of the MLP",
     "hook_mlp_out": "what the MLP adds",
     "hook_resid_post": "residual stream after the layer",
 }

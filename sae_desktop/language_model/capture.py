@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.sites import HookPoint, Site, hook_point
 
 if TYPE_CHECKING:
@@ -53,19 +54,22 @@ def visit_sites(
 ) -> None:
     """Call `visit(site, value)` as each site's value passes in one forward pass.
 
-    The value is the model's own tensor, in its dtype, (B, S, D): what is to be kept is copied
-    at once. Nothing after the last site is computed. `input_ids` (B, S) are padded on the
-    right. A causal model's value at a token does not see what follows it, so `attention_mask`
-    (B, S) may be None even then, which is faster; what comes at the padding has no meaning.
-    Raises UserError for a site the model lacks.
+    The value is the model's own tensor, in its dtype and on the device of its layer, (B, S, D):
+    what is to be kept is copied at once. Nothing after the last site is computed. `input_ids`
+    (B, S) are padded on the right. A causal model's value at a token does not see what follows
+    it, so `attention_mask` (B, S) may be None even then, which is faster; an encoder's does, and
+    needs the mask wherever there is padding. What comes at the padding has no meaning.
+    Raises UserError for a site the model lacks, and for one that holds no vector a token.
     """
     rows, length = input_ids.shape
     left = set(sites)
+    if not left:
+        return
     with lm.lock, ExitStack() as hooks:
         points = {site: hook_point(lm.model, site) for site in sites}
 
         def see(site: Site, value: Tensor) -> None:
-            visit(site, value.detach().reshape(rows, length, -1))
+            visit(site, by_token(value.detach(), rows, length, site))
             left.discard(site)
             if not left:
                 raise _ReachedError
@@ -80,12 +84,29 @@ def visit_sites(
             )
 
 
+def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
+    """Return what passed at a site as (B, S, D).
+
+    Some layers flatten windows and tokens into one. Raises UserError for any other shape.
+    """
+    if value.dim() == 2 and value.shape[0] == rows * length:
+        value = value.reshape(rows, length, -1)
+    if value.dim() != 3 or value.shape[:2] != (rows, length):
+        raise UserError(
+            f"The site “{site}” of this model holds no single vector for each token.",
+            next_step="Choose a model such as a Llama, Qwen, Gemma, GPT-2 or BERT.",
+        )
+    return value
+
+
 def watch(point: HookPoint, see: Any) -> Any:
     """Call `see(value)` whenever the point's value passes; return the hook's handle."""
+    scale = point.scale
     if point.side == "output":
 
         def after(module: nn.Module, args: Any, output: Any) -> None:
-            see(output[0] if isinstance(output, tuple) else output)
+            value = output[0] if isinstance(output, tuple | list) else output
+            see(value if scale == 1.0 else value * scale)
 
         return point.module.register_forward_hook(after)
 
