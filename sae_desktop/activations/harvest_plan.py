@@ -20,7 +20,7 @@ from sae_desktop.corpus.documents import BUILTIN, read_documents
 from sae_desktop.corpus.windows import Encoder, Window, WindowPlan, empty_corpus
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import Site, check_site, parse_site
+from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows
 from sae_desktop.project import config_record
 from sae_desktop.storage.hdf5 import spec_bytes
@@ -77,7 +77,7 @@ def plan_harvest(config: HarvestConfig) -> HarvestPlan:
         config=config,
         lm=lm,
         sites=sites,
-        widths=tuple(lm.width for _ in sites),
+        widths=tuple(site_width(lm.model, site) for site in sites),
         windows=replace(windows, minimum=dropped + len(windows.suffix) + 1),
         encode=document_encoder(lm, settings),
         batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
