@@ -125,15 +125,21 @@ class Corpus:
         self.report = Report()
 
     def __iter__(self) -> Iterator[Document]:
+        return (document for document in self.entries() if document is not None)
+
+    def entries(self) -> Iterator[Document | None]:
+        """Yield each document, and None for what is read and left out: it takes time, too."""
         seen = DuplicateFilter()
         ordinal = -1
         for record, label in self._records():
             for part in _bounded(record):
                 if not part.text or part.text.isspace():
+                    yield None
                     continue
                 ordinal += 1
                 if self.settings.deduplicate and seen.seen(_content(part)):
                     self.report.duplicates += 1
+                    yield None
                     continue
                 source = part.source or label
                 yield Document(
