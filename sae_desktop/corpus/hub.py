@@ -15,8 +15,9 @@ from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.errors import UserError
 
-RETRY_SECONDS = (1.0, 2.0, 4.0)
-"""Waits before a connection that was lost is made anew; the hub's own client retries too."""
+RETRY_SECONDS = (2.0,)
+"""Waits before a lost connection is made anew. Before that the hub's own client has tried again
+five times within 23 seconds."""
 _LISTED = re.compile(r"\[([^\]]*)\]")
 _CONNECTION_MODULES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "aiohttp")
 
@@ -69,11 +70,11 @@ class HubTables:
         import datasets
 
         datasets.utils.logging.set_verbosity_error()
-        # The rest of its twenty, five seconds apart, would be a silence of minutes.
-        datasets.config.STREAMING_READ_MAX_RETRIES = 2
-        datasets.config.STREAMING_READ_RETRY_INTERVAL = 1
-        datasets.config.STREAMING_OPEN_MAX_RETRIES = 2
-        datasets.config.STREAMING_OPEN_RETRY_INTERVAL = 1
+        # Its twenty further retries, around those of the hub's client, would be minutes of silence.
+        datasets.config.STREAMING_READ_MAX_RETRIES = 1
+        datasets.config.STREAMING_READ_RETRY_INTERVAL = 0
+        datasets.config.STREAMING_OPEN_MAX_RETRIES = 1
+        datasets.config.STREAMING_OPEN_RETRY_INTERVAL = 0
         return datasets.load_dataset(
             self.name, self.settings.subset or None, split=self.settings.split, streaming=True
         )
