@@ -151,14 +151,15 @@ def saved_shards(folder: Path, settings: CorpusSettings) -> list[Path]:
 
     Raises UserError for a split it does not have, and for one whose files are missing.
     """
-    if (folder / _SPLITS).is_file():
+    several = (folder / _SPLITS).is_file()
+    if several:
         splits = _read_json(folder / _SPLITS).get("splits", [])
         if settings.split not in splits:
             raise no_split(str(folder), settings.split, splits)
         folder = folder / settings.split
     state = _read_json(folder / _STATE)
     split = state.get("_split") or DEFAULT_SPLIT
-    if settings.split not in (split, DEFAULT_SPLIT):
+    if not several and settings.split not in (split, DEFAULT_SPLIT):
         raise no_split(str(folder), settings.split, [split])
     names = sorted(entry["filename"] for entry in state.get("_data_files", []))
     shards = [folder / name for name in names]

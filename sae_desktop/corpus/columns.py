@@ -184,11 +184,10 @@ def _list(columns: Sequence[ColumnDescription]) -> str:
 
 
 def _kind(values: Sequence[Any]) -> Kind:
-    if all(isinstance(value, str) for value in values):
-        return "text"
-    if all(is_chat(value) for value in values if value != []):
-        return "chat"
-    return "other"
+    first = next((value for value in values if value != []), None)
+    if first is None or isinstance(first, str):
+        return "text" if first is not None or not values else "other"
+    return "chat" if is_chat(first) else "other"
 
 
 @dataclass(frozen=True)
@@ -235,6 +234,8 @@ def _record(
         if read is None:
             raise _wrong_kind(table, number, choice, values[-1], "a list of messages")
         messages, text = read, chat_text(read)
+    text = _valid(text)
+    messages = tuple(Message(_valid(role), _valid(content)) for role, content in messages)
     tags = {tag: _scalar(row.get(name)) or "" for tag, name in others.tags.items()}
     rest = ((name, _scalar(row.get(name))) for name in others.rest)
     metadata = {name: value[:VALUE_CHARACTERS] for name, value in rest if value}
@@ -262,4 +263,13 @@ def _scalar(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return _valid(str(value))
+
+
+def _valid(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON may bring and UTF-8 may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -54,9 +54,9 @@ _BINARY = {
 BINARY_KIND = "binary files"
 
 
-def inner_name(file: Path) -> str:
+def inner_name(name: str) -> str:
     """Return a file's name in lower case, without what only says how it is compressed."""
-    name = file.name.lower()
+    name = name.lower()
     for suffix in COMPRESSIONS:
         name = name.removesuffix(suffix)
     return name
@@ -69,8 +69,7 @@ def open_bytes(file: Path) -> IO[bytes]:
     """
     try:
         raw = file.open("rb")
-        head = raw.read(8)
-        raw.seek(0)
+        head = raw.peek(8)[:8]
     except OSError as error:
         raise unreadable(file, error) from error
     magic = COMPRESSIONS.get(file.suffix.lower())

@@ -20,7 +20,7 @@ from sae_desktop.corpus.arrow_tables import (
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import folder_files
-from sae_desktop.corpus.formats import OTHER_KIND, SAVED, SUFFIXES, Format, format_of
+from sae_desktop.corpus.formats import SAVED, SUFFIXES, Format, format_of
 from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.records import Message as Message
@@ -193,8 +193,7 @@ class Corpus:
                     yield record, label
             except LeftOutError as reason:
                 report.left_out[reason.kind] += 1
-                if reason.kind != OTHER_KIND:
-                    reasons.append(reason)
+                reasons.append(reason)
         if read == 0 and reasons:
             raise reasons[0]
         if read == 0:

@@ -31,7 +31,6 @@ TEXT_NAMES = {
     ".tex": "LaTeX", ".html": "HTML", ".htm": "HTML", ".xhtml": "HTML", ".xml": "XML",
     ".srt": "subtitles", ".vtt": "subtitles",
 }  # fmt: skip
-OTHER_KIND = "files of other kinds"
 GENERATED_KIND = "generated or minified files"
 LARGEST_SOURCE = 1 << 20
 """Bytes of the largest program file of a folder that is read: larger ones are generated."""
@@ -58,10 +57,9 @@ def text_format(name: str, *, code: bool = False) -> Format:
 
     def read(file: Path, settings: CorpusSettings, report: Report) -> Iterator[Record]:
         del settings, report
-        plain = inner_name(file) != file.name.lower()
-        stem = file.stem.rpartition(".")[0] if plain else file.stem
-        whole = Record("", title=file.name if code else stem, language=name.lower() if code else "")
-        return parts(whole, decoded(file))
+        full = file.name[: len(inner_name(file.name))]
+        title, language = (full, name.lower()) if code else (Path(full).stem, "")
+        return parts(Record("", title=title, language=language), decoded(file))
 
     return Format(name, read)
 
@@ -83,22 +81,26 @@ SUFFIXES = {*_BY_SUFFIX, *TEXT_NAMES, ".json", *COMPRESSIONS}
 """What ends the names of files that are read."""
 
 
+def is_known(name: str) -> bool:
+    """Whether files of that name are read in a folder. Any text may be a corpus of its own."""
+    inner = inner_name(name)
+    suffix = Path(inner).suffix
+    return (
+        suffix in _BY_SUFFIX
+        or suffix in TEXT_NAMES
+        or suffix == ".json"
+        or (bool(code_language(inner)))
+    )
+
+
 def format_of(file: Path, *, in_folder: bool) -> Format:
     """Return how a file is read: by its first bytes, then by its name.
 
-    Any file may be a corpus of its own if it is text; in a folder only known names are read.
     Raises LeftOutError for a file that is no text, UserError for one that is damaged.
     """
-    name = inner_name(file)
+    name = inner_name(file.name)
     suffix = Path(name).suffix
     language = code_language(name)
-    known = suffix in _BY_SUFFIX or suffix in TEXT_NAMES or suffix == ".json" or language
-    if in_folder and not known:
-        raise LeftOutError(
-            OTHER_KIND,
-            f"“{file}” is of no kind that is read in a folder.",
-            next_step="Choose the file itself, or rename it to end in .txt.",
-        )
     head = head_bytes(file)
     binary = _binary_format(file, suffix, head)
     if binary is not None:
@@ -113,7 +115,7 @@ def format_of(file: Path, *, in_folder: bool) -> Format:
         raise LeftOutError(GENERATED_KIND, f"“{file}” is generated or minified.")
     if language:
         return text_format(language, code=True)
-    if suffix not in TEXT_NAMES and text.startswith("{") and json_layout(text) == "lines":
+    if suffix not in TEXT_NAMES and text.startswith("{") and json_layout(text) in ("line", "lines"):
         return JSON_LINES
     return text_format(TEXT_NAMES.get(suffix, "text"))
 
@@ -131,12 +133,12 @@ def _binary_format(file: Path, suffix: str, head: bytes) -> Format | None:
 
 def _json_format(file: Path, head: str, *, in_folder: bool) -> Format:
     layout = json_layout(head)
-    if layout == "lines":
+    if layout == "lines" or (layout == "line" and not in_folder):
         return JSON_LINES
     if layout == "array":
         return JSON_ARRAY
     if in_folder:  # settings and the like, as source trees have them
-        if is_generated(inner_name(file), head, file.stat().st_size > LARGEST_SOURCE):
+        if is_generated(inner_name(file.name), head, file.stat().st_size > LARGEST_SOURCE):
             raise LeftOutError(GENERATED_KIND, f"“{file}” is generated or minified.")
         return text_format("JSON", code=True)
     raise UserError(

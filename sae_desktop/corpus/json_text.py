@@ -68,7 +68,7 @@ class JsonLines(JsonTable):
     def _value(self, number: int, offset: int, line: bytes) -> Any:
         try:
             return msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             try:
                 # Python's own writes NaN and lone surrogates, and reads them.
                 return json.loads(line.decode())
@@ -132,7 +132,8 @@ class JsonArray(JsonTable):
 
 
 def json_layout(head: str) -> str:
-    """Return what a JSON file is, by its beginning: “lines”, “array”, or “object”."""
+    """Return what a JSON file is, by its beginning: “lines” of objects, an “array”, a single
+    “line” with an object, or something else, an “object”."""
     head = head.lstrip("\ufeff \t\r\n")
     if head.startswith("["):
         return "array" if head[1:].lstrip()[:1] in ("{", '"', "]", "") else "object"
@@ -143,7 +144,10 @@ def json_layout(head: str) -> str:
         whole = isinstance(json.loads(first), dict)
     except ValueError:
         whole = False
-    return "lines" if whole and (not newline or rest.lstrip()[:1] in ("{", "")) else "object"
+    following = rest.lstrip()[:1]
+    if not whole or following not in ("{", ""):
+        return "object"
+    return "lines" if following else "line"
 
 
 def _at_least(blocks: Iterator[str], size: int) -> str:

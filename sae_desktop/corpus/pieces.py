@@ -20,7 +20,8 @@ def parts(whole: Record, blocks: Iterable[str]) -> Iterator[Record]:
     pieces = cut(blocks, PIECE_CHARACTERS)
     first, second = next(pieces, ""), next(pieces, None)
     if second is None:
-        yield replace(whole, text=first)
+        if first:
+            yield replace(whole, text=first)
         return
     for number, piece in enumerate(_joined(first, second, pieces), start=1):
         yield replace(whole, text=piece, title=f"{whole.title} (part {number})".lstrip())
