@@ -26,12 +26,11 @@ def plan_windows(lm: LanguageModel, settings: CorpusSettings, *, minimum: int = 
         )
     prefix, suffix = _around(lm, settings)
     plan = WindowPlan(settings, prefix, suffix, _separator(lm, settings), minimum)
-    if plan.room < 1:
-        special = len(prefix) + len(suffix)
+    least = max(len(prefix) + len(suffix) + 1, minimum)
+    if settings.context_size < least:
         raise UserError(
-            f"A window of {settings.context_size} tokens has no room for a text beside its "
-            f"special {'token' if special == 1 else 'tokens'}.",
-            next_step=f"Use a context of at least {special + 1}; 128 is usual.",
+            f"A window of {settings.context_size} tokens has no room for a text.",
+            next_step=f"Use a context of at least {least}; 128 is usual.",
         )
     return plan
 
