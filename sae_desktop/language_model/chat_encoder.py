@@ -28,8 +28,8 @@ class ChatEncoder:
     the template puts between messages are tokens all the same.
     """
 
-    def __init__(self, lm: LanguageModel, *, letters: bool) -> None:
-        self._name, self._bos_id = lm.name, lm.bos_id
+    def __init__(self, lm: LanguageModel, prefix: tuple[int, ...], *, letters: bool) -> None:
+        self._name, self._prefix = lm.name, list(prefix)
         self._tokenizer: Any = lm.tokenizer
         self._encode_text = lm.encode
         self._backend: Any = getattr(lm.tokenizer, "backend_tokenizer", None)
@@ -40,7 +40,7 @@ class ChatEncoder:
         self._system = self._default_system() if self.template else ""
 
     def encode(self, document: Document) -> Encoded:
-        """Return the tokens of a chat, without the BOS that a template may begin with.
+        """Return the tokens of a chat, without a prefix of windows that the template repeats.
 
         Role spans follow each other and hold every token; there are none where the template
         changes messages so much that they cannot be found in it.
@@ -55,8 +55,9 @@ class ChatEncoder:
                 next_step="Choose chats whose roles this model knows, or a column of texts.",
             ) from error
         ids, starts = self._tokens(text, document.messages)
-        if ids and ids[0] == self._bos_id:
-            ids, starts = ids[1:], starts[1:]
+        repeated = len(self._prefix)
+        if repeated and ids[:repeated] == self._prefix:
+            ids, starts = ids[repeated:], starts[repeated:]
         return Encoded(ids, _role_spans(self._turns(text, document.messages), starts))
 
     def _render(self, messages: Sequence[Message]) -> str:

@@ -61,7 +61,8 @@ def document_encoder(lm: LanguageModel, settings: CorpusSettings) -> Encoder:
     the column of chats was asked for: then encoding one raises UserError.
     """
     encode_text = lm.encode if settings.special_tokens == "tokens" else letter_encoder(lm.tokenizer)
-    chats = ChatEncoder(lm, letters=settings.special_tokens == "text")
+    prefix, _ = _around(lm, settings)
+    chats = ChatEncoder(lm, prefix, letters=settings.special_tokens == "text")
 
     def encode(document: Document) -> Encoded:
         if not document.messages:

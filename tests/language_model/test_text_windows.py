@@ -194,19 +194,24 @@ def test_chatml__with_a_system_message_has_no_other() -> None:
     assert found[0][1] == "<|im_start|>system\nBe brief.<|im_end|>\n"
 
 
-@pytest.mark.parametrize("bos", ["auto", "never"])
-def test_bos_of_a_template__is_not_doubled(bos: str, tmp_path: Path) -> None:
+def test_bos_of_a_template__is_not_doubled_and_stays_where_windows_have_none(
+    tmp_path: Path,
+) -> None:
     lm = toy(BOS_FIRST)
-    found = encode(lm, chat(), bos=bos)
+    found = encode(lm, chat())
     assert lm.bos_id not in found.ids
     assert spoken(lm, found)[0] == ("user", "[user]What is a feature?<|eos|>")
+    kept = encode(lm, chat(), bos="never")
+    assert kept.ids == [lm.bos_id, *found.ids]
+    assert spoken(lm, kept)[0] == ("user", "<|bos|>[user]What is a feature?<|eos|>")
     path = tmp_path / "c.jsonl"
     path.write_text(json.dumps({"messages": [m._asdict() for m in CHAT]}))
-    settings = CorpusSettings(corpus=str(path), context_size=8, bos=bos)  # type: ignore[arg-type]
-    made = list(windows(plan_windows(lm, settings), document_encoder(lm, settings)))
-    assert len(made) > 2
-    for window in made:
-        assert window.ids.count(lm.bos_id) == (1 if bos == "auto" else 0)
+    for bos, counts in (("auto", {1}), ("never", {0, 1})):
+        settings = CorpusSettings(corpus=str(path), context_size=8, bos=bos)  # type: ignore[arg-type]
+        made = list(windows(plan_windows(lm, settings), document_encoder(lm, settings)))
+        assert len(made) > 2
+        assert made[0].ids.count(lm.bos_id) == 1
+        assert {window.ids.count(lm.bos_id) for window in made} == counts
 
 
 def test_template_that_ends_only_the_last_message__has_its_roles_found() -> None:
