@@ -155,7 +155,8 @@ def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
     for asked, answered in _PAIRS:
         if asked in texts and answered in texts:
             return Choice("pair", (texts[asked], texts[answered]))
-    only = [name for folded, name in texts.items() if folded not in _NOT_TEXTS]
+    strings = [c for c in columns if c.kind == "text" and c.name.casefold() not in _NOT_TEXTS]
+    only = [column.name for column in strings if column.example] or [c.name for c in strings]
     return Choice("text", (only[0],)) if len(only) == 1 else None
 
 

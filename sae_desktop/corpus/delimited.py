@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -32,33 +33,27 @@ class DelimitedTable:
     it may be cut.
     """
 
-    declared: Mapping[str, Kind] = {}
-
     def __init__(self, file: Path, text_column: str, report: Report) -> None:
         self.file = file
         self.label = str(file)
         self._report = report
-        sample = "".join(islice(decoded(file), 1))[:HEAD]
+        sample = _beginning(file)
         self.delimiter = "\t" if file.name.lower().endswith(".tsv") else find_delimiter(sample)
-        first = next(csv.reader(sample.splitlines(True), delimiter=self.delimiter), [])
+        first = next(csv.reader(io.StringIO(sample), delimiter=self.delimiter), [])
         self.has_header = has_header(first, text_column)
         self.names = (
             [name.strip() for name in first]
             if self.has_header
             else [f"column {number}" for number in range(1, len(first) + 1)]
         )
+        rows = self.peek()
+        self.declared: Mapping[str, Kind] = {
+            name: "other" if _numbers([row[name] for row in rows]) else "text"
+            for name in self.names
+        }
 
     def peek(self) -> list[dict[str, Any]]:
-        """Return the first rows, numbers as numbers."""
-        rows = [row for _, row in islice(self._rows(count=False), PEEK_ROWS)]
-        numbers = {
-            name
-            for name in self.names
-            if (values := [row[name] for row in rows if row[name]]) and all(map(_number, values))
-        }
-        for row in rows:
-            row |= {name: float(row[name]) for name in numbers if row[name]}
-        return rows
+        return [row for _, row in islice(self._rows(count=False), PEEK_ROWS)]
 
     def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         del needed
@@ -89,13 +84,26 @@ class DelimitedTable:
             ) from error
 
 
+def _beginning(file: Path) -> str:
+    found: list[str] = []
+    for block in decoded(file):
+        found.append(block)
+        if sum(map(len, found)) >= HEAD:
+            break
+    return "".join(found)[:HEAD]
+
+
+def _numbers(values: Sequence[str]) -> bool:
+    given = [value for value in values if value]
+    return bool(given) and all(map(_number, given))
+
+
 def find_delimiter(sample: str) -> str:
     """Return what cuts the rows of `sample` into the same number of fields most often."""
     best, best_score = ",", (0.5, 0)
-    lines = sample.splitlines(True)
     for delimiter in _DELIMITERS:
         try:
-            rows = list(islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS))
+            rows = list(islice(csv.reader(io.StringIO(sample), delimiter=delimiter), _SAMPLE_ROWS))
         except csv.Error:
             continue
         widths = Counter(len(row) for row in rows[:-1] or rows if row)

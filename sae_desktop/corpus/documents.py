@@ -19,7 +19,7 @@ from sae_desktop.corpus.arrow_tables import (
 )
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.duplicates import DuplicateFilter
-from sae_desktop.corpus.folders import folder_files
+from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
 from sae_desktop.corpus.formats import SAVED, SUFFIXES, Format, format_of
 from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
@@ -164,11 +164,13 @@ class Corpus:
             shards = saved_shards(path, settings)
             yield from self._several(path, shards, lambda file: SAVED)
             return
-        _no_split(settings)
         if path.is_dir():
             files = folder_files(path, settings.seed, report)
+            files = files_of_split(path, files, settings, report)
             yield from self._several(path, files, lambda file: format_of(file, in_folder=True))
             return
+        if settings.split != DEFAULT_SPLIT:
+            raise without_splits(settings)
         how = format_of(path, in_folder=False)
         report.formats[how.name] += 1
         for record in how.read(path, settings, report):
@@ -223,12 +225,4 @@ def _no_subset(settings: CorpusSettings) -> None:
         raise UserError(
             f"“{settings.corpus}” has no subsets, so there is none called “{settings.subset}”.",
             next_step="Leave the subset empty.",
-        )
-
-
-def _no_split(settings: CorpusSettings) -> None:
-    if settings.split != DEFAULT_SPLIT:
-        raise UserError(
-            f"“{settings.corpus}” has no splits, so there is none called “{settings.split}”.",
-            next_step=f"Leave the split at “{DEFAULT_SPLIT}”.",
         )

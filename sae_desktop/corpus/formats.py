@@ -81,6 +81,11 @@ SUFFIXES = {*_BY_SUFFIX, *TEXT_NAMES, ".json", *COMPRESSIONS}
 """What ends the names of files that are read."""
 
 
+def is_table(name: str) -> bool:
+    """Whether files of that name hold rows."""
+    return Path(inner_name(name)).suffix in _BY_SUFFIX
+
+
 def is_known(name: str) -> bool:
     """Whether files of that name are read in a folder. Any text may be a corpus of its own."""
     inner = inner_name(name)

@@ -29,6 +29,8 @@ class HubTables:
     def __init__(self, name: str, settings: CorpusSettings) -> None:
         self.name, self.settings = name, settings
         self.documents = 0
+        self.first: Any = None
+        """The first rows: those of the first shard that has any. All have the same columns."""
         self._stream = self._opened(self._load)
 
     def records(self, report: Report) -> Iterator[Record]:
@@ -141,14 +143,15 @@ class _Shard:
     def __init__(self, tables: HubTables, index: int) -> None:
         self._tables, self._index = tables, index
         self.label = tables.name
-        self._first = next(tables.batches(index, PEEK_ROWS), None)
-        empty: dict[str, Kind] = {}
-        self.declared: Mapping[str, Kind] = (
-            empty if self._first is None else schema_kinds(self._first.schema)
-        )
+        self.declared: Mapping[str, Kind] = {}
+        if tables.first is None:
+            tables.first = next(tables.batches(index, PEEK_ROWS), None)
+        if tables.first is not None:
+            self.declared = schema_kinds(tables.first.schema)
 
     def peek(self) -> list[dict[str, Any]]:
-        return self._first.to_pylist() if self._first is not None else []
+        first = self._tables.first
+        return first.to_pylist() if first is not None else []
 
     def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         number = 0

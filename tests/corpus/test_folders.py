@@ -142,3 +142,24 @@ def test_file_without_a_known_name__is_read_by_its_content(tmp_path: Path) -> No
     assert [d.text for d in opened(path)[0]] == ["a", "b"]
     parquet.write_table(pyarrow.table({"text": ["row"]}), path)
     assert opened(path)[0].report.format == "Parquet"
+
+
+def test_splits_of_a_downloaded_data_set__are_kept_apart(tmp_path: Path) -> None:
+    names = ("data/train-00000-of-2.jsonl", "data/train-1.jsonl", "data/test-0.jsonl", "dev/a.csv")
+    for name in names:
+        put(tmp_path, name, f"text\n{name}\n" if "csv" in name else f'{{"text": "{name}"}}\n')
+    put(tmp_path, "README.md", "about training and test data")
+    corpus, found = opened(tmp_path)
+    assert set(found) == {*names[:2], "README.md"}
+    assert corpus.report.left_out == {"tables of other splits": 2}
+    assert set(opened(tmp_path, split="test")[1]) == {names[2], "README.md"}
+    assert set(opened(tmp_path, split="validation")[1]) == {names[3], "README.md"}
+    with pytest.raises(UserError, match="has no split “late”") as caught:
+        opened(tmp_path, split="late")
+    assert "“test”, “train”, “validation”" in caught.value.next_step
+
+
+def test_names_that_only_sound_like_splits__are_read(tmp_path: Path) -> None:
+    for name in ("trains.jsonl", "test.jsonl", "latest.jsonl", "training.txt"):
+        put(tmp_path, name, f'{{"text": "{name}"}}\n')
+    assert len(opened(tmp_path)[1]) == 4

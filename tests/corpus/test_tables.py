@@ -95,6 +95,7 @@ def test_table__gives_texts_tags_and_metadata(tmp_path: Path, name: str) -> None
     assert corpus.report.column == "body"
     kinds = {column.name: column.kind for column in corpus.report.columns}
     assert (kinds["body"], kinds["source"], kinds["score"]) == ("text", "text", "other")
+    assert kinds["id"] == "other"
     examples = {column.name: column.example for column in corpus.report.columns}
     assert examples["body"] == "text 0 of two lines, “quoted”"
 

@@ -267,6 +267,23 @@ def test_chat_without_a_template__is_an_error_only_where_it_was_asked_for() -> N
     assert "column of texts" in caught.value.next_step
 
 
+@pytest.mark.real_model
+def test_smollm2__reads_chats_as_its_own_template_gives_them() -> None:
+    lm = load_model("smollm2")
+    settings = CorpusSettings(context_size=512)
+    (prefix,) = plan_windows(lm, settings).prefix
+    for messages in (CHAT, (Message("system", "Be brief."), *CHAT)):
+        found = document_encoder(lm, settings)(chat(messages))
+        whole = lm.tokenizer.apply_chat_template(
+            [m._asdict() for m in messages], tokenize=True, return_dict=False
+        )
+        # Its beginning of a sequence is the beginning of a message.
+        assert [prefix, *found.ids] == whole
+        said = spoken(lm, found)
+        assert [role for role, _ in said] == ["system", "user", "assistant", "user"]
+        assert said[2][1] == f"<|im_start|>assistant\n{CHAT[1].content}<|im_end|>\n"
+
+
 def test_loaded_model__has_its_texts_cut_into_windows(toy_model_folder: Path) -> None:
     lm = load_model(str(toy_model_folder))
     settings = CorpusSettings(context_size=64, packing="packed")
