@@ -3,6 +3,7 @@
 COMMANDS = (
     "demo",
     "models",
+    "corpus",
     "harvest",
     "import-activations",
     "stores",

@@ -11,6 +11,7 @@ import typer
 from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
+    corpus_commands,
     feature_commands,
     reading_commands,
     render,
@@ -80,6 +81,7 @@ def demo(
 models_app.command("list")(reading_commands.list_models)
 app.add_typer(models_app, name="models")
 app.add_typer(store_commands.stores_app, name="stores")
+app.command()(corpus_commands.corpus)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,19 +80,28 @@ class Place:
     offset: int = 0
 
 
-def windows(plan: WindowPlan, encode: Encoder, start: Place | None = None) -> Iterator[Window]:
-    """Yield the windows of a corpus from `start` on.
+def windows(
+    plan: WindowPlan,
+    encode: Encoder,
+    start: Place | None = None,
+    documents: Iterable[Document] | None = None,
+) -> Iterator[Window]:
+    """Yield the windows of a corpus from `start` on; of `documents`, where these are given.
 
     Documents before `start` are read but not tokenised, so going on is cheap.
     Raises UserError for an empty corpus and as `read_documents` does.
     """
-    if plan.settings.packing == "packed":
-        return _packed(plan, encode, start or Place())
-    return _of_documents(plan, encode, start or Place())
+    if documents is None:
+        documents = read_documents(plan.settings)
+    encoded = _encoded(plan, encode, start or Place(), documents)
+    return _packed(plan, encoded) if plan.settings.packing == "packed" else _each(plan, encoded)
 
 
-def _of_documents(plan: WindowPlan, encode: Encoder, start: Place) -> Iterator[Window]:
-    for document, encoded, first in _encoded(plan, encode, start):
+_EncodedFrom = Iterator[tuple[Document, Encoded, int]]
+
+
+def _each(plan: WindowPlan, documents: _EncodedFrom) -> Iterator[Window]:
+    for document, encoded, first in documents:
         for offset in range(first, len(encoded.ids), plan.room):
             piece = encoded.ids[offset : offset + plan.room]
             window = _window(plan, piece, [Span(document, offset, len(piece), encoded.roles)])
@@ -100,11 +109,11 @@ def _of_documents(plan: WindowPlan, encode: Encoder, start: Place) -> Iterator[W
                 yield window
 
 
-def _packed(plan: WindowPlan, encode: Encoder, start: Place) -> Iterator[Window]:
+def _packed(plan: WindowPlan, documents: _EncodedFrom) -> Iterator[Window]:
     ids: list[int] = []
     spans: list[Span] = []
-    for document, encoded, first in _encoded(plan, encode, start):
-        whole = [*encoded.ids, *plan.separator]
+    for document, encoded, first in documents:
+        whole = [*encoded.ids, *plan.separator] if encoded.ids else []
         while first < len(whole):
             piece = whole[first : first + plan.room - len(ids)]
             spans.append(Span(document, first, len(piece), encoded.roles))
@@ -119,11 +128,11 @@ def _packed(plan: WindowPlan, encode: Encoder, start: Place) -> Iterator[Window]
 
 
 def _encoded(
-    plan: WindowPlan, encode: Encoder, start: Place
-) -> Iterator[tuple[Document, Encoded, int]]:
+    plan: WindowPlan, encode: Encoder, start: Place, documents: Iterable[Document]
+) -> _EncodedFrom:
     """Yield documents from `start` on, their tokens, and which of these comes first."""
     found = False
-    for document in read_documents(plan.settings):
+    for document in documents:
         found = True
         if document.ordinal >= start.ordinal:
             first = start.offset if document.ordinal == start.ordinal else 0

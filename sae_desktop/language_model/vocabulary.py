@@ -74,3 +74,34 @@ def text_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
     backend.no_truncation()
     backend.no_padding()
     return lambda text: list(backend.encode(text, add_special_tokens=False).ids)
+
+
+def special_tokens(tokenizer: Any) -> dict[int, str]:
+    """Return the special tokens, those that a decoded text leaves out, and their names."""
+    added = tokenizer.added_tokens_decoder.items()
+    return {int(token_id): str(token.content) for token_id, token in added if token.special}
+
+
+def letter_backend(tokenizer: Any) -> Any:
+    """Return a copy of a fast tokenizer's backend that reads the names of special tokens as
+    letters; None for a tokenizer without a backend. The one it copies is left alone."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return None
+    copy = type(backend).from_str(backend.to_str())
+    copy.encode_special_tokens = True
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def letter_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """Return a function text → ids like `text_encoder`'s, but for special tokens' names: they
+    are read as letters."""
+    backend = letter_backend(tokenizer)
+    if backend is None:
+        return lambda text: [
+            int(i)
+            for i in tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        ]
+    return lambda text: list(backend.encode(text, add_special_tokens=False).ids)

@@ -1,0 +1,117 @@
+"""The command that shows a corpus as a model would read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sae_desktop.cli import render
+from sae_desktop.cli.corpus_options import (
+    BosOption,
+    ChatColumnOption,
+    ContextSizeOption,
+    DeduplicateOption,
+    PackingOption,
+    SpecialTokensOption,
+    SplitOption,
+    SubsetOption,
+    TextColumnOption,
+)
+from sae_desktop.cli.options import JsonOption, SeedOption, default
+from sae_desktop.cli.runner import run_job_command
+from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
+from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.storage.faults import format_bytes
+
+_MOST_NAMES = 8
+
+
+def corpus(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="builtin, a file, a folder, or a data set on the hub."),
+    ],
+    model: Annotated[str, typer.Option("--model", help="Whose tokens are shown.")] = default(
+        DescribeCorpusConfig, "model"
+    ),
+    subset: SubsetOption = default(DescribeCorpusConfig, "subset"),
+    split: SplitOption = default(DescribeCorpusConfig, "split"),
+    text_column: TextColumnOption = default(DescribeCorpusConfig, "text_column"),
+    chat_column: ChatColumnOption = default(DescribeCorpusConfig, "chat_column"),
+    deduplicate: DeduplicateOption = default(DescribeCorpusConfig, "deduplicate"),
+    seed: SeedOption = default(DescribeCorpusConfig, "seed"),
+    context_size: ContextSizeOption = default(DescribeCorpusConfig, "context_size"),
+    packing: PackingOption = default(DescribeCorpusConfig, "packing"),
+    bos: BosOption = default(DescribeCorpusConfig, "bos"),
+    special_tokens: SpecialTokensOption = default(DescribeCorpusConfig, "special_tokens"),
+    preview: Annotated[int, typer.Option("--preview", min=0, help="Windows to show.")] = default(
+        DescribeCorpusConfig, "preview"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a corpus holds, and its first windows as a model would read them."""
+    config = DescribeCorpusConfig(
+        corpus=name,
+        model=model,
+        subset=subset,
+        split=split,
+        text_column=text_column,
+        chat_column=chat_column,
+        deduplicate=deduplicate,
+        seed=seed,
+        context_size=context_size,
+        packing=packing,
+        bos=bos,
+        special_tokens=special_tokens,
+        preview=preview,
+    )
+    run_job_command(config, corpus_text, as_json=as_json)
+
+
+def corpus_text(described: CorpusDescription) -> str:
+    """Return a description of a corpus for a terminal."""
+    counted = f"{described.documents:,} documents" if described.documents >= 0 else "not counted"
+    size = format_bytes(described.bytes) if described.bytes >= 0 else "size not known"
+    lines = [f"{described.name}: {described.format}, {counted}, {size}"]
+    if described.duplicates:
+        lines.append(f"Duplicates among the documents read: {described.duplicates:,}")
+    for title, names in (("Sources", described.sources), ("Languages", described.languages)):
+        if names:
+            lines.append(f"{title}: {_some(names)}")
+    if described.columns:
+        rows = [
+            ("→" if column.name in described.column.split(" + ") else "", column.name, column.kind,
+             column.example)
+            for column in described.columns
+        ]  # fmt: skip
+        lines += ["", render.table(("", "column", "kind", "example"), rows, left={0, 1, 2, 3})]
+    lines += ["", *described.notes] if described.notes else []
+    for number, window in enumerate(described.preview, start=1):
+        lines += ["", *_window_lines(number, window)]
+    return "\n".join(lines)
+
+
+def _window_lines(number: int, window: WindowPreview) -> list[str]:
+    heads = [window.title, window.source, window.language]
+    heads += [f"{name}: {value}" for name, value in window.metadata.items()]
+    lines = [f"Window {number}, {len(window.tokens)} tokens: {' · '.join(filter(None, heads))}"]
+    role = ""
+    shown: list[str] = []
+    for place, (token, special) in enumerate(zip(window.tokens, window.special, strict=True)):
+        speaks = window.roles[place] if window.roles else ""
+        if speaks != role:
+            role = speaks
+            lines += ["|".join(shown)] if shown else []
+            lines.append(f"  {role}:" if role else "")
+            shown = []
+        text = visible_token(token)
+        shown.append(f"⟦{text}⟧" if special else text)
+    return [*lines, "|".join(shown)]
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMES
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
