@@ -6,7 +6,6 @@ from typing import Literal
 
 import msgspec
 
-
 ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 """In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
 4bit need a library that can."""
@@ -18,6 +17,7 @@ class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="descri
     model: str = "builtin"
     dtype: ModelDtype = "auto"
     device: str = "auto"
+    """“split”: its layers over all devices there are."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class TrustModelResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
-    """Bring a known model into the user's cache."""
+    """Bring a model into the user's cache: “smollm2”, or any of the hub's as owner/model."""
 
     name: str = "smollm2"
 
@@ -88,3 +88,4 @@ class GetModelResult(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     bytes: int
     sha256: str
+    """Of the weights; where they are several files, of a list of digests and names."""

@@ -103,14 +103,6 @@ def test_unknown_or_broken_configurations__are_explained(model: Path) -> None:
     assert "no JSON" in refused(model).what
 
 
-def test_code_of_its_own__is_never_run(model: Path) -> None:
-    config = json.loads((model / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.C", "AutoModel": "own.M"}}
-    (model / "config.json").write_text(json.dumps(config))
-    (model / "own.py").write_text("raise SystemExit('ran')")
-    assert "never run" in refused(model).what
-
-
 def test_files_that_are_no_model__are_refused(tmp_path: Path, model: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(b"GGML....")
     assert "no .gguf file" in refused(tmp_path / "a.gguf").what
