@@ -23,7 +23,12 @@ from sae_desktop.language_model.network import (
     predicts_next,
     setting,
 )
-from sae_desktop.language_model.quantise import resolve_dtype, rest_dtype
+from sae_desktop.language_model.quantise import (
+    check_quantisable,
+    own_quantisation,
+    resolve_dtype,
+    rest_dtype,
+)
 from sae_desktop.language_model.sites import Site, list_sites, parse_site, text_config
 from sae_desktop.language_model.tokenizer import load_tokenizer
 from sae_desktop.language_model.trust import ModelCode, is_trusted
@@ -56,6 +61,8 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     width = setting(files, text, "hidden_size")
     device, split = resolve_device(config.device), config.device == SPLIT
     dtype = resolve_dtype(config.dtype, device, files, settings)
+    if not own_quantisation(settings):
+        check_quantisable(files.name, model, dtype, device)
     rest = rest_dtype(device, files, settings)
     sites = list_sites(model)
     tokenizer = _tokenizer(files)

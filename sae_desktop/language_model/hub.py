@@ -64,9 +64,17 @@ def fetch_snapshot(name: str, *, weights: bool, context: JobContext) -> Path:
         return _snapshot(name, [*_SMALL_FILES, *patterns], local=local)
 
 
-def hub_sizes(name: str) -> dict[str, int]:
-    """Return the sizes in bytes of a hub model's files; {} where the hub cannot be asked."""
-    return {file.name: file.size for file in _remote_files(name)[0]}
+def cached_hub_models() -> dict[str, Path]:
+    """Return the models in the hub's cache by name, each with its newest snapshot's folder."""
+    from huggingface_hub import constants
+
+    found = {}
+    for folder in sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*")):
+        snapshots = [path.parent for path in folder.glob("snapshots/*/config.json")]
+        if snapshots:
+            name = folder.name.removeprefix("models--").replace("--", "/", 1)
+            found[name] = max(snapshots, key=lambda path: path.stat().st_mtime)
+    return found
 
 
 def _remote_files(name: str) -> tuple[list[_RemoteFile], bool]:

@@ -147,7 +147,7 @@ def check_code(name: str, code: ModelCode) -> None:
     """Return if the model needs no code, or trusted code. Raises UserError otherwise."""
     if not code.needed:
         return
-    _refuse_foreign(name, code)
+    check_whole(name, code)
     if not is_trusted(code):
         raise UserError(
             f"“{name}” brings program code of its own, which is not run unasked. {WARNING} "
@@ -157,7 +157,8 @@ def check_code(name: str, code: ModelCode) -> None:
         )
 
 
-def _refuse_foreign(name: str, code: ModelCode) -> None:
+def check_whole(name: str, code: ModelCode) -> None:
+    """Return if all of a model's code is among its own files. Raises UserError."""
     if code.foreign:
         raise UserError(
             f"“{name}” wants program code that is not among its own files: "
@@ -183,7 +184,7 @@ def trust_model(config: TrustModelConfig, context: JobContext) -> TrustModelResu
         raise UserError(
             f"“{config.model}” needs no program code.", next_step="Use it as any other model."
         )
-    _refuse_foreign(config.model, code)
+    check_whole(config.model, code)
     if code.digest != config.digest:
         raise UserError(
             f"The program code of “{config.model}” is not the code that was agreed to: it has "

@@ -219,27 +219,24 @@ class StreamSource(Source):
         outputs = self._sites[count:] or self._sites
         means = self._training[count:] or self._training
         sites = {str(site): site for site in self._harvest.sites}
-        splice = (
-            None
-            if not lm.causal
-            else SpliceText(
-                lm=lm,
-                inputs=[sites[site] for site in self._sites[:count]],
-                outputs=[sites[site] for site in outputs],
-                windows=[window.ids for window in windows[:CURVE_WINDOWS]],
-                typical_norms=[float(np.median(_norms(part))) for part in self._training[:count]],
-                means=[
-                    torch.from_numpy(part.mean(axis=0, dtype=np.float64)).float().to(lm.device)
-                    for part in means
-                ],
-            )
+        splice = SpliceText(
+            lm=lm,
+            inputs=[sites[site] for site in self._sites[:count]],
+            outputs=[sites[site] for site in outputs],
+            windows=[window.ids for window in windows[:CURVE_WINDOWS]],
+            typical_norms=[float(np.median(_norms(part))) for part in self._training[:count]],
+            means=[
+                torch.from_numpy(part.mean(axis=0, dtype=np.float64)).float().to(lm.device)
+                for part in means
+            ],
         )
         lengths = np.concatenate([batch.windows["length"] for batch in self._held_out])
         lengths = lengths[:_SAMPLE_WINDOWS]
         rows = int(lengths.sum())
         tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
         values = [part[:rows] for part in self._values(self._held_out)[:count]]
-        return splice, text_of(lm, values, tokens, lengths)
+        # An encoder predicts no next token: there is no loss to recover.
+        return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
 
 
 class StreamFeed:
