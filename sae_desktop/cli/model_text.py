@@ -36,11 +36,6 @@ def card(model: ModelDescription) -> str:
     return "\n".join([*lines, *_sites(model)])
 
 
-def fits(model: ModelDescription) -> bool:
-    """Whether there is memory for the weights."""
-    return model.memory_bytes <= model.free_memory_bytes
-
-
 def _kind(model: ModelDescription) -> str:
     return "predicts the next token" if model.causal else "an encoder"
 
@@ -64,7 +59,7 @@ def _memory(model: ModelDescription) -> str:
         f"{format_bytes(model.memory_bytes)} for the weights, "
         f"{format_bytes(model.free_memory_bytes)} free"
     )
-    if fits(model):
+    if model.fits:
         return words
     return f"{words}: it does not fit; try --dtype bfloat16, --dtype 8bit or --device split"
 

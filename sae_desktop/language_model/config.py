@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+LOADING_ROOM = 300_000_000
+"""Bytes taken beside the weights while they are read, as measured with safetensors."""
 ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 """In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
 4bit need a library that can."""
@@ -61,6 +63,11 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     code_trusted: bool = False
     code_digest: str = ""
     """What `TrustModelConfig` must repeat."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights can be read into the memory there is."""
+        return self.memory_bytes + LOADING_ROOM <= self.free_memory_bytes
 
 
 class TrustModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="trust_model"):

@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.config import LOADING_ROOM
 from sae_desktop.storage.faults import format_bytes
 
-LOADING_ROOM = 300_000_000
-"""Bytes taken beside the weights while they are read, as measured with safetensors."""
 _CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
     (
