@@ -254,7 +254,7 @@ def _direction_arrays(dictionary: Dictionary, lm: LanguageModel | None) -> dict[
         "neighbours/cosines": cosines.cpu().numpy(),
     }
     names = ("logits/top_ids", "logits/top_values", "logits/bottom_ids", "logits/bottom_values")
-    if lm is None or not lm.causal:
+    if lm is None:
         empty = np.zeros((dictionary.features, 0), dtype=np.float32)
         return arrays | dict.fromkeys(names, empty)
     W_U, norm = unembedding(lm)

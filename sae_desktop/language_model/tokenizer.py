@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from sae_desktop.errors import UserError
@@ -24,12 +26,31 @@ def load_tokenizer(files: ModelFiles) -> Any:
         )
     options = loading_options(files)
     try:
-        return AutoTokenizer.from_pretrained(files.folder, **options)
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, **options)
     except Exception as error:
         raise UserError(
             f"The tokenizer of “{files.name}” cannot be read: {first_line(error)}",
             next_step="Copy or download the model again, all of its files.",
         ) from error
+
+    if files.gguf:
+        _drop_invented(tokenizer)
+    return tokenizer
+
+
+def _drop_invented(tokenizer: Any) -> None:
+    """Take out what transformers adds to the tokens of a .gguf file: the model has no such rows."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = state["model"]["vocab"]
+    own = set(vocabulary) if isinstance(vocabulary, dict) else {token for token, _ in vocabulary}
+    kept = [added for added in state["added_tokens"] if added["content"] in own]
+    if len(kept) == len(state["added_tokens"]):
+        return
+    for name, token in tokenizer.special_tokens_map.items():
+        if isinstance(token, str) and token not in own:
+            setattr(tokenizer, name, None)
+    state["added_tokens"] = kept
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
 
 
 def check_vocabulary(name: str, tokenizer: Any, rows: int) -> None:
