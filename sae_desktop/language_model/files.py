@@ -145,9 +145,12 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the files of the weights that are read. Raises UserError where one is missing."""
+    whole = folder / "model.safetensors"
+    if whole.is_file():
+        return [whole]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+        names = _indexed(index)
         for name in names:
             if not (folder / name).is_file():
                 raise UserError(
@@ -155,9 +158,6 @@ def weight_files(folder: Path) -> list[Path]:
                     next_step="Copy or download the model again, all of its files.",
                 )
         return [folder / name for name in names]
-    whole = folder / "model.safetensors"
-    if whole.is_file():
-        return [whole]
     found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     if not found:
         raise UserError(
@@ -165,6 +165,16 @@ def weight_files(folder: Path) -> list[Path]:
             next_step="Copy or download the model again, all of its files.",
         )
     return found
+
+
+def _indexed(index: Path) -> list[str]:
+    try:
+        return sorted({str(name) for name in json.loads(index.read_bytes())["weight_map"].values()})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"The list of weights files “{index}” is damaged.",
+            next_step="Copy or download it again.",
+        ) from error
 
 
 def _checked_header(path: Path) -> bytes:
