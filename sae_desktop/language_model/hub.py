@@ -28,6 +28,7 @@ _MB = 1e6
 _PRIVATE = {401, 403}
 _TOO_MANY = 429
 _SERVER_FAULT = 500
+_TRANSPORTS = {"httpx", "httpx2", "requests", "urllib3", "huggingface_hub", "hf_xet"}
 
 
 def offline() -> bool:
@@ -286,10 +287,12 @@ def explained_hub(name: str) -> Iterator[None]:
             raise explain_os_error(
                 error, cache, kept="What was downloaded so far is kept."
             ) from error
-        raise _broken_off(name) from error
-    except Exception as error:  # each HTTP library has its own errors of connection
-        if type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests", "urllib3"):
-            raise _broken_off(name) from error
+        raise _broken_off(name, error) from error
+    except Exception as error:
+        # Each HTTP library has its own errors of connection; the hub's own transfer has none.
+        library = type(error).__module__.partition(".")[0]
+        if isinstance(error, RuntimeError) or library in _TRANSPORTS:
+            raise _broken_off(name, error) from error
         raise
 
 
@@ -325,9 +328,10 @@ def _answered(name: str, error: Any) -> UserError:
     )
 
 
-def _broken_off(name: str) -> UserError:
+def _broken_off(name: str, error: Exception) -> UserError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return UserError(
-        f"The connection broke while “{name}” was downloaded.",
+        f"The download of “{name}” broke off ({reason}).",
         kept="What was downloaded so far is kept.",
         next_step="Try again: it goes on where it ended.",
     )

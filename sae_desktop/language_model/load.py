@@ -178,10 +178,10 @@ def load_model(
     its weights on a GPU; `device` "split" spreads the layers over all devices there are. A
     download is told to `context`. Raises UserError that names what is wrong and the way out.
     """
+    target = resolve_device(device)
+    files = find_model(name, context=context)  # a download keeps no other job waiting
+    code = trusted_code(files)
     with _held_lock:
-        files = find_model(name, context=context)
-        target = resolve_device(device)
-        code = trusted_code(files)
         place = SPLIT if device == SPLIT else str(target)
         key = (files.name, files.revision, code.digest, place)
         if not any(held.answers(key, dtype) for held in _held):
@@ -243,12 +243,19 @@ def _load(
         files,
         model,
         tokenizer,
-        model.get_input_embeddings().weight.device if split else device,
+        _entrance(model, device) if split else device,
         dtype=dtype,
         causal=predicts_next(config, code),
         revision=revision_of(files, code),
     )
     return _Held(key, resolve_dtype("auto", device, files, config), lm)
+
+
+def _entrance(model: Any, device: torch.device) -> torch.device:
+    """Return where a split model takes its token ids."""
+    found: torch.device = model.get_input_embeddings().weight.device
+    # Weights kept in the memory for lack of room are brought to the device when they are needed.
+    return device if found.type == "meta" else found
 
 
 def place_in_words(device: torch.device, *, split: bool) -> str:

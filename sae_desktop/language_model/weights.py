@@ -58,13 +58,14 @@ def read_weights(
         if "device_map" not in options:
             model = model.to(place)
         model = model.eval().requires_grad_(False)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"“{files.name}” does not fit into the memory of {place}.",
-            kept="Nothing was loaded.",
-            next_step="Close other programs, or choose a smaller precision or the device “cpu”.",
-        ) from error
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise UserError(
+                f"“{files.name}” does not fit into the memory of {place}.",
+                kept="Nothing was loaded.",
+                next_step="Close other programs, or choose a smaller precision, another device "
+                "or “split”.",
+            ) from error
         raise cannot_open(files, error) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_UNUSED))
     if missing:
@@ -74,3 +75,9 @@ def read_weights(
             next_step="Copy or download the model again, all of its files.",
         )
     return model
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # The CPU's allocator says so in words only.
+    told = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return told or isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import torch
 from fake_hub import SHA, FakeHub, fake_hub
@@ -239,6 +240,26 @@ def test_disk_that_fills__keeps_what_was_downloaded(
     assert next(blobs(cache).glob("*.incomplete")).stat().st_size >= 5000
     assert get().sha256 == hashlib.sha256(weights_of(hub)).hexdigest()
     assert len(hub.ranges) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [httpx2.ReadError("reset by peer"), ConnectionResetError(104, "reset by peer")]
+)
+def test_connection_that_stays_broken__keeps_what_was_downloaded(
+    hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def broken(self: Any, data: bytes) -> int:
+        if self._file.tell() > 5000:
+            raise fault
+        return int(self._file.write(data))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hub_module._Tap, "write", broken)
+        error = refused()
+    assert "broke off" in error.what
+    assert "reset by peer" in error.what
+    assert "where it ended" in error.next_step
+    assert next(blobs(cache).glob("*.incomplete")).stat().st_size >= 5000
 
 
 def test_model_of_gguf_files_alone__names_one(hub: FakeHub) -> None:
