@@ -107,7 +107,7 @@ def quantisation(dtype: str, rest: str) -> Any:
     from transformers import BitsAndBytesConfig
 
     # Says for every layer that it computes in float16, which 8 bit always does.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if dtype == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(

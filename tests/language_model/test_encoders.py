@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from job_contexts import RecordingContext
 from toy_encoder import LENGTH, save_toy_bert
 from transformers import BertForMaskedLM, BertLMHeadModel, BertModel
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model import sites
+from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
 from sae_desktop.language_model.sites import Site
 from sae_desktop.steering.generate import continuations
@@ -115,6 +119,18 @@ def test_decoder__is_what_needs_a_next_token(toy_model_folder: Path) -> None:
     assert lm.causal
     assert (lm.window_tokens, lm.cls_id) == (((0,), ()), None)
     require_causal(lm, "Steering")
+
+
+@pytest.mark.skipif(not hasattr(sites, "site_width"), reason="sites of encoders are not known yet")
+def test_description_of_an_encoder__has_its_tokens_and_sites(folder: Path) -> None:
+    said = describe_model(DescribeModelConfig(model=str(folder)), RecordingContext())
+    assert (said.architecture, said.causal) == ("BertModel", False)
+    assert (said.bos_token, said.eos_token) == ("[CLS]", "[SEP]")
+    assert (said.layers, said.width, said.heads, said.mlp_width) == (3, 32, 4, 48)
+    assert said.default_site == "blocks.1.hook_resid_post"
+    widths = dict(zip(said.sites, said.site_widths, strict=True))
+    assert widths[said.default_site] == 32
+    assert widths["blocks.1.mlp.hook_post"] == 48
 
 
 @pytest.mark.parametrize("model_type", ["t5", "bart"])

@@ -19,8 +19,10 @@ from sae_desktop.language_model import memory
 from sae_desktop.language_model.config import LOADING_ROOM, DescribeModelConfig, ModelDtype
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.device import resolve_device
+from sae_desktop.language_model.files import find_model
 from sae_desktop.language_model.load import LanguageModel, load_model, release_models
-from sae_desktop.language_model.quantise import stored_dtype
+from sae_desktop.language_model.network import empty_model, load_config
+from sae_desktop.language_model.quantise import resolve_dtype, rest_dtype, stored_dtype
 from sae_desktop.language_model.weights import weights_needed
 
 IDS = torch.randint(3, 320, (2, 9), generator=torch.Generator().manual_seed(1))
@@ -96,9 +98,6 @@ def test_stored_dtype__is_read_off_the_weights_where_the_configuration_is_silent
 ) -> None:
     from safetensors.torch import load_file, save_file
 
-    from sae_desktop.language_model.files import find_model
-    from sae_desktop.language_model.network import load_config
-
     folder = save_toy_model(tmp_path / "m")
     tensors = load_file(folder / "model.safetensors")
     kind = getattr(torch, dtype)
@@ -161,6 +160,53 @@ def test_weights_stored_quantised__are_not_read_as_something_else(
     assert caught.value.next_step
 
 
+# ---------------------------------------------------------------- other devices, by their names
+def test_auto_on_a_gpu__is_the_type_of_the_weights(tmp_path: Path) -> None:
+    folder = save_toy_model(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    files = find_model(str(folder))
+    for name in ("cuda:0", "mps"):
+        device, settings = torch.device(name), load_config(files)
+        assert resolve_dtype("auto", device, files, settings) == "bfloat16"
+        assert rest_dtype(device, files, settings) == "bfloat16"
+        assert resolve_dtype("float16", device, files, settings) == "float16"
+    assert rest_dtype(torch.device("cpu"), files, settings) == "float32"
+
+
+def test_quantised_on_mps__is_refused_with_what_there_is(wide: str) -> None:
+    pytest.importorskip("bitsandbytes")
+    files = find_model(wide)
+    with pytest.raises(UserError, match="cannot be had on the device “mps”") as caught:
+        resolve_dtype("4bit", torch.device("mps"), files, load_config(files))
+    assert "float16" in caught.value.next_step
+
+
+def test_free_memory_of_a_gpu__counts_what_torch_would_give_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (7_000, 9_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1_500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1_000)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000)
+    assert memory.free_device_memory(gpu) == 7_500
+    assert memory.free_device_memory(gpu, split=True) == 115_000
+    assert memory.free_device_memory(torch.device("cpu")) == 100_000
+
+
+def test_free_memory_of_mps__is_what_metal_lends_and_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mps = torch.device("mps")
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 5_000)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2_000)
+    for free, expected in ((100_000, 3_000), (1_000, 1_000)):
+        monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
+        assert memory.free_device_memory(mps) == expected
+
+
 # ---------------------------------------------------------------- memory
 def test_model_that_does_not_fit__is_refused_before_it_is_read(
     wide: str, monkeypatch: pytest.MonkeyPatch
@@ -214,9 +260,6 @@ def test_container_limit__is_what_is_free(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_needs__are_known_without_memory_for_the_weights() -> None:
-    from sae_desktop.language_model.files import find_model
-    from sae_desktop.language_model.network import empty_model, load_config
-
     files = find_model("builtin")
     config = load_config(files)
     model = empty_model(files, config)
