@@ -28,7 +28,7 @@ def card(model: ModelDescription) -> str:
         ("memory", _memory(model)),
         ("on disk", format_bytes(model.disk_bytes) if model.disk_bytes else "not here yet"),
         ("special tokens", _special(model)),
-        ("chat template", number(model.chat_template)),
+        ("chat template", number(model.chat_template if model.parameters else None)),
         ("program code", _code(model)),
     ]
     width = max(len(name) for name, _ in rows)
