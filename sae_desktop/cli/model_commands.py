@@ -129,7 +129,8 @@ def _models() -> dict[str, Any]:
         found.append({"name": name if known else path, "cached": True, "path": path})
     for name, folder in cached_hub_models().items():
         weights = next(folder.glob("*.safetensors"), None) or next(folder.glob("*.bin"), None)
-        found.append({"name": name, "cached": weights is not None, "path": str(folder)})
+        where = str(folder) if weights else None
+        found.append({"name": name, "cached": where is not None, "path": where})
     return {"models": found}
 
 
@@ -137,7 +138,7 @@ def _models_text(result: dict[str, Any]) -> str:
     rows = [
         (
             m["name"],
-            m["path"] if m["cached"] else f"not here yet: sae-desktop models get {m['name']}",
+            m["path"] or f"not here yet: sae-desktop models get {m['name']}",
         )
         for m in result["models"]
     ]

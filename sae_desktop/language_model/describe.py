@@ -1,4 +1,4 @@
-"""What a model is, read off its files: no weights are loaded or fetched, and no code is run."""
+"""What a model is, read off its files: no weights are loaded or fetched, no code is run unasked."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ class _RemoteFile:
     name: str
     size: int
     sha256: str
+    revision: str
 
 
 def fetch_snapshot(name: str, *, weights: bool, context: JobContext) -> Path:
@@ -92,7 +93,12 @@ def _remote_files(name: str) -> tuple[list[_RemoteFile], bool]:
     except Exception:  # each HTTP library has its own errors of connection
         return [], True
     return [
-        _RemoteFile(file.rfilename, int(file.size or 0), file.lfs.sha256 if file.lfs else "")
+        _RemoteFile(
+            name=file.rfilename,
+            size=int(file.size or 0),
+            sha256=file.lfs.sha256 if file.lfs else "",
+            revision=str(info.sha),
+        )
         for file in info.siblings or []
         if "/" not in file.rfilename
     ], False
@@ -206,7 +212,7 @@ def _bring_file(name: str, file: _RemoteFile, blobs: Path, progress: _Progress) 
         with part.open("ab") as out:
             progress.at(out.tell())
             http_get(
-                hf_hub_url(name, file.name),
+                hf_hub_url(name, file.name, revision=file.revision),
                 _Tap(out, progress),  # type: ignore[arg-type]
                 resume_size=out.tell(),
                 headers=build_hf_headers(),

@@ -50,6 +50,8 @@ def load_config(files: ModelFiles) -> Any:
         config = AutoConfig.from_pretrained(files.folder, **options)
     except Exception as error:
         raise cannot_open(files, error) from error
+    # Where code is looked for, which the file itself must not say.
+    config.name_or_path = str(files.folder)
     # transformers would fetch such a kernel, which is compiled code, from the hub and run it.
     kernel = getattr(config, "_attn_implementation", None)
     if isinstance(kernel, str) and "/" in kernel:

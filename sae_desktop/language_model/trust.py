@@ -30,7 +30,8 @@ WARNING = (
     "Such code runs with all your rights: it can read, change and delete your files, and send "
     "them elsewhere."
 )
-_CLASSES = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoTokenizer")
+_TOKENIZER = "AutoTokenizer"
+_CLASSES = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", _TOKENIZER)
 _LOCAL_CLASS = re.compile(r"\w+(/\w+)*\.\w+")
 
 
@@ -66,8 +67,9 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def code_of(folder: Path) -> ModelCode:
     """Return the code a model folder needs. Nothing of it is run."""
-    config = _read_json(folder / "config.json")
-    references = _references(config, _read_json(folder / "tokenizer_config.json"))
+    references = _references(
+        _read_json(folder / "config.json"), _read_json(folder / "tokenizer_config.json")
+    )
     if not references:
         return ModelCode(folder)
     files = tuple(
@@ -79,43 +81,50 @@ def code_of(folder: Path) -> ModelCode:
     for name in files:
         content = (folder / name).read_bytes()
         digest.update(f"{len(name.encode())} {name} {len(content)}\n".encode() + content)
-    foreign = tuple(
-        sorted(
-            {
-                reference
-                for reference in references.values()
-                if not _LOCAL_CLASS.fullmatch(reference)
-                or reference.rpartition(".")[0] + ".py" not in files
-            }
-        )
-    )
+    foreign = {
+        reference
+        for named in references.values()
+        for reference in named
+        if not _LOCAL_CLASS.fullmatch(reference)
+        or reference.rpartition(".")[0] + ".py" not in files
+    }
     return ModelCode(
-        folder, files, digest.hexdigest(), foreign, causal="AutoModelForCausalLM" in references
+        folder,
+        files,
+        digest.hexdigest(),
+        tuple(sorted(foreign)),
+        causal="AutoModelForCausalLM" in references,
     )
 
 
-def _references(config: dict[str, Any], tokenizer: dict[str, Any]) -> dict[str, str]:
-    """Return the classes of the model's own code, by what they stand in for; {}: none needed."""
-    declared = {**_auto_map(config), **_auto_map(tokenizer)}
-    found = {name: declared[name] for name in _CLASSES if declared.get(name)}
-    known_tokenizer = "AutoTokenizer" not in found or _knows_tokenizer(config, tokenizer)
-    known_model = set(found) <= {"AutoTokenizer"} or _knows_model(config)
+def _references(config: dict[str, Any], tokenizer: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the classes of the model's own code, by what they stand in for; {}: none needed.
+
+    Every one that transformers might follow, wherever it is written: once code may be run, all
+    of it may.
+    """
+    found = {name: named for name, named in _auto_map(config).items() if name in _CLASSES}
+    also = _auto_map(tokenizer).get(_TOKENIZER, [])
+    if also:
+        found[_TOKENIZER] = [*found.get(_TOKENIZER, []), *also]
+    known_tokenizer = _TOKENIZER not in found or _knows_tokenizer(config, tokenizer)
+    known_model = set(found) <= {_TOKENIZER} or _knows_model(config)
     return {} if known_model and known_tokenizer else found
 
 
-def _auto_map(settings: dict[str, Any]) -> dict[str, str]:
+def _auto_map(settings: dict[str, Any]) -> dict[str, list[str]]:
     found = settings.get("auto_map")
     if isinstance(found, list | tuple):  # an older way to write a tokenizer's
-        found = {"AutoTokenizer": found}
+        found = {_TOKENIZER: found}
     if not isinstance(found, dict):
         return {}
     # A tokenizer names its slow and its fast class.
-    return {
-        str(name): next((str(v) for v in reversed(value) if v), "")
-        if isinstance(value, list | tuple)
-        else str(value)
+    listed = {
+        str(name): value if isinstance(value, list | tuple) else [value]
         for name, value in found.items()
     }
+    named = {name: [str(value) for value in values if value] for name, values in listed.items()}
+    return {name: values for name, values in named.items() if values}
 
 
 def _knows_model(config: dict[str, Any]) -> bool:

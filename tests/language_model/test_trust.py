@@ -163,6 +163,26 @@ def test_code_from_elsewhere__is_never_run(model: Path, reference: str, marker: 
     assert not marker.exists()
 
 
+def test_code_from_elsewhere__is_not_hidden_behind_the_tokenizers(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    elsewhere = "elsewhere/repo--own.Own"
+    change(model / "config.json", auto_map=config["auto_map"] | {"AutoConfig": elsewhere})
+    change(
+        model / "tokenizer_config.json",
+        auto_map={"AutoConfig": "configuration_own.OwnConfig", "AutoTokenizer": [None, None]},
+    )
+    assert elsewhere in refused(model).what
+    change(model / "config.json", auto_map=config["auto_map"])
+    change(model / "tokenizer_config.json", auto_map={"AutoTokenizer": [elsewhere, "helper.T"]})
+    assert elsewhere in refused(model).what
+
+
+def test_code__is_looked_for_in_the_models_folder_alone(model: Path) -> None:
+    change(model / "config.json", _name_or_path="elsewhere/repo", name_or_path="elsewhere/repo")
+    trust(model, code_of(model).digest)
+    assert load_model(str(model)).model.config.name_or_path == str(model)
+
+
 def test_tokenizer_code__needs_trust_too(model: Path, marker: Path) -> None:
     folder = save_toy_model(model.parent / "own-tokenizer")
     change(
