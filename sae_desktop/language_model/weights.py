@@ -38,9 +38,7 @@ def read_weights(
 ) -> Any:
     """Return the model of `files` in evaluation mode. Raises UserError."""
     own = files.gguf is None and own_quantisation(config)
-    options = loading_options(files)
-    if not files.gguf:
-        options["config"] = config
+    options = loading_options(files) | {"config": config}
     if dtype in FLOATS:
         options["dtype"] = FLOATS[dtype]
     elif own:
