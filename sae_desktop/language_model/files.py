@@ -121,6 +121,11 @@ def _single_file(path: Path) -> ModelFiles:
 def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
     config = folder / "config.json"
     if not config.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise UserError(
+                f"“{folder}” is an adapter (such as LoRA), not a whole model.",
+                next_step="Merge it into its base model, save that, and choose the folder.",
+            )
         ggufs = sorted(folder.glob("*.gguf"))
         way_out = (
             f"Choose the file {ggufs[0]} itself."

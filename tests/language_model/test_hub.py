@@ -20,12 +20,17 @@ from toy_models import save_toy_model
 
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.language_model import hub as hub_module
-from sae_desktop.language_model.config import DescribeModelConfig, GetModelConfig
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    TrustModelConfig,
+)
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.files import find_model
 from sae_desktop.language_model.get import get_model
 from sae_desktop.language_model.hub import cached_hub_models
 from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.trust import trust_model
 
 NAME = "owner/toy"
 
@@ -164,6 +169,31 @@ def test_code__is_fetched_only_where_it_is_needed(hub: FakeHub) -> None:
     get("owner/own", context)
     assert "modeling_own.py" in hub.fetched
     assert "not run unasked: modeling_own.py" in context.lines[-1]
+
+
+def test_code_of_the_hub__opens_the_model_once_it_is_trusted(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    repo = hub.repos[NAME]
+    config = json.loads((repo / "config.json").read_text())
+    config |= {
+        "model_type": "own_toy",
+        "architectures": ["OwnForCausalLM"],
+        "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnForCausalLM"},
+    }
+    (repo / "config.json").write_text(json.dumps(config))
+    (repo / "part.py").write_text("from transformers import LlamaConfig, LlamaForCausalLM\n")
+    (repo / "own.py").write_text(
+        "from .part import LlamaConfig, LlamaForCausalLM\n"
+        "class OwnConfig(LlamaConfig):\n    model_type = 'own_toy'\n"
+        "class OwnForCausalLM(LlamaForCausalLM):\n    config_class = OwnConfig\n"
+    )
+    with pytest.raises(UserError, match=r"own\.py, part\.py"):
+        load_model(NAME)
+    said = describe_model(DescribeModelConfig(model=NAME), RecordingContext())
+    trust_model(TrustModelConfig(model=NAME, digest=said.code_digest), RecordingContext())
+    assert type(load_model(NAME).model).__name__ == "OwnForCausalLM"
 
 
 @pytest.mark.parametrize(

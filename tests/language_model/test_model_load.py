@@ -61,6 +61,13 @@ def test_folder_without_config__is_no_model(tmp_path: Path) -> None:
     assert "config.json" in error.next_step
 
 
+def test_adapter__is_told_from_a_model(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "owner/base"}')
+    error = refused(tmp_path)
+    assert "is an adapter" in error.what
+    assert "Merge it" in error.next_step
+
+
 @pytest.mark.parametrize("keep", [5, 300, -100])
 def test_truncated_weights__are_named(model: Path, keep: int) -> None:
     weights = model / "model.safetensors"
