@@ -7,7 +7,6 @@ COMMANDS = (
     "harvest",
     "import-activations",
     "stores",
-    "corpus",
     "train",
     "architectures",
     "preflight",

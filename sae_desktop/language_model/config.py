@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+LOADING_ROOM = 300_000_000
+"""Bytes taken beside the weights while they are read, as measured with safetensors."""
+
 ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 """In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
 4bit need a library that can."""
@@ -17,6 +20,7 @@ class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="descri
     model: str = "builtin"
     dtype: ModelDtype = "auto"
     device: str = "auto"
+    """“split”: its layers over all devices there are."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,11 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     code_digest: str = ""
     """What `TrustModelConfig` must repeat."""
 
+    @property
+    def fits(self) -> bool:
+        """Whether the weights can be read into the memory there is."""
+        return self.memory_bytes + LOADING_ROOM <= self.free_memory_bytes
+
 
 class TrustModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="trust_model"):
     """Let the program code a model brings be run, as it is now: changed code asks anew."""
@@ -76,7 +85,7 @@ class TrustModelResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
-    """Bring a known model into the user's cache."""
+    """Bring a model into the user's cache: “smollm2”, or any of the hub's as owner/model."""
 
     name: str = "smollm2"
 
@@ -87,3 +96,4 @@ class GetModelResult(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     bytes: int
     sha256: str
+    """Of the weights; where they are several files, of a list of digests and names."""

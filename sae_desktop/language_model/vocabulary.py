@@ -33,7 +33,7 @@ def vocabulary_bytes(tokenizer: Any, size: int) -> list[bytes]:
     names = tokenizer.get_vocab()
     special = {str(token) for token in tokenizer.all_special_tokens}
     literal = special | {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
-    decode = _byte_level if is_byte_level(tokenizer) else _sentencepiece
+    decode = _decoder(tokenizer)
     out = [b""] * size
     for name, token_id in names.items():
         if 0 <= token_id < size:
@@ -48,6 +48,20 @@ def is_byte_level(tokenizer: Any) -> bool:
         return "Ġ" in tokenizer.get_vocab()
     state = json.loads(backend.to_str())
     return '"ByteLevel"' in json.dumps([state.get("decoder"), state.get("pre_tokenizer")])
+
+
+def _decoder(tokenizer: Any) -> Callable[[str], bytes]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    told = json.loads(backend.to_str()).get("decoder") if backend is not None else None
+    if told and told.get("type") == "WordPiece":
+        prefix = str(told.get("prefix", "##"))
+        return lambda name: _word_piece(name, prefix)
+    return _byte_level if is_byte_level(tokenizer) else _sentencepiece
+
+
+def _word_piece(name: str, prefix: str) -> bytes:
+    # Where a word begins is not in its entry; every entry but a continuation begins one.
+    return (name.removeprefix(prefix) if name.startswith(prefix) else f" {name}").encode()
 
 
 def _byte_level(name: str) -> bytes:

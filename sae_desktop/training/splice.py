@@ -27,7 +27,7 @@ from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.intervene import intervention
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
 from sae_desktop.language_model.sites import Site, hook_point, parse_site
 
 _BATCH = 16
@@ -124,8 +124,9 @@ def splice_text(
     """Take the first long enough windows at or after a row (else the store's last ones).
 
     `sites` are what a dictionary reads, `outputs` what it writes; (): the same. All of them
-    must be in the store. Raises UserError for one that is not.
+    must be in the store. Raises UserError for one that is not, and for an encoder.
     """
+    require_causal(lm, "The loss recovered")
     inputs = (sites,) if isinstance(sites, str) else tuple(sites)
     written = tuple(outputs) or inputs
     table = store.windows

@@ -237,7 +237,8 @@ class StreamSource(Source):
         rows = int(lengths.sum())
         tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
         values = [part[:rows] for part in self._values(self._held_out)[:count]]
-        return splice, text_of(lm, values, tokens, lengths)
+        # An encoder predicts no next token: there is no loss to recover.
+        return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
 
 
 class StreamFeed:
