@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from itertools import cycle
 
-import psutil
 import torch
 
 from sae_desktop.activations.harvest_groups import Group, make_group, window_groups
@@ -14,6 +13,7 @@ from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.harvest_rows import RowReader
 from sae_desktop.corpus.windows import Place, Window, empty_corpus
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.memory import free_device_memory
 
 _SMALLEST = 512
 _LARGEST = {"cpu": 2**14, "mps": 2**16, "cuda": 2**18}
@@ -50,7 +50,9 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
     largest, seconds = _LARGEST[plan.lm.device.type], _SECONDS[plan.lm.device.type]
     while not given and time.monotonic() - began < seconds:
         size *= 2
-        if size > largest or working_bytes(plan, size) > _MEMORY_SHARE * _free_bytes(plan):
+        if size > largest or working_bytes(plan, size) > _MEMORY_SHARE * free_device_memory(
+            plan.lm.device
+        ):
             break
         try:
             speed = _timed(plan.with_batch(size), _repeated(found, size), context)
@@ -66,12 +68,6 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
 def working_bytes(plan: HarvestPlan, batch_tokens: int) -> int:
     """Return about how much memory a forward pass of so many tokens takes beside the model."""
     return 4 * batch_tokens * (plan.lm.width * _WORKING_COPIES + sum(plan.widths))
-
-
-def _free_bytes(plan: HarvestPlan) -> int:
-    if plan.lm.device.type == "cuda":
-        return torch.cuda.mem_get_info(plan.lm.device)[0]
-    return int(psutil.virtual_memory().available)
 
 
 def _first_windows(plan: HarvestPlan, tokens: int) -> list[Window]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import psutil
-
 from sae_desktop.activations.batch_size import find_batch, working_bytes
 from sae_desktop.activations.config import EstimateHarvestConfig, HarvestEstimate
 from sae_desktop.activations.harvest_plan import measure_capacity, plan_harvest, store_bytes
 from sae_desktop.activations.store import ActivationStore, segment_paths
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.memory import free_device_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import free_bytes
 
@@ -21,7 +20,7 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
     """
     harvest = config.harvest
     folder = Project.open(harvest.project).store_path(harvest.name)
-    plan = plan_harvest(harvest)
+    plan = plan_harvest(harvest, context)
     there = ActivationStore.open(folder).rows if segment_paths(folder) else 0
     capacity = measure_capacity(plan, max(1, harvest.tokens - there))
     found = find_batch(plan, context)
@@ -32,6 +31,6 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
         seconds=capacity.rows / found.tokens_per_second,
         tokens_per_second=found.tokens_per_second,
         memory_bytes=parameters + working_bytes(plan, found.tokens),
-        free_memory_bytes=int(psutil.virtual_memory().available) + parameters,
+        free_memory_bytes=free_device_memory(plan.lm.device) + parameters,
         batch_tokens=found.tokens,
     )

@@ -71,7 +71,7 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
             context.log(f"The store “{config.name}” is complete already.")
             return store_result(folder, rows_added=0, seconds=0.0)
     context.progress(rows, config.tokens, "tokens", "Loading the model")
-    plan = _with_batch(plan_harvest(config), folder, context)
+    plan = _with_batch(plan_harvest(config, context), folder, context)
     started = time.monotonic()
     try:
         _fill_segments(plan, folder, context)

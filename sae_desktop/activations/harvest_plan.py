@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 import msgspec
 
@@ -16,12 +15,13 @@ from sae_desktop.activations.layout import (
     metadata_bytes,
     segment_specs,
 )
-from sae_desktop.corpus.documents import BUILTIN, read_documents
+from sae_desktop.corpus.documents import canonical_corpus, read_documents
 from sae_desktop.corpus.windows import Encoder, Window, WindowPlan, empty_corpus
 from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
-from sae_desktop.language_model.text_windows import document_encoder, plan_windows
+from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
 from sae_desktop.project import config_record
 from sae_desktop.storage.hdf5 import spec_bytes
 
@@ -63,31 +63,29 @@ class HarvestPlan:
         return replace(self, batch_tokens=batch_tokens)
 
 
-def plan_harvest(config: HarvestConfig) -> HarvestPlan:
-    """Load the model and check every setting. Raises UserError for one that cannot be."""
+def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> HarvestPlan:
+    """Load the model and check every setting. A download is told to `context`.
+
+    Raises UserError for a setting that cannot be.
+    """
     sites = _sites(config)
     _check_amounts(config)
-    lm = load_model(config.model, config.device)
+    lm = load_model(config.model, config.device, config.model_dtype, context=context)
     for site in sites:
         check_site(lm.model, site)
-    settings = msgspec.structs.replace(config, corpus=absolute_corpus(config.corpus))
+    settings = msgspec.structs.replace(config, corpus=canonical_corpus(config.corpus))
     windows = plan_windows(lm, settings)
     dropped = 0 if config.keep_first else 1
+    windows = plan_windows(lm, settings, minimum=dropped + len(windows.suffix) + 1)
     return HarvestPlan(
         config=config,
         lm=lm,
         sites=sites,
         widths=tuple(site_width(lm.model, site) for site in sites),
-        windows=replace(windows, minimum=dropped + len(windows.suffix) + 1),
+        windows=windows,
         encode=document_encoder(lm, settings),
         batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
     )
-
-
-def absolute_corpus(name: str) -> str:
-    """Return a corpus's name that means the same in any folder."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if name != BUILTIN and path.exists() else name
 
 
 def _sites(config: HarvestConfig) -> tuple[Site, ...]:
@@ -179,6 +177,7 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         bos_prepended=bool(plan.windows.prefix),
         prefix=list(plan.windows.prefix),
         suffix=list(plan.windows.suffix),
+        policy=policy_text(lm, plan.windows),
         packing=config.packing,
         context_size=config.context_size,
         corpus=plan.windows.settings.corpus,

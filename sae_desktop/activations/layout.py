@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from sae_desktop.activations.config import StoreDtype
 from sae_desktop.activations.statistics import record_length
+from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec
 
 Array = npt.NDArray[Any]
@@ -74,7 +75,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Name or path by which the model is loaded again; empty for imported activations."""
     model_revision: str = ""
     """Hash of the model's configuration and weights index, to tell models apart."""
-    model_dtype: str = "auto"
+    model_dtype: ModelDtype = "auto"
     """In what the model computed, as it was asked for."""
     tokenizer_hash: str = ""
     bos_policy: str = "auto"

@@ -98,6 +98,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     info = IndexInfo(
         dictionary=config.dictionary,
         model=store.info.model,
+        model_dtype=store.info.model_dtype,
         site=source.site,
         activations=store.folder.name,
         corpus=store.info.corpus,

@@ -48,7 +48,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
             f"The index “{name}” was made from imported activations: no model belongs to it.",
             next_step="Choose an index made from a harvest.",
         )
-    lm = load_model(index.info.model, device)
+    lm = load_model(index.info.model, device, index.info.model_dtype)
     site = check_site(lm.model, parse_site(index.info.site))
     dictionary = _dictionary(project, index.info.dictionary, str(lm.device))
     if (dictionary.features, dictionary.width) != (index.features, lm.width):

@@ -42,6 +42,7 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     dictionary: str
     model: str
+    model_dtype: ModelDtype = "auto"
     site: str
     activations: str
     corpus: str

@@ -76,7 +76,6 @@ class LanguageModel:
         self.width = setting(files, config, "hidden_size")
         self.vocabulary_size = int(model.get_input_embeddings().weight.shape[0])
         self.context_size = context_size(config)
-        self.causal = True
         self._encode: Callable[[str], list[int]] = text_encoder(tokenizer)
         self._token_bytes: list[bytes] | None = None
 

@@ -101,7 +101,7 @@ def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
     """
     if not store.info.model:
         return None
-    lm = load_model(store.info.model, device)
+    lm = load_model(store.info.model, device, store.info.model_dtype)
     if store.info.model_revision and lm.revision != store.info.model_revision:
         raise UserError(
             f"The store “{store.folder.name}” was made with another version of the model "
