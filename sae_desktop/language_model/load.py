@@ -33,7 +33,12 @@ from sae_desktop.language_model.quantise import (
     rest_dtype,
 )
 from sae_desktop.language_model.sites import text_config
-from sae_desktop.language_model.tokenizer import check_vocabulary, load_tokenizer, window_tokens
+from sae_desktop.language_model.tokenizer import (
+    fit_vocabulary,
+    load_tokenizer,
+    tokenizer_stamp,
+    window_tokens,
+)
 from sae_desktop.language_model.trust import ModelCode
 from sae_desktop.language_model.vocabulary import text_encoder, vocabulary_bytes
 from sae_desktop.language_model.weights import read_weights, weights_needed
@@ -100,7 +105,8 @@ class LanguageModel:
     @cached_property
     def special_ids(self) -> frozenset[int]:
         """Tokens that stand for no text."""
-        return frozenset(int(token) for token in self.tokenizer.all_special_ids)
+        ids = self.tokenizer.get_vocab()
+        return frozenset(ids[t] for t in map(str, self.tokenizer.all_special_tokens) if t in ids)
 
     @cached_property
     def window_tokens(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -183,7 +189,7 @@ def load_model(
     code = trusted_code(files)
     with _held_lock:
         place = SPLIT if device == SPLIT else str(target)
-        key = (files.name, files.revision, code.digest, place)
+        key = (files.name, files.revision, tokenizer_stamp(files), code.digest, place)
         if not any(held.answers(key, dtype) for held in _held):
             _held.clear()
             gc.collect()
@@ -232,7 +238,7 @@ def _load(
     rest = rest_dtype(device, files, config)
     tokenizer = load_tokenizer(files)
     empty = empty_model(files, config)
-    check_vocabulary(files.name, tokenizer, int(empty.get_input_embeddings().weight.shape[0]))
+    fit_vocabulary(files.name, tokenizer, int(empty.get_input_embeddings().weight.shape[0]))
     if not own_quantisation(config):
         check_quantisable(files.name, empty, dtype, device)
     needed = weights_needed(files, config, empty, dtype, rest)

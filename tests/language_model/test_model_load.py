@@ -10,7 +10,7 @@ import pytest
 import torch
 from job_contexts import RecordingContext
 from toy_gguf import save_toy_gguf
-from toy_models import LAYERS, SIZES, TEXT, WIDTH, save_toy_model, toy_config
+from toy_models import LAYERS, SIZES, TEXT, WIDTH, save_toy_model, toy_config, toy_tokenizer
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig
@@ -119,6 +119,26 @@ def test_vocabulary_of_another_model__is_refused_with_both_numbers(model: Path) 
     larger = load_model(str(save_toy_model(model.parent / "larger", vocab_size=384)))
     assert larger.vocabulary_size == 384  # rows without a token are padding
     assert larger.token_bytes()[320:] == [b""] * 64
+
+
+def test_tokens_added_for_nothing__are_taken_out(model: Path) -> None:
+    tokenizer = toy_tokenizer()
+    tokenizer.add_tokens(["<unused>"])
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"], "pad_token": "[PAD]"})
+    assert max(tokenizer.get_vocab().values()) == 322
+    tokenizer.save_pretrained(model)
+    lm = load_model(str(model))
+    assert lm.vocabulary_size == 320
+    text = "a <image> of <unused> [PAD] <|eos|>"
+    ids = lm.encode(text)
+    assert max(ids) < 320
+    assert b"".join(lm.token_bytes()[i] for i in ids).decode() == text
+    assert ids[-1] == 1
+    assert lm.special_ids == {0, 1}
+    assert lm.tokenizer.pad_token is None
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    tokenizer.save_pretrained(model)
+    assert "token ids up to 323" in refused(model).what  # what begins a text is of use
 
 
 def test_tokenizer_without_bos__is_used_without(model: Path) -> None:
