@@ -70,7 +70,7 @@ def files_of_split(
     """Return `files` without tables of other splits than the one asked for.
 
     A folder has splits where its tables, by their names or folders, are for training and for
-    something else, as data sets of the hub are laid out.
+    something else, as datasets of the hub are laid out.
     Raises UserError for a split it does not have.
     """
     splits = {file: _split(file.relative_to(folder)) for file in files if is_table(file.name)}

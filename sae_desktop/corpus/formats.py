@@ -10,7 +10,6 @@ from sae_desktop.corpus.arrow_tables import IpcTable, ParquetTable
 from sae_desktop.corpus.columns import Table, table_records
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import (
-    COMPRESSIONS,
     check_text,
     damaged,
     decoded,
@@ -71,14 +70,12 @@ DELIMITED = _table_format(
 )
 PARQUET = _table_format("Parquet", lambda file, settings, report: ParquetTable(file))
 ARROW = _table_format("Arrow", lambda file, settings, report: IpcTable(file))
-SAVED = _table_format("data set saved by “datasets”", lambda file, settings, report: IpcTable(file))
+SAVED = _table_format("dataset saved by “datasets”", lambda file, settings, report: IpcTable(file))
 
 _BY_SUFFIX = {
     ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": DELIMITED, ".tsv": DELIMITED,
     ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW,
 }  # fmt: skip
-SUFFIXES = {*_BY_SUFFIX, *TEXT_NAMES, ".json", *COMPRESSIONS}
-"""What ends the names of files that are read."""
 
 
 def is_table(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Data sets of the hub, streamed: shard after shard, nothing stored."""
+"""Datasets of the hub, streamed: shard after shard, nothing stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECTION_MODULES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "
 
 
 class HubTables:
-    """A data set of the hub. Raises UserError where it, its subset or its split is missing, where
+    """A dataset of the hub. Raises UserError where it, its subset or its split is missing, where
     the terms of use were not accepted, and where the hub cannot be reached."""
 
     def __init__(self, name: str, settings: CorpusSettings) -> None:
@@ -127,18 +127,18 @@ class HubTables:
             return _unreachable(name)
         if "DatasetNotFoundError" in faults or "RepositoryNotFoundError" in faults:
             return UserError(
-                f"There is no file or folder “{name}”, and no data set of that name on the hub.",
+                f"There is no file or folder “{name}”, and no dataset of that name on the hub.",
                 next_step="Check the spelling; a private one needs “hf auth login” first.",
             )
         first = (text.strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
         return UserError(
-            f"The data set “{name}” cannot be read: {first}.",
+            f"The dataset “{name}” cannot be read: {first}.",
             next_step="Choose another subset or split, or download its files and choose those.",
         )
 
 
 class _Shard:
-    """A shard of a data set, as a table."""
+    """A shard of a dataset, as a table."""
 
     def __init__(self, tables: HubTables, index: int) -> None:
         self._tables, self._index = tables, index

@@ -1,4 +1,4 @@
-"""A small hub for data sets on this machine, that can be made to fail."""
+"""A small hub for datasets on this machine, that can be made to fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 class FakeHub:
-    """Serves `files` (path → bytes) as the data set owner/name.
+    """Serves `files` (path → bytes) as the dataset owner/name.
 
     Files in `broken` are cut in the middle, for the next `failures` requests of one (-1: for
     ever). `gated` refuses all files.

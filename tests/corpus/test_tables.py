@@ -77,7 +77,7 @@ WRITERS = {
 FORMATS = {
     "c.jsonl": "JSON lines", "c.json": "JSON array", "lines.json": "JSON lines", "c.csv": "CSV",
     "c.tsv": "CSV", "c.parquet": "Parquet", "c.arrow": "Arrow", "c.feather": "Arrow",
-    "saved": "data set saved by “datasets”",
+    "saved": "dataset saved by “datasets”",
 }  # fmt: skip
 
 
