@@ -22,6 +22,7 @@ TEXT_NAMES = (
     "text", "content", "body", "document", "article", "passage", "raw_content", "story", "code",
     "markdown", "contents", "sentence", "review", "abstract", "comment", "post", "speech", "lyrics",
 )  # fmt: skip
+CHAT_NAMES = ("messages", "conversations", "conversation", "chat", "dialog", "dialogue")
 _PAIRS = (
     ("prompt", "response"), ("prompt", "completion"), ("prompt", "chosen"),
     ("instruction", "response"), ("instruction", "output"), ("question", "answer"),
@@ -150,7 +151,7 @@ def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
             return Choice("text", (texts[name],))
     chats = [column.name for column in columns if column.kind == "chat"]
     if chats:
-        by_name = [name for name in chats if name.casefold() in ("messages", "conversations")]
+        by_name = [name for name in chats if name.casefold() in CHAT_NAMES]
         return Choice("chat", ((by_name or chats)[0],))
     for asked, answered in _PAIRS:
         if asked in texts and answered in texts:

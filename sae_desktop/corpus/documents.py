@@ -160,11 +160,11 @@ class Corpus:
         if path.is_dir():
             files = folder_files(path, settings.seed, report)
             files = files_of_split(path, files, settings, report)
-            yield from self._several(path, files, lambda file: format_of(file, in_folder=True))
+            yield from self._several(path, files, lambda f: format_of(f, settings, in_folder=True))
             return
         if settings.split != DEFAULT_SPLIT:
             raise without_splits(settings)
-        how = format_of(path, in_folder=False)
+        how = format_of(path, settings, in_folder=False)
         report.formats[how.name] += 1
         for record in how.read(path, settings, report):
             yield record, path.name

@@ -14,7 +14,7 @@ from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.source_code import BUILD_FOLDERS, PACKAGE_FOLDERS, PROJECT_FILES
 from sae_desktop.errors import UserError
 
-HIDDEN_KIND = "hidden files and folders"
+HIDDEN_KIND = "hidden files"
 BUILD_KIND = "folders of packages and build outputs"
 OTHER_KIND = "files of other kinds"
 SPLIT_KIND = "tables of other splits"

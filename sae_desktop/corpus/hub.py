@@ -44,6 +44,7 @@ class HubTables:
                     self.documents += 1
                     yield record
             except LeftOutError as reason:
+                report.left_out[reason.kind] += 1
                 reasons.append(reason)
         if reasons and not self.documents:
             raise reasons[0]

@@ -232,7 +232,7 @@ def test_csv_with_ragged_rows__leaves_out_and_counts_those_with_more_fields(
     path.write_text("text,n,note\nwhole,1,a\ncut, here,2,b\n\nshort,3\n")
     corpus = Corpus(CorpusSettings(corpus=str(path)))
     assert [d.text for d in corpus] == ["whole", "short"]
-    assert corpus.report.notes() == ["Left out: 1 rows with more fields than the header names."]
+    assert corpus.report.notes() == ["Left out: 1 row with more fields than the header names."]
 
 
 def test_csv_with_an_open_quotation_mark__is_named(
