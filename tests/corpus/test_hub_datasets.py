@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_hub import FakeHub
+from dataset_server import DatasetServer
 
 from sae_desktop.corpus import hub
 from sae_desktop.corpus.config import CorpusSettings
@@ -70,10 +70,10 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture
 def serve(files: dict[str, bytes]) -> Iterator[Any]:
-    made: list[FakeHub] = []
+    made: list[DatasetServer] = []
 
-    def start(**changes: Any) -> FakeHub:
-        made.append(FakeHub(files, **changes))
+    def start(**changes: Any) -> DatasetServer:
+        made.append(DatasetServer(files, **changes))
         return made[-1]
 
     yield start
