@@ -90,6 +90,14 @@ def corpus_path(name: str) -> Path:
     return path
 
 
+def canonical_corpus(name: str) -> str:
+    """Return the one name under which a corpus is recorded: “builtin”, a full path, a hub name.
+
+    Raises UserError when it is not there.
+    """
+    return name if name == BUILTIN else hub_name(name) or str(corpus_path(name))
+
+
 def corpus_bytes(name: str) -> int:
     """Return the size of a corpus's files as they lie on the disk; -1 for one on the hub."""
     if hub_name(name):

@@ -17,6 +17,7 @@ from sae_desktop.corpus import hub
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.documents import (
     KNOWN_NAMES,
+    canonical_corpus,
     corpus_bytes,
     hub_name,
     read_documents,
@@ -235,7 +236,8 @@ def test_rows_before_a_lost_connection__are_not_given_twice(
 
 def test_names__of_files_and_of_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert hub_name("owner/name") == "owner/name"
+    assert hub_name("owner/name") == canonical_corpus("owner/name") == "owner/name"
+    assert canonical_corpus("builtin") == "builtin"
     assert hub_name("tinystories") == KNOWN_NAMES["tinystories"]
     assert corpus_bytes("owner/name") == -1
     for name in (
@@ -251,3 +253,6 @@ def test_names__of_files_and_of_data_sets(tmp_path: Path, monkeypatch: pytest.Mo
         assert hub_name(name) is None
     (tmp_path / "owner/name").mkdir(parents=True)
     assert hub_name("owner/name") is None
+    assert canonical_corpus("owner/name") == str(tmp_path / "owner/name")
+    with pytest.raises(UserError, match="no corpus"):
+        canonical_corpus("nowhere")
