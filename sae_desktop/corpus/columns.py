@@ -132,16 +132,18 @@ def choose_column(
             "A column of texts and a column of chats are both asked for.",
             next_step="Choose one of them.",
         )
-    names = [column.name for column in columns]
     if settings.text_column:
-        return Choice("text", (_asked(settings.text_column, columns, label),))
+        return Choice("text", (_asked(settings.text_column, columns, label, not_of="chat"),))
     if settings.chat_column:
-        asked = settings.chat_column
-        pair = tuple(asked.split(_PAIR_MARK))
-        if len(pair) == 2 and asked not in names:
-            return Choice("pair", tuple(_asked(name, columns, label) for name in pair))
-        return Choice("chat", (_asked(asked, columns, label),))
+        return _asked_chat(settings.chat_column, columns, label)
     return _found(columns) or _no_column(columns, label)
+
+
+def _asked_chat(asked: str, columns: Sequence[ColumnDescription], label: str) -> Choice:
+    pair = tuple(asked.split(_PAIR_MARK))
+    if len(pair) == 2 and asked not in (column.name for column in columns):
+        return Choice("pair", tuple(_asked(name, columns, label) for name in pair))
+    return Choice("chat", (_asked(asked, columns, label, not_of="text"),))
 
 
 def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
@@ -161,14 +163,26 @@ def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
     return Choice("text", (only[0],)) if len(only) == 1 else None
 
 
-def _asked(name: str, columns: Sequence[ColumnDescription], label: str) -> str:
-    if name in (column.name for column in columns):
-        return name
-    raise LeftOutError(
-        NO_COLUMN_KIND,
-        f"“{label}” has no column “{name}”.",
-        next_step=f"Its columns are: {_list(columns)}.",
-    )
+def _asked(
+    name: str,
+    columns: Sequence[ColumnDescription],
+    label: str,
+    not_of: Kind | None = None,
+) -> str:
+    found = next((column for column in columns if column.name == name), None)
+    if found is None:
+        raise LeftOutError(
+            NO_COLUMN_KIND,
+            f"“{label}” has no column “{name}”.",
+            next_step=f"Its columns are: {_list(columns)}.",
+        )
+    if found.kind == not_of:
+        holds, other = ("chats", "texts") if not_of == "chat" else ("texts", "chats")
+        raise UserError(
+            f"The column “{name}” of “{label}” holds {holds}, not {other}.",
+            next_step=f"Choose it as the column of {holds}.",
+        )
+    return name
 
 
 def _no_column(columns: Sequence[ColumnDescription], label: str) -> Choice:

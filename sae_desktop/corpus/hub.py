@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import random
 import re
+import socket
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +21,7 @@ from sae_desktop.errors import UserError
 RETRY_SECONDS = (2.0,)
 """Waits before a lost connection is made anew. Before that the hub's own client has tried again
 five times within 23 seconds."""
+_ANSWER_SECONDS = 5.0
 _LISTED = re.compile(r"\[([^\]]*)\]")
 _CONNECTION_MODULES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "aiohttp")
 
@@ -70,6 +74,8 @@ class HubTables:
             return
 
     def _load(self) -> Any:
+        if not hub_is_offline() and not _answers():
+            raise _unreachable(self.name)
         import datasets
 
         datasets.utils.logging.set_verbosity_error()
@@ -168,6 +174,21 @@ class _Shard:
 def hub_is_offline() -> bool:
     """Whether the person asked that the hub be left alone."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _answers() -> bool:
+    """Whether the hub takes connections. The client itself would ask for half a minute."""
+    if urllib.request.getproxies():
+        return True  # it may be reached by way of another machine only
+    from huggingface_hub import constants
+
+    url = urllib.parse.urlsplit(constants.ENDPOINT)
+    try:
+        port = url.port or (80 if url.scheme == "http" else 443)
+        socket.create_connection((url.hostname or "", port), _ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_connection_fault(error: BaseException) -> bool:

@@ -193,6 +193,15 @@ def test_chats_that_differ_only_in_roles__are_no_duplicates(tmp_path: Path) -> N
     assert [d.ordinal for d in read(path)] == [0, 1]
 
 
+def test_column_of_another_kind__is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps({"messages": CHATS["messages"], "topic": "t"}))
+    with pytest.raises(UserError, match=r"“topic” .* holds texts, not chats"):
+        read(path, chat_column="topic")
+    with pytest.raises(UserError, match=r"“messages” .* holds chats, not texts"):
+        read(path, text_column="messages")
+
+
 def test_broken_chat__is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     good = {"messages": [{"role": "user", "content": "hi"}]}
