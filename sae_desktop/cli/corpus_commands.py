@@ -31,7 +31,7 @@ _MOST_NAMES = 8
 def corpus(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="builtin, a file, a folder, or a data set on the hub."),
+        typer.Argument(metavar="NAME", help="builtin, a file, a folder, or a dataset on the hub."),
     ],
     model: Annotated[str, typer.Option("--model", help="Whose tokens are shown.")] = default(
         DescribeCorpusConfig, "model"

@@ -11,10 +11,10 @@ from sae_desktop.corpus.config import BosPolicy, Packing, SpecialTokens
 _PANEL = "Corpus"
 
 SubsetOption = Annotated[
-    str, typer.Option("--subset", help="Subset of a data set on the hub.", rich_help_panel=_PANEL)
+    str, typer.Option("--subset", help="Subset of a dataset on the hub.", rich_help_panel=_PANEL)
 ]
 SplitOption = Annotated[
-    str, typer.Option("--split", help="Split of a data set with several.", rich_help_panel=_PANEL)
+    str, typer.Option("--split", help="Split of a dataset with several.", rich_help_panel=_PANEL)
 ]
 TextColumnOption = Annotated[
     str,
@@ -34,7 +34,7 @@ ChatColumnOption = Annotated[
 DeduplicateOption = Annotated[
     bool,
     typer.Option(
-        "--deduplicate/--keep-duplicates",
+        "--deduplicate/--no-deduplicate",
         help="Leave out documents whose text came before.",
         rich_help_panel=_PANEL,
     ),

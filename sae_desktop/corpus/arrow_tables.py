@@ -142,7 +142,7 @@ def _faults(file: Path) -> Iterator[None]:
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether `datasets` saved a data set, or one of several splits, in this folder."""
+    """Whether `datasets` saved a dataset, or one of several splits, in this folder."""
     return any((folder / name).is_file() for name in (_STATE, _SPLITS))
 
 
@@ -166,7 +166,7 @@ def saved_shards(folder: Path, settings: CorpusSettings) -> list[Path]:
     for shard in shards:
         if not shard.is_file():
             raise UserError(
-                f"The data set “{folder}” lacks its file “{shard.name}”.",
+                f"The dataset “{folder}” lacks its file “{shard.name}”.",
                 next_step="Copy it again, all of its files.",
             )
     random.Random(settings.seed).shuffle(shards)
@@ -174,7 +174,7 @@ def saved_shards(folder: Path, settings: CorpusSettings) -> list[Path]:
 
 
 def no_split(name: str, split: str, splits: Sequence[str]) -> UserError:
-    """Return the error for a split that a data set does not have."""
+    """Return the error for a split that a dataset does not have."""
     return UserError(
         f"“{name}” has no split “{split}”.",
         next_step=f"Its splits are: {', '.join(f'“{known}”' for known in splits) or 'none'}.",

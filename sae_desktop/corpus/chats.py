@@ -1,4 +1,4 @@
-"""Chats as their data sets write them."""
+"""Chats as their datasets write them."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ TEXT_NAMES = (
     "text", "content", "body", "document", "article", "passage", "raw_content", "story", "code",
     "markdown", "contents", "sentence", "review", "abstract", "comment", "post", "speech", "lyrics",
 )  # fmt: skip
+CHAT_NAMES = ("messages", "conversations", "conversation", "chat", "dialog", "dialogue")
 _PAIRS = (
     ("prompt", "response"), ("prompt", "completion"), ("prompt", "chosen"),
     ("instruction", "response"), ("instruction", "output"), ("question", "answer"),
@@ -131,16 +132,18 @@ def choose_column(
             "A column of texts and a column of chats are both asked for.",
             next_step="Choose one of them.",
         )
-    names = [column.name for column in columns]
     if settings.text_column:
-        return Choice("text", (_asked(settings.text_column, columns, label),))
+        return Choice("text", (_asked(settings.text_column, columns, label, not_of="chat"),))
     if settings.chat_column:
-        asked = settings.chat_column
-        pair = tuple(asked.split(_PAIR_MARK))
-        if len(pair) == 2 and asked not in names:
-            return Choice("pair", tuple(_asked(name, columns, label) for name in pair))
-        return Choice("chat", (_asked(asked, columns, label),))
+        return _asked_chat(settings.chat_column, columns, label)
     return _found(columns) or _no_column(columns, label)
+
+
+def _asked_chat(asked: str, columns: Sequence[ColumnDescription], label: str) -> Choice:
+    pair = tuple(asked.split(_PAIR_MARK))
+    if len(pair) == 2 and asked not in (column.name for column in columns):
+        return Choice("pair", tuple(_asked(name, columns, label) for name in pair))
+    return Choice("chat", (_asked(asked, columns, label, not_of="text"),))
 
 
 def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
@@ -150,7 +153,7 @@ def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
             return Choice("text", (texts[name],))
     chats = [column.name for column in columns if column.kind == "chat"]
     if chats:
-        by_name = [name for name in chats if name.casefold() in ("messages", "conversations")]
+        by_name = [name for name in chats if name.casefold() in CHAT_NAMES]
         return Choice("chat", ((by_name or chats)[0],))
     for asked, answered in _PAIRS:
         if asked in texts and answered in texts:
@@ -160,14 +163,26 @@ def _found(columns: Sequence[ColumnDescription]) -> Choice | None:
     return Choice("text", (only[0],)) if len(only) == 1 else None
 
 
-def _asked(name: str, columns: Sequence[ColumnDescription], label: str) -> str:
-    if name in (column.name for column in columns):
-        return name
-    raise LeftOutError(
-        NO_COLUMN_KIND,
-        f"“{label}” has no column “{name}”.",
-        next_step=f"Its columns are: {_list(columns)}.",
-    )
+def _asked(
+    name: str,
+    columns: Sequence[ColumnDescription],
+    label: str,
+    not_of: Kind | None = None,
+) -> str:
+    found = next((column for column in columns if column.name == name), None)
+    if found is None:
+        raise LeftOutError(
+            NO_COLUMN_KIND,
+            f"“{label}” has no column “{name}”.",
+            next_step=f"Its columns are: {_list(columns)}.",
+        )
+    if found.kind == not_of:
+        holds, other = ("chats", "texts") if not_of == "chat" else ("texts", "chats")
+        raise UserError(
+            f"The column “{name}” of “{label}” holds {holds}, not {other}.",
+            next_step=f"Choose it as the column of {holds}.",
+        )
+    return name
 
 
 def _no_column(columns: Sequence[ColumnDescription], label: str) -> Choice:

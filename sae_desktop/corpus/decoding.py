@@ -22,6 +22,8 @@ LINE_LIMIT = 32 << 20
 """Bytes of the longest line of JSON, and characters of the longest of CSV, that are read."""
 # A line that is too long is measured this far, so that its error comes soon.
 _MEASURED = 1 << 30
+# What a text that repeats itself becomes may be thousands of times as long.
+_ZSTD_INPUT = 1 << 13
 
 COMPRESSIONS: dict[str, bytes] = {
     ".gz": b"\x1f\x8b",
@@ -107,7 +109,7 @@ class _ZstdReader(io.RawIOBase):
             data = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
                 self._frame = self._new()
-            data = data or self._raw.read(HEAD)
+            data = data or self._raw.read(_ZSTD_INPUT)
             if not data:
                 break
             self._ready = self._frame.decompress(data)

@@ -2,7 +2,7 @@
 
 A corpus is named by `builtin`; a file of text, source code, JSON lines, a JSON array, CSV,
 Parquet or Arrow, compressed or not; a folder of any of them; a folder that `datasets` saved; or
-the name of a data set on the hub.
+the name of a dataset on the hub.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from sae_desktop.corpus.arrow_tables import (
     saved_shards,
 )
 from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.decoding import COMPRESSIONS
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
-from sae_desktop.corpus.formats import SAVED, SUFFIXES, Format, format_of
+from sae_desktop.corpus.formats import SAVED, Format, format_of, is_known
 from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.records import Message as Message
@@ -28,7 +29,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 
 BUILTIN = "builtin"
-HUB_FORMAT = "data set on the hub"
+HUB_FORMAT = "dataset on the hub"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 KNOWN_NAMES = {
     "ag_news": "fancyzhx/ag_news",
@@ -43,7 +44,7 @@ KNOWN_NAMES = {
     "wikipedia": "wikimedia/wikipedia",
     "wikitext": "Salesforce/wikitext",
 }
-"""Short names of data sets on the hub."""
+"""Short names of datasets on the hub."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Document:
 
 
 def hub_name(name: str) -> str | None:
-    """Return the full name of the data set on the hub that `name` means; None for no such name.
+    """Return the full name of the dataset on the hub that `name` means; None for no such name.
 
     What lies on the disk under that name goes first.
     """
@@ -71,7 +72,7 @@ def hub_name(name: str) -> str | None:
         return None
     if name.lower() in KNOWN_NAMES:
         return KNOWN_NAMES[name.lower()]
-    of_file = Path(name).suffix.lower() in SUFFIXES
+    of_file = is_known(name) or Path(name).suffix.lower() in COMPRESSIONS
     return name if _HUB_NAME.fullmatch(name) and not of_file else None
 
 
@@ -83,7 +84,7 @@ def corpus_path(name: str) -> Path:
     if not path.exists():
         raise UserError(
             f"There is no corpus “{name}”.",
-            next_step="Give a file or a folder of texts, the name of a data set on the hub such "
+            next_step="Give a file or a folder of texts, the name of a dataset on the hub such "
             "as owner/name, or “builtin”.",
         )
     return path
@@ -109,7 +110,7 @@ def corpus_bytes(name: str) -> int:
 def read_documents(settings: CorpusSettings) -> Iterator[Document]:
     """Yield the documents of a corpus in an order that `settings.seed` alone decides.
 
-    The files of a folder and the shards of a data set are shuffled; within a file the order is
+    The files of a folder and the shards of a dataset are shuffled; within a file the order is
     its own. Empty texts are left out, and exact duplicates with `settings.deduplicate`.
     Raises UserError for a corpus that is missing, at the place where it cannot be read, and for
     one on the hub where the connection is lost.
@@ -167,11 +168,11 @@ class Corpus:
         if path.is_dir():
             files = folder_files(path, settings.seed, report)
             files = files_of_split(path, files, settings, report)
-            yield from self._several(path, files, lambda file: format_of(file, in_folder=True))
+            yield from self._several(path, files, lambda f: format_of(f, settings, in_folder=True))
             return
         if settings.split != DEFAULT_SPLIT:
             raise without_splits(settings)
-        how = format_of(path, in_folder=False)
+        how = format_of(path, settings, in_folder=False)
         report.formats[how.name] += 1
         for record in how.read(path, settings, report):
             yield record, path.name

@@ -14,7 +14,7 @@ from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.source_code import BUILD_FOLDERS, PACKAGE_FOLDERS, PROJECT_FILES
 from sae_desktop.errors import UserError
 
-HIDDEN_KIND = "hidden files and folders"
+HIDDEN_KIND = "hidden files"
 BUILD_KIND = "folders of packages and build outputs"
 OTHER_KIND = "files of other kinds"
 SPLIT_KIND = "tables of other splits"
@@ -70,7 +70,7 @@ def files_of_split(
     """Return `files` without tables of other splits than the one asked for.
 
     A folder has splits where its tables, by their names or folders, are for training and for
-    something else, as data sets of the hub are laid out.
+    something else, as datasets of the hub are laid out.
     Raises UserError for a split it does not have.
     """
     splits = {file: _split(file.relative_to(folder)) for file in files if is_table(file.name)}

@@ -10,7 +10,6 @@ from sae_desktop.corpus.arrow_tables import IpcTable, ParquetTable
 from sae_desktop.corpus.columns import Table, table_records
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import (
-    COMPRESSIONS,
     check_text,
     damaged,
     decoded,
@@ -19,7 +18,12 @@ from sae_desktop.corpus.decoding import (
     inner_name,
 )
 from sae_desktop.corpus.delimited import DelimitedTable
-from sae_desktop.corpus.json_text import JsonArray, JsonLines, json_layout
+from sae_desktop.corpus.json_text import (
+    JsonArray,
+    JsonLines,
+    json_layout,
+    names_documents,
+)
 from sae_desktop.corpus.pieces import parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.source_code import code_language, is_generated
@@ -71,14 +75,12 @@ DELIMITED = _table_format(
 )
 PARQUET = _table_format("Parquet", lambda file, settings, report: ParquetTable(file))
 ARROW = _table_format("Arrow", lambda file, settings, report: IpcTable(file))
-SAVED = _table_format("data set saved by “datasets”", lambda file, settings, report: IpcTable(file))
+SAVED = _table_format("dataset saved by “datasets”", lambda file, settings, report: IpcTable(file))
 
 _BY_SUFFIX = {
     ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": DELIMITED, ".tsv": DELIMITED,
     ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW,
 }  # fmt: skip
-SUFFIXES = {*_BY_SUFFIX, *TEXT_NAMES, ".json", *COMPRESSIONS}
-"""What ends the names of files that are read."""
 
 
 def is_table(name: str) -> bool:
@@ -98,7 +100,7 @@ def is_known(name: str) -> bool:
     )
 
 
-def format_of(file: Path, *, in_folder: bool) -> Format:
+def format_of(file: Path, settings: CorpusSettings, *, in_folder: bool) -> Format:
     """Return how a file is read: by its first bytes, then by its name.
 
     Raises LeftOutError for a file that is no text, UserError for one that is damaged.
@@ -115,9 +117,9 @@ def format_of(file: Path, *, in_folder: bool) -> Format:
         return _BY_SUFFIX[suffix]
     text = head.decode(encoding_of(head), "replace")
     if suffix == ".json":
-        return _json_format(file, text, in_folder=in_folder)
+        return _json_format(file, text, settings, in_folder=in_folder)
     if in_folder and language and is_generated(name, text, file.stat().st_size > LARGEST_SOURCE):
-        raise LeftOutError(GENERATED_KIND, f"“{file}” is generated or minified.")
+        raise _generated(file)
     if language:
         return text_format(language, code=True)
     if suffix not in TEXT_NAMES and text.startswith("{") and json_layout(text) in ("line", "lines"):
@@ -136,17 +138,26 @@ def _binary_format(file: Path, suffix: str, head: bytes) -> Format | None:
     return None
 
 
-def _json_format(file: Path, head: str, *, in_folder: bool) -> Format:
+def _json_format(file: Path, head: str, settings: CorpusSettings, *, in_folder: bool) -> Format:
     layout = json_layout(head)
-    if layout == "lines" or (layout == "line" and not in_folder):
-        return JSON_LINES
-    if layout == "array":
-        return JSON_ARRAY
+    if not in_folder or names_documents(head, settings):
+        if layout in ("line", "lines"):
+            return JSON_LINES
+        if layout == "array":
+            return JSON_ARRAY
     if in_folder:  # settings and the like, as source trees have them
         if is_generated(inner_name(file.name), head, file.stat().st_size > LARGEST_SOURCE):
-            raise LeftOutError(GENERATED_KIND, f"“{file}” is generated or minified.")
+            raise _generated(file)
         return text_format("JSON", code=True)
     raise UserError(
         f"“{file}” is one JSON object, no list of documents.",
         next_step="Make it a list of objects, or an object in each line (.jsonl).",
+    )
+
+
+def _generated(file: Path) -> LeftOutError:
+    return LeftOutError(
+        GENERATED_KIND,
+        f"“{file}” is generated or minified, so it is not read with the others of its folder.",
+        next_step="Choose the file itself.",
     )

@@ -1,11 +1,14 @@
-"""Data sets of the hub, streamed: shard after shard, nothing stored."""
+"""Datasets of the hub, streamed: shard after shard, nothing stored."""
 
 from __future__ import annotations
 
 import os
 import random
 import re
+import socket
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,12 +21,13 @@ from sae_desktop.errors import UserError
 RETRY_SECONDS = (2.0,)
 """Waits before a lost connection is made anew. Before that the hub's own client has tried again
 five times within 23 seconds."""
+_ANSWER_SECONDS = 5.0
 _LISTED = re.compile(r"\[([^\]]*)\]")
 _CONNECTION_MODULES = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "aiohttp")
 
 
 class HubTables:
-    """A data set of the hub. Raises UserError where it, its subset or its split is missing, where
+    """A dataset of the hub. Raises UserError where it, its subset or its split is missing, where
     the terms of use were not accepted, and where the hub cannot be reached."""
 
     def __init__(self, name: str, settings: CorpusSettings) -> None:
@@ -44,6 +48,7 @@ class HubTables:
                     self.documents += 1
                     yield record
             except LeftOutError as reason:
+                report.left_out[reason.kind] += 1
                 reasons.append(reason)
         if reasons and not self.documents:
             raise reasons[0]
@@ -69,6 +74,8 @@ class HubTables:
             return
 
     def _load(self) -> Any:
+        if not hub_is_offline() and not _answers():
+            raise _unreachable(self.name)
         import datasets
 
         datasets.utils.logging.set_verbosity_error()
@@ -127,18 +134,18 @@ class HubTables:
             return _unreachable(name)
         if "DatasetNotFoundError" in faults or "RepositoryNotFoundError" in faults:
             return UserError(
-                f"There is no file or folder “{name}”, and no data set of that name on the hub.",
+                f"There is no file or folder “{name}”, and no dataset of that name on the hub.",
                 next_step="Check the spelling; a private one needs “hf auth login” first.",
             )
         first = (text.strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
         return UserError(
-            f"The data set “{name}” cannot be read: {first}.",
+            f"The dataset “{name}” cannot be read: {first}.",
             next_step="Choose another subset or split, or download its files and choose those.",
         )
 
 
 class _Shard:
-    """A shard of a data set, as a table."""
+    """A shard of a dataset, as a table."""
 
     def __init__(self, tables: HubTables, index: int) -> None:
         self._tables, self._index = tables, index
@@ -167,6 +174,21 @@ class _Shard:
 def hub_is_offline() -> bool:
     """Whether the person asked that the hub be left alone."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _answers() -> bool:
+    """Whether the hub takes connections. The client itself would ask for half a minute."""
+    if urllib.request.getproxies():
+        return True  # it may be reached by way of another machine only
+    from huggingface_hub import constants
+
+    url = urllib.parse.urlsplit(constants.ENDPOINT)
+    try:
+        port = url.port or (80 if url.scheme == "http" else 443)
+        socket.create_connection((url.hostname or "", port), _ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_connection_fault(error: BaseException) -> bool:

@@ -10,13 +10,15 @@ from typing import Any
 
 import msgspec
 
-from sae_desktop.corpus.columns import PEEK_ROWS, Kind
+from sae_desktop.corpus.columns import CHAT_NAMES, PEEK_ROWS, TEXT_NAMES, Kind
+from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import LINE_LIMIT, byte_lines, decoded, wrongly_encoded
 from sae_desktop.errors import UserError
 
 _PEEK_BYTES = 1 << 20
 # An object written over several lines breaks its first one sooner.
 _LONG_LINE = 10_000
+_KEY = re.compile(r'"([^"\\]+)"\s*:')
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -148,6 +150,12 @@ def json_layout(head: str) -> str:
     if not whole or following not in ("{", ""):
         return "object"
     return "lines" if following else "line"
+
+
+def names_documents(head: str, settings: CorpusSettings) -> bool:
+    """Whether the beginning of a JSON file has a column that texts or chats are known by."""
+    known = {*TEXT_NAMES, *CHAT_NAMES, settings.text_column, *settings.chat_column.split(" + ")}
+    return any(name in known or name.casefold() in known for name in _KEY.findall(head))
 
 
 def _at_least(blocks: Iterator[str], size: int) -> str:

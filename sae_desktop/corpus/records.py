@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,5 +67,11 @@ class Report:
         """Return sentences on what was left out."""
         if not self.left_out:
             return []
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.left_out.items()))
-        return [f"Left out: {kinds}."]
+        kinds = (_counted(kind, count) for kind, count in sorted(self.left_out.items()))
+        return [f"Left out: {', '.join(kinds)}."]
+
+
+def _counted(kind: str, count: int) -> str:
+    if count == 1:
+        kind = re.sub(r"\b(file|folder|table|row)s\b", r"\1", kind, count=1)
+    return f"{count:,} {kind}"

@@ -38,7 +38,7 @@ def test_options__are_the_fields_of_the_config(asked: list[DescribeCorpusConfig]
     assert asked == [DescribeCorpusConfig(corpus="texts")]
     options = [
         "--model", "m", "--subset", "en", "--split", "test", "--text-column", "t",
-        "--chat-column", "c", "--keep-duplicates", "--seed", "3", "--context-size", "64",
+        "--chat-column", "c", "--no-deduplicate", "--seed", "3", "--context-size", "64",
         "--packing", "packed", "--bos", "never", "--special-tokens", "text", "--preview", "9",
     ]  # fmt: skip
     assert run("texts", *options) == 0

@@ -59,16 +59,16 @@ def test_what_nobody_wrote__is_left_out_and_counted(tmp_path: Path) -> None:
     assert set(found) == {"package.json", "index.js", "zeros.md"} - {"zeros.md"}
     assert corpus.report.left_out == {
         "folders of packages and build outputs": 2,
-        "hidden files and folders": 2,
+        "hidden files": 2,
         "generated or minified files": 4,
         "binary files": 2,
         "files of other kinds": 1,
         "tables without such a column of texts": 1,
     }
     assert corpus.report.notes() == [
-        "Left out: 2 binary files, 1 files of other kinds, 2 folders of packages and build "
-        "outputs, 4 generated or minified files, 2 hidden files and folders, "
-        "1 tables without such a column of texts."
+        "Left out: 2 binary files, 1 file of other kinds, 2 folders of packages and build "
+        "outputs, 4 generated or minified files, 2 hidden files, "
+        "1 table without such a column of texts."
     ]
 
 
@@ -163,3 +163,23 @@ def test_names_that_only_sound_like_splits__are_read(tmp_path: Path) -> None:
     for name in ("trains.jsonl", "test.jsonl", "latest.jsonl", "training.txt"):
         put(tmp_path, name, f'{{"text": "{name}"}}\n')
     assert len(opened(tmp_path)[1]) == 4
+
+
+def test_json_of_a_source_tree__is_a_table_only_where_it_names_texts(tmp_path: Path) -> None:
+    put(tmp_path, "colours.json", '["red", "green"]')
+    put(tmp_path, "people.json", '[{"name": "Ada", "born": 1815}]')
+    put(tmp_path, "lines.json", '{"name": "Ada"}\n{"name": "Bea"}\n')
+    put(tmp_path, "texts.json", '[{"text": "one"}, {"text": "two"}]')
+    _, found = opened(tmp_path)
+    assert {source: d.text for source, d in found.items()} == {
+        "colours.json": '["red", "green"]',
+        "people.json": '[{"name": "Ada", "born": 1815}]',
+        "lines.json": '{"name": "Ada"}\n{"name": "Bea"}\n',
+        "texts.json": "two",
+    }
+    assert found["people.json"].language == "json"
+    _, found = opened(tmp_path, text_column="name")
+    assert {source: found[source].text for source in ("people.json", "lines.json")} == {
+        "people.json": "Ada",
+        "lines.json": "Bea",
+    }

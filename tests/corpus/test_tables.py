@@ -77,7 +77,7 @@ WRITERS = {
 FORMATS = {
     "c.jsonl": "JSON lines", "c.json": "JSON array", "lines.json": "JSON lines", "c.csv": "CSV",
     "c.tsv": "CSV", "c.parquet": "Parquet", "c.arrow": "Arrow", "c.feather": "Arrow",
-    "saved": "data set saved by “datasets”",
+    "saved": "dataset saved by “datasets”",
 }  # fmt: skip
 
 
@@ -193,6 +193,15 @@ def test_chats_that_differ_only_in_roles__are_no_duplicates(tmp_path: Path) -> N
     assert [d.ordinal for d in read(path)] == [0, 1]
 
 
+def test_column_of_another_kind__is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps({"messages": CHATS["messages"], "topic": "t"}))
+    with pytest.raises(UserError, match=r"“topic” .* holds texts, not chats"):
+        read(path, chat_column="topic")
+    with pytest.raises(UserError, match=r"“messages” .* holds chats, not texts"):
+        read(path, text_column="messages")
+
+
 def test_broken_chat__is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     good = {"messages": [{"role": "user", "content": "hi"}]}
@@ -232,7 +241,7 @@ def test_csv_with_ragged_rows__leaves_out_and_counts_those_with_more_fields(
     path.write_text("text,n,note\nwhole,1,a\ncut, here,2,b\n\nshort,3\n")
     corpus = Corpus(CorpusSettings(corpus=str(path)))
     assert [d.text for d in corpus] == ["whole", "short"]
-    assert corpus.report.notes() == ["Left out: 1 rows with more fields than the header names."]
+    assert corpus.report.notes() == ["Left out: 1 row with more fields than the header names."]
 
 
 def test_csv_with_an_open_quotation_mark__is_named(

@@ -155,6 +155,17 @@ def test_windows__before_the_place_are_read_but_not_tokenised(tmp_path: Path) ->
         assert seen[0] == span.document.text
 
 
+def test_windows__go_on_among_duplicates_as_if_never_left(tmp_path: Path) -> None:
+    texts = ["abcdefghi", "xyz", "abcdefghi", "", "pqrstuvw", "xyz", "the last of them"]
+    plan = WindowPlan(write(tmp_path / "c.jsonl", texts), prefix=(BOS,))
+    whole = list(windows(plan, byte_ids))
+    assert {window.spans[0].document.ordinal for window in whole} == {0, 1, 3, 5}
+    for number, window in enumerate(whole):
+        span = window.spans[0]
+        start = Place(span.document.ordinal, span.offset)
+        assert list(windows(plan, byte_ids, start)) == whole[number:]
+
+
 def test_roles__go_with_every_window_of_their_document() -> None:
     plan = WindowPlan(CorpusSettings(context_size=3))
     roles = (RoleSpan("user", 0, 2), RoleSpan("assistant", 2, 3))

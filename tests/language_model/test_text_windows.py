@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from toy_models import toy_tokenizer
 from transformers import PreTrainedTokenizerFast
 
@@ -185,6 +186,56 @@ def test_chatml__keeps_roles_and_gives_the_templates_own_system_message_to_the_s
         ("assistant", f"<|im_start|>assistant\n{CHAT[1].content}<|im_end|>\n"),
         ("user", "<|im_start|>user\nThanks\n<|im_end|>\n"),
     ]
+
+
+def metaspace_tokenizer() -> PreTrainedTokenizerFast:
+    """As SentencePiece's models have it: a sign for spaces, bytes for unknown letters."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<unk>", "<s>", *(f"<0x{byte:02X}>" for byte in range(256))],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([CHAT[1].content], trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>")
+
+
+def wordpiece_tokenizer() -> PreTrainedTokenizerFast:
+    """As BERT has it: small letters, words in pieces, spaces forgotten."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=200, special_tokens=["[UNK]", "[CLS]", "[SEP]"], show_progress=False
+    )
+    tokenizer.train_from_iterator([message.content for message in CHAT], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+
+
+@pytest.mark.parametrize("make", [metaspace_tokenizer, wordpiece_tokenizer])
+@pytest.mark.parametrize("policy", ["tokens", "text"])
+def test_roles__hold_every_token_whatever_the_tokenizer(make: Any, policy: str) -> None:
+    tokenizer = make()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHATML
+    lm = ToyModel(tokenizer)
+    said = [CHAT[0], CHAT[1], Message("user", "the end <|im_end|>")]
+    found = encode(lm, chat(said), special_tokens=policy)
+    assert [role for role, _ in spoken(lm, found)] == ["system", "user", "assistant", "user"]
+    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    firsts = [first for _, first, _ in found.roles]
+    assert [place for place, token in enumerate(found.ids) if token == start] == firsts
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert found.ids.count(end) == (5 if policy == "tokens" else 4)
+    if policy == "tokens":
+        whole = tokenizer.apply_chat_template([m._asdict() for m in said], tokenize=False)
+        assert found.ids == lm.encode(whole)
 
 
 def test_chatml__with_a_system_message_has_no_other() -> None:

@@ -1,4 +1,4 @@
-"""Data sets of the hub are streamed in the seed's order, and say what is wrong with them."""
+"""Datasets of the hub are streamed in the seed's order, and say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_hub import FakeHub
+from dataset_server import DatasetServer
 
 from sae_desktop.corpus import hub
 from sae_desktop.corpus.config import CorpusSettings
@@ -71,10 +71,10 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture
 def serve(files: dict[str, bytes]) -> Iterator[Any]:
-    made: list[FakeHub] = []
+    made: list[DatasetServer] = []
 
-    def start(**changes: Any) -> FakeHub:
-        made.append(FakeHub(files, **changes))
+    def start(**changes: Any) -> DatasetServer:
+        made.append(DatasetServer(files, **changes))
         return made[-1]
 
     yield start
@@ -91,7 +91,7 @@ def read(url: str, home: Path, **settings: Any) -> Found:
 
 
 def read_each(url: str, home: Path, *settings: dict[str, Any]) -> list[Found]:
-    """Read data sets in a process of its own: the library reads the hub's address once."""
+    """Read datasets in a process of its own: the library reads the hub's address once."""
     asked = [{"corpus": "owner/name", **one} for one in settings]
     environment = {**os.environ, "HF_ENDPOINT": url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home)}
     done = subprocess.run(
@@ -149,7 +149,7 @@ def test_gated_and_missing_data_sets__are_told_apart(serve: Any, tmp_path: Path)
     assert "hf auth login" in error["next"]
     texts, error = read(serve().url, tmp_path / "b", corpus="owner/other")
     assert not texts
-    assert error["what"].startswith("There is no file or folder “owner/other”, and no data set")
+    assert error["what"].startswith("There is no file or folder “owner/other”, and no dataset")
 
 
 def test_no_hub_at_all__is_said(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_offline__is_the_reason_given(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 class Stream:
-    """As much of a streamed data set as is used, that fails after each `lasts` rows read."""
+    """As much of a streamed dataset as is used, that fails after each `lasts` rows read."""
 
     num_shards = 1
 
@@ -237,10 +237,22 @@ def test_rows_before_a_lost_connection__are_not_given_twice(
 def test_names__of_files_and_of_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert hub_name("owner/name") == canonical_corpus("owner/name") == "owner/name"
+    assert canonical_corpus("builtin") == "builtin"
     assert hub_name("tinystories") == KNOWN_NAMES["tinystories"]
     assert corpus_bytes("owner/name") == -1
-    for name in ("builtin", "texts", "texts/notes.txt", "a/b/c", "/owner/name", "x/y.jsonl.gz"):
+    for name in (
+        "builtin",
+        "texts",
+        "texts/notes.txt",
+        "a/b/c",
+        "/owner/name",
+        "x/y.jsonl.gz",
+        "src/main.py",
+        "a/b.gz",
+    ):
         assert hub_name(name) is None
     (tmp_path / "owner/name").mkdir(parents=True)
     assert hub_name("owner/name") is None
     assert canonical_corpus("owner/name") == str(tmp_path / "owner/name")
+    with pytest.raises(UserError, match="no corpus"):
+        canonical_corpus("nowhere")

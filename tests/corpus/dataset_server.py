@@ -1,4 +1,4 @@
-"""A small hub for data sets on this machine, that can be made to fail."""
+"""A small hub for datasets on this machine, that can be made to fail."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
-class FakeHub:
-    """Serves `files` (path → bytes) as the data set owner/name.
+class DatasetServer:
+    """Serves `files` (path → bytes) as the dataset owner/name.
 
     Files in `broken` are cut in the middle, for the next `failures` requests of one (-1: for
     ever). `gated` refuses all files.
@@ -23,10 +23,10 @@ class FakeHub:
         self.broken: set[str] = set()
         self.failures = 0
         self.requests: list[str] = []
-        hub = self
+        server = self
 
         class Handler(_Handler):
-            owner = hub
+            owner = server
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -43,7 +43,7 @@ class FakeHub:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    owner: FakeHub
+    owner: DatasetServer
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
