@@ -13,7 +13,8 @@ from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.windows import Span, Window, WindowPlan, empty_corpus, windows
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import load_reader
+from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.language_model.vocabulary import special_tokens
@@ -101,7 +102,7 @@ def _preview(
 ) -> tuple[list[WindowPreview], list[str]]:
     """Return the first windows, and what is to be said of them."""
     try:
-        lm = load_model(config.model)
+        lm = load_reader(config.model)
     except UserError as error:
         # The corpus can be described without a model; its own panel says what is wrong with it.
         context.log(f"Shown by words, not tokens: {error.what}")
@@ -123,13 +124,13 @@ def _preview(
     return previews, notes
 
 
-def _chat_text(lm: LanguageModel) -> str:
+def _chat_text(lm: TextReader) -> str:
     if getattr(lm.tokenizer, "chat_template", None):
         return f"Chats are put through the template of “{lm.name}”."
     return f"“{lm.name}” has no chat template: chats are read as “role: content”."
 
 
-def _as_read(lm: LanguageModel, plan: WindowPlan, window: Window) -> WindowPreview:
+def _as_read(lm: TextReader, plan: WindowPlan, window: Window) -> WindowPreview:
     names = lm.token_bytes()
     special = special_tokens(lm.tokenizer)
     return _previewed(

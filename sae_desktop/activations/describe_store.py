@@ -12,7 +12,7 @@ from sae_desktop.activations.config import DescribeStoreConfig, Share, StoreDesc
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.load import load_reader
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.project import Project, existing
 
@@ -75,7 +75,7 @@ def _token_texts(store: ActivationStore, context: JobContext) -> Callable[[int],
     if not store.info.model:
         return str
     try:
-        names = load_model(store.info.model).token_bytes()
+        names = load_reader(store.info.model).token_bytes()
     except UserError as error:
         context.log(f"Tokens are shown by their numbers: {error.what}")
         return str

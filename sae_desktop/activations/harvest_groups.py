@@ -17,7 +17,6 @@ from torch import Tensor
 
 from sae_desktop.activations.harvest_plan import GROUP_BATCHES, HarvestPlan
 from sae_desktop.corpus.windows import Place, Window, windows
-from sae_desktop.language_model.sites import text_config
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,6 @@ def make_group(plan: HarvestPlan, found: Sequence[Window]) -> Group:
     return Group(found, rows, batches)
 
 
-def _looks_ahead(plan: HarvestPlan) -> bool:
-    """Whether a decoder's tokens see those after them, as EmbeddingGemma's do."""
-    return bool(getattr(text_config(plan.lm.model), "use_bidirectional_attention", False))
-
-
 def _batch(
     plan: HarvestPlan, chosen: Sequence[tuple[Window, int, int]], longest: int
 ) -> TokenBatch:
@@ -134,7 +128,7 @@ def _batch(
     mask_BS = (torch.arange(longest)[None, :] < lengths[:, None]).long()
     return TokenBatch(
         ids_BS=ids_BS,
-        mask_BS=None if plan.lm.causal and not _looks_ahead(plan) else mask_BS,
+        mask_BS=None if plan.lm.causal else mask_BS,
         kept_R=torch.cat(kept),
         targets_R=torch.cat(targets),
         first_B=torch.arange(len(chosen)) * longest,

@@ -11,7 +11,7 @@ from typing import Any
 from sae_desktop.corpus.documents import Document, Message
 from sae_desktop.corpus.windows import Encoded, RoleSpan
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_backend, special_tokens
 
 # Stand for what is said, to see what a template puts around it.
@@ -28,7 +28,7 @@ class ChatEncoder:
     the template puts between messages are tokens all the same.
     """
 
-    def __init__(self, lm: LanguageModel, prefix: tuple[int, ...], *, letters: bool) -> None:
+    def __init__(self, lm: TextReader, prefix: tuple[int, ...], *, letters: bool) -> None:
         self._name, self._prefix = lm.name, list(prefix)
         self._tokenizer: Any = lm.tokenizer
         self._encode_text = lm.encode

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model import sites as site_places
 from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.language_model.device import SPLIT, resolve_device
 from sae_desktop.language_model.files import ModelFiles, disk_bytes, find_model, weights_there
-from sae_desktop.language_model.load import context_size, held_bytes
+from sae_desktop.language_model.load import held_bytes
 from sae_desktop.language_model.memory import free_device_memory
 from sae_desktop.language_model.network import (
     empty_model,
@@ -29,7 +27,15 @@ from sae_desktop.language_model.quantise import (
     resolve_dtype,
     rest_dtype,
 )
-from sae_desktop.language_model.sites import Site, list_sites, parse_site, text_config
+from sae_desktop.language_model.sites import (
+    Site,
+    list_sites,
+    parse_site,
+    site_shape,
+    site_width,
+    text_config,
+)
+from sae_desktop.language_model.text_reader import context_size
 from sae_desktop.language_model.tokenizer import load_tokenizer
 from sae_desktop.language_model.trust import ModelCode, is_trusted
 from sae_desktop.language_model.weights import weights_needed
@@ -79,8 +85,8 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
         sites=sites,
         default_site=str(Site(layers // 2, "hook_resid_post")),
         cached=weights_there(files),
-        site_widths=_site_widths(model, sites, width),
-        site_shapes=_site_shapes(model, sites),
+        site_widths=[site_width(model, parse_site(site)) for site in sites],
+        site_shapes=[site_shape(model, parse_site(site)) for site in sites],
         heads=heads,
         key_value_heads=_key_value_heads(text, heads),
         mlp_width=_mlp_width(text, width, experts),
@@ -133,18 +139,6 @@ def _unopened(files: ModelFiles, code: ModelCode) -> ModelDescription:
 def _free(device: torch.device, *, split: bool) -> int:
     # The held model makes room for the next one, so that of itself too there is enough.
     return free_device_memory(device, split=split) + held_bytes(None if split else device)
-
-
-def _site_widths(model: Any, sites: list[str], width: int) -> list[int]:
-    measure: Callable[[Any, Site], int] | None = getattr(site_places, "site_width", None)
-    if measure is None:
-        return [width] * len(sites)
-    return [measure(model, parse_site(site)) for site in sites]
-
-
-def _site_shapes(model: Any, sites: list[str]) -> list[str]:
-    say: Callable[[Any, Site], str] | None = getattr(site_places, "site_shape", None)
-    return ["" if say is None else say(model, parse_site(site)) for site in sites]
 
 
 def _figure(settings: Any, names: tuple[str, ...]) -> int:

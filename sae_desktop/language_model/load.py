@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,21 +32,16 @@ from sae_desktop.language_model.quantise import (
     rest_dtype,
 )
 from sae_desktop.language_model.sites import text_config
-from sae_desktop.language_model.tokenizer import (
-    fit_vocabulary,
-    load_tokenizer,
-    tokenizer_stamp,
-    window_tokens,
-)
+from sae_desktop.language_model.text_reader import TextReader, context_size, read_text_as
+from sae_desktop.language_model.tokenizer import fit_vocabulary, load_tokenizer, tokenizer_stamp
 from sae_desktop.language_model.trust import ModelCode
-from sae_desktop.language_model.vocabulary import text_encoder, vocabulary_bytes
 from sae_desktop.language_model.weights import read_weights, weights_needed
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-class LanguageModel:
+class LanguageModel(TextReader):
     """A decoder or an encoder in evaluation mode with its tokenizer. Made by `load_model`.
 
     Forward passes happen inside `with lm.lock`: hooks sit on modules that jobs share.
@@ -64,54 +58,19 @@ class LanguageModel:
         causal: bool = True,
         revision: str = "",
     ) -> None:
-        self.name = files.name
+        config = text_config(model)
+        rows = int(model.get_input_embeddings().weight.shape[0])
+        super().__init__(files.name, tokenizer, context_size(config), rows, causal=causal)
         self.files = files
         self.model = model
-        self.tokenizer = tokenizer
         self.device = device
         """Where token ids are put: of a model over several devices, that of its embeddings."""
         self.dtype = dtype
         """In what it computes: float32, bfloat16, float16, 8bit, 4bit."""
-        self.causal = causal
-        """Whether it predicts the next token; an encoder does not."""
         self.lock = threading.RLock()
         self.revision = revision or files.revision
-        config = text_config(model)
         self.layers = setting(files, config, "num_hidden_layers")
         self.width = setting(files, config, "hidden_size")
-        self.vocabulary_size = int(model.get_input_embeddings().weight.shape[0])
-        self.context_size = context_size(config)
-        self._encode: Callable[[str], list[int]] = text_encoder(tokenizer)
-        self._token_bytes: list[bytes] | None = None
-
-    @property
-    def bos_id(self) -> int | None:
-        """The beginning-of-sequence token, None where the tokenizer has none."""
-        bos = self.tokenizer.bos_token_id
-        return None if bos is None else int(bos)
-
-    @property
-    def cls_id(self) -> int | None:
-        """The token an encoder puts first, None where the tokenizer has none."""
-        found = self.tokenizer.cls_token_id
-        return None if found is None else int(found)
-
-    @property
-    def sep_id(self) -> int | None:
-        """The token an encoder puts last, None where the tokenizer has none."""
-        found = self.tokenizer.sep_token_id
-        return None if found is None else int(found)
-
-    @cached_property
-    def special_ids(self) -> frozenset[int]:
-        """Tokens that stand for no text."""
-        ids = self.tokenizer.get_vocab()
-        return frozenset(ids[t] for t in map(str, self.tokenizer.all_special_tokens) if t in ids)
-
-    @cached_property
-    def window_tokens(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The ids this model expects before and after a text; see `tokenizer.window_tokens`."""
-        return window_tokens(self.tokenizer, causal=self.causal)
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:
@@ -124,26 +83,6 @@ class LanguageModel:
             if value is not None:
                 found.update([value] if isinstance(value, int) else value)
         return frozenset(found)
-
-    @cached_property
-    def tokenizer_hash(self) -> str:
-        """16 hexadecimal digits that tell tokenizers apart."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        text = backend.to_str() if backend is not None else repr(self.tokenizer.get_vocab())
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def encode(self, text: str) -> list[int]:
-        """Return the token ids of `text`, no special tokens added. Safe in any thread."""
-        return self._encode(text)
-
-    def token_bytes(self) -> list[bytes]:
-        """Return every entry of the vocabulary as the bytes it adds; special ones as their name.
-
-        Entries beyond the tokenizer's, which pad some embeddings, are empty.
-        """
-        if self._token_bytes is None:
-            self._token_bytes = vocabulary_bytes(self.tokenizer, self.vocabulary_size)
-        return self._token_bytes
 
 
 def require_causal(lm: LanguageModel, what: str) -> None:
@@ -202,17 +141,23 @@ def held_model() -> str:
     return next((held.lm.name for held in list(_held)), "")
 
 
+def load_reader(name: str) -> TextReader:
+    """Return what reads text as the model called `name` does, without loading its weights.
+
+    Raises UserError as `load_model`, but for weights that are not on this machine.
+    """
+    for held in list(_held):
+        if held.lm.name == name:
+            return held.lm
+    files = find_model(name, fetch=False)
+    return read_text_as(files, trusted_code(files))
+
+
 def release_models() -> None:
     """Forget the model held, so that its memory is free once no job uses it."""
     with _held_lock:
         _held.clear()
         gc.collect()
-
-
-def context_size(config: Any) -> int:
-    """Return the longest sequence a model's configuration allows, in tokens."""
-    value = getattr(config, "max_position_embeddings", None)
-    return int(value) if value else 2048  # relative positions (Bloom) set no limit of their own
 
 
 def held_bytes(device: torch.device | None) -> int:

@@ -9,11 +9,11 @@ from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.windows import Encoded, Encoder, WindowPlan
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.chat_encoder import ChatEncoder
-from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_encoder
 
 
-def plan_windows(lm: LanguageModel, settings: CorpusSettings, *, minimum: int = 1) -> WindowPlan:
+def plan_windows(lm: TextReader, settings: CorpusSettings, *, minimum: int = 1) -> WindowPlan:
     """Return how `settings` cut a corpus for this model.
 
     Raises UserError for windows the model cannot read, for windows with no room for a text, and
@@ -35,7 +35,7 @@ def plan_windows(lm: LanguageModel, settings: CorpusSettings, *, minimum: int = 
     return plan
 
 
-def policy_text(lm: LanguageModel, plan: WindowPlan) -> str:
+def policy_text(lm: TextReader, plan: WindowPlan) -> str:
     """Return in words what stands at the ends of windows, and how special tokens are read."""
     settings = plan.settings
     sentences = [_ends_text(lm, plan)]
@@ -54,7 +54,7 @@ def policy_text(lm: LanguageModel, plan: WindowPlan) -> str:
     return " ".join(sentences)
 
 
-def document_encoder(lm: LanguageModel, settings: CorpusSettings) -> Encoder:
+def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
     """Return what turns a document into this model's tokens. Safe in any thread.
 
     Chats go through the model's template. Without one they are read as “role: content”, unless
@@ -79,9 +79,9 @@ def document_encoder(lm: LanguageModel, settings: CorpusSettings) -> Encoder:
     return encode
 
 
-def _around(lm: LanguageModel, settings: CorpusSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _around(lm: TextReader, settings: CorpusSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the special tokens before and after each window."""
-    if not getattr(lm, "causal", True):
+    if not lm.causal:
         cls, sep = lm.tokenizer.cls_token_id, lm.tokenizer.sep_token_id
         if settings.bos != "never" and cls is not None:
             return (int(cls),), () if sep is None else (int(sep),)
@@ -95,17 +95,17 @@ def _around(lm: LanguageModel, settings: CorpusSettings) -> tuple[tuple[int, ...
     return (() if lm.bos_id is None else (lm.bos_id,)), ()
 
 
-def _separator(lm: LanguageModel, settings: CorpusSettings) -> tuple[int, ...]:
+def _separator(lm: TextReader, settings: CorpusSettings) -> tuple[int, ...]:
     if settings.packing != "packed":
         return ()
     eos: Any = lm.tokenizer.eos_token_id
-    if eos is None and not getattr(lm, "causal", True):
+    if eos is None and not lm.causal:
         eos = lm.tokenizer.sep_token_id
     found = lm.bos_id if eos is None else int(eos)
     return () if found is None else (found,)
 
 
-def _ends_text(lm: LanguageModel, plan: WindowPlan) -> str:
+def _ends_text(lm: TextReader, plan: WindowPlan) -> str:
     if plan.prefix and plan.suffix:
         ends = f"{_names(lm, plan.prefix)} and ends with {_names(lm, plan.suffix)}"
         return f"Each window begins with {ends}."
@@ -116,5 +116,5 @@ def _ends_text(lm: LanguageModel, plan: WindowPlan) -> str:
     return "No token is put before a window: the tokenizer has no beginning-of-sequence token."
 
 
-def _names(lm: LanguageModel, ids: tuple[int, ...]) -> str:
+def _names(lm: TextReader, ids: tuple[int, ...]) -> str:
     return " ".join(str(name) for name in lm.tokenizer.convert_ids_to_tokens(list(ids)))

@@ -15,7 +15,6 @@ from toy_encoder import LENGTH, save_toy_bert
 from transformers import BertForMaskedLM, BertLMHeadModel, BertModel
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model import sites
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
@@ -121,7 +120,6 @@ def test_decoder__is_what_needs_a_next_token(toy_model_folder: Path) -> None:
     require_causal(lm, "Steering")
 
 
-@pytest.mark.skipif(not hasattr(sites, "site_width"), reason="sites of encoders are not known yet")
 def test_description_of_an_encoder__has_its_tokens_and_sites(folder: Path) -> None:
     said = describe_model(DescribeModelConfig(model=str(folder)), RecordingContext())
     assert (said.architecture, said.causal) == ("BertModel", False)
