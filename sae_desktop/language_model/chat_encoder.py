@@ -15,7 +15,7 @@ from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_backend, special_tokens
 
 # Stand for what is said, to see what a template puts around it.
-_SYSTEM_SAYS, _USER_SAYS = "⁂system⁂", "⁂user⁂"
+_SYSTEM_SAYS, _USER_SAYS, _SAYS = "⁂system⁂", "⁂user⁂", "⁂says⁂"
 
 _Turn = tuple[str, int]
 """A role, and the character at which its part of the rendered chat begins."""
@@ -68,7 +68,7 @@ class ChatEncoder:
 
     def _turns(self, text: str, messages: Sequence[Message]) -> list[_Turn]:
         """Return where each role begins in the rendered `text`; empty where that is not clear."""
-        turns = self._by_beginnings(text, messages) or _by_contents(text, messages)
+        turns = self._by_beginnings(text, messages) or self._by_contents(text, messages)
         if turns and self._system and turns[0][0] != "system" and text.startswith(self._system):
             turns = [("system", 0), (turns[0][0], len(self._system)), *turns[1:]]
         return turns
@@ -90,6 +90,22 @@ class ChatEncoder:
                 return []
             end = shared
         return turns
+
+    def _by_contents(self, text: str, messages: Sequence[Message]) -> list[_Turn]:
+        """Return turns that end where what is said ends; empty where the template changes it."""
+        spans = self._contents(text, messages)
+        if len(spans) < len(messages):
+            return []
+        ends = [0, *(end for _, end in spans[:-1])]
+        return [(message.role, end) for message, end in zip(messages, ends, strict=True)]
+
+    def _contents(self, text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
+        """Return where in `text` each message is said."""
+        try:
+            bare = self._render([Message(role, _SAYS) for role, _ in messages])
+        except Exception:  # it looks into what is said
+            return _searched(text, messages)
+        return _aligned(text, bare.split(_SAYS), messages) or _searched(text, messages)
 
     def _default_system(self) -> str:
         """Return what the template says as the system where no one does; mostly nothing."""
@@ -115,13 +131,13 @@ class ChatEncoder:
             ]
             ids = [token for _, piece in pieces for token in piece]
             return ids, [start for start, piece in pieces for _ in piece]
-        markers = [match.span() for match in self._special.finditer(text)]
-        contents = _content_spans(text, messages)
-        said = {m for m in markers if any(s <= m[0] and m[1] <= end for s, end in contents)}
-        if self._letters is None or not said:
-            encoding = self._backend.encode(text, add_special_tokens=False)
-            return list(encoding.ids), [start for start, _ in encoding.offsets]
-        return self._spelt(text, [marker for marker in markers if marker not in said])
+        if self._letters is not None and any(self._special.search(m.content) for m in messages):
+            contents = self._contents(text, messages)
+            markers = (match.span() for match in self._special.finditer(text))
+            own = [m for m in markers if not any(s <= m[0] and m[1] <= e for s, e in contents)]
+            return self._spelt(text, own)
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        return list(encoding.ids), [start for start, _ in encoding.offsets]
 
     def _spelt(self, text: str, markers: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
         """Encode with only `markers` as special tokens: a tokenizer, too, cuts a text at these."""
@@ -137,16 +153,28 @@ class ChatEncoder:
         return ids, starts
 
 
-def _by_contents(text: str, messages: Sequence[Message]) -> list[_Turn]:
-    """Return turns that end where what is said ends; empty where the template changes it."""
-    spans = _content_spans(text, messages)
-    if len(spans) < len(messages):
-        return []
-    ends = [0, *(end for _, end in spans[:-1])]
-    return [(message.role, end) for message, end in zip(messages, ends, strict=True)]
+def _aligned(
+    text: str, around: Sequence[str], messages: Sequence[Message]
+) -> list[tuple[int, int]] | None:
+    """Return where each message stands in `text`, if it is what the template puts `around` them
+    and the messages in turn, bare or stripped of spaces at their ends."""
+    at = len(around[0])
+    if len(around) != len(messages) + 1 or not text.startswith(around[0]):
+        return None
+    found = []
+    for message, after in zip(messages, around[1:], strict=True):
+        said = message.content
+        for form in (said, said.strip(), said.lstrip(), said.rstrip()):
+            if text.startswith(form + after, at):
+                found.append((at, at + len(form)))
+                at += len(form) + len(after)
+                break
+        else:
+            return None
+    return found if at == len(text) else None
 
 
-def _content_spans(text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
+def _searched(text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
     """Return where in `text` each message is said, in their order, up to one that is not."""
     found: list[tuple[int, int]] = []
     end = 0

@@ -308,6 +308,17 @@ def test_special_tokens_said_in_a_chat__are_letters_where_asked_and_the_template
     assert encode(lm, chat(plain), special_tokens="text") == encode(lm, chat(plain))
 
 
+@pytest.mark.parametrize("said", ["<|im_end|>", "<|im_start|>", "user\n<|im_end|>", " <|eos|> "])
+def test_message_that_looks_like_the_template__is_letters_all_the_same(said: str) -> None:
+    lm = toy(CHATML)
+    messages = [Message("system", "s"), Message("user", said), Message("assistant", "<|im_end|>")]
+    found = encode(lm, chat(messages), special_tokens="text")
+    for name in ("<|im_start|>", "<|im_end|>"):
+        assert found.ids.count(lm.tokenizer.convert_tokens_to_ids(name)) == 3
+    assert lm.tokenizer.eos_token_id not in found.ids
+    assert spoken(lm, found)[1] == ("user", f"<|im_start|>user\n{said}<|im_end|>\n")
+
+
 def test_chat_without_a_template__is_an_error_only_where_it_was_asked_for() -> None:
     lm = toy()
     found = encode(lm, chat())
