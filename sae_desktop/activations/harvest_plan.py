@@ -108,6 +108,52 @@ def _check_amounts(config: HarvestConfig) -> None:
             raise UserError(f"{what} is {value}.", next_step=f"Use at least {least}.")
 
 
+@dataclass
+class _Beginning:
+    """What the first documents of a corpus amount to."""
+
+    documents: int = 0
+    characters: int = 0
+    size: int = 0
+    """Bytes of UTF-8."""
+    metadata: int = 0
+    """Bytes of what is kept beside their text."""
+    tokens_per_character: float = 1.0
+    whole: bool = False
+    """Whether the corpus has ended with them."""
+
+
+def _read_beginning(plan: HarvestPlan, most: int) -> _Beginning:
+    """Read at most so many documents, and as much text as shows what they are like.
+
+    Raises UserError for an empty corpus, and for one whose first document cannot be read. What
+    is wrong further on is met by the harvest itself, with rows to keep.
+    """
+    found = _Beginning()
+    tokens = tokenised = 0
+    try:
+        for document in islice(read_documents(plan.windows.settings), most):
+            found.documents += 1
+            found.characters += len(document.text)
+            found.size += len(document.text.encode("utf-8", "replace"))
+            found.metadata += len(metadata_bytes(document.metadata, ()))
+            if found.documents <= _SAMPLE_TOKENISED:
+                piece = document.text[: _SAMPLE_CHARACTERS // _SAMPLE_TOKENISED]
+                tokens += len(plan.lm.encode(piece))
+                tokenised += len(piece)
+            if found.characters > _SAMPLE_CHARACTERS:
+                break
+        else:
+            found.whole = found.documents < most
+    except UserError:
+        if not found.documents:
+            raise
+    if not found.documents:
+        raise empty_corpus(plan.windows.settings.corpus)
+    found.tokens_per_character = max(tokens, 1) / tokenised
+    return found
+
+
 def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
     """Return the room that `rows` rows of this corpus need, judged by its beginning.
 
@@ -115,35 +161,20 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
     windows and one more a document. A corpus that ends within the beginning is known exactly;
     of a longer one it is assumed that documents go on as they begin, with a margin. Where they
     are shorter still, the harvest goes on in another segment, with `times` the room for them.
-    Raises UserError for an empty corpus, and for one that cannot be read.
+    Raises UserError for a corpus that is empty or cannot be read.
     """
-    characters = documents = size = metadata = tokens = tokenised = 0
-    sample = islice(read_documents(plan.windows.settings), rows)
-    ended = True
-    for document in sample:
-        documents += 1
-        characters += len(document.text)
-        size += len(document.text.encode("utf-8", "replace"))
-        metadata += len(metadata_bytes(document.metadata, ()))
-        if documents <= _SAMPLE_TOKENISED and tokenised < _SAMPLE_CHARACTERS // 8:
-            piece = document.text[: _SAMPLE_CHARACTERS // _SAMPLE_TOKENISED]
-            tokens += len(plan.lm.encode(piece))
-            tokenised += len(piece)
-        if characters > _SAMPLE_CHARACTERS:
-            ended = False
-            break
-    if not documents:
-        raise empty_corpus(plan.windows.settings.corpus)
-    if ended and documents < rows:
-        # A token is at least a byte, and each window may keep its special ones.
-        rows = min(rows, 2 * size + documents)
-        count = documents
+    found = _read_beginning(plan, rows)
+    if found.whole:
+        # A token is at least a byte, and each document may bring its special ones.
+        rows = min(rows, 2 * found.size + found.documents)
+        documents = found.documents
     else:
-        expected = rows * tokenised / max(tokens, 1) * documents / characters
+        tokens = found.characters * found.tokens_per_character / found.documents
         # A group of windows fits in any case: it holds no more documents than tokens.
-        count = min(rows, times * int(_MARGIN * expected) + 2 * GROUP_BATCHES * plan.batch_tokens)
-    each = -(-metadata // documents)
-    return _room(plan, rows, count, min(METADATA_BYTES, times * (int(_MARGIN * each) + 64)))
+        group = 2 * GROUP_BATCHES * plan.batch_tokens
+        documents = min(rows, times * int(_MARGIN * rows / tokens) + group)
+    each = int(_MARGIN * found.metadata / found.documents) + 64
+    return _room(plan, rows, documents, min(METADATA_BYTES, times * each))
 
 
 def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
