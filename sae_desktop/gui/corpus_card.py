@@ -1,0 +1,140 @@
+"""What the Harvest panel says of a corpus. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowPreview
+from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
+
+PACKINGS = (
+    ("document", "One document each"),
+    ("packed", "Filled across documents"),
+)
+BOS_POLICIES = (
+    ("auto", "If the model has it"),
+    ("always", "Always"),
+    ("never", "Never"),
+)
+SPECIAL_POLICIES = (
+    ("tokens", "Are the tokens"),
+    ("text", "Are plain text"),
+)
+_MOST_LANGUAGES = 6
+_TITLE_LENGTH = 48
+_SOURCE_LENGTH = 40
+_METADATA_LENGTH = 32
+
+
+def is_hub_name(corpus: str) -> bool:
+    """Tell whether a corpus is named as datasets on the hub are: “owner/name” or “name”."""
+    local = corpus.startswith(("/", ".", "~")) or "\\" in corpus or corpus[1:2] == ":"
+    return bool(corpus) and corpus != "builtin" and not local
+
+
+def corpus_text(corpus: CorpusDescription) -> str:
+    """Return a corpus in a sentence: “3 documents, 2 kB: en, de.”"""
+    parts = []
+    if corpus.format:
+        parts.append(corpus.format)
+    if corpus.documents >= 0:
+        plural = "document" if corpus.documents == 1 else "documents"
+        parts.append(f"{exact_count(corpus.documents)} {plural}")
+    if corpus.bytes >= 0:
+        parts.append(bytes_text(corpus.bytes))
+    text = ", ".join(parts)
+    languages = [language for language in corpus.languages if language]
+    if len(languages) > _MOST_LANGUAGES:
+        text += f", {len(languages)} languages"
+    elif languages:
+        text += ": " + ", ".join(languages)
+    return text + "." if text else ""
+
+
+def policy_text(settings: CorpusSettings, corpus: CorpusDescription | None) -> str:
+    """Return how the documents become windows, in words."""
+    size = exact_count(settings.context_size)
+    if settings.packing == "packed":
+        parts = [f"Windows of {size} tokens, filled with one document after the other"]
+    else:
+        parts = [f"Windows of up to {size} tokens, of one document each"]
+    parts.append(
+        {
+            "auto": "the BOS token first if the model has one",
+            "always": "the BOS token first",
+            "never": "no BOS token",
+        }[settings.bos]
+    )
+    if settings.special_tokens == "text":
+        parts.append("names of special tokens read as plain text")
+    if settings.deduplicate:
+        copies = corpus.duplicates if corpus else 0
+        found = f" ({exact_count(copies)} so far)" if copies > 0 else ""
+        parts.append(f"exact duplicates left out{found}")
+    else:
+        parts.append("duplicates kept")
+    return "; ".join(parts) + "."
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """What is read of a table: a column of texts, a column of messages, or what is found."""
+
+    text: str
+    text_column: str = ""
+    chat_column: str = ""
+    tip: str = ""
+
+
+def column_choices(corpus: CorpusDescription) -> list[ColumnChoice]:
+    """Return what can be chosen; empty for plain texts."""
+    if not corpus.columns:
+        return []
+    found = f"Automatic ({corpus.column})" if corpus.column else "Automatic"
+    choices = [ColumnChoice(found)]
+    for column in corpus.columns:
+        if column.kind == "text":
+            choices.append(ColumnChoice(column.name, text_column=column.name, tip=column.example))
+        elif column.kind == "chat":
+            name = f"{column.name} (chat)"
+            choices.append(ColumnChoice(name, chat_column=column.name, tip=column.example))
+    return choices
+
+
+def window_heading(number: int, preview: WindowPreview) -> str:
+    """Return what stands above a window: its number, length and where it is from."""
+    count = len(preview.tokens)
+    parts = [f"Window {number}", f"{exact_count(count)} {'token' if count == 1 else 'tokens'}"]
+    if preview.title:
+        parts.append(elide_middle(preview.title, _TITLE_LENGTH))
+    if preview.source and preview.source != preview.title:
+        parts.append(elide_middle(preview.source, _SOURCE_LENGTH))
+    if preview.language:
+        parts.append(preview.language)
+    parts += [
+        f"{name}: {elide_middle(value, _METADATA_LENGTH)}"
+        for name, value in preview.metadata.items()
+    ]
+    return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class TokenRun:
+    """Tokens in a row that one role speaks; no role for text that is no chat."""
+
+    role: str
+    first: int
+    end: int
+
+
+def role_runs(preview: WindowPreview) -> list[TokenRun]:
+    """Return a window's tokens cut where the role changes."""
+    count = len(preview.tokens)
+    roles = preview.roles if len(preview.roles) == count else [""] * count
+    runs: list[TokenRun] = []
+    for place, role in enumerate(roles):
+        if runs and runs[-1].role == role:
+            runs[-1] = TokenRun(role, runs[-1].first, place + 1)
+        else:
+            runs.append(TokenRun(role, place, place + 1))
+    return runs
