@@ -105,7 +105,8 @@ def throughput_text(tokens_per_second: float, waited_share: float) -> str:
 
 def verified_text(result: VerifyResult) -> str:
     """Return what was found of a store that is as it was written."""
-    return f"“{result.name}”: {plural(result.blocks, 'block')}, {bytes_text(result.bytes)}: all as written."
+    blocks, size = plural(result.blocks, "block"), bytes_text(result.bytes)
+    return f"“{result.name}”, {blocks}, {size}: all as written."
 
 
 def damage(result: VerifyResult) -> ErrorInfo:

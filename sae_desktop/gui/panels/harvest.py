@@ -1,14 +1,18 @@
-"""The Harvest panel: model → site → text, an estimate, and Start."""
+"""The Harvest panel: model → sites → text, an estimate, Start; and what a store holds."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QScrollArea,
+    QStackedWidget,
+    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -26,53 +30,54 @@ from sae_desktop.gui.amounts import exact_count
 from sae_desktop.gui.harvest_draft import (
     default_name,
     estimate_text,
-    further_sites_text,
+    memory_warning,
     problems,
     room_problem,
-    site_text,
+    store_plan,
 )
 from sae_desktop.gui.job_list import JobRow
+from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.corpus_column import CorpusColumn
 from sae_desktop.gui.panels.harvest_amount import HarvestAmount
+from sae_desktop.gui.panels.harvest_drops import HarvestDrops
 from sae_desktop.gui.panels.model_column import ModelColumn
+from sae_desktop.gui.panels.site_column import SiteColumn
+from sae_desktop.gui.panels.store_view import StoreView
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.curve_bar import CheckMenu, menu_button
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
-from sae_desktop.gui.widgets.site_picker import SitePicker
 from sae_desktop.language_model.config import ModelDescription
 
 ESTIMATE_MS = 600
+SET_UP, STORE = 0, 1
+_START_TEXTS = {"resume": "Resume the harvest", "extend": "Add to the store"}
 
 
-class HarvestPanel(QWidget):
-    """Builds a HarvestConfig and runs it."""
+class HarvestPanel(HarvestDrops):
+    """Builds a HarvestConfig and runs it; behind a second tab, the rows of a store."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._asked = False
-        self._estimating: Job | None = None
+        self._estimated = HarvestConfig(project="", name="")
         self._job: Job | None = None
+        self._finished = ""
         self.setAccessibleName("Harvest")
         self.model = ModelColumn(session)
+        self.sites = SiteColumn()
         self.corpus = CorpusColumn(session)
         self.amount = HarvestAmount()
-        columns = QHBoxLayout()
-        columns.setSpacing(12)
-        columns.addWidget(self._scrolled(self.model), 3)
-        columns.addWidget(self._site_column(), 3)
-        columns.addWidget(self.corpus, 4)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(12)
-        layout.addLayout(columns, 1)
-        layout.addWidget(self._foot())
-        self.setFocusProxy(self.sites)
-        self._estimate_timer = QTimer(self, singleShot=True, interval=ESTIMATE_MS)
-        self._estimate_timer.timeout.connect(self._ask_estimate)
+        self.store = StoreView(session)
+        self.tabs = QTabBar()
+        self.pages = QStackedWidget()
+        self._lay_out()
+        self.setFocusProxy(self.sites.picker)
+        self._estimates = LatestJob(session, ESTIMATE_MS, self)
+        self._estimates.answered.connect(self._on_estimated)
+        self._estimates.failed.connect(self._on_estimate_failed)
         self.model.described.connect(self._on_described)
-        self.corpus.changed.connect(self._on_changed)
-        self.amount.changed.connect(self._on_changed)
+        for part in (self.sites, self.corpus, self.amount):
+            part.changed.connect(self._on_changed)
+        self.store.setUpWanted.connect(lambda: self.tabs.setCurrentIndex(SET_UP))
         session.harvestRequested.connect(self.fill)
         for signal in (session.projectChanged, session.contentsChanged, session.writableChanged):
             signal.connect(self._on_changed)
@@ -81,6 +86,7 @@ class HarvestPanel(QWidget):
         self._on_changed()
 
     def action_infos(self) -> list[ActionInfo]:
+        tabs, store = self.tabs, self.store
         return [
             ActionInfo(
                 "harvest.start",
@@ -97,42 +103,72 @@ class HarvestPanel(QWidget):
                 "",
                 self._get_smollm2,
             ),
+            ActionInfo(
+                "harvest.set_up",
+                "Set up a harvest",
+                "sliders-horizontal",
+                "",
+                lambda: tabs.setCurrentIndex(SET_UP),
+            ),
+            ActionInfo(
+                "harvest.show_store",
+                "Show what the store holds",
+                "chart-bar",
+                "",
+                lambda: tabs.setCurrentIndex(STORE),
+            ),
+            ActionInfo(
+                "harvest.extend",
+                "Harvest more into the store",
+                "plus",
+                "",
+                store.extend,
+                lambda: store.extend_button.isEnabled(),
+            ),
+            ActionInfo(
+                "harvest.verify",
+                "Verify the store",
+                "shield-check",
+                "",
+                store.verify,
+                lambda: store.verify_button.isEnabled(),
+            ),
         ]
 
     # ------------------------------------------------------------------ building
-    def _scrolled(self, widget: QWidget) -> QScrollArea:
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(widget)
-        return area
+    def _lay_out(self) -> None:
+        self.tabs.setAccessibleName("Set up a harvest, or see what a store holds")
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        for text in ("Set up", "Store"):
+            self.tabs.addTab(text)
+        self.pages.addWidget(self._set_up_page())
+        self.pages.addWidget(self.store)
+        self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
+        self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
+        self.train_button.hide()
+        self._job_place = QHBoxLayout()
+        self._job_place.setSpacing(8)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 8, 16, 16)
+        layout.setSpacing(8)
+        layout.addWidget(self.tabs)
+        layout.addWidget(self.pages, 1)
+        layout.addLayout(self._job_place)
 
-    def _site_column(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("card", "true")
-        self.sites = SitePicker()
-        self.sites.sitePicked.connect(self._on_site_drawn)
-        self._site_area = self._scrolled(self.sites)
-        self.site_box = QComboBox()
-        self.site_box.setAccessibleName("Site by name")
-        self.site_box.currentTextChanged.connect(self._on_site_named)
-        self._site_text = label("", "muted", wrap=True)
-        self._further_menu = CheckMenu(self)
-        self.further_button = menu_button(further_sites_text(0), "plus", self._further_menu)
-        self.further_button.setToolTip(
-            "Sites read in the same pass, for transcoders and crosscoders"
-        )
-        column = QVBoxLayout(frame)
-        column.setContentsMargins(16, 12, 16, 12)
-        column.setSpacing(8)
-        column.addWidget(label("2  Site", "heading"))
-        column.addWidget(self._site_area, 1)
-        column.addWidget(self.site_box)
-        column.addWidget(self._site_text)
-        column.addWidget(self.further_button, 0, Qt.AlignmentFlag.AlignLeft)
-        return frame
+    def _set_up_page(self) -> QWidget:
+        columns = QHBoxLayout()
+        columns.setSpacing(12)
+        columns.addWidget(_scrolled(self.model, "Model"), 3)
+        columns.addWidget(self.sites, 3)
+        columns.addWidget(_scrolled(self.corpus, "Text"), 4)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addLayout(columns, 1)
+        column.addWidget(self._foot())
+        return page
 
     def _foot(self) -> QFrame:
         frame = QFrame()
@@ -141,176 +177,140 @@ class HarvestPanel(QWidget):
         self.start_button = push_button(
             "Start the harvest", self.start, icon="play", primary=True, tip="Ctrl+Shift+H"
         )
-        self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
-        self.train_button.hide()
-        self._job_place = QVBoxLayout()
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self._estimate, 1)
-        row.addWidget(self.train_button)
         row.addWidget(self.start_button)
         column = QVBoxLayout(frame)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(8)
         column.addWidget(self.amount)
         column.addLayout(row)
-        column.addLayout(self._job_place)
         return frame
 
     # ------------------------------------------------------------------ the draft
     def config(self) -> HarvestConfig:
         """Return what the panel is set to."""
         project = self._session.project
-        return self.amount.applied(
-            HarvestConfig(
-                project=str(project.path) if project else "",
-                name="",
-                model=self.model.model,
-                site=self.sites.site,
-                sites=self.further_sites(),
-                corpus=self.corpus.corpus,
-            )
-        )
+        values: dict[str, Any] = {
+            "project": str(project.path) if project else "",
+            "name": "",
+            "model": self.model.model,
+            "model_dtype": self.model.dtype,
+            "device": self.model.place,
+            "site": self.sites.site,
+            "sites": self.sites.further,
+            **self.corpus.values(),
+        }
+        return self.amount.applied(HarvestConfig(**values))
 
-    def fill(self, fields: dict[str, object]) -> None:
-        """Put values of HarvestConfig's fields into the panel."""
+    def fill(self, fields: Mapping[str, Any]) -> None:
+        """Put values of HarvestConfig's fields into the panel; the others stay."""
+        self.tabs.setCurrentIndex(SET_UP)
+        if "site" in fields:
+            self.sites.want([fields["site"], *fields.get("sites", ())])
+        if "model_dtype" in fields:
+            self.model.set_computing(fields["model_dtype"], fields.get("device", "auto"))
         if "model" in fields:
             self.model.choice.set_value(str(fields["model"]))
-        if "corpus" in fields:
-            self.corpus.choice.set_value(str(fields["corpus"]))
-        if "tokens" in fields:
-            self.amount.tokens.setValue(int(str(fields["tokens"])))
-        if "site" in fields:
-            self.sites.pick(str(fields["site"]))
+        self.amount.fill(fields)
+        self.corpus.fill(fields)
+        self._on_changed()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._asked:  # the engine describes a model only when somebody looks
             self._asked = True
             self.model.ask()
+        else:
+            self._on_changed()
 
     def _on_described(self, description: ModelDescription | None) -> None:
-        sites = description.sites if description else []
-        keep = self.sites.site if self.sites.site in sites else ""
-        site = keep or (description.default_site if description else "")
-        self.site_box.blockSignals(True)
-        self.site_box.clear()
-        self.site_box.addItems(sites)
-        self.site_box.setCurrentText(site)
-        self.site_box.blockSignals(False)
-        self.sites.show_sites(sites, site)
-        self._offer_further(sites)
-        self._show_site()
+        self.sites.show_model(description)
         self.corpus.set_model(self.model.model if description and description.cached else "")
         self._on_changed()
-
-    def further_sites(self) -> tuple[str, ...]:
-        """Return the sites kept beside the chosen one."""
-        checked = [a.text() for a in self._further_menu.actions() if a.isChecked()]
-        return tuple(site for site in checked if site != self.sites.site)
-
-    def _offer_further(self, sites: list[str]) -> None:
-        kept = self.further_sites()
-        self._further_menu.clear()
-        for site in sites:
-            action = self._further_menu.addAction(site)
-            action.setCheckable(True)
-            action.setChecked(site in kept)
-            action.toggled.connect(self._on_further)
-
-    def _on_further(self, _on: bool) -> None:
-        self._show_site()
-        self._on_changed()
-
-    def _on_site_drawn(self, site: str) -> None:
-        self.site_box.setCurrentText(site)
-        self._show_site()
-        self._on_changed()
-
-    def _on_site_named(self, site: str) -> None:
-        self.sites.pick(site)
-
-    def _show_site(self) -> None:
-        self._site_text.setText(site_text(self.sites.site) if self.sites.site else "")
-        for action in self._further_menu.actions():
-            action.setEnabled(action.text() != self.sites.site)
-        self.further_button.setText(further_sites_text(len(self.further_sites())))
-        rect = self.sites.picked_rect()
-        self._site_area.ensureVisible(rect.center().x(), rect.center().y(), 0, rect.height() // 2)
 
     def _on_changed(self, _value: object = None) -> None:
         stores = self._session.inventory.stores
         self.amount.suggest_name(default_name(self.config(), [s.name for s in stores]))
+        config = self.config()
         if self.model.description is not None:
-            self._session.draft_harvest(self.config())
+            self._session.draft_harvest(config)
         found = self._problems()
         self.amount.show_problems(found)
-        set_property(self.site_box, "invalid", "true" if "site" in found else "false")
+        self.corpus.show_problems(found)
+        self.sites.show_problem(found.get("site", ""))
         reason = self._blocked(found)
+        plan = store_plan(config, stores)
+        self.start_button.setText(_START_TEXTS.get(plan.kind, "Start the harvest"))
         self.start_button.setEnabled(not reason)
         self.start_button.setToolTip(reason or "Ctrl+Shift+H")
-        busy = self._job is not None and not self._job.ended
         if reason:
-            self._estimate.setText(reason)
-        elif not busy:
-            self._estimate_timer.start()
+            self._estimates.forget()
+            self._say(reason)
+        elif self.isVisible():
+            self._say(f"{plan.sentence()} Timing a short run…".strip())
+            self._estimated = config
+            self._estimates.ask(EstimateHarvestConfig(harvest=config))
 
     def _problems(self) -> dict[str, str]:
         return problems(self.config(), self.model.description, self._session.inventory.stores)
 
-    def _blocked(self, found: dict[str, str]) -> str:
+    def _blocked(self, found: Mapping[str, str]) -> str:
         if self._session.project is None:
             return "Open or make a project first."
         if self._session.client.state in ("crashed", "stopped"):
             return "The engine is not running: restart it."
         if self._session.read_only:
             return "The project is read-only: a harvest needs one that can be written."
-        if self._job is not None and not self._job.ended:
+        if self._is_busy():
             return "A harvest is running."
         if self.model.description is None:
             return "The model is not known yet."
         return next(iter(found.values()), "")
 
+    def _is_busy(self) -> bool:
+        return self._job is not None and not self._job.ended
+
     # ------------------------------------------------------------------ the estimate
-    def _ask_estimate(self) -> None:
-        if self._estimating is not None and not self._estimating.ended:
-            self._estimating.cancel()
-        if self._blocked(self._problems()) or not self.isVisible():
+    def _say(self, text: str, role: str = "muted") -> None:
+        self._estimate.setText(text)
+        set_property(self._estimate, "role", role)
+
+    def _on_estimated(self, estimate: HarvestEstimate) -> None:
+        lacking = room_problem(estimate)
+        if lacking:
+            self._say(lacking, "error")
+            self.start_button.setEnabled(False)
+            self.start_button.setToolTip(lacking)
             return
-        config = self.config()
-        self._estimate.setText("Timing a short run…")
-        job = self._session.run(EstimateHarvestConfig(harvest=config))
-        self._estimating = job
-        if job is not None:
-            job.finished.connect(lambda result: self._on_estimated(job, config, result))
-            job.failed.connect(lambda error: self._on_estimate_failed(job, error))
+        plan = store_plan(self._estimated, self._session.inventory.stores)
+        warning = memory_warning(estimate)
+        parts = (plan.sentence(), estimate_text(estimate, self._estimated), warning)
+        self._say(" ".join(part for part in parts if part), "warning" if warning else "muted")
 
-    def _on_estimated(
-        self, job: Job | None, config: HarvestConfig, estimate: HarvestEstimate
-    ) -> None:
-        if job is self._estimating:
-            problem = room_problem(estimate)
-            self._estimate.setText(problem or estimate_text(estimate, config.tokens))
-            self.start_button.setEnabled(not problem)
-
-    def _on_estimate_failed(self, job: Job | None, error: ErrorInfo) -> None:
-        if job is self._estimating:
-            self._estimate.setText(f"{error.what} {error.next_step}".strip())
+    def _on_estimate_failed(self, error: ErrorInfo) -> None:
+        self._say(f"{error.what} {error.next_step}".strip(), "error")
 
     # ------------------------------------------------------------------ running
     def start(self) -> None:
         """Start the harvest as it is set."""
-        if self._blocked(self._problems()):
-            return
-        self._estimate_timer.stop()
-        if self._estimating is not None and not self._estimating.ended:
-            self._estimating.cancel()
-        self._session.run(self.config())
+        if not self._blocked(self._problems()):
+            self._estimates.forget()
+            self._session.run(self.config())
 
     def _on_job_added(self, job: Job) -> None:
         if not isinstance(job.config, HarvestConfig):
             return
         self._job = job
+        self._show_job(job)
+        self.tabs.setCurrentIndex(STORE)
+        job.finished.connect(self._on_finished)
+        job.stateChanged.connect(self._on_changed)
+        self._on_changed()
+
+    def _show_job(self, job: Job) -> None:
+        self._job_place.removeWidget(self.train_button)
         self.train_button.hide()
         while self._job_place.count():
             item = self._job_place.takeAt(0)
@@ -318,16 +318,14 @@ class HarvestPanel(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self._job_place.addWidget(JobRow(job))
-        job.finished.connect(self._on_finished)
-        job.stateChanged.connect(self._on_changed)
-        self._on_changed()
+        self._job_place.addWidget(JobRow(job), 1)
+        self._job_place.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def _on_finished(self, result: HarvestResult) -> None:
         self.amount.forget_name()
         self._on_changed()
-        self._estimate_timer.stop()
-        self._estimate.setText(
+        self._estimates.forget()
+        self._say(
             f"“{result.name}” holds {exact_count(result.rows)} rows of {exact_count(result.width)}."
         )
         self._finished = result.name
@@ -338,5 +336,17 @@ class HarvestPanel(QWidget):
         self._session.trainRequested.emit(self._finished)
 
     def _get_smollm2(self) -> None:
+        self.tabs.setCurrentIndex(SET_UP)
         self.model.choice.set_value("smollm2")
         self.model.get()
+
+
+def _scrolled(widget: QWidget, name: str) -> QScrollArea:
+    area = QScrollArea()
+    area.setAccessibleName(name)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(widget)
+    return area

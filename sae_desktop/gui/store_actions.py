@@ -1,0 +1,35 @@
+"""What is done with a store from its card, the Harvest panel and the command palette alike."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.activations.config import VerifyResult, VerifyStoreConfig
+from sae_desktop.gui.harvest_draft import extension
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.store_text import damage, verified_text
+
+
+def verify_store(session: Session, name: str) -> None:
+    """Have every row compared with its checksums; what is found becomes a toast."""
+    if session.project is None or not name:
+        return
+    job = session.run(VerifyStoreConfig(project=str(session.project.path), name=name))
+    if job is not None:
+        job.finished.connect(lambda result: _tell(session, result))
+
+
+def _tell(session: Session, result: VerifyResult) -> None:
+    if result.damaged:
+        session.show_error(damage(result))
+    else:
+        session.notify(verified_text(result))
+
+
+def extend_store(session: Session, name: str) -> None:
+    """Fill the Harvest panel with a store's own harvest, and more tokens."""
+    store = next((item for item in session.inventory.stores if item.name == name), None)
+    config = extension(store) if store is not None else None
+    if config is not None:
+        session.show_workspace("harvest")
+        session.harvestRequested.emit(msgspec.structs.asdict(config))
