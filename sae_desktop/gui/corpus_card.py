@@ -8,17 +8,17 @@ from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowP
 from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
 
 PACKINGS = (
-    ("document", "One document each"),
-    ("packed", "Filled across documents"),
+    ("document", "By document"),
+    ("packed", "Filled up"),
 )
 BOS_POLICIES = (
-    ("auto", "If the model has it"),
+    ("auto", "If there is one"),
     ("always", "Always"),
     ("never", "Never"),
 )
 SPECIAL_POLICIES = (
-    ("tokens", "Are the tokens"),
-    ("text", "Are plain text"),
+    ("tokens", "As tokens"),
+    ("text", "As text"),
 )
 _MOST_LANGUAGES = 6
 _TITLE_LENGTH = 48

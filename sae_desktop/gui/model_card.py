@@ -6,7 +6,7 @@ from sae_desktop.gui.amounts import bytes_text, count_text, exact_count
 from sae_desktop.language_model.config import ModelDescription
 
 PRECISIONS = (
-    ("auto", "Automatic"),
+    ("auto", "Auto"),
     ("float32", "float32"),
     ("bfloat16", "bfloat16"),
     ("float16", "float16"),
@@ -14,7 +14,7 @@ PRECISIONS = (
     ("4bit", "4 bit"),
 )
 DEVICES = (
-    ("auto", "Automatic"),
+    ("auto", "Auto"),
     ("cpu", "CPU"),
     ("cuda", "CUDA"),
     ("mps", "MPS"),

@@ -11,14 +11,14 @@ from sae_desktop.language_model.config import ModelDescription
 
 _SITE = re.compile(r"blocks\.(\d+)\.([\w.]+)")
 HOOK_TEXTS = {
-    "hook_resid_pre": "residual stream before the layer",
+    "hook_resid_pre": "residual stream before",
     "attn.hook_z": "head outputs",
     "hook_attn_out": "attention output",
-    "hook_resid_mid": "residual stream after attention",
+    "hook_resid_mid": "residual stream between",
     "mlp.hook_in": "MLP input",
     "mlp.hook_post": "MLP neurons",
     "hook_mlp_out": "MLP output",
-    "hook_resid_post": "residual stream after the layer",
+    "hook_resid_post": "residual stream after",
 }
 """What the drawing has a place for, in the order of the forward pass."""
 _ORDER = {hook: number for number, hook in enumerate(HOOK_TEXTS)}

@@ -97,9 +97,9 @@ def throughput_text(tokens_per_second: float, waited_share: float) -> str:
     """Return the last point of a harvest's metrics in words."""
     if not math.isfinite(tokens_per_second):
         return ""
-    text = f"{count_text(tokens_per_second)} tokens/s"
+    text = count_text(tokens_per_second)
     if math.isfinite(waited_share):
-        text += f" · waited {share_text(waited_share, 0)} of the time"
+        text += f" · waited {share_text(waited_share, 0)}"
     return text
 
 

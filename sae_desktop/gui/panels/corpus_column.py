@@ -45,7 +45,6 @@ class CorpusColumn(QFrame):
         super().__init__()
         self._model = ""
         self.description: CorpusDescription | None = None
-        self.setProperty("card", "true")
         self.choice = SourceChoice("Text", OPTIONS)
         self.fields = CorpusFields()
         self._name = ElidedLabel(chars=12)
@@ -55,9 +54,8 @@ class CorpusColumn(QFrame):
         self._notes = label("", "small", wrap=True)
         self.preview = WindowPreviews()
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 12)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(label("3  Text", "heading"))
         column.addWidget(self.choice)
         column.addWidget(self.fields)
         column.addWidget(self._name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.gui import icons
@@ -36,13 +36,14 @@ class CorpusFields(QWidget):
         self.subset.setPlaceholderText("default")
         self.split = QLineEdit(defaults.split)
         self.split.setPlaceholderText(defaults.split)
-        self.column = QComboBox()
+        self.column = _box(())
         self.context_size = CountField(defaults.context_size, 1, _LONGEST_CONTEXT)
         self.context_size.setMinimumWidth(96)
         self.packing = _box(PACKINGS)
         self.bos = _box(BOS_POLICIES)
         self.special = _box(SPECIAL_POLICIES)
         self.seed = CountField(defaults.seed, 0)
+        self.seed.setMinimumWidth(96)
         self.deduplicate = QCheckBox("Leave exact duplicates out")
         self.deduplicate.setChecked(defaults.deduplicate)
         self.deduplicate.setToolTip(
@@ -55,10 +56,14 @@ class CorpusFields(QWidget):
             "context_size": LabelledField(
                 "Tokens a window", self.context_size, "The most a window has, special ones included"
             ),
-            "packing": LabelledField("Windows", self.packing, "How documents become windows"),
+            "packing": LabelledField(
+                "Windows",
+                self.packing,
+                "A window of one document each, or filled with one document after the other",
+            ),
             "bos": LabelledField("BOS first", self.bos, "Whether a window begins with BOS"),
             "special_tokens": LabelledField(
-                "Names of special tokens",
+                "Special tokens",
                 self.special,
                 "Whether “<s>” in a text stands for the token, or for its three letters",
             ),
@@ -72,11 +77,11 @@ class CorpusFields(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        often = _grid([["subset", "split"], ["column"], ["packing", "context_size"]], self._fields)
+        often = _rows([["subset", "split"], ["column", "packing", "context_size"]], self._fields)
         self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
         self.more = QWidget()
-        rare = _grid([["bos", "special_tokens"], ["seed"]], self._fields)
-        rare.addWidget(self.deduplicate, 1, 1, Qt.AlignmentFlag.AlignBottom)
+        rare = _rows([["bos", "special_tokens", "seed"]], self._fields)
+        rare.addWidget(self.deduplicate)
         self.more.setLayout(rare)
         self.more.hide()
         column = QVBoxLayout(self)
@@ -198,19 +203,19 @@ def _box(options: Sequence[tuple[str, str]]) -> QComboBox:
     box = QComboBox()
     for value, text in options:
         box.addItem(text, value)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
     return box
 
 
-def _grid(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(8)
-    grid.setVerticalSpacing(8)
-    for number, row in enumerate(rows):
-        for column, name in enumerate(row):
-            # One alone has the whole row, but for the rare ones' last, beside the check box.
-            wide = len(row) == 1 and name == "column"
-            grid.addWidget(fields[name], number, column, 1, 2 if wide else 1)
-    grid.setColumnStretch(0, 1)
-    grid.setColumnStretch(1, 1)
-    return grid
+def _rows(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(8)
+    for row in rows:
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        for name in row:
+            line.addWidget(fields[name], 1)
+        column.addLayout(line)
+    return column

@@ -49,6 +49,8 @@ from sae_desktop.language_model.config import ModelDescription
 
 ESTIMATE_MS = 600
 SET_UP, STORE = 0, 1
+_SHOWN_AT_FIELDS = frozenset({"name", "tokens", "site", "context_size", "bos"})
+"""Problems that are told where the field is."""
 _START_TEXTS = {"resume": "Resume the harvest", "extend": "Add to the store"}
 
 
@@ -159,9 +161,9 @@ class HarvestPanel(HarvestDrops):
     def _set_up_page(self) -> QWidget:
         columns = QHBoxLayout()
         columns.setSpacing(12)
-        columns.addWidget(_scrolled(self.model, "Model"), 3)
+        columns.addWidget(_card("1  Model", self.model), 3)
         columns.addWidget(self.sites, 3)
-        columns.addWidget(_scrolled(self.corpus, "Text"), 4)
+        columns.addWidget(_card("3  Text", self.corpus), 4)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -247,7 +249,8 @@ class HarvestPanel(HarvestDrops):
         self.start_button.setToolTip(reason or "Ctrl+Shift+H")
         if reason:
             self._estimates.forget()
-            self._say(reason)
+            at_field = reason in {found.get(field) for field in _SHOWN_AT_FIELDS}
+            self._say("What is marked in red keeps it from starting." if at_field else reason)
         elif self.isVisible():
             self._say(f"{plan.sentence()} Timing a short run…".strip())
             self._estimated = config
@@ -341,12 +344,21 @@ class HarvestPanel(HarvestDrops):
         self.model.get()
 
 
-def _scrolled(widget: QWidget, name: str) -> QScrollArea:
+def _card(heading: str, widget: QWidget) -> QFrame:
     area = QScrollArea()
-    area.setAccessibleName(name)
+    area.setAccessibleName(heading)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(widget)
-    return area
+    frame = QFrame()
+    frame.setProperty("card", "true")
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(16, 12, 8, 12)
+    column.setSpacing(8)
+    column.addWidget(label(heading, "heading"))
+    column.addWidget(area, 1)
+    # The gap to the scroll bar, or to the edge where there is none.
+    widget.setContentsMargins(0, 0, 8, 0)
+    return frame

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui import icons
 from sae_desktop.gui.widgets.labelled_field import LabelledField
-from sae_desktop.gui.widgets.labels import push_button
+from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import CountField
 
 STORE_DTYPES = (
@@ -21,6 +21,7 @@ STORE_DTYPES = (
     ("float32", "32 bit"),
     ("int8", "8 bit, a scale a row"),
 )
+_KEEP_FIRST = "In most models it is an attention sink and unlike the others"
 
 
 class HarvestAmount(QWidget):
@@ -40,7 +41,7 @@ class HarvestAmount(QWidget):
         for value, text in STORE_DTYPES:
             self.dtype.addItem(text, value)
         self.keep_first = QCheckBox("Keep each window’s first token")
-        self.keep_first.setToolTip("In most models it is an attention sink and unlike the others")
+        self._problem = label("", "error", wrap=True)
         self._named = False
         self._fields = {
             "name": LabelledField("Name", self.name, "How the store is called in the project"),
@@ -62,21 +63,21 @@ class HarvestAmount(QWidget):
         more.setContentsMargins(0, 0, 0, 0)
         more.setSpacing(12)
         more.addWidget(self._fields["batch_tokens"])
-        more.addWidget(self.keep_first, 0, Qt.AlignmentFlag.AlignBottom)
+        more.addWidget(LabelledField("", self.keep_first, _KEEP_FIRST))
         self._more.hide()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self._fields["name"], 2)
         row.addWidget(self._fields["tokens"])
         row.addWidget(self._fields["dtype"])
         row.addWidget(self._more)
-        # On the line of the fields, whose names stand above them.
-        beside = QVBoxLayout()
-        beside.addStretch(1)
-        beside.addWidget(self.more_button)
-        row.addLayout(beside)
+        row.addWidget(LabelledField("", self.more_button, "The batch, and the first tokens"))
         row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addWidget(self._problem)
 
     def _connect(self) -> None:
         self.name.textEdited.connect(self._on_named)
@@ -133,6 +134,9 @@ class HarvestAmount(QWidget):
         )
 
     def show_problems(self, problems: Mapping[str, str]) -> None:
-        """Say under each field what keeps the harvest from starting."""
+        """Mark the fields that keep the harvest from starting, and say why beneath."""
         for name, field in self._fields.items():
-            field.show_problem(problems.get(name, ""))
+            field.mark(problems.get(name, ""))
+        text = " ".join(problems[name] for name in self._fields if name in problems)
+        self._problem.setText(text)
+        self._problem.setVisible(bool(text))

@@ -38,12 +38,12 @@ class ModelCode(QFrame):
         buttons.addWidget(self.files_button)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
+        column.setContentsMargins(0, 4, 0, 4)
         column.setSpacing(8)
-        column.addWidget(line())
         column.addWidget(label("Its own program code", "heading"))
         column.addWidget(self._text)
         column.addLayout(buttons)
+        column.addWidget(line())
         self.hide()
 
     def show_model(self, model: str, description: ModelDescription | None) -> None:

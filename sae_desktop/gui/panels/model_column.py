@@ -57,7 +57,6 @@ class ModelColumn(QFrame):
         self._asking: Job | None = None
         self._getting: Job | None = None
         self.description: ModelDescription | None = None
-        self.setProperty("card", "true")
         self.choice = SourceChoice("Model", OPTIONS)
         self.precision = _choice(PRECISIONS, "Precision", "In what the model computes")
         self.device = _choice(DEVICES, "Device", "Where the model computes")
@@ -83,25 +82,24 @@ class ModelColumn(QFrame):
         places = QGridLayout()
         places.setHorizontalSpacing(8)
         places.setVerticalSpacing(4)
-        for column, (text, box) in enumerate(
+        for place, (text, box) in enumerate(
             (("Precision", self.precision), ("Device", self.device))
         ):
-            places.addWidget(label(text, "small"), 0, column)
-            places.addWidget(box, 1, column)
-            places.setColumnStretch(column, 1)
+            places.addWidget(label(text, "small"), 0, place)
+            places.addWidget(box, 1, place)
+            places.setColumnStretch(place, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 12)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(label("1  Model", "heading"))
         column.addWidget(self.choice)
         column.addLayout(places)
-        column.addWidget(self._message)
-        column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addLayout(self._figures)
-        column.addWidget(self._encoder)
         column.addWidget(self.meter)
         column.addWidget(self._memory)
+        column.addWidget(self._message)
+        column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.code)
+        column.addWidget(self._encoder)
+        column.addLayout(self._figures)
         column.addStretch(1)
 
     # ------------------------------------------------------------------ what is chosen
@@ -216,7 +214,7 @@ class ModelColumn(QFrame):
             (self.device, description.device if description else ""),
         ):
             chosen = found and box.currentData() == "auto"
-            box.setItemText(0, f"Automatic: {found}" if chosen else "Automatic")
+            box.setItemText(0, f"Auto: {found}" if chosen else "Auto")
 
     def _show_memory(self, description: ModelDescription | None) -> None:
         text = memory_text(description) if description else ""

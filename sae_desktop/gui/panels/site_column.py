@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from sae_desktop.gui.widgets.site_picker import SitePicker
 from sae_desktop.language_model.config import ModelDescription
 
 _MOST_ROWS = 3
+_ROW_PADDING = 8
 
 
 class PickedSites(QListWidget):
@@ -42,13 +43,14 @@ class PickedSites(QListWidget):
     def show_sites(self, texts: Sequence[tuple[str, str]]) -> None:
         """Show (site, words)."""
         self.clear()
+        row = self.fontMetrics().height() + _ROW_PADDING
         for site, words in texts:
             item = QListWidgetItem(words)
             item.setData(Qt.ItemDataRole.UserRole, site)
             item.setToolTip(f"{words}\n{site}")
             self.addItem(item)
+            item.setSizeHint(QSize(0, row))
         shown = min(max(len(texts), 1), _MOST_ROWS)
-        row = max(self.sizeHintForRow(0), self.fontMetrics().height() + 4)
         self.setFixedHeight(row * shown + 2 * self.frameWidth() + 4)
 
     def selected_sites(self) -> list[str]:
@@ -140,6 +142,8 @@ class SiteColumn(QFrame):
                 causal=model.causal,
             )
         self._show_picked()
+        # The drawing has its height only once it has been laid out.
+        QTimer.singleShot(0, self, self._show_current)
 
     def want(self, sites: Sequence[str]) -> None:
         """Pick these sites: now, or once a model is known that has them."""
@@ -184,6 +188,10 @@ class SiteColumn(QFrame):
         kept = [site for site in self.picker.picked if site not in sites]
         if kept:
             self.picker.set_picked(kept)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._show_current)
 
     # ------------------------------------------------------------------ the menu
     def _fill_menu(self) -> None:

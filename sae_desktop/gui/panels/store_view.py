@@ -39,7 +39,7 @@ from sae_desktop.gui.widgets.norm_histogram import NormHistogram
 from sae_desktop.gui.widgets.throughput_plot import ThroughputPlot
 from sae_desktop.language_model.token_text import visible_token
 
-_PLOT_HEIGHT = 208
+_PLOT_HEIGHT = 192
 _TOOL_TIP = Qt.ItemDataRole.ToolTipRole
 
 
@@ -60,14 +60,14 @@ class StoreView(QStackedWidget):
         self.watch.failed.connect(self._on_failed)
         self.store = QComboBox()
         self.store.setAccessibleName("Store")
-        self.store.setMinimumContentsLength(16)
+        self.store.setMinimumContentsLength(24)
         self.site = QComboBox()
         self.site.setAccessibleName("Site whose rows are shown")
         for box in (self.store, self.site):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-        self.site.setMinimumContentsLength(16)
+        self.site.setMinimumContentsLength(28)
         self._summary = ElidedLabel(chars=20)
         self._summary.setProperty("role", "figure")
         self._origin = ElidedLabel(chars=20)
@@ -108,6 +108,8 @@ class StoreView(QStackedWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._head())
+        column.addWidget(self._summary)
+        column.addWidget(self._origin)
         inside = QWidget()
         grid = QGridLayout(inside)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -135,21 +137,17 @@ class StoreView(QStackedWidget):
         return page
 
     def _head(self) -> QHBoxLayout:
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(self._summary)
-        words.addWidget(self._origin)
         self.extend_button = push_button("Harvest more", self.extend, icon="plus")
         self.verify_button = push_button("Verify", self.verify, icon="shield-check")
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(label("Store", "muted"))
         row.addWidget(self.store)
-        row.addLayout(words, 1)
-        row.addWidget(label("Site", "muted"))
-        row.addWidget(self.site)
         row.addWidget(self.verify_button)
         row.addWidget(self.extend_button)
+        row.addStretch(1)
+        row.addWidget(label("Site", "muted"))
+        row.addWidget(self.site)
         return row
 
     def _card(self, heading: str, widgets: Sequence[QWidget]) -> QFrame:
@@ -288,12 +286,12 @@ class StoreView(QStackedWidget):
         tokens = share_rows(description.tokens if description else [], rows)
         most = max((share for _, share, _ in tokens), default=1.0)
         self.tokens.set_bars(
-            [Bar(visible_token(name), share / most, figure) for name, share, figure in tokens]
+            [Bar(visible_token(name), share / most, figure) for name, share, figure in tokens],
+            "No tokens are kept beside the rows." if description else "",
         )
         lengths = description.window_lengths if description else []
         _fill(self.lengths, share_rows(lengths, sum(share.rows for share in lengths)))
-        named = (description.languages or description.sources) if description else []
-        _fill(self.languages, share_rows(named, rows))
+        _fill(self.languages, share_rows(description.languages if description else [], rows))
         self._show_site()
 
     def _offer_sites(self, sites: Sequence[SiteFigures]) -> None:
@@ -316,7 +314,10 @@ class StoreView(QStackedWidget):
         self.norms.show_site(figures)
         outliers = outlier_rows(figures.outliers if figures else [])
         most = max((share for _, share, _ in outliers), default=1.0) or 1.0
-        self.outliers.set_bars([Bar(n, share / most, figure) for n, share, figure in outliers])
+        self.outliers.set_bars(
+            [Bar(name, share / most, figure) for name, share, figure in outliers],
+            "No dimension stands out." if figures else "",
+        )
         self._storage.setText(storage_text(figures) if figures else "")
 
     # ------------------------------------------------------------------ doing
@@ -337,7 +338,8 @@ class StoreView(QStackedWidget):
 
 
 def _fill(bars: LabelledBars, rows: Sequence[tuple[str, float, str]]) -> None:
-    bars.set_bars([Bar(name or "not known", share, figure) for name, share, figure in rows])
+    known = [Bar(name or "not known", share, figure) for name, share, figure in rows]
+    bars.set_bars(known, "Not known.")
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

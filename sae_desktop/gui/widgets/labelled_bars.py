@@ -35,15 +35,17 @@ class LabelledBars(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bars: list[Bar] = []
+        self._empty = ""
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
         theme.manager().themeChanged.connect(self.update)
 
-    def set_bars(self, bars: Sequence[Bar]) -> None:
-        """Show rows from the top down."""
+    def set_bars(self, bars: Sequence[Bar], empty: str = "") -> None:
+        """Show rows from the top down; without any, what `empty` says."""
         self._bars = list(bars)
+        self._empty = empty
         self.setAccessibleDescription(self.text())
         self.updateGeometry()
         self.update()
@@ -80,6 +82,9 @@ class LabelledBars(QWidget):
         metrics = QFontMetricsF(self.font())
         room = self.width() - self._figure_width() - 20
         align = Qt.AlignmentFlag.AlignVCenter
+        if not self._bars:
+            painter.setPen(colours.muted_text)
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | align, self._empty)
         for number, bar in enumerate(self._bars):
             place = self.bar_rect(number)
             row = QRectF(0, place.top(), self.width(), place.height())

@@ -96,9 +96,10 @@ class NormHistogram(QWidget):
         if median > 0:
             self._line.setValue(np.log10(threshold))
             right = max(right, np.log10(threshold) + 0.1)
-        top = max(float(heights.max()) + _FLOOR, 1.0)
+        # Room above for the line's name.
+        top = max(float(heights.max()) + _FLOOR, 1.0) + 0.6
         self.plot.setXRange(left, right, padding=0.04)
-        self.plot.setYRange(_FLOOR, top, padding=0.08)
+        self.plot.setYRange(_FLOOR, top, padding=0.0)
         self.plot.getAxis("left").setTicks(count_ticks(top))
 
     def massive_bars(self) -> int:
@@ -129,6 +130,7 @@ class NormHistogram(QWidget):
     def _dress(self) -> None:
         colours = theme.palette()
         dress(self.plot)
+        self.view.setBackground(colours.surface)
         none = pg.mkPen(None)
         self._usual.setOpts(brush=pg.mkBrush(colours.accent), pen=none)
         self._massive.setOpts(brush=pg.mkBrush(colours.negative), pen=none)

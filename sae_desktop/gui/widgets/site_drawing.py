@@ -143,7 +143,7 @@ class Drawing:
     ) -> None:
         colours = theme.palette()
         if computed:
-            painter.setPen(QPen(colours.border, 4, cap=Qt.PenCapStyle.FlatCap))
+            painter.setPen(QPen(colours.border, 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap))
         else:
             faint = theme.blend(colours.surface, colours.border, 0.7)
             painter.setPen(QPen(faint, 2, Qt.PenStyle.DotLine))
@@ -220,7 +220,6 @@ class Drawing:
         painter.drawLine(QPointF(STREAM_X + 8, y), QPointF(self.width - width - 8, y))
         painter.setPen(colours.muted_text)
         box = QRectF(self.width - width - 4, y - 10, width, 20)
-        painter.fillRect(box, colours.surface)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"↑ {_NOT_COMPUTED}")
 
     def _paint_point(self, painter: QPainter, point: SitePoint) -> None:

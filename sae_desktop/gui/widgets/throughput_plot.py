@@ -34,6 +34,8 @@ class ThroughputPlot(QWidget):
         self._run = RunLine("", CurveBuffer(), 0)
         self.curve = CurvePlot(_INFO, logarithmic=False)
         self.curve.show_axis("rows", last=True)
+        self.curve.head.setContentsMargins(0, 0, 0, 0)
+        self.curve.layout().setContentsMargins(0, 0, 0, 0)
         self.curve.plot.setLabel("bottom", "rows kept")
         self.curve.plot.setMouseEnabled(x=False, y=False)
         self.curve.hovered.connect(self._on_hovered)
@@ -41,6 +43,7 @@ class ThroughputPlot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.curve)
         theme.manager().themeChanged.connect(self._dress)
+        self._dress()
 
     def begin(self, name: str, rows_wanted: float) -> None:
         """Clear the curve for a harvest that will have so many rows."""
@@ -91,4 +94,5 @@ class ThroughputPlot(QWidget):
 
     def _dress(self) -> None:
         self.curve.dress()
+        self.curve.view.setBackground(theme.palette().surface)
         self.curve.dress_run(self._run)
