@@ -90,7 +90,7 @@ def column_choices(corpus: CorpusDescription) -> list[ColumnChoice]:
     """Return what can be chosen; empty for plain texts."""
     if not corpus.columns:
         return []
-    found = f"Automatic ({corpus.column})" if corpus.column else "Automatic"
+    found = f"Auto: {corpus.column}" if corpus.column else "Auto"
     choices = [ColumnChoice(found)]
     for column in corpus.columns:
         if column.kind == "text":

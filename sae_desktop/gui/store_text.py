@@ -32,8 +32,9 @@ def store_summary(store: StoreDescription) -> str:
     parts = [f"{rows} rows", plural(store.windows, "window"), plural(store.documents, "document")]
     if store.segments > 1:
         parts.append(plural(store.segments, "segment"))
-    parts.append(f"{bytes_text(store.bytes)} as {store.dtype}" if store.dtype else "")
-    return " · ".join(part for part in parts if part)
+    size = bytes_text(store.bytes)
+    parts.append(f"{size} as {store.dtype}" if store.dtype else size)
+    return " · ".join(parts)
 
 
 def origin_text(store: StoreDescription) -> str:

@@ -47,8 +47,11 @@ class StoreWatch(QObject):
     def ask(self) -> None:
         """Ask now, or as soon as the question under way is answered."""
         if self._asking is not None:
-            self._again = self._again or self._asked_for(self._asking) != self.name
-            self._again = self._again or not self.follows
+            another = self._asked_for(self._asking) != self.name
+            if another:
+                self._asking.cancel()
+            # An answer under way to a last question may be from before the last rows.
+            self._again = self._again or another or not self.follows
             return
         self._again = False
         project = self._session.project

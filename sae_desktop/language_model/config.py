@@ -6,7 +6,6 @@ from typing import Literal
 
 import msgspec
 
-
 ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 """In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
 4bit need a library that can."""

@@ -59,7 +59,7 @@ class CorpusFields(QWidget):
             "packing": LabelledField(
                 "Windows",
                 self.packing,
-                "A window of one document each, or filled with one document after the other",
+                "Each of one document, or filled with one after the other",
             ),
             "bos": LabelledField("BOS first", self.bos, "Whether a window begins with BOS"),
             "special_tokens": LabelledField(
@@ -101,6 +101,7 @@ class CorpusFields(QWidget):
             field.textEdited.connect(lambda _text: self._typing.start())
 
     def _tell(self, _value: object = None) -> None:
+        self.column.setToolTip(self.column.currentText())
         self.changed.emit()
 
     def toggle_more(self) -> None:
@@ -137,8 +138,8 @@ class CorpusFields(QWidget):
         if "text_column" in fields or "chat_column" in fields:
             text, chat = fields.get("text_column", ""), fields.get("chat_column", "")
             name = text or (f"{chat} (chat)" if chat else "")
-            wanted = ColumnChoice(name or "Automatic", text, chat)
-            self.show_columns([ColumnChoice("Automatic"), wanted] if name else [])
+            wanted = ColumnChoice(name or "Auto", text, chat)
+            self.show_columns([ColumnChoice("Auto"), wanted] if name else [])
             self._choose_column(wanted)
         self.deduplicate.setChecked(fields.get("deduplicate", self.deduplicate.isChecked()))
         for spin, name in ((self.seed, "seed"), (self.context_size, "context_size")):
@@ -163,7 +164,7 @@ class CorpusFields(QWidget):
         kept = self._column_choice()
         self.column.blockSignals(True)
         self.column.clear()
-        for choice in choices or [ColumnChoice("Automatic")]:
+        for choice in choices or [ColumnChoice("Auto")]:
             self.column.addItem(choice.text, choice)
             if choice.tip:
                 self.column.setItemData(
@@ -172,6 +173,7 @@ class CorpusFields(QWidget):
         if choices and (kept.text_column or kept.chat_column):
             self._choose_column(kept)
         self.column.blockSignals(False)
+        self.column.setToolTip(self.column.currentText())
         self._fields["column"].setVisible(bool(choices))
 
     def _column_choice(self) -> ColumnChoice:
@@ -216,6 +218,6 @@ def _rows(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QVBox
         line = QHBoxLayout()
         line.setSpacing(8)
         for name in row:
-            line.addWidget(fields[name], 1)
+            line.addWidget(fields[name], 4 if name == "column" else 3)
         column.addLayout(line)
     return column

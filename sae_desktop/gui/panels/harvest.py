@@ -211,10 +211,12 @@ class HarvestPanel(HarvestDrops):
         self.tabs.setCurrentIndex(SET_UP)
         if "site" in fields:
             self.sites.want([fields["site"], *fields.get("sites", ())])
-        if "model_dtype" in fields:
-            self.model.set_computing(fields["model_dtype"], fields.get("device", "auto"))
         if "model" in fields:
-            self.model.choice.set_value(str(fields["model"]))
+            self.model.fill(
+                fields["model"],
+                fields.get("model_dtype", self.model.dtype),
+                fields.get("device", self.model.place),
+            )
         self.amount.fill(fields)
         self.corpus.fill(fields)
         self._on_changed()

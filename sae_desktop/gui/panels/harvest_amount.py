@@ -41,6 +41,7 @@ class HarvestAmount(QWidget):
         for value, text in STORE_DTYPES:
             self.dtype.addItem(text, value)
         self.keep_first = QCheckBox("Keep each window’s first token")
+        self.keep_first.setMinimumHeight(self.dtype.sizeHint().height())
         self._problem = label("", "error", wrap=True)
         self._named = False
         self._fields = {

@@ -57,6 +57,8 @@ class ModelColumn(QFrame):
         self._asking: Job | None = None
         self._getting: Job | None = None
         self.description: ModelDescription | None = None
+        self._shown = ""
+        """The model that is described."""
         self.choice = SourceChoice("Model", OPTIONS)
         self.precision = _choice(PRECISIONS, "Precision", "In what the model computes")
         self.device = _choice(DEVICES, "Device", "Where the model computes")
@@ -117,12 +119,17 @@ class ModelColumn(QFrame):
         """The device."""
         return str(self.device.currentData())
 
-    def set_computing(self, dtype: str, device: str) -> None:
-        """Choose precision and device; a device that is not offered becomes automatic."""
+    def fill(self, model: str, dtype: str, device: str) -> None:
+        """Choose a model, precision and device; a device that is not offered becomes “auto”."""
+        before = (self.dtype, self.place)
         for box, value in ((self.precision, dtype), (self.device, device)):
             box.blockSignals(True)
             box.setCurrentIndex(max(box.findData(value), 0))
             box.blockSignals(False)
+        same = self.model == model
+        self.choice.set_value(model)
+        if same and before != (self.dtype, self.place):
+            self.ask()
 
     # ------------------------------------------------------------------ asking
     def ask(self, _value: object = None) -> None:
@@ -130,7 +137,9 @@ class ModelColumn(QFrame):
         if self._asking is not None and not self._asking.ended:
             self._asking.cancel()
         self._asking = None
-        self._show(None)
+        if self.model != self._shown:
+            # In another precision or elsewhere it is the same model: its card stays meanwhile.
+            self._show(None)
         if not self.model:
             self._say("Name the model.")
             return
@@ -177,6 +186,7 @@ class ModelColumn(QFrame):
 
     def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
         if job is self._asking:
+            self._show(None)
             self._say(f"{error.what} {error.next_step}".strip(), "error")
 
     def _on_code_refused(self, error: ErrorInfo) -> None:
@@ -190,6 +200,7 @@ class ModelColumn(QFrame):
 
     def _show(self, description: ModelDescription | None) -> None:
         self.description = description
+        self._shown = self.model if description else ""
         self._show_card(description)
         self.described.emit(description)
 

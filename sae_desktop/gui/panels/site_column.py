@@ -39,6 +39,7 @@ class PickedSites(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
         self.setUniformItemSizes(True)
+        self.setViewportMargins(4, 0, 4, 0)
 
     def show_sites(self, texts: Sequence[tuple[str, str]]) -> None:
         """Show (site, words)."""

@@ -54,6 +54,8 @@ class StoreView(QStackedWidget):
         self._session = session
         self._job: Job | None = None
         self._curve_of = ""
+        self._state: tuple[int, int] | None = None
+        """Rows and bytes of the shown store as they were read last."""
         self.description: StoreDescription | None = None
         self.watch = StoreWatch(session, self)
         self.watch.described.connect(self._on_described)
@@ -98,6 +100,7 @@ class StoreView(QStackedWidget):
         self.site.currentIndexChanged.connect(self._show_site)
         session.contentsChanged.connect(self._on_contents_changed)
         session.projectChanged.connect(self._on_project_changed)
+        session.writableChanged.connect(self._show_buttons)
         session.client.jobAdded.connect(self._on_job_added)
         self._on_contents_changed()
 
@@ -126,8 +129,8 @@ class StoreView(QStackedWidget):
             grid.addWidget(card, number // 3, number % 3)
         for number in range(3):
             grid.setColumnStretch(number, 1)
-        grid.setRowStretch(0, 1)
-        grid.setRowStretch(1, 1)
+        grid.setRowStretch(0, 3)
+        grid.setRowStretch(1, 2)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -189,11 +192,21 @@ class StoreView(QStackedWidget):
         self._on_contents_changed()
 
     def _on_contents_changed(self) -> None:
-        """Offer the project's stores; the one that is shown stays."""
+        """Offer the project's stores; the one that is shown stays, and is read anew if it grew."""
+        kept = self.name
+        self._offer_stores()
+        stores = self._session.inventory.stores
+        shown = next((s for s in stores if s.name == self.name), None)
+        state = (shown.rows, shown.bytes) if shown is not None else None
+        if self.name != kept or state != self._state:
+            self._state = state
+            self._watch()
+        self._show_buttons()
+
+    def _offer_stores(self) -> None:
         names, kept = self._names(), self.name
         wanted = kept if kept in names else self._session.store
-        changed = [self.store.itemData(n) for n in range(self.store.count())] != names
-        if changed:
+        if [self.store.itemData(n) for n in range(self.store.count())] != names:
             self.store.clear()
             for name in names:
                 self.store.addItem(name, name)
@@ -201,9 +214,6 @@ class StoreView(QStackedWidget):
         self.setCurrentIndex(1 if names else 0)
         if wanted in names:
             self.store.setCurrentIndex(names.index(wanted))
-        if changed or self.name != kept:
-            self._watch()
-        self._show_buttons()
 
     def show_store(self, name: str) -> None:
         """Show a store of the project."""
@@ -243,7 +253,7 @@ class StoreView(QStackedWidget):
         self.throughput.begin(config.name, config.tokens)
         job.metricLogged.connect(lambda message: self._on_points(job, message))
         job.stateChanged.connect(self._on_job_state)
-        self._on_contents_changed()
+        self._offer_stores()
         self.show_store(config.name)
 
     def _on_points(self, job: Job, message: JobMetrics) -> None:
@@ -253,7 +263,7 @@ class StoreView(QStackedWidget):
 
     def _on_job_state(self, _state: object) -> None:
         if self._job is not None and self._job.ended:
-            self._on_contents_changed()
+            self._offer_stores()
             self._watch()
 
     def _show_curve(self) -> None:

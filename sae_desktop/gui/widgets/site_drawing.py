@@ -198,7 +198,7 @@ class Drawing:
         box = QRectF(_BOX_X, write - 5, self.width - _EDGE - _BOX_X, read - write + 10)
         painter.drawRoundedRect(box, 5, 5)
         painter.setPen(colours.text if reached else colours.disabled_text)
-        inside = box.adjusted(10, 0, -2 * _INNER + 4, 0)
+        inside = box.adjusted(10, 0, -2 * _INNER, 0)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | middle, branch.name)
         inner = next(

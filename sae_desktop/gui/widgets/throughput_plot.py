@@ -35,7 +35,9 @@ class ThroughputPlot(QWidget):
         self.curve = CurvePlot(_INFO, logarithmic=False)
         self.curve.show_axis("rows", last=True)
         self.curve.head.setContentsMargins(0, 0, 0, 0)
-        self.curve.layout().setContentsMargins(0, 0, 0, 0)
+        inside = self.curve.layout()
+        if inside is not None:
+            inside.setContentsMargins(0, 0, 0, 0)
         self.curve.plot.setLabel("bottom", "rows kept")
         self.curve.plot.setMouseEnabled(x=False, y=False)
         self.curve.hovered.connect(self._on_hovered)

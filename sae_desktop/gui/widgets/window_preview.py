@@ -25,7 +25,7 @@ class WindowPreviews(QTextBrowser):
         self._previews: list[WindowPreview] = []
         self.setOpenLinks(False)
         self.setAccessibleName("How the text begins, token by token")
-        self.setMinimumHeight(128)
+        self.setMinimumHeight(96)
         theme.manager().themeChanged.connect(self._paint)
 
     def show_windows(self, previews: Sequence[WindowPreview]) -> None:
