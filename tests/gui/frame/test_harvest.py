@@ -133,7 +133,14 @@ def test_model__is_asked_anew_for_another_precision_or_device(
     config = client.last(DescribeModelConfig).config
     assert isinstance(config, DescribeModelConfig)
     assert (config.dtype, config.device) == ("4bit", "cuda")
+    # It is the same model: what is known of it stays until there is an answer.
+    assert harvest.sites.site == "blocks.2.hook_resid_post"
+    client.fail(client.last(DescribeModelConfig), "There is no library for 4 bits.")
     assert not harvest.start_button.isEnabled()
+    harvest.model.precision.setCurrentIndex(0)
+    client.finish(client.last(DescribeModelConfig), model())
+    assert harvest.sites.site == "blocks.2.hook_resid_post"
+    assert harvest.start_button.isEnabled()
 
 
 def test_model__says_what_auto_came_to_only_where_auto_is_chosen(
