@@ -26,12 +26,6 @@ _SOURCE_LENGTH = 40
 _METADATA_LENGTH = 32
 
 
-def is_hub_name(corpus: str) -> bool:
-    """Tell whether a corpus is named as datasets on the hub are: “owner/name” or “name”."""
-    local = corpus.startswith(("/", ".", "~")) or "\\" in corpus or corpus[1:2] == ":"
-    return bool(corpus) and corpus != "builtin" and not local
-
-
 def corpus_text(corpus: CorpusDescription) -> str:
     """Return a corpus in a sentence: “3 documents, 2 kB: en, de.”"""
     parts = []

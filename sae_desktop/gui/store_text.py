@@ -56,7 +56,7 @@ def norm_text(figures: SiteFigures) -> str:
             f" Of the windows’ {exact_count(figures.first_rows)} first tokens "
             f"{exact_count(figures.massive_first_rows)} are"
         )
-        if math.isfinite(figures.first_norm):
+        if figures.first_norm is not None:
             text += f" (mean norm {_number(figures.first_norm)})"
         text += "."
     return text
@@ -68,7 +68,7 @@ def storage_text(figures: SiteFigures) -> str:
     if math.isfinite(figures.storage_fvu):
         cost = percent_text(figures.storage_fvu) if figures.storage_fvu > 0 else "nothing"
         parts.append(f"Rounding costs {cost} of the variance")
-    if figures.scalar > 0:
+    if figures.scalar:
         parts.append(f"scalar {figures.scalar:.4g}")
     return "; ".join(parts) + "." if parts else ""
 

@@ -17,37 +17,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.activations.config import (
-    EstimateHarvestConfig,
-    HarvestConfig,
-    HarvestEstimate,
-    HarvestResult,
-)
+from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.client.job import Job
-from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.amounts import exact_count
-from sae_desktop.gui.harvest_draft import (
-    default_name,
-    estimate_text,
-    memory_warning,
-    problems,
-    room_problem,
-    store_plan,
-)
+from sae_desktop.gui.harvest_draft import default_name, problems, store_plan
 from sae_desktop.gui.job_list import JobRow
-from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.corpus_column import CorpusColumn
 from sae_desktop.gui.panels.harvest_amount import HarvestAmount
 from sae_desktop.gui.panels.harvest_drops import HarvestDrops
+from sae_desktop.gui.panels.harvest_estimate import HarvestEstimateLine
 from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.panels.site_column import SiteColumn
 from sae_desktop.gui.panels.store_view import StoreView
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.config import ModelDescription
 
-ESTIMATE_MS = 600
 SET_UP, STORE = 0, 1
 _SHOWN_AT_FIELDS = frozenset({"name", "tokens", "site", "context_size", "bos"})
 """Problems that are told where the field is."""
@@ -60,7 +46,6 @@ class HarvestPanel(HarvestDrops):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._asked = False
-        self._estimated = HarvestConfig(project="", name="")
         self._job: Job | None = None
         self._finished = ""
         self.setAccessibleName("Harvest")
@@ -68,14 +53,13 @@ class HarvestPanel(HarvestDrops):
         self.sites = SiteColumn()
         self.corpus = CorpusColumn(session)
         self.amount = HarvestAmount()
+        self.estimate = HarvestEstimateLine(session)
         self.store = StoreView(session)
         self.tabs = QTabBar()
         self.pages = QStackedWidget()
         self._lay_out()
         self.setFocusProxy(self.sites.picker)
-        self._estimates = LatestJob(session, ESTIMATE_MS, self)
-        self._estimates.answered.connect(self._on_estimated)
-        self._estimates.failed.connect(self._on_estimate_failed)
+        self.estimate.answered.connect(self._on_estimated)
         self.model.described.connect(self._on_described)
         for part in (self.sites, self.corpus, self.amount):
             part.changed.connect(self._on_changed)
@@ -146,7 +130,7 @@ class HarvestPanel(HarvestDrops):
             self.tabs.addTab(text)
         self.pages.addWidget(self._set_up_page())
         self.pages.addWidget(self.store)
-        self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
+        self.tabs.currentChanged.connect(self._on_tab)
         self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
         self.train_button.hide()
         self._job_place = QHBoxLayout()
@@ -175,13 +159,12 @@ class HarvestPanel(HarvestDrops):
     def _foot(self) -> QFrame:
         frame = QFrame()
         frame.setProperty("card", "true")
-        self._estimate = label("", "muted", wrap=True)
         self.start_button = push_button(
             "Start the harvest", self.start, icon="play", primary=True, tip="Ctrl+Shift+H"
         )
         row = QHBoxLayout()
         row.setSpacing(12)
-        row.addWidget(self._estimate, 1)
+        row.addWidget(self.estimate, 1)
         row.addWidget(self.start_button)
         column = QVBoxLayout(frame)
         column.setContentsMargins(16, 12, 16, 12)
@@ -189,6 +172,11 @@ class HarvestPanel(HarvestDrops):
         column.addWidget(self.amount)
         column.addLayout(row)
         return frame
+
+    def _on_tab(self, page: int) -> None:
+        self.pages.setCurrentIndex(page)
+        self.setFocusProxy(self.sites.picker if page == SET_UP else self.store.store)
+        self._on_changed()
 
     # ------------------------------------------------------------------ the draft
     def config(self) -> HarvestConfig:
@@ -247,16 +235,20 @@ class HarvestPanel(HarvestDrops):
         reason = self._blocked(found)
         plan = store_plan(config, stores)
         self.start_button.setText(_START_TEXTS.get(plan.kind, "Start the harvest"))
+        if reason:
+            at_field = reason in {found.get(field) for field in _SHOWN_AT_FIELDS}
+            text = "What is marked in red keeps it from starting." if at_field else reason
+            self.estimate.say(text)
+        elif self.isVisible() and self.tabs.currentIndex() == SET_UP:
+            self.estimate.consider(config, plan)
+        self._allow_start(reason or self.estimate.lacking)
+
+    def _on_estimated(self) -> None:
+        self._allow_start(self._blocked(self._problems()) or self.estimate.lacking)
+
+    def _allow_start(self, reason: str) -> None:
         self.start_button.setEnabled(not reason)
         self.start_button.setToolTip(reason or "Ctrl+Shift+H")
-        if reason:
-            self._estimates.forget()
-            at_field = reason in {found.get(field) for field in _SHOWN_AT_FIELDS}
-            self._say("What is marked in red keeps it from starting." if at_field else reason)
-        elif self.isVisible():
-            self._say(f"{plan.sentence()} Timing a short run…".strip())
-            self._estimated = config
-            self._estimates.ask(EstimateHarvestConfig(harvest=config))
 
     def _problems(self) -> dict[str, str]:
         return problems(self.config(), self.model.description, self._session.inventory.stores)
@@ -277,31 +269,11 @@ class HarvestPanel(HarvestDrops):
     def _is_busy(self) -> bool:
         return self._job is not None and not self._job.ended
 
-    # ------------------------------------------------------------------ the estimate
-    def _say(self, text: str, role: str = "muted") -> None:
-        self._estimate.setText(text)
-        set_property(self._estimate, "role", role)
-
-    def _on_estimated(self, estimate: HarvestEstimate) -> None:
-        lacking = room_problem(estimate)
-        if lacking:
-            self._say(lacking, "error")
-            self.start_button.setEnabled(False)
-            self.start_button.setToolTip(lacking)
-            return
-        plan = store_plan(self._estimated, self._session.inventory.stores)
-        warning = memory_warning(estimate)
-        parts = (plan.sentence(), estimate_text(estimate, self._estimated), warning)
-        self._say(" ".join(part for part in parts if part), "warning" if warning else "muted")
-
-    def _on_estimate_failed(self, error: ErrorInfo) -> None:
-        self._say(f"{error.what} {error.next_step}".strip(), "error")
-
     # ------------------------------------------------------------------ running
     def start(self) -> None:
         """Start the harvest as it is set."""
         if not self._blocked(self._problems()):
-            self._estimates.forget()
+            self.estimate.forget()
             self._session.run(self.config())
 
     def _on_job_added(self, job: Job) -> None:
@@ -329,10 +301,8 @@ class HarvestPanel(HarvestDrops):
     def _on_finished(self, result: HarvestResult) -> None:
         self.amount.forget_name()
         self._on_changed()
-        self._estimates.forget()
-        self._say(
-            f"“{result.name}” holds {exact_count(result.rows)} rows of {exact_count(result.width)}."
-        )
+        rows, width = exact_count(result.rows), exact_count(result.width)
+        self.estimate.say(f"“{result.name}” holds {rows} rows of {width}.")
         self._finished = result.name
         self.train_button.show()
 

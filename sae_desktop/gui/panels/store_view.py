@@ -87,8 +87,9 @@ class StoreView(QStackedWidget):
         self._storage = label("", "small", wrap=True)
         self.outliers = LabelledBars("Outlier dimensions, by their share of the variance")
         self.tokens = LabelledBars("Most frequent tokens")
-        self.lengths = LabelledBars("Rows by the length of their window")
-        self.languages = LabelledBars("Rows by language")
+        self.lengths = LabelledBars("Windows by their rows")
+        self._tags_title = label("", "heading")
+        self.languages = LabelledBars("Rows by language or source")
         self._empty = EmptyState(
             "No store yet: a harvest’s rows are shown here while it runs and after.",
             "Set up a harvest",
@@ -122,8 +123,8 @@ class StoreView(QStackedWidget):
             self._card("Norms", [self.norms]),
             self._card("Outlier dimensions", [self.outliers, self._storage]),
             self._card("Most frequent tokens", [self.tokens]),
-            self._card("Rows by the length of their window", [self.lengths]),
-            self._card("Rows by language", [self.languages]),
+            self._card("Windows by their rows", [self.lengths]),
+            self._card("", [self._tags_title, self.languages]),
         ]
         for number, card in enumerate(cards):
             grid.addWidget(card, number // 3, number % 3)
@@ -164,7 +165,7 @@ class StoreView(QStackedWidget):
             column.addWidget(label(heading, "heading"))
         for widget in widgets:
             held = _scrolled(widget) if isinstance(widget, LabelledBars) else widget
-            column.addWidget(held, 0 if widget is self._storage else 1)
+            column.addWidget(held, 0 if widget in (self._storage, self._tags_title) else 1)
         return frame
 
     # ------------------------------------------------------------------ which store
@@ -301,8 +302,16 @@ class StoreView(QStackedWidget):
         )
         lengths = description.window_lengths if description else []
         _fill(self.lengths, share_rows(lengths, sum(share.rows for share in lengths)))
-        _fill(self.languages, share_rows(description.languages if description else [], rows))
+        self._show_tags(description, rows)
         self._show_site()
+
+    def _show_tags(self, description: StoreDescription | None, rows: int) -> None:
+        """Show the languages; of a corpus that names none, the sources."""
+        languages = description.languages if description else []
+        sources = description.sources if description else []
+        named = sources and not any(share.name for share in languages)
+        self._tags_title.setText("Rows by source" if named else "Rows by language")
+        _fill(self.languages, share_rows(sources if named else languages, rows))
 
     def _offer_sites(self, sites: Sequence[SiteFigures]) -> None:
         names = [figures.site for figures in sites]

@@ -358,7 +358,7 @@ def test_harvest__says_the_estimate_in_words(
     harvest: HarvestPanel, client: FakeClient, asked: Wait
 ) -> None:
     client.finish(asked(EstimateHarvestConfig), estimate())
-    assert harvest._estimate.text() == (
+    assert harvest.estimate.text() == (
         "500,000 tokens: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens/s."
     )
 
@@ -367,7 +367,7 @@ def test_harvest__does_not_start_without_room(
     harvest: HarvestPanel, client: FakeClient, asked: Wait
 ) -> None:
     client.finish(asked(EstimateHarvestConfig), estimate(bytes=2_000_000, free_bytes=500_000))
-    assert "1.5 MB" in harvest._estimate.text()
+    assert "1.5 MB" in harvest.estimate.text()
     assert not harvest.start_button.isEnabled()
 
 
@@ -375,8 +375,8 @@ def test_harvest__warns_of_memory_but_lets_one_try(
     harvest: HarvestPanel, client: FakeClient, asked: Wait
 ) -> None:
     client.finish(asked(EstimateHarvestConfig), estimate(memory_bytes=3 * GB, free_memory_bytes=GB))
-    assert "may not fit in memory" in harvest._estimate.text()
-    assert harvest._estimate.property("role") == "warning"
+    assert "may not fit in memory" in harvest.estimate.text()
+    assert harvest.estimate.role() == "warning"
     assert harvest.start_button.isEnabled()
 
 
@@ -386,7 +386,32 @@ def test_harvest__an_estimate_of_other_settings_is_dropped(
     job = asked(EstimateHarvestConfig)
     harvest.amount.tokens.setValue(20_000)
     client.finish(job, estimate())
-    assert "500,000" not in harvest._estimate.text()
+    assert "500,000" not in harvest.estimate.text()
+
+
+def test_harvest__what_was_estimated_stands_while_nothing_changes(
+    harvest: HarvestPanel, client: FakeClient, session: Session, asked: Wait, qtbot: QtBot
+) -> None:
+    client.finish(asked(EstimateHarvestConfig), estimate(bytes=2_000_000, free_bytes=500_000))
+    before = len(client.started(EstimateHarvestConfig))
+    session._on_settled()
+    qtbot.wait(700)
+    assert len(client.started(EstimateHarvestConfig)) == before
+    assert not harvest.start_button.isEnabled()
+    harvest.amount.tokens.setValue(1_000)
+    assert harvest.start_button.isEnabled()
+
+
+def test_harvest__asks_for_no_estimate_while_a_store_is_looked_at(
+    harvest: HarvestPanel, client: FakeClient, asked: Wait, qtbot: QtBot
+) -> None:
+    client.finish(asked(EstimateHarvestConfig), estimate())
+    harvest.tabs.setCurrentIndex(STORE)
+    harvest.amount.tokens.setValue(1_000)
+    qtbot.wait(700)
+    assert client.last(EstimateHarvestConfig).ended
+    harvest.tabs.setCurrentIndex(SET_UP)
+    assert asked(EstimateHarvestConfig).config.harvest.tokens == 1_000
 
 
 def test_harvest__a_store_with_the_same_settings_is_added_to(
@@ -399,7 +424,7 @@ def test_harvest__a_store_with_the_same_settings_is_added_to(
     assert harvest.start_button.isEnabled()
     assert harvest.start_button.text() == "Add to the store"
     client.finish(asked(EstimateHarvestConfig), estimate())
-    assert harvest._estimate.text().startswith("Adds 200,000 tokens to “acts”. 204,000 tokens: ≈")
+    assert harvest.estimate.text().startswith("Adds 200,000 tokens to “acts”. 204,000 tokens: ≈")
     harvest.sites.picker.pick("blocks.0.hook_mlp_out")
     assert not harvest.start_button.isEnabled()
     assert "another harvest (site)" in harvest.amount._problem.text()
@@ -417,7 +442,7 @@ def test_harvest__starts_shows_the_store_and_offers_to_train_on_it(
     assert harvest.tabs.currentIndex() == STORE
     assert not harvest.start_button.isEnabled()
     client.finish(job, harvest_result("builtin-L2-resid_post"))
-    assert "500,000 rows" in harvest._estimate.text()
+    assert "500,000 rows" in harvest.estimate.text()
     harvest.train_button.click()
     assert heard.workspaces == ["train"]
 

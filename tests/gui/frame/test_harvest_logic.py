@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +274,7 @@ def test_store__says_which_rows_are_massive() -> None:
         "Median norm 20. 12 rows are over 10× that. "
         "Of the windows’ 11 first tokens 10 are (mean norm 3,000)."
     )
-    none = site_figures("s", massive_rows=0, massive_first_rows=0, first_norm=math.nan)
+    none = site_figures("s", massive_rows=0, massive_first_rows=0, first_norm=None)
     assert norm_text(none) == "Median norm 20. No row is over 10× that."
 
 
