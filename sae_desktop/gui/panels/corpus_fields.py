@@ -38,12 +38,12 @@ class CorpusFields(QWidget):
         self.split.setPlaceholderText(defaults.split)
         self.column = _box(())
         self.context_size = CountField(defaults.context_size, 1, _LONGEST_CONTEXT)
-        self.context_size.setMinimumWidth(96)
+        self.context_size.setMinimumWidth(80)
         self.packing = _box(PACKINGS)
         self.bos = _box(BOS_POLICIES)
         self.special = _box(SPECIAL_POLICIES)
         self.seed = CountField(defaults.seed, 0)
-        self.seed.setMinimumWidth(96)
+        self.seed.setMinimumWidth(80)
         self.deduplicate = QCheckBox("Leave exact duplicates out")
         self.deduplicate.setChecked(defaults.deduplicate)
         self.deduplicate.setToolTip(
@@ -206,7 +206,7 @@ def _box(options: Sequence[tuple[str, str]]) -> QComboBox:
     for value, text in options:
         box.addItem(text, value)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(4)
     return box
 
 
@@ -218,6 +218,6 @@ def _rows(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QVBox
         line = QHBoxLayout()
         line.setSpacing(8)
         for name in row:
-            line.addWidget(fields[name], 4 if name == "column" else 3)
+            line.addWidget(fields[name], 5 if name == "column" else 3)
         column.addLayout(line)
     return column

@@ -35,6 +35,7 @@ from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.config import ModelDescription
 
 SET_UP, STORE = 0, 1
+_WIDEST_CARD = 480
 _SHOWN_AT_FIELDS = frozenset({"name", "tokens", "site", "context_size", "bos"})
 """Problems that are told where the field is."""
 _START_TEXTS = {"resume": "Resume the harvest", "extend": "Add to the store"}
@@ -49,14 +50,14 @@ class HarvestPanel(HarvestDrops):
         self._job: Job | None = None
         self._finished = ""
         self.setAccessibleName("Harvest")
+        self.tabs = QTabBar()
+        self.pages = QStackedWidget()
         self.model = ModelColumn(session)
         self.sites = SiteColumn()
         self.corpus = CorpusColumn(session)
         self.amount = HarvestAmount()
         self.estimate = HarvestEstimateLine(session)
         self.store = StoreView(session)
-        self.tabs = QTabBar()
-        self.pages = QStackedWidget()
         self._lay_out()
         self.setFocusProxy(self.sites.picker)
         self.estimate.answered.connect(self._on_estimated)
@@ -145,7 +146,10 @@ class HarvestPanel(HarvestDrops):
     def _set_up_page(self) -> QWidget:
         columns = QHBoxLayout()
         columns.setSpacing(12)
-        columns.addWidget(_card("1  Model", self.model), 3)
+        model = _card("1  Model", self.model)
+        for card in (model, self.sites):  # what is wider than that is better given to the text
+            card.setMaximumWidth(_WIDEST_CARD)
+        columns.addWidget(model, 3)
         columns.addWidget(self.sites, 3)
         columns.addWidget(_card("3  Text", self.corpus), 4)
         page = QWidget()

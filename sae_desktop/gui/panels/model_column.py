@@ -247,5 +247,5 @@ def _choice(options: Sequence[tuple[str, str]], name: str, tip: str) -> QComboBo
     box.setToolTip(tip)
     # The chosen one's name may be longer than there is room for; the list shows it whole.
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(4)
     return box

@@ -144,7 +144,7 @@ class SiteColumn(QFrame):
             )
         self._show_picked()
         # The drawing has its height only once it has been laid out.
-        QTimer.singleShot(0, self, self._show_current)
+        QTimer.singleShot(0, self, self._centre)
 
     def want(self, sites: Sequence[str]) -> None:
         """Pick these sites: now, or once a model is known that has them."""
@@ -177,6 +177,13 @@ class SiteColumn(QFrame):
             centre = rect.center()
             self._area.ensureVisible(centre.x(), centre.y(), 0, rect.height() // 2)
 
+    def _centre(self) -> None:
+        """Put what the keyboard is at into the middle of what is shown of the drawing."""
+        rect = self.picker.rect_of(self.picker.current)
+        if not rect.isNull():
+            half = self._area.viewport().height() // 2
+            self._area.verticalScrollBar().setValue(rect.center().y() - half)
+
     def _on_selected(self) -> None:
         chosen = len(self.list.selectedItems())
         self.remove_button.setEnabled(0 < chosen < self.list.count())
@@ -192,7 +199,7 @@ class SiteColumn(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        QTimer.singleShot(0, self, self._show_current)
+        QTimer.singleShot(0, self, self._centre)
 
     # ------------------------------------------------------------------ the menu
     def _fill_menu(self) -> None:

@@ -47,6 +47,8 @@ _INSIDE = {"attn.hook_z": "heads", "mlp.hook_post": "neurons"}
 @dataclass(frozen=True)
 class _Branch:
     name: str
+    short: str
+    """Where there is no room for the name."""
     read: float
     """Height at which it leaves the stream."""
     write: float
@@ -56,9 +58,13 @@ class _Branch:
     """The hook before which none of it is computed."""
 
 
-_ATTENTION = _Branch("attention", 25.0, 47.0, ("attn.hook_z", "hook_attn_out"), "attn.hook_z")
-_MLP = _Branch("MLP", 65.0, 87.0, ("mlp.hook_in", "mlp.hook_post", "hook_mlp_out"), "mlp.hook_in")
-_WHOLE = _Branch("layer", 25.0, 87.0, (), "hook_resid_post")
+_ATTENTION = _Branch(
+    "attention", "attn", 25.0, 47.0, ("attn.hook_z", "hook_attn_out"), "attn.hook_z"
+)
+_MLP = _Branch(
+    "MLP", "MLP", 65.0, 87.0, ("mlp.hook_in", "mlp.hook_post", "hook_mlp_out"), "mlp.hook_in"
+)
+_WHOLE = _Branch("layer", "layer", 25.0, 87.0, (), "hook_resid_post")
 
 
 def height_of(layers: int) -> int:
@@ -200,7 +206,9 @@ class Drawing:
         painter.setPen(colours.text if reached else colours.disabled_text)
         inside = box.adjusted(10, 0, -2 * _INNER, 0)
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | middle, branch.name)
+        fits = QFontMetricsF(painter.font()).horizontalAdvance(branch.name) <= inside.width()
+        name = branch.name if fits else branch.short
+        painter.drawText(inside, Qt.AlignmentFlag.AlignLeft | middle, name)
         inner = next(
             (_INSIDE[hook] for hook in branch.hooks if hook in _INSIDE and hook in hooks), ""
         )

@@ -41,7 +41,7 @@ class SitePicker(QWidget):
         self.current = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setMinimumWidth(216)
+        self.setMinimumWidth(188)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Sites in the model")
         theme.manager().themeChanged.connect(self.update)

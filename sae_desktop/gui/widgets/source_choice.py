@@ -44,6 +44,10 @@ class SourceChoice(QWidget):
         self._typing.timeout.connect(self._tell)
         self.kind = QComboBox()
         self.kind.setAccessibleName(name)
+        self.kind.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.kind.setMinimumContentsLength(8)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

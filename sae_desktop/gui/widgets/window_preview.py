@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from PySide6.QtCore import QMimeData, QSize
 from PySide6.QtWidgets import QTextBrowser
 
 from sae_desktop.corpus.config import WindowPreview
@@ -13,8 +14,11 @@ from sae_desktop.gui.corpus_card import role_runs, window_heading
 from sae_desktop.gui.running_text import RunningText
 from sae_desktop.language_model.token_text import visible_token
 
-_BREAK = "&#8203;"
-"""Where a line may break: after any token."""
+_LEAST_HEIGHT = 96
+_MAY_BREAK = "\u200b"
+"""After any token."""
+_STAYS_WHOLE = "\u2060"
+"""Between the letters of a special token."""
 
 
 class WindowPreviews(QTextBrowser):
@@ -25,13 +29,23 @@ class WindowPreviews(QTextBrowser):
         self._previews: list[WindowPreview] = []
         self.setOpenLinks(False)
         self.setAccessibleName("How the text begins, token by token")
-        self.setMinimumHeight(96)
+        self.setMinimumHeight(_LEAST_HEIGHT)
         theme.manager().themeChanged.connect(self._paint)
 
     def show_windows(self, previews: Sequence[WindowPreview]) -> None:
         """Show windows, one below the other."""
         self._previews = list(previews)
         self._paint()
+
+    def sizeHint(self) -> QSize:
+        return QSize(256, _LEAST_HEIGHT)  # it takes what is left, and asks for no more
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Return the selected text without what only guides where lines break."""
+        text = self.textCursor().selection().toPlainText()
+        data = QMimeData()
+        data.setText(text.replace(_MAY_BREAK, "").replace(_STAYS_WHOLE, ""))
+        return data
 
     def _paint(self) -> None:
         self.setHtml(
@@ -65,6 +79,7 @@ def _tokens(preview: WindowPreview, first: int, end: int) -> str:
     for number, piece in enumerate(RunningText(preview.tokens[first:end]).pieces):
         marked = any(flags[first + piece.first : first + piece.end])
         style = special if marked else f"background-color:{grounds[(first + number) % 2]}"
-        text = html.escape(visible_token(piece.text))
-        spans.append(f'<span style="{style}">{text}</span>{_BREAK}')
+        shown = visible_token(piece.text)
+        text = html.escape(_STAYS_WHOLE.join(shown) if marked else shown)
+        spans.append(f'<span style="{style}">{text}</span>{_MAY_BREAK}')
     return "".join(spans)

@@ -255,12 +255,22 @@ def test_text__marks_special_tokens_not_by_colour_alone(
 ) -> None:
     window = preview(["<s>", "One", " two"], special=[True, False, False])
     client.finish(asked(DescribeCorpusConfig), corpus(preview=[window]))
-    html = harvest.corpus.preview.toHtml()
+    html = harvest.corpus.preview.toHtml().replace("\u2060", "")
     marked = [part for part in html.split("<span") if "&lt;s&gt;" in part]
     plain = [part for part in html.split("<span") if ">One<" in part]
     assert "italic" in marked[0]
     assert "underline" in marked[0]
     assert "italic" not in plain[0]
+
+
+def test_text__is_copied_as_it_is_read(
+    harvest: HarvestPanel, client: FakeClient, asked: Wait
+) -> None:
+    window = preview(["<|end|>", "One", "two"], special=[True, False, False])
+    client.finish(asked(DescribeCorpusConfig), corpus(preview=[window]))
+    view = harvest.corpus.preview
+    view.selectAll()
+    assert view.createMimeDataFromSelection().text().splitlines()[1] == "<|end|>Onetwo"
 
 
 def test_text__labels_who_speaks(harvest: HarvestPanel, client: FakeClient, asked: Wait) -> None:
