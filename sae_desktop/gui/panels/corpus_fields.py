@@ -16,6 +16,7 @@ from sae_desktop.gui.corpus_card import (
     SPECIAL_POLICIES,
     ColumnChoice,
 )
+from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.labels import push_button
 from sae_desktop.gui.widgets.number_fields import CountField
@@ -101,7 +102,6 @@ class CorpusFields(QWidget):
             field.textEdited.connect(lambda _text: self._typing.start())
 
     def _tell(self, _value: object = None) -> None:
-        self.column.setToolTip(self.column.currentText())
         self.changed.emit()
 
     def toggle_more(self) -> None:
@@ -173,7 +173,6 @@ class CorpusFields(QWidget):
         if choices and (kept.text_column or kept.chat_column):
             self._choose_column(kept)
         self.column.blockSignals(False)
-        self.column.setToolTip(self.column.currentText())
         self._fields["column"].setVisible(bool(choices))
 
     def _column_choice(self) -> ColumnChoice:
@@ -202,11 +201,9 @@ class CorpusFields(QWidget):
 
 
 def _box(options: Sequence[tuple[str, str]]) -> QComboBox:
-    box = QComboBox()
+    box = ElidedComboBox()
     for value, text in options:
         box.addItem(text, value)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(4)
     return box
 
 

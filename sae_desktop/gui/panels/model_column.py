@@ -20,6 +20,7 @@ from sae_desktop.gui.model_card import (
 )
 from sae_desktop.gui.panels.model_code import ModelCode
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.meter import Meter
@@ -240,12 +241,9 @@ class ModelColumn(QFrame):
 
 
 def _choice(options: Sequence[tuple[str, str]], name: str, tip: str) -> QComboBox:
-    box = QComboBox()
+    box = ElidedComboBox()
     for value, text in options:
         box.addItem(text, value)
     box.setAccessibleName(name)
     box.setToolTip(tip)
-    # The chosen one's name may be longer than there is room for; the list shows it whole.
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(4)
     return box

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -31,6 +30,7 @@ from sae_desktop.gui.store_text import (
     store_summary,
 )
 from sae_desktop.gui.store_watch import StoreWatch
+from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
@@ -60,16 +60,10 @@ class StoreView(QStackedWidget):
         self.watch = StoreWatch(session, self)
         self.watch.described.connect(self._on_described)
         self.watch.failed.connect(self._on_failed)
-        self.store = QComboBox()
+        self.store = ElidedComboBox(24)
         self.store.setAccessibleName("Store")
-        self.store.setMinimumContentsLength(24)
-        self.site = QComboBox()
+        self.site = ElidedComboBox(28)
         self.site.setAccessibleName("Site whose rows are shown")
-        for box in (self.store, self.site):
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-        self.site.setMinimumContentsLength(28)
         self._summary = ElidedLabel(chars=20)
         self._summary.setProperty("role", "figure")
         self._origin = ElidedLabel(chars=20)
@@ -230,7 +224,6 @@ class StoreView(QStackedWidget):
     def _watch(self) -> None:
         if self.description is not None and self.description.name != self.name:
             self._show(None)
-        self.store.setToolTip(self.name)
         self._show_curve()
         if self.isVisible():
             self.watch.watch(self.name, follow=bool(self.name) and self.name == self._running())
