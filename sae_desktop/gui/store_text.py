@@ -17,6 +17,8 @@ from sae_desktop.gui.amounts import bytes_text, count_text, exact_count, share_t
 from sae_desktop.gui.number_text import percent_text, signed_text
 
 _DAMAGED_NAMED = 3
+_LEAST_FVU = 1e-5
+"""Less than this is not worth its digits."""
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -63,14 +65,17 @@ def norm_text(figures: SiteFigures) -> str:
 
 
 def storage_text(figures: SiteFigures) -> str:
-    """Return what storing costs and by what rows are scaled."""
-    parts = []
-    if math.isfinite(figures.storage_fvu):
-        cost = percent_text(figures.storage_fvu) if figures.storage_fvu > 0 else "nothing"
-        parts.append(f"Rounding costs {cost} of the variance")
+    """Return what storing costs and by what rows are scaled; empty without rows."""
+    if not figures.rows:
+        return ""
+    fvu = figures.storage_fvu
+    cost = "nothing" if fvu <= 0 else f"under {percent_text(_LEAST_FVU)}"
+    if fvu >= _LEAST_FVU:
+        cost = percent_text(fvu)
+    parts = [f"Rounding costs {cost} of the variance"]
     if figures.scalar:
         parts.append(f"scalar {figures.scalar:.4g}")
-    return "; ".join(parts) + "." if parts else ""
+    return "; ".join(parts) + "."
 
 
 def outlier_rows(outliers: Sequence[OutlierDimension]) -> list[tuple[str, float, str]]:

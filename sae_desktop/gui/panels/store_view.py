@@ -291,12 +291,22 @@ class StoreView(QStackedWidget):
         most = max((share for _, share, _ in tokens), default=1.0)
         self.tokens.set_bars(
             [Bar(visible_token(name), share / most, figure) for name, share, figure in tokens],
-            "No tokens are kept beside the rows." if description else "",
+            self._quiet("The rows’ tokens are not known."),
         )
         lengths = description.window_lengths if description else []
-        _fill(self.lengths, share_rows(lengths, sum(share.rows for share in lengths)))
+        self._fill(self.lengths, share_rows(lengths, sum(share.rows for share in lengths)))
         self._show_tags(description, rows)
         self._show_site()
+
+    def _fill(self, bars: LabelledBars, rows: Sequence[tuple[str, float, str]]) -> None:
+        known = [Bar(name or "not known", share, figure) for name, share, figure in rows]
+        bars.set_bars(known, self._quiet("Not known."))
+
+    def _quiet(self, text: str) -> str:
+        """Return what stands where there are no bars."""
+        if self.description is None:
+            return ""
+        return text if self.description.rows else "Appears with the first rows."
 
     def _show_tags(self, description: StoreDescription | None, rows: int) -> None:
         """Show the languages; of a corpus that names none, the sources."""
@@ -304,7 +314,7 @@ class StoreView(QStackedWidget):
         sources = description.sources if description else []
         named = sources and not any(share.name for share in languages)
         self._tags_title.setText("Rows by source" if named else "Rows by language")
-        _fill(self.languages, share_rows(sources if named else languages, rows))
+        self._fill(self.languages, share_rows(sources if named else languages, rows))
 
     def _offer_sites(self, sites: Sequence[SiteFigures]) -> None:
         names = [figures.site for figures in sites]
@@ -328,7 +338,7 @@ class StoreView(QStackedWidget):
         most = max((share for _, share, _ in outliers), default=1.0) or 1.0
         self.outliers.set_bars(
             [Bar(name, share / most, figure) for name, share, figure in outliers],
-            "No dimension stands out." if figures else "",
+            self._quiet("No dimension stands out." if figures else "Not known."),
         )
         self._storage.setText(storage_text(figures) if figures else "")
 
@@ -347,11 +357,6 @@ class StoreView(QStackedWidget):
     def extend(self) -> None:
         """Fill the panel with the shown store's own harvest, and more tokens."""
         extend_store(self._session, self.name)
-
-
-def _fill(bars: LabelledBars, rows: Sequence[tuple[str, float, str]]) -> None:
-    known = [Bar(name or "not known", share, figure) for name, share, figure in rows]
-    bars.set_bars(known, "Not known.")
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:
