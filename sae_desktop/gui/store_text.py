@@ -69,7 +69,7 @@ def storage_text(figures: SiteFigures) -> str:
     if not figures.rows:
         return ""
     fvu = figures.storage_fvu
-    cost = "nothing" if fvu <= 0 else f"under {percent_text(_LEAST_FVU)}"
+    cost = "nothing" if fvu <= 0 else "under 0.001%"
     if fvu >= _LEAST_FVU:
         cost = percent_text(fvu)
     parts = [f"Rounding costs {cost} of the variance"]

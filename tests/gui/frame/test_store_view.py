@@ -109,7 +109,7 @@ def test_view__copes_with_a_store_that_says_little(view: StoreView, client: Fake
     client.finish(client.last(DescribeStoreConfig), bare)
     assert view._summary.text() == "0 rows · 0 windows · 0 documents · 64 kB"
     assert view.norms.text.text() == ""
-    assert view._storage.text() == "Rounding costs under 0.00100% of the variance."
+    assert view._storage.text() == "Rounding costs under 0.001% of the variance."
     assert view.outliers._empty == "Appears with the first rows."
     assert not view.grab().isNull()
 
