@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowPreview
 from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
@@ -24,6 +25,7 @@ _MOST_LANGUAGES = 6
 _TITLE_LENGTH = 48
 _SOURCE_LENGTH = 40
 _METADATA_LENGTH = 32
+_METADATA_SHOWN = 3
 
 
 def corpus_text(corpus: CorpusDescription) -> str:
@@ -45,7 +47,7 @@ def corpus_text(corpus: CorpusDescription) -> str:
     return text + "." if text else ""
 
 
-def policy_text(settings: CorpusSettings, corpus: CorpusDescription | None) -> str:
+def policy_text(settings: CorpusSettings) -> str:
     """Return how the documents become windows, in words."""
     size = exact_count(settings.context_size)
     if settings.packing == "packed":
@@ -61,13 +63,21 @@ def policy_text(settings: CorpusSettings, corpus: CorpusDescription | None) -> s
     )
     if settings.special_tokens == "text":
         parts.append("names of special tokens read as plain text")
-    if settings.deduplicate:
-        copies = corpus.duplicates if corpus else 0
-        found = f" ({exact_count(copies)} so far)" if copies > 0 else ""
-        parts.append(f"exact duplicates left out{found}")
-    else:
-        parts.append("duplicates kept")
+    parts.append("exact duplicates left out" if settings.deduplicate else "duplicates kept")
     return "; ".join(parts) + "."
+
+
+def notes_text(settings: CorpusSettings, corpus: CorpusDescription | None) -> str:
+    """Return what a person should know of a corpus, a line each; before it is read, the policy."""
+    if corpus is None:
+        return policy_text(settings)
+    lines = list(corpus.notes) or [policy_text(settings)]
+    if corpus.duplicates > 0:
+        copies = exact_count(corpus.duplicates)
+        are = "is an exact duplicate" if corpus.duplicates == 1 else "are exact duplicates"
+        what = "left out" if settings.deduplicate else "kept"
+        lines.append(f"{copies} of the documents read so far {are}: {what}.")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -105,10 +115,8 @@ def window_heading(number: int, preview: WindowPreview) -> str:
         parts.append(elide_middle(preview.source, _SOURCE_LENGTH))
     if preview.language:
         parts.append(preview.language)
-    parts += [
-        f"{name}: {elide_middle(value, _METADATA_LENGTH)}"
-        for name, value in preview.metadata.items()
-    ]
+    shown = islice(preview.metadata.items(), _METADATA_SHOWN)
+    parts += [f"{name}: {elide_middle(value, _METADATA_LENGTH)}" for name, value in shown]
     return " · ".join(parts)
 
 

@@ -69,7 +69,9 @@ def site_shapes(model: ModelDescription) -> dict[str, str]:
     for number, site in enumerate(model.sites):
         shape = model.site_shapes[number] if number < len(model.site_shapes) else ""
         width = model.site_widths[number] if number < len(model.site_widths) else model.width
-        found[site] = shape or f"{exact_count(width)} wide"
+        # A shape that is one number is a width.
+        plain = not shape or shape.replace(",", "").isdigit()
+        found[site] = f"{exact_count(width)} wide" if plain else shape
     return found
 
 

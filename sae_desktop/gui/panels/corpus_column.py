@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui.corpus_card import column_choices, corpus_text, policy_text
+from sae_desktop.gui.corpus_card import column_choices, corpus_text, notes_text
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.corpus_fields import CorpusFields
 from sae_desktop.gui.session import Session
@@ -50,7 +50,6 @@ class CorpusColumn(QFrame):
         self._name = ElidedLabel(chars=12)
         self._name.setProperty("role", "figure")
         self._message = label("", "muted", wrap=True)
-        self._policy = label("", "small", wrap=True)
         self._notes = label("", "small", wrap=True)
         self.preview = WindowPreviews()
         column = QVBoxLayout(self)
@@ -60,7 +59,6 @@ class CorpusColumn(QFrame):
         column.addWidget(self.fields)
         column.addWidget(self._name)
         column.addWidget(self._message)
-        column.addWidget(self._policy)
         column.addWidget(self._notes)
         column.addWidget(self.preview, 1)
         self._asking = LatestJob(session, _ASK_MS, self)
@@ -122,7 +120,7 @@ class CorpusColumn(QFrame):
         if self.description is None:
             self._say("Reading how the text begins…")
         self._asking.ask(DescribeCorpusConfig(model=self._model, **self.values()))
-        self._show_policy()
+        self._show_notes()
 
     def _on_described(self, description: CorpusDescription) -> None:
         self.description = description
@@ -141,14 +139,12 @@ class CorpusColumn(QFrame):
         self._message.setVisible(bool(text))
         set_property(self._message, "role", role)
 
-    def _show_policy(self) -> None:
-        self._policy.setText(policy_text(CorpusSettings(**self.values()), self.description))
+    def _show_notes(self) -> None:
+        self._notes.setText(notes_text(CorpusSettings(**self.values()), self.description))
 
     def _show(self) -> None:
         found = self.description
         self._name.setText(found.name if found else "")
         self._name.setVisible(found is not None and found.name != "builtin")
-        self._notes.setText("\n".join(found.notes) if found else "")
-        self._notes.setVisible(found is not None and bool(found.notes))
         self.preview.show_windows(found.preview if found else [])
-        self._show_policy()
+        self._show_notes()

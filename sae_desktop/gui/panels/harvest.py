@@ -134,14 +134,17 @@ class HarvestPanel(HarvestDrops):
         self.tabs.currentChanged.connect(self._on_tab)
         self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
         self.train_button.hide()
-        self._job_place = QHBoxLayout()
+        self._job_strip = QWidget()
+        self._job_place = QHBoxLayout(self._job_strip)
+        self._job_place.setContentsMargins(0, 0, 0, 0)
         self._job_place.setSpacing(8)
+        self._job_strip.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 8, 16, 16)
         layout.setSpacing(8)
         layout.addWidget(self.tabs)
         layout.addWidget(self.pages, 1)
-        layout.addLayout(self._job_place)
+        layout.addWidget(self._job_strip)
 
     def _set_up_page(self) -> QWidget:
         columns = QHBoxLayout()
@@ -236,6 +239,9 @@ class HarvestPanel(HarvestDrops):
         self.amount.show_problems(found)
         self.corpus.show_problems(found)
         self.sites.show_problem(found.get("site", ""))
+        # The room of one that has ended is needed where the next is set up.
+        shown = self._is_busy() or self.tabs.currentIndex() == STORE
+        self._job_strip.setVisible(self._job is not None and shown)
         reason = self._blocked(found)
         plan = store_plan(config, stores)
         self.start_button.setText(_START_TEXTS.get(plan.kind, "Start the harvest"))

@@ -455,6 +455,10 @@ def test_harvest__starts_shows_the_store_and_offers_to_train_on_it(
     assert "500,000 rows" in harvest.estimate.text()
     harvest.train_button.click()
     assert heard.workspaces == ["train"]
+    # Its row makes room for setting up the next.
+    assert harvest.train_button.isVisible()
+    harvest.tabs.setCurrentIndex(SET_UP)
+    assert not harvest.train_button.isVisible()
 
 
 def test_harvest__a_second_one_has_its_own_row_and_no_train_button_yet(

@@ -28,6 +28,7 @@ from sae_desktop.gui import site_words
 from sae_desktop.gui.corpus_card import (
     column_choices,
     corpus_text,
+    notes_text,
     policy_text,
     role_runs,
     window_heading,
@@ -68,6 +69,11 @@ def test_sites__are_said_in_words_with_their_shapes() -> None:
     assert shapes["blocks.1.mlp.hook_post"] == "128 wide"
     assert shapes["blocks.1.attn.hook_z"] == "4 heads × 8"
     assert site_words.site_text("embed") == "embed"
+
+
+def test_sites__a_shape_that_is_one_number_is_a_width() -> None:
+    described = model(1, site_shapes=["32"] * len(HOOKS))
+    assert site_words.site_shapes(described)["blocks.0.mlp.hook_post"] == "128 wide"
 
 
 def test_sites__without_widths_are_as_wide_as_the_model() -> None:
@@ -227,15 +233,26 @@ def test_corpus__leaves_out_what_was_not_counted() -> None:
 
 
 def test_corpus__policy_is_said_in_words() -> None:
-    assert policy_text(CorpusSettings(), corpus(duplicates=3)) == (
+    assert policy_text(CorpusSettings()) == (
         "Windows of up to 128 tokens, of one document each; the BOS token first if the model has "
-        "one; exact duplicates left out (3 so far)."
+        "one; exact duplicates left out."
     )
     packed = CorpusSettings(packing="packed", bos="never", special_tokens="text", deduplicate=False)
-    assert policy_text(packed, None) == (
+    assert policy_text(packed) == (
         "Windows of 128 tokens, filled with one document after the other; no BOS token; names of "
         "special tokens read as plain text; duplicates kept."
     )
+
+
+def test_corpus__notes_tell_the_policy_and_the_duplicates() -> None:
+    settings = CorpusSettings()
+    assert notes_text(settings, None) == policy_text(settings)
+    assert notes_text(settings, corpus()) == policy_text(settings)
+    told = corpus(notes=["Each window begins with <s>."], duplicates=3)
+    assert notes_text(settings, told).splitlines() == [
+        "Each window begins with <s>.",
+        "3 of the documents read so far are exact duplicates: left out.",
+    ]
 
 
 def test_corpus__offers_columns_of_texts_and_chats_only() -> None:
