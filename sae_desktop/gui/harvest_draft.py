@@ -43,8 +43,9 @@ _FIELD_TEXTS = {
 
 def default_name(config: HarvestConfig, taken: list[str]) -> str:
     """Return a name that tells model, layer and hook, with a number where it is taken."""
-    model = re.sub(r"[^A-Za-z0-9_+-]+", "-", config.model.rstrip("/").rsplit("/", 1)[-1])
-    name = f"{model.strip('-') or 'model'}-{site_tag(config.site)}".replace(" ", "-")[:70]
+    model = config.model.rstrip("/").rsplit("/", 1)[-1].removesuffix(".gguf")
+    parts = (re.sub(r"[^A-Za-z0-9_+-]+", "-", model).strip("-") or "model", site_tag(config.site))
+    name = "-".join(part for part in parts if part).replace(" ", "-")[:70]
     if config.sites:
         name += f"+{len(config.sites)}"
     numbers = (f"{name}-{n}" for n in range(2, len(taken) + 3))

@@ -144,7 +144,9 @@ class CorpusColumn(QFrame):
 
     def _show(self) -> None:
         found = self.description
-        self._name.setText(found.name if found else "")
-        self._name.setVisible(found is not None and found.name != "builtin")
+        # Only where it says more than what was chosen.
+        name = found.name if found and found.name != self.corpus else ""
+        self._name.setText(name)
+        self._name.setVisible(bool(name))
         self.preview.show_windows(found.preview if found else [])
         self._show_notes()

@@ -23,6 +23,8 @@ from sae_desktop.gui.widgets.number_fields import CountField
 
 _TYPING_MS = 500
 _LONGEST_CONTEXT = 1_048_576
+_SHARES = {"column": 5, "packing": 4}
+"""Of the width of their row; the others have 3."""
 
 
 class CorpusFields(QWidget):
@@ -215,6 +217,6 @@ def _rows(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QVBox
         line = QHBoxLayout()
         line.setSpacing(8)
         for name in row:
-            line.addWidget(fields[name], 5 if name == "column" else 3)
+            line.addWidget(fields[name], _SHARES.get(name, 3))
         column.addLayout(line)
     return column

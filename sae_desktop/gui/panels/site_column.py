@@ -83,6 +83,7 @@ class SiteColumn(QFrame):
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidget(self.picker)
         self._area.setMinimumHeight(120)
+        self._unknown = label("The model’s layers appear once it is known.", "muted", wrap=True)
         self.list = PickedSites()
         self.menu = QMenu(self)
         self.add_button = menu_button("Add", "plus", self.menu)
@@ -97,7 +98,7 @@ class SiteColumn(QFrame):
         self.list.removalWanted.connect(self.remove)
         self.list.itemSelectionChanged.connect(self._on_selected)
         self.menu.aboutToShow.connect(self._fill_menu)
-        self._on_selected()
+        self._show_picked()
 
     def _lay_out(self) -> None:
         foot = QHBoxLayout()
@@ -109,6 +110,7 @@ class SiteColumn(QFrame):
         column.setContentsMargins(16, 12, 16, 8)
         column.setSpacing(8)
         column.addWidget(label("2  Sites", "heading"))
+        column.addWidget(self._unknown, 1, Qt.AlignmentFlag.AlignTop)
         column.addWidget(self._area, 1)
         column.addWidget(self.list)
         column.addWidget(self._problem)
@@ -165,9 +167,12 @@ class SiteColumn(QFrame):
         self.changed.emit()
 
     def _show_picked(self) -> None:
+        known = bool(self._sites)
+        self._unknown.setVisible(not known)
+        for part in (self._area, self.list, self.add_button, self.remove_button):
+            part.setVisible(known)
         texts = [(site, self.picker.site_words(site)) for site in self.picker.picked]
         self.list.show_sites(texts)
-        self.add_button.setEnabled(bool(self._sites))
         self._on_selected()
         self._show_current()
 

@@ -155,6 +155,8 @@ def test_names__tell_model_site_and_how_many_more() -> None:
     config = changed(site="blocks.1.mlp.hook_post", sites=("blocks.2.hook_mlp_out",))
     assert draft.default_name(config, []) == "builtin-L1-mlp_post+1"
     assert draft.default_name(config, ["builtin-L1-mlp_post+1"]) == "builtin-L1-mlp_post+1-2"
+    packed = changed(model="/models/Smol LM.Q4_1.gguf", site="")
+    assert draft.default_name(packed, []) == "Smol-LM-Q4_1"
 
 
 # ---------------------------------------------------------------------- problems

@@ -299,6 +299,17 @@ def test_column__picks_wanted_sites_once_a_model_has_them(column: SiteColumn) ->
     assert column.picker.picked == ["blocks.2.hook_mlp_out", "blocks.2.mlp.hook_in"]
 
 
+def test_column__without_a_model_is_one_sentence(column: SiteColumn) -> None:
+    assert not column._unknown.isVisible()
+    column.show_model(None)
+    assert column._unknown.isVisible()
+    assert not column.list.isVisible()
+    assert not column.add_button.isVisible()
+    column.show_model(model())
+    assert not column._unknown.isVisible()
+    assert column.list.isVisible()
+
+
 def test_column__scrolls_to_what_is_picked(column: SiteColumn, qtbot: QtBot) -> None:
     column.show_model(model(80))
     column.picker.pick("blocks.0.hook_resid_pre")
