@@ -26,6 +26,7 @@ ACTIONS = {
     "harvest": "Harvest from it",
     "train": "Train on it",
     "resume_harvest": "Resume the harvest",
+    "rows": "Show what it holds",
     "extend": "Harvest more…",
     "verify": "Verify",
     "resume_train": "Resume the training",
@@ -95,9 +96,9 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
     if item.corpus:
         figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
     warning = ""
-    actions: tuple[str, ...] = ("train", "verify", "reveal", "delete")
+    actions: tuple[str, ...] = ("train", "rows", "verify", "reveal", "delete")
     if item.harvest is not None:
-        actions = ("train", "extend", "verify", "reveal", "delete")
+        actions = ("train", "rows", "extend", "verify", "reveal", "delete")
     if not item.complete:
         warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
         actions = ("resume_harvest", *actions)

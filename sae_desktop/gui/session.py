@@ -95,6 +95,8 @@ class Session(QObject):
     """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
     harvestDrafted = Signal()
     """`harvest_draft` changed."""
+    storeRequested = Signal(str)
+    """Name of a store whose rows the Harvest panel is to show."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
     steerRequested = Signal(int)

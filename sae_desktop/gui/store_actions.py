@@ -14,7 +14,11 @@ def verify_store(session: Session, name: str) -> None:
     """Have every row compared with its checksums; what is found becomes a toast."""
     if session.project is None or not name:
         return
-    job = session.run(VerifyStoreConfig(project=str(session.project.path), name=name))
+    config = VerifyStoreConfig(project=str(session.project.path), name=name)
+    if any(job.config == config and not job.ended for job in session.client.jobs):
+        session.notify(f"“{name}” is being verified.")
+        return
+    job = session.run(config)
     if job is not None:
         job.finished.connect(lambda result: _tell(session, result))
 
@@ -24,6 +28,12 @@ def _tell(session: Session, result: VerifyResult) -> None:
         session.show_error(damage(result))
     else:
         session.notify(verified_text(result))
+
+
+def show_store(session: Session, name: str) -> None:
+    """Show what a store holds."""
+    session.show_workspace("harvest")
+    session.storeRequested.emit(name)
 
 
 def extend_store(session: Session, name: str) -> None:

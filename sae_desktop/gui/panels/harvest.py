@@ -59,18 +59,23 @@ class HarvestPanel(HarvestDrops):
         self.estimate = HarvestEstimateLine(session)
         self.store = StoreView(session)
         self._lay_out()
-        self.setFocusProxy(self.sites.picker)
+        self.setFocusProxy(self.model.choice)
         self.estimate.answered.connect(self._on_estimated)
         self.model.described.connect(self._on_described)
         for part in (self.sites, self.corpus, self.amount):
             part.changed.connect(self._on_changed)
         self.store.setUpWanted.connect(lambda: self.tabs.setCurrentIndex(SET_UP))
         session.harvestRequested.connect(self.fill)
+        session.storeRequested.connect(self._show_store)
         for signal in (session.projectChanged, session.contentsChanged, session.writableChanged):
             signal.connect(self._on_changed)
         session.client.jobAdded.connect(self._on_job_added)
         session.client.stateChanged.connect(self._on_changed)
+        self.leave_drops_to_panel()
         self._on_changed()
+        for job in session.client.jobs:  # begun before somebody looked here
+            if not job.ended:
+                self._on_job_added(job)
 
     def action_infos(self) -> list[ActionInfo]:
         tabs, store = self.tabs, self.store
@@ -182,7 +187,7 @@ class HarvestPanel(HarvestDrops):
 
     def _on_tab(self, page: int) -> None:
         self.pages.setCurrentIndex(page)
-        self.setFocusProxy(self.sites.picker if page == SET_UP else self.store.store)
+        self.setFocusProxy(self.model.choice if page == SET_UP else self.store.store)
         self._on_changed()
 
     # ------------------------------------------------------------------ the draft
@@ -315,6 +320,10 @@ class HarvestPanel(HarvestDrops):
         self.estimate.say(f"“{result.name}” holds {rows} rows of {width}.")
         self._finished = result.name
         self.train_button.show()
+
+    def _show_store(self, name: str) -> None:
+        self.tabs.setCurrentIndex(STORE)
+        self.store.show_store(name)
 
     def _train(self) -> None:
         self._session.show_workspace("train")

@@ -14,7 +14,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui import theme
@@ -36,6 +36,11 @@ class HarvestDrops(QWidget):
     def fill(self, fields: Mapping[str, Any]) -> None:
         """Put values of HarvestConfig's fields into the panel."""
         raise NotImplementedError
+
+    def leave_drops_to_panel(self) -> None:
+        """Let no field take a dropped file as its text."""
+        for field in self.findChildren(QLineEdit):
+            field.setAcceptDrops(False)
 
     def take(self, paths: list[Path]) -> None:
         """Make use of dropped files and folders; what they cannot be becomes a toast."""

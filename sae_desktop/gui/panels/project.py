@@ -30,7 +30,7 @@ from sae_desktop.gui.next_step import NextStep, next_step
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.project_cards import WRITING, Card, cards
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.store_actions import extend_store, verify_store
+from sae_desktop.gui.store_actions import extend_store, show_store, verify_store
 from sae_desktop.gui.widgets.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -239,6 +239,8 @@ class ProjectPanel(QStackedWidget):
             session.show_workspace("train")
         elif action == "extend":
             extend_store(session, name)
+        elif action == "rows":
+            show_store(session, name)
         elif action == "verify":
             verify_store(session, name)
         elif action in ("resume_harvest", "resume_train"):

@@ -190,8 +190,10 @@ class SiteColumn(QFrame):
             self._area.verticalScrollBar().setValue(rect.center().y() - half)
 
     def _on_selected(self) -> None:
-        chosen = len(self.list.selectedItems())
-        self.remove_button.setEnabled(0 < chosen < self.list.count())
+        chosen = self.list.selected_sites()
+        self.remove_button.setEnabled(0 < len(chosen) < self.list.count())
+        if len(chosen) == 1:
+            self.picker.walk_to(chosen[0])
 
     def _remove_selected(self) -> None:
         self.remove(self.list.selected_sites())

@@ -97,7 +97,11 @@ class StoreView(QStackedWidget):
         session.projectChanged.connect(self._on_project_changed)
         session.writableChanged.connect(self._show_buttons)
         session.client.jobAdded.connect(self._on_job_added)
+        session.client.stateChanged.connect(self._on_client_state)
         self._on_contents_changed()
+        for job in session.client.jobs:  # begun before somebody looked here
+            if not job.ended:
+                self._on_job_added(job)
 
     # ------------------------------------------------------------------ building
     def _page(self) -> QWidget:
@@ -249,6 +253,9 @@ class StoreView(QStackedWidget):
         job.stateChanged.connect(self._on_job_state)
         self._offer_stores()
         self.show_store(config.name)
+
+    def _on_client_state(self, _state: object) -> None:
+        self._watch()  # once the engine is back it can be asked again
 
     def _on_points(self, job: Job, message: JobMetrics) -> None:
         if job is self._job:

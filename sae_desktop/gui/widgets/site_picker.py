@@ -92,10 +92,15 @@ class SitePicker(QWidget):
         picked = list(dict.fromkeys(sites))
         changed = picked != self.picked
         self.picked = picked
-        self._walk_to(current or self.site)
+        self._set_current(current or self.site)
         self._tell(changed=changed)
 
-    def _walk_to(self, site: str) -> None:
+    def walk_to(self, site: str) -> None:
+        """Put the keyboard at a site, picked or not."""
+        self._set_current(site)
+        self._tell(changed=False)
+
+    def _set_current(self, site: str) -> None:
         if site != self.current:
             self.current = site
             self.currentChanged.emit()
@@ -182,8 +187,7 @@ class SitePicker(QWidget):
         if modifiers & Qt.KeyboardModifier.ShiftModifier:
             self.set_picked([*self.picked, site], site)
         elif modifiers & Qt.KeyboardModifier.ControlModifier or len(self.picked) > 1:
-            self._walk_to(site)
-            self._tell(changed=False)
+            self.walk_to(site)
         else:
             self.pick(site)
 

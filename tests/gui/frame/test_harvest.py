@@ -13,6 +13,7 @@ from frame_harvest import corpus, estimate, harvest_result, model, preview
 from frame_project import add_store
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.activations.config import EstimateHarvestConfig, HarvestConfig
@@ -529,6 +530,12 @@ def test_drop__of_what_is_no_corpus_is_refused_in_words(
     drop(harvest, tmp_path / "a.txt", tmp_path / "b.txt")
     assert "1 other file" in heard.errors[0].what
     assert harvest.corpus.corpus == "builtin"
+
+
+def test_drop__no_field_takes_a_file_as_its_text(harvest: HarvestPanel) -> None:
+    fields = harvest.findChildren(QLineEdit)
+    assert fields
+    assert not any(field.acceptDrops() for field in fields)
 
 
 def test_drop__has_a_frame_while_it_hangs_over_the_panel(harvest: HarvestPanel) -> None:

@@ -255,6 +255,15 @@ def test_column__removes_sites_by_key_and_button(column: SiteColumn, qtbot: QtBo
     assert column.picker.picked == ["blocks.1.hook_mlp_out"]
 
 
+def test_column__goes_to_the_site_that_is_selected_in_the_list(column: SiteColumn) -> None:
+    column.picker.set_picked(["blocks.0.hook_mlp_out", "blocks.5.hook_mlp_out"])
+    column.list.setCurrentRow(1)
+    assert column.picker.current == "blocks.5.hook_mlp_out"
+    column.list.setCurrentRow(0)
+    assert column.picker.current == "blocks.0.hook_mlp_out"
+    assert len(column.picker.picked) == 2
+
+
 def test_column__adds_a_hook_of_every_layer_and_a_transcoders_two(column: SiteColumn) -> None:
     column.picker.pick("blocks.2.hook_mlp_out")
     column.menu.aboutToShow.emit()

@@ -293,6 +293,7 @@ def test_cards__offer_more_rows_verification_and_deletion(
     actions = {action.text(): action for action in menu.actions() if action.text()}
     assert list(actions) == [
         "Train on it",
+        "Show what it holds",
         "Harvest more…",
         "Verify",
         "Show in the file manager",
@@ -308,5 +309,55 @@ def test_cards__offer_more_rows_verification_and_deletion(
     assert job.config == VerifyStoreConfig(project=str(project.path), name="acts")
     client.finish(job, VerifyResult(name="acts", blocks=1, bytes=1_000, damaged=[]))
     assert heard.notices == ["“acts”, 1 block, 1 kB: all as written."]
+    actions["Verify"].trigger()
+    assert len(client.started(VerifyStoreConfig)) == 2
+    actions["Verify"].trigger()
+    assert len(client.started(VerifyStoreConfig)) == 2
+    assert heard.notices[-1] == "“acts” is being verified."
+    asked: list[str] = []
+    session.storeRequested.connect(asked.append)
+    actions["Show what it holds"].trigger()
+    assert asked == ["acts"]
     menu.close()
     panel.hide()
+
+
+def test_panel__shows_the_store_a_card_asks_for(
+    session: Session, client: FakeClient, project: Project, qtbot: QtBot
+) -> None:
+    for name in ("acts", "more"):
+        add_store(project, name, rows=400, wanted=400)
+    session.open_project(project.path)
+    panel = HarvestPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    for name in ("acts", "more"):
+        session.storeRequested.emit(name)
+        assert panel.pages.currentIndex() == STORE
+        assert panel.store.name == name
+    panel.hide()
+
+
+def test_panel__made_while_a_harvest_runs_follows_it(
+    session: Session, client: FakeClient, project: Project, qtbot: QtBot
+) -> None:
+    session.open_project(project.path)
+    begin(client, session, "live")
+    panel = HarvestPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert panel.store.name == "live"
+    assert panel.pages.currentIndex() == STORE
+    assert not panel.start_button.isEnabled()
+    assert open_questions(client) == ["live"]
+    panel.hide()
+
+
+def test_view__asks_again_when_the_engine_is_back(
+    view: StoreView, client: FakeClient, session: Session
+) -> None:
+    view.show_store("acts")
+    client.crash("The engine was killed.")
+    assert open_questions(client) == []
+    client.restart()
+    assert open_questions(client) == ["acts"]
