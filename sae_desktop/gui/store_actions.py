@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import msgspec
 
-from sae_desktop.activations.config import VerifyResult, VerifyStoreConfig
+from sae_desktop.activations.config import HarvestConfig, VerifyResult, VerifyStoreConfig
 from sae_desktop.gui.harvest_draft import extension
+from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.store_text import damage, verified_text
+
+
+def _store(session: Session, name: str) -> StoreItem | None:
+    """Return a store that is there and that no harvest is filling."""
+    for job in session.client.jobs:
+        if isinstance(job.config, HarvestConfig) and job.config.name == name and not job.ended:
+            return None
+    return next((item for item in session.inventory.stores if item.name == name), None)
+
+
+def can_verify(session: Session, name: str) -> bool:
+    """Whether a store can be verified now."""
+    return _store(session, name) is not None
+
+
+def can_extend(session: Session, name: str) -> bool:
+    """Whether a store can be added to now."""
+    store = _store(session, name)
+    return store is not None and store.harvest is not None and not session.read_only
 
 
 def verify_store(session: Session, name: str) -> None:

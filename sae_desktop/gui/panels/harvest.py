@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
@@ -29,10 +29,13 @@ from sae_desktop.gui.panels.harvest_drops import HarvestDrops
 from sae_desktop.gui.panels.harvest_estimate import HarvestEstimateLine
 from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.panels.site_column import SiteColumn
-from sae_desktop.gui.panels.store_view import StoreView
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.store_actions import can_extend, can_verify, extend_store, verify_store
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.config import ModelDescription
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.panels.store_view import StoreView
 
 SET_UP, STORE = 0, 1
 _WIDEST_CARD = 480
@@ -49,6 +52,7 @@ class HarvestPanel(HarvestDrops):
         self._asked = False
         self._job: Job | None = None
         self._finished = ""
+        self._store: StoreView | None = None
         self.setAccessibleName("Harvest")
         self.tabs = QTabBar()
         self.pages = QStackedWidget()
@@ -57,14 +61,12 @@ class HarvestPanel(HarvestDrops):
         self.corpus = CorpusColumn(session)
         self.amount = HarvestAmount()
         self.estimate = HarvestEstimateLine(session)
-        self.store = StoreView(session)
         self._lay_out()
         self.setFocusProxy(self.model.choice)
         self.estimate.answered.connect(self._on_estimated)
         self.model.described.connect(self._on_described)
         for part in (self.sites, self.corpus, self.amount):
             part.changed.connect(self._on_changed)
-        self.store.setUpWanted.connect(lambda: self.tabs.setCurrentIndex(SET_UP))
         session.harvestRequested.connect(self.fill)
         session.storeRequested.connect(self._show_store)
         for signal in (session.projectChanged, session.contentsChanged, session.writableChanged):
@@ -78,7 +80,7 @@ class HarvestPanel(HarvestDrops):
                 self._on_job_added(job)
 
     def action_infos(self) -> list[ActionInfo]:
-        tabs, store = self.tabs, self.store
+        tabs, session = self.tabs, self._session
         return [
             ActionInfo(
                 "harvest.start",
@@ -114,16 +116,16 @@ class HarvestPanel(HarvestDrops):
                 "Harvest more into the store",
                 "plus",
                 "",
-                store.extend,
-                lambda: store.extend_button.isEnabled(),
+                lambda: extend_store(session, self._looked_at()),
+                lambda: can_extend(session, self._looked_at()),
             ),
             ActionInfo(
                 "harvest.verify",
                 "Verify the store",
                 "shield-check",
                 "",
-                store.verify,
-                lambda: store.verify_button.isEnabled(),
+                lambda: verify_store(session, self._looked_at()),
+                lambda: can_verify(session, self._looked_at()),
             ),
         ]
 
@@ -135,7 +137,6 @@ class HarvestPanel(HarvestDrops):
         for text in ("Set up", "Store"):
             self.tabs.addTab(text)
         self.pages.addWidget(self._set_up_page())
-        self.pages.addWidget(self.store)
         self.tabs.currentChanged.connect(self._on_tab)
         self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
         self.train_button.hide()
@@ -185,8 +186,26 @@ class HarvestPanel(HarvestDrops):
         column.addLayout(row)
         return frame
 
+    @property
+    def store(self) -> StoreView:
+        """What a store holds; made when somebody first looks, as it brings the plots."""
+        if self._store is None:
+            from sae_desktop.gui.panels.store_view import StoreView
+
+            self._store = StoreView(self._session)
+            self._store.setUpWanted.connect(lambda: self.tabs.setCurrentIndex(SET_UP))
+            self.pages.addWidget(self._store)
+        return self._store
+
+    def _looked_at(self) -> str:
+        """Return the store that is shown, or the one the window is about."""
+        return self._store.name if self._store is not None else self._session.store
+
     def _on_tab(self, page: int) -> None:
-        self.pages.setCurrentIndex(page)
+        if page == STORE:
+            self.pages.setCurrentWidget(self.store)
+        else:
+            self.pages.setCurrentIndex(SET_UP)
         self.setFocusProxy(self.model.choice if page == SET_UP else self.store.store)
         self._on_changed()
 

@@ -21,7 +21,7 @@ from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo, JobMetrics
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.site_words import site_text
-from sae_desktop.gui.store_actions import extend_store, verify_store
+from sae_desktop.gui.store_actions import can_extend, can_verify, extend_store, verify_store
 from sae_desktop.gui.store_text import (
     origin_text,
     outlier_rows,
@@ -244,7 +244,7 @@ class StoreView(QStackedWidget):
     # ------------------------------------------------------------------ a running harvest
     def _on_job_added(self, job: Job) -> None:
         config = job.config
-        if not isinstance(config, HarvestConfig):
+        if not isinstance(config, HarvestConfig) or job is self._job:
             return
         self._job = job
         self._curve_of = config.name
@@ -351,11 +351,8 @@ class StoreView(QStackedWidget):
 
     # ------------------------------------------------------------------ doing
     def _show_buttons(self) -> None:
-        store = next((s for s in self._session.inventory.stores if s.name == self.name), None)
-        busy = bool(self.name) and self.name == self._running()
-        self.verify_button.setEnabled(store is not None and not busy)
-        made = store is not None and store.harvest is not None
-        self.extend_button.setEnabled(made and not busy and not self._session.read_only)
+        self.verify_button.setEnabled(can_verify(self._session, self.name))
+        self.extend_button.setEnabled(can_extend(self._session, self.name))
 
     def verify(self) -> None:
         """Have the shown store's rows compared with their checksums."""

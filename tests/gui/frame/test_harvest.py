@@ -16,7 +16,11 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.activations.config import EstimateHarvestConfig, HarvestConfig
+from sae_desktop.activations.config import (
+    EstimateHarvestConfig,
+    HarvestConfig,
+    VerifyStoreConfig,
+)
 from sae_desktop.corpus.config import ColumnDescription, DescribeCorpusConfig
 from sae_desktop.gui import theme
 from sae_desktop.gui.panels.harvest import SET_UP, STORE, HarvestPanel
@@ -483,16 +487,30 @@ def test_harvest__begins_no_second_one_while_one_runs(
     assert len(client.started(HarvestConfig)) == 1
 
 
-def test_harvest__its_actions_do_what_the_buttons_do(harvest: HarvestPanel) -> None:
+def test_harvest__its_actions_do_what_the_buttons_do(
+    harvest: HarvestPanel, session: Session, project: Project, client: FakeClient
+) -> None:
     infos = {info.id: info for info in harvest.action_infos()}
     infos["harvest.show_store"].callback()
     assert harvest.pages.currentIndex() == STORE
     infos["harvest.set_up"].callback()
     assert harvest.pages.currentIndex() == SET_UP
-    for name in ("harvest.verify", "harvest.extend"):
-        enabled = infos[name].enabled_when
-        assert enabled is not None
-        assert not enabled()
+    enabled = [infos[name].enabled_when for name in ("harvest.verify", "harvest.extend")]
+    assert not any(can() for can in enabled if can)
+    add_store(project, "acts", rows=400, wanted=400)
+    session._on_settled()
+    harvest.store.show_store("acts")
+    assert all(can() for can in enabled if can)
+    infos["harvest.verify"].callback()
+    assert client.last(VerifyStoreConfig).config.name == "acts"  # type: ignore[union-attr]
+    infos["harvest.extend"].callback()
+    assert harvest.config().name == "acts"
+
+
+def test_harvest__brings_no_plots_before_they_are_looked_at(harvest: HarvestPanel) -> None:
+    assert harvest._store is None
+    harvest.tabs.setCurrentIndex(STORE)
+    assert harvest.pages.currentWidget() is harvest._store
 
 
 # ---------------------------------------------------------------------- drops
