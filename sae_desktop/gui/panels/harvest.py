@@ -69,7 +69,8 @@ class HarvestPanel(HarvestDrops):
             part.changed.connect(self._on_changed)
         session.harvestRequested.connect(self.fill)
         session.storeRequested.connect(self._show_store)
-        for signal in (session.projectChanged, session.contentsChanged, session.writableChanged):
+        session.projectChanged.connect(self._on_project_changed)
+        for signal in (session.contentsChanged, session.writableChanged):
             signal.connect(self._on_changed)
         session.client.jobAdded.connect(self._on_job_added)
         session.client.stateChanged.connect(self._on_changed)
@@ -318,6 +319,13 @@ class HarvestPanel(HarvestDrops):
         self.tabs.setCurrentIndex(STORE)
         job.finished.connect(self._on_finished)
         job.stateChanged.connect(self._on_changed)
+        self._on_changed()
+
+    def _on_project_changed(self) -> None:
+        if not self._is_busy():
+            self._job = None
+        self.amount.forget_name()
+        self.estimate.forget()
         self._on_changed()
 
     def _show_job(self, job: Job) -> None:

@@ -55,7 +55,7 @@ class StoreView(QStackedWidget):
         self._job: Job | None = None
         self._curve_of = ""
         self._state: tuple[int, int] | None = None
-        """Rows and bytes of the shown store as they were read last."""
+        """What `_stored` said when the store was asked about last."""
         self.description: StoreDescription | None = None
         self.watch = StoreWatch(session, self)
         self.watch.described.connect(self._on_described)
@@ -194,13 +194,16 @@ class StoreView(QStackedWidget):
         """Offer the project's stores; the one that is shown stays, and is read anew if it grew."""
         kept = self.name
         self._offer_stores()
-        stores = self._session.inventory.stores
-        shown = next((s for s in stores if s.name == self.name), None)
-        state = (shown.rows, shown.bytes) if shown is not None else None
-        if self.name != kept or state != self._state:
-            self._state = state
+        # One that is being filled is asked about at its own pace.
+        grown = self._stored() != self._state and self.name != self._running()
+        if self.name != kept or grown:
             self._watch()
         self._show_buttons()
+
+    def _stored(self) -> tuple[int, int] | None:
+        """Return rows and bytes of the shown store as the project lists it."""
+        stores = self._session.inventory.stores
+        return next(((s.rows, s.bytes) for s in stores if s.name == self.name), None)
 
     def _offer_stores(self) -> None:
         names, kept = self._names(), self.name
@@ -229,6 +232,7 @@ class StoreView(QStackedWidget):
         if self.description is not None and self.description.name != self.name:
             self._show(None)
         self._show_curve()
+        self._state = self._stored()
         if self.isVisible():
             self.watch.watch(self.name, follow=bool(self.name) and self.name == self._running())
         self._show_buttons()
@@ -295,7 +299,7 @@ class StoreView(QStackedWidget):
         self._offer_sites(description.sites if description else [])
         rows = description.rows if description else 0
         tokens = share_rows(description.tokens if description else [], rows)
-        most = max((share for _, share, _ in tokens), default=1.0)
+        most = max((share for _, share, _ in tokens), default=1.0) or 1.0
         self.tokens.set_bars(
             [Bar(visible_token(name), share / most, figure) for name, share, figure in tokens],
             self._quiet("The rows’ tokens are not known."),
@@ -368,4 +372,6 @@ def _scrolled(widget: QWidget) -> QScrollArea:
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidget(widget)
+    area.setAccessibleName(widget.accessibleName())
+    area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return area

@@ -513,6 +513,21 @@ def test_harvest__brings_no_plots_before_they_are_looked_at(harvest: HarvestPane
     assert harvest.pages.currentWidget() is harvest._store
 
 
+def test_harvest__another_project_begins_anew(
+    harvest: HarvestPanel, client: FakeClient, session: Session, tmp_path: Path
+) -> None:
+    harvest.amount.name.setText("mine")
+    harvest.amount.name.textEdited.emit("mine")
+    harvest.start()
+    client.finish(client.last(HarvestConfig), harvest_result("mine"))
+    assert harvest._job_strip.isVisible()
+    other = Project.open_or_create(tmp_path / "other.saeproj")
+    session.open_project(other.path)
+    assert not harvest._job_strip.isVisible()
+    assert harvest.config().name == "builtin-L2-resid_post"
+    assert harvest.config().project == str(other.path)
+
+
 # ---------------------------------------------------------------------- drops
 def drop(panel: HarvestPanel, *paths: Path) -> None:
     """Drop files on the panel as a file manager does."""

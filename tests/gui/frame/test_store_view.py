@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -213,6 +214,26 @@ def test_view__draws_the_throughput_of_the_running_harvest(
     assert not view.throughput.isVisible()
     view.show_store("live")
     assert view.throughput.isVisible()
+
+
+def test_view__what_grows_is_read_anew_only_when_no_harvest_fills_it(
+    view: StoreView, client: FakeClient, session: Session, project: Project
+) -> None:
+    view.show_store("acts")
+    answer(client, "acts", SITE)
+    session._on_settled()
+    assert open_questions(client) == []
+    shutil.rmtree(project.store_path("acts"))
+    add_store(project, "acts", rows=4_001, wanted=4_001)
+    session._on_settled()
+    assert open_questions(client) == ["acts"]
+    answer(client, "acts", SITE)
+    begin(client, session, "acts")
+    answer(client, "acts", SITE)
+    shutil.rmtree(project.store_path("acts"))
+    add_store(project, "acts", rows=4_002, wanted=4_002)
+    session._on_settled()
+    assert open_questions(client) == []
 
 
 def test_watch__is_slow_enough_not_to_disturb_the_harvest() -> None:
