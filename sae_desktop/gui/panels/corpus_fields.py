@@ -82,6 +82,7 @@ class CorpusFields(QWidget):
     def _lay_out(self) -> None:
         often = _rows([["subset", "split"], ["column", "packing", "context_size"]], self._fields)
         self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
+        self.more_button.setAccessibleName("More settings of the text")
         self.more = QWidget()
         rare = _rows([["bos", "special_tokens", "seed"]], self._fields)
         rare.addWidget(self.deduplicate)
@@ -111,7 +112,7 @@ class CorpusFields(QWidget):
         self.more.setVisible(self.more.isHidden())
         folded = self.more.isHidden()
         self.more_button.setText("More" if folded else "Less")
-        self.more_button.setAccessibleName(self.more_button.text())
+        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the text")
         icons.set_icon(self.more_button, "caret-right" if folded else "caret-down")
 
     # ------------------------------------------------------------------ values

@@ -59,6 +59,7 @@ class HarvestAmount(QWidget):
 
     def _lay_out(self) -> None:
         self.more_button = push_button("More", self._toggle_more, icon="caret-right", flat=True)
+        self.more_button.setAccessibleName("More settings of the store")
         self._more = QWidget()
         more = QHBoxLayout(self._more)
         more.setContentsMargins(0, 0, 0, 0)
@@ -98,7 +99,7 @@ class HarvestAmount(QWidget):
         self._more.setVisible(self._more.isHidden())
         folded = self._more.isHidden()
         self.more_button.setText("More" if folded else "Less")
-        self.more_button.setAccessibleName(self.more_button.text())
+        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the store")
         icons.set_icon(self.more_button, "caret-right" if folded else "caret-left")
 
     def suggest_name(self, name: str) -> None:

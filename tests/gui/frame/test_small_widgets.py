@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from frame_harvest import NORM_EDGES, preview, site_figures
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui import theme
@@ -117,6 +119,37 @@ def test_combo__may_be_narrower_than_its_entries(qtbot: QtBot) -> None:
     box.addItem(LONG)
     assert box.minimumWidth() < 100
     assert box.sizeHint().width() < box.fontMetrics().horizontalAdvance(LONG)
+
+
+def wheel(widget: QWidget) -> bool:
+    """Turn the wheel over a widget; return whether it took it."""
+    point, delta = QPointF(10, 10), QPoint(0, -120)
+    none, phase = Qt.MouseButton.NoButton, Qt.ScrollPhase.NoScrollPhase
+    keys = Qt.KeyboardModifier.NoModifier
+    event = QWheelEvent(point, point, QPoint(), delta, none, keys, phase, False)
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()
+
+
+def test_fields__leave_the_wheel_to_what_scrolls_unless_they_have_the_focus(qtbot: QtBot) -> None:
+    box, count = ElidedComboBox(), CountField(10, 1)
+    for widget in (box, count):
+        qtbot.addWidget(widget)
+        widget.show()
+        qtbot.waitExposed(widget)
+    box.addItems(["a", "b"])
+    for widget in (box, count):
+        widget.clearFocus()
+        assert not wheel(widget)
+    assert (box.currentIndex(), count.value()) == (0, 10)
+    for widget in (box, count):
+        widget.activateWindow()
+        widget.setFocus()
+        qtbot.waitUntil(widget.hasFocus)
+        wheel(widget)
+    assert (box.currentIndex(), count.value()) == (1, 9)
+    box.hide()
+    count.hide()
 
 
 def test_field__says_beneath_what_is_wrong(qtbot: QtBot) -> None:
