@@ -39,6 +39,19 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     """How often the rows written are synced and committed."""
 
 
+FREE_SETTINGS = frozenset({"project", "name", "device", "batch_tokens", "commit_seconds", "tokens"})
+"""Where, how fast and how long a harvest runs does not change what its rows are."""
+
+
+def differing_settings(made: HarvestConfig, asked: HarvestConfig) -> list[str]:
+    """Return the fields in which two harvests would not give the same rows."""
+    return [
+        name
+        for name in HarvestConfig.__struct_fields__
+        if name not in FREE_SETTINGS and getattr(made, name) != getattr(asked, name)
+    ]
+
+
 class HarvestResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     site: str
@@ -107,8 +120,9 @@ class SiteFigures(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     mean_square: float
     """E‖x‖²."""
-    scalar: float
-    """Rows × scalar have E‖x‖² = width (Scaling Monosemanticity, Methods)."""
+    scalar: float | None
+    """Rows × scalar have E‖x‖² = width (Scaling Monosemanticity, Methods); none without rows: a
+    NaN is none once it has been JSON."""
     mean_norm: float
     """‖E x‖."""
     median_norm: float
@@ -120,8 +134,8 @@ class SiteFigures(msgspec.Struct, frozen=True, kw_only=True):
     massive_first_rows: int
     """Massive ones among the first rows of windows, whether they are stored or not."""
     first_rows: int
-    first_norm: float
-    """Mean norm of the first rows of windows, stored or not; NaN where there were none."""
+    first_norm: float | None
+    """Mean norm of the first rows of windows, stored or not; none where there were none."""
     outliers: list[OutlierDimension]
     storage_fvu: float
     """Σ‖x − stored‖² / Σ‖x − x̄‖²: what rounding to the store's dtype costs."""

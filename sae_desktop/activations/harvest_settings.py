@@ -6,21 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.config import HarvestConfig, differing_settings
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
-
-FREE_SETTINGS = frozenset({"project", "name", "device", "batch_tokens", "commit_seconds", "tokens"})
-"""Where, how fast and how long a harvest runs does not change what its rows are."""
-
-
-def differing_settings(made: HarvestConfig, asked: HarvestConfig) -> list[str]:
-    """Return the fields in which two harvests would not give the same rows."""
-    return [
-        name
-        for name in HarvestConfig.__struct_fields__
-        if name not in FREE_SETTINGS and getattr(made, name) != getattr(asked, name)
-    ]
 
 
 def check_same_settings(config: HarvestConfig, folder: Path) -> None:

@@ -119,10 +119,10 @@ class SiteStatistics:
         return float(self._square_D.sum() / max(self.rows, 1))
 
     @property
-    def scalar(self) -> float:
-        """Rows × scalar have E‖x‖² = D (Scaling Monosemanticity, Methods); NaN without rows."""
+    def scalar(self) -> float | None:
+        """Rows × scalar have E‖x‖² = D (Scaling Monosemanticity, Methods); None without rows."""
         square = self.mean_square
-        return float((self.width / square) ** 0.5) if square else float("nan")
+        return float((self.width / square) ** 0.5) if square else None
 
     @property
     def median_norm(self) -> float:
@@ -151,7 +151,7 @@ class SiteStatistics:
             massive_rows=int(self._norms[massive:].sum()),
             massive_first_rows=int(self._first_norms[massive:].sum()),
             first_rows=int(first),
-            first_norm=float(first_norm / first) if first else float("nan"),
+            first_norm=float(first_norm / first) if first else None,
             outliers=self._outliers(spread),
             storage_fvu=lost / spread if spread else 0.0,
         )

@@ -122,7 +122,7 @@ def _store_text(store: StoreDescription) -> str:
         lines += [
             "",
             f"{site.site} ({site.width} wide)",
-            f"  scalar {site.scalar:.5g} (E‖x‖² = {site.mean_square:,.1f}), ‖mean‖ "
+            f"  scalar {render.number(site.scalar)} (E‖x‖² = {site.mean_square:,.1f}), ‖mean‖ "
             f"{site.mean_norm:,.2f}, median norm {site.median_norm:,.2f}",
             f"  {site.massive_rows:,} rows of over ten times the median norm; first tokens: "
             f"{site.massive_first_rows:,} of {site.first_rows:,}, mean norm "

@@ -25,7 +25,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
-from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig
@@ -55,6 +55,7 @@ WRITING_JOBS = (
 
 ASKING_JOBS = (
     DescribeModelConfig,
+    TrustModelConfig,
     DescribeCorpusConfig,
     DescribeStoreConfig,
     EstimateHarvestConfig,
@@ -94,6 +95,8 @@ class Session(QObject):
     """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
     harvestDrafted = Signal()
     """`harvest_draft` changed."""
+    storeRequested = Signal(str)
+    """Name of a store whose rows the Harvest panel is to show."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
     steerRequested = Signal(int)
