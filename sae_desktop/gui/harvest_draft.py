@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from sae_desktop.activations.config import HarvestConfig, HarvestEstimate
+from sae_desktop.activations.config import HarvestConfig, HarvestEstimate, differing_settings
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import bytes_text, count_text, duration_words, exact_count
 from sae_desktop.gui.inventory import StoreItem
