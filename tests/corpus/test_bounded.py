@@ -18,16 +18,21 @@ from pyarrow import parquet
 from sae_desktop.corpus.decoding import LINE_LIMIT, text_lines
 from sae_desktop.corpus.pieces import PIECE_CHARACTERS
 
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="memory is measured as Linux tells it"
+)
 GB = 1 << 30
 # Reads a corpus to its end and says how many documents came, and how far memory grew by it.
 READ = """
-import json, resource, sys
+import json, sys
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.documents import read_documents
 from sae_desktop.errors import UserError
 path, small, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # getrusage would count the memory of the process that started this one.
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 def read(path):
     count = characters = longest = 0
     for document in read_documents(CorpusSettings(corpus=path, deduplicate=False)):
@@ -81,7 +86,7 @@ def test_hundred_gigabytes__begin_at_once(tmp_path: Path, name: str) -> None:
     most = 2000 if name in ("c.jsonl", "c.csv", "c.json") else 5
     found = read_in_child(path, small, most)
     assert found["figures"][0] == most
-    assert found["grown"] < 60 << 20
+    assert found["grown"] < 20 << 20
 
 
 def test_gigabyte_in_a_single_line__is_cut_into_pieces(tmp_path: Path) -> None:
@@ -97,7 +102,7 @@ def test_gigabyte_in_a_single_line__is_cut_into_pieces(tmp_path: Path) -> None:
     assert characters == size
     assert longest == PIECE_CHARACTERS
     assert count == -(-size // PIECE_CHARACTERS)
-    assert found["grown"] < 60 << 20
+    assert found["grown"] < 20 << 20
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.csv", "c.json"])
@@ -128,14 +133,13 @@ def test_row_group_larger_than_memory_allowed__is_read_by_pages(tmp_path: Path) 
     schema = pyarrow.schema([("text", pyarrow.string()), ("picture", pyarrow.binary())])
     with parquet.ParquetWriter(path, schema, compression="none") as writer:
         rows = [
-            {"text": random.bytes(5000).hex(), "picture": random.bytes(20_000)}
-            for _ in range(10_000)
+            {"text": random.bytes(5000).hex(), "picture": random.bytes(2000)} for _ in range(20_000)
         ]
-        writer.write_table(pyarrow.Table.from_pylist(rows, schema), row_group_size=10_000)
-    assert path.stat().st_size > 300_000_000
+        writer.write_table(pyarrow.Table.from_pylist(rows, schema), row_group_size=20_000)
+    assert path.stat().st_size > 230_000_000
     found = read_in_child(path, small)
-    assert found["figures"] == [10_000, 10_000 * 10_000, 10_000]
-    assert found["grown"] < 80 << 20
+    assert found["figures"] == [20_000, 20_000 * 10_000, 10_000]
+    assert found["grown"] < 100 << 20
 
 
 def test_lines__come_before_their_file_has_an_end(tmp_path: Path) -> None:

@@ -316,6 +316,9 @@ def test_message_that_looks_like_the_template__is_letters_all_the_same(said: str
     for name in ("<|im_start|>", "<|im_end|>"):
         assert found.ids.count(lm.tokenizer.convert_tokens_to_ids(name)) == 3
     assert lm.tokenizer.eos_token_id not in found.ids
+    # The template's own marks are the tokens, not those that look like them.
+    start = lm.tokenizer.convert_tokens_to_ids("<|im_start|>")
+    assert [found.ids[first] for _, first, _ in found.roles] == [start] * 3
     assert spoken(lm, found)[1] == ("user", f"<|im_start|>user\n{said}<|im_end|>\n")
 
 
