@@ -8,18 +8,9 @@ from typing import Annotated
 import typer
 
 from sae_desktop.cli import render
-from sae_desktop.cli.corpus_options import (
-    BosOption,
-    ChatColumnOption,
-    ContextSizeOption,
-    DeduplicateOption,
-    PackingOption,
-    SpecialTokensOption,
-    SplitOption,
-    SubsetOption,
-    TextColumnOption,
-)
-from sae_desktop.cli.options import JsonOption, SeedOption, default
+from sae_desktop.cli.config_options import Settings, with_options
+from sae_desktop.cli.harvest_options import READING_CHOICES
+from sae_desktop.cli.options import JsonOption, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
 from sae_desktop.language_model.token_text import visible_token
@@ -28,6 +19,7 @@ from sae_desktop.storage.faults import format_bytes
 _MOST_NAMES = 8
 
 
+@with_options(DescribeCorpusConfig, READING_CHOICES)
 def corpus(
     name: Annotated[
         str,
@@ -36,37 +28,15 @@ def corpus(
     model: Annotated[str, typer.Option("--model", help="Whose tokens are shown.")] = default(
         DescribeCorpusConfig, "model"
     ),
-    subset: SubsetOption = default(DescribeCorpusConfig, "subset"),
-    split: SplitOption = default(DescribeCorpusConfig, "split"),
-    text_column: TextColumnOption = default(DescribeCorpusConfig, "text_column"),
-    chat_column: ChatColumnOption = default(DescribeCorpusConfig, "chat_column"),
-    deduplicate: DeduplicateOption = default(DescribeCorpusConfig, "deduplicate"),
-    seed: SeedOption = default(DescribeCorpusConfig, "seed"),
-    context_size: ContextSizeOption = default(DescribeCorpusConfig, "context_size"),
-    packing: PackingOption = default(DescribeCorpusConfig, "packing"),
-    bos: BosOption = default(DescribeCorpusConfig, "bos"),
-    special_tokens: SpecialTokensOption = default(DescribeCorpusConfig, "special_tokens"),
     preview: Annotated[int, typer.Option("--preview", min=0, help="Windows to show.")] = default(
         DescribeCorpusConfig, "preview"
     ),
     as_json: JsonOption = False,
+    *,
+    settings: Settings,
 ) -> None:
     """Show what a corpus holds, and its first windows as a model would read them."""
-    config = DescribeCorpusConfig(
-        corpus=name,
-        model=model,
-        subset=subset,
-        split=split,
-        text_column=text_column,
-        chat_column=chat_column,
-        deduplicate=deduplicate,
-        seed=seed,
-        context_size=context_size,
-        packing=packing,
-        bos=bos,
-        special_tokens=special_tokens,
-        preview=preview,
-    )
+    config = DescribeCorpusConfig(corpus=name, model=model, preview=preview, **settings)
     run_job_command(config, corpus_text, as_json=as_json)
 
 

@@ -12,12 +12,16 @@ _STORE = "Store"
 _RUN = "Run"
 STREAM_PANEL = "Training while harvesting"
 
-CORPUS_CHOICES = (
-    Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
+READING_CHOICES = (
     Choice("subset", _TEXT, "Configuration of a hub dataset."),
     Choice("split", _TEXT, "Split of a dataset that has several."),
     Choice("text_column", _TEXT, "Column of the texts; none: found by its name."),
-    Choice("chat_column", _TEXT, "Column of messages, put through the model's chat template."),
+    Choice(
+        "chat_column",
+        _TEXT,
+        "Column of messages, or a pair such as “prompt + response”, put through the model's chat "
+        "template; none: found where there is no column of texts.",
+    ),
     Choice("deduplicate", _TEXT, "Leave out documents that came before, exactly."),
     Choice("seed", _TEXT, "Order of the documents.", AT_LEAST_0),
     Choice("context_size", _TEXT, "Tokens in a window.", {"min": 2}),
@@ -25,6 +29,7 @@ CORPUS_CHOICES = (
     Choice("bos", _TEXT, "Begin each window with the BOS token."),
     Choice("special_tokens", _TEXT, "Whether <|names|> in a text are tokens or letters."),
 )
+"""How a corpus is read, whatever it is."""
 HARVEST_CHOICES = (
     Choice("model", _MODEL, "builtin, smollm2, a folder, a .gguf file, a hub name."),
     Choice("model_dtype", _MODEL, "In what the model computes."),
@@ -35,7 +40,8 @@ HARVEST_CHOICES = (
         f"Where to read; may be repeated. None: {default(HarvestConfig, 'site')}.",
         name="--site",
     ),
-    *CORPUS_CHOICES,
+    Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
+    *READING_CHOICES,
     Choice("tokens", _STORE, "Rows to have; more than there are extends the store.", AT_LEAST_1),
     Choice("keep_first", _STORE, "Keep the row of each window's first token."),
     Choice("dtype", _STORE, "As which to store; int8 has a scale a row."),

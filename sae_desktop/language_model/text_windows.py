@@ -81,18 +81,14 @@ def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
 
 def _around(lm: TextReader, settings: CorpusSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the special tokens before and after each window."""
-    if not lm.causal:
-        cls, sep = lm.tokenizer.cls_token_id, lm.tokenizer.sep_token_id
-        if settings.bos != "never" and cls is not None:
-            return (int(cls),), () if sep is None else (int(sep),)
     if settings.bos == "never":
         return (), ()
-    if settings.bos == "always" and lm.bos_id is None:
+    if settings.bos == "always" and lm.causal and lm.bos_id is None:
         raise UserError(
             f"The tokenizer of “{lm.name}” has no beginning-of-sequence token.",
             next_step="Choose “auto” or “never”.",
         )
-    return (() if lm.bos_id is None else (lm.bos_id,)), ()
+    return lm.window_tokens
 
 
 def _separator(lm: TextReader, settings: CorpusSettings) -> tuple[int, ...]:

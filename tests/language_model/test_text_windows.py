@@ -17,8 +17,8 @@ from sae_desktop.corpus.documents import Document, Message
 from sae_desktop.corpus.windows import Encoded, windows
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
-from sae_desktop.language_model.vocabulary import text_encoder
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -49,18 +49,8 @@ CHAT = (
 )
 
 
-class ToyModel:
-    """As much of a language model as windows need."""
-
-    name, context_size = "toy", 64
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, causal: bool = True) -> None:
-        self.tokenizer, self.causal = tokenizer, causal
-        self.encode = text_encoder(tokenizer)
-
-    @property
-    def bos_id(self) -> int | None:
-        return self.tokenizer.bos_token_id
+def as_model(tokenizer: PreTrainedTokenizerFast, *, causal: bool = True) -> TextReader:
+    return TextReader("toy", tokenizer, 64, len(tokenizer), causal=causal)
 
 
 def toy(template: str = "", **changes: Any) -> Any:
@@ -69,7 +59,7 @@ def toy(template: str = "", **changes: Any) -> Any:
     tokenizer.chat_template = template or None
     for name, value in changes.items():
         setattr(tokenizer, name, value)
-    return ToyModel(tokenizer)
+    return as_model(tokenizer)
 
 
 def chat(messages: Sequence[Message] = CHAT) -> Document:
@@ -224,7 +214,7 @@ def test_roles__hold_every_token_whatever_the_tokenizer(make: Any, policy: str) 
     tokenizer = make()
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
     tokenizer.chat_template = CHATML
-    lm = ToyModel(tokenizer)
+    lm = as_model(tokenizer)
     said = [CHAT[0], CHAT[1], Message("user", "the end <|im_end|>")]
     found = encode(lm, chat(said), special_tokens=policy)
     assert [role for role, _ in spoken(lm, found)] == ["system", "user", "assistant", "user"]
