@@ -38,6 +38,9 @@ from sae_desktop.storage.faults import format_bytes, free_bytes
 _MORE_ROOM = 8
 """Where a segment's tables were too small, those of the next one are so many times larger."""
 
+_GROUPS_AHEAD = 2
+"""Groups tokenised before the model asks for them."""
+
 _Outcome = Literal["filled", "full", "ended", "stopped"]
 
 
@@ -203,7 +206,7 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Out
     wanted = min(writer.rows_left, total - begun)
     maker = BatchMaker(plan, segment.documents, segment.last_ordinal)
     reader, pace, read = RowReader(plan), Pace(context), 0
-    groups = prefetch(window_groups(plan, segment.place, wanted))
+    groups = prefetch(window_groups(plan, segment.place, wanted), _GROUPS_AHEAD)
     try:
         with closing(groups), StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
 
