@@ -196,13 +196,22 @@ def show_memory(make: Callable[[int], HarvestConfig]) -> None:
 
 
 def peak_of(config: HarvestConfig) -> None:
-    """Harvest, and print this process's peak of memory of its own, in bytes.
+    """Harvest, and print this process's peak of resident memory, in bytes.
 
     Pages of the store's file that the system keeps in memory are not the process's own: it
     writes them with positioned writes and maps nothing.
     """
     harvest(config, SilentContext())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(own_peak())
+
+
+def own_peak() -> int:
+    """Return the peak of this process's resident memory; `getrusage` would count its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def main() -> None:
