@@ -9,8 +9,8 @@ from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowP
 from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
 
 PACKINGS = (
-    ("document", "By document"),
-    ("packed", "Filled up"),
+    ("document", "Separate"),
+    ("packed", "Packed"),
 )
 BOS_POLICIES = (
     ("auto", "If there is one"),
