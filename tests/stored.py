@@ -66,24 +66,28 @@ def write_store(
     float32 and float16 only, without torch.
     """
     count = len(next(iter(rows.values())))
-    room = Capacity(rows=capacity or count, windows=max(4, count), documents=4)
+    room = Capacity(rows=capacity or count, windows=max(64, count), documents=64)
     writer = SegmentWriter.create(segment_path(folder, 0), info, room)
-    documents = np.zeros(1, dtype=DOCUMENT_DTYPE)
-    documents["source"] = b"test"
-    writer.append(
-        StoreBatch(
-            activations={
-                site: _encoded(values.astype(info.dtype)) for site, values in rows.items()
-            },
-            tokens=np.array(tokens or range(count), dtype="<i4"),
-            positions=np.arange(count, dtype="<i4"),
-            windows=np.array([(0, count, 0, 0, -1)], dtype=WINDOW_DTYPE),
-            documents=documents,
-            spans=np.empty(0, dtype=SPAN_DTYPE),
-        )
-    )
+    writer.append(batch_of(info, rows, tokens))
     writer.commit()
     return writer
+
+
+def batch_of(
+    info: StoreInfo, rows: dict[str, np.ndarray], tokens: Sequence[int] = ()
+) -> StoreBatch:
+    """Return rows, by site, as one window of one document."""
+    count = len(next(iter(rows.values())))
+    documents = np.zeros(1, dtype=DOCUMENT_DTYPE)
+    documents["source"] = b"test"
+    return StoreBatch(
+        activations={site: _encoded(values.astype(info.dtype)) for site, values in rows.items()},
+        tokens=np.array(tokens or range(count), dtype="<i4"),
+        positions=np.arange(count, dtype="<i4"),
+        windows=np.array([(0, count, 0, 0, -1)], dtype=WINDOW_DTYPE),
+        documents=documents,
+        spans=np.empty(0, dtype=SPAN_DTYPE),
+    )
 
 
 def _encoded(values: np.ndarray) -> EncodedRows:

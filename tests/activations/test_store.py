@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
-from stored import opened, same_stores, write_store
+from stored import batch_of, opened, same_stores, write_store
 from toy_models import TEXT
 
 from sae_desktop.activations import harvest_plan
@@ -280,15 +282,30 @@ def test_verify__names_the_block_of_a_flipped_bit(make: Any, dtype: str) -> None
     assert verified(config).damaged == []
 
 
-def test_verify__holds_over_blocks_and_after_resumes(tmp_path: Path) -> None:
+def test_verify__holds_over_blocks_and_writers(tmp_path: Path) -> None:
     project = Project.open_or_create(tmp_path / "p.saeproj")
     rows = np.random.default_rng(0).normal(size=(3 * BLOCK_ROWS + 77, 4)).astype(np.float32)
     info = StoreInfo(model="", sites=["x"], widths=[4], dtype="float32")
     folder = project.store_path("s")
-    write_store(folder, info, {"x": rows[: BLOCK_ROWS - 3]}, capacity=len(rows)).close()
     config = VerifyStoreConfig(project=str(project.path), name="s")
-    assert verify_store(config, RecordingContext()).damaged == []
-    assert np.array_equal(ActivationStore.open(folder).read(0, BLOCK_ROWS), rows[: BLOCK_ROWS - 3])
+    cuts = [0, BLOCK_ROWS - 3, BLOCK_ROWS, 2 * BLOCK_ROWS + 5, 2 * BLOCK_ROWS + 6, len(rows)]
+    writer = write_store(folder, info, {"x": rows[: cuts[1]]}, capacity=len(rows))
+    for first, last in itertools.pairwise(cuts[1:]):
+        assert verify_store(config, RecordingContext()).damaged == []
+        if last % 2:  # as after a kill, another writer goes on
+            writer.close()
+            writer = SegmentWriter(segment_path(folder, 0))
+        writer.append(batch_of(info, {"x": rows[first:last]}))
+        writer.commit()
+    writer.close()
+    found = verify_store(config, RecordingContext())
+    assert found.damaged == []
+    # Four datasets by row, each of three blocks and a part; windows and documents.
+    assert found.blocks == 4 * 4 + 2
+    assert np.array_equal(ActivationStore.open(folder).read(0, len(rows)), rows)
+    with h5py.File(segment_path(folder, 0)) as file:
+        written = file["checksums/activations/x"][1]
+    assert written == zlib.crc32(rows[BLOCK_ROWS : 2 * BLOCK_ROWS].tobytes())
 
 
 def test_commit_that_did_not_come__leaves_the_last_one_right(make: Any) -> None:
