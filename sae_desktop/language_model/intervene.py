@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.pytorch_utils import Conv1D
 
 from sae_desktop.language_model.capture import watch
+from sae_desktop.language_model.site_names import Hook
 from sae_desktop.language_model.sites import (
     HookPoint,
     Site,
@@ -116,6 +118,27 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         )
 
 
+def stream_directions(lm: LanguageModel, site: Site, directions_FI: Tensor) -> Tensor:
+    """Return what directions at a site add to the residual stream, (F, D), float32.
+
+    Those of the stream and of what is added to it are themselves; neurons and heads pass through
+    the projection that reads them. A norm that stands after a branch (Gemma 2, OLMo 2) is left
+    out. Raises UserError for a site the model lacks.
+    """
+    point = hook_point(lm.model, site)
+    branch: Hook | None = _BRANCH_OF.get(site.hook)
+    if branch is None:
+        return directions_FI.float()
+    with lm.lock, torch.no_grad():
+        matrix_ID = _matrix(point.module, lm)
+        scale = hook_point(lm.model, Site(site.layer, branch)).scale
+        return directions_FI.to(matrix_ID) @ matrix_ID * scale
+
+
+_BRANCH_OF: dict[Hook, Hook] = {"attn.hook_z": "hook_attn_out", "mlp.hook_post": "hook_mlp_out"}
+"""Sites inside a branch → where it is added to the stream."""
+
+
 # BERT and its kin, as decoders, put a layer and a norm of their own before the vocabulary.
 _HEADS_WITH_A_LAYER = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "modernbert-decoder"}
 _FINAL_NORMS = (
@@ -144,7 +167,8 @@ def _matrix(projection: Any, lm: LanguageModel) -> Tensor:
     """Return what a linear layer multiplies by, (inputs, outputs), float32."""
     weight: Tensor = projection.weight.detach()
     if weight.is_floating_point() and not weight.is_meta:
-        return weight.float().T
+        # GPT-2's layer of that kind keeps the matrix the other way round.
+        return weight.float() if isinstance(projection, Conv1D) else weight.float().T
     # A quantised one, or one whose weights are only fetched while they are needed: what it
     # makes of each coordinate.
     place = lm.device if weight.is_meta else weight.device

@@ -259,7 +259,8 @@ def _read_into(
 
     def enter(stack: ExitStack) -> None:
         for number, site in enumerate(text.inputs):
-            handle = watch(hook_point(text.lm.model, site), _Keeper(found, number, shape))
+            keeper = _Keeper(found, number, shape, text.lm.device)
+            handle = watch(hook_point(text.lm.model, site), keeper)
             stack.callback(handle.remove)
         stack.callback(lambda: read.extend(found[number] for number in sorted(found)))
 
@@ -267,12 +268,15 @@ def _read_into(
 
 
 class _Keeper:
-    def __init__(self, found: dict[int, Tensor], number: int, shape: torch.Size) -> None:
-        self._found, self._number, self._shape = found, number, shape
+    def __init__(
+        self, found: dict[int, Tensor], number: int, shape: torch.Size, device: torch.device
+    ) -> None:
+        self._found, self._number, self._shape, self._device = found, number, shape, device
 
     def __call__(self, value: Tensor) -> None:
-        # Some layers flatten windows and tokens into one.
-        self._found[self._number] = value.detach().float().reshape(*self._shape, -1)
+        # Some layers flatten windows and tokens into one, and some lie on another device.
+        x = value.detach().to(self._device, torch.float32)
+        self._found[self._number] = x.reshape(*self._shape, -1)
 
 
 def _kept(text: SpliceText, read: Sequence[Tensor]) -> Tensor:
@@ -297,7 +301,7 @@ class _Put:
         self._value, self._keep = value, keep
 
     def __call__(self, x_BSD: Tensor) -> Tensor:
-        return torch.where(self._keep, x_BSD, self._value)
+        return torch.where(self._keep.to(x_BSD.device), x_BSD, self._value.to(x_BSD.device))
 
 
 def _cross_entropy(log_NV: Tensor, targets_N: Tensor) -> float:
