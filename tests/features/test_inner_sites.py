@@ -1,4 +1,4 @@
-"""Dictionaries of neurons, heads and encoders are indexed, probed and steered with as others are."""
+"""Dictionaries of neurons, heads and encoders are indexed, probed and steered with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from sae_desktop.features.index import build_index
 from sae_desktop.features.opened import open_index
 from sae_desktop.features.probe import probe
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.language_model.intervene import stream_directions, unembedding
+from sae_desktop.language_model.capture import capture
+from sae_desktop.language_model.intervene import (
+    intervention,
+    stream_directions,
+    unembedding,
+)
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.sites import parse_site, site_width
 from sae_desktop.project import Project
@@ -95,16 +100,14 @@ def test_neurons_and_heads__are_read_and_changed(tmp_path: Path, family: str, si
     assert steered.steered != steered.plain
 
 
-@pytest.mark.parametrize("site", ["blocks.1.mlp.hook_post", "blocks.1.attn.hook_z"])
-def test_stream_directions__are_what_the_branch_adds(tmp_path: Path, site: str) -> None:
-    from sae_desktop.language_model.capture import capture
-    from sae_desktop.language_model.intervene import intervention
-
+@pytest.mark.parametrize(
+    ("hook", "branch"), [("mlp.hook_post", "hook_mlp_out"), ("attn.hook_z", "hook_attn_out")]
+)
+def test_stream_directions__are_what_the_branch_adds(
+    tmp_path: Path, hook: str, branch: str
+) -> None:
     lm = load_model(str(save_toy_model(tmp_path / "model", "gpt2")))
-    place = parse_site(site)
-    out = parse_site(
-        site.replace("mlp.hook_post", "hook_mlp_out").replace("attn.hook_z", "hook_attn_out")
-    )
+    place, out = parse_site(f"blocks.1.{hook}"), parse_site(f"blocks.1.{branch}")
     direction = torch.randn(site_width(lm.model, place), generator=torch.Generator().manual_seed(0))
     ids = torch.tensor([[5, 6, 7, 8]])
     before = capture(lm, ids, None, out)
