@@ -31,6 +31,7 @@ GROUP_BATCHES = 4
 """A group of windows has the tokens of so many batches, so that their lengths can be sorted."""
 _SAMPLE_CHARACTERS = 2_000_000
 _SAMPLE_TOKENISED = 64
+_FEWEST_DOCUMENTS = 256
 _MARGIN = 1.5
 """Room for documents that are shorter than those at the beginning of a corpus."""
 
@@ -170,9 +171,7 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
         documents = found.documents
     else:
         tokens = found.characters * found.tokens_per_character / found.documents
-        # A group of windows fits in any case: it holds no more documents than tokens.
-        group = 2 * GROUP_BATCHES * plan.batch_tokens
-        documents = min(rows, times * int(_MARGIN * rows / tokens) + group)
+        documents = min(rows, times * (int(_MARGIN * rows / tokens) + _FEWEST_DOCUMENTS))
     each = int(_MARGIN * found.metadata / found.documents) + 64
     return _room(plan, rows, documents, min(METADATA_BYTES, times * each))
 

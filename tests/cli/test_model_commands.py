@@ -97,7 +97,7 @@ def test_code__is_shown_and_not_trusted_without_a_terminal(
     done = sae_desktop("models", "trust", own, environment=settings)
     assert done.status == 1
     for words in ("all your rights", str(own), "own.py", "no terminal", "--yes"):
-        assert words in done.stderr.replace("\n", " ")
+        assert words in " ".join(done.stderr.split())
     assert not (tmp_path / "config").exists()
     assert not (own.parent / "ran").exists()
 
