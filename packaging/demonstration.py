@@ -60,7 +60,10 @@ def build(work: Path) -> Project:
     project = Project.open_or_create(work, title="Demonstration")
     path, context = str(project.path), PrintingContext()
     with project.lock():
-        harvest(HarvestConfig(project=path, name=NAME, site=SITE, tokens=TOKENS, batch=64), context)
+        harvest(
+            HarvestConfig(project=path, name=NAME, site=SITE, tokens=TOKENS, batch_tokens=8192),
+            context,
+        )
         training = TrainConfig(
             project=path, name=NAME, activations=NAME, features=FEATURES, k=K,
             tokens=ROWS, lr=LEARNING_RATE,

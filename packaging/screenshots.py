@@ -3,8 +3,8 @@
     QT_QPA_PLATFORM=offscreen python packaging/screenshots.py PROJECT FOLDER [--only explore]
     QT_SCALE_FACTOR=2 QT_QPA_PLATFORM=offscreen python packaging/screenshots.py …   (200%)
 
-With `--only train --states` every state of the Training workspace is grabbed, too: its folded
-settings, targets, the sweep, the plots of a sweep, all curves, the evaluation.
+With `--states` the states of the Harvest and Training workspaces are grabbed, too: what a store
+holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the evaluation.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -112,7 +112,15 @@ def _evaluation(window: MainWindow) -> None:
         panel.board.draw(done[0])
 
 
-STATES: dict[str, Callable[[MainWindow], None]] = {
+def _harvest(window: MainWindow, tab: int) -> None:
+    window.workspace("harvest").main.tabs.setCurrentIndex(tab)
+    wait(_SETTLE_S)
+
+
+HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "store": lambda window: _harvest(window, 1),
+}
+TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "rare": _rare,
     "standard": _standard,
     "too-large": _too_large,
@@ -125,7 +133,8 @@ STATES: dict[str, Callable[[MainWindow], None]] = {
     "all-curves": _all_curves,
     "evaluation": _evaluation,
 }
-"""State of the Training workspace → how one gets there from the one before."""
+STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES}
+"""Workspace → state → how one gets there from the one before."""
 
 
 def main() -> None:
@@ -136,7 +145,7 @@ def main() -> None:
     parser.add_argument("--feature", type=int, help="the feature to show and to steer with")
     parser.add_argument("--empty", action="store_true", help="no project: the welcome")
     parser.add_argument("--size", action="append", help="such as 1280x720; may be repeated")
-    parser.add_argument("--states", action="store_true", help="every state of Training, too")
+    parser.add_argument("--states", action="store_true", help="every state of a workspace, too")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     sizes = options.size or SIZES
@@ -146,8 +155,8 @@ def main() -> None:
                 continue
             show_settled(window, name, options.feature)
             _grab_all(window, options.folder, name, sizes)
-            if name == "train" and options.states:
-                for state, show in STATES.items():
+            if options.states:
+                for state, show in STATES.get(name, {}).items():
                     show(window)
                     wait(_SETTLE_S)
                     _grab_all(window, options.folder, f"{name}-{state}", sizes)

@@ -30,7 +30,7 @@ def make_toy_index(folder: Path, model: Path) -> Project:
     harvest(
         HarvestConfig(
             project=path, name="acts", model=str(model), corpus=str(text), site=SITE,
-            tokens=1500, context_size=32, batch=4,
+            tokens=1500, context_size=32, batch_tokens=128,
         ),
         context,
     )  # fmt: skip

@@ -6,38 +6,50 @@ from typing import Literal
 
 import msgspec
 
-BosPolicy = Literal["auto", "always", "never"]
-StoreDtype = Literal["float16", "float32"]
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.language_model.config import ModelDtype
+
+StoreDtype = Literal["float16", "bfloat16", "float32", "int8"]
 
 
-class HarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="harvest"):
+class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     """Run a corpus through a model and keep the activations of one site, or of several.
 
-    `tokens` counts the rows kept. A store of that name with the same settings is resumed.
+    `tokens` counts the rows kept. A store of that name with the same settings is resumed; one
+    that is complete is extended where more tokens are asked for than it holds.
     """
 
     project: str
     name: str
     model: str = "builtin"
+    model_dtype: ModelDtype = "auto"
+    """In what the model computes."""
     site: str = "blocks.3.hook_resid_post"
     sites: tuple[str, ...] = ()
     """Further sites, read in the same pass."""
-    corpus: str = "builtin"
     tokens: int = 500_000
-    context_size: int = 128
-    """Tokens in a window, the beginning-of-sequence token included."""
-    batch: int = 32
-    """Windows in one forward pass."""
-    bos: BosPolicy = "auto"
-    """Whether each window begins with the beginning-of-sequence token; auto: if there is one."""
+    batch_tokens: int = 0
+    """Tokens in one forward pass, padding included; 0: the fastest that fits is found."""
     keep_first: bool = False
     """Whether the row of each window's first token, an attention sink in most models, is kept."""
     dtype: StoreDtype = "float16"
-    seed: int = 0
-    """Order of the documents."""
+    """As which rows are stored; int8 has a scale a row."""
     device: str = "auto"
     commit_seconds: float = 2.0
     """How often the rows written are synced and committed."""
+
+
+FREE_SETTINGS = frozenset({"project", "name", "device", "batch_tokens", "commit_seconds", "tokens"})
+"""Where, how fast and how long a harvest runs does not change what its rows are."""
+
+
+def differing_settings(made: HarvestConfig, asked: HarvestConfig) -> list[str]:
+    """Return the fields in which two harvests would not give the same rows."""
+    return [
+        name
+        for name in HarvestConfig.__struct_fields__
+        if name not in FREE_SETTINGS and getattr(made, name) != getattr(asked, name)
+    ]
 
 
 class HarvestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,31 +76,6 @@ class ImportActivationsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="im
     dtype: StoreDtype = "float32"
 
 
-class DescribeCorpusConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_corpus"):
-    """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
-
-    corpus: str = "builtin"
-    model: str = "builtin"
-    preview: int = 3
-
-
-class CorpusPreview(msgspec.Struct, frozen=True, kw_only=True):
-    title: str
-    source: str
-    language: str
-    tokens: list[str]
-
-
-class CorpusDescription(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    documents: int
-    """Documents counted, or -1 where counting would mean reading it all."""
-    bytes: int
-    sources: list[str]
-    languages: list[str]
-    preview: list[CorpusPreview]
-
-
 class EstimateHarvestConfig(msgspec.Struct, frozen=True, kw_only=True, tag="estimate_harvest"):
     """Time a short real run of the truncated forward pass, and size the store."""
 
@@ -101,3 +88,99 @@ class HarvestEstimate(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     tokens_per_second: float
     memory_bytes: int
+    """The model and a batch."""
+    free_memory_bytes: int
+    batch_tokens: int
+    """Tokens in one forward pass, as given or as found."""
+
+
+class DescribeStoreConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_store"):
+    """Read what a store says of its rows; also while a harvest is filling it."""
+
+    project: str
+    name: str
+    tokens: int = 24
+    """How many of the most frequent tokens are named."""
+
+
+class OutlierDimension(msgspec.Struct, frozen=True, kw_only=True):
+    """A dimension that stands out from the others of a site."""
+
+    dimension: int
+    variance_share: float
+    """Of the summed variance of all dimensions."""
+    mean: float
+
+
+class SiteFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures over all committed rows of a site, gathered while harvesting."""
+
+    site: str
+    width: int
+    rows: int
+    mean_square: float
+    """E‖x‖²."""
+    scalar: float | None
+    """Rows × scalar have E‖x‖² = width (Scaling Monosemanticity, Methods); none without rows: a
+    NaN is none once it has been JSON."""
+    mean_norm: float
+    """‖E x‖."""
+    median_norm: float
+    norm_edges: list[float]
+    """Logarithmic; one more than there are counts."""
+    norm_counts: list[int]
+    massive_rows: int
+    """Rows of over ten times the median norm, as far as the bins tell."""
+    massive_first_rows: int
+    """Massive ones among the first rows of windows, whether they are stored or not."""
+    first_rows: int
+    first_norm: float | None
+    """Mean norm of the first rows of windows, stored or not; none where there were none."""
+    outliers: list[OutlierDimension]
+    storage_fvu: float
+    """Σ‖x − stored‖² / Σ‖x − x̄‖²: what rounding to the store's dtype costs."""
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows fall to a token, a language, a source, or windows of a length."""
+
+    name: str
+    rows: int
+
+
+class StoreDescription(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    rows: int
+    rows_wanted: int
+    windows: int
+    documents: int
+    segments: int
+    bytes: int
+    dtype: str
+    model: str
+    corpus: str
+    policy: str
+    """BOS and special tokens, in words."""
+    sites: list[SiteFigures]
+    tokens: list[Share]
+    """The most frequent ones, as text."""
+    distinct_tokens: int
+    window_lengths: list[Share]
+    """Windows by how many rows they have: named “1–8” and so on, shortest first."""
+    languages: list[Share]
+    sources: list[Share]
+
+
+class VerifyStoreConfig(msgspec.Struct, frozen=True, kw_only=True, tag="verify_store"):
+    """Read every committed row of a store and compare it with its checksums."""
+
+    project: str
+    name: str
+
+
+class VerifyResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    blocks: int
+    bytes: int
+    damaged: list[str]
+    """Blocks whose bytes are not those that were written, in words."""

@@ -1,15 +1,21 @@
-"""The harvest job: a corpus through a model, the activations of its sites into a store."""
+"""The harvest job: a corpus through a model, the activations of its sites into a store.
+
+Documents are read and tokenised in one thread, the model runs in the job's own, and a third
+one writes: a harvest takes hardly longer than the forward passes.
+"""
 
 from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import msgspec
-
+from sae_desktop.activations.batch_size import find_batch
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
+from sae_desktop.activations.harvest_groups import window_groups
+from sae_desktop.activations.harvest_pace import Pace
 from sae_desktop.activations.harvest_plan import (
     HarvestPlan,
     measure_capacity,
@@ -17,112 +23,145 @@ from sae_desktop.activations.harvest_plan import (
     store_bytes,
     store_info,
 )
-from sae_desktop.activations.harvest_rows import RowReader, window_batches
+from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
+from sae_desktop.activations.harvest_settings import check_same_settings
 from sae_desktop.activations.prefetch import prefetch
-from sae_desktop.activations.store import (
-    ActivationStore,
-    StoreBatch,
-    StoreWriter,
-    describe_store,
-)
+from sae_desktop.activations.store import ActivationStore, segment_paths, store_result
+from sae_desktop.activations.store_filler import StoreFiller
+from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter, segment_path
 from sae_desktop.corpus.windows import Place
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes, free_bytes
 
-# Where and how a harvest runs does not change what it makes.
-_FREE_SETTINGS = {"project", "device", "batch", "commit_seconds"}
+_MORE_ROOM = 8
+"""Where a segment's tables were too small, those of the next one are so many times larger."""
+
+_GROUPS_AHEAD = 2
+"""Groups tokenised before the model asks for them."""
+
+_Outcome = Literal["filled", "full", "ended", "stopped"]
 
 
 @dataclass(frozen=True)
-class _Progress:
-    """What a store already holds."""
+class _OpenSegment:
+    """A segment to append to, and where the corpus is read on."""
 
-    rows: int = 0
+    writer: SegmentWriter
+    place: Place
     documents: int = 0
+    """Those the segment has."""
     last_ordinal: int = -1
-    place: Place = field(default_factory=Place)
+    """The last one's place in the corpus."""
 
 
 def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
     """Keep `config.tokens` activations of each site in the store `config.name`.
 
     A store of the same name and settings is resumed after its last committed row, and then
-    holds what an uninterrupted harvest would hold, bit for bit. A corpus that ends early gives
-    fewer rows, which the log says.
+    holds what an uninterrupted harvest would hold, bit for bit. One that holds all it was asked
+    for is extended by another segment. A corpus that ends early gives fewer rows, which the log
+    says.
     Raises UserError for settings that cannot be, a name taken by other settings, a full disk.
     """
     folder = Project.open(config.project).store_path(config.name)
-    if (folder / "000.h5").exists():
-        _check_same_settings(config, folder)
-        if ActivationStore.open(folder).rows >= config.tokens:
+    rows = 0
+    if segment_paths(folder):
+        check_same_settings(config, folder)
+        rows = ActivationStore.open(folder).rows
+        if rows >= config.tokens:
             context.log(f"The store “{config.name}” is complete already.")
-            return describe_store(folder, rows_added=0, seconds=0.0)
-    context.progress(0, config.tokens, "tokens", "Loading the model")
-    plan = plan_harvest(config)
-    before = _resume(plan, folder, context) or _create(plan, folder)
+            return store_result(folder, rows_added=0, seconds=0.0)
+    context.progress(rows, config.tokens, "tokens", "Loading the model")
+    plan = _with_batch(plan_harvest(config, context), folder, context)
     started = time.monotonic()
-    writer = StoreWriter(folder / "000.h5")
-    with closing(writer):
-        try:
-            _fill(plan, before, writer, context)
-        except UserError as error:
-            raise UserError(
-                error.what,
-                kept=f"{writer.committed_rows:,} of {config.tokens:,} tokens are kept.",
-                next_step=error.next_step,
-            ) from error
-    return describe_store(
-        folder, rows_added=writer.rows - before.rows, seconds=time.monotonic() - started
+    try:
+        _fill_segments(plan, folder, context)
+    except UserError as error:
+        kept = ActivationStore.open(folder).rows if segment_paths(folder) else 0
+        raise UserError(
+            error.what,
+            kept=f"{kept:,} of {config.tokens:,} tokens are kept." if kept else error.kept,
+            next_step=error.next_step,
+        ) from error
+    added = ActivationStore.open(folder).rows - rows
+    return store_result(folder, rows_added=added, seconds=time.monotonic() - started)
+
+
+def _with_batch(plan: HarvestPlan, folder: Path, context: JobContext) -> HarvestPlan:
+    """Settle the size of the batches: as given, as the store was begun with, or the fastest."""
+    if plan.config.batch_tokens:
+        return plan
+    if segment_paths(folder):
+        return plan.with_batch(ActivationStore.open(folder).last_info.batch_tokens)
+    found = find_batch(plan, context)
+    context.log(
+        f"Batches of {found.tokens:,} tokens: {found.tokens_per_second:,.0f} tokens/s "
+        "of the model alone."
     )
+    return plan.with_batch(found.tokens)
 
 
-def _fill(plan: HarvestPlan, before: _Progress, writer: StoreWriter, context: JobContext) -> None:
-    """Append batch after batch; commit every few seconds, on pause, and however it ends."""
-    total = plan.config.tokens
-    reader = RowReader(plan, before.documents, before.last_ordinal)
-    committed = time.monotonic()
-    batches = prefetch(window_batches(plan, before.place, total - before.rows))
-    with closing(batches):
-        try:
-            for batch in batches:
-                if context.pause_requested:
-                    writer.commit()
-                context.check_cancelled()
-                if context.stop_requested:
-                    context.log(f"Stopped at {writer.rows:,} of {total:,} tokens, as asked.")
-                    return
-                if not _append(writer, reader.read(batch), context):
-                    return
-                context.progress(writer.rows, total, "tokens")
-                if time.monotonic() - committed > plan.config.commit_seconds:
-                    writer.commit()
-                    committed = time.monotonic()
-        finally:
-            writer.commit()
-    if writer.rows < total:
+def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None:
+    """Fill the last segment, then new ones, until all rows are there or the corpus has ended."""
+    total, room = plan.config.tokens, 1
+    outcome: _Outcome = "filled"
+    while outcome in ("filled", "full") and _rows(folder) < total:
+        if outcome == "full":
+            room *= _MORE_ROOM
+        segment = _open_segment(plan, folder, room, begin_new=outcome == "full")
+        if segment is None:
+            outcome = "ended"
+            break
+        if _rows(folder):
+            context.log(f"Going on at {_rows(folder):,} of {total:,} tokens.")
+        with closing(segment.writer):
+            outcome = _fill(plan, segment, context)
+        if not segment.writer.committed_rows:
+            segment.writer.path.unlink()
+        if outcome == "full":
+            context.log(
+                "Documents are shorter than the corpus's beginning promised: the harvest goes on "
+                f"in another file at {_rows(folder):,} tokens."
+            )
+    if outcome == "ended":
         context.log(
-            f"The corpus ended after {writer.rows:,} tokens of the {total:,} asked for; "
+            f"The corpus ended after {_rows(folder):,} tokens of the {total:,} asked for; "
             "the store holds them all."
         )
+    elif outcome == "stopped":
+        context.log(f"Stopped at {_rows(folder):,} of {total:,} tokens, as asked.")
 
 
-def _append(writer: StoreWriter, batch: StoreBatch, context: JobContext) -> bool:
-    """Append a batch; False when the store's tables of windows and documents are full."""
-    try:
-        writer.append(batch)
-    except ValueError:
-        context.log(
-            f"The corpus has grown, or its documents are shorter than its beginning promised: "
-            f"the store has no room for more of them and ends at {writer.rows:,} tokens."
-        )
-        return False
-    return True
+def _rows(folder: Path) -> int:
+    return ActivationStore.open(folder).rows if segment_paths(folder) else 0
 
 
-def _create(plan: HarvestPlan, folder: Path) -> _Progress:
-    capacity = measure_capacity(plan)
+def _open_segment(
+    plan: HarvestPlan, folder: Path, room: int, *, begin_new: bool
+) -> _OpenSegment | None:
+    """Return the last segment if it has room, else a new one; None where no text is left."""
+    paths = segment_paths(folder)
+    if not paths:
+        return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), Place())
+    store = ActivationStore.open(folder)
+    _check_same_model(plan, store)
+    place = next_place(plan, store)
+    writer = SegmentWriter(paths[-1])
+    if writer.rows_left and not begin_new:
+        last = ActivationStore.open_segments([paths[-1]])
+        ordinal = int(last.documents[-1]["ordinal"]) if len(last.documents) else -1
+        return _OpenSegment(writer, place, len(last.documents), ordinal)
+    writer.close()
+    left = plan.config.tokens - store.rows
+    if next(window_groups(plan, place, left), None) is None:
+        return None
+    return _OpenSegment(_create(plan, folder, len(paths), left, room), place)
+
+
+def _create(plan: HarvestPlan, folder: Path, number: int, rows: int, room: int) -> SegmentWriter:
+    capacity = measure_capacity(plan, rows, room)
     needed, free = store_bytes(plan, capacity), free_bytes(folder)
     if needed > free:
         raise UserError(
@@ -131,63 +170,60 @@ def _create(plan: HarvestPlan, folder: Path) -> _Progress:
             next_step="Free some space, or harvest fewer tokens.",
         )
     try:
-        StoreWriter.create(
-            folder,
-            store_info(plan),
-            rows=capacity.rows,
-            windows=capacity.windows,
-            documents=capacity.documents,
-        ).close()
+        return SegmentWriter.create(segment_path(folder, number), store_info(plan), capacity)
     except UserError:
         with suppress(OSError):
             folder.rmdir()  # an empty folder of a store that never was
         raise
-    return _Progress()
 
 
-def _resume(plan: HarvestPlan, folder: Path, context: JobContext) -> _Progress | None:
-    if not (folder / "000.h5").exists():
-        return None
-    store = ActivationStore.open(folder)
+def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
+    """Return the first token of the corpus that the store does not have."""
+    if not store.rows:
+        return Place()
+    last = store.spans[-1]
+    ordinal = int(store.documents[last["document"]]["ordinal"])
+    after = int(last["offset"]) + int(last["length"])
+    if plan.config.packing == "document":
+        # The table counts the rows kept; the row left out may be the document's.
+        after += plan.dropped - len(plan.windows.prefix)
+    return Place(ordinal, after)
+
+
+def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:
     if store.info.model_revision != plan.lm.revision:
         raise UserError(
-            f"The model “{plan.lm.name}” is not the one that “{folder.name}” was begun with.",
-            kept=f"Its {store.rows:,} tokens are as they were.",
+            f"The model “{plan.lm.name}” is not the one that “{store.folder.name}” was begun with.",
             next_step="Harvest under another name.",
         )
-    if store.rows == 0:
-        return _Progress()
-    last = store.windows[-1]
-    documents = store.documents
-    # The rows kept of the last window, the row left out, less the token that is no text.
-    taken = int(last["length"]) + plan.dropped - plan.bos_prepended
-    ordinal = int(documents[-1]["ordinal"])
-    context.log(f"Resuming at {store.rows:,} of {plan.config.tokens:,} tokens.")
-    return _Progress(
-        store.rows, len(documents), ordinal, Place(ordinal, int(last["offset"]) + taken)
-    )
 
 
-def _check_same_settings(config: HarvestConfig, folder: Path) -> None:
-    """Raise UserError that names the settings in which the store of that name differs."""
-    store = ActivationStore.open(folder)
-    kept = f"Its {store.rows:,} tokens are as they were."
+def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Outcome:
+    """Read group after group and hand them to the writing thread."""
+    writer, total = segment.writer, plan.config.tokens
+    begun = _rows(writer.path.parent)
+    # A segment may have more room than this harvest asks for.
+    wanted = min(writer.rows_left, total - begun)
+    maker = BatchMaker(plan, segment.documents, segment.last_ordinal)
+    reader, pace, read = RowReader(plan), Pace(context), 0
+    groups = prefetch(window_groups(plan, segment.place, wanted), _GROUPS_AHEAD)
     try:
-        found = msgspec.json.decode(store.info.config, type=HarvestConfig)
-    except msgspec.DecodeError as error:
-        raise UserError(
-            f"The name “{config.name}” is taken by activations of another origin.",
-            kept=kept,
-            next_step="Harvest under another name.",
-        ) from error
-    differing = [
-        f"{name} is {getattr(found, name)!r} there and {getattr(config, name)!r} here"
-        for name in HarvestConfig.__struct_fields__
-        if name not in _FREE_SETTINGS and getattr(found, name) != getattr(config, name)
-    ]
-    if differing:
-        raise UserError(
-            f"There is a store “{config.name}” with other settings: {'; '.join(differing)}.",
-            kept=kept,
-            next_step="Use the same settings to resume it, or another name.",
-        )
+        with closing(groups), StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
+
+            def between_batches() -> None:
+                if context.pause_requested:
+                    filler.commit()
+                context.check_cancelled()
+
+            for group in pace.waited(groups):
+                pending = reader.read(group, between_batches)
+                with pace.waiting():
+                    filler.append(pending)
+                read += sum(group.rows)
+                context.progress(begun + read, total, "tokens")
+                pace.tell(begun + read)
+                if context.stop_requested:
+                    return "stopped"
+    except SegmentFullError:
+        return "full"
+    return "filled" if read == wanted else "ended"

@@ -1,21 +1,39 @@
-"""A harvest, checked and worked out before it starts: model, sites, windows and sizes."""
+"""A harvest, checked and worked out before it starts: model, sites, windows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.activations.store import DOCUMENT_DTYPE, WINDOW_DTYPE, StoreInfo
-from sae_desktop.corpus.documents import BUILTIN, corpus_path, read_documents
-from sae_desktop.corpus.windows import WindowPlan, empty_corpus
-from sae_desktop.errors import UserError
-from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import Site, check_site, parse_site
-from sae_desktop.project import config_record
+import msgspec
 
-# No tokenizer's tokens are longer than this on average over a corpus; four is usual.
-_CHARACTERS_PER_TOKEN = 16
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.layout import (
+    METADATA_BYTES,
+    Capacity,
+    StoreInfo,
+    metadata_bytes,
+    segment_specs,
+)
+from sae_desktop.corpus.documents import canonical_corpus, read_documents
+from sae_desktop.corpus.windows import Encoder, Window, WindowPlan, empty_corpus
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
+from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
+from sae_desktop.project import config_record
+from sae_desktop.storage.hdf5 import spec_bytes
+
+DEFAULT_BATCH_TOKENS = 4096
+"""Where none is given and none is looked for."""
+GROUP_BATCHES = 4
+"""A group of windows has the tokens of so many batches, so that their lengths can be sorted."""
+_SAMPLE_CHARACTERS = 2_000_000
+_SAMPLE_TOKENISED = 64
+_FEWEST_DOCUMENTS = 256
+_MARGIN = 1.5
+"""Room for documents that are shorter than those at the beginning of a corpus."""
 
 
 @dataclass(frozen=True)
@@ -25,49 +43,50 @@ class HarvestPlan:
     config: HarvestConfig
     lm: LanguageModel
     sites: tuple[Site, ...]
+    widths: tuple[int, ...]
+    """Numbers per token of each site."""
     windows: WindowPlan
+    encode: Encoder
+    batch_tokens: int
+    """Tokens in one forward pass, padding included."""
 
     @property
     def dropped(self) -> int:
-        """Rows of each window that are not stored: its first, unless it is kept."""
+        """Rows at the beginning of each window that are not stored."""
         return 0 if self.config.keep_first else 1
 
-    @property
-    def bos_prepended(self) -> bool:
-        return self.windows.bos_id is not None
+    def rows_of(self, window: Window) -> int:
+        """Return how many rows a window gives."""
+        return len(window.ids) - self.dropped - len(self.windows.suffix)
+
+    def with_batch(self, batch_tokens: int) -> HarvestPlan:
+        """Return the plan with another size of the forward passes."""
+        return replace(self, batch_tokens=batch_tokens)
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """Room that a store is made with."""
+def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> HarvestPlan:
+    """Load the model and check every setting. A download is told to `context`.
 
-    rows: int
-    windows: int
-    documents: int
-
-
-def plan_harvest(config: HarvestConfig) -> HarvestPlan:
-    """Load the model and check every setting. Raises UserError for one that cannot be."""
+    Raises UserError for a setting that cannot be.
+    """
     sites = _sites(config)
-    corpus = config.corpus if config.corpus == BUILTIN else str(corpus_path(config.corpus))
     _check_amounts(config)
-    lm = load_model(config.model, config.device)
+    lm = load_model(config.model, config.device, config.model_dtype, context=context)
     for site in sites:
         check_site(lm.model, site)
-    if config.context_size > lm.context_size:
-        raise UserError(
-            f"A window of {config.context_size} tokens is longer than “{lm.name}” can read.",
-            next_step=f"Use a context of at most {lm.context_size}.",
-        )
-    bos_id = lm.bos_id if config.bos != "never" else None
-    if config.bos == "always" and bos_id is None:
-        raise UserError(
-            f"The tokenizer of “{lm.name}” has no beginning-of-sequence token.",
-            next_step="Choose “auto” or “never”.",
-        )
-    windows = WindowPlan(corpus, config.seed, config.context_size, bos_id)
-    plan = HarvestPlan(config, lm, sites, windows)
-    return replace(plan, windows=replace(windows, minimum=plan.dropped + 1))
+    settings = msgspec.structs.replace(config, corpus=canonical_corpus(config.corpus))
+    windows = plan_windows(lm, settings)
+    dropped = 0 if config.keep_first else 1
+    windows = plan_windows(lm, settings, minimum=dropped + len(windows.suffix) + 1)
+    return HarvestPlan(
+        config=config,
+        lm=lm,
+        sites=sites,
+        widths=tuple(site_width(lm.model, site) for site in sites),
+        windows=windows,
+        encode=document_encoder(lm, settings),
+        batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
+    )
 
 
 def _sites(config: HarvestConfig) -> tuple[Site, ...]:
@@ -84,42 +103,96 @@ def _check_amounts(config: HarvestConfig) -> None:
     for value, least, what in (
         (config.tokens, 1, "The number of tokens"),
         (config.context_size, 4, "The context size"),
-        (config.batch, 1, "The batch"),
+        (config.batch_tokens, 0, "The number of tokens in a batch"),
     ):
         if value < least:
             raise UserError(f"{what} is {value}.", next_step=f"Use at least {least}.")
 
 
-def measure_capacity(plan: HarvestPlan) -> Capacity:
-    """Return the room `tokens` rows of this corpus can need at most.
+@dataclass
+class _Beginning:
+    """What the first documents of a corpus amount to."""
+
+    documents: int = 0
+    characters: int = 0
+    size: int = 0
+    """Bytes of UTF-8."""
+    metadata: int = 0
+    """Bytes of what is kept beside their text."""
+    tokens_per_character: float = 1.0
+    whole: bool = False
+    """Whether the corpus has ended with them."""
+
+
+def _read_beginning(plan: HarvestPlan, most: int) -> _Beginning:
+    """Read at most so many documents, and as much text as shows what they are like.
+
+    Raises UserError for an empty corpus, and for one whose first document cannot be read. What
+    is wrong further on is met by the harvest itself, with rows to keep.
+    """
+    found = _Beginning()
+    tokens = tokenised = 0
+    try:
+        for document in islice(read_documents(plan.windows.settings), most):
+            found.documents += 1
+            found.characters += len(document.text)
+            found.size += len(document.text.encode("utf-8", "replace"))
+            found.metadata += len(metadata_bytes(document.metadata, ()))
+            if found.documents <= _SAMPLE_TOKENISED:
+                piece = document.text[: _SAMPLE_CHARACTERS // _SAMPLE_TOKENISED]
+                tokens += len(plan.lm.encode(piece))
+                tokenised += len(piece)
+            if found.characters > _SAMPLE_CHARACTERS:
+                break
+        else:
+            found.whole = found.documents < most
+    except UserError:
+        if not found.documents:
+            raise
+    if not found.documents:
+        raise empty_corpus(plan.windows.settings.corpus)
+    found.tokens_per_character = max(tokens, 1) / tokenised
+    return found
+
+
+def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
+    """Return the room that `rows` rows of this corpus need, judged by its beginning.
 
     Every window of a document but its last is full, so there are at most rows ÷ full rows
-    windows and one more a document; documents are counted as far as the harvest can read.
-    Raises UserError for an empty corpus, and for one that cannot be read.
+    windows and one more a document. A corpus that ends within the beginning is known exactly;
+    of a longer one it is assumed that documents go on as they begin, with a margin. Where they
+    are shorter still, the harvest goes on in another segment, with `times` the room for them.
+    Raises UserError for a corpus that is empty or cannot be read.
     """
-    rows = plan.config.tokens
-    characters = documents = 0
-    for document in islice(read_documents(plan.windows.corpus, plan.windows.seed), rows):
-        documents += 1
-        characters += len(document.text)
-        if characters > _CHARACTERS_PER_TOKEN * rows:
-            break
-    if not documents:
-        raise empty_corpus(plan.windows.corpus)
-    full = plan.config.context_size - plan.dropped
-    return Capacity(rows, min(rows, rows // full + documents + 1), documents)
+    found = _read_beginning(plan, rows)
+    if found.whole:
+        # A token is at least a byte, and each document may bring its special ones.
+        rows = min(rows, 2 * found.size + found.documents)
+        documents = found.documents
+    else:
+        tokens = found.characters * found.tokens_per_character / found.documents
+        documents = min(rows, times * (int(_MARGIN * rows / tokens) + _FEWEST_DOCUMENTS))
+    each = int(_MARGIN * found.metadata / found.documents) + 64
+    return _room(plan, rows, documents, min(METADATA_BYTES, times * each))
 
 
-def store_bytes(plan: HarvestPlan, capacity: Capacity) -> int:
-    """Return the size of the store's file, its structure of a few kB aside."""
-    value = 2 if plan.config.dtype == "float16" else 4
-    # A site's activations and their norm; a row's token and position.
-    row = len(plan.sites) * (plan.lm.width * value + 4) + 2 * 4
-    return (
-        capacity.rows * row
-        + capacity.windows * WINDOW_DTYPE.itemsize
-        + capacity.documents * DOCUMENT_DTYPE.itemsize
+def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
+    room = plan.windows.room + len(plan.windows.prefix) - plan.dropped
+    packed = plan.config.packing == "packed"
+    windows = rows // room + 2 + (0 if packed else documents)
+    return Capacity(
+        rows=rows,
+        windows=min(rows, windows),
+        documents=documents,
+        spans=windows + documents if packed else 0,
+        metadata=documents * metadata,
     )
+
+
+def store_bytes(plan: HarvestPlan, room: Capacity) -> int:
+    """Return the size of a segment's file, its structure of a few kB aside."""
+    specs = segment_specs(store_info(plan), room)
+    return sum(spec_bytes(spec) for spec in specs)
 
 
 def store_info(plan: HarvestPlan) -> StoreInfo:
@@ -128,15 +201,21 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
     return StoreInfo(
         model=lm.name,
         model_revision=lm.revision,
+        model_dtype=config.model_dtype,
         tokenizer_hash=lm.tokenizer_hash,
         bos_policy=config.bos,
-        bos_prepended=plan.bos_prepended,
+        bos_prepended=bool(plan.windows.prefix),
+        prefix=list(plan.windows.prefix),
+        suffix=list(plan.windows.suffix),
+        policy=policy_text(lm, plan.windows),
+        packing=config.packing,
         context_size=config.context_size,
-        corpus=plan.windows.corpus,
+        corpus=plan.windows.settings.corpus,
         seed=config.seed,
         keep_first=config.keep_first,
         sites=[str(site) for site in plan.sites],
-        widths=[lm.width] * len(plan.sites),
+        widths=list(plan.widths),
         dtype=config.dtype,
+        batch_tokens=plan.batch_tokens,
         config=config_record(config),
     )

@@ -1,43 +1,91 @@
-"""From windows of tokens to rows of activations."""
+"""From groups of windows to rows of activations on their way into a store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from sae_desktop.activations.encoding import HostRows, check_finite, encode_rows, on_host
+from sae_desktop.activations.harvest_groups import Group, TokenBatch
 from sae_desktop.activations.harvest_plan import HarvestPlan
-from sae_desktop.activations.store import DOCUMENT_DTYPE, WINDOW_DTYPE, StoreBatch, encode_text
-from sae_desktop.corpus.windows import Place, Window, windows
-from sae_desktop.errors import UserError
-from sae_desktop.language_model.capture import capture_sites
+from sae_desktop.activations.layout import (
+    DOCUMENT_DTYPE,
+    SPAN_DTYPE,
+    WINDOW_DTYPE,
+    encode_text,
+    metadata_bytes,
+)
+from sae_desktop.activations.statistics import RowSums
+from sae_desktop.activations.store_writer import EncodedRows, StoreBatch
+from sae_desktop.corpus.windows import Span, Window
+from sae_desktop.language_model.capture import visit_sites
+from sae_desktop.language_model.sites import Site
+
+Array = npt.NDArray[Any]
 
 
-def window_batches(plan: HarvestPlan, start: Place, rows: int) -> Iterator[list[Window]]:
-    """Yield batches of windows, from `start` on, that give exactly `rows` rows together.
+@dataclass
+class PendingGroup:
+    """A group that the model has read, its rows still being copied."""
 
-    The last window is cut to fit; fewer rows come only where the corpus ends before.
-    """
-    batch: list[Window] = []
-    for window in windows(plan.windows, plan.lm.encode, start):
-        ids = window.ids[: rows + plan.dropped]
-        rows -= len(ids) - plan.dropped
-        batch.append(Window(window.document, window.offset, ids))
-        if rows == 0 or len(batch) == plan.config.batch:
-            yield batch
-            batch = []
-        if rows == 0:
-            return
-    if batch:
-        yield batch
+    group: Group
+    parts: list[tuple[TokenBatch, dict[str, HostRows]]] = field(default_factory=list)
 
 
 class RowReader:
-    """Runs batches of windows through the model and numbers their documents.
+    """Runs groups of windows through the model."""
 
-    `documents` and `last_ordinal` say which documents the store already has: how many, and
+    def __init__(self, plan: HarvestPlan) -> None:
+        self._plan = plan
+        self._most_windows = 2**31
+
+    def read(self, group: Group, before_batch: Callable[[], None]) -> PendingGroup:
+        """Read a group, `before_batch` being called before each forward pass.
+
+        A batch that does not fit into the device's memory is halved, and those after it.
+        Raises torch.OutOfMemoryError when one window alone does not fit.
+        """
+        pending = PendingGroup(group)
+        waiting = list(group.batches)
+        while waiting:
+            batch = waiting.pop(0)
+            if len(batch.ids_BS) > self._most_windows:
+                waiting[:0] = batch.halves()
+                continue
+            before_batch()
+            try:
+                pending.parts.append((batch, self._rows(batch)))
+            except torch.OutOfMemoryError:
+                if len(batch.ids_BS) == 1:
+                    raise
+                self._most_windows = len(batch.ids_BS) // 2
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                waiting[:0] = batch.halves()
+        return pending
+
+    def _rows(self, batch: TokenBatch) -> dict[str, HostRows]:
+        found: dict[str, HostRows] = {}
+
+        def keep(site: Site, value_BSD: torch.Tensor) -> None:
+            flat_TD = value_BSD.flatten(0, 1)
+            rows_RD = flat_TD.index_select(0, batch.kept_R.to(flat_TD.device))
+            first_BD = flat_TD.index_select(0, batch.first_B.to(flat_TD.device))
+            found[str(site)] = on_host(encode_rows(rows_RD, first_BD, self._plan.config.dtype))
+
+        visit_sites(self._plan.lm, batch.ids_BS, batch.mask_BS, self._plan.sites, keep)
+        return found
+
+
+class BatchMaker:
+    """Makes of what was read the batches a segment is appended with, and numbers documents.
+
+    `documents` and `last_ordinal` say which documents the segment already has: how many, and
     the last one's place in the corpus (−1: none).
     """
 
@@ -46,65 +94,117 @@ class RowReader:
         self._documents = documents
         self._last_ordinal = last_ordinal
 
-    def read(self, batch: list[Window]) -> StoreBatch:
-        """Return the rows of a batch.
+    def batch(self, pending: PendingGroup) -> StoreBatch:
+        """Return the rows of a group in the order of the corpus.
 
-        Raises UserError when a value does not fit the store's dtype.
+        Raises UserError when a value is no number or does not fit the store's dtype.
         """
-        plan = self._plan
-        lengths = torch.tensor([len(window.ids) for window in batch])
-        ids_BS = torch.zeros(len(batch), int(lengths.max()), dtype=torch.long)
-        for row, window in enumerate(batch):
-            ids_BS[row, : len(window.ids)] = torch.tensor(window.ids)
-        positions_BS = torch.arange(ids_BS.shape[1]).expand_as(ids_BS)
-        kept_BS = (positions_BS < lengths[:, None]) & (positions_BS >= plan.dropped)
-        captured = capture_sites(plan.lm, ids_BS, None, plan.sites)
-        windows_W, documents_N = self._number(batch, (lengths - plan.dropped).tolist())
+        rows = sum(pending.group.rows)
+        tables = self._tables(pending.group)
+        tokens, positions = np.empty(rows, "<i4"), np.empty(rows, "<i4")
+        sites: dict[str, list[tuple[Array, EncodedRows]]] = {}
+        for batch, parts in pending.parts:
+            targets = batch.targets_R.numpy()
+            tokens[targets] = batch.ids_BS.flatten()[batch.kept_R].numpy()
+            positions[targets] = (batch.kept_R % batch.ids_BS.shape[1]).numpy()
+            for site, part in parts.items():
+                encoded = part.finished()
+                check_finite(encoded, self._plan.config.dtype, self._plan.lm.name)
+                sites.setdefault(site, []).append((targets, encoded))
         return StoreBatch(
-            activations={
-                str(site): self._stored(acts_BSD[kept_BS.to(acts_BSD.device)])
-                for site, acts_BSD in captured.items()
-            },
-            tokens=ids_BS[kept_BS].numpy().astype("<i4"),
-            positions=positions_BS[kept_BS].numpy().astype("<i4"),
-            windows=windows_W,
-            documents=documents_N,
+            activations={site: _joined(parts, rows) for site, parts in sites.items()},
+            tokens=tokens,
+            positions=positions,
+            windows=tables.windows,
+            documents=tables.documents,
+            spans=tables.spans,
+            metadata=tables.metadata,
         )
 
-    def _stored(self, acts_RD: torch.Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-        dtype = torch.float16 if self._plan.config.dtype == "float16" else torch.float32
-        stored = acts_RD.to(dtype)
-        if not torch.isfinite(stored).all():
-            if torch.isfinite(acts_RD).all():
-                raise UserError(
-                    f"An activation of {float(acts_RD.abs().max()):,.0f} does not fit into "
-                    "float16, which ends at 65,504.",
-                    next_step="Harvest under another name with the dtype float32.",
-                )
-            raise UserError(
-                f"The model “{self._plan.lm.name}” gives activations that are no numbers.",
-                next_step="Its weights are damaged: copy or download it again.",
-            )
-        return stored.cpu().numpy()
-
-    def _number(
-        self, batch: list[Window], rows: list[int]
-    ) -> tuple[np.ndarray[Any, np.dtype[Any]], np.ndarray[Any, np.dtype[Any]]]:
-        records, new = [], []
+    def _tables(self, group: Group) -> _Tables:
+        windows: list[tuple[int, ...]] = []
+        spans: list[tuple[int, ...]] = []
+        documents: list[tuple[Any, ...]] = []
+        metadata = bytearray()
+        packed = self._plan.config.packing == "packed"
         first = 0
-        for window, length in zip(batch, rows, strict=True):
-            document = window.document
-            if document.ordinal != self._last_ordinal:
-                self._last_ordinal = document.ordinal
-                self._documents += 1
-                new.append(
-                    (
-                        document.ordinal,
-                        encode_text(document.source),
-                        encode_text(document.language, 16),
-                        encode_text(document.title),
-                    )
+        for window, rows in zip(group.windows, group.rows, strict=True):
+            numbers = [self._number(span, documents, metadata) for span in window.spans]
+            left_out = window.ids[0] if self._plan.dropped else -1
+            windows.append((first, rows, numbers[0], window.spans[0].offset, left_out))
+            if packed:
+                spans += self._spans(window, numbers, first)
+            first += rows
+        return _Tables(
+            np.array(windows, dtype=WINDOW_DTYPE),
+            np.array(documents, dtype=DOCUMENT_DTYPE),
+            np.array(spans, dtype=SPAN_DTYPE),
+            bytes(metadata),
+        )
+
+    def _number(self, span: Span, new: list[tuple[Any, ...]], metadata: bytearray) -> int:
+        """Return a document's row of /documents; one not seen before is added to `new`."""
+        document = span.document
+        if document.ordinal != self._last_ordinal:
+            self._last_ordinal = document.ordinal
+            self._documents += 1
+            data = metadata_bytes(document.metadata, span.roles)
+            new.append(
+                (
+                    document.ordinal,
+                    encode_text(document.source),
+                    encode_text(document.language, 16),
+                    encode_text(document.title),
+                    len(metadata),
+                    len(data),
                 )
-            records.append((first, length, self._documents - 1, window.offset))
-            first += length
-        return np.array(records, dtype=WINDOW_DTYPE), np.array(new, dtype=DOCUMENT_DTYPE)
+            )
+            metadata += data
+        return self._documents - 1
+
+    def _spans(self, window: Window, numbers: list[int], first: int) -> list[tuple[int, ...]]:
+        """Return the rows of each document of a window, the special tokens' left out."""
+        found: list[tuple[int, ...]] = []
+        at = first + len(self._plan.windows.prefix) - self._plan.dropped
+        for span, number in zip(window.spans, numbers, strict=True):
+            hidden = max(0, first - at)  # the window's first token, where its row is not kept
+            if span.length > hidden:
+                found.append((at + hidden, span.length - hidden, number, span.offset + hidden))
+            at += span.length
+        return found
+
+
+@dataclass(frozen=True)
+class _Tables:
+    windows: Array
+    documents: Array
+    spans: Array
+    metadata: bytes
+
+
+def _joined(parts: list[tuple[Array, EncodedRows]], rows: int) -> EncodedRows:
+    """Put the rows of batches at their places in the group."""
+    first = parts[0][1]
+    if len(parts) == 1 and np.array_equal(parts[0][0], np.arange(rows)):
+        return first
+    values = np.empty((rows, first.values.shape[1]), first.values.dtype)
+    scales = None if first.scales is None else np.empty(rows, np.float32)
+    norms = np.empty(rows, np.float32)
+    for targets, part in parts:
+        values[targets] = part.values
+        norms[targets] = part.sums.norms
+        if scales is not None:
+            scales[targets] = part.scales
+    sums = [part.sums for _, part in parts]
+    return EncodedRows(
+        values,
+        scales,
+        RowSums(
+            norms=norms,
+            first_norms=np.concatenate([one.first_norms for one in sums]),
+            sum_D=np.stack([one.sum_D for one in sums]).sum(axis=0, dtype=np.float64),
+            square_D=np.stack([one.square_D for one in sums]).sum(axis=0, dtype=np.float64),
+            measured_rows=sum(one.measured_rows for one in sums),
+            error=sum(one.error for one in sums),
+        ),
+    )

@@ -12,18 +12,21 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import safetensors
+import torch
 
 from sae_desktop.activations.config import HarvestResult, ImportActivationsConfig
-from sae_desktop.activations.store import (
+from sae_desktop.activations.encoding import encode_rows, on_host
+from sae_desktop.activations.layout import (
     DOCUMENT_DTYPE,
+    SPAN_DTYPE,
     WINDOW_DTYPE,
-    ActivationStore,
-    StoreBatch,
+    Capacity,
     StoreInfo,
-    StoreWriter,
-    describe_store,
+    decode_rows,
     encode_text,
 )
+from sae_desktop.activations.store import ActivationStore, store_result
+from sae_desktop.activations.store_writer import SegmentWriter, StoreBatch, segment_path
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record
@@ -69,7 +72,7 @@ def import_activations(config: ImportActivationsConfig, context: JobContext) -> 
             (folder / "000.h5").unlink(missing_ok=True)
             raise
     rows = ActivationStore.open(folder).rows
-    return describe_store(folder, rows_added=rows, seconds=time.perf_counter() - began)
+    return store_result(folder, rows_added=rows, seconds=time.perf_counter() - began)
 
 
 def _copy(
@@ -83,7 +86,8 @@ def _copy(
         dtype=config.dtype,
         config=config_record(config),
     )
-    writer = StoreWriter.create(folder, info, rows=matrix.rows, windows=matrix.rows, documents=1)
+    room = Capacity(rows=matrix.rows, windows=matrix.rows, documents=1)
+    writer = SegmentWriter.create(segment_path(folder, 0), info, room)
     try:
         for start in range(0, matrix.rows, _BLOCK):
             context.check_cancelled()
@@ -96,10 +100,12 @@ def _copy(
 
 def _batch(matrix: Matrix, path: Path, start: int, config: ImportActivationsConfig) -> StoreBatch:
     stop = min(start + _BLOCK, matrix.rows)
-    values = matrix.block(start, stop)
-    stored = values.astype(config.dtype)
-    if not bool(np.isfinite(stored).all()):
-        row = start + int(np.flatnonzero(~np.isfinite(stored).all(axis=1))[0])
+    values_RD = torch.from_numpy(matrix.block(start, stop))
+    rows = on_host(encode_rows(values_RD, values_RD[:0], config.dtype)).finished()
+    stored = decode_rows(rows.values, rows.scales)
+    finite = np.isfinite(values_RD.numpy()).all(axis=1) & np.isfinite(stored).all(axis=1)
+    if not bool(finite.all()):
+        row = start + int(np.flatnonzero(~finite)[0])
         raise UserError(
             f"Row {row:,} of “{path.name}” has a value that is not finite as {config.dtype}.",
             kept="Nothing was imported.",
@@ -113,11 +119,12 @@ def _batch(matrix: Matrix, path: Path, start: int, config: ImportActivationsConf
     if len(documents):
         documents["source"] = encode_text(path.name)
     return StoreBatch(
-        activations={config.site: stored},
+        activations={config.site: rows},
         tokens=np.arange(start, stop, dtype=np.int32),  # without a model, the row's number
         positions=np.zeros(stop - start, dtype=np.int32),
         windows=windows,
         documents=documents,
+        spans=np.empty(0, dtype=SPAN_DTYPE),
     )
 
 

@@ -1,15 +1,11 @@
-"""The activation store: a folder of contiguous HDF5 segments, written in place and mapped.
+"""Reading a store: a folder of contiguous HDF5 segments, mapped. Free of torch.
 
-A segment holds, by row, `/activations/<site>` (rows × width), `/norms/<site>` (‖x‖₂ of each
-row), `/tokens` and `/positions`; by window `/windows`; by document `/documents`; and the
-counter `/committed` (rows, windows, documents). Rows at or beyond the counter are not there.
+See `layout` for what a segment holds.
 """
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,153 +13,28 @@ import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import recfunctions
 
 from sae_desktop.activations.config import HarvestResult
+from sae_desktop.activations.layout import (
+    COMMITTED,
+    DOCUMENT_DTYPE,
+    KIND,
+    SCHEMA_VERSION,
+    SPAN_DTYPE,
+    WINDOW_DTYPE,
+    StoreInfo,
+    decode_rows,
+    read_dtype,
+)
+from sae_desktop.activations.statistics import SiteStatistics
 from sae_desktop.errors import UserError
-from sae_desktop.storage.hdf5 import (
-    DatasetSpec,
-    RowWriter,
-    create_contiguous,
-    map_dataset,
-    open_checked,
-)
-
-KIND = "activations"
-SCHEMA_VERSION = 1
-
-WINDOW_DTYPE = np.dtype(
-    [
-        ("first_row", "<i8"),
-        ("length", "<i4"),  # rows of this window
-        ("document", "<i8"),  # row of /documents
-        ("offset", "<i8"),  # tokens of the document before this window
-    ]
-)
-_TEXT = 160  # bytes kept of a document's source and title
-DOCUMENT_DTYPE = np.dtype(
-    [
-        ("ordinal", "<i8"),  # place in the corpus
-        ("source", f"S{_TEXT}"),
-        ("language", "S16"),
-        ("title", f"S{_TEXT}"),
-    ]
-)
+from sae_desktop.storage.hdf5 import map_dataset, open_checked
 
 Array = npt.NDArray[Any]
 
-
-class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store's rows are; written as attributes of each segment."""
-
-    model: str
-    """Name or path by which the model is loaded again; empty for imported activations."""
-    model_revision: str = ""
-    """Hash of the model's configuration and weights index, to tell models apart."""
-    tokenizer_hash: str = ""
-    bos_policy: str = "auto"
-    bos_prepended: bool = False
-    context_size: int = 0
-    corpus: str = ""
-    seed: int = 0
-    keep_first: bool = False
-    sites: list[str]
-    widths: list[int]
-    dtype: str = "float16"
-    config: str = "{}"
-    """The job's config as JSON."""
-
-
-@dataclass(frozen=True)
-class StoreBatch:
-    """Rows of whole windows on their way into a store. R rows, W windows, N documents."""
-
-    activations: dict[str, Array]
-    """Site → (R, width)."""
-    tokens: Array
-    """(R,) ids."""
-    positions: Array
-    """(R,) place of the row's token in its window, the BOS being 0."""
-    windows: Array
-    """(W,) of WINDOW_DTYPE, `first_row` counted from the beginning of this batch."""
-    documents: Array
-    """(N,) of DOCUMENT_DTYPE: documents that first appear in this batch."""
-
-
-def encode_text(text: str, size: int = _TEXT) -> bytes:
-    """Return at most `size` bytes of valid UTF-8, the end of a long text kept."""
-    data = text.replace("\0", " ").encode("utf-8", "replace")
-    if len(data) <= size:
-        return data
-    tail = data[-(size - 3) :].decode("utf-8", "ignore")
-    return ("…" + tail).encode()[:size]
-
-
-class StoreWriter:
-    """Appends windows to one segment and commits them.
-
-    Rows are safe once `commit` returned; a crash before that loses only what came since.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._rows = RowWriter(path)
-        with h5py.File(path, "r") as file:
-            counts = file["committed"][:]
-        self.rows, self.windows, self.documents = (int(n) for n in counts)
-        self.committed_rows = self.rows
-
-    @classmethod
-    def create(
-        cls, folder: Path, info: StoreInfo, *, rows: int, windows: int, documents: int
-    ) -> StoreWriter:
-        """Make a store's first segment with room for so many rows, windows and documents."""
-        path = folder / "000.h5"
-        specs = [DatasetSpec("committed", (3,), "<i8")]
-        for site, width in zip(info.sites, info.widths, strict=True):
-            specs.append(DatasetSpec(f"activations/{site}", (rows, width), info.dtype))
-            specs.append(DatasetSpec(f"norms/{site}", (rows,), "<f4"))
-        specs += [
-            DatasetSpec("tokens", (rows,), "<i4"),
-            DatasetSpec("positions", (rows,), "<i4"),
-            DatasetSpec("windows", (windows,), WINDOW_DTYPE),
-            DatasetSpec("documents", (documents,), DOCUMENT_DTYPE),
-        ]
-        create_contiguous(
-            path, KIND, SCHEMA_VERSION, specs, {"info": msgspec.json.encode(info).decode()}
-        )
-        return cls(path)
-
-    @property
-    def capacity(self) -> int:
-        return self._rows.capacity("tokens")
-
-    def append(self, batch: StoreBatch) -> None:
-        """Write a batch after the rows already there. Raises UserError when the disk is full."""
-        windows = batch.windows.copy()
-        windows["first_row"] += self.rows
-        for site, values in batch.activations.items():
-            self._rows.write(f"activations/{site}", self.rows, values)
-            norms = np.linalg.norm(values.astype(np.float32), axis=1)
-            self._rows.write(f"norms/{site}", self.rows, norms)
-        self._rows.write("tokens", self.rows, batch.tokens)
-        self._rows.write("positions", self.rows, batch.positions)
-        self._rows.write("windows", self.windows, windows)
-        self._rows.write("documents", self.documents, batch.documents)
-        self.rows += len(batch.tokens)
-        self.windows += len(windows)
-        self.documents += len(batch.documents)
-
-    def commit(self) -> None:
-        """Sync the appended rows, then advance the counter and sync it."""
-        if self.rows == self.committed_rows:
-            return
-        self._rows.sync()
-        counts = np.array([self.rows, self.windows, self.documents], dtype="<i8")
-        self._rows.write("committed", 0, counts)
-        self._rows.sync()
-        self.committed_rows = self.rows
-
-    def close(self) -> None:
-        self._rows.close()
+_UNKNOWN = {"first_token": -1, "metadata_first": 0, "metadata_bytes": 0}
+"""What a table of the first schema lacks."""
 
 
 class _Segment:
@@ -173,35 +44,92 @@ class _Segment:
         self.path = path
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             try:
-                self.info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
-                self._committed = map_dataset(path, file["committed"])
-                self.tokens = map_dataset(path, file["tokens"])
-                self.positions = map_dataset(path, file["positions"])
-                self._windows = map_dataset(path, file["windows"])
-                self._documents = map_dataset(path, file["documents"])
-                self.activations = {
-                    site: map_dataset(path, file[f"activations/{site}"]) for site in self.info.sites
-                }
-                self.norms = {
-                    site: map_dataset(path, file[f"norms/{site}"]) for site in self.info.sites
-                }
-            except (KeyError, ValueError, msgspec.DecodeError) as error:
+                self._map(file)
+            except (KeyError, ValueError, OSError, msgspec.DecodeError) as error:
                 raise UserError(
                     f"The store file “{path}” is damaged: {error}.",
                     next_step="Harvest again under another name.",
                 ) from error
 
+    def _map(self, file: h5py.File) -> None:
+        self.info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
+        tables = ["committed", "tokens", "positions", "windows", "documents"]
+        tables += [name for name in ("spans", "metadata") if name in file]  # since schema 2
+        self._tables = {name: map_dataset(self.path, file[name]) for name in tables}
+        self.capacity = int(file["tokens"].shape[0])
+        self.tokens = self._tables["tokens"]
+        self.positions = self._tables["positions"]
+        self._values = {
+            site: map_dataset(self.path, file[f"activations/{site}"]) for site in self.info.sites
+        }
+        self._scales = {
+            site: map_dataset(self.path, file[f"scales/{site}"])
+            for site in self.info.sites
+            if self.info.dtype == "int8"
+        }
+        self.norms = {
+            site: map_dataset(self.path, file[f"norms/{site}"]) for site in self.info.sites
+        }
+        self._statistics = {
+            site: map_dataset(self.path, file[f"state/statistics/{site}"])
+            for site in self.info.sites
+            if "state" in file
+        }
+
+    def committed(self) -> dict[str, int]:
+        """Return the counter as it is now, in one read; the first schema had fewer numbers."""
+        counts = [int(n) for n in np.array(self._tables["committed"])]
+        names = COMMITTED if len(counts) == len(COMMITTED) else COMMITTED[: len(counts)]
+        return dict.fromkeys(COMMITTED, 0) | dict(zip(names, counts, strict=True))
+
     @property
     def rows(self) -> int:
-        return int(self._committed[0])
+        return self.committed()["rows"]
 
     @property
     def windows(self) -> Array:
-        return np.asarray(self._windows[: int(self._committed[1])])
+        return self._table("windows", WINDOW_DTYPE)
 
     @property
     def documents(self) -> Array:
-        return np.asarray(self._documents[: int(self._committed[2])])
+        return self._table("documents", DOCUMENT_DTYPE)
+
+    @property
+    def spans(self) -> Array:
+        return self._table("spans", SPAN_DTYPE)
+
+    def _table(self, name: str, dtype: np.dtype[Any]) -> Array:
+        count = self.committed()[name]
+        found: Array = np.empty(0)
+        if name in self._tables:
+            found = np.asarray(self._tables[name][:count])
+        if found.dtype == dtype:
+            return found
+        # Written by the first schema, which had fewer fields.
+        whole = np.zeros(len(found), dtype=dtype)
+        for field in dtype.names or ():
+            whole[field] = found[field] if field in (found.dtype.names or ()) else _UNKNOWN[field]
+        return whole
+
+    def metadata(self, document: int) -> dict[str, Any]:
+        """Return what is kept of a document beside its source, language and title."""
+        entry = self.documents[document]
+        first, size = int(entry["metadata_first"]), int(entry["metadata_bytes"])
+        if not size:
+            return {}
+        data = self._tables["metadata"][first : first + size].tobytes()
+        return dict(msgspec.json.decode(data, type=dict[str, Any]))
+
+    def rows_of(self, site: str, rows: slice | Array) -> Array:
+        """Return rows as numbers: as stored, or float32 of bfloat16 and int8."""
+        scales = self._scales[site][rows] if site in self._scales else None
+        return decode_rows(self._values[site][rows], scales)
+
+    def statistics(self, site: str) -> SiteStatistics | None:
+        if site not in self._statistics:
+            return None
+        width = self.info.widths[self.info.sites.index(site)]
+        return SiteStatistics(width, self._statistics[site][self.committed()["slot"]])
 
 
 class ActivationStore:
@@ -217,13 +145,18 @@ class ActivationStore:
     @classmethod
     def open(cls, folder: Path) -> ActivationStore:
         """Open a store's folder. Raises UserError when it is missing or damaged."""
-        paths = sorted(folder.glob("[0-9][0-9][0-9].h5"))
+        paths = segment_paths(folder)
         if not paths:
             raise UserError(
                 f"There is no activation store “{folder.name}”.",
                 next_step="Harvest one, or import activations.",
             )
-        return cls(folder, [_Segment(path) for path in paths])
+        return cls.open_segments(paths)
+
+    @classmethod
+    def open_segments(cls, paths: Sequence[Path]) -> ActivationStore:
+        """Open some of a store's files as if they were all. Raises UserError if damaged."""
+        return cls(paths[0].parent, [_Segment(path) for path in paths])
 
     @property
     def rows(self) -> int:
@@ -238,6 +171,23 @@ class ActivationStore:
     def width(self, site: str | None = None) -> int:
         """Number of dimensions of a row at `site`. Raises UserError for a site not stored."""
         return self.info.widths[self._site_index(site)]
+
+    @property
+    def rows_wanted(self) -> int:
+        """Rows it was made for: the harvest's, or those of an imported matrix."""
+        last = self._segments[-1]
+        asked = msgspec.json.decode(last.info.config, type=_Asked).tokens
+        return asked or int(self._starts[-2]) + last.capacity
+
+    @property
+    def segments(self) -> int:
+        """Number of its files."""
+        return len(self._segments)
+
+    @property
+    def last_info(self) -> StoreInfo:
+        """What its newest segment says of itself; the sites and settings are those of all."""
+        return self._segments[-1].info
 
     @property
     def size_bytes(self) -> int:
@@ -261,14 +211,61 @@ class ActivationStore:
     @property
     def windows(self) -> Array:
         """(windows,) of WINDOW_DTYPE, rows and documents counted over the whole store."""
-        parts, documents = [], 0
-        for segment, start in zip(self._segments, self._starts, strict=False):
-            part = segment.windows.copy()
-            part["first_row"] += start
-            part["document"] += documents
-            documents += len(segment.documents)
-            parts.append(part)
-        return np.concatenate(parts)
+        return self._counted_over([segment.windows for segment in self._segments])
+
+    @property
+    def spans(self) -> Array:
+        """(spans,) of SPAN_DTYPE: of which document the rows are; no row of a BOS is in one.
+
+        Of windows of one document each they are those windows.
+        """
+        if self.info.packing == "packed":
+            return self._counted_over([segment.spans for segment in self._segments])
+        windows = self.windows
+        return np.asarray(recfunctions.repack_fields(windows[list(SPAN_DTYPE.names or ())]))
+
+    def _counted_over(self, parts: list[Array]) -> Array:
+        """Join the segments' tables, rows and documents counted over the whole store."""
+        joined, documents = [], 0
+        for part, segment, start in zip(parts, self._segments, self._starts, strict=False):
+            whole = part.copy()
+            whole["first_row"] += start
+            whole["document"] += documents
+            documents += segment.committed()["documents"]
+            joined.append(whole)
+        return np.concatenate(joined)
+
+    def window_ids(self, number: int) -> list[int]:
+        """Return the tokens the model read as window `number`, special ones included.
+
+        Of a store of the first schema the token whose row was left out is not known.
+        """
+        window = self.windows[number]
+        first = int(window["first_row"])
+        ids = [int(i) for i in self.tokens[first : first + int(window["length"])]]
+        left_out = int(window["first_token"])
+        return [*([left_out] if left_out >= 0 else []), *ids, *self.info.suffix]
+
+    def metadata(self, document: int) -> dict[str, Any]:
+        """Return the other columns of a document, by its row of `documents`; roles of a chat
+        under “roles”, each [role, first token, tokens]."""
+        for segment in self._segments:
+            count = segment.committed()["documents"]
+            if document < count:
+                return segment.metadata(document)
+            document -= count
+        raise IndexError(document)
+
+    def statistics(self, site: str | None = None) -> SiteStatistics | None:
+        """Return a site's figures over all rows; None for a store of the first schema."""
+        name = self.info.sites[self._site_index(site)]
+        found = [segment.statistics(name) for segment in self._segments]
+        total = SiteStatistics(self.width(name))
+        for part in found:
+            if part is None:
+                return None
+            total.merge(part)
+        return total
 
     @property
     def documents(self) -> Array:
@@ -276,27 +273,32 @@ class ActivationStore:
         return np.concatenate([segment.documents for segment in self._segments])
 
     def read(self, start: int, stop: int, site: str | None = None) -> Array:
-        """Return rows start…stop−1 as stored, shape (stop − start, width)."""
+        """Return rows start…stop−1, shape (stop − start, width).
+
+        float16 and float32 come as stored, bfloat16 and int8 as float32.
+        """
         name = self.info.sites[self._site_index(site)]
         parts = []
         for segment, first in zip(self._segments, self._starts, strict=False):
             low, high = max(start - first, 0), min(stop - first, segment.rows)
             if low < high:
-                parts.append(segment.activations[name][low:high])
+                parts.append(segment.rows_of(name, slice(low, high)))
         if len(parts) == 1:
             return np.asarray(parts[0])
-        return np.concatenate(parts) if parts else np.empty((0, self.width(name)))
+        empty = np.empty((0, self.width(name)), dtype=read_dtype(self.info.dtype))
+        return np.concatenate(parts) if parts else empty
 
     def gather(self, rows: Array, site: str | None = None) -> Array:
-        """Return the given rows, in the given order, as stored: (len(rows), width)."""
+        """Return the given rows, in the given order: (len(rows), width), as `read` does."""
         name = self.info.sites[self._site_index(site)]
         if len(self._segments) == 1:
-            return np.asarray(self._segments[0].activations[name][rows])
-        out = np.empty((len(rows), self.width(name)), dtype=self.info.dtype)
-        owner = np.array([bisect.bisect_right(self._starts, int(row)) - 1 for row in rows])
+            return self._segments[0].rows_of(name, rows)
+        out = np.empty((len(rows), self.width(name)), dtype=read_dtype(self.info.dtype))
+        owner = np.searchsorted(np.array(self._starts), rows, side="right") - 1
         for number, segment in enumerate(self._segments):
             mask = owner == number
-            out[mask] = segment.activations[name][rows[mask] - self._starts[number]]
+            if mask.any():
+                out[mask] = segment.rows_of(name, rows[mask] - self._starts[number])
         return out
 
     def _site_index(self, site: str | None) -> int:
@@ -313,7 +315,18 @@ class ActivationStore:
         return np.asarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
 
 
-def describe_store(folder: Path, *, rows_added: int, seconds: float) -> HarvestResult:
+class _Asked(msgspec.Struct, frozen=True):
+    """Of the config that made a segment, how many rows it asked for."""
+
+    tokens: int = 0
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """Return the files of a store in order."""
+    return sorted(folder.glob("[0-9][0-9][0-9].h5"))
+
+
+def store_result(folder: Path, *, rows_added: int, seconds: float) -> HarvestResult:
     """Return what a job that filled a store answers; `rows_added` in `seconds` give its rate."""
     store = ActivationStore.open(folder)
     return HarvestResult(

@@ -3,8 +3,10 @@
 COMMANDS = (
     "demo",
     "models",
+    "corpus",
     "harvest",
     "import-activations",
+    "stores",
     "train",
     "architectures",
     "preflight",

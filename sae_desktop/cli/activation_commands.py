@@ -5,81 +5,60 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from sae_desktop.activations.config import (
-    BosPolicy,
-    HarvestConfig,
-    ImportActivationsConfig,
-    StoreDtype,
-)
+from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig, StoreDtype
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli import render
-from sae_desktop.cli.options import (
-    DeviceOption,
-    JsonOption,
-    ProjectArgument,
-    SeedOption,
-    default,
-)
+from sae_desktop.cli.config_options import Settings, with_options
+from sae_desktop.cli.harvest_options import HARVEST_CHOICES
+from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.errors import UserError
 
-_FIRST_SITE = str(default(HarvestConfig, "site"))
 
-
+@with_options(HarvestConfig, HARVEST_CHOICES)
 def harvest(
     project: ProjectArgument,
     name: Annotated[str, typer.Option("--name", help="Name of the store to write.")],
-    model: Annotated[
-        str, typer.Option("--model", help="builtin, smollm2, a folder, a .gguf file, a hub name.")
-    ] = default(HarvestConfig, "model"),
-    site: Annotated[
-        list[str] | None,
-        typer.Option("--site", help="Where to read; may be repeated.", show_default=_FIRST_SITE),
+    more: Annotated[
+        int | None,
+        typer.Option("--more", min=1, help="Add so many rows to what the store has."),
     ] = None,
-    corpus: Annotated[
-        str, typer.Option("--corpus", help="builtin, or a text file or folder.")
-    ] = default(HarvestConfig, "corpus"),
-    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Rows to keep.")] = default(
-        HarvestConfig, "tokens"
-    ),
-    context_size: Annotated[
-        int, typer.Option("--context-size", min=2, help="Tokens in a window.")
-    ] = default(HarvestConfig, "context_size"),
-    batch: Annotated[
-        int, typer.Option("--batch", min=1, help="Windows in one forward pass.")
-    ] = default(HarvestConfig, "batch"),
-    bos: Annotated[
-        BosPolicy, typer.Option("--bos", help="Begin each window with the BOS token.")
-    ] = default(HarvestConfig, "bos"),
-    keep_first: Annotated[
-        bool, typer.Option("--keep-first", help="Keep the row of each window's first token.")
-    ] = default(HarvestConfig, "keep_first"),
-    dtype: Annotated[StoreDtype, typer.Option("--dtype", help="As which to store.")] = default(
-        HarvestConfig, "dtype"
-    ),
-    seed: SeedOption = default(HarvestConfig, "seed"),
-    device: DeviceOption = default(HarvestConfig, "device"),
     as_json: JsonOption = False,
+    *,
+    settings: Settings,
 ) -> None:
     """Run a corpus through a model and keep the activations of one site or several."""
-    first, *further = site or [_FIRST_SITE]
+    site, *further = settings["sites"] or [default(HarvestConfig, "site")]
     config = HarvestConfig(
         project=str(project),
         name=name,
-        model=model,
-        site=first,
-        sites=tuple(further),
-        corpus=corpus,
-        tokens=tokens,
-        context_size=context_size,
-        batch=batch,
-        bos=bos,
-        keep_first=keep_first,
-        dtype=dtype,
-        seed=seed,
-        device=device,
+        **settings | {"site": site, "sites": tuple(further)},
     )
+    if more is not None:
+        config = _extended(config, more)
     run_job_command(config, render.figures, as_json=as_json, create_project=True)
+
+
+def _extended(config: HarvestConfig, more: int) -> HarvestConfig:
+    """Return the harvest that made a store, for so many rows more than it has."""
+    folder = Path(config.project) / "activations" / config.name
+    if not (folder / "000.h5").is_file():
+        raise typer.BadParameter(f"there is no store “{config.name}” yet", param_hint="--more")
+    try:
+        store = ActivationStore.open(folder)
+        made = msgspec.json.decode(store.info.config, type=HarvestConfig)
+    except (UserError, msgspec.DecodeError) as error:
+        raise typer.BadParameter(str(error), param_hint="--more") from error
+    return msgspec.structs.replace(
+        made,
+        project=config.project,
+        device=config.device,
+        commit_seconds=config.commit_seconds,
+        tokens=store.rows + more,
+    )
 
 
 def import_activations(

@@ -11,15 +11,15 @@ import typer
 from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
+    corpus_commands,
     feature_commands,
+    model_commands,
     reading_commands,
-    render,
+    store_commands,
     sweep_commands,
     training_commands,
 )
-from sae_desktop.cli.options import JsonOption, default
-from sae_desktop.cli.runner import run_job_command
-from sae_desktop.language_model.config import GetModelConfig
+from sae_desktop.cli.options import JsonOption
 
 app = typer.Typer(
     name="sae-desktop",
@@ -28,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(no_args_is_help=True, help="List the models, or get one.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -49,17 +48,6 @@ def _program(
     """
 
 
-@models_app.command("get")
-def _get_model(
-    name: Annotated[str, typer.Argument(help="Name of the model.")] = default(
-        GetModelConfig, "name"
-    ),
-    as_json: JsonOption = False,
-) -> None:
-    """Bring a known model into your cache."""
-    run_job_command(GetModelConfig(name=name), render.figures, as_json=as_json)
-
-
 @app.command()
 def demo(
     headless: Annotated[
@@ -76,8 +64,9 @@ def demo(
     raise typer.Exit(run_demo(out=out, headless=headless, json=as_json))
 
 
-models_app.command("list")(reading_commands.list_models)
-app.add_typer(models_app, name="models")
+app.add_typer(model_commands.models_app, name="models")
+app.add_typer(store_commands.stores_app, name="stores")
+app.command()(corpus_commands.corpus)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)
 app.command()(training_commands.train)

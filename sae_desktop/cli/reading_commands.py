@@ -1,4 +1,4 @@
-"""Commands that only read files, without torch: features, show, models list."""
+"""Commands that only read a project's files, without torch: features, show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.errors import UserError
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -71,11 +70,6 @@ def show(
         return feature_page(opened, notes, opened.check_feature(feature))
 
     run_reading_command(work, render.feature_page, as_json=as_json)
-
-
-def list_models(as_json: JsonOption = False) -> None:
-    """List the models that can be named without a path."""
-    run_reading_command(_models, _models_text, as_json=as_json)
 
 
 def feature_page(
@@ -149,30 +143,3 @@ def _logits(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:
 def _features_text(project: Path, name: str, result: dict[str, Any]) -> str:
     total = FeatureIndex(Project.open(project).index_path(name)).features
     return render.feature_table(result, total=total)
-
-
-def _models() -> dict[str, Any]:
-    from sae_desktop.language_model.files import BUILTIN, SMOLLM2, find_model, models_cache
-
-    cache = models_cache()
-    others = sorted(p.name for p in cache.iterdir() if p.is_dir()) if cache.is_dir() else []
-    found = []
-    for name in dict.fromkeys([BUILTIN, SMOLLM2, *others]):
-        known = name in (BUILTIN, SMOLLM2)
-        try:
-            files = find_model(name if known else str(cache / name), fetch=False)
-        except UserError:
-            if known:
-                found.append({"name": name, "cached": False, "path": None})
-            continue
-        path = str(files.folder / files.gguf) if files.gguf else str(files.folder)
-        found.append({"name": name if known else path, "cached": True, "path": path})
-    return {"models": found}
-
-
-def _models_text(result: dict[str, Any]) -> str:
-    rows = [
-        (m["name"], m["path"] or f"not here yet: sae-desktop models get {m['name']}")
-        for m in result["models"]
-    ]
-    return render.table(("model", "where"), rows, left={0, 1})

@@ -23,23 +23,33 @@ from sae_desktop.project import Project
 
 
 def run_job_command(
-    config: JobConfig, render: Render, *, as_json: bool, create_project: bool = False
+    config: JobConfig,
+    render: Render,
+    *,
+    as_json: bool,
+    create_project: bool = False,
+    failed: Callable[[Any], bool] = lambda result: False,
 ) -> None:
     """Run a job and tell its result; a job that writes holds the project's lock.
 
-    Leaves with typer.Exit: 0, 1 when it failed, 130 when it was interrupted.
+    Leaves with typer.Exit: 0, 1 when it failed or `failed` says so of its result, 130 when it
+    was interrupted.
     """
     prepare_environment()
     reporter = make_reporter(job_title(config), as_json=as_json)
     context = WorkerContext("command", reporter.events)
 
+    results: list[Any] = []
+
     def work() -> Any:
         with cancelled_by_signals(context, reporter), _locked(config, create=create_project):
             context.check_cancelled()
             with flushing(context):
-                return run_job(config, context)
+                results.append(run_job(config, context))
+        return results[0]
 
-    raise typer.Exit(tell(reporter, work, render, config))
+    status = tell(reporter, work, render, config)
+    raise typer.Exit(EXIT_FAILED if results and failed(results[0]) else status)
 
 
 def run_reading_command(work: Callable[[], Any], render: Render, *, as_json: bool) -> None:

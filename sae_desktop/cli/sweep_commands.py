@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from sae_desktop.cli import render
+from sae_desktop.cli.config_options import Settings
 from sae_desktop.cli.options import JsonOption, ProjectArgument, finite
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.cli.sweep_text import scaling_text, sweep_text
 from sae_desktop.cli.training_options import (
-    Settings,
     architecture_settings,
     train_config,
     with_training_options,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sae_desktop.cli import render
+from sae_desktop.cli.config_options import Settings
 from sae_desktop.cli.options import (
     DeviceOption,
     DictionaryOption,
@@ -18,7 +19,6 @@ from sae_desktop.cli.options import (
 )
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.training_options import (
-    Settings,
     architecture_settings,
     train_config,
     with_training_options,

@@ -3,89 +3,67 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import typing
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.cli.options import default, finite
+from sae_desktop.cli.config_options import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    SHARE,
+    Choice,
+    Settings,
+    keyword,
+    own_parameters,
+    parameter,
+    with_signature,
+)
+from sae_desktop.cli.harvest_options import STREAM_CHOICES, STREAM_PANEL
+from sae_desktop.cli.options import default
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.training.config import TrainConfig
 
-Settings = dict[str, Any]
-"""Field of TrainConfig → value, without its project and name."""
-
 _DATA = "Data"
-_STREAM = "Training while harvesting"
 _DICTIONARY = "Dictionary"
 _RECIPE = "Recipe"
 _RUN = "Run"
 
 
-class _Choice(NamedTuple):
-    """One option: the config's field it sets, and how it stands in the help."""
-
-    field: str
-    panel: str
-    help: str
-    limits: dict[str, Any] = {}
-    name: str = ""
-    """Empty: the field's, with dashes."""
-
-    @property
-    def flag(self) -> str:
-        return self.name or f"--{self.field.replace('_', '-')}"
-
-
-_AT_LEAST_0 = {"min": 0}
-_AT_LEAST_1 = {"min": 1}
-_SHARE = {"min": 0, "max": 1}
-
 _TRAIN = (
-    _Choice("activations", _DATA, "Store to train on."),
-    _Choice("target", _DATA, "What is reconstructed."),
-    _Choice("sites", _DATA, "Site to read, may be repeated; none: the first.", name="--site"),
-    _Choice(
+    Choice("activations", _DATA, "Store to train on."),
+    Choice("target", _DATA, "What is reconstructed."),
+    Choice("sites", _DATA, "Site to read, may be repeated; none: the first.", name="--site"),
+    Choice(
         "output_sites", _DATA, "Site to write, may be repeated (transcoders).", name="--output-site"
     ),
-    _Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
-    _Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
-    _Choice("centre", _DATA, "Take the mean off the rows; auto: where it is large."),
-    _Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
-    _Choice("features", _DICTIONARY, "Features of the dictionary.", _AT_LEAST_1),
-    _Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka).", _AT_LEAST_1),
-    _Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…).", _AT_LEAST_0),
-    _Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
-    _Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features.", _AT_LEAST_0),
-    _Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference.", _SHARE),
-    _Choice("resample", _DICTIONARY, "Begin dead features anew where the fit is bad."),
-    _Choice("tokens", _RECIPE, "Rows to consume, passes included.", _AT_LEAST_1),
-    _Choice("batch", _RECIPE, "Rows in one step.", _AT_LEAST_1),
-    _Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size.", _AT_LEAST_0),
-    _Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises.", _SHARE),
-    _Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls.", _SHARE),
-    _Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual.", _SHARE),
-    _Choice("gradient_clip", _RECIPE, "Largest norm of the gradient; 0: any.", _AT_LEAST_0),
-    _Choice("seed", _RECIPE, "Seed of the weights and of the order of rows.", _AT_LEAST_0),
-    _Choice("precision", _RUN, "Of dense products; auto: bfloat16 where it is native."),
-    _Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
-    _Choice("dead_window", _RUN, "Rows of silence that make a feature dead.", _AT_LEAST_1),
-    _Choice("metric_rows", _RUN, "Rows the curves are measured on.", _AT_LEAST_1),
-    _Choice("checkpoint_seconds", _RUN, "Time between checkpoints.", _AT_LEAST_0),
-    _Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones.", _AT_LEAST_1),
-)
-_HARVEST = (
-    _Choice("model", _STREAM, "builtin, smollm2, a folder, a .gguf file, a hub name."),
-    _Choice("corpus", _STREAM, "builtin, or a text file or folder."),
-    _Choice("context_size", _STREAM, "Tokens in a window.", {"min": 2}),
-    _Choice("batch", _STREAM, "Windows in one forward pass.", _AT_LEAST_1, name="--windows"),
-    _Choice("bos", _STREAM, "Begin each window with the BOS token."),
-    _Choice("keep_first", _STREAM, "Keep the row of each window's first token."),
+    Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
+    Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
+    Choice("centre", _DATA, "Take the mean off the rows; auto: where it is large."),
+    Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
+    Choice("features", _DICTIONARY, "Features of the dictionary.", AT_LEAST_1),
+    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka).", AT_LEAST_1),
+    Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…).", AT_LEAST_0),
+    Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
+    Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features.", AT_LEAST_0),
+    Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference.", SHARE),
+    Choice("resample", _DICTIONARY, "Begin dead features anew where the fit is bad."),
+    Choice("tokens", _RECIPE, "Rows to consume, passes included.", AT_LEAST_1),
+    Choice("batch", _RECIPE, "Rows in one step.", AT_LEAST_1),
+    Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size.", AT_LEAST_0),
+    Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises.", SHARE),
+    Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls.", SHARE),
+    Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual.", SHARE),
+    Choice("gradient_clip", _RECIPE, "Largest norm of the gradient; 0: any.", AT_LEAST_0),
+    Choice("seed", _RECIPE, "Seed of the weights and of the order of rows.", AT_LEAST_0),
+    Choice("precision", _RUN, "Of dense products; auto: bfloat16 where it is native."),
+    Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
+    Choice("dead_window", _RUN, "Rows of silence that make a feature dead.", AT_LEAST_1),
+    Choice("metric_rows", _RUN, "Rows the curves are measured on.", AT_LEAST_1),
+    Choice("checkpoint_seconds", _RUN, "Time between checkpoints.", AT_LEAST_0),
+    Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones.", AT_LEAST_1),
 )
 
 
@@ -98,61 +76,25 @@ def with_training_options(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        train = [_parameter(TrainConfig, c, c.field) for c in _TRAIN if c.field not in without]
-        harvest = [_parameter(HarvestConfig, c, f"stream_{c.field}") for c in _HARVEST]
+        train = [parameter(TrainConfig, c, c.field) for c in _TRAIN if c.field not in without]
+        harvest = [parameter(HarvestConfig, c, f"stream_{c.field}") for c in STREAM_CHOICES]
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
             settings = {p.name: given.pop(p.name) for p in train}
             streamed = given.pop(_STREAM_FLAG.name)
             of_harvest = {
-                c.field: given.pop(p.name) for c, p in zip(_HARVEST, harvest, strict=True)
+                c.field: given.pop(p.name) for c, p in zip(STREAM_CHOICES, harvest, strict=True)
             }
             command(**given, settings=_settings(settings, of_harvest if streamed else None))
 
-        own = [p for p in _own_parameters(command) if p.name != "settings"]
-        parameters = [*own, *train, _STREAM_FLAG, *harvest]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        return run
+        parameters = [*own_parameters(command), *train, _STREAM_FLAG, *harvest]
+        return with_signature(run, parameters)
 
     return decorate
 
 
-def _own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
-    hints = typing.get_type_hints(command, include_extras=True)
-    return [
-        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
-        for name, p in inspect.signature(command).parameters.items()
-    ]
-
-
-def _parameter(config: type[msgspec.Struct], choice: _Choice, name: str) -> inspect.Parameter:
-    kind = typing.get_type_hints(config)[choice.field]
-    value = default(config, choice.field)
-    if typing.get_origin(kind) is tuple:
-        kind, value = list[str] | None, None
-    numeric = float in (kind, *typing.get_args(kind))
-    names = [choice.flag]
-    if kind is bool:
-        names = [f"{choice.flag}/--no-{choice.flag[2:]}"]
-    option = typer.Option(
-        *names,
-        help=choice.help,
-        rich_help_panel=choice.panel,
-        callback=finite if numeric else None,
-        **choice.limits,
-    )
-    return _keyword(name, value, Annotated[kind, option])
-
-
-def _keyword(name: str, value: Any, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotation
-    )
-
-
-_STREAM_FLAG = _keyword(
+_STREAM_FLAG = keyword(
     "stream",
     False,
     Annotated[
@@ -160,7 +102,7 @@ _STREAM_FLAG = _keyword(
         typer.Option(
             "--stream",
             help="Train on what a harvest gives, without a store.",
-            rich_help_panel=_STREAM,
+            rich_help_panel=STREAM_PANEL,
         ),
     ],
 )

@@ -1,33 +1,50 @@
 """Sources of text as a stream of documents. Nothing is read whole into memory.
 
-A corpus is named by `builtin`, a text or Markdown file, a folder of such files, or a JSON-lines
-file (.jsonl, .jsonl.gz, .jsonl.xz) with a column `text`.
+A corpus is named by `builtin`; a file of text, source code, JSON lines, a JSON array, CSV,
+Parquet or Arrow, compressed or not; a folder of any of them; a folder that `datasets` saved; or
+the name of a dataset on the hub.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
-import lzma
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
 
-import msgspec
-
+from sae_desktop.corpus.arrow_tables import (
+    DEFAULT_SPLIT,
+    is_saved_dataset,
+    saved_shards,
+)
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.decoding import COMPRESSIONS
+from sae_desktop.corpus.duplicates import DuplicateFilter
+from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
+from sae_desktop.corpus.formats import SAVED, Format, format_of, is_known
+from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
+from sae_desktop.corpus.records import LeftOutError, Record, Report
+from sae_desktop.corpus.records import Message as Message
 from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 
 BUILTIN = "builtin"
-TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".rst", ".text")
-JSONL_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.xz", ".ndjson")
-_BLOCK = 1 << 20
-# Longer text files become several documents, so that a token's document can be found again
-# without tokenising a whole library.
-PIECE_CHARACTERS = 200_000
-_TAGS = ("source", "language", "title")
+HUB_FORMAT = "dataset on the hub"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+KNOWN_NAMES = {
+    "ag_news": "fancyzhx/ag_news",
+    "c4": "allenai/c4",
+    "fineweb": "HuggingFaceFW/fineweb",
+    "fineweb-edu": "HuggingFaceFW/fineweb-edu",
+    "imdb": "stanfordnlp/imdb",
+    "openwebtext": "Skylion007/openwebtext",
+    "pile": "monology/pile-uncopyrighted",
+    "tinystories": "roneneldan/TinyStories",
+    "ultrachat": "HuggingFaceH4/ultrachat_200k",
+    "wikipedia": "wikimedia/wikipedia",
+    "wikitext": "Salesforce/wikitext",
+}
+"""Short names of datasets on the hub."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +52,28 @@ class Document:
     """A text of a corpus."""
 
     ordinal: int
-    """Place in the corpus, from 0, in the order of reading."""
+    """Place in the corpus, from 0, in the order of reading, duplicates counted too."""
     text: str
     source: str
     language: str
     title: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Other columns, as text."""
+    messages: tuple[Message, ...] = ()
+    """Of a chat; `text` is then its messages one after the other, for search and comparison."""
 
 
-class _Line(msgspec.Struct):
-    text: str | None = None
-    source: str | None = None
-    language: str | None = None
-    title: str | None = None
+def hub_name(name: str) -> str | None:
+    """Return the full name of the dataset on the hub that `name` means; None for no such name.
+
+    What lies on the disk under that name goes first.
+    """
+    if name == BUILTIN or Path(name).expanduser().exists():
+        return None
+    if name.lower() in KNOWN_NAMES:
+        return KNOWN_NAMES[name.lower()]
+    of_file = is_known(name) or Path(name).suffix.lower() in COMPRESSIONS
+    return name if _HUB_NAME.fullmatch(name) and not of_file else None
 
 
 def corpus_path(name: str) -> Path:
@@ -57,174 +84,146 @@ def corpus_path(name: str) -> Path:
     if not path.exists():
         raise UserError(
             f"There is no corpus “{name}”.",
-            next_step="Give a text file, a folder of texts, a .jsonl file, or “builtin”.",
+            next_step="Give a file or a folder of texts, the name of a dataset on the hub such "
+            "as owner/name, or “builtin”.",
         )
     return path
 
 
-def read_documents(name: str, seed: int = 0) -> Iterator[Document]:
-    """Yield the documents of a corpus in an order that `seed` alone decides.
+def canonical_corpus(name: str) -> str:
+    """Return the one name under which a corpus is recorded: “builtin”, a full path, a hub name.
 
-    A folder's files are shuffled; within a file the order is its own. Empty texts are left out.
-    Raises UserError for a corpus that is missing or not UTF-8, at the place where it is not.
+    Raises UserError when it is not there.
     """
-    path = corpus_path(name)
-    ordinal = 0
-    for file in _files(path, seed):
-        label = "" if file == path else file.relative_to(path).as_posix()
-        for text, tags in _read_file(file):
-            if not text.strip():
-                continue
-            yield Document(
-                ordinal,
-                text,
-                tags.get("source") or label or file.name,
-                tags.get("language") or "",
-                tags.get("title") or "",
-            )
-            ordinal += 1
+    return name if name == BUILTIN else hub_name(name) or str(corpus_path(name))
 
 
 def corpus_bytes(name: str) -> int:
-    """Return the size of the corpus's files as they lie on the disk."""
+    """Return the size of a corpus's files as they lie on the disk; -1 for one on the hub."""
+    if hub_name(name):
+        return -1
     path = corpus_path(name)
-    return sum(file.stat().st_size for file in _files(path, 0))
+    files = folder_files(path, 0) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
 
 
-def _files(path: Path, seed: int) -> list[Path]:
-    if path.is_file():
-        if not _readable(path) and path.suffix not in ("", ".log", ".csv", ".py", ".html"):
+def read_documents(settings: CorpusSettings) -> Iterator[Document]:
+    """Yield the documents of a corpus in an order that `settings.seed` alone decides.
+
+    The files of a folder and the shards of a dataset are shuffled; within a file the order is
+    its own. Empty texts are left out, and exact duplicates with `settings.deduplicate`.
+    Raises UserError for a corpus that is missing, at the place where it cannot be read, and for
+    one on the hub where the connection is lost.
+    """
+    return iter(Corpus(settings))
+
+
+class Corpus:
+    """The documents of a corpus, and what is learnt of it while they are read once."""
+
+    def __init__(self, settings: CorpusSettings) -> None:
+        self.settings = settings
+        self.report = Report()
+
+    def __iter__(self) -> Iterator[Document]:
+        return (document for document in self.entries() if document is not None)
+
+    def entries(self) -> Iterator[Document | None]:
+        """Yield each document, and None for what is read and left out: it takes time, too."""
+        seen = DuplicateFilter()
+        ordinal = -1
+        for record, label in self._records():
+            for part in _bounded(record):
+                if not part.text or part.text.isspace():
+                    yield None
+                    continue
+                ordinal += 1
+                if self.settings.deduplicate and seen.seen(_content(part)):
+                    self.report.duplicates += 1
+                    yield None
+                    continue
+                source = part.source or label
+                yield Document(
+                    ordinal, part.text, source, part.language, part.title, part.metadata,
+                    part.messages,
+                )  # fmt: skip
+
+    def _records(self) -> Iterator[tuple[Record, str]]:
+        """Yield records, and what is their source where they do not say so."""
+        settings, report = self.settings, self.report
+        remote = hub_name(settings.corpus)
+        if remote:
+            from sae_desktop.corpus.hub import HubTables
+
+            report.formats[HUB_FORMAT] += 1
+            for record in HubTables(remote, settings).records(report):
+                yield record, remote
+            return
+        path = corpus_path(settings.corpus)
+        _no_subset(settings)
+        if path.is_dir() and is_saved_dataset(path):
+            shards = saved_shards(path, settings)
+            yield from self._several(path, shards, lambda file: SAVED)
+            return
+        if path.is_dir():
+            files = folder_files(path, settings.seed, report)
+            files = files_of_split(path, files, settings, report)
+            yield from self._several(path, files, lambda f: format_of(f, settings, in_folder=True))
+            return
+        if settings.split != DEFAULT_SPLIT:
+            raise without_splits(settings)
+        how = format_of(path, settings, in_folder=False)
+        report.formats[how.name] += 1
+        for record in how.read(path, settings, report):
+            yield record, path.name
+
+    def _several(
+        self, folder: Path, files: list[Path], format_for: Callable[[Path], Format]
+    ) -> Iterator[tuple[Record, str]]:
+        """Yield the records of a folder's files. Those that give none are counted; if none does,
+        the first one's reason is raised."""
+        report = self.report
+        reasons: list[LeftOutError] = []
+        read = 0
+        for file in files:
+            label = file.relative_to(folder).as_posix()
+            try:
+                how = format_for(file)
+                for number, record in enumerate(how.read(file, self.settings, report)):
+                    if number == 0:
+                        read += 1
+                        report.formats[how.name] += 1
+                    yield record, label
+            except LeftOutError as reason:
+                report.left_out[reason.kind] += 1
+                reasons.append(reason)
+        if read == 0 and reasons:
+            raise reasons[0]
+        if read == 0:
             raise UserError(
-                f"“{path.name}” is no text that can be read here.",
-                next_step="Use a text or Markdown file, a folder of them, or a .jsonl file "
-                "(.gz and .xz too).",
+                f"The folder “{folder}” holds no texts.",
+                next_step="Put files into it that end in .txt, .md, .jsonl, .csv or .parquet, or "
+                "programs.",
             )
-        return [path]
-    files = sorted(file for file in path.rglob("*") if file.is_file() and _readable(file))
-    if not files:
+
+
+def _bounded(record: Record) -> Iterator[Record]:
+    if len(record.text) <= PIECE_CHARACTERS or record.messages:
+        return iter((record,))
+    return parts(record, [record.text])
+
+
+def _content(record: Record) -> Iterator[str]:
+    """Yield what makes two documents the same."""
+    if not record.messages:
+        yield record.text
+    for message in record.messages:
+        yield from message
+
+
+def _no_subset(settings: CorpusSettings) -> None:
+    if settings.subset:
         raise UserError(
-            f"The folder “{path}” holds no texts.",
-            next_step=f"Put files into it that end in {', '.join(TEXT_SUFFIXES[:3])} or .jsonl.",
+            f"“{settings.corpus}” has no subsets, so there is none called “{settings.subset}”.",
+            next_step="Leave the subset empty.",
         )
-    random.Random(seed).shuffle(files)
-    return files
-
-
-def _readable(file: Path) -> bool:
-    return file.name.lower().endswith(TEXT_SUFFIXES + JSONL_SUFFIXES)
-
-
-def _read_file(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    if file.name.lower().endswith(JSONL_SUFFIXES):
-        yield from _read_jsonl(file)
-        return
-    pieces = _text_pieces(file)
-    first = next(pieces, "")
-    second = next(pieces, None)
-    if second is None:
-        yield first, {"title": file.stem}
-        return
-    yield first, {"title": f"{file.stem} (part 1)"}
-    yield second, {"title": f"{file.stem} (part 2)"}
-    for number, piece in enumerate(pieces, start=3):
-        yield piece, {"title": f"{file.stem} (part {number})"}
-
-
-def _text_pieces(file: Path) -> Iterator[str]:
-    """Yield a text file in pieces, cut at the last blank line (or line, or anywhere) before
-    PIECE_CHARACTERS."""
-    rest = ""
-    for block in _decoded(file):
-        rest += block.replace("\r\n", "\n")
-        while len(rest) > PIECE_CHARACTERS:
-            cut = PIECE_CHARACTERS
-            for mark in ("\n\n", "\n"):
-                found = rest.rfind(mark, PIECE_CHARACTERS // 2, PIECE_CHARACTERS)
-                if found >= 0:
-                    cut = found + len(mark)
-                    break
-            yield rest[:cut]
-            rest = rest[cut:]
-    if rest:
-        yield rest
-
-
-def _decoded(file: Path) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0
-    with open_bytes(file) as stream:
-        while block := stream.read(_BLOCK):
-            pending = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(block)
-            except UnicodeDecodeError as error:
-                raise not_utf8(file, offset - pending + error.start) from error
-            offset += len(block)
-            yield text.removeprefix("\ufeff") if offset == len(block) else text
-        pending = len(decoder.getstate()[0])
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            raise not_utf8(file, offset - pending) from error
-
-
-def _read_jsonl(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    decode = msgspec.json.Decoder(_Line).decode
-    offset = 0
-    with open_bytes(file) as stream:
-        for number, line in enumerate(_lines(stream, file), start=1):
-            start, offset = offset, offset + len(line)
-            if not line.strip():
-                continue
-            try:
-                row = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise _bad_line(file, number, start, line, error) from error
-            if row.text is None:
-                raise UserError(
-                    f"Line {number} of “{file}” has no column “text”.",
-                    next_step="Each line must be a JSON object with a column “text”.",
-                )
-            yield row.text, {tag: getattr(row, tag) or "" for tag in _TAGS}
-
-
-def _lines(stream: IO[bytes], file: Path) -> Iterator[bytes]:
-    try:
-        yield from stream
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise UserError(
-            f"“{file}” is damaged: it cannot be decompressed ({error}).",
-            next_step="Copy or download it again.",
-        ) from error
-
-
-def open_bytes(file: Path) -> Any:
-    """Open a file for reading bytes, decompressed where its name ends in .gz or .xz."""
-    try:
-        if file.suffix == ".gz":
-            return gzip.open(file, "rb")
-        if file.suffix == ".xz":
-            return lzma.open(file, "rb")
-        return file.open("rb")
-    except OSError as error:
-        raise UserError(f"“{file}” cannot be read: {error.strerror or error}.") from error
-
-
-def not_utf8(file: Path, offset: int) -> UserError:
-    """Return the error for a byte that is no UTF-8."""
-    return UserError(
-        f"“{file}” is not UTF-8: the byte at offset {offset:,} is not valid.",
-        next_step=f"Save it as UTF-8, for example with: "
-        f"iconv -f WINDOWS-1252 -t UTF-8 “{file.name}”.",
-    )
-
-
-def _bad_line(file: Path, number: int, start: int, line: bytes, error: Exception) -> UserError:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as bad:
-        return not_utf8(file, start + bad.start)
-    return UserError(
-        f"Line {number} of “{file}” is no JSON object with a text: {error}.",
-        next_step="Each line must be a JSON object with a column “text”.",
-    )

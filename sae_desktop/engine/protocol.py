@@ -8,13 +8,19 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.activations.config import (
-    DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     HarvestConfig,
     ImportActivationsConfig,
+    VerifyStoreConfig,
 )
+from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig
-from sae_desktop.language_model.config import DescribeModelConfig, GetModelConfig
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    TrustModelConfig,
+)
 from sae_desktop.steering.config import SteerConfig, SteeredToken
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
@@ -31,6 +37,9 @@ JobConfig = (
     | ImportActivationsConfig
     | DescribeModelConfig
     | DescribeCorpusConfig
+    | DescribeStoreConfig
+    | VerifyStoreConfig
+    | TrustModelConfig
     | EstimateHarvestConfig
     | GetModelConfig
     | TrainConfig

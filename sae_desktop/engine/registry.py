@@ -17,14 +17,17 @@ from typing import Any, cast
 import msgspec
 
 from sae_desktop.activations.config import (
-    CorpusDescription,
-    DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     HarvestConfig,
     HarvestEstimate,
     HarvestResult,
     ImportActivationsConfig,
+    StoreDescription,
+    VerifyResult,
+    VerifyStoreConfig,
 )
+from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig, ProbeResult
 from sae_desktop.jobs import JobContext
@@ -33,6 +36,8 @@ from sae_desktop.language_model.config import (
     GetModelConfig,
     GetModelResult,
     ModelDescription,
+    TrustModelConfig,
+    TrustModelResult,
 )
 from sae_desktop.steering.config import SteerConfig, SteerResult
 from sae_desktop.training.config import (
@@ -120,6 +125,21 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         HarvestEstimate,
         "Estimate the harvest",
         "",
+    ),
+    DescribeStoreConfig: JobKind(
+        "sae_desktop.activations.describe_store:describe_store",
+        StoreDescription,
+        "Describe store",
+        "name",
+    ),
+    VerifyStoreConfig: JobKind(
+        "sae_desktop.activations.verify:verify_store", VerifyResult, "Verify store", "name"
+    ),
+    TrustModelConfig: JobKind(
+        "sae_desktop.language_model.trust:trust_model",
+        TrustModelResult,
+        "Trust the code of model",
+        "model",
     ),
     GetModelConfig: JobKind(
         "sae_desktop.language_model.get:get_model", GetModelResult, "Get model", "name"

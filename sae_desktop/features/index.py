@@ -29,8 +29,9 @@ from sae_desktop.features.reader import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexI
 from sae_desktop.features.selection import ActivePlaces, BucketSamples, TopPlaces
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.intervene import unembedding
+from sae_desktop.language_model.intervene import stream_directions, unembedding
 from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.sites import parse_site
 from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import write_header
@@ -93,11 +94,12 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     arrays = _measure(config, dictionary, source, context)
     lm = model_of(store, config.device)
     context.progress(1, 1, "passes", "Finding neighbours and logits")
-    arrays |= _direction_arrays(dictionary, lm)
+    arrays |= _direction_arrays(dictionary, lm, source.site)
     arrays |= _text_arrays(source, lm)
     info = IndexInfo(
         dictionary=config.dictionary,
         model=store.info.model,
+        model_dtype=store.info.model_dtype,
         site=source.site,
         activations=store.folder.name,
         corpus=store.info.corpus,
@@ -247,18 +249,21 @@ def _context_activations(
     return out
 
 
-def _direction_arrays(dictionary: Dictionary, lm: LanguageModel | None) -> dict[str, Array]:
+def _direction_arrays(
+    dictionary: Dictionary, lm: LanguageModel | None, site: str
+) -> dict[str, Array]:
     ids, cosines = nearest_features(dictionary.W_dec, _NEIGHBOURS)
     arrays: dict[str, Array] = {
         "neighbours/ids": ids.int().cpu().numpy(),
         "neighbours/cosines": cosines.cpu().numpy(),
     }
     names = ("logits/top_ids", "logits/top_values", "logits/bottom_ids", "logits/bottom_values")
-    if lm is None:
+    found = None if lm is None else unembedding(lm)
+    if lm is None or found is None:
         empty = np.zeros((dictionary.features, 0), dtype=np.float32)
         return arrays | dict.fromkeys(names, empty)
-    W_U, norm = unembedding(lm)
-    W_dec = dictionary.W_dec.to(W_U)
+    W_U, norm = found
+    W_dec = stream_directions(lm, parse_site(site), dictionary.W_dec).to(W_U)
     extremes = logit_extremes(W_dec, W_U, norm, min(_LOGITS, W_U.shape[1]))
     values = [t.cpu().numpy() for t in extremes]
     return arrays | dict(zip(names, values, strict=True))

@@ -10,7 +10,7 @@ from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import Site, check_site, parse_site
+from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
 from sae_desktop.project import Project, existing
 
 
@@ -26,9 +26,12 @@ class OpenedIndex:
     @property
     def bos(self) -> list[int]:
         """What stood before every window of the indexed text: the BOS token, or nothing."""
-        if self.index.info.bos_prepended and self.lm.bos_id is not None:
-            return [self.lm.bos_id]
-        return []
+        return list(self.lm.window_tokens[0]) if self.index.info.bos_prepended else []
+
+    @property
+    def eos(self) -> list[int]:
+        """What stood after every window of the indexed text: an encoder's [SEP], or nothing."""
+        return list(self.lm.window_tokens[1]) if self.index.info.bos_prepended else []
 
 
 _held: dict[tuple[Path, int, str], Dictionary] = {}
@@ -48,14 +51,15 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
             f"The index “{name}” was made from imported activations: no model belongs to it.",
             next_step="Choose an index made from a harvest.",
         )
-    lm = load_model(index.info.model, device)
+    lm = load_model(index.info.model, device, index.info.model_dtype)
     site = check_site(lm.model, parse_site(index.info.site))
     dictionary = _dictionary(project, index.info.dictionary, str(lm.device))
-    if (dictionary.features, dictionary.width) != (index.features, lm.width):
+    width = site_width(lm.model, site)
+    if (dictionary.features, dictionary.width) != (index.features, width):
         raise UserError(
             f"The index “{name}” no longer fits its dictionary and model: "
             f"{index.features} features there, a dictionary of {dictionary.features} × "
-            f"{dictionary.width} and a model of width {lm.width} here.",
+            f"{dictionary.width} and a site of width {width} here.",
             next_step="Build the index again.",
         )
     return OpenedIndex(index, dictionary, lm, site)

@@ -37,7 +37,7 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
             next_step="Give a shorter text.",
         )
     active: list[ActiveFeature] = []
-    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos)
+    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
     for first in range(0, len(ids), room):
         context.check_cancelled()
         context.progress(first, len(ids), "tokens")
@@ -51,9 +51,10 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
 
 
 def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
-    """Return the activations (T, D) at the index's site, the BOS token's left out."""
-    input_ids = torch.tensor([opened.bos + ids])
-    return capture(opened.lm, input_ids, None, opened.site)[0, len(opened.bos) :]
+    """Return the activations (T, D) at the index's site, those of special tokens left out."""
+    input_ids = torch.tensor([opened.bos + ids + opened.eos])
+    first = len(opened.bos)
+    return capture(opened.lm, input_ids, None, opened.site)[0, first : first + len(ids)]
 
 
 def _strongest(features_TF: Tensor, first: int, config: ProbeConfig) -> list[ActiveFeature]:

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.storage.hdf5 import map_dataset, open_checked
 
@@ -42,6 +43,7 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     dictionary: str
     model: str
+    model_dtype: ModelDtype = "auto"
     site: str
     activations: str
     corpus: str

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from sae_desktop.errors import UserError
+
 Kind = Literal["project", "model", "corpus", "activations", "unknown"]
 
+_TABLES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"})
 _TEXT = frozenset(
-    {".txt", ".md", ".rst", ".jsonl", ".json", ".py", ".html", ".csv", ".tex", ".xz", ".gz"}
+    {
+        *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".log", ".org", ".srt"),
+        *(".py", ".js", ".ts", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".rb"),
+        *(".sh", ".sql", ".css", ".toml", ".yaml", ".yml", ".ini"),
+    }
 )
+_PACKED = frozenset({".xz", ".gz", ".zst"})
+_READABLE = _TABLES | _TEXT | _PACKED
 _MATRIX = frozenset({".npy", ".safetensors", ".h5", ".hdf5"})
+_DATASET = ("dataset_info.json", "dataset_dict.json", "state.json")
+"""What the `datasets` library leaves in a folder it saved."""
+_LOOKED_AT = 2_000
+"""Files of a folder that are looked at before it is given up."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +41,86 @@ class Drop:
 def classify(path: Path) -> Drop:
     """Tell a project, a model, a corpus and activations apart by name and content of folders."""
     if path.is_dir():
-        if (path / "project.toml").is_file():
-            return Drop("project", path)
-        if (path / "config.json").is_file():
-            return Drop("model", path)
-        if any(p.suffix.lower() in _TEXT for p in path.iterdir() if p.is_file()):
-            return Drop("corpus", path)
-        return Drop("unknown", path, "The folder holds neither a model nor text files.")
+        return _folder(path)
     suffix = path.suffix.lower()
     if suffix == ".gguf":
         return Drop("model", path)
     if suffix in _MATRIX:
         return Drop("activations", path)
-    if suffix in _TEXT:
+    if suffix in _READABLE:
         return Drop("corpus", path)
     return Drop(
         "unknown",
         path,
-        "Models are folders or .gguf files, texts .txt or .jsonl, activations .npy, "
-        ".safetensors or .h5.",
+        "Models are folders or .gguf files, texts .txt, .jsonl, .csv or .parquet, activations "
+        ".npy, .safetensors or .h5.",
     )
+
+
+def _folder(path: Path) -> Drop:
+    if (path / "project.toml").is_file():
+        return Drop("project", path)
+    if (path / "config.json").is_file():
+        return Drop("model", path)
+    packed = [p for p in path.iterdir() if p.suffix.lower() == ".gguf"]
+    if len(packed) == 1:
+        return Drop("model", packed[0])
+    if any((path / name).is_file() for name in _DATASET):
+        return Drop("corpus", path)
+    if any(p.suffix.lower() in _READABLE for p in islice(_files(path), _LOOKED_AT)):
+        return Drop("corpus", path)
+    return Drop("unknown", path, "The folder holds neither a model nor text files.")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, but for hidden ones."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent) / name for name in names if not name.startswith("."))
+
+
+def harvest_fields(paths: Sequence[Path]) -> dict[str, str]:
+    """Return what dropped files are to a harvest: "model", "corpus", or both.
+
+    Several files are one corpus when they are all the texts of their folder. Raises UserError
+    for what cannot be harvested from, and for files that are not one model and one corpus.
+    """
+    drops = [classify(path) for path in paths]
+    for drop in drops:
+        if drop.kind not in ("model", "corpus"):
+            what = {
+                "project": "is a project: open it from the File menu",
+                "activations": "holds activations already: import it in Project",
+            }.get(drop.kind, "is nothing to harvest from")
+            raise UserError(f"“{drop.path.name}” {what}.", next_step=drop.reason)
+    models = [drop.path for drop in drops if drop.kind == "model"]
+    texts = [drop.path for drop in drops if drop.kind == "corpus"]
+    if len(models) > 1:
+        raise UserError(
+            f"{len(models)} models were dropped, and a harvest reads one.",
+            next_step="Drop one of them.",
+        )
+    fields = {"model": str(models[0])} if models else {}
+    if texts:
+        fields["corpus"] = str(_one_corpus(texts))
+    return fields
+
+
+def _one_corpus(paths: Sequence[Path]) -> Path:
+    if len(paths) == 1:
+        return paths[0]
+    folder = paths[0].parent
+    next_step = "Put the files into a folder of their own and drop that, or drop one of them."
+    if any(path.is_dir() or path.parent != folder for path in paths):
+        raise UserError("These files and folders are not one corpus.", next_step=next_step)
+    if len({path.suffix.lower() in _TABLES for path in paths}) > 1:
+        raise UserError("Texts and tables are not one corpus.", next_step=next_step)
+    there = {path for path in folder.iterdir() if path.suffix.lower() in _READABLE}
+    others = len(there - set(paths))
+    if others:
+        files = "1 other file" if others == 1 else f"{others} other files"
+        raise UserError(
+            f"The folder “{folder.name}” holds {files}, which would be read too.",
+            next_step=next_step,
+        )
+    return folder

@@ -4,69 +4,103 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
-from sae_desktop.activations.config import CorpusDescription, HarvestConfig, HarvestEstimate
+from sae_desktop.activations.config import HarvestConfig, HarvestEstimate, differing_settings
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import bytes_text, count_text, duration_words, exact_count
 from sae_desktop.gui.inventory import StoreItem
+from sae_desktop.gui.model_card import code_text
+from sae_desktop.gui.site_words import site_tag
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.project import checked_name
 
-_SITE = re.compile(r"blocks\.(\d+)\.(hook_\w+|mlp\.hook_in)")
-HOOK_TEXTS = {
-    "hook_resid_pre": "residual stream before the layer",
-    "hook_attn_out": "what attention adds",
-    "hook_resid_mid": "residual stream after attention",
-    "mlp.hook_in": "what the MLP reads",
-    "hook_mlp_out": "what the MLP adds",
-    "hook_resid_post": "residual stream after the layer",
+_LEAST_CONTEXT = 4
+_FIELD_TEXTS = {
+    "model": "model",
+    "model_dtype": "precision",
+    "site": "site",
+    "sites": "further sites",
+    "corpus": "text",
+    "subset": "subset",
+    "split": "split",
+    "text_column": "column",
+    "chat_column": "column",
+    "deduplicate": "duplicates",
+    "seed": "seed",
+    "context_size": "window length",
+    "packing": "packing",
+    "bos": "BOS policy",
+    "special_tokens": "special tokens",
+    "keep_first": "first tokens",
+    "dtype": "storage",
 }
-
-
-@dataclass(frozen=True)
-class SitePoint:
-    """A site as the drawing of the layers knows it."""
-
-    site: str
-    layer: int
-    hook: str
-
-
-def site_points(sites: list[str]) -> list[SitePoint]:
-    """Return the sites that lie in layers and have a place in the drawing, in the order given."""
-    found = ((site, _SITE.fullmatch(site)) for site in sites)
-    return [
-        SitePoint(site, int(m[1]), m[2])
-        for site, m in found
-        if m is not None and m[2].startswith("hook_")
-    ]
-
-
-def site_text(site: str) -> str:
-    """Return a site in words: "Layer 3: residual stream after the layer"."""
-    match = _SITE.fullmatch(site)
-    if match is None:
-        return site
-    return f"Layer {match[1]}: {HOOK_TEXTS.get(match[2], match[2])}"
-
-
-def further_sites_text(count: int) -> str:
-    """Return how many sites are kept beside the chosen one."""
-    if not count:
-        return "No further sites"
-    return "1 further site" if count == 1 else f"{count} further sites"
 
 
 def default_name(config: HarvestConfig, taken: list[str]) -> str:
     """Return a name that tells model, layer and hook, with a number where it is taken."""
-    model = re.sub(r"[^A-Za-z0-9_+-]+", "-", config.model.rstrip("/").rsplit("/", 1)[-1])
-    match = _SITE.fullmatch(config.site)
-    place = f"L{match[1]}-{match[2].removeprefix('hook_')}" if match else config.site
-    name = f"{model.strip('-') or 'model'}-{place}".replace(" ", "-")[:70]
+    model = config.model.rstrip("/").rsplit("/", 1)[-1].removesuffix(".gguf")
+    parts = (re.sub(r"[^A-Za-z0-9_+-]+", "-", model).strip("-") or "model", site_tag(config.site))
+    name = "-".join(part for part in parts if part).replace(" ", "-")[:70]
+    if config.sites:
+        name += f"+{len(config.sites)}"
     numbers = (f"{name}-{n}" for n in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbers if n not in taken)
+
+
+@dataclass(frozen=True)
+class StorePlan:
+    """What a harvest does to the store of its name."""
+
+    kind: Literal["new", "resume", "extend", "full", "taken"]
+    store: str
+    rows: int = 0
+    """There already."""
+    tokens: int = 0
+    """Wanted in all."""
+    differences: tuple[str, ...] = ()
+    """For a taken name: in what the two harvests differ."""
+
+    def sentence(self) -> str:
+        """Return what will happen to a store that is there; empty for a new one."""
+        if self.kind == "extend":
+            return f"Adds {exact_count(self.tokens - self.rows)} tokens to “{self.store}”."
+        if self.kind == "resume":
+            left = exact_count(self.tokens - self.rows)
+            return f"Resumes “{self.store}”: {exact_count(self.rows)} rows are there, {left} left."
+        return ""
+
+
+def store_plan(config: HarvestConfig, stores: list[StoreItem]) -> StorePlan:
+    """Return whether a harvest makes a store, resumes or extends one, or can do neither."""
+    store = next((item for item in stores if item.name == config.name), None)
+    if store is None:
+        return StorePlan("new", config.name, 0, config.tokens)
+    differences = _differences(config, store.harvest) if store.harvest else ()
+    if store.harvest is None or differences:
+        return StorePlan("taken", store.name, store.rows, config.tokens, differences)
+    if config.tokens <= store.rows:
+        return StorePlan("full", store.name, store.rows, config.tokens)
+    resumes = not store.complete and config.tokens == store.rows_wanted
+    return StorePlan("resume" if resumes else "extend", store.name, store.rows, config.tokens)
+
+
+def _differences(config: HarvestConfig, made: HarvestConfig) -> tuple[str, ...]:
+    fields = differing_settings(made, config)
+    return tuple(dict.fromkeys(_FIELD_TEXTS.get(field, field) for field in fields))
+
+
+def extension(store: StoreItem) -> HarvestConfig | None:
+    """Return the harvest that goes on with a store: to its end, or once more as much.
+
+    None for imported activations, of which there is no more.
+    """
+    if store.harvest is None:
+        return None
+    wanted = 2 * store.rows_wanted if store.complete else store.rows_wanted
+    return msgspec.structs.replace(store.harvest, name=store.name, tokens=max(wanted, 1))
 
 
 def problems(
@@ -74,43 +108,64 @@ def problems(
 ) -> dict[str, str]:
     """Return field → why the harvest cannot start; empty when it can."""
     found: dict[str, str] = {}
-    try:
-        checked_name(config.name)
-    except UserError as error:
-        found["name"] = str(error)
-    same = next((store for store in stores if store.name == config.name), None)
-    if same is not None and not _resumes(config, same):
-        found["name"] = f"“{config.name}” holds another harvest. Choose another name."
     if not config.model:
         found["model"] = "Choose a model."
     if not config.corpus:
         found["corpus"] = "Choose a text."
+    if config.context_size < _LEAST_CONTEXT:
+        found["context_size"] = f"A window has at least {_LEAST_CONTEXT} tokens."
     if model is not None:
-        if not model.cached:
-            found["model"] = "The model is not on this machine yet."
-        if config.site not in model.sites:
-            found["site"] = "Choose a site of the model."
-        if model.context_size and config.context_size > model.context_size:
-            found["context_size"] = f"The model reads {exact_count(model.context_size)} at most."
+        found |= _model_problems(config, model)
+    try:
+        checked_name(config.name)
+    except UserError as error:
+        found["name"] = str(error)
+    plan = store_plan(config, stores)
+    if plan.kind == "taken":
+        what = f" ({', '.join(plan.differences)})" if plan.differences else ""
+        found["name"] = f"“{config.name}” holds another harvest{what}. Choose another name."
+    elif plan.kind == "full":
+        found["tokens"] = (
+            f"“{config.name}” holds {exact_count(plan.rows)} rows of this already. "
+            "Ask for more to add to it."
+        )
     return found
 
 
-def _resumes(config: HarvestConfig, store: StoreItem) -> bool:
-    if store.harvest is None or store.complete:
-        return False
-    made = msgspec.structs.replace(store.harvest, project=config.project, device=config.device)
-    return made == config
+def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not model.cached:
+        found["model"] = "The model is not on this machine yet."
+    elif code_text(model):
+        found["model"] = "The model’s own program code is not trusted yet."
+    missing = [site for site in (config.site, *config.sites) if site not in model.sites]
+    if not config.site:
+        found["site"] = "Choose a site of the model."
+    elif missing:
+        found["site"] = f"The model has no site “{missing[0]}”."
+    if model.context_size and config.context_size > model.context_size:
+        found["context_size"] = f"The model reads {exact_count(model.context_size)} at most."
+    if config.bos == "always" and model.cached and not model.bos_token:
+        found["bos"] = "The model’s tokenizer has no BOS token."
+    return found
 
 
-def estimate_text(estimate: HarvestEstimate, tokens: int) -> str:
-    """Return the estimate in a sentence."""
+def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
+    """Return the estimate in a sentence: tokens, disk, time, memory, batch."""
+    sites = 1 + len(config.sites)
+    at = f" at {sites} sites" if sites > 1 else ""
     parts = [
         f"≈ {bytes_text(estimate.bytes)} on disk ({bytes_text(estimate.free_bytes)} free)",
         f"{duration_words(estimate.seconds)} at {count_text(estimate.tokens_per_second)} tokens/s",
     ]
     if estimate.memory_bytes:
-        parts.append(f"{bytes_text(estimate.memory_bytes)} of memory")
-    return f"{exact_count(tokens)} tokens: " + ", ".join(parts) + "."
+        free = estimate.free_memory_bytes
+        room = f" ({bytes_text(free)} free)" if free else ""
+        parts.append(f"{bytes_text(estimate.memory_bytes)} of memory{room}")
+    if estimate.batch_tokens:
+        how = "" if config.batch_tokens else ", as found"
+        parts.append(f"{exact_count(estimate.batch_tokens)} tokens a pass{how}")
+    return f"{exact_count(config.tokens)} tokens{at}: " + "; ".join(parts) + "."
 
 
 def room_problem(estimate: HarvestEstimate) -> str:
@@ -121,26 +176,12 @@ def room_problem(estimate: HarvestEstimate) -> str:
     return f"The disk lacks {missing} for it. Harvest fewer tokens, or free some room."
 
 
-def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
-    """Return what a model's card says."""
-    figures = [
-        ("Architecture", model.architecture),
-        ("Layers × width", f"{model.layers} × {exact_count(model.width)}"),
-        ("Vocabulary", f"{exact_count(model.vocabulary)} tokens"),
-        ("Context", f"{exact_count(model.context_size)} tokens"),
-    ]
-    if model.parameters:
-        figures.append(("Parameters", count_text(model.parameters)))
-    return figures
-
-
-def corpus_text(corpus: CorpusDescription) -> str:
-    """Return a corpus in a sentence."""
-    documents = f"{exact_count(corpus.documents)} documents, " if corpus.documents >= 0 else ""
-    text = f"{documents}{bytes_text(corpus.bytes)}"
-    languages = [language for language in corpus.languages if language]
-    if len(languages) > 6:
-        text += f", {len(languages)} languages"
-    elif languages:
-        text += ": " + ", ".join(languages)
-    return text + "."
+def memory_warning(estimate: HarvestEstimate) -> str:
+    """Return that memory may not do; empty when it does, or where it is not known."""
+    need, free = estimate.memory_bytes, estimate.free_memory_bytes
+    if not free or need <= free:
+        return ""
+    return (
+        f"It may not fit in memory: {bytes_text(need)} needed, {bytes_text(free)} free. "
+        "Choose a smaller batch or fewer bits."
+    )

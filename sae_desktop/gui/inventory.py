@@ -13,6 +13,7 @@ import msgspec
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, checked_name
+from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
 from sae_desktop.training.sweep_config import SweepRecord, read_sweep
@@ -157,22 +158,15 @@ def _remembered(path: Path, one: Callable[[Path], Item]) -> Item:
     return item
 
 
-def folder_bytes(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-
-
 def _store(folder: Path) -> StoreItem:
     from sae_desktop.activations.store import ActivationStore
 
     store = ActivationStore.open(folder)
-    harvest = _harvest_config(store.info.config)
+    harvest = _harvest_config(store.last_info.config)
     return StoreItem(
         name=folder.name,
         rows=store.rows,
-        rows_wanted=harvest.tokens if harvest else store.rows,
+        rows_wanted=store.rows_wanted,
         width=store.width(),
         model=store.info.model,
         site=store.site,

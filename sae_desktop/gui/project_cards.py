@@ -26,6 +26,9 @@ ACTIONS = {
     "harvest": "Harvest from it",
     "train": "Train on it",
     "resume_harvest": "Resume the harvest",
+    "rows": "Show what it holds",
+    "extend": "Harvest more…",
+    "verify": "Verify",
     "resume_train": "Resume the training",
     "curves": "Show its curves",
     "evaluate": "Evaluate…",
@@ -36,7 +39,7 @@ ACTIONS = {
     "delete": "Delete…",
 }
 WRITING = frozenset(
-    {"harvest", "train", "resume_harvest", "resume_train", "evaluate", "index", "delete"}
+    {"harvest", "train", "resume_harvest", "extend", "resume_train", "evaluate", "index", "delete"}
 )
 """Actions that a read-only project does not allow."""
 
@@ -88,11 +91,14 @@ def _model(item: ModelItem) -> Card:
 
 def _store(item: StoreItem, now: datetime.datetime) -> Card:
     figures = [("Rows × width", f"{count_text(item.rows)} × {exact_count(item.width)}")]
-    figures.append(("Site", item.site))
+    more = len(item.sites) - 1
+    figures.append(("Site", f"{item.site} and {more} more" if more > 0 else item.site))
     if item.corpus:
         figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
     warning = ""
-    actions: tuple[str, ...] = ("train", "reveal", "delete")
+    actions: tuple[str, ...] = ("train", "rows", "verify", "reveal", "delete")
+    if item.harvest is not None:
+        actions = ("train", "rows", "extend", "verify", "reveal", "delete")
     if not item.complete:
         warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
         actions = ("resume_harvest", *actions)

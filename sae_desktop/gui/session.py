@@ -13,18 +13,19 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
-    DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     HarvestConfig,
     HarvestResult,
     ImportActivationsConfig,
 )
+from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
-from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig
@@ -54,7 +55,9 @@ WRITING_JOBS = (
 
 ASKING_JOBS = (
     DescribeModelConfig,
+    TrustModelConfig,
     DescribeCorpusConfig,
+    DescribeStoreConfig,
     EstimateHarvestConfig,
     DescribeArchitecturesConfig,
     PreflightConfig,
@@ -92,6 +95,8 @@ class Session(QObject):
     """dict of HarvestConfig fields to fill into the Harvest panel, such as {"model": path}."""
     harvestDrafted = Signal()
     """`harvest_draft` changed."""
+    storeRequested = Signal(str)
+    """Name of a store whose rows the Harvest panel is to show."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
     steerRequested = Signal(int)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.activations.store import StoreInfo
+from sae_desktop.activations.layout import StoreInfo
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.gui.inventory import DictionaryItem, StoreItem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.sites import HookPoint, Site, hook_point
 
 if TYPE_CHECKING:
@@ -32,40 +33,80 @@ def capture_sites(
 ) -> dict[Site, Tensor]:
     """Return the values at `sites` of one forward pass, float32, each (B, S, D).
 
-    Nothing after the last of them is computed. `input_ids` (B, S) are padded on the right. A
-    causal model's value at a token does not see what follows it, so `attention_mask` (B, S)
-    may be None even then, which is faster; what comes back at the padding has no meaning.
-    Raises UserError for a site the model lacks.
+    As `visit_sites`, with copies that stay as they are.
+    """
+    found: dict[Site, Tensor] = {}
+
+    def keep(site: Site, value_BSD: Tensor) -> None:
+        # A copy: some models (Falcon) add to a branch's output in place afterwards.
+        found[site] = value_BSD.to(torch.float32, copy=True)
+
+    visit_sites(lm, input_ids, attention_mask, sites, keep)
+    return found
+
+
+def visit_sites(
+    lm: LanguageModel,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    sites: Sequence[Site],
+    visit: Callable[[Site, Tensor], None],
+) -> None:
+    """Call `visit(site, value)` as each site's value passes in one forward pass.
+
+    The value is the model's own tensor, in its dtype and on the device of its layer, (B, S, D):
+    what is to be kept is copied at once. Nothing after the last site is computed. `input_ids`
+    (B, S) are padded on the right. A causal model's value at a token does not see what follows
+    it, so `attention_mask` (B, S) may be None even then, which is faster; an encoder's does, and
+    needs the mask wherever there is padding. What comes at the padding has no meaning.
+    Raises UserError for a site the model lacks, and for one that holds no vector a token.
     """
     rows, length = input_ids.shape
-    found: dict[Site, Tensor] = {}
+    left = set(sites)
+    if not left:
+        return
     with lm.lock, ExitStack() as hooks:
         points = {site: hook_point(lm.model, site) for site in sites}
 
-        def keep(site: Site, value: Tensor) -> None:
-            # A copy: some models (Falcon) add to a branch's output in place afterwards.
-            copied = value.detach().to(torch.float32, copy=True)
-            found[site] = copied.reshape(rows, length, -1)
-            if len(found) == len(points):
+        def see(site: Site, value: Tensor) -> None:
+            visit(site, by_token(value.detach(), rows, length, site))
+            left.discard(site)
+            if not left:
                 raise _ReachedError
 
         for site, point in points.items():
-            hooks.callback(watch(point, partial(keep, site)).remove)
+            hooks.callback(watch(point, partial(see, site)).remove)
         with torch.no_grad(), suppress(_ReachedError):
             lm.model.base_model(
                 input_ids=input_ids.to(lm.device),
                 attention_mask=None if attention_mask is None else attention_mask.to(lm.device),
                 use_cache=False,
             )
-    return found
+
+
+def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
+    """Return what passed at a site as (B, S, D).
+
+    Some layers flatten windows and tokens into one. Raises UserError for any other shape.
+    """
+    if value.dim() == 2 and value.shape[0] == rows * length:
+        value = value.reshape(rows, length, -1)
+    if value.dim() != 3 or value.shape[:2] != (rows, length):
+        raise UserError(
+            f"The site “{site}” of this model holds no single vector for each token.",
+            next_step="Choose a model such as a Llama, Qwen, Gemma, GPT-2 or BERT.",
+        )
+    return value
 
 
 def watch(point: HookPoint, see: Any) -> Any:
     """Call `see(value)` whenever the point's value passes; return the hook's handle."""
+    scale = point.scale
     if point.side == "output":
 
         def after(module: nn.Module, args: Any, output: Any) -> None:
-            see(output[0] if isinstance(output, tuple) else output)
+            value = output[0] if isinstance(output, tuple | list) else output
+            see(value if scale == 1.0 else value * scale)
 
         return point.module.register_forward_hook(after)
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+LOADING_ROOM = 300_000_000
+"""Bytes taken beside the weights while they are read, as measured with safetensors."""
+
+ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
+"""In what a model computes; auto: float32 on the CPU, the type of its weights on a GPU. 8bit and
+4bit need a library that can."""
 
 
 class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_model"):
     """Read a model's shape without loading its weights."""
 
     model: str = "builtin"
+    dtype: ModelDtype = "auto"
+    device: str = "auto"
+    """“split”: its layers over all devices there are."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +37,55 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     default_site: str
     cached: bool
     """Whether the weights are on this machine."""
+    site_widths: list[int] = []
+    """Numbers per token of each of `sites`."""
+    site_shapes: list[str] = []
+    """The shape of each of `sites` in words, such as “9 heads × 64”; empty: its width."""
+    heads: int = 0
+    key_value_heads: int = 0
+    mlp_width: int = 0
+    experts: int = 0
+    causal: bool = True
+    """Whether it predicts the next token; an encoder does not."""
+    bos_token: str = ""
+    eos_token: str = ""
+    chat_template: bool = False
+    dtype: str = ""
+    """What “auto” came to, such as “float32”."""
+    device: str = ""
+    memory_bytes: int = 0
+    """Needed for the weights as they would be loaded."""
+    free_memory_bytes: int = 0
+    """There is on that device."""
+    disk_bytes: int = 0
+    """Of the model's files on this machine; 0 where they are not."""
+    code_files: list[str] = []
+    """Program files the model brings and needs; they are run only once they are trusted."""
+    code_trusted: bool = False
+    code_digest: str = ""
+    """What `TrustModelConfig` must repeat."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights can be read into the memory there is."""
+        return self.memory_bytes + LOADING_ROOM <= self.free_memory_bytes
+
+
+class TrustModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="trust_model"):
+    """Let the program code a model brings be run, as it is now: changed code asks anew."""
+
+    model: str
+    digest: str
+    """`ModelDescription.code_digest` of the code that was agreed to."""
+
+
+class TrustModelResult(msgspec.Struct, frozen=True, kw_only=True):
+    model: str
+    code_files: list[str]
 
 
 class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
-    """Bring a known model into the user's cache."""
+    """Bring a model into the user's cache: “smollm2”, or any of the hub's as owner/model."""
 
     name: str = "smollm2"
 
@@ -39,3 +96,4 @@ class GetModelResult(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     bytes: int
     sha256: str
+    """Of the weights; where they are several files, of a list of digests and names."""

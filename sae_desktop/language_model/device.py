@@ -6,13 +6,17 @@ import torch
 
 from sae_desktop.errors import UserError
 
+SPLIT = "split"
+"""A model's layers over all devices there are, and over the memory where those are full."""
+
 
 def resolve_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; "auto" takes CUDA, else MPS, else the CPU.
 
+    "split" is a way to place a model; whatever is whole is then where "auto" puts it.
     Raises UserError for a name that is none, or a device this machine lacks.
     """
-    if name in ("", "auto"):
+    if name in ("", "auto", SPLIT):
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,12 @@ import platformdirs
 from safetensors import SafetensorError, safe_open
 
 from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.hub import fetch_snapshot
 from sae_desktop.resources import resource_path
 
 BUILTIN = "builtin"
 SMOLLM2 = "smollm2"
-_SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,11 @@ def models_cache() -> Path:
     return Path(platformdirs.user_cache_dir("sae-desktop")) / "models"
 
 
-def offline() -> bool:
-    """Whether the person asked that the hub be left alone."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-
-
-def find_model(name: str, *, fetch: bool = True) -> ModelFiles:
+def find_model(name: str, *, fetch: bool = True, context: JobContext | None = None) -> ModelFiles:
     """Return the files of the model called `name`, checked to be whole.
 
-    With `fetch` a hub name's files are downloaded; without it only its small ones are.
+    With `fetch` a hub name's files are downloaded, which `context` is told of; without it only
+    its small ones are.
     Raises UserError that names what is wrong and the way out.
     """
     if name == BUILTIN:
@@ -56,13 +52,40 @@ def find_model(name: str, *, fetch: bool = True) -> ModelFiles:
     if path.is_dir():
         path = path.resolve()
         return _in_folder(str(path), path)
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
+    if not is_hub_name(name):
         raise UserError(
             f"There is no model “{name}”.",
             next_step="Give a model folder, a .gguf file, a hub name such as owner/model, "
             "“builtin” or “smollm2”.",
         )
-    return _in_folder(name, _from_hub(name, weights=fetch), weights=fetch)
+    folder = fetch_snapshot(name, weights=fetch, context=context or SilentContext())
+    return _in_folder(name, folder, weights=fetch)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether `name` can only be the hub's: owner/model, and nothing on this machine."""
+    path = Path(name).expanduser()
+    own = path.is_absolute() or name.startswith((".", "~")) or path.exists()
+    return not own and name.count("/") == 1
+
+
+def weights_there(files: ModelFiles) -> bool:
+    """Whether a model's weights are on this machine."""
+    if files.gguf:
+        return True
+    try:
+        return all(path.is_file() for path in weight_files(files.folder))
+    except UserError:
+        return False
+
+
+def disk_bytes(files: ModelFiles) -> int:
+    """Return what a model's files take on this machine; 0 without its weights."""
+    if files.gguf:
+        return (files.folder / files.gguf).stat().st_size
+    if not weights_there(files):
+        return 0
+    return sum(path.stat().st_size for path in files.folder.iterdir() if path.is_file())
 
 
 def _cached_smollm2() -> ModelFiles:
@@ -98,6 +121,11 @@ def _single_file(path: Path) -> ModelFiles:
 def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
     config = folder / "config.json"
     if not config.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise UserError(
+                f"“{folder}” is an adapter (such as LoRA), not a whole model.",
+                next_step="Merge it into its base model, save that, and choose the folder.",
+            )
         ggufs = sorted(folder.glob("*.gguf"))
         way_out = (
             f"Choose the file {ggufs[0]} itself."
@@ -114,16 +142,20 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
         ) from error
     digest = hashlib.sha256(config.read_bytes())
     if weights:
-        for path in _weight_files(folder):
+        for path in weight_files(folder):
             digest.update(f"{path.name} {path.stat().st_size}".encode())
             digest.update(_checked_header(path))
     return ModelFiles(name, folder, None, digest.hexdigest()[:16])
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files of the weights that are read. Raises UserError where one is missing."""
+    whole = folder / "model.safetensors"
+    if whole.is_file():
+        return [whole]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+        names = _indexed(index)
         for name in names:
             if not (folder / name).is_file():
                 raise UserError(
@@ -138,6 +170,16 @@ def _weight_files(folder: Path) -> list[Path]:
             next_step="Copy or download the model again, all of its files.",
         )
     return found
+
+
+def _indexed(index: Path) -> list[str]:
+    try:
+        return sorted({str(name) for name in json.loads(index.read_bytes())["weight_map"].values()})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"The list of weights files “{index}” is damaged.",
+            next_step="Copy or download it again.",
+        ) from error
 
 
 def _checked_header(path: Path) -> bytes:
@@ -161,56 +203,3 @@ def _hash_gguf(path: Path) -> str:
     with path.open("rb") as file:
         digest.update(file.read(1 << 20))
     return digest.hexdigest()[:16]
-
-
-def _from_hub(name: str, *, weights: bool) -> Path:
-    """Return the folder of a hub model's snapshot, downloading what is not there."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    def fetch(patterns: list[str]) -> Path:
-        return Path(
-            snapshot_download(
-                name,
-                allow_patterns=patterns,
-                ignore_patterns=["*/*"],
-                local_files_only=offline(),
-            )
-        )
-
-    try:
-        folder = fetch([*_SMALL_FILES, *(["*.safetensors"] if weights else [])])
-        if weights and not list(folder.glob("*.safetensors")):
-            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
-    except GatedRepoError as error:
-        raise UserError(
-            f"“{name}” is given only to people who accepted its terms.",
-            next_step="Accept them on its page, sign in with “hf auth login”, and try again.",
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UserError(
-            f"The hub has no model “{name}”, and there is no such folder.",
-            next_step="Check the spelling; a private model needs “hf auth login” first.",
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise _unreachable(name) from error
-    except OSError as error:
-        if getattr(error, "errno", None) is not None:
-            raise UserError(f"“{name}” could not be stored: {error}.") from error
-        raise _unreachable(name) from error
-    except Exception as error:  # each HTTP library has its own errors of connection
-        raise _unreachable(name) from error
-    return folder
-
-
-def _unreachable(name: str) -> UserError:
-    reason = "HF_HUB_OFFLINE is set" if offline() else "the hub cannot be reached"
-    return UserError(
-        f"“{name}” is not on this machine, and {reason}.",
-        next_step="Connect to the network and try again, or use “builtin” or a model folder.",
-    )

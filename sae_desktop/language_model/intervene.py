@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.pytorch_utils import Conv1D
 
 from sae_desktop.language_model.capture import watch
-from sae_desktop.language_model.sites import HookPoint, Site, hook_point
+from sae_desktop.language_model.site_names import Hook
+from sae_desktop.language_model.sites import (
+    HookPoint,
+    Site,
+    decoder_layers,
+    hook_point,
+    text_config,
+)
 
 if TYPE_CHECKING:
     from sae_desktop.language_model.load import LanguageModel
@@ -35,19 +46,20 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
             entered[:] = [value]
 
         def replace(value: Tensor) -> Tensor:
-            x = value.reshape(entered[0].shape) if entered else value
-            return transform(x.float()).to(value.dtype).reshape(value.shape)
+            x = value.reshape(*entered[0].shape[:2], -1) if entered else value
+            return transform(x.float()).reshape(value.shape)
 
         def replace_middle(attention: Tensor) -> Tensor:
             # The stream between attention and MLP passes through no module of its own; it is
             # the entered stream plus attention, so the change is made in the attention.
-            middle = entered[0].float() + attention.float()
-            return (attention + (transform(middle) - middle)).to(attention.dtype)
+            attention = attention.float()
+            middle = entered[0].to(attention.device).float() + attention
+            return attention + (transform(middle.clone()) - middle)
 
-        if site.hook in ("hook_resid_mid", "mlp.hook_in", "hook_mlp_out"):
+        if site.hook not in ("hook_resid_pre", "hook_resid_post"):
             stream = hook_point(lm.model, Site(site.layer, "hook_resid_pre"))
             stack.callback(watch(stream, remember).remove)
-        if site.hook == "hook_resid_mid":
+        if site.hook == "hook_resid_mid" and point.side == "input":
             branch = hook_point(lm.model, Site(site.layer, "hook_attn_out"))
             stack.callback(_replace(branch, replace_middle).remove)
         else:
@@ -56,43 +68,142 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
 
 
 def _replace(point: HookPoint, change: Transform) -> Any:
+    def changed(value: Tensor) -> Tensor:
+        if point.scale == 1.0:
+            # A copy, since some models (Falcon) add to a branch's output in place.
+            return change(value).to(value, copy=True)
+        x = value.float() * point.scale
+        # By the difference, so that what is left as it is stays so bit for bit.
+        return (value.float() + (change(x.clone()) - x) / point.scale).to(value.dtype)
+
     if point.side == "output":
 
         def after(module: nn.Module, args: Any, output: Any) -> Any:
-            if isinstance(output, tuple):
-                return (change(output[0]), *output[1:])
-            return change(output)
+            if isinstance(output, tuple | list):
+                return type(output)((changed(output[0]), *output[1:]))
+            return changed(output)
 
         return point.module.register_forward_hook(after)
 
     def before(module: nn.Module, args: Any, kwargs: Any) -> Any:
         if args:
-            return (change(args[0]), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": change(kwargs["hidden_states"])}
+            return (changed(args[0]), *args[1:]), kwargs
+        return args, {**kwargs, "hidden_states": changed(kwargs["hidden_states"])}
 
     return point.module.register_forward_pre_hook(before, with_kwargs=True)
 
 
-def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None]:
-    """Return (W_U (D, V), the final norm's weight (D,) or None), float32 on the model's device.
+def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
+    """Return (W_U (D, V), what the final norm scales by (D,) or None), float32.
 
-    A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale.
+    A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale;
+    where the norm is a LayerNorm, d is less its mean. W_U holds what the model multiplies its
+    logits by. On the device of the model's head. None for a model without logits, such as an
+    encoder, and for one whose head is no linear map.
     """
     with lm.lock, torch.no_grad():
-        head = lm.model.get_output_embeddings()
-        weight = head.weight if head is not None else lm.model.get_input_embeddings().weight
-        norm = _final_norm(lm.model)
-        return weight.detach().float().T, None if norm is None else norm.detach().float()
+        head, config = lm.model.get_output_embeddings(), text_config(lm.model)
+        if head is None or config.model_type in _HEADS_WITH_A_LAYER:
+            return None
+        W_U = _matrix(head, lm)
+        parent = _parent_of_layers(lm.model)
+        narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
+        if narrowed is not None:
+            W_U = _matrix(narrowed, lm).to(W_U.device) @ W_U
+        factor = _logit_factor(config)
+        norm = next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
+        return (
+            W_U if factor == 1.0 else W_U * factor,
+            None if norm is None else _gain(norm, W_U.shape[0], lm).to(W_U.device),
+        )
 
 
-def _final_norm(model: nn.Module) -> Tensor | None:
-    for name in ("norm", "ln_f", "final_layer_norm", "final_layernorm"):
-        for path, module in model.named_modules():
-            parts = path.split(".")
-            if parts[-1] == name and not any(part.isdigit() for part in parts):
-                weight = getattr(module, "weight", None)
-                if not isinstance(weight, Tensor):
-                    return None
-                # Gemma's RMSNorm scales by 1 + weight.
-                return weight + 1.0 if "Gemma" in type(module).__name__ else weight
-    return None
+def stream_directions(lm: LanguageModel, site: Site, directions_FI: Tensor) -> Tensor:
+    """Return what directions at a site add to the residual stream, (F, D), float32.
+
+    Those of the stream and of what is added to it are themselves; neurons and heads pass through
+    the projection that reads them. A norm that stands after a branch (Gemma 2, OLMo 2) is left
+    out. Raises UserError for a site the model lacks.
+    """
+    point = hook_point(lm.model, site)
+    branch: Hook | None = _BRANCH_OF.get(site.hook)
+    if branch is None:
+        return directions_FI.float()
+    with lm.lock, torch.no_grad():
+        matrix_ID = _matrix(point.module, lm)
+        scale = hook_point(lm.model, Site(site.layer, branch)).scale
+        return directions_FI.to(matrix_ID) @ matrix_ID * scale
+
+
+_BRANCH_OF: dict[Hook, Hook] = {"attn.hook_z": "hook_attn_out", "mlp.hook_post": "hook_mlp_out"}
+"""Sites inside a branch → where it is added to the stream."""
+
+
+# BERT and its kin, as decoders, put a layer and a norm of their own before the vocabulary.
+_HEADS_WITH_A_LAYER = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "modernbert-decoder"}
+_FINAL_NORMS = (
+    "norm",
+    "ln_f",
+    "final_layer_norm",
+    "final_layernorm",
+    "final_norm",
+    "layer_norm",
+    "norm_f",
+    "embedding_norm",  # of LFM2: its last one, despite the name
+)
+
+
+def _parent_of_layers(model: nn.Module) -> nn.Module:
+    layers = decoder_layers(model)
+    path = next(name for name, module in model.named_modules() if module is layers)
+    return model.get_submodule(path.rpartition(".")[0])
+
+
+def _child(parent: nn.Module, name: str) -> nn.Module | None:
+    return getattr(parent, name, None)
+
+
+def _matrix(projection: Any, lm: LanguageModel) -> Tensor:
+    """Return what a linear layer multiplies by, (inputs, outputs), float32."""
+    weight: Tensor = projection.weight.detach()
+    if weight.is_floating_point() and not weight.is_meta:
+        # GPT-2's layer of that kind keeps the matrix the other way round.
+        return weight.float() if isinstance(projection, Conv1D) else weight.float().T
+    # A quantised one, or one whose weights are only fetched while they are needed: what it
+    # makes of each coordinate.
+    place = lm.device if weight.is_meta else weight.device
+    inputs = torch.eye(projection.in_features, dtype=lm.model.dtype, device=place)
+    made: Tensor = projection(inputs).float() - projection(torch.zeros_like(inputs[:1])).float()
+    return made
+
+
+def _logit_factor(config: Any) -> float:
+    match config.model_type:
+        case "granite" | "granitemoe":
+            return 1.0 / float(config.logits_scaling)
+        case "cohere" | "cohere2":
+            return float(config.logit_scale)
+        case _:
+            return 1.0
+
+
+def _gain(norm: nn.Module, width: int, lm: LanguageModel) -> Tensor:
+    """Return what a norm scales each coordinate by, (D,), float32.
+
+    Measured, since norms do not agree on what their weight means: Gemma's adds 1 to it, OLMo's
+    has none. A vector of ±c has mean 0 and root mean square c under both kinds of norm.
+    """
+    weight = next(norm.parameters(), torch.empty(0, device=lm.device))
+    if weight.is_meta:
+        signs = torch.ones(1, width, dtype=weight.dtype, device=lm.device)
+    else:
+        # A bias would else round what a 16-bit norm gives.
+        norm = copy.deepcopy(norm).float()
+        signs = torch.ones(1, width, device=weight.device)
+    signs[:, 1::2] = -1
+    # Far above the epsilon of any norm.
+    spread: Tensor = norm(_SPREAD * signs).float() - norm(-_SPREAD * signs).float()
+    return (spread / 2 * signs.float())[0]
+
+
+_SPREAD = 64.0

@@ -5,51 +5,72 @@ from __future__ import annotations
 import gc
 import hashlib
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.device import resolve_device
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.language_model.device import SPLIT, resolve_device
 from sae_desktop.language_model.files import ModelFiles, find_model
+from sae_desktop.language_model.memory import check_fits, free_device_memory
+from sae_desktop.language_model.network import (
+    empty_model,
+    load_config,
+    predicts_next,
+    setting,
+    trusted_code,
+)
+from sae_desktop.language_model.quantise import (
+    check_quantisable,
+    own_quantisation,
+    resolve_dtype,
+    rest_dtype,
+)
 from sae_desktop.language_model.sites import text_config
-from sae_desktop.language_model.vocabulary import text_encoder, vocabulary_bytes
+from sae_desktop.language_model.text_reader import TextReader, context_size, read_text_as
+from sae_desktop.language_model.tokenizer import fit_vocabulary, load_tokenizer, tokenizer_stamp
+from sae_desktop.language_model.trust import ModelCode
+from sae_desktop.language_model.weights import read_weights, weights_needed
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-class LanguageModel:
-    """A decoder in evaluation mode with its tokenizer. Made by `load_model`.
+class LanguageModel(TextReader):
+    """A decoder or an encoder in evaluation mode with its tokenizer. Made by `load_model`.
 
     Forward passes happen inside `with lm.lock`: hooks sit on modules that jobs share.
     """
 
-    def __init__(self, files: ModelFiles, model: Any, tokenizer: Any, device: torch.device) -> None:
-        self.name = files.name
+    def __init__(
+        self,
+        files: ModelFiles,
+        model: Any,
+        tokenizer: Any,
+        device: torch.device,
+        *,
+        dtype: str,
+        causal: bool = True,
+        revision: str = "",
+    ) -> None:
+        config = text_config(model)
+        rows = int(model.get_input_embeddings().weight.shape[0])
+        super().__init__(files.name, tokenizer, context_size(config), rows, causal=causal)
         self.files = files
         self.model = model
-        self.tokenizer = tokenizer
         self.device = device
+        """Where token ids are put: of a model over several devices, that of its embeddings."""
+        self.dtype = dtype
+        """In what it computes: float32, bfloat16, float16, 8bit, 4bit."""
         self.lock = threading.RLock()
-        self.revision = files.revision
-        config = text_config(model)
-        self.layers = int(config.num_hidden_layers)
-        self.width = int(config.hidden_size)
-        self.vocabulary_size = int(model.get_input_embeddings().weight.shape[0])
-        self.context_size = context_size(config)
-        self._encode: Callable[[str], list[int]] = text_encoder(tokenizer)
-        self._token_bytes: list[bytes] | None = None
-
-    @property
-    def bos_id(self) -> int | None:
-        """The beginning-of-sequence token, None where the tokenizer has none."""
-        bos = self.tokenizer.bos_token_id
-        return None if bos is None else int(bos)
+        self.revision = revision or files.revision
+        self.layers = setting(files, config, "num_hidden_layers")
+        self.width = setting(files, config, "hidden_size")
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:
@@ -57,57 +78,79 @@ class LanguageModel:
         found: set[int] = set()
         for value in (
             self.tokenizer.eos_token_id,
-            getattr(self.model.generation_config, "eos_token_id", None),
+            getattr(getattr(self.model, "generation_config", None), "eos_token_id", None),
         ):
             if value is not None:
                 found.update([value] if isinstance(value, int) else value)
         return frozenset(found)
 
-    @cached_property
-    def tokenizer_hash(self) -> str:
-        """16 hexadecimal digits that tell tokenizers apart."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        text = backend.to_str() if backend is not None else repr(self.tokenizer.get_vocab())
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def encode(self, text: str) -> list[int]:
-        """Return the token ids of `text`, no special tokens added. Safe in any thread."""
-        return self._encode(text)
-
-    def token_bytes(self) -> list[bytes]:
-        """Return every entry of the vocabulary as the bytes it adds; special ones as their name.
-
-        Entries beyond the tokenizer's, which pad some embeddings, are empty.
-        """
-        if self._token_bytes is None:
-            self._token_bytes = vocabulary_bytes(self.tokenizer, self.vocabulary_size)
-        return self._token_bytes
+def require_causal(lm: LanguageModel, what: str) -> None:
+    """Return if `lm` predicts the next token, which `what` needs. Raises UserError."""
+    if not lm.causal:
+        raise UserError(
+            f"{what} needs a model that predicts the next token, and “{lm.name}” is an encoder.",
+            next_step="Choose a decoder, such as a Llama, Qwen, Gemma or GPT-2.",
+        )
 
 
-_held: dict[tuple[str, str, str], LanguageModel] = {}
+@dataclass(frozen=True)
+class _Held:
+    """The model in memory: from which files, where, and what “auto” comes to for it."""
+
+    key: tuple[str, ...]
+    auto: str
+    lm: LanguageModel
+
+    def answers(self, key: tuple[str, ...], dtype: ModelDtype) -> bool:
+        return self.key == key and self.lm.dtype == (self.auto if dtype == "auto" else dtype)
+
+
+_held: list[_Held] = []
 _held_lock = threading.Lock()
 
 
-def load_model(name: str, device: str = "auto") -> LanguageModel:
+def load_model(
+    name: str,
+    device: str = "auto",
+    dtype: ModelDtype = "auto",
+    *,
+    context: JobContext | None = None,
+) -> LanguageModel:
     """Return the model called `name`: "builtin", "smollm2", a folder, a .gguf file or a hub name.
 
-    The process holds one model at a time, in float32 on the CPU and in the type of its weights
-    on a GPU. Raises UserError that names what is wrong and the way out.
+    The process holds one model at a time. `dtype` "auto" is float32 on the CPU, and the type of
+    its weights on a GPU; `device` "split" spreads the layers over all devices there are. A
+    download is told to `context`. Raises UserError that names what is wrong and the way out.
     """
+    target = resolve_device(device)
+    files = find_model(name, context=context)  # a download keeps no other job waiting
+    code = trusted_code(files)
     with _held_lock:
-        files = find_model(name)
-        target = resolve_device(device)
-        key = (files.name, files.revision, str(target))
-        if key not in _held:
+        place = SPLIT if device == SPLIT else str(target)
+        key = (files.name, files.revision, tokenizer_stamp(files), code.digest, place)
+        if not any(held.answers(key, dtype) for held in _held):
             _held.clear()
             gc.collect()
-            _held[key] = _load(files, target)
-        return _held[key]
+            _held.append(_load(files, code, target, dtype, key))
+        return _held[0].lm
 
 
 def held_model() -> str:
     """Return the name of the model this process holds, or ""."""
-    return next((lm.name for lm in list(_held.values())), "")
+    return next((held.lm.name for held in list(_held)), "")
+
+
+def load_reader(name: str) -> TextReader:
+    """Return what reads text as the model called `name` does, without loading its weights.
+
+    Raises UserError as `load_model`, but for weights that are not on this machine.
+    """
+    for held in list(_held):
+        if held.lm.name == name:
+            return held.lm
+    files = find_model(name, fetch=False)
+    return read_text_as(files, trusted_code(files))
 
 
 def release_models() -> None:
@@ -117,97 +160,64 @@ def release_models() -> None:
         gc.collect()
 
 
-def load_config(files: ModelFiles) -> Any:
-    """Return a model's configuration. Raises UserError for one that is unknown or broken."""
-    gguf = {"gguf_file": files.gguf} if files.gguf else {}
-    try:
-        return AutoConfig.from_pretrained(files.folder, local_files_only=True, **gguf)
-    except Exception as error:
-        raise _unsupported(files, error) from error
-
-
-def context_size(config: Any) -> int:
-    """Return the longest sequence a model's configuration allows, in tokens."""
-    value = getattr(config, "max_position_embeddings", None)
-    return int(value) if value else 2048  # relative positions (Bloom) set no limit of their own
-
-
-def _load(files: ModelFiles, device: torch.device) -> LanguageModel:
-    config = load_config(files)
-    tokenizer = _load_tokenizer(files)
-    gguf = {"gguf_file": files.gguf} if files.gguf else {}
-    dtype = torch.float32 if device.type == "cpu" or files.gguf else "auto"
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            files.folder,
-            dtype=dtype,
-            output_loading_info=True,
-            local_files_only=True,
-            **gguf,
-            **({} if files.gguf else {"config": config}),
-        )
-        model = model.to(device).eval().requires_grad_(False)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"“{files.name}” does not fit into the memory of {device}.",
-            next_step="Close other programs, or choose the device “cpu”.",
-        ) from error
-    except Exception as error:
-        raise _unsupported(files, error) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UserError(
-            f"The model “{files.name}” lacks {len(missing)} of its weights, "
-            f"among them {missing[0]}.",
-            next_step="Copy or download the model again, all of its files.",
-        )
-    return LanguageModel(files, model, tokenizer, device)
-
-
-def _load_tokenizer(files: ModelFiles) -> Any:
-    if files.gguf is None and not any(
-        (files.folder / name).is_file()
-        for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
-    ):
-        raise UserError(
-            f"The model “{files.name}” has no tokenizer.",
-            next_step=f"Put its tokenizer.json into {files.folder}.",
-        )
-    gguf = {"gguf_file": files.gguf} if files.gguf else {}
-    try:
-        return AutoTokenizer.from_pretrained(files.folder, local_files_only=True, **gguf)
-    except Exception as error:
-        raise UserError(
-            f"The tokenizer of “{files.name}” cannot be read: {_first_line(error)}",
-            next_step="Copy or download the model again, all of its files.",
-        ) from error
-
-
-def _unsupported(files: ModelFiles, error: Exception) -> UserError:
-    text = _first_line(error)
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
-        return UserError(
-            f"“{files.name}” brings program code of its own, which is never run here.",
-            next_step="Choose a model of an architecture that transformers knows.",
-        )
-    if isinstance(error, KeyError | ValueError) and (
-        "model type" in str(error) or "architecture" in str(error) or "model_type" in str(error)
-    ):
-        return UserError(
-            f"“{files.name}” is of an architecture that cannot be opened: {text}",
-            next_step="Choose a decoder-only language model that transformers knows.",
-        )
-    if "Unrecognized configuration class" in str(error):
-        return UserError(
-            f"“{files.name}” is no language model that continues a text.",
-            next_step="Choose a decoder-only language model, such as a Llama, Qwen or GPT-2.",
-        )
-    return UserError(
-        f"The model “{files.name}” cannot be opened: {text}",
-        next_step="Copy or download the model again, all of its files.",
+def held_bytes(device: torch.device | None) -> int:
+    """Return what the held model takes on a device, or on all, which the next one will have."""
+    return sum(
+        parameter.numel() * parameter.element_size()
+        for held in list(_held)
+        for parameter in held.lm.model.parameters()
+        if device is None or parameter.device == device
     )
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300].rstrip(". ") + "."
+def _load(
+    files: ModelFiles,
+    code: ModelCode,
+    device: torch.device,
+    wanted: ModelDtype,
+    key: tuple[str, ...],
+) -> _Held:
+    split = key[-1] == SPLIT
+    config = load_config(files)
+    dtype = resolve_dtype(wanted, device, files, config)
+    rest = rest_dtype(device, files, config)
+    tokenizer = load_tokenizer(files)
+    empty = empty_model(files, config)
+    fit_vocabulary(files.name, tokenizer, int(empty.get_input_embeddings().weight.shape[0]))
+    if not own_quantisation(config):
+        check_quantisable(files.name, empty, dtype, device)
+    needed = weights_needed(files, config, empty, dtype, rest)
+    free = free_device_memory(device, split=split)
+    check_fits(files.name, needed, free, dtype, place_in_words(device, split=split))
+    model = read_weights(files, config, dtype, rest, "split" if split else device)
+    lm = LanguageModel(
+        files,
+        model,
+        tokenizer,
+        _entrance(model, device) if split else device,
+        dtype=dtype,
+        causal=predicts_next(config, code),
+        revision=revision_of(files, code),
+    )
+    return _Held(key, resolve_dtype("auto", device, files, config), lm)
+
+
+def _entrance(model: Any, device: torch.device) -> torch.device:
+    """Return where a split model takes its token ids."""
+    found: torch.device = model.get_input_embeddings().weight.device
+    # Weights kept in the memory for lack of room are brought to the device when they are needed.
+    return device if found.type == "meta" else found
+
+
+def place_in_words(device: torch.device, *, split: bool) -> str:
+    """Return where a model's weights go, such as “the memory”."""
+    if split:
+        return "the machine, its graphics cards included,"
+    return "the memory" if device.type == "cpu" else f"the device “{device}”"
+
+
+def revision_of(files: ModelFiles, code: ModelCode) -> str:
+    """Return 16 hexadecimal digits over configuration, weights and program code."""
+    if not code.needed:
+        return files.revision
+    return hashlib.sha256(f"{files.revision} {code.digest}".encode()).hexdigest()[:16]

@@ -10,28 +10,33 @@ from sae_desktop.errors import UserError
 
 Hook = Literal[
     "hook_resid_pre",
+    "attn.hook_z",
     "hook_attn_out",
     "hook_resid_mid",
     "mlp.hook_in",
+    "mlp.hook_post",
     "hook_mlp_out",
     "hook_resid_post",
 ]
 HOOKS: tuple[Hook, ...] = (
     "hook_resid_pre",
+    "attn.hook_z",
     "hook_attn_out",
     "hook_resid_mid",
     "mlp.hook_in",
+    "mlp.hook_post",
     "hook_mlp_out",
     "hook_resid_post",
 )
-"""In the order of the forward pass. `mlp.hook_in` is what the MLP itself reads, after the norm
-where there is one before it."""
+"""In the order of the forward pass. `attn.hook_z` is the outputs of the attention heads side by
+side, before the output projection; `mlp.hook_in` what the MLP itself reads, after the norm where
+there is one before it; `mlp.hook_post` its neurons, after activation and gate."""
 _SITE = re.compile(r"blocks\.(\d{1,5})\.(" + "|".join(map(re.escape, HOOKS)) + r")")
 
 
 @dataclass(frozen=True)
 class Site:
-    """A place in a decoder: `layer` counted from 0."""
+    """A place in a model: `layer` counted from 0."""
 
     layer: int
     hook: Hook

@@ -1,20 +1,25 @@
 """Sites: the places in a model where activations are read and replaced, by the field's names.
 
-A site `blocks.{layer}.{hook}` is found through the modules of the layer: where a hook is the
-input or the output of one of them, and how the layer adds its branches to the residual stream,
-stands in a small table of architectures. Any other decoder has the two sites every layer has,
-its input and its output.
+A site `blocks.{layer}.{hook}` is found through the modules of the layer: which of them carry its
+branches stands in a table of architectures (`layer_parts`). Any other model has the two sites
+every layer has, its input and its output.
+
+Where a layer norms the residual stream itself, after each branch was added to it (BERT, the
+350M OPT), `hook_attn_out` and `hook_mlp_out` are still what is added; `hook_resid_mid` is the
+stream after the first norm, which is what the MLP reads, and `hook_resid_post` after the second.
+There, the stream and a branch do not add up to the next: the norm is between. Gemma 4 scales its
+stream at the end of a layer, and Bloom with one of its settings adds to the normed stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.layer_parts import UNREADABLE, LayerParts, find_part, layer_parts
 from sae_desktop.language_model.site_names import HOOKS, Hook, Site, parse_site
 
 __all__ = [
@@ -25,61 +30,23 @@ __all__ = [
     "hook_point",
     "list_sites",
     "parse_site",
+    "site_shape",
+    "site_width",
     "text_config",
 ]
 
 
 @dataclass(frozen=True)
 class HookPoint:
-    """Where a site's value passes: a module's input or its output."""
+    """Where a site's value passes: a module's input or its output, times `scale`."""
 
     module: nn.Module
     side: Literal["input", "output"]
+    scale: float = 1.0
 
 
-@dataclass(frozen=True)
-class _Branches:
-    """Names, inside a layer, of what carries its branches.
-
-    `attention` and `mlp` are modules whose outputs are added to the residual stream as they are;
-    `middle` is a module whose input is the stream between them, None where they run in parallel;
-    `mlp_in` one whose input is what the MLP reads.
-    """
-
-    attention: str
-    mlp: str
-    middle: str | None
-    mlp_in: str = "mlp"
-
-
-_PRE_NORM = _Branches("self_attn", "mlp", "post_attention_layernorm")
-# Gemma 2 and 3 norm each branch before and after; OLMo 2 after only.
-_SANDWICH = _Branches(
-    "post_attention_layernorm", "post_feedforward_layernorm", "pre_feedforward_layernorm"
-)
-_POST_NORM = _Branches("post_attention_layernorm", "post_feedforward_layernorm", "mlp")
-_BRANCHES = {
-    "llama": _PRE_NORM,
-    "mistral": _PRE_NORM,
-    "qwen2": _PRE_NORM,
-    "qwen3": _PRE_NORM,
-    "smollm3": _PRE_NORM,
-    "gemma": _PRE_NORM,
-    "olmo": _PRE_NORM,
-    "phi3": _PRE_NORM,
-    "gemma2": _SANDWICH,
-    "gemma3": _SANDWICH,
-    "gemma3_text": _SANDWICH,
-    "olmo2": _POST_NORM,
-    "gpt2": _Branches("attn", "mlp", "ln_2"),
-    "gpt_neox": _Branches("attention", "mlp", "post_attention_layernorm"),
-    "opt": _Branches("self_attn", "fc2", "final_layer_norm", mlp_in="fc1"),
-    "falcon": _Branches("self_attention", "mlp", "post_attention_layernorm"),
-    "bloom": _Branches("self_attention.dense", "mlp.dense_4h_to_h", "post_attention_layernorm"),
-}
-# In these, with the setting named, the branches run in parallel: there is no stream between.
-_PARALLEL_FLAGS = {"gpt_neox": "use_parallel_residual", "falcon": "parallel_attn"}
-_NAMES_OF_LAYERS = ("layers", "h", "blocks", "block")
+_OTHER_SENSES = ("vision", "visual", "audio")
+_NAMES_OF_LAYERS = ("layers", "h", "blocks", "block", "layer")
 
 
 def text_config(model: Any) -> Any:
@@ -88,87 +55,163 @@ def text_config(model: Any) -> Any:
 
 
 def decoder_layers(model: nn.Module) -> nn.ModuleList:
-    """Return the decoder's layers. Raises UserError for a model built in another way."""
-    count = getattr(text_config(model), "num_hidden_layers", 0)
+    """Return the layers of a decoder, or of an encoder, in their order.
+
+    Raises UserError for a model built in another way.
+    """
+    config = text_config(model)
+    if config.model_type in UNREADABLE:
+        raise UserError(
+            f"A “{config.model_type}” model {UNREADABLE[config.model_type]}, so that its layers "
+            "have no sites.",
+            next_step="Choose a model such as a Llama, Qwen, Gemma, GPT-2 or BERT.",
+        )
+    count = getattr(config, "num_hidden_layers", 0)
     for name, module in model.named_modules():
         parts = name.split(".")
         if (
             isinstance(module, nn.ModuleList)
             and parts[-1] in _NAMES_OF_LAYERS
             and len(module) == count
-            and not any("vision" in part or "audio" in part for part in parts)
+            and not any(sense in name for sense in _OTHER_SENSES)
         ):
             return module
     raise UserError(
-        f"The layers of a “{text_config(model).model_type}” model were not found.",
-        next_step="Choose a decoder-only language model, such as a Llama, Qwen, Gemma or GPT-2.",
+        f"The layers of a “{config.model_type}” model were not found.",
+        next_step="Choose a decoder-only language model, such as a Llama, Qwen, Gemma or GPT-2, "
+        "or an encoder such as BERT.",
     )
 
 
 def list_sites(model: nn.Module) -> list[str]:
     """Return the names of the sites `model` has, in the order of the forward pass."""
-    hooks = _hooks_of(model)
-    return [str(Site(layer, hook)) for layer in range(len(decoder_layers(model))) for hook in hooks]
+    layers = decoder_layers(model)
+    parts = layer_parts(text_config(model), layers[0])
+    return [
+        str(Site(number, hook))
+        for number, layer in enumerate(layers)
+        for hook in HOOKS
+        if _find(model, layer, parts, hook) is not None
+    ]
 
 
 def check_site(model: nn.Module, site: Site) -> Site:
-    """Return `site` if `model` has it. Raises UserError that lists what exists."""
-    layers, hooks = len(decoder_layers(model)), _hooks_of(model)
-    if site.layer >= layers or site.hook not in hooks:
-        raise UserError(
-            f"The model has no site “{site}”.",
-            next_step=f"There are blocks.0 to blocks.{layers - 1}, each with {', '.join(hooks)}.",
-        )
+    """Return `site` if `model` has it. Raises UserError that lists what exists, and says why."""
+    hook_point(model, site)
     return site
 
 
 def hook_point(model: nn.Module, site: Site) -> HookPoint:
     """Return where the value of `site` can be read. Raises UserError if there is no such site."""
-    check_site(model, site)
-    layer = decoder_layers(model)[site.layer]
-    if site.hook == "hook_resid_pre":
+    layers = decoder_layers(model)
+    parts = layer_parts(text_config(model), layers[0])
+    if site.layer < len(layers):
+        point = _find(model, layers[site.layer], parts, site.hook)
+        if point is not None:
+            return point
+    raise UserError(
+        f"The model has no site “{site}”{_why(model, layers, parts, site)}.",
+        next_step=_what_exists(model, layers, parts, site),
+    )
+
+
+def site_width(model: nn.Module, site: Site) -> int:
+    """Return the numbers at `site` for each token. Needs no weights: a meta model will do.
+
+    Raises UserError if there is no such site.
+    """
+    point = hook_point(model, site)
+    if site.hook in ("attn.hook_z", "mlp.hook_post"):
+        return _inputs_of(point.module)
+    return int(text_config(model).hidden_size)
+
+
+def site_shape(model: nn.Module, site: Site) -> str:
+    """Return the shape of `site` for each token in words.
+
+    “9 heads × 64”, “1,536 neurons”, or the width alone: “576”. Raises UserError if there is no
+    such site.
+    """
+    width = site_width(model, site)
+    if site.hook == "mlp.hook_post":
+        return f"{width:,} neurons"
+    if site.hook == "attn.hook_z":
+        heads = int(text_config(model).num_attention_heads)
+        if width % heads == 0:
+            return f"{heads} heads × {width // heads}"
+    return f"{width:,}"
+
+
+def _find(
+    model: nn.Module, layer: nn.Module, parts: LayerParts | None, hook: Hook
+) -> HookPoint | None:
+    if hook == "hook_resid_pre":
         return HookPoint(layer, "input")
-    if site.hook == "hook_resid_post":
+    if hook == "hook_resid_post":
         return HookPoint(layer, "output")
-    branches = _BRANCHES[text_config(model).model_type]
-    if site.hook == "hook_attn_out":
-        return HookPoint(layer.get_submodule(branches.attention), "output")
-    if site.hook == "hook_mlp_out":
-        return HookPoint(layer.get_submodule(branches.mlp), "output")
-    if site.hook == "mlp.hook_in":
-        return HookPoint(layer.get_submodule(branches.mlp_in), "input")
-    assert branches.middle is not None
-    return HookPoint(layer.get_submodule(branches.middle), "input")
+    if parts is None:
+        return None
+    names, side = _place(parts, hook)
+    module = find_part(layer, names)
+    if module is None:
+        return None
+    scaled = parts.scale and hook in ("hook_attn_out", "hook_mlp_out")
+    scale = float(getattr(text_config(model), parts.scale)) if scaled else 1.0
+    return HookPoint(module, side, scale)
 
 
-def _hooks_of(model: nn.Module) -> list[Hook]:
-    return [hook for hook in HOOKS if hook in set(_existing(model))]
+def _place(parts: LayerParts, hook: Hook) -> tuple[str, Literal["input", "output"]]:
+    match hook:
+        case "attn.hook_z":
+            return parts.heads, "input"
+        case "hook_attn_out":
+            return parts.attention, "output"
+        case "hook_resid_mid":
+            return parts.middle, parts.middle_side
+        case "mlp.hook_in":
+            return parts.mlp_in, "input"
+        case "mlp.hook_post":
+            return parts.neurons, "input"
+        case _:
+            return parts.mlp, "output"
 
 
-def _existing(model: nn.Module) -> Iterator[Hook]:
-    yield "hook_resid_pre"
-    yield "hook_resid_post"
-    config = text_config(model)
-    branches = _BRANCHES.get(config.model_type)
-    if branches is None:
-        return
-    yield "hook_attn_out"
-    yield "mlp.hook_in"
-    yield "hook_mlp_out"
-    if not _normed_stream(config) and not _parallel(config):
-        yield "hook_resid_mid"
+def _inputs_of(projection: Any) -> int:
+    # GPT-2's Conv1D is a linear layer by another name; quantised ones keep `in_features`.
+    found = getattr(projection, "in_features", None) or getattr(projection, "nx", None)
+    return int(found if found is not None else projection.weight.shape[-1])
 
 
-def _parallel(config: Any) -> bool:
-    flag = _PARALLEL_FLAGS.get(config.model_type)
-    new_falcon = config.model_type == "falcon" and config.new_decoder_architecture
-    return new_falcon or (flag is not None and bool(getattr(config, flag)))
+def _why(model: nn.Module, layers: nn.ModuleList, parts: LayerParts | None, site: Site) -> str:
+    """Return ": a reason" where one is known."""
+    if site.layer >= len(layers):
+        return ""
+    if parts is None:
+        kind = text_config(model).model_type
+        return f": of this “{kind}” model only the layers’ inputs and outputs are known"
+    if parts.why:
+        return f": {parts.why}"
+    if site.hook == "hook_resid_mid":
+        return ": its attention and MLP run side by side, with no stream between them"
+    if site.hook == "mlp.hook_post" and any(
+        name.rpartition(".")[2] == "experts" for name, _ in layers[site.layer].named_modules()
+    ):
+        return ": its MLP is a mixture of experts, with no single down projection"
+    if site.hook == "attn.hook_z":
+        return ": that layer has no attention heads"
+    return ""
 
 
-def _normed_stream(config: Any) -> bool:
-    """Whether the layer norms the stream itself, so that its middle is no sum of what came in."""
-    if config.model_type == "opt":
-        return not config.do_layer_norm_before
-    if config.model_type == "bloom":
-        return bool(config.apply_residual_connection_post_layernorm)
-    return False
+def _what_exists(
+    model: nn.Module, layers: nn.ModuleList, parts: LayerParts | None, site: Site
+) -> str:
+    def hooks(number: int) -> list[Hook]:
+        return [hook for hook in HOOKS if _find(model, layers[number], parts, hook) is not None]
+
+    found = [hooks(number) for number in range(len(layers))]
+    there = f"There are blocks.0 to blocks.{len(layers) - 1}"
+    if all(each == found[0] for each in found):
+        return f"{there}, each with {', '.join(found[0])}."
+    if site.layer >= len(layers):
+        return f"{there}."
+    return f"{there}; blocks.{site.layer} has {', '.join(found[site.layer])}."

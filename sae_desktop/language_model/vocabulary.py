@@ -33,7 +33,7 @@ def vocabulary_bytes(tokenizer: Any, size: int) -> list[bytes]:
     names = tokenizer.get_vocab()
     special = {str(token) for token in tokenizer.all_special_tokens}
     literal = special | {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
-    decode = _byte_level if is_byte_level(tokenizer) else _sentencepiece
+    decode = _decoder(tokenizer)
     out = [b""] * size
     for name, token_id in names.items():
         if 0 <= token_id < size:
@@ -48,6 +48,20 @@ def is_byte_level(tokenizer: Any) -> bool:
         return "Ġ" in tokenizer.get_vocab()
     state = json.loads(backend.to_str())
     return '"ByteLevel"' in json.dumps([state.get("decoder"), state.get("pre_tokenizer")])
+
+
+def _decoder(tokenizer: Any) -> Callable[[str], bytes]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    told = json.loads(backend.to_str()).get("decoder") if backend is not None else None
+    if told and told.get("type") == "WordPiece":
+        prefix = str(told.get("prefix", "##"))
+        return lambda name: _word_piece(name, prefix)
+    return _byte_level if is_byte_level(tokenizer) else _sentencepiece
+
+
+def _word_piece(name: str, prefix: str) -> bytes:
+    # Where a word begins is not in its entry; every entry but a continuation begins one.
+    return (name.removeprefix(prefix) if name.startswith(prefix) else f" {name}").encode()
 
 
 def _byte_level(name: str) -> bytes:
@@ -73,4 +87,40 @@ def text_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
     # touched while another thread encodes.
     backend.no_truncation()
     backend.no_padding()
-    return lambda text: list(backend.encode(text, add_special_tokens=False).ids)
+    return _backend_encoder(backend)
+
+
+def _backend_encoder(backend: Any) -> Callable[[str], list[int]]:
+    # Without the offsets that nobody asks for, encoding takes a quarter less time.
+    return lambda text: list(backend.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+
+
+def special_tokens(tokenizer: Any) -> dict[int, str]:
+    """Return the special tokens, those that a decoded text leaves out, and their names."""
+    added = tokenizer.added_tokens_decoder.items()
+    return {int(token_id): str(token.content) for token_id, token in added if token.special}
+
+
+def letter_backend(tokenizer: Any) -> Any:
+    """Return a copy of a fast tokenizer's backend that reads the names of special tokens as
+    letters; None for a tokenizer without a backend. The one it copies is left alone."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return None
+    copy = type(backend).from_str(backend.to_str())
+    copy.encode_special_tokens = True
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+def letter_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """Return a function text → ids like `text_encoder`'s, but for special tokens' names: they
+    are read as letters."""
+    backend = letter_backend(tokenizer)
+    if backend is None:
+        return lambda text: [
+            int(i)
+            for i in tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        ]
+    return _backend_encoder(backend)

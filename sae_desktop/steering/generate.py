@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.language_model.intervene import intervention
-from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
 
 STEERED = 1
@@ -64,7 +64,9 @@ def continuations(
     `transform` changes the value at `site` of the batch (2, S, D). Both sides draw from the
     same random numbers, so where their probabilities agree so do their tokens; at temperature 0
     the likeliest token is taken. The model's lock is held during forward passes only.
+    Raises UserError for an encoder.
     """
+    require_causal(lm, "Steering")
     generator = torch.Generator().manual_seed(seed)
     ids_2S = torch.tensor([prompt_ids, prompt_ids], device=lm.device)
     cache = None

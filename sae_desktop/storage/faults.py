@@ -27,6 +27,13 @@ def format_bytes(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def folder_bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
 def free_bytes(path: Path) -> int:
     """Return the space left on the volume of `path`, which need not exist yet."""
     while not path.exists():

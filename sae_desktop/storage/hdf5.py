@@ -8,6 +8,7 @@ killed at any moment therefore leaves a valid file.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,13 @@ from sae_desktop.storage.faults import explain_os_error, explained
 Array = npt.NDArray[Any]
 
 
+BFLOAT16 = "bfloat16"
+"""A dtype numpy lacks. HDF5 tools read such a dataset as float32; mapped, it is uint16."""
+
+
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset to be: its path in the file, shape and dtype."""
+    """A dataset to be: its path in the file, shape and dtype (numpy's, or BFLOAT16)."""
 
     name: str
     shape: tuple[int, ...]
@@ -62,12 +67,36 @@ def _create_dataset(file: h5py.File, spec: DatasetSpec) -> tuple[int, int]:
     properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     links.set_create_intermediate_group(True)
-    dtype = h5py.h5t.py_create(np.dtype(spec.dtype), logical=True)
+    dtype = _file_type(spec.dtype)
     space = h5py.h5s.create_simple(spec.shape)
     dataset = h5py.h5d.create(
         file.id, spec.name.encode(), dtype, space, dcpl=properties, lcpl=links
     )
     return int(dataset.get_offset() or 0), int(dataset.get_storage_size())
+
+
+def spec_bytes(spec: DatasetSpec) -> int:
+    """Return how many bytes a dataset takes in the file."""
+    return int(_file_type(spec.dtype).get_size()) * math.prod(spec.shape)
+
+
+def _file_type(dtype: npt.DTypeLike) -> h5py.h5t.TypeID:
+    if not (isinstance(dtype, str) and dtype == BFLOAT16):
+        return h5py.h5t.py_create(np.dtype(dtype), logical=True)
+    # Sign, 8 bits of exponent with a bias of 127, 7 bits of fraction.
+    kind = h5py.h5t.IEEE_F16LE.copy()
+    kind.set_fields(15, 7, 8, 0, 7)
+    kind.set_ebias(127)
+    return kind
+
+
+def raw_dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
+    """Return the dtype of a dataset's bytes in the file; of bfloat16 it is uint16."""
+    kind = dataset.id.get_type()
+    if isinstance(kind, h5py.h5t.TypeFloatID) and kind.get_size() != dataset.dtype.itemsize:
+        return np.dtype("<u2")
+    found: np.dtype[Any] = dataset.dtype
+    return found
 
 
 def _reserve(path: Path, extents: Sequence[tuple[int, int]]) -> None:
@@ -104,6 +133,11 @@ def open_checked(path: Path, kind: str, schema_version: int) -> h5py.File:
         raise UserError(f"There is no file “{path}”.")
     try:
         file = h5py.File(path, "r")
+    except BlockingIOError as error:
+        raise UserError(
+            f"“{path}” is held by another program that is writing to it.",
+            next_step="Close it there and try again.",
+        ) from error
     except OSError as error:
         raise UserError(
             f"“{path.name}” is no HDF5 file, or a damaged one.",
@@ -124,13 +158,16 @@ def open_checked(path: Path, kind: str, schema_version: int) -> h5py.File:
 
 
 def map_dataset(path: Path, dataset: h5py.Dataset, *, writable: bool = False) -> Array:
-    """Map a contiguous dataset's bytes as an array, without HDF5 in the way."""
-    offset = dataset.id.get_offset()
+    """Map a contiguous dataset's bytes as an array, without HDF5 in the way.
+
+    bfloat16 comes as uint16: its bits are the upper half of a float32's.
+    """
+    offset, dtype = dataset.id.get_offset(), raw_dtype(dataset)
     if offset is None or dataset.size == 0:
-        return np.empty(dataset.shape, dtype=dataset.dtype)
+        return np.empty(dataset.shape, dtype=dtype)
     return np.memmap(
         path,
-        dtype=dataset.dtype,
+        dtype=dtype,
         mode="r+" if writable else "r",
         offset=offset,
         shape=dataset.shape,
@@ -153,19 +190,26 @@ class RowWriter:
 
     def _remember(self, name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.id.get_offset() is not None:
-            self._layout[name] = (int(item.id.get_offset()), item.dtype, item.shape)
+            self._layout[name] = (int(item.id.get_offset()), raw_dtype(item), item.shape)
 
     def capacity(self, name: str) -> int:
         """Return how many rows the dataset has room for."""
-        return self._layout[name][2][0]
+        return self._layout[name][2][0] if name in self._layout else 0
 
-    def write(self, name: str, row: int, values: Array) -> None:
-        """Write `values` (rows × …) into dataset `name`, its first row at `row`."""
+    def write(self, name: str, row: int, values: Array) -> memoryview:
+        """Write `values` (rows × …) into dataset `name`, its first row at `row`.
+
+        Returns the bytes written. Raises UserError when the system refuses, ValueError for rows
+        that do not fit.
+        """
+        if len(values) == 0:
+            return memoryview(b"")
         offset, dtype, shape = self._layout[name]
         if values.shape[1:] != shape[1:] or row + len(values) > shape[0]:
             raise ValueError(f"rows {values.shape} at {row} do not fit {name} {shape}")
         row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
-        data = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
+        written_bytes = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
+        data = written_bytes
         position = offset + row * row_bytes
         try:
             while data:
@@ -174,6 +218,7 @@ class RowWriter:
                 data = data[written:]
         except OSError as error:
             raise explain_os_error(error, self.path) from error
+        return written_bytes
 
     def sync(self) -> None:
         """Force what was written to the disk."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
-import psutil
 import torch
 
 from sae_desktop.dictionary.architectures import Architecture, Setup
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.memory import free_gpu_memory, free_memory
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import free_bytes
 from sae_desktop.training import needs
@@ -21,15 +20,6 @@ from sae_desktop.training.observer import CURVE_POINTS, SNAPSHOTS
 from sae_desktop.training.target_architecture import architecture_of
 from sae_desktop.training.targets import TargetPlan
 
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        "/sys/fs/cgroup/memory/memory.stat",
-    ),
-)
-"""Of a container: its limit, what it uses, and of that what."""
 _PROBE_FEATURES = (64, 128)
 
 
@@ -102,30 +92,5 @@ def free_for(config: TrainConfig, device: torch.device) -> Free:
     folder = Project.open(config.project).dictionary_path(config.name)
     # What an unfinished run of that name has written is written over.
     there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    gpu = _free_gpu_memory(device) if device.type == "cuda" else None
+    gpu = free_gpu_memory(device) if device.type == "cuda" else None
     return Free(memory=free_memory(), disk=free_bytes(folder) + there, gpu=gpu)
-
-
-def free_memory() -> int:
-    """Return the bytes of memory this process may still take, a container's limit included."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used, stat in _CGROUPS:
-        try:
-            left = int(Path(limit).read_text()) - int(Path(used).read_text())
-            free = min(free, left + _given_back(Path(stat).read_text()))
-        except (OSError, ValueError):  # no such limit: "max", or another system
-            continue
-    return max(0, free)
-
-
-def _given_back(stat: str) -> int:
-    """Return the bytes of cached files a container gives back where memory is short."""
-    found = dict(line.split(maxsplit=1) for line in stat.splitlines())
-    return int(found.get("inactive_file", 0)) + int(found.get("active_file", 0))
-
-
-def _free_gpu_memory(device: torch.device) -> int:
-    """Return the bytes free on a GPU, torch's own cache included."""
-    free, _ = torch.cuda.mem_get_info(device)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(free + cached)

@@ -163,6 +163,9 @@ def _text(
     if lm is None:
         context.log("The loss recovered is not measured: the activations came without a model.")
         return None
+    if not lm.causal:
+        context.log("The loss recovered is not measured: an encoder predicts no next token.")
+        return None
     if not source.one_model:
         context.log("The loss recovered is not measured: the dictionary reads two models.")
         return None

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sae_desktop.activations.store import ActivationStore, StoreInfo
+from sae_desktop.activations.layout import StoreInfo, read_dtype
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.memory import free_memory
 from sae_desktop.project import Project, existing
-from sae_desktop.training.capacity import free_memory
 from sae_desktop.training.checkpoint import StorePosition, StreamPosition
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.data import (
@@ -176,7 +177,7 @@ class StoreSource(Source):
 
     @property
     def _row_bytes(self) -> int:
-        return int(np.dtype(self.info.dtype).itemsize) * sum(part.width for part in self._parts)
+        return read_dtype(self.info.dtype).itemsize * sum(part.width for part in self._parts)
 
     @property
     def pool_bytes(self) -> int:
@@ -235,6 +236,9 @@ class StoreSource(Source):
         if lm is None:
             return None, None
         first = int(held_out[0])
+        sample = sample_text(lm, self._store, self._inputs, first)
+        if not lm.causal:  # no next token, no loss
+            return None, sample
         splice = splice_text(
             lm,
             self._store,
@@ -243,7 +247,7 @@ class StoreSource(Source):
             windows=CURVE_WINDOWS,
             first_row=first,
         )
-        return splice, sample_text(lm, self._store, self._inputs, first)
+        return splice, sample
 
 
 def _open(project: Project, name: str) -> ActivationStore:

@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.intervene import intervention
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
 from sae_desktop.language_model.sites import Site, hook_point, parse_site
 
 _BATCH = 16
@@ -35,6 +36,8 @@ _ACTIVATIONS_AT_ONCE = 2**25
 _SHORTEST_WINDOW = 16
 _NORM_ROWS = 100_000
 _MEAN_ROWS = 20_000
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
     """
     if not store.info.model:
         return None
-    lm = load_model(store.info.model, device)
+    lm = load_model(store.info.model, device, store.info.model_dtype)
     if store.info.model_revision and lm.revision != store.info.model_revision:
         raise UserError(
             f"The store “{store.folder.name}” was made with another version of the model "
@@ -121,8 +124,9 @@ def splice_text(
     """Take the first long enough windows at or after a row (else the store's last ones).
 
     `sites` are what a dictionary reads, `outputs` what it writes; (): the same. All of them
-    must be in the store. Raises UserError for one that is not.
+    must be in the store. Raises UserError for one that is not, and for an encoder.
     """
+    require_causal(lm, "The loss recovered")
     inputs = (sites,) if isinstance(sites, str) else tuple(sites)
     written = tuple(outputs) or inputs
     table = store.windows
@@ -130,12 +134,7 @@ def splice_text(
     held_out = usable[usable["first_row"] >= first_row]
     chosen = (held_out if len(held_out) else usable)[:windows]
     tokens = store.tokens
-    texts = []
-    for window in chosen:
-        begin = int(window["first_row"])
-        ids = tokens[begin : begin + int(window["length"])].tolist()
-        bos = store.info.bos_prepended and not store.info.keep_first and lm.bos_id is not None
-        texts.append([lm.bos_id, *ids] if bos else ids)
+    texts = [_window_ids(lm, store, tokens, window) for window in chosen]
     return SpliceText(
         lm=lm,
         inputs=[parse_site(site) for site in inputs],
@@ -144,6 +143,16 @@ def splice_text(
         typical_norms=[_typical_norm(store, site) for site in inputs],
         means=[_mean(store, site).to(lm.device) for site in written],
     )
+
+
+def _window_ids(lm: LanguageModel, store: ActivationStore, tokens: Array, window: Any) -> list[int]:
+    """Return what the model read as a window, special tokens included."""
+    begin = int(window["first_row"])
+    ids = [int(i) for i in tokens[begin : begin + int(window["length"])]]
+    left_out = int(window["first_token"])
+    if left_out < 0 and store.info.bos_prepended and not store.info.keep_first and lm.bos_id:
+        left_out = lm.bos_id  # a store of the first schema does not name it
+    return [*([left_out] if left_out >= 0 else []), *ids, *store.info.suffix]
 
 
 def _typical_norm(store: ActivationStore, site: str) -> float:
@@ -250,7 +259,8 @@ def _read_into(
 
     def enter(stack: ExitStack) -> None:
         for number, site in enumerate(text.inputs):
-            handle = watch(hook_point(text.lm.model, site), _Keeper(found, number, shape))
+            keeper = _Keeper(found, number, shape, text.lm.device)
+            handle = watch(hook_point(text.lm.model, site), keeper)
             stack.callback(handle.remove)
         stack.callback(lambda: read.extend(found[number] for number in sorted(found)))
 
@@ -258,12 +268,15 @@ def _read_into(
 
 
 class _Keeper:
-    def __init__(self, found: dict[int, Tensor], number: int, shape: torch.Size) -> None:
-        self._found, self._number, self._shape = found, number, shape
+    def __init__(
+        self, found: dict[int, Tensor], number: int, shape: torch.Size, device: torch.device
+    ) -> None:
+        self._found, self._number, self._shape, self._device = found, number, shape, device
 
     def __call__(self, value: Tensor) -> None:
-        # Some layers flatten windows and tokens into one.
-        self._found[self._number] = value.detach().float().reshape(*self._shape, -1)
+        # Some layers flatten windows and tokens into one, and some lie on another device.
+        x = value.detach().to(self._device, torch.float32)
+        self._found[self._number] = x.reshape(*self._shape, -1)
 
 
 def _kept(text: SpliceText, read: Sequence[Tensor]) -> Tensor:
@@ -288,7 +301,7 @@ class _Put:
         self._value, self._keep = value, keep
 
     def __call__(self, x_BSD: Tensor) -> Tensor:
-        return torch.where(self._keep, x_BSD, self._value)
+        return torch.where(self._keep.to(x_BSD.device), x_BSD, self._value.to(x_BSD.device))
 
 
 def _cross_entropy(log_NV: Tensor, targets_N: Tensor) -> float:

@@ -22,11 +22,13 @@ import msgspec
 import numpy as np
 import torch
 
+from sae_desktop.activations.harvest_groups import Group, window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest, store_info
-from sae_desktop.activations.harvest_rows import RowReader, window_batches
+from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
+from sae_desktop.activations.layout import decode_rows
 from sae_desktop.activations.prefetch import prefetch
-from sae_desktop.activations.store import StoreBatch
-from sae_desktop.corpus.windows import Place, Window, empty_corpus
+from sae_desktop.activations.store_writer import StoreBatch
+from sae_desktop.corpus.windows import Place, empty_corpus
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -103,20 +105,20 @@ class StreamSource(Source):
 
     def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
         """Harvest the first windows, and part them into those held out and those measured."""
-        reader, batches, windows = RowReader(self._harvest), [], []
+        reader, batches, windows = HarvestReader(self._harvest), [], []
         rows, wanted = 0, held_out + measured
-        pieces = prefetch(window_batches(self._harvest, Place(), _EVERY_ROW))
+        pieces = prefetch(window_groups(self._harvest, Place(), _EVERY_ROW))
         with closing(pieces):
             for piece in pieces:
                 context.check_cancelled()
                 if rows >= wanted:
                     break
                 batches.append(reader.read(piece))
-                windows.append(piece)
+                windows.append(piece.windows)
                 rows += len(batches[-1].tokens)
                 context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
         if not batches:
-            raise empty_corpus(self._harvest.windows.corpus)
+            raise empty_corpus(self._harvest.windows.settings.corpus)
         kept, count = 0, 0
         least = held_out if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
         while kept < least:
@@ -124,14 +126,14 @@ class StreamSource(Source):
             count += 1
         if rows - kept < FEWEST_ROWS:
             raise UserError(
-                f"The corpus “{self._harvest.windows.corpus}” gives {rows:,} rows; a dictionary "
-                f"learns from {FEWEST_ROWS} at least beside those held out.",
+                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary learns from "
+                f"{FEWEST_ROWS} at least beside those held out.",
                 kept="Nothing was changed.",
                 next_step="Choose a larger corpus, or a smaller harvest batch.",
             )
         self._held_out, self._measured = batches[:count], batches[count:]
         self._held_out_windows = [window for piece in windows[:count] for window in piece]
-        first = windows[count][0]
+        first = windows[count][0].spans[0]
         self._first = StreamPosition(
             ordinal=first.document.ordinal,
             offset=first.offset,
@@ -144,7 +146,7 @@ class StreamSource(Source):
 
     def _values(self, batches: list[StoreBatch]) -> list[Array]:
         """Return rows as harvested, a part each."""
-        return [np.concatenate([b.activations[site] for b in batches]) for site in self._sites]
+        return [np.concatenate([values_of(b, site) for b in batches]) for site in self._sites]
 
     def _massive_limits(self) -> list[float]:
         """Return for each part the norm beyond which a row is massive."""
@@ -235,7 +237,8 @@ class StreamSource(Source):
         rows = int(lengths.sum())
         tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
         values = [part[:rows] for part in self._values(self._held_out)[:count]]
-        return splice, text_of(lm, values, tokens, lengths)
+        # An encoder predicts no next token: there is no loss to recover.
+        return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
 
 
 class StreamFeed:
@@ -319,26 +322,27 @@ class StreamFeed:
     def _harvested(self) -> Generator[tuple[list[Array], StreamPosition], None, None]:
         """Yield usable rows, a part each, with the place of the windows they come from."""
         place, skip = self._start, self._start.skip
-        reader = RowReader(self._harvest)
+        reader = HarvestReader(self._harvest)
         while True:
             begin, found = Place(place.ordinal, place.offset), 0
-            pieces = prefetch(window_batches(self._harvest, begin, _EVERY_ROW))
+            pieces = prefetch(window_groups(self._harvest, begin, _EVERY_ROW))
             with closing(pieces):
                 for piece in pieces:
                     if self._stop.is_set():
                         raise UserError("The harvest was ended.")
-                    first: Window = piece[0]
+                    first = piece.windows[0].spans[0]
                     place = msgspec.structs.replace(
                         place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
                     )
                     batch = reader.read(piece)
-                    values = [batch.activations[site] for site in self._sites]
+                    values = [values_of(batch, site) for site in self._sites]
                     usable = usable_rows(values, self._limits)[skip:]
                     skip = 0
                     found += len(usable)
                     if len(usable):
                         yield [part[usable] for part in values], place
-                    place = msgspec.structs.replace(place, windows=place.windows + len(piece))
+                    windows = place.windows + len(piece.windows)
+                    place = msgspec.structs.replace(place, windows=windows)
             if not found and begin == Place(self._first.ordinal, self._first.offset):
                 raise UserError(
                     "The harvest gives no rows to train on: every one is massive.",
@@ -347,6 +351,23 @@ class StreamFeed:
             place = msgspec.structs.replace(
                 self._first, passes=place.passes + 1, windows=place.windows
             )
+
+
+class HarvestReader:
+    """Rows of groups of windows, as a store would hold them."""
+
+    def __init__(self, plan: HarvestPlan) -> None:
+        self._reader, self._maker = RowReader(plan), BatchMaker(plan)
+
+    def read(self, group: Group) -> StoreBatch:
+        """Return a group's rows. Raises UserError for values that are no numbers."""
+        return self._maker.batch(self._reader.read(group, lambda: None))
+
+
+def values_of(batch: StoreBatch, site: str) -> Array:
+    """Return a site's rows as numbers, (R, D)."""
+    rows = batch.activations[site]
+    return decode_rows(rows.values, rows.scales)
 
 
 def usable_rows(parts: list[Array], limits: list[float]) -> Rows:

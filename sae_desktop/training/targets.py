@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sae_desktop.activations.store import ActivationStore, StoreInfo
+from sae_desktop.activations.layout import StoreInfo
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.training.config import Target, TrainConfig

@@ -39,7 +39,7 @@ def test_commands__go_the_whole_path(tmp_path: Path, toy_model_folder: Path) -> 
     project = tmp_path / "made.saeproj"
     harvested = sae_desktop(
         "harvest", project, "--model", toy_model_folder, "--site", SITE, "--corpus", "builtin",
-        "--tokens", "3000", "--name", "a", "--context-size", "64", "--batch", "8", *CPU,
+        "--tokens", "3000", "--name", "a", "--context-size", "64", "--batch-tokens", "512", *CPU,
     )  # fmt: skip
     assert ok(harvested)["rows"] == 3000
     progress = [line["progress"] for line in harvested.lines if "progress" in line]
@@ -228,7 +228,7 @@ def test_interrupt__exits_with_130_and_keeps_what_is_committed(
     project = tmp_path / "p.saeproj"
     command = [
         "harvest", project, "--model", toy_model_folder, "--site", SITE, "--name", "a",
-        "--context-size", "64", "--batch", "1", *CPU,
+        "--context-size", "64", "--batch-tokens", "64", *CPU,
     ]  # fmt: skip
     running = subprocess.Popen(
         [sys.executable, "-m", "sae_desktop", *map(str, command), "--tokens", "100000"],

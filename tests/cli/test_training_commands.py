@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.cli import training_commands
 from sae_desktop.cli.app import app
-from sae_desktop.cli.training_options import _HARVEST, _TRAIN
+from sae_desktop.cli.harvest_options import HARVEST_CHOICES, STREAM_CHOICES
+from sae_desktop.cli.training_options import _TRAIN
 from sae_desktop.dictionary.architectures import ARCHITECTURES, DEFAULT
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
@@ -90,13 +91,20 @@ def test_train__streams_the_sites_it_reads(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         training_commands, "run_job_command", lambda config, *_, **__: seen.append(config)
     )
-    command = "train p --name d --stream --site blocks.1.hook_resid_post --windows 4 --bos never"
+    command = (
+        "train p --name d --stream --site blocks.1.hook_resid_post --batch-tokens 512 --bos never"
+    )
     assert CliRunner().invoke(app, command.split()).exit_code == 0
     stream = seen[0].stream
     assert stream is not None
-    assert (stream.site, stream.batch, stream.bos) == ("blocks.1.hook_resid_post", 4, "never")
+    read = (stream.site, stream.batch_tokens, stream.bos)
+    assert read == ("blocks.1.hook_resid_post", 512, "never")
+
+
+def test_harvest__has_an_option_for_every_setting() -> None:
     fields = {field.name for field in msgspec.structs.fields(HarvestConfig)}
-    assert {choice.field for choice in _HARVEST} <= fields
+    assert {choice.field for choice in HARVEST_CHOICES} == fields - {"project", "name", "site"}
+    assert {choice.field for choice in STREAM_CHOICES} < fields
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,17 @@ import msgspec  # noqa: E402
 import numpy as np  # noqa: E402
 from engine_driver import EngineDriver  # noqa: E402
 from safetensors import safe_open  # noqa: E402
+from stored import same_stores  # noqa: E402
 
-from sae_desktop.activations.config import HarvestConfig  # noqa: E402
+from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig  # noqa: E402
 from sae_desktop.activations.store import ActivationStore  # noqa: E402
+from sae_desktop.activations.verify import verify_store  # noqa: E402
 from sae_desktop.engine.protocol import (  # noqa: E402
     JobConfig,
     JobFinished,
     JobStarted,
 )
+from sae_desktop.jobs import SilentContext  # noqa: E402
 from sae_desktop.project import Project  # noqa: E402
 from sae_desktop.project_notes import FeatureNote, Notes  # noqa: E402
 from sae_desktop.training.config import TrainConfig  # noqa: E402
@@ -104,15 +107,23 @@ def check_files_open(project: Project) -> int:
 
 
 def check_store_rows(project: Project, total: int) -> tuple[int, int]:
-    """Compare every committed row, token and window with the undisturbed store's."""
+    """Compare every committed row, token and window with the undisturbed store's, site by site."""
     folder = project.store_path(VICTIM)
     if not (folder / "000.h5").exists():
         return 0, total
     found = ActivationStore.open(folder)
     right = ActivationStore.open(project.store_path(REFERENCE))
     rows = found.rows
-    assert np.array_equal(found.read(0, rows), right.read(0, rows))
-    assert np.array_equal(found.norms(), right.norms()[:rows])
+    for site in right.info.sites:
+        assert np.array_equal(found.read(0, rows, site), right.read(0, rows, site))
+        assert np.array_equal(found.norms(site), right.norms(site)[:rows])
+        statistics = found.statistics(site)
+        assert statistics is not None
+        assert statistics.rows == rows
+    checked = verify_store(
+        VerifyStoreConfig(project=str(project.path), name=VICTIM), SilentContext()
+    )
+    assert checked.damaged == [], checked.damaged
     assert np.array_equal(found.tokens, right.tokens[:rows])
     assert np.array_equal(found.positions, right.positions[:rows])
     windows = found.windows
@@ -141,10 +152,8 @@ def check_same_store(project: Project, total: int) -> None:
     """The store that was resumed holds what the undisturbed one holds."""
     rows, _ = check_store_rows(project, total)
     assert rows == ActivationStore.open(project.store_path(REFERENCE)).rows == total
-    found, right = (
-        ActivationStore.open(project.store_path(name)).windows for name in (VICTIM, REFERENCE)
-    )
-    assert np.array_equal(found, right)
+    found, right = (ActivationStore.open(project.store_path(name)) for name in (VICTIM, REFERENCE))
+    assert same_stores(found, right)
 
 
 def check_same_dictionary(project: Project, total: int) -> None:
@@ -227,7 +236,8 @@ def make_trials(project: Project, model: str, *, tokens: int, rows: int) -> list
     path = str(project.path)
     harvest = HarvestConfig(
         project=path, name=VICTIM, model=model, site="blocks.1.hook_resid_post",
-        corpus="builtin", tokens=tokens, context_size=64, batch=8, device="cpu",
+        sites=("blocks.0.hook_mlp_out", "blocks.1.hook_attn_out"),
+        corpus="builtin", tokens=tokens, context_size=64, batch_tokens=512, device="cpu",
         commit_seconds=0.05,
     )  # fmt: skip
     train = TrainConfig(

@@ -41,7 +41,7 @@ def indexed(
     harvest(
         HarvestConfig(
             project=path, name="acts", model=str(toy_model_folder), corpus=str(text),
-            site="blocks.1.hook_resid_post", tokens=ROWS, context_size=32, batch=4,
+            site="blocks.1.hook_resid_post", tokens=ROWS, context_size=32, batch_tokens=128,
         ),
         SilentContext(),
     )  # fmt: skip

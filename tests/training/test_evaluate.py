@@ -59,7 +59,7 @@ def harvested(project: Project, toy_model_folder: Path, tmp_path: Path) -> Proje
         HarvestConfig(
             project=str(project.path), name="acts", model=str(toy_model_folder), device="cpu",
             corpus=str(tmp_path / "text.txt"), site=READ,
-            sites=(WRITTEN, *SEVERAL[1:]), tokens=3000, context_size=32, batch=4,
+            sites=(WRITTEN, *SEVERAL[1:]), tokens=3000, context_size=32, batch_tokens=128,
         ),
         SilentContext(),
     )  # fmt: skip

@@ -147,7 +147,7 @@ def test_preflight__of_a_stream_needs_no_store_and_counts_its_pools(
 ) -> None:
     stream = HarvestConfig(
         project="", name="s", model=str(toy_model_folder), site="blocks.1.hook_resid_post",
-        context_size=64, batch=8,
+        context_size=64, batch_tokens=512,
     )  # fmt: skip
     config = _config(project, activations="", stream=stream)
     result = preflight(PreflightConfig(train=config), SilentContext())

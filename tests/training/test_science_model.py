@@ -15,7 +15,7 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import list_sites, parse_site
+from sae_desktop.language_model.sites import list_sites, parse_site, site_width
 from sae_desktop.steering.interventions import clamp
 
 IDS = torch.tensor([[0, 7, 30, 250, 9, 11, 12, 40]])
@@ -26,27 +26,32 @@ def lm(toy_model_folder: Path) -> LanguageModel:
     return load_model(str(toy_model_folder), "cpu")
 
 
-def _dictionary(name: str) -> Dictionary:
-    return train_toy(ToyData.make(n=48, d=WIDTH), name, features=64, steps=60, rows=256)
+def _dictionary(name: str, width: int = WIDTH) -> Dictionary:
+    return train_toy(ToyData.make(n=48, d=width), name, features=64, steps=60, rows=256)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_reconstruction_plus_error__is_the_identity_at_every_site(
     lm: LanguageModel, name: str
 ) -> None:
-    dictionary = _dictionary(name)
-
-    def splice(x: Tensor) -> Tensor:
-        reconstruction = dictionary.apply(x)
-        return reconstruction + (x - reconstruction)
+    sites = [parse_site(site) for site in list_sites(lm.model)]
+    widths = {site: site_width(lm.model, site) for site in sites}
+    dictionaries = {width: _dictionary(name, width) for width in set(widths.values())}
+    assert len(dictionaries) > 1
 
     with torch.no_grad():
         plain = lm.model(IDS).logits
-        for site in list_sites(lm.model):
-            with intervention(lm, parse_site(site), splice):
+        for site in sites:
+            dictionary = dictionaries[widths[site]]
+
+            def splice(x: Tensor, dictionary: Dictionary = dictionary) -> Tensor:
+                reconstruction = dictionary.apply(x)
+                return reconstruction + (x - reconstruction)
+
+            with intervention(lm, site, splice):
                 spliced = lm.model(IDS).logits
-            torch.testing.assert_close(spliced, plain, rtol=0, atol=1e-4, msg=site)
-            with intervention(lm, parse_site(site), dictionary.apply):
+            torch.testing.assert_close(spliced, plain, rtol=0, atol=1e-4, msg=str(site))
+            with intervention(lm, site, dictionary.apply):
                 alone = lm.model(IDS).logits
             assert float((alone - plain).abs().max()) > 0.01, site
 

@@ -47,7 +47,7 @@ def stream(project: Project, toy_model_folder: Path, tmp_path: Path) -> HarvestC
         (tmp_path / "texts" / f"{number:02}.txt").write_text(" ".join(words))
     return HarvestConfig(
         project=str(project.path), name="", model=str(toy_model_folder), site=SITE,
-        corpus=str(tmp_path / "texts"), tokens=1, context_size=24, batch=4, dtype="float32",
+        corpus=str(tmp_path / "texts"), tokens=1, context_size=24, batch_tokens=24, dtype="float32",
     )  # fmt: skip
 
 

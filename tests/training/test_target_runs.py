@@ -68,7 +68,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         harvest(
             HarvestConfig(
                 project=str(project.path), name=name, model=str(model), corpus=str(text),
-                site=STREAM, sites=sites, tokens=ROWS, context_size=32, batch=8, dtype="float32",
+                site=STREAM, sites=sites, tokens=ROWS, context_size=32,
+                batch_tokens=256, dtype="float32",
             ),
             SilentContext(),
         )  # fmt: skip

@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stored import write_store
 
-from sae_desktop.activations.store import (
-    DOCUMENT_DTYPE,
-    WINDOW_DTYPE,
-    ActivationStore,
-    StoreBatch,
-    StoreInfo,
-    StoreWriter,
-)
+from sae_desktop.activations.layout import StoreInfo
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.target_architecture import architecture_of
@@ -130,20 +125,8 @@ def test_second_store__is_for_crosscoders() -> None:
 
 
 def store(folder: Path, tokens: list[int], tokenizer: str = "t") -> ActivationStore:
-    rows = len(tokens)
     found = info(STREAM, width=2, tokenizer_hash=tokenizer, dtype="float32")
-    writer = StoreWriter.create(folder, found, rows=rows, windows=1, documents=1)
-    writer.append(
-        StoreBatch(
-            activations={STREAM: np.ones((rows, 2), dtype="<f4")},
-            tokens=np.array(tokens, dtype="<i4"),
-            positions=np.arange(rows, dtype="<i4"),
-            windows=np.array([(0, rows, 0, 0)], dtype=WINDOW_DTYPE),
-            documents=np.zeros(1, dtype=DOCUMENT_DTYPE),
-        )
-    )
-    writer.commit()
-    writer.close()
+    write_store(folder, found, {STREAM: np.ones((len(tokens), 2), dtype="<f4")}, tokens).close()
     return ActivationStore.open(folder)
 
 

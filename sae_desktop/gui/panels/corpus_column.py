@@ -1,35 +1,38 @@
-"""The third column of the Harvest panel: which text, and how it looks as tokens."""
+"""The third column of the Harvest panel: which text, how it is cut, and how it looks as tokens."""
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QTextBrowser, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QVBoxLayout
 
-from sae_desktop.activations.config import (
-    CorpusDescription,
-    CorpusPreview,
-    DescribeCorpusConfig,
-)
-from sae_desktop.client.job import Job
+from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui import theme
-from sae_desktop.gui.harvest_draft import corpus_text
-from sae_desktop.gui.running_text import RunningText
+from sae_desktop.gui.corpus_card import column_choices, corpus_text, notes_text
+from sae_desktop.gui.latest_job import LatestJob
+from sae_desktop.gui.panels.corpus_fields import CorpusFields
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.gui.widgets.window_preview import WindowPreviews
 
+_ASK_MS = 250
+_TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+_FILES = (".txt", ".md", *_TABLES, ".xz", ".gz", ".zst")
+HUB = SourceOption("A dataset on the hub", placeholder="owner/dataset, read as it streams in")
 OPTIONS = [
     SourceOption("Built-in corpus", "builtin"),
     SourceOption(
         "A file",
-        browse="Texts (*.txt *.md *.jsonl *.xz *.gz);;All files (*)",
-        placeholder=".txt, or .jsonl with a “text” in each line",
+        browse=f"Texts and tables ({' '.join(f'*{s}' for s in _FILES)});;All files (*)",
+        placeholder="Text, JSON lines, CSV, Parquet or Arrow",
+        suffixes=_FILES,
     ),
-    SourceOption("A folder of texts", browse="folder", placeholder="Folder"),
+    SourceOption("A folder", browse="folder", placeholder="Texts, a source tree, or a dataset"),
+    HUB,
 ]
 
 
@@ -40,86 +43,110 @@ class CorpusColumn(QFrame):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
-        self._asking: Job | None = None
         self._model = ""
         self.description: CorpusDescription | None = None
-        self.setProperty("card", "true")
         self.choice = SourceChoice("Text", OPTIONS)
-        self.choice.changed.connect(self._on_chosen)
+        self.fields = CorpusFields()
+        self._name = ElidedLabel(chars=12)
+        self._name.setProperty("role", "figure")
         self._message = label("", "muted", wrap=True)
-        self._preview = QTextBrowser()
-        self._preview.setOpenLinks(False)
-        self._preview.setAccessibleName("How the text begins, token by token")
-        self._preview.setMinimumHeight(96)
+        self._notes = label("", "small", wrap=True)
+        self.preview = WindowPreviews()
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 12)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(label("3  Text", "heading"))
         column.addWidget(self.choice)
+        column.addWidget(self.fields)
+        column.addWidget(self._name)
         column.addWidget(self._message)
-        column.addWidget(self._preview, 1)
-        theme.manager().themeChanged.connect(self._paint_preview)
+        column.addWidget(self._notes)
+        column.addWidget(self.preview, 1)
+        self._asking = LatestJob(session, _ASK_MS, self)
+        self._asking.answered.connect(self._on_described)
+        self._asking.failed.connect(self._on_failed)
+        self.choice.changed.connect(self._on_chosen)
+        self.choice.optionChanged.connect(self._show_hub)
+        self.fields.changed.connect(self._on_settings)
+        self._show()
 
     @property
     def corpus(self) -> str:
         return self.choice.value
 
+    def values(self) -> dict[str, Any]:
+        """Return field of CorpusSettings → value."""
+        return {"corpus": self.corpus, **self.fields.values()}
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Put in values of CorpusSettings; what is not named stays."""
+        if "corpus" in values:
+            self.choice.set_value(values["corpus"])
+        self.fields.fill(values)
+        self._on_settings()
+
     def set_model(self, model: str) -> None:
-        """Say whose tokens are shown."""
+        """Say whose tokens are shown; none: they cannot be yet."""
         if model != self._model:
             self._model = model
             self.ask()
 
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Say under each field what is wrong with it."""
+        self.fields.show_problems(problems)
+
+    # ------------------------------------------------------------------ asking
     def _on_chosen(self, _value: str) -> None:
+        # What is shown is of the text before.
+        self.description = None
+        self.fields.show_columns([])
+        self._show()
+        self._on_settings()
+
+    def _on_settings(self) -> None:
         self.ask()
         self.changed.emit()
 
+    def _show_hub(self) -> None:
+        self.fields.show_hub(self.choice.option is HUB)
+
     def ask(self) -> None:
         """Have the beginning of the corpus read."""
-        if self._asking is not None and not self._asking.ended:
-            self._asking.cancel()
-        self.description = None
-        self._paint_preview()
         if not self.corpus or not self._model:
+            self._asking.forget()
+            self.description = None
+            self._show()
             self._say("Name a text." if not self.corpus else "")
             return
-        self._say("Reading how the text begins…")
-        job = self._session.run(DescribeCorpusConfig(corpus=self.corpus, model=self._model))
-        self._asking = job
-        if job is not None:
-            job.finished.connect(lambda result: self._on_described(job, result))
-            job.failed.connect(lambda error: self._on_failed(job, error))
+        if self.description is None:
+            self._say("Reading how the text begins…")
+        self._asking.ask(DescribeCorpusConfig(model=self._model, **self.values()))
+        self._show_notes()
 
-    def _on_described(self, job: Job | None, description: CorpusDescription) -> None:
-        if job is self._asking:
-            self.description = description
-            self._say(corpus_text(description))
-            self._paint_preview()
+    def _on_described(self, description: CorpusDescription) -> None:
+        self.description = description
+        self.fields.show_columns(column_choices(description))
+        self._show()
+        self._say(corpus_text(description))
 
-    def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
-        if job is self._asking:
-            self._say(f"{error.what} {error.next_step}".strip(), "error")
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self.description = None
+        self._show()
+        self._say(f"{error.what} {error.next_step}".strip(), "error")
 
+    # ------------------------------------------------------------------ the card
     def _say(self, text: str, role: str = "muted") -> None:
         self._message.setText(text)
+        self._message.setVisible(bool(text))
         set_property(self._message, "role", role)
 
-    def _paint_preview(self) -> None:
-        previews = self.description.preview if self.description else []
-        self._preview.setHtml("".join(_preview_html(preview) for preview in previews))
+    def _show_notes(self) -> None:
+        self._notes.setText(notes_text(CorpusSettings(**self.values()), self.description))
 
-
-def _preview_html(preview: CorpusPreview) -> str:
-    colours = theme.palette()
-    grounds = (colours.hover.name(), colours.surface.name())
-    tokens = "".join(
-        f'<span style="background-color:{grounds[number % 2]}">'
-        f"{html.escape(visible_token(piece.text))}</span>&#8203;"
-        for number, piece in enumerate(RunningText(preview.tokens).pieces)
-    )
-    source = " · ".join(part for part in (preview.title, preview.language) if part)
-    return (
-        f'<p style="margin:0 0 2px 0;color:{colours.muted_text.name()}">{html.escape(source)}</p>'
-        f'<p style="margin:0 0 12px 0;line-height:135%">{tokens}</p>'
-    )
+    def _show(self) -> None:
+        found = self.description
+        # Only where it says more than what was chosen.
+        name = found.name if found and found.name != self.corpus else ""
+        self._name.setText(name)
+        self._name.setVisible(bool(name))
+        self.preview.show_windows(found.preview if found else [])
+        self._show_notes()

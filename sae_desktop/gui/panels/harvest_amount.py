@@ -1,28 +1,31 @@
-"""How much is harvested, and the settings one seldom changes."""
+"""How much is harvested, into which store, and the settings one seldom changes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFrame,
-    QGridLayout,
-    QLineEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui import icons
+from sae_desktop.gui.widgets.labelled_field import LabelledField
+from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import CountField
 
-_BOS = {"auto": "if the model has one", "always": "always", "never": "never"}
+STORE_DTYPES = (
+    ("float16", "16 bit, float16"),
+    ("bfloat16", "16 bit, bfloat16"),
+    ("float32", "32 bit"),
+    ("int8", "8 bit, a scale a row"),
+)
+_KEEP_FIRST = "In most models it is an attention sink and unlike the others"
 
 
 class HarvestAmount(QWidget):
-    """Name, tokens, and under “More” context, batch, storage, BOS, seed."""
+    """Name, tokens, storage, and under “More” the batch and the first tokens."""
 
     changed = Signal()
 
@@ -30,73 +33,59 @@ class HarvestAmount(QWidget):
         super().__init__()
         defaults = HarvestConfig(project="", name="")
         self.name = QLineEdit()
-        self.tokens = CountField(defaults.tokens)
-        self.context_size = CountField(defaults.context_size, 8, 131_072)
-        self.batch = CountField(defaults.batch, 1, 4096)
+        self.name.setMinimumWidth(200)
+        self.tokens = CountField(defaults.tokens, 1)
+        self.batch = CountField(defaults.batch_tokens, 0, 1_048_576)
+        self.batch.setSpecialValueText("fastest that fits")
         self.dtype = QComboBox()
-        self.dtype.addItem("16 bit", "float16")
-        self.dtype.addItem("32 bit", "float32")
-        self.bos = QComboBox()
-        for value, text in _BOS.items():
-            self.bos.addItem(text, value)
+        for value, text in STORE_DTYPES:
+            self.dtype.addItem(text, value)
         self.keep_first = QCheckBox("Keep each window’s first token")
-        self.seed = CountField(defaults.seed, 0)
-        self._named = False
-        self._problems: dict[str, QWidget] = {
-            "name": self.name,
-            "tokens": self.tokens,
-            "context_size": self.context_size,
-        }
+        self.keep_first.setMinimumHeight(self.dtype.sizeHint().height())
         self._problem = label("", "error", wrap=True)
+        self._named = False
+        self._fields = {
+            "name": LabelledField("Name", self.name, "How the store is called in the project"),
+            "tokens": LabelledField("Tokens", self.tokens, "Rows kept: one for each token"),
+            "dtype": LabelledField(
+                "Stored as", self.dtype, "Fewer bits take less room and round more"
+            ),
+            "batch_tokens": LabelledField(
+                "Tokens a pass", self.batch, "In one forward pass, padding included"
+            ),
+        }
         self._lay_out()
         self._connect()
 
     def _lay_out(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(8)
-        self._add(grid, 0, 0, "Name", self.name, "How the store is called in the project")
-        self._add(grid, 0, 2, "Tokens", self.tokens, "Rows kept: one for each token")
         self.more_button = push_button("More", self._toggle_more, icon="caret-right", flat=True)
-        grid.addWidget(self.more_button, 0, 4)
-        self.name.setMinimumWidth(240)
-        grid.setColumnStretch(5, 1)
-        self._more = QFrame()
-        more = QGridLayout(self._more)
+        self.more_button.setAccessibleName("More settings of the store")
+        self._more = QWidget()
+        more = QHBoxLayout(self._more)
         more.setContentsMargins(0, 0, 0, 0)
-        more.setHorizontalSpacing(12)
-        more.setVerticalSpacing(8)
-        self._add(more, 0, 0, "Context", self.context_size, "Tokens in a window, BOS included")
-        self._add(more, 0, 2, "Batch", self.batch, "Windows in one forward pass")
-        self._add(more, 0, 4, "Stored as", self.dtype, "16 bit halves the disk space")
-        self._add(more, 1, 0, "BOS", self.bos, "Whether a window begins with the BOS token")
-        self._add(more, 1, 2, "Seed", self.seed, "Order of the documents")
-        self.keep_first.setToolTip("In most models it is an attention sink and unlike the others")
-        more.addWidget(self.keep_first, 1, 4, 1, 2)
-        more.setColumnStretch(6, 1)
+        more.setSpacing(12)
+        more.addWidget(self._fields["batch_tokens"])
+        more.addWidget(LabelledField("", self.keep_first, _KEEP_FIRST))
         self._more.hide()
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(self._fields["name"], 2)
+        row.addWidget(self._fields["tokens"])
+        row.addWidget(self._fields["dtype"])
+        row.addWidget(self._more)
+        row.addWidget(LabelledField("", self.more_button, "The batch, and the first tokens"))
+        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(grid)
-        column.addWidget(self._more)
+        column.addLayout(row)
         column.addWidget(self._problem)
-        self._problem.hide()
-
-    def _add(
-        self, grid: QGridLayout, row: int, column: int, text: str, field: QWidget, tip: str
-    ) -> None:
-        field.setAccessibleName(text)
-        field.setToolTip(tip)
-        grid.addWidget(label(text, "muted"), row, column)
-        grid.addWidget(field, row, column + 1)
 
     def _connect(self) -> None:
         self.name.textEdited.connect(self._on_named)
-        for spin in (self.tokens, self.context_size, self.batch, self.seed):
+        for spin in (self.tokens, self.batch):
             spin.valueChanged.connect(self._tell)
-        for box in (self.dtype, self.bos):
-            box.currentIndexChanged.connect(self._tell)
+        self.dtype.currentIndexChanged.connect(self._tell)
         self.keep_first.toggled.connect(self._tell)
 
     def _on_named(self, text: str) -> None:
@@ -108,7 +97,10 @@ class HarvestAmount(QWidget):
 
     def _toggle_more(self) -> None:
         self._more.setVisible(self._more.isHidden())
-        self.more_button.setText("More" if self._more.isHidden() else "Less")
+        folded = self._more.isHidden()
+        self.more_button.setText("More" if folded else "Less")
+        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the store")
+        icons.set_icon(self.more_button, "caret-right" if folded else "caret-left")
 
     def suggest_name(self, name: str) -> None:
         """Fill in a name, unless the person has typed one."""
@@ -119,24 +111,34 @@ class HarvestAmount(QWidget):
         """Let the next suggestion in again."""
         self._named = False
 
+    def fill(self, fields: Mapping[str, Any]) -> None:
+        """Put in values of HarvestConfig; what is not named stays. Tells of nothing."""
+        self.blockSignals(True)
+        if "name" in fields:
+            self.name.setText(fields["name"])
+            self._named = True
+        for spin, name in ((self.tokens, "tokens"), (self.batch, "batch_tokens")):
+            spin.setValue(int(fields.get(name, spin.value())))
+        if "dtype" in fields:
+            self.dtype.setCurrentIndex(max(self.dtype.findData(fields["dtype"]), 0))
+        self.keep_first.setChecked(fields.get("keep_first", self.keep_first.isChecked()))
+        self.blockSignals(False)
+
     def applied(self, config: HarvestConfig) -> HarvestConfig:
         """Return `config` with what is set here."""
         return msgspec.structs.replace(
             config,
             name=self.name.text().strip(),
             tokens=self.tokens.value(),
-            context_size=self.context_size.value(),
-            batch=self.batch.value(),
+            batch_tokens=self.batch.value(),
             dtype=self.dtype.currentData(),
-            bos=self.bos.currentData(),
             keep_first=self.keep_first.isChecked(),
-            seed=self.seed.value(),
         )
 
-    def show_problems(self, problems: dict[str, str]) -> None:
-        """Mark the fields that keep the harvest from starting."""
-        for field, widget in self._problems.items():
-            set_property(widget, "invalid", "true" if field in problems else "false")
-        text = " ".join(problems[field] for field in self._problems if field in problems)
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Mark the fields that keep the harvest from starting, and say why beneath."""
+        for name, field in self._fields.items():
+            field.mark(problems.get(name, ""))
+        text = " ".join(problems[name] for name in self._fields if name in problems)
         self._problem.setText(text)
         self._problem.setVisible(bool(text))

@@ -1,17 +1,29 @@
-"""The first column of the Harvest panel: which model."""
+"""The first column of the Harvest panel: which model, in which precision, on which device."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout
+from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QVBoxLayout
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui.harvest_draft import model_figures
 from sae_desktop.gui.job_text import progress_text
+from sae_desktop.gui.model_card import (
+    DEVICES,
+    ENCODER_TEXT,
+    PRECISIONS,
+    memory_fits,
+    memory_text,
+    model_figures,
+)
+from sae_desktop.gui.panels.model_code import ModelCode
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.meter import Meter
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -24,7 +36,12 @@ OPTIONS = [
     SourceOption("Built-in model", "builtin"),
     SourceOption("SmolLM2-135M-Instruct", "smollm2"),
     SourceOption("A model folder", browse="folder", placeholder="Folder with a config.json"),
-    SourceOption("A .gguf file", browse="GGUF models (*.gguf)", placeholder="File"),
+    SourceOption(
+        "A .gguf file",
+        browse="GGUF models (*.gguf)",
+        placeholder="File",
+        suffixes=(".gguf",),
+    ),
     SourceOption("A name on the hub", placeholder="owner/model"),
 ]
 
@@ -41,40 +58,99 @@ class ModelColumn(QFrame):
         self._asking: Job | None = None
         self._getting: Job | None = None
         self.description: ModelDescription | None = None
-        self.setProperty("card", "true")
+        self._shown = ""
+        """The model that is described."""
         self.choice = SourceChoice("Model", OPTIONS)
-        self.choice.changed.connect(self.ask)
+        self.precision = _choice(PRECISIONS, "Precision", "In what the model computes")
+        self.device = _choice(DEVICES, "Device", "Where the model computes")
         self._figures = QGridLayout()
         self._figures.setVerticalSpacing(2)
+        self._figures.setHorizontalSpacing(12)
         self._figures.setColumnStretch(1, 1)
+        self.meter = Meter("Memory needed of memory there is")
+        self._memory = label("", "small", wrap=True)
+        self._encoder = label(ENCODER_TEXT, "muted", wrap=True)
+        self.code = ModelCode(session)
         self._message = label("", "muted", wrap=True)
         self.get_button = push_button("Get the model", self.get, icon="download-simple")
-        self.get_button.hide()
+        self._lay_out()
+        self._show_card(None)
+        self.choice.changed.connect(self.ask)
+        self.code.trusted.connect(self.ask)
+        self.code.refused.connect(self._on_code_refused)
+        for box in (self.precision, self.device):
+            box.currentIndexChanged.connect(self.ask)
+
+    def _lay_out(self) -> None:
+        places = QGridLayout()
+        places.setHorizontalSpacing(8)
+        places.setVerticalSpacing(4)
+        for place, (text, box) in enumerate(
+            (("Precision", self.precision), ("Device", self.device))
+        ):
+            places.addWidget(label(text, "small"), 0, place)
+            places.addWidget(box, 1, place)
+            places.setColumnStretch(place, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 16, 12)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(label("1  Model", "heading"))
         column.addWidget(self.choice)
-        column.addSpacing(4)
-        column.addLayout(self._figures)
+        column.addLayout(places)
+        column.addWidget(self.meter)
+        column.addWidget(self._memory)
         column.addWidget(self._message)
         column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.code)
+        column.addWidget(self._encoder)
+        column.addLayout(self._figures)
         column.addStretch(1)
 
+    # ------------------------------------------------------------------ what is chosen
     @property
     def model(self) -> str:
         return self.choice.value
 
-    def ask(self, _value: str = "") -> None:
+    @property
+    def dtype(self) -> str:
+        """A ModelDtype."""
+        return str(self.precision.currentData())
+
+    @property
+    def place(self) -> str:
+        """The device."""
+        return str(self.device.currentData())
+
+    def fill(self, model: str, dtype: str, device: str) -> None:
+        """Choose a model, precision and device; a device that is not offered becomes “auto”."""
+        before = (self.dtype, self.place)
+        for box, value in ((self.precision, dtype), (self.device, device)):
+            box.blockSignals(True)
+            box.setCurrentIndex(max(box.findData(value), 0))
+            box.blockSignals(False)
+        same = self.model == model
+        self.choice.set_value(model)
+        if same and before != (self.dtype, self.place):
+            self.ask()
+
+    # ------------------------------------------------------------------ asking
+    def ask(self, _value: object = None) -> None:
         """Have the chosen model described."""
         if self._asking is not None and not self._asking.ended:
             self._asking.cancel()
-        self._show(None)
+        self._asking = None
+        if self.model != self._shown:
+            # In another precision or elsewhere it is the same model: its card stays meanwhile.
+            self._show(None)
         if not self.model:
             self._say("Name the model.")
             return
         self._say("Reading the model’s description…")
-        job = self._session.run(DescribeModelConfig(model=self.model))
+        config = DescribeModelConfig(
+            model=self.model,
+            dtype=self.precision.currentData(),
+            device=self.place,
+        )
+        job = self._session.run(config)
         self._asking = job
         if job is not None:
             job.finished.connect(lambda result: self._on_described(job, result))
@@ -111,14 +187,25 @@ class ModelColumn(QFrame):
 
     def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
         if job is self._asking:
+            self._show(None)
             self._say(f"{error.what} {error.next_step}".strip(), "error")
 
+    def _on_code_refused(self, error: ErrorInfo) -> None:
+        self._say(f"{error.what} {error.next_step}".strip(), "error")
+
+    # ------------------------------------------------------------------ the card
     def _say(self, text: str, role: str = "muted") -> None:
         self._message.setText(text)
+        self._message.setVisible(bool(text))
         set_property(self._message, "role", role)
 
     def _show(self, description: ModelDescription | None) -> None:
         self.description = description
+        self._shown = self.model if description else ""
+        self._show_card(description)
+        self.described.emit(description)
+
+    def _show_card(self, description: ModelDescription | None) -> None:
         while self._figures.count():
             item = self._figures.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -130,5 +217,33 @@ class ModelColumn(QFrame):
             text = ElidedLabel(value)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._figures.addWidget(text, row, 1)
+        self._encoder.setVisible(description is not None and not description.causal)
+        self._show_memory(description)
+        self.code.show_model(self.model, description)
         self.get_button.setVisible(description is not None and not description.cached)
-        self.described.emit(description)
+        for box, found in (
+            (self.precision, description.dtype if description else ""),
+            (self.device, description.device if description else ""),
+        ):
+            chosen = found and box.currentData() == "auto"
+            box.setItemText(0, f"Auto: {found}" if chosen else "Auto")
+
+    def _show_memory(self, description: ModelDescription | None) -> None:
+        text = memory_text(description) if description else ""
+        self._memory.setText(text)
+        self._memory.setVisible(bool(text))
+        known = description is not None and description.free_memory_bytes > 0
+        self.meter.setVisible(bool(text) and known)
+        if description is not None:
+            fits = memory_fits(description)
+            self.meter.set_amounts(description.memory_bytes, description.free_memory_bytes)
+            set_property(self._memory, "role", "small" if fits else "error")
+
+
+def _choice(options: Sequence[tuple[str, str]], name: str, tip: str) -> QComboBox:
+    box = ElidedComboBox()
+    for value, text in options:
+        box.addItem(text, value)
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    return box

@@ -21,15 +21,16 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.job import Job
+from sae_desktop.deletion import delete_item, deletion_question, item_path
 from sae_desktop.errors import UserError
 from sae_desktop.gui.actions import ActionInfo
-from sae_desktop.gui.deletion import delete_item, deletion_question, item_path
 from sae_desktop.gui.dialogs import reveal
-from sae_desktop.gui.drops import classify
+from sae_desktop.gui.drops import classify, harvest_fields
 from sae_desktop.gui.next_step import NextStep, next_step
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.project_cards import WRITING, Card, cards
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.store_actions import extend_store, show_store, verify_store
 from sae_desktop.gui.widgets.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -236,6 +237,12 @@ class ProjectPanel(QStackedWidget):
         elif action == "curves":
             session.select_dictionary(name)
             session.show_workspace("train")
+        elif action == "extend":
+            extend_store(session, name)
+        elif action == "rows":
+            show_store(session, name)
+        elif action == "verify":
+            verify_store(session, name)
         elif action in ("resume_harvest", "resume_train"):
             self._resume(name, action)
         elif action == "index":
@@ -308,9 +315,25 @@ class ProjectPanel(QStackedWidget):
 
     def dropEvent(self, event: QDropEvent) -> None:
         event.acceptProposedAction()
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.take(Path(url.toLocalFile()))
+        urls = [url for url in event.mimeData().urls() if url.isLocalFile()]
+        self.take_all([Path(url.toLocalFile()) for url in urls])
+
+    def take_all(self, paths: list[Path]) -> None:
+        """Make use of what was dropped at once: models and texts go into one harvest."""
+        together = [p for p in paths if classify(p).kind in ("model", "corpus")]
+        for path in paths:
+            if path not in together:
+                self.take(path)
+        if len(together) == 1 or (together and self._session.project is None):
+            self.take(together[0])
+        elif together:
+            try:
+                fields = harvest_fields(together)
+            except UserError as error:
+                self._session.show_error(error)
+                return
+            self._session.show_workspace("harvest")
+            self._session.harvestRequested.emit(fields)
 
     def take(self, path: Path) -> None:
         """Make use of a dropped file or folder."""
@@ -321,7 +344,7 @@ class ProjectPanel(QStackedWidget):
             session.notify("Open or make a project first, then drop it again.")
         elif drop.kind in ("model", "corpus"):
             session.show_workspace("harvest")
-            session.harvestRequested.emit({drop.kind: str(path)})
+            session.harvestRequested.emit({drop.kind: str(drop.path)})
         elif drop.kind == "activations":
             ImportForm(session, path).present(self)
         else:

@@ -72,7 +72,7 @@ class CurvePlot(QWidget):
         self._build_plot()
         self.log_switch.toggled.connect(self._on_log_toggled)
         self.log_switch.setChecked(logarithmic and info.logarithmic)
-        head = QHBoxLayout()
+        self.head = head = QHBoxLayout()
         head.setContentsMargins(8, 0, 8, 0)
         head.setSpacing(12)
         head.addWidget(self.title)

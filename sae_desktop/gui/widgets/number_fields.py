@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
 
 _MARGIN = 6
@@ -22,7 +24,15 @@ class CountField(QSpinBox):
         self.setGroupSeparatorShown(True)
         self.setValue(value)
         self.setMinimumWidth(140)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         inset(self)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        # Who scrolls the panel past it means the panel.
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def stepBy(self, steps: int) -> None:
         magnitude = 10 ** (len(str(self.value() - (1 if steps < 0 else 0))) - 1)

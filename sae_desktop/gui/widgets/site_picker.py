@@ -2,123 +2,211 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.harvest_draft import SitePoint, site_points, site_text
+from sae_desktop.gui.site_words import SitePoint, same_hook, site_points, site_text
+from sae_desktop.gui.widgets.site_drawing import ROW, Drawing, height_of
 
-_ROW = 56
-_PAD = 28
-_STREAM_X = 56
-_BRANCH_X = 132
-_RADIUS = 5
 _REACH = 14
-
-# Where a hook lies in its layer's row: (x, share of the row's height from its bottom).
-_PLACES = {
-    "hook_resid_pre": (_STREAM_X, 0.13),
-    "hook_attn_out": (_BRANCH_X, 0.31),
-    "hook_resid_mid": (_STREAM_X, 0.5),
-    "hook_mlp_out": (_BRANCH_X, 0.69),
-    "hook_resid_post": (_STREAM_X, 0.87),
-}
-_BRANCHES = (("attention", "hook_attn_out", 0.15, 0.47), ("MLP", "hook_mlp_out", 0.53, 0.85))
+_PAGE = 5
+"""Layers a page key walks."""
+_HINT = "Arrows walk, Space adds or removes a site, Enter picks it alone."
 
 
 class SitePicker(QWidget):
-    """Layers from the first at the bottom to the last at the top. Arrow keys walk the sites."""
+    """Layers from the first at the bottom to the last at the top; one site or more are picked.
 
-    sitePicked = Signal(str)
+    A click picks one, with Ctrl or Shift it adds or removes. Arrow keys pick while one site is
+    picked and only walk while there are more, or with Ctrl; with Shift they add.
+    """
+
+    pickedChanged = Signal()
+    currentChanged = Signal()
+    """The keyboard is at another site."""
 
     def __init__(self) -> None:
         super().__init__()
         self._points: list[SitePoint] = []
+        self._sites: list[str] = []
+        self._shapes: dict[str, str] = {}
         self._layers = 0
-        self.site = ""
+        self._causal = True
+        self.picked: list[str] = []
+        """In the order they were picked; the first is the harvest's `site`."""
+        self.current = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
+        self.setMinimumWidth(188)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Site in the model")
+        self.setAccessibleName("Sites in the model")
         theme.manager().themeChanged.connect(self.update)
 
-    def show_sites(self, sites: list[str], site: str) -> None:
-        """Draw a model with these sites, one of them picked."""
+    @property
+    def site(self) -> str:
+        """The site picked first; empty while there is none."""
+        return self.picked[0] if self.picked else ""
+
+    def show_sites(
+        self,
+        sites: Sequence[str],
+        picked: Sequence[str],
+        shapes: Mapping[str, str] | None = None,
+        *,
+        causal: bool = True,
+    ) -> None:
+        """Draw a model with these sites, some of them picked."""
+        self._sites = list(sites)
         self._points = site_points(sites)
+        self._shapes = dict(shapes or {})
         self._layers = 1 + max((point.layer for point in self._points), default=-1)
-        self.site = site
+        self._causal = causal
+        self.picked = list(picked)
+        self.current = self.site
         self.updateGeometry()
         self.setMinimumHeight(self.sizeHint().height())
-        self._describe()
-        self.update()
+        self._tell(changed=False)
 
+    def site_words(self, site: str) -> str:
+        """Return a site in words, with its shape."""
+        return site_text(site, self._shapes.get(site, ""))
+
+    # ------------------------------------------------------------------ picking
     def pick(self, site: str) -> None:
-        """Pick a site and tell of it."""
-        if site != self.site:
-            self.site = site
-            self._describe()
-            self.update()
-            self.sitePicked.emit(site)
+        """Pick a site and no other."""
+        self.set_picked([site], site)
 
-    def _describe(self) -> None:
-        self.setAccessibleDescription(site_text(self.site))
+    def toggle(self, site: str) -> None:
+        """Add a site, or remove it unless it is the only one."""
+        if site not in self.picked:
+            self.set_picked([*self.picked, site], site)
+        elif len(self.picked) > 1:
+            self.set_picked([other for other in self.picked if other != site], site)
 
+    def set_picked(self, sites: Sequence[str], current: str = "") -> None:
+        """Pick these sites, each once, and no others."""
+        picked = list(dict.fromkeys(sites))
+        changed = picked != self.picked
+        self.picked = picked
+        self._set_current(current or self.site)
+        self._tell(changed=changed)
+
+    def walk_to(self, site: str) -> None:
+        """Put the keyboard at a site, picked or not."""
+        self._set_current(site)
+        self._tell(changed=False)
+
+    def _set_current(self, site: str) -> None:
+        if site != self.current:
+            self.current = site
+            self.currentChanged.emit()
+
+    def _tell(self, *, changed: bool) -> None:
+        state = "picked" if self.current in self.picked else "not picked"
+        others = f"{len(self.picked)} sites are picked. " if len(self.picked) > 1 else ""
+        self.setAccessibleDescription(
+            f"{self.site_words(self.current)} ({state}). {others}{_HINT}" if self.current else ""
+        )
+        self.update()
+        if changed:
+            self.pickedChanged.emit()
+
+    # ------------------------------------------------------------------ geometry
     def sizeHint(self) -> QSize:
-        return QSize(240, self._layers * _ROW + 2 * _PAD)
+        return QSize(288, height_of(self._layers))
 
-    def point_position(self, point: SitePoint) -> QPointF:
-        """Return where a site is drawn."""
-        x, share = _PLACES[point.hook]
-        bottom = _PAD + (self._layers - point.layer) * _ROW
-        return QPointF(x, bottom - share * _ROW)
+    def _drawing(self) -> Drawing:
+        current = self.current if self.hasFocus() else ""
+        return Drawing(
+            self._points,
+            self._layers,
+            frozenset(self.picked),
+            current,
+            self.width(),
+            self._causal,
+        )
 
-    def picked_rect(self) -> QRect:
-        """Return the place of the picked layer, to be scrolled to."""
-        point = next((p for p in self._points if p.site == self.site), None)
-        if point is None:
+    def position_of(self, site: str) -> QPointF | None:
+        """Return where a site is drawn; None for one without a place."""
+        point = next((p for p in self._points if p.site == site), None)
+        return None if point is None else self._drawing().position(point)
+
+    def rect_of(self, site: str) -> QRect:
+        """Return the surroundings of a site, to be scrolled to."""
+        position = self.position_of(site)
+        if position is None:
             return QRect()
-        position = self.point_position(point).toPoint()
-        return QRect(position - QPoint(40, _ROW), QSize(80, 2 * _ROW))
+        return QRect(position.toPoint() - QPoint(40, ROW), QSize(80, 2 * ROW))
 
     def _point_at(self, position: QPointF) -> SitePoint | None:
+        drawing = self._drawing()
+
         def distance(point: SitePoint) -> float:
-            offset = self.point_position(point) - position
+            offset = drawing.position(point) - position
             return abs(offset.x()) * 0.5 + abs(offset.y())
 
-        drawn = [p for p in self._points if p.hook in _PLACES]
-        nearest = min(drawn, key=distance, default=None)
-        return nearest if nearest is not None and distance(nearest) < _REACH * 2 else None
+        nearest = min(self._points, key=distance, default=None)
+        return nearest if nearest is not None and distance(nearest) < _REACH else None
 
     # ------------------------------------------------------------------ input
     def mousePressEvent(self, event: QMouseEvent) -> None:
         point = self._point_at(event.position())
-        if point is not None:
+        if point is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        adding = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        if event.modifiers() & adding:
+            self.toggle(point.site)
+        else:
             self.pick(point.site)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         point = self._point_at(event.position())
         self.setCursor(Qt.CursorShape.PointingHandCursor if point else Qt.CursorShape.ArrowCursor)
         if point is not None:
-            text = f"{site_text(point.site)}\n{point.site}"
+            text = f"{self.site_words(point.site)}\n{point.site}\nCtrl+click adds or removes"
             QToolTip.showText(event.globalPosition().toPoint(), text, self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        sites = [p.site for p in self._points if p.hook in _PLACES]
-        if not sites or event.key() not in _KEYS:
+        key = Qt.Key(event.key())
+        if not self._points:
             super().keyPressEvent(event)
-            return
-        at = sites.index(self.site) if self.site in sites else 0
-        per_layer = max(1, len(sites) // max(1, self._layers))
+        elif key == Qt.Key.Key_Space:
+            self.toggle(self.current)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.pick(self.current)
+        elif key in _KEYS:
+            self._walk(self._reached_by(key), event.modifiers())
+        else:
+            super().keyPressEvent(event)
+
+    def _walk(self, site: str, modifiers: Qt.KeyboardModifier) -> None:
+        if modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self.set_picked([*self.picked, site], site)
+        elif modifiers & Qt.KeyboardModifier.ControlModifier or len(self.picked) > 1:
+            self.walk_to(site)
+        else:
+            self.pick(site)
+
+    def _reached_by(self, key: Qt.Key) -> str:
+        sites = [point.site for point in self._points]
+        at = sites.index(self.current) if self.current in sites else 0
+        if key in (Qt.Key.Key_Home, Qt.Key.Key_End):
+            return sites[0 if key == Qt.Key.Key_Home else -1]
+        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            step = 1 if key == Qt.Key.Key_Right else -1
+            return sites[min(max(at + step, 0), len(sites) - 1)]
+        alike = same_hook(self._sites, sites[at])
         step = {
-            Qt.Key.Key_Right: 1,
-            Qt.Key.Key_Left: -1,
-            Qt.Key.Key_Up: per_layer,
-            Qt.Key.Key_Down: -per_layer,
-            Qt.Key.Key_Home: -len(sites),
-            Qt.Key.Key_End: len(sites),
-        }[Qt.Key(event.key())]
-        self.pick(sites[min(max(at + step, 0), len(sites) - 1)])
+            Qt.Key.Key_Up: 1,
+            Qt.Key.Key_Down: -1,
+            Qt.Key.Key_PageUp: _PAGE,
+            Qt.Key.Key_PageDown: -_PAGE,
+        }[key]
+        return alike[min(max(alike.index(sites[at]) + step, 0), len(alike) - 1)]
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -128,57 +216,10 @@ class SitePicker(QWidget):
         super().focusOutEvent(event)
         self.update()
 
-    # ------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not self._layers:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours = theme.palette()
-        top, bottom = _PAD, _PAD + self._layers * _ROW
-        painter.setPen(colours.muted_text)
-        painter.drawText(QPointF(_STREAM_X - 20, bottom + 20), "embed")
-        painter.drawText(QPointF(_STREAM_X - 28, top - 12), "unembed")
-        painter.setPen(QPen(colours.border, 4))
-        painter.drawLine(QPointF(_STREAM_X, top - 6), QPointF(_STREAM_X, bottom + 6))
-        picked = next((p for p in self._points if p.site == self.site), None)
-        for layer in range(self._layers):
-            self._paint_layer(painter, layer, picked is not None and picked.layer == layer)
-        for point in self._points:
-            if point.hook in _PLACES:
-                self._paint_point(painter, point)
-
-    def _paint_layer(self, painter: QPainter, layer: int, marked: bool) -> None:
-        colours = theme.palette()
-        bottom = _PAD + (self._layers - layer) * _ROW
-        band = QRectF(4, bottom - _ROW + 1, self.width() - 8, _ROW - 2)
-        if marked:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colours.hover)
-            painter.drawRoundedRect(band, 6, 6)
-        painter.setPen(colours.text if marked else colours.muted_text)
-        box = QRectF(8, band.top(), 32, band.height())
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(layer))
-        for name, hook, low, high in _BRANCHES:
-            y_low, y_high = bottom - low * _ROW, bottom - high * _ROW
-            middle = (y_low + y_high) / 2
-            painter.setPen(QPen(colours.border, 2))
-            painter.drawLine(QPointF(_STREAM_X, middle), QPointF(_PLACES[hook][0], middle))
-            painter.setPen(colours.muted_text)
-            text = QRectF(_BRANCH_X + 12, y_high, 100, y_low - y_high)
-            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, name)
-
-    def _paint_point(self, painter: QPainter, point: SitePoint) -> None:
-        colours = theme.palette()
-        place = self.point_position(point)
-        if point.site == self.site:
-            painter.setPen(QPen(colours.focus if self.hasFocus() else colours.text, 2))
-            painter.setBrush(colours.accent)
-            painter.drawEllipse(place, _RADIUS + 2.5, _RADIUS + 2.5)
-        else:
-            painter.setPen(QPen(colours.muted_text, 1.5))
-            painter.setBrush(colours.surface)
-            painter.drawEllipse(place, _RADIUS - 0.5, _RADIUS - 0.5)
+        if self._layers:
+            painter = QPainter(self)
+            self._drawing().paint(painter, QRectF(event.rect()))
 
 
 _KEYS = frozenset(
@@ -189,5 +230,7 @@ _KEYS = frozenset(
         Qt.Key.Key_Down,
         Qt.Key.Key_Home,
         Qt.Key.Key_End,
+        Qt.Key.Key_PageUp,
+        Qt.Key.Key_PageDown,
     }
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from frame_client import FakeClient, Heard
+from frame_harvest import model
 from frame_project import ARCHITECTURES, add_run, add_store
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -13,9 +15,11 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.gui import theme
 from sae_desktop.gui.app import make_application
 from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.panels.harvest import HarvestPanel
 from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
+from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
 from sae_desktop.training.config import ArchitecturesDescription, DescribeArchitecturesConfig
 
@@ -75,6 +79,32 @@ def training(
     yield panel
     panel.hide()
     panel.setup.hide()
+
+
+@pytest.fixture
+def harvest(
+    session: Session, client: FakeClient, project: Project, qtbot: QtBot
+) -> Iterator[HarvestPanel]:
+    """The Harvest panel in an empty project; the model is described."""
+    session.open_project(project.path)
+    panel = HarvestPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(1200, 660)
+    panel.show()
+    client.finish(client.last(DescribeModelConfig), model())
+    yield panel
+    panel.hide()
+
+
+@pytest.fixture
+def asked(client: FakeClient, qtbot: QtBot) -> Callable[[type], Any]:
+    """Waits until a question of a kind is open, and returns its job."""
+
+    def wait(kind: type) -> Any:
+        qtbot.waitUntil(lambda: any(not job.ended for job in client.started(kind)), timeout=5_000)
+        return client.last(kind)
+
+    return wait
 
 
 @pytest.fixture

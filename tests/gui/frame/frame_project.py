@@ -5,15 +5,10 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 from safetensors.numpy import save_file
+from stored import write_store
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.activations.store import (
-    DOCUMENT_DTYPE,
-    WINDOW_DTYPE,
-    StoreBatch,
-    StoreInfo,
-    StoreWriter,
-)
+from sae_desktop.activations.layout import StoreInfo
 from sae_desktop.project import Project
 from sae_desktop.training.config import (
     ArchitectureInfo,
@@ -66,22 +61,8 @@ def add_store(
         widths=[WIDTH] * len(sites),
         config=msgspec.json.encode(config).decode(),
     )
-    folder = project.store_path(name)
-    folder.mkdir(parents=True)
-    writer = StoreWriter.create(folder, info, rows=wanted, windows=4, documents=1)
-    windows = np.zeros(1, dtype=WINDOW_DTYPE)
-    windows["length"] = rows
-    writer.append(
-        StoreBatch(
-            activations={site: np.ones((rows, WIDTH), dtype=np.float16) for site in sites},
-            tokens=np.zeros(rows, dtype=np.int32),
-            positions=np.arange(rows, dtype=np.int32),
-            windows=windows,
-            documents=np.zeros(1, dtype=DOCUMENT_DTYPE),
-        )
-    )
-    writer.commit()
-    writer.close()
+    values = {site: np.ones((rows, WIDTH), dtype=np.float16) for site in sites}
+    write_store(project.store_path(name), info, values, [0] * rows, capacity=wanted).close()
     return config
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.deletion import delete_item, deletion_question
 from sae_desktop.gui import amounts
 from sae_desktop.gui import settings as settings_file
-from sae_desktop.gui.deletion import delete_item, deletion_question
 from sae_desktop.gui.drops import classify
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory

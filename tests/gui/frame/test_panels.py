@@ -1,65 +1,28 @@
-"""The Project and Harvest panels on a real project and an engine the test answers for."""
+"""The Project panel on a real project and an engine the test answers for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
 from frame_project import add_run, add_store
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.activations.config import (
-    CorpusDescription,
-    CorpusPreview,
-    DescribeCorpusConfig,
-    EstimateHarvestConfig,
-    HarvestConfig,
-    HarvestEstimate,
-    HarvestResult,
     ImportActivationsConfig,
 )
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.gui.panels.harvest import HarvestPanel
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.panels.project import ProjectPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.card_grid import CardWidget
-from sae_desktop.language_model.config import (
-    DescribeModelConfig,
-    GetModelConfig,
-    GetModelResult,
-    ModelDescription,
-)
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig
 
-SITES = [
-    f"blocks.{layer}.hook_{hook}"
-    for layer in range(4)
-    for hook in ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
-]
 
-
-def model(*, cached: bool = True) -> ModelDescription:
-    return ModelDescription(
-        name="builtin",
-        architecture="LlamaForCausalLM",
-        layers=4,
-        width=32,
-        vocabulary=512,
-        context_size=256,
-        parameters=100_000,
-        sites=SITES,
-        default_site="blocks.2.hook_resid_post",
-        cached=cached,
-    )
-
-
-# ---------------------------------------------------------------------- project
 @pytest.fixture
 def project_panel(session: Session, project: Project, qtbot: QtBot) -> ProjectPanel:
     add_store(project, "acts", rows=20, wanted=20)
@@ -160,161 +123,3 @@ def test_evaluate_form__asks_for_the_store_it_was_trained_on(
     assert isinstance(config, EvaluateConfig)
     assert config.activations == "acts"
     form.deleteLater()
-
-
-# ---------------------------------------------------------------------- harvest
-@pytest.fixture
-def harvest(
-    session: Session, client: FakeClient, project: Project, qtbot: QtBot
-) -> Iterator[HarvestPanel]:
-    session.open_project(project.path)
-    panel = HarvestPanel(session)
-    qtbot.addWidget(panel)
-    panel.resize(1100, 700)
-    panel.show()
-    client.finish(client.last(DescribeModelConfig), model())
-    yield panel
-    panel.hide()
-
-
-def test_harvest__makes_the_config_that_is_shown(harvest: HarvestPanel, project: Project) -> None:
-    harvest.sites.pick("blocks.1.hook_mlp_out")
-    harvest.amount.tokens.setValue(20_000)
-    config = harvest.config()
-    assert config == HarvestConfig(
-        project=str(project.path),
-        name="builtin-L1-mlp_out",
-        site="blocks.1.hook_mlp_out",
-        tokens=20_000,
-    )
-    assert harvest.site_box.currentText() == "blocks.1.hook_mlp_out"
-
-
-def test_harvest__says_the_estimate_in_words(
-    harvest: HarvestPanel, client: FakeClient, qtbot: QtBot
-) -> None:
-    qtbot.waitUntil(lambda: bool(client.started(EstimateHarvestConfig)), timeout=5_000)
-    estimate = HarvestEstimate(
-        bytes=256_000_000,
-        free_bytes=12_000_000_000,
-        seconds=180.0,
-        tokens_per_second=2_800.0,
-        memory_bytes=0,
-    )
-    client.finish(client.last(EstimateHarvestConfig), estimate)
-    text = harvest._estimate.text()
-    assert text == ("500,000 tokens: ≈ 256 MB on disk (12 GB free), about 3 min at 2.8k tokens/s.")
-
-
-def test_harvest__does_not_start_without_room(
-    harvest: HarvestPanel, client: FakeClient, qtbot: QtBot
-) -> None:
-    qtbot.waitUntil(lambda: bool(client.started(EstimateHarvestConfig)), timeout=5_000)
-    estimate = HarvestEstimate(
-        bytes=2_000_000, free_bytes=500_000, seconds=1, tokens_per_second=1.0, memory_bytes=0
-    )
-    client.finish(client.last(EstimateHarvestConfig), estimate)
-    assert "1.5 MB" in harvest._estimate.text()
-    assert not harvest.start_button.isEnabled()
-
-
-def test_harvest__starts_and_offers_to_train_on_what_it_made(
-    harvest: HarvestPanel, client: FakeClient, heard: Heard
-) -> None:
-    harvest.start()
-    job = client.last(HarvestConfig)
-    client.run(job)
-    assert not harvest.start_button.isEnabled()
-    result = HarvestResult(
-        name="builtin-L2-resid_post",
-        site="blocks.2.hook_resid_post",
-        rows=500_000,
-        width=32,
-        windows=1,
-        documents=1,
-        bytes=1,
-        seconds=1,
-        tokens_per_second=1,
-    )
-    client.finish(job, result)
-    assert "500,000 rows" in harvest._estimate.text()
-    harvest.train_button.click()
-    assert heard.workspaces == ["train"]
-
-
-def test_harvest__asks_to_get_a_model_that_is_not_here(
-    harvest: HarvestPanel, client: FakeClient
-) -> None:
-    harvest.model.choice.set_value("smollm2")
-    client.finish(client.last(DescribeModelConfig), model(cached=False))
-    assert harvest.model.get_button.isVisible()
-    assert not harvest.start_button.isEnabled()
-    harvest.model.get_button.click()
-    got = GetModelResult(name="smollm2", path="/x", source="hub", bytes=1, sha256="0")
-    client.finish(client.last(GetModelConfig), got)
-    client.finish(client.last(DescribeModelConfig), model())
-    assert not harvest.model.get_button.isVisible()
-    assert harvest.start_button.isEnabled()
-
-
-def test_harvest__says_what_is_wrong_with_a_model(
-    harvest: HarvestPanel, client: FakeClient
-) -> None:
-    harvest.fill({"model": "/no/model/here"})
-    client.fail(client.last(DescribeModelConfig), "The folder is no model.")
-    assert harvest.model._message.text() == "The folder is no model."
-    assert not harvest.start_button.isEnabled()
-
-
-def test_harvest__shows_how_the_text_begins(harvest: HarvestPanel, client: FakeClient) -> None:
-    description = CorpusDescription(
-        name="builtin",
-        documents=3,
-        bytes=2_000,
-        sources=["a"],
-        languages=["en", "de"],
-        preview=[CorpusPreview(title="T", source="a", language="en", tokens=["In", " the"])],
-    )
-    client.finish(client.last(DescribeCorpusConfig), description)
-    assert harvest.corpus._message.text() == "3 documents, 2 kB: en, de."
-    assert "In" in harvest.corpus._preview.toPlainText()
-
-
-def test_harvest__checks_names_and_context_in_place(harvest: HarvestPanel) -> None:
-    harvest.amount.name.setText("no/slash")
-    harvest.amount.name.textEdited.emit("no/slash")
-    assert not harvest.start_button.isEnabled()
-    assert harvest.amount.name.property("invalid") == "true"
-    harvest.amount.name.setText("fine")
-    harvest.amount.name.textEdited.emit("fine")
-    harvest.amount.context_size.setValue(1_024)
-    assert "256 at most" in harvest.amount._problem.text()
-
-
-def test_site_picker__walks_by_keyboard_and_mouse(harvest: HarvestPanel, qtbot: QtBot) -> None:
-    picker = harvest.sites
-    picker.pick("blocks.1.hook_resid_mid")
-    qtbot.keyClick(picker, Qt.Key.Key_Up)
-    assert picker.site == "blocks.2.hook_resid_mid"
-    qtbot.keyClick(picker, Qt.Key.Key_Right)
-    assert picker.site == "blocks.2.hook_mlp_out"
-    qtbot.keyClick(picker, Qt.Key.Key_End)
-    assert picker.site == "blocks.3.hook_resid_post"
-    point = next(p for p in picker._points if p.site == "blocks.0.hook_attn_out")
-    place: QPointF = picker.point_position(point)
-    qtbot.mouseClick(picker, Qt.MouseButton.LeftButton, pos=place.toPoint())
-    assert picker.site == "blocks.0.hook_attn_out"
-    assert "attention" in picker.accessibleDescription()
-
-
-def test_harvest__keeps_further_sites_in_the_same_pass(harvest: HarvestPanel) -> None:
-    harvest.sites.pick("blocks.1.hook_resid_post")
-    actions = {action.text(): action for action in harvest._further_menu.actions()}
-    assert set(actions) == set(SITES)
-    actions["blocks.1.hook_mlp_out"].setChecked(True)
-    actions["blocks.2.hook_mlp_out"].setChecked(True)
-    assert harvest.config().sites == ("blocks.1.hook_mlp_out", "blocks.2.hook_mlp_out")
-    assert harvest.further_button.text() == "2 further sites"
-    harvest.sites.pick("blocks.1.hook_mlp_out")  # a site is kept once
-    assert harvest.config().sites == ("blocks.2.hook_mlp_out",)
-    assert harvest._session.harvest_draft == harvest.config()

@@ -1,14 +1,12 @@
-"""Deleting what a project holds. Free of Qt."""
+"""Deleting what a project holds."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from sae_desktop.gui.amounts import bytes_text
-from sae_desktop.gui.inventory import folder_bytes
 from sae_desktop.project import Project
-from sae_desktop.storage.faults import explained
+from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
@@ -24,7 +22,7 @@ def item_path(project: Project, kind: str, name: str) -> Path:
 
 def deletion_question(project: Project, kind: str, name: str) -> str:
     """Return what is asked before a deletion: how many bytes of what."""
-    size = bytes_text(folder_bytes(item_path(project, kind, name)))
+    size = format_bytes(folder_bytes(item_path(project, kind, name)))
     what = {
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",

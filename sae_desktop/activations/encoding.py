@@ -1,0 +1,154 @@
+"""Rows of activations as they are stored, and what is measured on them on the way.
+
+Shape legend: R rows, D width of the site, W first rows of windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sae_desktop.activations.config import StoreDtype
+from sae_desktop.activations.statistics import RowSums
+from sae_desktop.activations.store_writer import EncodedRows
+from sae_desktop.errors import UserError
+
+INT8_LEVELS = 127.0
+MEASURED_EVERY = 8
+"""The error of storing is measured on every eighth row."""
+_LARGEST = {"float16": 65_504.0, "bfloat16": 3.38e38}
+_TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class DeviceRows:
+    """Rows encoded where the model computed them, on their way to the host."""
+
+    values: Tensor
+    """(R, D) in the store's dtype."""
+    scales: Tensor | None
+    """(R,) of int8."""
+    norms: Tensor
+    first_norms: Tensor
+    sums: Tensor
+    """(2, D): Σx and Σx²."""
+    error: Tensor
+    """(): Σ‖x − stored‖² over every MEASURED_EVERY-th row."""
+
+    def tensors(self) -> list[Tensor]:
+        scales = [] if self.scales is None else [self.scales]
+        return [self.values, self.norms, self.first_norms, self.sums, self.error, *scales]
+
+
+def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> DeviceRows:
+    """Encode rows for a store and measure them, on the device they are on.
+
+    int8 rows are round(x / s) with s = max|x| / 127, a scale a row. `first_WD` are the first
+    rows of windows, which may be among `x_RD` or left out of the store.
+    """
+    x_RD = x_RD.float()
+    squares_RD = x_RD.square()
+    scales: Tensor | None = None
+    if dtype == "int8":
+        scales = x_RD.abs().amax(dim=1).div_(INT8_LEVELS)
+        values = x_RD.div(scales.clamp_min(torch.finfo(torch.float32).tiny)[:, None])
+        values = values.round_().to(torch.int8)
+    else:
+        values = x_RD.to(_TORCH[dtype])
+    return DeviceRows(
+        values=values,
+        scales=scales,
+        norms=squares_RD.sum(dim=1).sqrt_(),
+        first_norms=torch.linalg.vector_norm(first_WD.float(), dim=1),
+        sums=torch.stack([x_RD.sum(dim=0), squares_RD.sum(dim=0)]),
+        error=_error(x_RD, values, scales),
+    )
+
+
+def _error(x_RD: Tensor, values: Tensor, scales: Tensor | None) -> Tensor:
+    if values.dtype == torch.float32:
+        return torch.zeros((), device=x_RD.device)
+    stored = values[::MEASURED_EVERY].float()
+    if scales is not None:
+        stored = stored * scales[::MEASURED_EVERY, None]
+    return (x_RD[::MEASURED_EVERY] - stored).square().sum()
+
+
+class HostCopy:
+    """Tensors on their way to the host: begun at once, waited for where they are used."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._event: torch.cuda.Event | None = None
+        if tensors and tensors[0].device.type == "cuda":
+            self._tensors = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
+            for host, there in zip(self._tensors, tensors, strict=True):
+                host.copy_(there, non_blocking=True)
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._event.record(torch.cuda.current_stream(tensors[0].device))
+        else:
+            self._tensors = [tensor.cpu() for tensor in tensors]
+
+    def arrays(self) -> list[npt.NDArray[np.generic]]:
+        """Return the tensors as arrays, bfloat16 as uint16."""
+        if self._event is not None:
+            self._event.synchronize()
+        return [
+            tensor.view(torch.int16).numpy().view(np.uint16)
+            if tensor.dtype == torch.bfloat16
+            else tensor.numpy()
+            for tensor in self._tensors
+        ]
+
+
+def on_host(rows: DeviceRows) -> HostRows:
+    """Begin to bring rows to the host."""
+    return HostRows(HostCopy(rows.tensors()))
+
+
+@dataclass(frozen=True)
+class HostRows:
+    """Encoded rows that are being copied to the host."""
+
+    copy: HostCopy
+
+    def finished(self) -> EncodedRows:
+        """Wait for the copy and return the rows."""
+        values, norms, first_norms, sums, error, *scales = self.copy.arrays()
+        return EncodedRows(
+            values=values,
+            scales=scales[0] if scales else None,
+            sums=RowSums(
+                norms=norms,
+                first_norms=first_norms,
+                sum_D=sums[0],
+                square_D=sums[1],
+                measured_rows=len(norms[::MEASURED_EVERY]),
+                error=float(error),
+            ),
+        )
+
+
+def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:
+    """Raise UserError for rows that are no numbers, or do not fit into the store's dtype."""
+    norms = rows.sums.norms
+    if not np.isfinite(norms).all():
+        raise UserError(
+            f"The model “{origin}” gives activations that are no numbers.",
+            next_step="Its weights are damaged, or it needs another precision: try float32 or "
+            "bfloat16, or copy the model again.",
+        )
+    # No value exceeds its row's norm, so mostly nothing need be looked at.
+    limit = _LARGEST.get(dtype)
+    if limit is None or not len(norms) or float(norms.max()) <= limit:
+        return
+    if dtype == "float16" and not np.isfinite(rows.values).all():
+        raise UserError(
+            f"A row of norm {float(norms.max()):,.0f} does not fit into float16, which ends at "
+            "65,504.",
+            next_step="Harvest under another name with the dtype bfloat16 or float32.",
+        )

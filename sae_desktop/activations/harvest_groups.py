@@ -1,0 +1,135 @@
+"""Windows in groups, and groups in batches of like length.
+
+A group is the unit of a harvest: its windows are read in the order that wastes least padding,
+and its rows are stored in the order of the corpus. Where a group ends depends on nothing but
+the corpus and the settings, so that a harvest that goes on forms the same ones.
+
+Shape legend: B windows, S tokens of the longest, R rows, W windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sae_desktop.activations.harvest_plan import GROUP_BATCHES, HarvestPlan
+from sae_desktop.corpus.windows import Place, Window, windows
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Windows of one forward pass, padded on the right."""
+
+    ids_BS: Tensor
+    mask_BS: Tensor | None
+    """1 at tokens; None for a causal model, which does not see the padding."""
+    kept_R: Tensor
+    """Places in the flattened (B·S) of the rows to keep."""
+    targets_R: Tensor
+    """Their rows in the group."""
+    first_B: Tensor
+    """Places in the flattened (B·S) of the windows' first tokens."""
+
+    def halves(self) -> list[TokenBatch]:
+        """Return the windows as two batches; one if there is one window only."""
+        count, length = self.ids_BS.shape
+        if count < 2:
+            return [self]
+        middle = count // 2
+        return [self._rows(0, middle, length), self._rows(middle, count, length)]
+
+    def _rows(self, first: int, last: int, length: int) -> TokenBatch:
+        inside = (self.kept_R >= first * length) & (self.kept_R < last * length)
+        return TokenBatch(
+            ids_BS=self.ids_BS[first:last],
+            mask_BS=None if self.mask_BS is None else self.mask_BS[first:last],
+            kept_R=self.kept_R[inside] - first * length,
+            targets_R=self.targets_R[inside],
+            first_B=self.first_B[first:last] - first * length,
+        )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Windows in the order of the corpus, and the batches they are read in."""
+
+    windows: Sequence[Window]
+    rows: Sequence[int]
+    """Rows kept of each window."""
+    batches: Sequence[TokenBatch]
+
+
+def window_groups(plan: HarvestPlan, start: Place, rows: int) -> Iterator[Group]:
+    """Yield groups of windows, from `start` on, that give exactly `rows` rows together.
+
+    The last window is cut to fit; fewer rows come only where the corpus ends before.
+    """
+    found: list[Window] = []
+    tokens = 0
+    for window in windows(plan.windows, plan.encode, start):
+        window = _cut(plan, window, rows)
+        rows -= plan.rows_of(window)
+        found.append(window)
+        tokens += len(window.ids)
+        if rows == 0 or tokens >= GROUP_BATCHES * plan.batch_tokens:
+            yield make_group(plan, found)
+            found, tokens = [], 0
+        if rows == 0:
+            return
+    if found:
+        yield make_group(plan, found)
+
+
+def _cut(plan: HarvestPlan, window: Window, rows: int) -> Window:
+    """Return the beginning of a window that gives at most so many rows."""
+    excess = plan.rows_of(window) - rows
+    if excess <= 0:
+        return window
+    body = len(window.ids) - len(plan.windows.suffix) - excess
+    spans, left = [], body - len(plan.windows.prefix)
+    for span in window.spans:
+        if left > 0:
+            spans.append(replace(span, length=min(span.length, left)))
+        left -= span.length
+    return Window([*window.ids[:body], *plan.windows.suffix], tuple(spans))
+
+
+def make_group(plan: HarvestPlan, found: Sequence[Window]) -> Group:
+    """Lay out the batches of some windows, the longest first."""
+    rows = [plan.rows_of(window) for window in found]
+    starts = [0]
+    for count in rows:
+        starts.append(starts[-1] + count)
+    order = sorted(range(len(found)), key=lambda number: -len(found[number].ids))
+    batches, first = [], 0
+    while first < len(order):
+        longest = len(found[order[first]].ids)
+        last = first + max(1, plan.batch_tokens // longest)
+        chosen = order[first:last]
+        batches.append(_batch(plan, [(found[n], starts[n], rows[n]) for n in chosen], longest))
+        first = last
+    return Group(found, rows, batches)
+
+
+def _batch(
+    plan: HarvestPlan, chosen: Sequence[tuple[Window, int, int]], longest: int
+) -> TokenBatch:
+    ids_BS = torch.zeros(len(chosen), longest, dtype=torch.long)
+    kept, targets = [], []
+    for number, (window, start, rows) in enumerate(chosen):
+        ids_BS[number, : len(window.ids)] = torch.tensor(window.ids)
+        begin = number * longest + plan.dropped
+        kept.append(torch.arange(begin, begin + rows))
+        targets.append(torch.arange(start, start + rows))
+    lengths = torch.tensor([len(window.ids) for window, _, _ in chosen])
+    mask_BS = (torch.arange(longest)[None, :] < lengths[:, None]).long()
+    return TokenBatch(
+        ids_BS=ids_BS,
+        mask_BS=None if plan.lm.causal else mask_BS,
+        kept_R=torch.cat(kept),
+        targets_R=torch.cat(targets),
+        first_B=torch.arange(len(chosen)) * longest,
+    )

@@ -1,0 +1,55 @@
+"""How fast a harvest goes, and how much of its time the model stands still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sae_desktop.jobs import JobContext
+
+T = TypeVar("T")
+METRIC_SECONDS = 1.0
+
+
+class Pace:
+    """Logs tokens per second, and the share of the time spent waiting for text or for the disk."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._told = time.monotonic()
+        self._rows: int | None = None
+        self._waited = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time of the block as waiting."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waited += time.monotonic() - began
+
+    def waited(self, source: Iterator[T]) -> Iterator[T]:
+        """Yield what `source` yields, the time it takes counted as waiting."""
+        while True:
+            with self.waiting():
+                item = next(source, None)
+            if item is None:
+                return
+            yield item
+
+    def tell(self, rows: int) -> None:
+        """Log a point, once a second, at so many rows of the store."""
+        now = time.monotonic()
+        seconds = now - self._told
+        if self._rows is None:  # from here on it is counted
+            self._rows, self._told, self._waited = rows, now, 0.0
+        elif seconds >= METRIC_SECONDS:
+            values = {
+                "tokens_per_second": (rows - self._rows) / seconds,
+                "waited_share": min(1.0, self._waited / seconds),
+            }
+            self._context.metric(rows, values)
+            self._rows, self._told, self._waited = rows, now, 0.0

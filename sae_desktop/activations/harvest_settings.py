@@ -1,0 +1,43 @@
+"""Whether a harvest may go on in a store that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig, differing_settings
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.errors import UserError
+
+
+def check_same_settings(config: HarvestConfig, folder: Path) -> None:
+    """Raise UserError that names the settings in which the store of that name differs."""
+    store = ActivationStore.open(folder)
+    kept = f"Its {store.rows:,} tokens are as they were."
+    other_name = "Harvest under another name."
+    try:
+        made = msgspec.json.decode(store.info.config, type=HarvestConfig)
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"The name “{config.name}” is taken by activations of another origin.",
+            kept=kept,
+            next_step=other_name,
+        ) from error
+    names = differing_settings(made, config)
+    if names:
+        described = "; ".join(
+            f"{name} is {getattr(made, name)!r} there and {getattr(config, name)!r} here"
+            for name in names
+        )
+        raise UserError(
+            f"There is a store “{config.name}” with other settings: {described}.",
+            kept=kept,
+            next_step="Use the same settings to resume it, or another name.",
+        )
+    if store.rows < config.tokens and store.statistics() is None:
+        raise UserError(
+            f"The store “{config.name}” was begun by an earlier SAE Desktop.",
+            kept=kept + " They can be trained on.",
+            next_step=other_name,
+        )

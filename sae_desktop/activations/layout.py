@@ -1,0 +1,195 @@
+"""What a store's segment holds, to the byte. Free of torch.
+
+By row: `/activations/<site>` (rows × width), for int8 also `/scales/<site>`, `/norms/<site>`
+(‖x‖₂), `/tokens` and `/positions`. By window `/windows`, by document `/documents` and the bytes
+of `/metadata` (JSON objects); of packed windows also `/spans`, which document each row is of.
+`/checksums/<dataset>` is the CRC-32 of each block of BLOCK_ROWS rows.
+
+What changes with every commit lies in `/state`, two records that are written in turn:
+`/committed` says how much of each table counts, and which of the two records is right. Rows at
+or beyond the counter are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.activations.config import StoreDtype
+from sae_desktop.activations.statistics import record_length
+from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec
+
+Array = npt.NDArray[Any]
+
+KIND = "activations"
+SCHEMA_VERSION = 2
+BLOCK_ROWS = 4096
+
+WINDOW_DTYPE = np.dtype(
+    [
+        ("first_row", "<i8"),
+        ("length", "<i4"),  # rows of this window
+        ("document", "<i8"),  # row of /documents; of packed windows that of the first row
+        ("offset", "<i8"),  # tokens of the document before this window
+        ("first_token", "<i4"),  # id of the first token if its row was left out, else −1
+    ]
+)
+SPAN_DTYPE = np.dtype(
+    [
+        ("first_row", "<i8"),
+        ("length", "<i4"),
+        ("document", "<i8"),
+        ("offset", "<i8"),  # tokens of the document before this span
+    ]
+)
+TEXT_BYTES = 160
+"""Kept of a document's source and title."""
+DOCUMENT_DTYPE = np.dtype(
+    [
+        ("ordinal", "<i8"),  # place in the corpus
+        ("source", f"S{TEXT_BYTES}"),
+        ("language", "S16"),
+        ("title", f"S{TEXT_BYTES}"),
+        ("metadata_first", "<i8"),  # in /metadata
+        ("metadata_bytes", "<i4"),
+    ]
+)
+METADATA_BYTES = 16_384
+"""Kept of one document's metadata at most."""
+
+TABLES = ("windows", "documents", "spans", "metadata")
+COMMITTED = ("rows", *TABLES, "slot")
+"""What the numbers of `/committed` are, in order."""
+
+
+class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store's rows are; written as attributes of each segment."""
+
+    model: str
+    """Name or path by which the model is loaded again; empty for imported activations."""
+    model_revision: str = ""
+    """Hash of the model's configuration and weights index, to tell models apart."""
+    model_dtype: ModelDtype = "auto"
+    """In what the model computed, as it was asked for."""
+    tokenizer_hash: str = ""
+    bos_policy: str = "auto"
+    bos_prepended: bool = False
+    """Whether special tokens begin each window: `prefix`."""
+    prefix: list[int] = []
+    suffix: list[int] = []
+    """Special tokens that end each window; their rows are not stored."""
+    policy: str = ""
+    """BOS and special tokens in words."""
+    packing: str = "document"
+    context_size: int = 0
+    corpus: str = ""
+    seed: int = 0
+    keep_first: bool = False
+    sites: list[str]
+    widths: list[int]
+    dtype: StoreDtype = "float16"
+    batch_tokens: int = 0
+    """Tokens of a forward pass: with others, the last bits of a row may differ."""
+    config: str = "{}"
+    """The job's config as JSON."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Room of a segment: entries of each table, bytes of metadata."""
+
+    rows: int
+    windows: int
+    documents: int
+    spans: int = 0
+    metadata: int = 0
+
+
+def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
+    """Return the datasets of a segment."""
+    blocks = -(-room.rows // BLOCK_ROWS)
+    by_row: list[DatasetSpec] = []
+    state: list[DatasetSpec] = []
+    for site, width in zip(info.sites, info.widths, strict=True):
+        dtype = BFLOAT16 if info.dtype == "bfloat16" else info.dtype
+        by_row.append(DatasetSpec(f"activations/{site}", (room.rows, width), dtype))
+        if info.dtype == "int8":
+            by_row.append(DatasetSpec(f"scales/{site}", (room.rows,), "<f4"))
+        by_row.append(DatasetSpec(f"norms/{site}", (room.rows,), "<f4"))
+        state.append(DatasetSpec(f"state/statistics/{site}", (2, record_length(width)), "<f8"))
+    by_row.append(DatasetSpec("tokens", (room.rows,), "<i4"))
+    by_row.append(DatasetSpec("positions", (room.rows,), "<i4"))
+    checksums = [DatasetSpec(f"checksums/{spec.name}", (blocks,), "<u4") for spec in by_row]
+    running = len(by_row) + len(TABLES)
+    return [
+        DatasetSpec("committed", (len(COMMITTED),), "<i8"),
+        *by_row,
+        DatasetSpec("windows", (room.windows,), WINDOW_DTYPE),
+        DatasetSpec("documents", (room.documents,), DOCUMENT_DTYPE),
+        DatasetSpec("spans", (room.spans,), SPAN_DTYPE),
+        DatasetSpec("metadata", (room.metadata,), "u1"),
+        *checksums,
+        DatasetSpec("state/checksums", (2, running), "<u4"),
+        *state,
+    ]
+
+
+def row_datasets(info: StoreInfo) -> list[str]:
+    """Return the names of the datasets by row, in the order of their running checksums."""
+    names = []
+    for site in info.sites:
+        names.append(f"activations/{site}")
+        if info.dtype == "int8":
+            names.append(f"scales/{site}")
+        names.append(f"norms/{site}")
+    return [*names, "tokens", "positions"]
+
+
+def read_dtype(dtype: StoreDtype) -> np.dtype[Any]:
+    """Return the dtype of the rows that a store of `dtype` gives to read."""
+    return np.dtype(np.float16 if dtype == "float16" else np.float32)
+
+
+def decode_rows(values: Array, scales: Array | None) -> Array:
+    """Return rows (R, D) as floating-point numbers: as stored, or float32 made of them.
+
+    bfloat16 comes as uint16, int8 with its scales (R,).
+    """
+    if values.dtype == np.uint16:
+        return np.asarray((values.astype(np.uint32) << 16).view(np.float32))
+    if scales is not None:
+        return np.asarray(values.astype(np.float32) * scales[:, None])
+    return np.asarray(values)
+
+
+def metadata_bytes(metadata: Mapping[str, str], roles: Sequence[tuple[str, int, int]]) -> bytes:
+    """Return a document's other columns and the roles of a chat as JSON; empty: nothing to keep.
+
+    What exceeds METADATA_BYTES is left out, the last columns first.
+    """
+    kept: dict[str, object] = {"roles": roles} if roles else {}
+    size = len(msgspec.json.encode(kept)) if roles else 1
+    if size > METADATA_BYTES:
+        kept, size = {}, 1
+    for name, value in metadata.items():
+        entry = len(msgspec.json.encode({name: value})) - 1  # a brace is a comma then
+        if size + entry > METADATA_BYTES:
+            break
+        kept[name] = value
+        size += entry
+    return msgspec.json.encode(kept) if kept else b""
+
+
+def encode_text(text: str, size: int = TEXT_BYTES) -> bytes:
+    """Return at most `size` bytes of valid UTF-8, the end of a long text kept."""
+    data = text.replace("\0", " ").encode("utf-8", "replace")
+    if len(data) <= size:
+        return data
+    tail = data[-(size - 3) :].decode("utf-8", "ignore")
+    return ("…" + tail).encode()[:size]

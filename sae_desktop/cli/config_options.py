@@ -1,0 +1,100 @@
+"""Options of commands made from the fields of a config: its defaults, types and names."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+
+from sae_desktop.cli.options import default, finite
+
+Settings = dict[str, Any]
+"""Field of a config → value."""
+
+
+class Choice(NamedTuple):
+    """One option: the config's field it sets, and how it stands in the help."""
+
+    field: str
+    panel: str
+    help: str
+    limits: dict[str, Any] = {}
+    name: str = ""
+    """Empty: the field's, with dashes."""
+
+    @property
+    def flag(self) -> str:
+        return self.name or f"--{self.field.replace('_', '-')}"
+
+
+AT_LEAST_0 = {"min": 0}
+AT_LEAST_1 = {"min": 1}
+SHARE = {"min": 0, "max": 1}
+
+
+def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspect.Parameter:
+    """Return the parameter of a command that sets a config's field."""
+    kind = typing.get_type_hints(config)[choice.field]
+    value = default(config, choice.field)
+    if typing.get_origin(kind) is tuple:
+        kind, value = list[str] | None, None
+    numeric = float in (kind, *typing.get_args(kind))
+    names = [choice.flag]
+    if kind is bool:
+        names = [f"{choice.flag}/--no-{choice.flag[2:]}"]
+    option = typer.Option(
+        *names,
+        help=choice.help,
+        rich_help_panel=choice.panel,
+        callback=finite if numeric else None,
+        **choice.limits,
+    )
+    return keyword(name, value, Annotated[kind, option])
+
+
+def keyword(name: str, value: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotation
+    )
+
+
+def own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
+    """Return a command's parameters but `settings`, by keyword."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    return [
+        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+        for name, p in inspect.signature(command).parameters.items()
+        if name != "settings"
+    ]
+
+
+def with_signature(
+    run: Callable[..., None], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """Let a function of any keywords stand for one of these parameters."""
+    run.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def with_options(
+    config: type[msgspec.Struct], choices: Sequence[Choice]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options for a config's fields; it receives them as `settings`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = [parameter(config, choice, choice.field) for choice in choices]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            settings = {p.name: given.pop(p.name) for p in parameters}
+            command(**given, settings=settings)
+
+        return with_signature(run, [*own_parameters(command), *parameters])
+
+    return decorate

@@ -1,0 +1,59 @@
+"""The options that describe a harvest, for every command that takes one."""
+
+from __future__ import annotations
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.cli.config_options import AT_LEAST_0, AT_LEAST_1, Choice
+from sae_desktop.cli.options import default
+
+_MODEL = "Model"
+_TEXT = "Text"
+_STORE = "Store"
+_RUN = "Run"
+STREAM_PANEL = "Training while harvesting"
+
+READING_CHOICES = (
+    Choice("subset", _TEXT, "Configuration of a hub dataset."),
+    Choice("split", _TEXT, "Split of a dataset that has several."),
+    Choice("text_column", _TEXT, "Column of the texts; none: found by its name."),
+    Choice(
+        "chat_column",
+        _TEXT,
+        "Column of messages, or a pair such as “prompt + response”, put through the model's chat "
+        "template; none: found where there is no column of texts.",
+    ),
+    Choice("deduplicate", _TEXT, "Leave out documents that came before, exactly."),
+    Choice("seed", _TEXT, "Order of the documents.", AT_LEAST_0),
+    Choice("context_size", _TEXT, "Tokens in a window.", {"min": 2}),
+    Choice("packing", _TEXT, "Windows of one document each, or filled up with the next."),
+    Choice("bos", _TEXT, "Begin each window with the BOS token."),
+    Choice("special_tokens", _TEXT, "Whether <|names|> in a text are tokens or letters."),
+)
+"""How a corpus is read, whatever it is."""
+HARVEST_CHOICES = (
+    Choice("model", _MODEL, "builtin, smollm2, a folder, a .gguf file, a hub name."),
+    Choice("model_dtype", _MODEL, "In what the model computes."),
+    Choice("device", _MODEL, "auto, cpu, cuda, cuda:1, mps, split (over several)."),
+    Choice(
+        "sites",
+        _MODEL,
+        f"Where to read; may be repeated. None: {default(HarvestConfig, 'site')}.",
+        name="--site",
+    ),
+    Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
+    *READING_CHOICES,
+    Choice("tokens", _STORE, "Rows to have; more than there are extends the store.", AT_LEAST_1),
+    Choice("keep_first", _STORE, "Keep the row of each window's first token."),
+    Choice("dtype", _STORE, "As which to store; int8 has a scale a row."),
+    Choice("batch_tokens", _RUN, "Tokens in a forward pass; 0: the fastest.", AT_LEAST_0),
+    Choice("commit_seconds", _RUN, "Time between commits.", AT_LEAST_0),
+)
+_OF_STREAM = (
+    "model", "model_dtype", "corpus", "subset", "split", "text_column", "chat_column",
+    "deduplicate", "context_size", "packing", "bos", "special_tokens", "keep_first",
+    "batch_tokens",
+)  # fmt: skip
+STREAM_CHOICES = tuple(
+    choice._replace(panel=STREAM_PANEL) for choice in HARVEST_CHOICES if choice.field in _OF_STREAM
+)
+"""Of a harvest that a training consumes: its sites, amount and seed are the training's."""

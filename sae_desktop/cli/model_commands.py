@@ -1,0 +1,145 @@
+"""Commands on models: list, get, show, trust."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, get_args
+
+import typer
+
+from sae_desktop.cli import model_text, render
+from sae_desktop.cli.options import JsonOption, default
+from sae_desktop.cli.reporter import make_reporter
+from sae_desktop.cli.runner import run_job_command, run_reading_command, tell
+from sae_desktop.engine.environment import prepare_environment
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model.config import (
+    DescribeModelConfig,
+    GetModelConfig,
+    ModelDtype,
+    TrustModelConfig,
+    TrustModelResult,
+)
+
+models_app = typer.Typer(
+    no_args_is_help=True, help="List the models, get one, show one, or trust its program code."
+)
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="builtin, smollm2, a folder, a .gguf file, or owner/name of the hub."
+    ),
+]
+
+
+@models_app.command("list")
+def list_models(as_json: JsonOption = False) -> None:
+    """List the models that can be named without a path."""
+    run_reading_command(_models, _models_text, as_json=as_json)
+
+
+@models_app.command("get")
+def get_model(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="smollm2, or owner/name of the hub.")
+    ] = default(GetModelConfig, "name"),
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a model into your cache; a download that broke off goes on."""
+    run_job_command(GetModelConfig(name=name), render.figures, as_json=as_json)
+
+
+@models_app.command("show")
+def show_model(
+    name: ModelArgument,
+    dtype: Annotated[
+        str, typer.Option("--dtype", help=f"Precision: {', '.join(get_args(ModelDtype))}.")
+    ] = default(DescribeModelConfig, "dtype"),
+    device: Annotated[
+        str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps, split.")
+    ] = default(DescribeModelConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a model is, its sites, and the memory it needs; its weights are not loaded."""
+    if dtype not in get_args(ModelDtype):
+        raise typer.BadParameter(
+            f"“{dtype}” is none of {', '.join(get_args(ModelDtype))}", param_hint="--dtype"
+        )
+    config = DescribeModelConfig(model=name, dtype=dtype, device=device)  # type: ignore[arg-type]
+    run_job_command(config, model_text.card, as_json=as_json)
+
+
+@models_app.command("trust")
+def trust_model(
+    name: ModelArgument,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: you have read the code and trust it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the program code that a model brings be run, as it is now."""
+    prepare_environment()
+    reporter = make_reporter("", as_json=as_json)
+
+    def work() -> TrustModelResult:
+        from sae_desktop.language_model import trust
+        from sae_desktop.language_model.files import find_model
+
+        files = find_model(name, fetch=False)
+        code = trust.code_of(files.folder) if files.gguf is None else trust.ModelCode(files.folder)
+        if code.needed and not trust.is_trusted(code):
+            trust.check_whole(name, code)
+            reporter.note(model_text.code_question(name, code))
+            if not yes:
+                _ask(name)
+        return trust.trust_model(TrustModelConfig(model=name, digest=code.digest), SilentContext())
+
+    raise typer.Exit(tell(reporter, work, model_text.trusted, None))
+
+
+def _ask(name: str) -> None:
+    """Return if the person at the terminal says yes. Raises UserError otherwise."""
+    if not sys.stdin.isatty():
+        raise UserError(
+            f"The code of “{name}” was not trusted: there is no terminal to ask at.",
+            next_step="Add --yes once you have read the code and trust it.",
+        )
+    print("Trust this code? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError(f"The code of “{name}” is not trusted.", kept="Nothing was changed.")
+
+
+def _models() -> dict[str, Any]:
+    from sae_desktop.language_model.files import BUILTIN, SMOLLM2, find_model, models_cache
+    from sae_desktop.language_model.hub import cached_hub_models
+
+    cache = models_cache()
+    others = sorted(p.name for p in cache.iterdir() if p.is_dir()) if cache.is_dir() else []
+    found = []
+    for name in dict.fromkeys([BUILTIN, SMOLLM2, *others]):
+        known = name in (BUILTIN, SMOLLM2)
+        try:
+            files = find_model(name if known else str(cache / name), fetch=False)
+        except UserError:
+            if known:
+                found.append({"name": name, "cached": False, "path": None})
+            continue
+        path = str(files.folder / files.gguf) if files.gguf else str(files.folder)
+        found.append({"name": name if known else path, "cached": True, "path": path})
+    for name, folder in cached_hub_models().items():
+        weights = next(folder.glob("*.safetensors"), None) or next(folder.glob("*.bin"), None)
+        where = str(folder) if weights else None
+        found.append({"name": name, "cached": where is not None, "path": where})
+    return {"models": found}
+
+
+def _models_text(result: dict[str, Any]) -> str:
+    rows = [
+        (
+            m["name"],
+            m["path"] or f"not here yet: sae-desktop models get {m['name']}",
+        )
+        for m in result["models"]
+    ]
+    return render.table(("model", "where"), rows, left={0, 1})

@@ -1,0 +1,191 @@
+"""Parquet and Arrow files, and the folders that `datasets` saves, batch by batch."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sae_desktop.corpus.chats import is_chat_schema
+from sae_desktop.corpus.columns import PEEK_ROWS, Kind
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.decoding import damaged, unreadable
+from sae_desktop.errors import UserError
+
+BATCH_ROWS = 128
+_STATE, _SPLITS = "state.json", "dataset_dict.json"
+DATASETS_FILES = (_STATE, _SPLITS, "dataset_info.json")
+DEFAULT_SPLIT = str(CorpusSettings().split)
+
+
+class ArrowTable:
+    """Rows of a file that pyarrow reads. Raises UserError for one that is damaged."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.label = str(file)
+        with _faults(file):
+            self.declared: Mapping[str, Kind] = schema_kinds(self._schema())
+
+    def peek(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for batch in self._batches(list(self.declared), PEEK_ROWS):
+            rows += batch.to_pylist()
+            if len(rows) >= PEEK_ROWS:
+                break
+        return rows[:PEEK_ROWS]
+
+    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        number = 0
+        for batch in self._batches(needed, BATCH_ROWS):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+
+    def place(self, number: int) -> str:
+        return f"Row {number:,} of “{self.file}”"
+
+    def _batches(self, columns: Sequence[str], rows: int) -> Iterator[Any]:
+        with _faults(self.file):
+            yield from self._read(list(dict.fromkeys(columns)), rows)
+
+    def _schema(self) -> Any:
+        raise NotImplementedError
+
+    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+        raise NotImplementedError
+
+
+class ParquetTable(ArrowTable):
+    """A Parquet file. Pages are read as they come, so a row group may be larger than memory."""
+
+    def _schema(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.read_schema(self.file)
+
+    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(self.file, buffer_size=1 << 20, pre_buffer=False) as file:
+            yield from file.iter_batches(rows, columns=columns, use_threads=False)
+
+
+class IpcTable(ArrowTable):
+    """An Arrow file or stream, mapped, not read."""
+
+    def _schema(self) -> Any:
+        with self._open() as (reader, _):
+            return reader.schema
+
+    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+        with self._open() as (_, batches):
+            for batch in batches:
+                for start in range(0, batch.num_rows, rows):
+                    yield batch.slice(start, rows).select(columns)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Any, Iterator[Any]]]:
+        import pyarrow
+
+        with pyarrow.memory_map(str(self.file)) as source:
+            if source.read(6) == b"ARROW1":
+                reader = pyarrow.ipc.open_file(source)
+                numbers = range(reader.num_record_batches)
+                yield reader, (reader.get_batch(number) for number in numbers)
+            else:
+                source.seek(0)
+                stream = pyarrow.ipc.open_stream(source)
+                yield stream, iter(stream)
+
+
+def schema_kinds(schema: Any) -> dict[str, Kind]:
+    """Return what the columns of an Arrow schema hold."""
+    return {field.name: _kind(field.type) for field in schema}
+
+
+def _kind(kind: Any) -> Kind:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if (
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+        or types.is_null(kind)
+    ):
+        return "text"
+    if types.is_list(kind) or types.is_large_list(kind):
+        kind = kind.value_type
+    if types.is_struct(kind):
+        names = [kind.field(number).name for number in range(kind.num_fields)]
+        return "chat" if is_chat_schema(names) else "other"
+    return "other"
+
+
+@contextmanager
+def _faults(file: Path) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except pyarrow.ArrowException as error:
+        raise damaged(file, str(error).splitlines()[0]) from error
+    except OSError as error:
+        if error.errno is None:  # pyarrow says so of damaged data
+            raise damaged(file, str(error).splitlines()[0]) from error
+        raise unreadable(file, error) from error
+
+
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether `datasets` saved a dataset, or one of several splits, in this folder."""
+    return any((folder / name).is_file() for name in (_STATE, _SPLITS))
+
+
+def saved_shards(folder: Path, settings: CorpusSettings) -> list[Path]:
+    """Return the Arrow files of the split asked for, in the seed's order.
+
+    Raises UserError for a split it does not have, and for one whose files are missing.
+    """
+    several = (folder / _SPLITS).is_file()
+    if several:
+        splits = _read_json(folder / _SPLITS).get("splits", [])
+        if settings.split not in splits:
+            raise no_split(str(folder), settings.split, splits)
+        folder = folder / settings.split
+    state = _read_json(folder / _STATE)
+    split = state.get("_split") or DEFAULT_SPLIT
+    if not several and settings.split not in (split, DEFAULT_SPLIT):
+        raise no_split(str(folder), settings.split, [split])
+    names = sorted(entry["filename"] for entry in state.get("_data_files", []))
+    shards = [folder / name for name in names]
+    for shard in shards:
+        if not shard.is_file():
+            raise UserError(
+                f"The dataset “{folder}” lacks its file “{shard.name}”.",
+                next_step="Copy it again, all of its files.",
+            )
+    random.Random(settings.seed).shuffle(shards)
+    return shards
+
+
+def no_split(name: str, split: str, splits: Sequence[str]) -> UserError:
+    """Return the error for a split that a dataset does not have."""
+    return UserError(
+        f"“{name}” has no split “{split}”.",
+        next_step=f"Its splits are: {', '.join(f'“{known}”' for known in splits) or 'none'}.",
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:
+        raise damaged(path, f"it is no JSON: {error}") from error
+    return found if isinstance(found, dict) else {}

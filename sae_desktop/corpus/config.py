@@ -1,0 +1,96 @@
+"""How a corpus is read and cut into windows. Free of torch: the window uses it too."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+BosPolicy = Literal["auto", "always", "never"]
+Packing = Literal["document", "packed"]
+SpecialTokens = Literal["tokens", "text"]
+
+
+class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which texts are read, in which order, and how they become windows of tokens.
+
+    Configs of jobs that read a corpus inherit these fields.
+    """
+
+    corpus: str = "builtin"
+    """“builtin”, a file, a folder, or the name of a dataset on the hub."""
+    subset: str = ""
+    """Configuration of a hub dataset; empty: its default."""
+    split: str = "train"
+    """Split of a dataset that has several."""
+    text_column: str = ""
+    """Column of the texts; empty: found by its name, or the only one of strings."""
+    chat_column: str = ""
+    """Column of a list of messages, put through the model's chat template; empty: found where
+    there is no column of texts."""
+    deduplicate: bool = True
+    """Whether a document whose text came before, character by character, is left out."""
+    seed: int = 0
+    """Order of the documents."""
+    context_size: int = 128
+    """Tokens in a window, special ones included."""
+    packing: Packing = "document"
+    """Windows of one document each, or filled with one document after the other."""
+    bos: BosPolicy = "auto"
+    """Whether each window begins with the beginning-of-sequence token; auto: if there is one."""
+    special_tokens: SpecialTokens = "tokens"
+    """Whether the name of a special token in a text stands for the token or for its letters."""
+
+
+class DescribeCorpusConfig(CorpusSettings, frozen=True, kw_only=True, tag="describe_corpus"):
+    """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
+
+    model: str = "builtin"
+    """Whose tokens are shown."""
+    preview: int = 3
+    """Windows shown."""
+
+
+class WindowPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """A window as the model would read it."""
+
+    title: str
+    source: str
+    language: str
+    metadata: dict[str, str]
+    """Other columns of its first document."""
+    tokens: list[str]
+    special: list[bool]
+    """Per token: whether it is a special one."""
+    roles: list[str] = []
+    """Per token: the role that speaks; empty for text that is no chat."""
+
+
+class ColumnDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a table of documents."""
+
+    name: str
+    kind: Literal["text", "chat", "other"]
+    example: str
+    """The beginning of its first value."""
+
+
+class CorpusDescription(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    format: str
+    """In words, such as “JSON lines” or “Parquet”."""
+    documents: int
+    """Documents counted, or -1 where counting would mean reading it all."""
+    duplicates: int
+    """Exact duplicates among the documents read for this description."""
+    bytes: int
+    """On the disk; -1 where it is not known."""
+    columns: list[ColumnDescription]
+    """Empty for plain texts."""
+    column: str
+    """The column that is read; empty for plain texts."""
+    sources: list[str]
+    languages: list[str]
+    notes: list[str]
+    """What a person should know: the BOS policy in force, files left out."""
+    preview: list[WindowPreview]

@@ -1,0 +1,298 @@
+"""Files as bytes and as text: decompressed, decoded, in blocks and lines of bounded length."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+from sae_desktop.corpus.records import LeftOutError
+from sae_desktop.errors import UserError
+
+BLOCK = 1 << 20
+HEAD = 1 << 16
+LINE_LIMIT = 32 << 20
+"""Bytes of the longest line of JSON, and characters of the longest of CSV, that are read."""
+# A line that is too long is measured this far, so that its error comes soon.
+_MEASURED = 1 << 30
+# What a text that repeats itself becomes may be thousands of times as long.
+_ZSTD_INPUT = 1 << 13
+
+COMPRESSIONS: dict[str, bytes] = {
+    ".gz": b"\x1f\x8b",
+    ".xz": b"\xfd7zXZ\x00",
+    ".zst": b"\x28\xb5\x2f\xfd",
+    ".bz2": b"BZh",
+}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BINARY = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"PK\x03\x04": "a ZIP archive",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x7fELF": "a program",
+    b"SQLite format 3": "an SQLite database",
+    b"GGUF": "a model",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an Office document",
+}
+BINARY_KIND = "binary files"
+
+
+def inner_name(name: str) -> str:
+    """Return a file's name in lower case, without what only says how it is compressed."""
+    name = name.lower()
+    for suffix in COMPRESSIONS:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def open_bytes(file: Path) -> IO[bytes]:
+    """Open a file for reading, decompressed where its first bytes say that it is compressed.
+
+    Raises UserError where it cannot be opened, or is not what its name says.
+    """
+    try:
+        raw = file.open("rb")
+        head = raw.peek(8)[:8]
+    except OSError as error:
+        raise unreadable(file, error) from error
+    magic = COMPRESSIONS.get(file.suffix.lower())
+    if magic is not None and head and not head.startswith(magic):
+        raw.close()
+        raise damaged(file, f"it does not begin as a {file.suffix} file does")
+    if head.startswith(COMPRESSIONS[".gz"]):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
+    if head.startswith(COMPRESSIONS[".xz"]):
+        return lzma.LZMAFile(raw)
+    if head.startswith(COMPRESSIONS[".zst"]):
+        return io.BufferedReader(_ZstdReader(raw), BLOCK)
+    if head.startswith(b"BZh") and head[4:] == b"1AY&":
+        return bz2.BZ2File(raw)
+    return raw
+
+
+class _ZstdReader(io.RawIOBase):
+    """A .zst file of one frame or several, that says so where it is cut short."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        import zstandard
+
+        self._raw = raw
+        self._new: Callable[[], Any] = lambda: zstandard.ZstdDecompressor().decompressobj()
+        self._frame = self._new()
+        self._ready = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            data = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = self._new()
+            data = data or self._raw.read(_ZSTD_INPUT)
+            if not data:
+                break
+            self._ready = self._frame.decompress(data)
+            self._ended = self._frame.eof
+        if not self._ready and not self._ended:
+            raise EOFError("it ends before its end-of-frame marker")
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+@contextmanager
+def faults_of(file: Path) -> Iterator[None]:
+    """Turn faults of reading or decompressing `file` into a UserError."""
+    try:
+        yield
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+        raise damaged(file, str(error)) from error
+    except OSError as error:
+        if error.errno is None:  # bz2 says so of damaged data
+            raise damaged(file, str(error)) from error
+        raise unreadable(file, error) from error
+    except Exception as error:
+        if type(error).__module__.startswith("zstandard"):
+            raise damaged(file, str(error)) from error
+        raise
+
+
+def head_bytes(file: Path) -> bytes:
+    """Return the first bytes of a file, decompressed."""
+    with faults_of(file), open_bytes(file) as stream:
+        return stream.read(HEAD)
+
+
+def check_text(file: Path, head: bytes, offset: int = 0) -> None:
+    """Raise LeftOutError where `head`, found at `offset` of `file`, is no text."""
+    if not offset:
+        for magic, words in _BINARY.items():
+            if head.startswith(magic):
+                raise LeftOutError(
+                    BINARY_KIND,
+                    f"“{file}” is {words}, no text.",
+                    next_step="Choose a text, or turn it into one first.",
+                )
+        if encoding_of(head) != "utf-8":
+            return
+    place = head.find(0)
+    if place >= 0:
+        raise LeftOutError(
+            BINARY_KIND,
+            f"“{file}” is no text: the byte at offset {offset + place:,} is zero.",
+            next_step="Choose a text; one in UTF-16 must begin with a byte-order mark.",
+        )
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding a byte-order mark names; UTF-8 without one."""
+    return next((name for bom, name in _BOMS if head.startswith(bom)), "utf-8")
+
+
+def decoded(file: Path) -> Iterator[str]:
+    """Yield a text file in blocks, newlines as \\n, without its byte-order mark.
+
+    Raises UserError at the byte that is not valid, LeftOutError at one that is no text.
+    """
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    for block in _decoded_blocks(file):
+        if text := newlines.decode(block):
+            yield text
+    if text := newlines.decode("", final=True):
+        yield text
+
+
+def _decoded_blocks(file: Path) -> Iterator[str]:
+    offset = 0
+    with faults_of(file), open_bytes(file) as stream:
+        block = stream.read(BLOCK)
+        check_text(file, block)
+        encoding = encoding_of(block)
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while block:
+            if offset and encoding == "utf-8":
+                check_text(file, block, offset)
+            pending = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(block)
+            except UnicodeDecodeError as error:
+                raise wrongly_encoded(file, offset - pending + error.start, encoding) from error
+            yield text if offset else text.removeprefix("\ufeff")
+            offset += len(block)
+            block = stream.read(BLOCK)
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise wrongly_encoded(file, offset - pending, encoding) from error
+
+
+def text_lines(file: Path) -> Iterator[str]:
+    """Yield the lines of a text file, each with its \\n.
+
+    Raises UserError for one of more than LINE_LIMIT characters.
+    """
+    number, parts, size = 1, [""], 0
+    for block in decoded(file):
+        start = 0
+        while start < len(block):
+            end = block.find("\n", start) + 1 or len(block)
+            parts.append(block[start:end])
+            size += end - start
+            if size > LINE_LIMIT:
+                raise too_long(file, number, size, more=True)
+            if block[end - 1] == "\n":
+                yield "".join(parts)
+                number, parts, size = number + 1, [], 0
+            start = end
+    if size:
+        yield "".join(parts)
+
+
+def byte_lines(file: Path) -> Iterator[bytes]:
+    """Yield the lines of a file as UTF-8, each with its newline.
+
+    Raises UserError for one of more than LINE_LIMIT bytes.
+    """
+    with faults_of(file), open_bytes(file) as stream:
+        head = stream.readline(len(codecs.BOM_UTF32_LE))
+        if encoding_of(head) != "utf-8":
+            yield from (line.encode() for line in text_lines(file))
+            return
+        first = head if head.endswith(b"\n") else head + stream.readline(LINE_LIMIT)
+        yield from _lines_of(stream, first.removeprefix(codecs.BOM_UTF8), file)
+
+
+def _lines_of(stream: IO[bytes], first: bytes, file: Path) -> Iterator[bytes]:
+    number, line = 1, first
+    while line:
+        if len(line) >= LINE_LIMIT and not line.endswith(b"\n"):
+            size = len(line)
+            rest = b"."
+            while size < _MEASURED and rest and not rest.endswith(b"\n"):
+                rest = stream.readline(BLOCK)
+                size += len(rest)
+            raise too_long(file, number, size, more=size >= _MEASURED)
+        yield line
+        line = stream.readline(LINE_LIMIT)
+        number += 1
+
+
+def too_long(file: Path, number: int, size: int, *, more: bool) -> UserError:
+    """Return the error for a line that is longer than any that is read."""
+    return UserError(
+        f"Line {number:,} of “{file}” has {'more than ' if more else ''}{size / 1e6:,.0f} MB, "
+        f"which is more than the {LINE_LIMIT / 1e6:,.0f} MB that a line may have.",
+        next_step="Split it into several documents; a text without columns may be any length "
+        "in a .txt file.",
+    )
+
+
+def wrongly_encoded(file: Path, offset: int, encoding: str = "utf-8") -> UserError:
+    """Return the error for a byte that is not valid in its file's encoding."""
+    return UserError(
+        f"“{file}” is not {encoding.upper()}: the byte at offset {offset:,} is not valid.",
+        next_step=f"Save it as UTF-8, for example with: "
+        f"iconv -f WINDOWS-1252 -t UTF-8 “{file.name}”.",
+    )
+
+
+def damaged(file: Path, why: str) -> UserError:
+    """Return the error for a file that is not whole."""
+    return UserError(
+        f"“{file}” is damaged or cut short: it cannot be read ({why.rstrip('.')}).",
+        next_step="Copy or download it again.",
+    )
+
+
+def unreadable(file: Path, error: OSError) -> UserError:
+    return UserError(
+        f"“{file}” cannot be read: {error.strerror or error}.",
+        next_step="Check that it is there and that you may read it.",
+    )

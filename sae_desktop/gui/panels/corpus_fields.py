@@ -1,0 +1,223 @@
+"""How the chosen text is read: its column, its windows, and what one seldom changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.gui import icons
+from sae_desktop.gui.corpus_card import (
+    BOS_POLICIES,
+    PACKINGS,
+    SPECIAL_POLICIES,
+    ColumnChoice,
+)
+from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
+from sae_desktop.gui.widgets.labelled_field import LabelledField
+from sae_desktop.gui.widgets.labels import push_button
+from sae_desktop.gui.widgets.number_fields import CountField
+
+_TYPING_MS = 500
+_LONGEST_CONTEXT = 1_048_576
+_SHARES = {"column": 5, "packing": 4}
+"""Of the width of their row; the others have 3."""
+
+
+class CorpusFields(QWidget):
+    """Everything of CorpusSettings but the corpus itself."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        defaults = CorpusSettings()
+        self.subset = QLineEdit()
+        self.subset.setPlaceholderText("default")
+        self.split = QLineEdit(defaults.split)
+        self.split.setPlaceholderText(defaults.split)
+        self.column = _box(())
+        self.context_size = CountField(defaults.context_size, 1, _LONGEST_CONTEXT)
+        self.context_size.setMinimumWidth(80)
+        self.packing = _box(PACKINGS)
+        self.bos = _box(BOS_POLICIES)
+        self.special = _box(SPECIAL_POLICIES)
+        self.seed = CountField(defaults.seed, 0)
+        self.seed.setMinimumWidth(80)
+        self.deduplicate = QCheckBox("Leave exact duplicates out")
+        self.deduplicate.setChecked(defaults.deduplicate)
+        self.deduplicate.setToolTip(
+            "A document whose text came before, character by character, is read once"
+        )
+        self._fields = {
+            "subset": LabelledField("Subset", self.subset, "Configuration of the dataset"),
+            "split": LabelledField("Split", self.split, "Which part of the dataset is read"),
+            "column": LabelledField("Column", self.column, "Which column holds the texts or chats"),
+            "context_size": LabelledField(
+                "Tokens a window", self.context_size, "The most a window has, special ones included"
+            ),
+            "packing": LabelledField(
+                "Windows",
+                self.packing,
+                "Each of one document, or filled with one after the other",
+            ),
+            "bos": LabelledField("BOS first", self.bos, "Whether a window begins with BOS"),
+            "special_tokens": LabelledField(
+                "Special tokens",
+                self.special,
+                "Whether “<s>” in a text stands for the token, or for its three letters",
+            ),
+            "seed": LabelledField("Seed", self.seed, "Order of the documents"),
+        }
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        self._typing.timeout.connect(self.changed)
+        self._lay_out()
+        self.show_columns([])
+        self.show_hub(False)
+        self._connect()
+
+    def _lay_out(self) -> None:
+        often = _rows([["subset", "split"], ["column", "packing", "context_size"]], self._fields)
+        self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
+        self.more_button.setAccessibleName("More settings of the text")
+        self.more = QWidget()
+        rare = _rows([["bos", "special_tokens", "seed"]], self._fields)
+        rare.addWidget(self.deduplicate)
+        self.more.setLayout(rare)
+        self.more.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(often)
+        column.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.more)
+
+    def _connect(self) -> None:
+        for box in (self.column, self.packing, self.bos, self.special):
+            box.currentIndexChanged.connect(self._tell)
+        self.deduplicate.toggled.connect(self._tell)
+        for spin in (self.context_size, self.seed):
+            spin.valueChanged.connect(self._tell)
+        for field in (self.subset, self.split):
+            field.textEdited.connect(lambda _text: self._typing.start())
+
+    def _tell(self, _value: object = None) -> None:
+        self.changed.emit()
+
+    def toggle_more(self) -> None:
+        """Unfold what one seldom changes, or fold it."""
+        self.more.setVisible(self.more.isHidden())
+        folded = self.more.isHidden()
+        self.more_button.setText("More" if folded else "Less")
+        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the text")
+        icons.set_icon(self.more_button, "caret-right" if folded else "caret-down")
+
+    # ------------------------------------------------------------------ values
+    def values(self) -> dict[str, Any]:
+        """Return field of CorpusSettings → value."""
+        choice = self._column_choice()
+        hub = not self._fields["subset"].isHidden()
+        return {
+            "subset": self.subset.text().strip() if hub else "",
+            "split": (self.split.text().strip() if hub else "") or CorpusSettings().split,
+            "text_column": choice.text_column,
+            "chat_column": choice.chat_column,
+            "deduplicate": self.deduplicate.isChecked(),
+            "seed": self.seed.value(),
+            "context_size": self.context_size.value(),
+            "packing": self.packing.currentData(),
+            "bos": self.bos.currentData(),
+            "special_tokens": self.special.currentData(),
+        }
+
+    def fill(self, fields: Mapping[str, Any]) -> None:
+        """Put in values of CorpusSettings; what is not named stays. Tells of nothing."""
+        self.blockSignals(True)
+        self.subset.setText(fields.get("subset", self.subset.text()))
+        self.split.setText(fields.get("split", self.split.text()))
+        if "text_column" in fields or "chat_column" in fields:
+            text, chat = fields.get("text_column", ""), fields.get("chat_column", "")
+            name = text or (f"{chat} (chat)" if chat else "")
+            wanted = ColumnChoice(name or "Auto", text, chat)
+            self.show_columns([ColumnChoice("Auto"), wanted] if name else [])
+            self._choose_column(wanted)
+        self.deduplicate.setChecked(fields.get("deduplicate", self.deduplicate.isChecked()))
+        for spin, name in ((self.seed, "seed"), (self.context_size, "context_size")):
+            spin.setValue(fields.get(name, spin.value()))
+        for box, name in (
+            (self.packing, "packing"),
+            (self.bos, "bos"),
+            (self.special, "special_tokens"),
+        ):
+            if name in fields:
+                box.setCurrentIndex(max(box.findData(fields[name]), 0))
+        self.blockSignals(False)
+
+    # ------------------------------------------------------------------ what there is
+    def show_hub(self, hub: bool) -> None:
+        """Show what only a dataset on the hub has."""
+        self._fields["subset"].setVisible(hub)
+        self._fields["split"].setVisible(hub)
+
+    def show_columns(self, choices: Sequence[ColumnChoice]) -> None:
+        """Offer the columns of a table; none: the text has no columns."""
+        kept = self._column_choice()
+        self.column.blockSignals(True)
+        self.column.clear()
+        for choice in choices or [ColumnChoice("Auto")]:
+            self.column.addItem(choice.text, choice)
+            if choice.tip:
+                self.column.setItemData(
+                    self.column.count() - 1, choice.tip, Qt.ItemDataRole.ToolTipRole
+                )
+        if choices and (kept.text_column or kept.chat_column):
+            self._choose_column(kept)
+        self.column.blockSignals(False)
+        self._fields["column"].setVisible(bool(choices))
+
+    def _column_choice(self) -> ColumnChoice:
+        choice = self.column.currentData()
+        return choice if isinstance(choice, ColumnChoice) else ColumnChoice("")
+
+    def _choose_column(self, wanted: ColumnChoice) -> None:
+        """Choose a column by its name; one that is not there is offered none the less."""
+        for place in range(self.column.count()):
+            choice = self.column.itemData(place)
+            if (choice.text_column, choice.chat_column) == (
+                wanted.text_column,
+                wanted.chat_column,
+            ):
+                self.column.setCurrentIndex(place)
+                return
+        self.column.addItem(wanted.text, wanted)
+        self.column.setCurrentIndex(self.column.count() - 1)
+
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Say under each field what is wrong with it."""
+        for name, field in self._fields.items():
+            field.show_problem(problems.get(name, ""))
+        if self.more.isHidden() and any(name in problems for name in ("bos", "special_tokens")):
+            self.toggle_more()
+
+
+def _box(options: Sequence[tuple[str, str]]) -> QComboBox:
+    box = ElidedComboBox()
+    for value, text in options:
+        box.addItem(text, value)
+    return box
+
+
+def _rows(rows: Sequence[Sequence[str]], fields: Mapping[str, QWidget]) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(8)
+    for row in rows:
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        for name in row:
+            line.addWidget(fields[name], _SHARES.get(name, 3))
+        column.addLayout(line)
+    return column

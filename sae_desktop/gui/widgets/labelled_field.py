@@ -1,0 +1,40 @@
+"""A field under its name, with what is wrong with it beneath."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sae_desktop.gui.widgets.labels import label, set_property
+
+
+class LabelledField(QWidget):
+    """Name, field, and below them a problem when there is one; no name: the line stays empty."""
+
+    def __init__(self, name: str, field: QWidget, tip: str) -> None:
+        super().__init__()
+        self.field = field
+        self._tip = tip
+        if name:
+            field.setAccessibleName(name)
+        field.setAccessibleDescription(tip)
+        field.setToolTip(tip)
+        self.problem = label("", "error", wrap=True)
+        self.problem.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(label(name, "small"))
+        column.addWidget(field)
+        column.addWidget(self.problem)
+        column.addStretch(1)
+
+    def show_problem(self, text: str) -> None:
+        """Say beneath the field what is wrong; nothing: it is fine."""
+        self.problem.setText(text)
+        self.problem.setVisible(bool(text))
+        self.mark(text)
+
+    def mark(self, text: str) -> None:
+        """Mark a field whose problem is told elsewhere; nothing: it is fine."""
+        self.field.setAccessibleDescription(text or self._tip)
+        set_property(self.field, "invalid", "true" if text else "false")

@@ -1,0 +1,118 @@
+"""Memory: what a model's weights take, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+
+from sae_desktop.errors import UserError
+from sae_desktop.language_model.config import LOADING_ROOM
+from sae_desktop.storage.faults import format_bytes
+
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+    ),
+)
+"""Of a container: its limit, what it uses, and of that what."""
+_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+# bitsandbytes keeps a float32 scale for every row in 8 bit, for every 64 weights in 4 bit.
+_QUANTISED = {"8bit": 1.0, "4bit": 0.5 + 4 / 64}
+_SCALE = 4
+
+
+def free_memory() -> int:
+    """Return the bytes of memory this process may still take, a container's limit included."""
+    free = int(psutil.virtual_memory().available)
+    for limit, used, stat in _CGROUPS:
+        try:
+            left = int(Path(limit).read_text()) - int(Path(used).read_text())
+            free = min(free, left + _given_back(Path(stat).read_text()))
+        except (OSError, ValueError):  # no such limit: "max", or another system
+            continue
+    return max(0, free)
+
+
+def _given_back(stat: str) -> int:
+    """Return the bytes of cached files a container gives back where memory is short."""
+    found = dict(line.split(maxsplit=1) for line in stat.splitlines())
+    return int(found.get("inactive_file", 0)) + int(found.get("active_file", 0))
+
+
+def free_gpu_memory(device: torch.device) -> int:
+    """Return the bytes free on a GPU, torch's own cache included."""
+    free, _ = torch.cuda.mem_get_info(device)
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(free + cached)
+
+
+def free_device_memory(device: torch.device, *, split: bool = False) -> int:
+    """Return the bytes free on a device; with `split`, on all the machine's devices together."""
+    if split:
+        gpus = [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+        return free_memory() + sum(free_gpu_memory(gpu) for gpu in gpus)
+    if device.type == "cuda":
+        return free_gpu_memory(device)
+    if device.type == "mps":
+        # Memory is the machine's own; Metal lends a part of it.
+        lent = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return max(0, min(int(lent), free_memory()))
+    return free_memory()
+
+
+def weight_bytes(model: nn.Module, dtype: str, rest: str = "float32") -> int:
+    """Return the bytes of a model's weights in a precision; they need not be in memory.
+
+    Quantised, only the matrices of linear layers are; everything else is in `rest`.
+    """
+    if dtype not in _QUANTISED:
+        return round(sum(p.numel() for p in model.parameters()) * _BYTES[dtype])
+    total, quantised = 0.0, {id(layer.weight) for layer in quantised_layers(model)}
+    for parameter in model.parameters():
+        if id(parameter) not in quantised:
+            total += parameter.numel() * _BYTES[rest]
+            continue
+        total += parameter.numel() * _QUANTISED[dtype]
+        if dtype == "8bit":
+            total += parameter.shape[0] * _SCALE
+    return round(total)
+
+
+def quantised_layers(model: Any) -> Iterator[Any]:
+    """Yield the layers that bitsandbytes quantises: linear ones but for what makes the logits."""
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    embeddings = model.get_input_embeddings()
+    for module in model.modules():
+        if (
+            isinstance(module, nn.Linear | Conv1D)
+            and module is not head
+            and module.weight is not embeddings.weight
+        ):
+            yield module
+
+
+def check_fits(name: str, needed: int, free: int, dtype: str, place: str) -> None:
+    """Return if weights of `needed` bytes can be read where `free` are. Raises UserError."""
+    if needed + LOADING_ROOM <= free:
+        return
+    smaller = {"float32": "bfloat16 or 8bit", "bfloat16": "8bit", "float16": "8bit", "8bit": "4bit"}
+    ways = ["close other programs"]
+    if dtype in smaller:
+        ways.append(f"choose a smaller precision ({smaller[dtype]})")
+    ways.append("choose another device, “split” over all of them, or a smaller model")
+    raise UserError(
+        f"“{name}” does not fit: its weights take {format_bytes(needed)} as {dtype}, and reading "
+        f"them {format_bytes(LOADING_ROOM)} more; {place} has {format_bytes(free)} free.",
+        kept="Nothing was loaded.",
+        next_step=f"{', '.join(ways[:-1]).capitalize()}, or {ways[-1]}.",
+    )

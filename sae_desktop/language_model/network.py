@@ -1,0 +1,174 @@
+"""Which class opens a model, and its modules without memory for their weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+from sae_desktop.errors import UserError
+from sae_desktop.language_model.files import ModelFiles
+from sae_desktop.language_model.trust import ModelCode, check_code, code_of
+
+_KIND = "Choose a language model such as a Llama, Qwen or GPT-2, or an encoder such as a BERT."
+
+
+def needed_code(files: ModelFiles) -> ModelCode:
+    """Return the code a model needs, if any, trusted or not."""
+    return ModelCode(files.folder) if files.gguf else code_of(files.folder)
+
+
+def trusted_code(files: ModelFiles) -> ModelCode:
+    """Return the code a model needs, if any. Raises UserError for code that may not be run."""
+    code = needed_code(files)
+    check_code(files.name, code)
+    return code
+
+
+def loading_options(files: ModelFiles) -> dict[str, Any]:
+    """Return how transformers is to read a model: from its folder alone, and no code unasked.
+
+    Raises UserError for code that may not be run.
+    """
+    options: dict[str, Any] = {
+        "local_files_only": True,
+        "trust_remote_code": trusted_code(files).needed,
+    }
+    return options | ({"gguf_file": files.gguf} if files.gguf else {})
+
+
+def load_config(files: ModelFiles) -> Any:
+    """Return a model's configuration. Raises UserError for one that is unknown or broken."""
+    options = loading_options(files)
+    try:
+        config = AutoConfig.from_pretrained(files.folder, **options)
+    except Exception as error:
+        raise cannot_open(files, error) from error
+    # Where code is looked for, which the file itself must not say.
+    config.name_or_path = str(files.folder)
+    # transformers would fetch such a kernel, which is compiled code, from the hub and run it.
+    kernel = getattr(config, "_attn_implementation", None)
+    if isinstance(kernel, str) and "/" in kernel:
+        raise UserError(
+            f"The configuration of “{files.name}” asks for program code from elsewhere, the "
+            f"attention kernel “{kernel}”, which is never run.",
+            next_step=f"Take attn_implementation out of {files.folder / 'config.json'}.",
+        )
+    return config
+
+
+def predicts_next(config: Any, code: ModelCode) -> bool:
+    """Whether a model predicts the next token; an encoder such as BERT does not.
+
+    BERT and its kin can be opened as decoders too, and are ones only where they say so.
+    """
+    if code.needed:
+        return code.causal
+    text = config.get_text_config()
+    # A decoder turned into an encoder, such as EmbeddingGemma.
+    if getattr(text, "use_bidirectional_attention", False) in (True, "all"):
+        return False
+    # A model of images too may be known by its own name, or by that of its language part.
+    kinds = {config.model_type, text.model_type}
+    if not kinds & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
+        return False
+    if config.is_encoder_decoder:  # the decoder alone can be opened where it was stored alone
+        return _named(config).endswith("ForCausalLM")
+    encoders = kinds & set(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+    return not encoders or bool(getattr(config, "is_decoder", False))
+
+
+def model_class(files: ModelFiles, config: Any) -> Any:
+    """Return the transformers class that opens a model.
+
+    Raises UserError for a model that is neither a decoder nor an encoder of text.
+    """
+    causal = predicts_next(config, needed_code(files))
+    if config.is_encoder_decoder and not causal:
+        raise UserError(
+            f"“{files.name}” is an encoder and a decoder in one ({config.model_type}), which "
+            "cannot be opened.",
+            next_step=_KIND,
+        )
+    return AutoModelForCausalLM if causal else AutoModel
+
+
+def empty_model(files: ModelFiles, config: Any) -> Any:
+    """Return a model's modules without memory for their weights.
+
+    Raises UserError for what is no model of text, and for code that may not be run.
+    """
+    opener = model_class(files, config)
+    trusted = loading_options(files)["trust_remote_code"]
+    try:
+        with torch.device("meta"):
+            model = opener.from_config(config, trust_remote_code=trusted)
+    except Exception as error:
+        raise cannot_open(files, error) from error
+    if model.main_input_name != "input_ids" or not isinstance(
+        _input_embeddings(model), nn.Embedding
+    ):
+        raise _no_text(files)
+    return model
+
+
+def setting(files: ModelFiles, config: Any, name: str) -> int:
+    """Return a figure of a configuration. Raises UserError where it has none of that name."""
+    found = getattr(config, name, None)
+    if not isinstance(found, int):
+        raise UserError(
+            f"The configuration of “{files.name}” does not say its {name}.", next_step=_KIND
+        )
+    return found
+
+
+def _input_embeddings(model: Any) -> Any:
+    try:
+        return model.get_input_embeddings()
+    except (NotImplementedError, AttributeError):
+        return None
+
+
+def _named(config: Any) -> str:
+    return str((getattr(config, "architectures", None) or [""])[0])
+
+
+def cannot_open(files: ModelFiles, error: Exception) -> UserError:
+    """Return what stopped transformers, in a person's words."""
+    if isinstance(error, UserError):
+        return error
+    text, whole = first_line(error), str(error)
+    if isinstance(error, KeyError | ValueError) and (
+        "model type" in whole or "architecture" in whole or "model_type" in whole
+    ):
+        return UserError(
+            f"“{files.name}” is of an architecture that cannot be opened: {text}",
+            next_step=_KIND,
+        )
+    if "Unrecognized configuration class" in whole:
+        return _no_text(files)
+    if isinstance(error, ImportError):
+        return UserError(
+            f"“{files.name}” needs a library that is not installed: {text}",
+            next_step="Install it beside sae-desktop, and try again.",
+        )
+    return UserError(
+        f"The model “{files.name}” cannot be opened: {text}",
+        next_step="Copy or download the model again, all of its files.",
+    )
+
+
+def _no_text(files: ModelFiles) -> UserError:
+    return UserError(f"“{files.name}” is no language model.", next_step=_KIND)
+
+
+def first_line(error: Exception) -> str:
+    """Return the beginning of what an error says, as one sentence."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300].rstrip(". ") + "."

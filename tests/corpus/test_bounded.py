@@ -1,0 +1,167 @@
+"""Nothing is read whole: huge files begin at once, and memory does not grow with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from sae_desktop.corpus.decoding import LINE_LIMIT, text_lines
+from sae_desktop.corpus.pieces import PIECE_CHARACTERS
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="memory is measured as Linux tells it"
+)
+GB = 1 << 30
+# Reads a corpus to its end and says how many documents came, and how far memory grew by it.
+READ = """
+import json, sys
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.documents import read_documents
+from sae_desktop.errors import UserError
+path, small, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def peak():
+    # getrusage would count the memory of the process that started this one.
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+def read(path):
+    count = characters = longest = 0
+    for document in read_documents(CorpusSettings(corpus=path, deduplicate=False)):
+        count += 1
+        characters += len(document.text)
+        longest = max(longest, len(document.text))
+        if count == most:
+            break
+    return count, characters, longest
+read(small)
+before = peak()
+error = ""
+try:
+    figures = read(path)
+except UserError as fault:
+    figures, error = (), str(fault)
+print(json.dumps({"figures": figures, "error": error, "grown": peak() - before}))
+"""
+
+
+def read_in_child(path: Path, small: Path, most: int = -1) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(path), str(small), str(most)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def hundred_gigabytes(path: Path, beginning: bytes) -> Path:
+    """Make a file of 100 GB that takes up only its beginning on the disk."""
+    path.write_bytes(beginning)
+    os.truncate(path, 100 * GB)
+    return path
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.csv", "c.txt", "c.json", "c.py"])
+def test_hundred_gigabytes__begin_at_once(tmp_path: Path, name: str) -> None:
+    words = "some words of a text " * 50
+    beginning = {
+        "c.jsonl": "".join(json.dumps({"text": f"{n} {words}"}) + "\n" for n in range(3000)),
+        "c.csv": "n,text\n" + "".join(f"{n},{n} {words}\n" for n in range(3000)),
+        "c.json": json.dumps([{"text": f"{n} {words}"} for n in range(3000)])[:-1],
+    }.get(name, "".join(f"{n} {words}\n\n" for n in range(3000)))
+    small = tmp_path / f"small{name}"
+    small.write_text(beginning[: beginning.find("\n", 3000) + 1] if name != "c.json" else "[]")
+    if name == "c.json":
+        small.write_text(json.dumps([{"text": words}]))
+    path = hundred_gigabytes(tmp_path / name, beginning.encode())
+    most = 2000 if name in ("c.jsonl", "c.csv", "c.json") else 5
+    found = read_in_child(path, small, most)
+    assert found["figures"][0] == most
+    assert found["grown"] < 20 << 20
+
+
+def test_gigabyte_in_a_single_line__is_cut_into_pieces(tmp_path: Path) -> None:
+    path, small = tmp_path / "line.txt", tmp_path / "small.txt"
+    small.write_text("words " * 1000)
+    block = b"one single line without an end " * (1 << 15)
+    with path.open("wb") as file:
+        while file.tell() < GB:
+            file.write(block)
+    size = path.stat().st_size
+    found = read_in_child(path, small)
+    count, characters, longest = found["figures"]
+    assert characters == size
+    assert longest == PIECE_CHARACTERS
+    assert count == -(-size // PIECE_CHARACTERS)
+    assert found["grown"] < 20 << 20
+
+
+@pytest.mark.parametrize("name", ["c.jsonl", "c.csv", "c.json"])
+def test_gigabyte_in_a_line_of_a_table__is_refused_with_its_size(tmp_path: Path, name: str) -> None:
+    head = {"c.jsonl": '{"text": "a"}\n{"text": "', "c.csv": 'n,text\n1,"', "c.json": '[{"text": "'}
+    path, small = tmp_path / name, tmp_path / f"small{name}"
+    small.write_text(
+        {"c.csv": "n,text\n1,a\n", "c.jsonl": '{"text": "a"}\n'}.get(name, '[{"text": "a"}]')
+    )
+    with path.open("wb") as file:
+        file.write(head[name].encode())
+        for _ in range(1024):
+            file.write(b"x" * (1 << 20))
+    found = read_in_child(path, small)
+    assert f"more than the {LINE_LIMIT / 1e6:,.0f} MB" in found["error"] or (
+        f"longer than the {LINE_LIMIT / 1e6:,.0f} MB" in found["error"]
+    )
+    assert {"c.jsonl": "Line 2 ", "c.csv": "Line 2 ", "c.json": "Entry 1 "}[name] in found["error"]
+    if name == "c.jsonl":
+        assert "1,074 MB" in found["error"]
+    assert found["grown"] < 8 * LINE_LIMIT
+
+
+def test_row_group_larger_than_memory_allowed__is_read_by_pages(tmp_path: Path) -> None:
+    path, small = tmp_path / "big.parquet", tmp_path / "small.parquet"
+    parquet.write_table(pyarrow.table({"text": ["words"]}), small)
+    random = np.random.default_rng(0)
+    schema = pyarrow.schema([("text", pyarrow.string()), ("picture", pyarrow.binary())])
+    with parquet.ParquetWriter(path, schema, compression="none") as writer:
+        rows = [
+            {"text": random.bytes(5000).hex(), "picture": random.bytes(2000)} for _ in range(20_000)
+        ]
+        writer.write_table(pyarrow.Table.from_pylist(rows, schema), row_group_size=20_000)
+    assert path.stat().st_size > 230_000_000
+    found = read_in_child(path, small)
+    assert found["figures"] == [20_000, 20_000 * 10_000, 10_000]
+    assert found["grown"] < 100 << 20
+
+
+def test_lines__come_before_their_file_has_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    stop = threading.Event()
+
+    def write() -> None:
+        with path.open("w") as file:
+            for number in range(100_000):
+                file.write(f"line {number}\n")
+            file.flush()
+            stop.wait(30)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        lines = text_lines(path)
+        assert [next(lines) for _ in range(3)] == ["line 0\n", "line 1\n", "line 2\n"]
+        assert not stop.is_set()
+    finally:
+        stop.set()
+        for _ in lines:
+            pass
+        thread.join()
