@@ -235,16 +235,19 @@ class ActivationStore:
             joined.append(whole)
         return np.concatenate(joined)
 
-    def window_ids(self, number: int) -> list[int]:
-        """Return the tokens the model read as window `number`, special ones included.
+    def window_ids(self, window: Any) -> list[int]:
+        """Return the tokens the model read as a window, an entry of `windows`, special ones too.
 
         Of a store of the first schema the token whose row was left out is not known.
         """
-        window = self.windows[number]
         first = int(window["first_row"])
-        ids = [int(i) for i in self.tokens[first : first + int(window["length"])]]
-        left_out = int(window["first_token"])
-        return [*([left_out] if left_out >= 0 else []), *ids, *self.info.suffix]
+        last, left_out = first + int(window["length"]), int(window["first_token"])
+        ids = [left_out] if left_out >= 0 else []
+        for segment, start in zip(self._segments, self._starts, strict=False):
+            low, high = max(first - start, 0), min(last - start, segment.rows)
+            if low < high:
+                ids += segment.tokens[low:high].tolist()
+        return [*ids, *self.info.suffix]
 
     def metadata(self, document: int) -> dict[str, Any]:
         """Return the other columns of a document, by its row of `documents`; roles of a chat

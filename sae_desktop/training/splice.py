@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -36,8 +35,6 @@ _ACTIVATIONS_AT_ONCE = 2**25
 _SHORTEST_WINDOW = 16
 _NORM_ROWS = 100_000
 _MEAN_ROWS = 20_000
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,7 @@ def splice_text(
     usable = table[table["length"] >= min(_SHORTEST_WINDOW, int(table["length"].max()))]
     held_out = usable[usable["first_row"] >= first_row]
     chosen = (held_out if len(held_out) else usable)[:windows]
-    tokens = store.tokens
-    texts = [_window_ids(lm, store, tokens, window) for window in chosen]
+    texts = [_window_ids(lm, store, window) for window in chosen]
     return SpliceText(
         lm=lm,
         inputs=[parse_site(site) for site in inputs],
@@ -145,14 +141,12 @@ def splice_text(
     )
 
 
-def _window_ids(lm: LanguageModel, store: ActivationStore, tokens: Array, window: Any) -> list[int]:
+def _window_ids(lm: LanguageModel, store: ActivationStore, window: Any) -> list[int]:
     """Return what the model read as a window, special tokens included."""
-    begin = int(window["first_row"])
-    ids = [int(i) for i in tokens[begin : begin + int(window["length"])]]
-    left_out = int(window["first_token"])
-    if left_out < 0 and store.info.bos_prepended and not store.info.keep_first and lm.bos_id:
-        left_out = lm.bos_id  # a store of the first schema does not name it
-    return [*([left_out] if left_out >= 0 else []), *ids, *store.info.suffix]
+    ids = store.window_ids(window)
+    known = store.info.prefix or store.info.keep_first or not store.info.bos_prepended
+    # A store of the first schema does not name the token that begins its windows.
+    return ids if known or lm.bos_id is None else [lm.bos_id, *ids]
 
 
 def _typical_norm(store: ActivationStore, site: str) -> float:

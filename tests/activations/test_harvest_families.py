@@ -59,7 +59,7 @@ def test_rows__of_every_family_are_its_own_hidden_states(family: str, tmp_path: 
     for number in {*chosen.tolist(), len(store.windows) - 1}:
         window = store.windows[number]
         first, last = int(window["first_row"]), int(window["first_row"] + window["length"])
-        ids = torch.tensor([store.window_ids(number)])
+        ids = torch.tensor([store.window_ids(store.windows[number])])
         dropped = 0 if window["first_token"] < 0 else 1
         kept = slice(dropped, dropped + last - first)
         with torch.no_grad():

@@ -39,7 +39,7 @@ def test_rows__of_a_real_encoder_are_its_own_hidden_states(tmp_path: Path) -> No
     assert store.info.policy.startswith("Each window begins with [CLS] and ends with [SEP].")
     for number in range(0, len(store.windows), 3):
         window = store.windows[number]
-        ids = torch.tensor([store.window_ids(number)])
+        ids = torch.tensor([store.window_ids(store.windows[number])])
         assert (ids[0, 0], ids[0, -1]) == (lm.cls_id, lm.sep_id)
         with torch.no_grad():
             own = lm.model(ids, output_hidden_states=True).hidden_states[4][0, 1:-1]

@@ -142,7 +142,7 @@ def test_packed_windows__are_full_and_spans_tell_whose_rows_are_whose(
     special = store.tokens == lm.bos_id
     assert (covered | special).all()
     for number in range(len(store.windows)):
-        ids = store.window_ids(number)
+        ids = store.window_ids(store.windows[number])
         assert len(ids) <= 16
         assert (ids[0] == lm.bos_id) == (bos == "auto")
 
@@ -163,7 +163,7 @@ def test_window_ids__give_the_rows_again(make: Any) -> None:
     harvest(config, RecordingContext())
     store, lm = opened(config), load_model(config.model)
     for number, window in enumerate(store.windows):
-        ids = torch.tensor([store.window_ids(number)])
+        ids = torch.tensor([store.window_ids(store.windows[number])])
         with torch.no_grad():
             hidden = lm.model(ids, output_hidden_states=True).hidden_states[3][0, 1:]
         first = int(window["first_row"])
@@ -248,8 +248,12 @@ def test_tables_that_are_too_small__are_continued_in_another_file(
     store = opened(parted)
     assert store.segments > 1
     assert any("another file" in line for line in context.lines)
-    assert np.array_equal(store.tokens, opened(whole).tokens)
-    assert np.array_equal(store.read(0, 700), opened(whole).read(0, 700))
+    right = opened(whole)
+    assert np.array_equal(store.tokens, right.tokens)
+    assert np.array_equal(store.read(0, 700), right.read(0, 700))
+    assert [store.window_ids(w) for w in store.windows] == [
+        right.window_ids(w) for w in right.windows
+    ]
     assert not verified(parted).damaged
 
 

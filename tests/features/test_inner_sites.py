@@ -124,7 +124,7 @@ def test_encoder__is_indexed_without_logits_and_probed_as_it_was_harvested(tmp_p
     opened = open_index(str(project.path), "i", "cpu")
     assert (opened.bos, opened.eos) == ([opened.lm.cls_id], [opened.lm.sep_id])
     assert FeatureIndex(project.index_path("i")).top_logits(0) == []
-    ids = store.window_ids(0)[1:-1]
+    ids = store.window_ids(store.windows[0])[1:-1]
     text = opened.lm.tokenizer.decode(ids)
     if opened.lm.encode(text) != ids:
         pytest.skip("the first window does not survive being decoded")
