@@ -93,5 +93,5 @@ def batch_of(
 def _encoded(values: np.ndarray) -> EncodedRows:
     x_RD = values.astype(np.float32)
     norms = np.linalg.norm(x_RD, axis=1)
-    sums = RowSums(norms, norms[:1], x_RD.sum(axis=0), np.square(x_RD).sum(axis=0), len(norms), 0.0)
+    sums = RowSums(norms, norms[:1], x_RD.sum(axis=0), np.square(x_RD).sum(axis=0), 0.0)
     return EncodedRows(values, None, sums)

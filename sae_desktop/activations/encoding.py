@@ -19,8 +19,6 @@ from sae_desktop.activations.store_writer import EncodedRows
 from sae_desktop.errors import UserError
 
 INT8_LEVELS = 127.0
-MEASURED_EVERY = 8
-"""The error of storing is measured on every eighth row."""
 _LARGEST = {"float16": 65_504.0, "bfloat16": 3.38e38}
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -38,7 +36,7 @@ class DeviceRows:
     sums: Tensor
     """(2, D): Σx and Σx²."""
     error: Tensor
-    """(): Σ‖x − stored‖² over every MEASURED_EVERY-th row."""
+    """(): Σ‖x − stored‖²."""
 
     def tensors(self) -> list[Tensor]:
         scales = [] if self.scales is None else [self.scales]
@@ -73,10 +71,8 @@ def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> DeviceRows
 def _error(x_RD: Tensor, values: Tensor, scales: Tensor | None) -> Tensor:
     if values.dtype == torch.float32:
         return torch.zeros((), device=x_RD.device)
-    stored = values[::MEASURED_EVERY].float()
-    if scales is not None:
-        stored = stored * scales[::MEASURED_EVERY, None]
-    return (x_RD[::MEASURED_EVERY] - stored).square().sum()
+    stored = values.float() if scales is None else values.float() * scales[:, None]
+    return (x_RD - stored).square().sum()
 
 
 class HostCopy:
@@ -127,7 +123,6 @@ class HostRows:
                 first_norms=first_norms,
                 sum_D=sums[0],
                 square_D=sums[1],
-                measured_rows=len(norms[::MEASURED_EVERY]),
                 error=float(error),
             ),
         )

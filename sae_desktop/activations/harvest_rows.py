@@ -204,7 +204,6 @@ def _joined(parts: list[tuple[Array, EncodedRows]], rows: int) -> EncodedRows:
             first_norms=np.concatenate([one.first_norms for one in sums]),
             sum_D=np.stack([one.sum_D for one in sums]).sum(axis=0, dtype=np.float64),
             square_D=np.stack([one.square_D for one in sums]).sum(axis=0, dtype=np.float64),
-            measured_rows=sum(one.measured_rows for one in sums),
             error=sum(one.error for one in sums),
         ),
     )

@@ -22,7 +22,7 @@ BINS_PER_DECADE = 50
 _LOWEST, _HIGHEST = -6, 9  # decades of ‖x‖
 NORM_EDGES = np.logspace(_LOWEST, _HIGHEST, (_HIGHEST - _LOWEST) * BINS_PER_DECADE + 1)
 _BINS = len(NORM_EDGES) - 1
-_COUNTS = ("rows", "first_rows", "first_norm", "measured_rows", "error")
+_COUNTS = ("rows", "first_rows", "first_norm", "error")
 OUTLIERS = 8
 _OUTLIER_TIMES = 10.0
 """A dimension stands out when its E x² is so many times that of the median dimension."""
@@ -44,9 +44,8 @@ class RowSums:
     sum_D: Array
     square_D: Array
     """Σx² by dimension."""
-    measured_rows: int
     error: float
-    """Σ‖x − stored‖² over `measured_rows` of them."""
+    """Σ‖x − stored‖²."""
 
 
 class SiteStatistics:
@@ -65,7 +64,6 @@ class SiteStatistics:
             len(sums.norms),
             len(sums.first_norms),
             float(sums.first_norms.sum(dtype="f8")),
-            sums.measured_rows,
             sums.error,
         )
         self.record[: len(_COUNTS)] += values
@@ -131,13 +129,13 @@ class SiteStatistics:
 
     def figures(self, site: str) -> SiteFigures:
         """Return what a person reads."""
-        counts, first, first_norm, measured, error = self.record[: len(_COUNTS)]
+        counts, first, first_norm, error = self.record[: len(_COUNTS)]
         median = self.median_norm
         massive = np.searchsorted(NORM_EDGES, MASSIVE * median) if counts else _BINS
         used = np.flatnonzero(self._norms)
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         spread = float(self.variance_D.sum())
-        lost = float(error / measured) if measured else 0.0
+        lost = float(error / counts) if counts else 0.0
         return SiteFigures(
             site=site,
             width=self.width,
