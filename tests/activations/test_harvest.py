@@ -13,10 +13,12 @@ from job_contexts import RecordingContext
 from stored import opened, same_stores
 from toy_models import TEXT
 
-from sae_desktop.activations import store_filler
+from sae_desktop.activations import batch_size, harvest_rows, store_filler
+from sae_desktop.activations.batch_size import FoundBatch, find_batch
 from sae_desktop.activations.config import EstimateHarvestConfig
 from sae_desktop.activations.estimate import estimate_harvest
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.harvest_plan import plan_harvest
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.language_model.load import load_model
@@ -269,3 +271,64 @@ def test_prefetch__hands_on_errors_and_ends_its_thread() -> None:
     endless = prefetch(iter(range(10**9)))
     assert next(endless) == 0
     endless.close()
+
+
+def test_batches_that_do_not_fit__are_halved(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = make(name="whole", dtype="float32")
+    harvest(whole, RecordingContext())
+    visit, sizes = harvest_rows.visit_sites, []
+
+    def narrow(lm: Any, ids: torch.Tensor, *others: Any) -> None:
+        sizes.append(len(ids))
+        if len(ids) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        visit(lm, ids, *others)
+
+    monkeypatch.setattr(harvest_rows, "visit_sites", narrow)
+    halved = make(name="halved", dtype="float32", batch_tokens=112)
+    harvest(halved, RecordingContext())
+    assert max(sizes) > 4  # it was tried
+    assert sum(size > 2 for size in sizes) <= 3  # and then not again
+    first, second = opened(whole), opened(halved)
+    assert np.array_equal(first.tokens, second.tokens)
+    assert np.array_equal(first.windows, second.windows)
+    np.testing.assert_allclose(first.read(0, 700), second.read(0, 700), rtol=1e-4, atol=1e-5)
+
+
+def test_window_that_does_not_fit__ends_the_harvest_with_what_was_committed(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit, calls = harvest_rows.visit_sites, []
+
+    def narrow(*given: Any) -> None:
+        calls.append(1)
+        if len(calls) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        visit(*given)
+
+    monkeypatch.setattr(harvest_rows, "visit_sites", narrow)
+    with pytest.raises(torch.OutOfMemoryError):
+        harvest(make(), RecordingContext())
+    assert 0 < opened(make()).rows < 700
+
+
+def test_batch__grows_while_that_makes_it_faster(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = {512: 100.0, 1024: 150.0, 2048: 151.0, 4096: 900.0}
+    plan = plan_harvest(make(batch_tokens=0))
+    monkeypatch.setattr(batch_size, "_timed", lambda plan, *_: speeds.get(plan.batch_tokens, 1.0))
+    assert find_batch(plan, RecordingContext()) == FoundBatch(1024, 150.0)
+    monkeypatch.setattr(batch_size, "free_device_memory", lambda device: 10_000)
+    assert find_batch(plan, RecordingContext()) == FoundBatch(512, 100.0)
+    given = plan_harvest(make(batch_tokens=4096))
+    assert find_batch(given, RecordingContext()) == FoundBatch(4096, 900.0)
+
+
+def test_batch_that_was_found__is_the_stores_and_is_used_again(make: Any) -> None:
+    context = RecordingContext()
+    harvest(make(batch_tokens=0, tokens=500), context)
+    found = opened(make()).info.batch_tokens
+    assert any(f"Batches of {found:,} tokens" in line for line in context.lines)
+    harvest(make(batch_tokens=0, tokens=700), RecordingContext())
+    assert opened(make()).last_info.batch_tokens == found
