@@ -19,7 +19,7 @@ from sae_desktop.activations.store_writer import EncodedRows
 from sae_desktop.errors import UserError
 
 INT8_LEVELS = 127.0
-_LARGEST = {"float16": 65_504.0, "bfloat16": 3.38e38}
+_LARGEST_FLOAT16 = 65_504.0
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -138,10 +138,9 @@ def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:
             "bfloat16, or copy the model again.",
         )
     # No value exceeds its row's norm, so mostly nothing need be looked at.
-    limit = _LARGEST.get(dtype)
-    if limit is None or not len(norms) or float(norms.max()) <= limit:
+    if dtype != "float16" or float(norms.max(initial=0.0)) <= _LARGEST_FLOAT16:
         return
-    if dtype == "float16" and not np.isfinite(rows.values).all():
+    if not np.isfinite(rows.values).all():
         raise UserError(
             f"A row of norm {float(norms.max()):,.0f} does not fit into float16, which ends at "
             "65,504.",

@@ -125,6 +125,15 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
                 "Documents are shorter than the corpus's beginning promised: the harvest goes on "
                 f"in another file at {_rows(folder):,} tokens."
             )
+    if outcome == "ended" and not _rows(folder):
+        with suppress(OSError):
+            folder.rmdir()
+        raise UserError(
+            f"The corpus “{plan.windows.settings.corpus}” gives no rows: none of its documents has "
+            "a token beyond those that are left out.",
+            kept="Nothing was written.",
+            next_step="Keep the first token of windows, or choose longer texts.",
+        )
     if outcome == "ended":
         context.log(
             f"The corpus ended after {_rows(folder):,} tokens of the {total:,} asked for; "

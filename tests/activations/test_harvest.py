@@ -332,3 +332,16 @@ def test_batch_that_was_found__is_the_stores_and_is_used_again(make: Any) -> Non
     assert any(f"Batches of {found:,} tokens" in line for line in context.lines)
     harvest(make(batch_tokens=0, tokens=700), RecordingContext())
     assert opened(make()).last_info.batch_tokens == found
+
+
+def test_corpus_of_single_tokens__gives_no_rows_and_leaves_nothing(
+    make: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "short.jsonl").write_text('{"text": "e"}\n{"text": "a"}\n')
+    config = make(corpus=str(tmp_path / "short.jsonl"), bos="never")
+    with pytest.raises(UserError, match="gives no rows") as caught:
+        harvest(config, RecordingContext())
+    assert "short.jsonl" in caught.value.what
+    assert not Project.open(config.project).store_path(config.name).exists()
+    kept = make(corpus=config.corpus, bos="never", keep_first=True)
+    assert harvest(kept, RecordingContext()).rows == 2
