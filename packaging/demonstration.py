@@ -21,7 +21,8 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
-from sae_desktop.features.reader import TOP_BUCKET, FeatureIndex
+from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes

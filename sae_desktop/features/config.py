@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+BucketScheme = Literal["linear", "quantile"]
 
 
 class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
@@ -16,11 +20,14 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     rows: int = 0
     """Rows to read; 0: the whole store."""
     top_contexts: int = 20
+    bucket_scheme: BucketScheme = "linear"
+    """linear: buckets of equal width between 0 and the feature's maximum; quantile: of equally
+    many firings."""
     buckets: int = 5
-    """Buckets spaced linearly between 0 and the feature's maximum."""
     bucket_contexts: int = 4
     """Random contexts kept in each bucket."""
     context_tokens: int = 32
+    """Tokens of a context as it is shown at first."""
     seed: int = 0
     device: str = "auto"
 

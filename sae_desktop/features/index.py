@@ -25,7 +25,7 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.directions import logit_extremes, nearest_features
-from sae_desktop.features.reader import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
+from sae_desktop.features.layout import KIND, TOP_BUCKET, IndexInfo
 from sae_desktop.features.selection import ActivePlaces, BucketSamples, TopPlaces
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
@@ -285,6 +285,6 @@ def _text_arrays(source: _Source, lm: LanguageModel | None) -> dict[str, Array]:
 
 def _write(path: Path, info: IndexInfo, arrays: dict[str, Array]) -> None:
     with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
-        write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
+        write_header(file, KIND, 1, {"info": msgspec.json.encode(info).decode()})
         for name, values in arrays.items():
             file.create_dataset(name, data=values)

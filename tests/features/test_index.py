@@ -112,12 +112,10 @@ def test_contexts__show_the_text_and_the_activations_of_their_rows(
     project, index = indexed
     store = ActivationStore.open(project.store_path("acts"))
     vocabulary = load_model(store.info.model).token_bytes()
-    first_rows = index._arrays["contexts/first_row"]
     checked = 0
     for feature in range(0, 48, 5):
-        slots = np.flatnonzero(first_rows[feature] >= 0)
-        for slot, context in zip(slots, index.contexts(feature), strict=True):
-            begin = int(first_rows[feature, slot])
+        for context in index.contexts(feature):
+            begin = context.row - context.peak
             rows = slice(begin, begin + len(context.tokens))
             assert context.tokens == [token_text(vocabulary[t]) for t in store.tokens[rows]]
             np.testing.assert_allclose(

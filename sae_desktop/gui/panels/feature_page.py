@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.features.reader import TOP_BUCKET, Context, FeatureIndex
+from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.features.reader import Context, FeatureIndex
 from sae_desktop.gui import icons
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from sample_index import write_index
+from sample_index import write_sample_index
 
 from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
 from sae_desktop.gui import theme
@@ -356,7 +356,7 @@ def test_index_built_anew__is_opened_at_the_same_feature(
     before = session.index
     assert before is not None
     part = before.path.with_suffix(".part")
-    write_index(part, seed=5)
+    write_sample_index(part, seed=5)
     part.replace(before.path)
     session.contentsChanged.emit()
     assert session.index is not before

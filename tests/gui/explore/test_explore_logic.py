@@ -165,7 +165,7 @@ def test_probe__lists_the_strongest_features_where_they_fire_most() -> None:
 
 # ---------------------------------------------------------------- contexts and links
 def _context(bucket: int, source: str = "udhr", language: str = "fr") -> Context:
-    return Context(bucket, ["a"], np.ones(1), 0, source, language, "")
+    return Context(0, bucket, 0, 1.0, ["a"], np.ones(1), 0, source, language, "", "")
 
 
 def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
