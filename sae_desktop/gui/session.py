@@ -101,6 +101,10 @@ class Session(QObject):
     """Name of the store to train on."""
     steerRequested = Signal(int)
     """A feature to be put in the rack of sliders."""
+    featuresRequested = Signal(object)
+    """FeatureSet, to be shown alone in the list of features."""
+    textRequested = Signal(str)
+    """A text to be tried on the features."""
 
     def __init__(self, client: EngineClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
