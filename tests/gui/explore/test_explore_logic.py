@@ -12,7 +12,6 @@ from sae_desktop.features.reader import Context
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
 from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
-from sae_desktop.gui.feature_filter import FeatureFilter, matching, ordered
 from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
 from sae_desktop.gui.probe_summary import activations_of, strongest
@@ -94,47 +93,6 @@ def test_running_text__is_covered_by_its_pieces(tokens: list[str]) -> None:
     assert [p.first for p in text.pieces] == [0, *(p.end for p in text.pieces[:-1])][
         : len(text.pieces)
     ]
-
-
-# ---------------------------------------------------------------- filter and order
-DENSITY = np.array([0.0, 0.5, 0.01, 0.0, 1e-5, 0.2] + [0.1] * 20, dtype=np.float32)
-LABELS = {2: "Golden Gate", 5: "Python code"}
-
-
-def test_filter__finds_the_beginning_of_a_number_and_part_of_a_label() -> None:
-    assert matching(FeatureFilter(text="2"), DENSITY, LABELS, ()).tolist() == [2, *range(20, 26)]
-    assert matching(FeatureFilter(text="#13"), DENSITY, LABELS, ()).tolist() == [13]
-    assert matching(FeatureFilter(text="GATE"), DENSITY, LABELS, ()).tolist() == [2]
-    assert matching(FeatureFilter(text="02"), DENSITY, LABELS, ()).tolist() == []
-    assert matching(FeatureFilter(text="0"), DENSITY, LABELS, ()).tolist() == [0]
-
-
-def test_filter__joins_its_conditions() -> None:
-    conditions = FeatureFilter(alive_only=True, least_density=0.005, most_density=0.3)
-    assert matching(conditions, DENSITY, LABELS, ()).tolist() == [2, *range(5, 26)]
-    both = FeatureFilter(starred_only=True, labelled_only=True)
-    assert matching(both, DENSITY, LABELS, {1, 5}).tolist() == [5]
-
-
-@given(st.integers(1, 3000), st.integers(0, 3100))
-def test_filter__of_a_number_equals_looking_at_every_one(count: int, wanted: int) -> None:
-    found = matching(FeatureFilter(text=str(wanted)), np.ones(count), {}, ())
-    assert found.tolist() == [f for f in range(count) if str(f).startswith(str(wanted))]
-
-
-def test_order__is_stable_and_puts_unlabelled_features_last_either_way() -> None:
-    features = np.arange(len(DENSITY))
-    figures = {"density": DENSITY}
-    falling = ordered(features, "density", True, figures, LABELS, ())
-    assert falling[:2].tolist() == [1, 5]
-    assert falling[2:22].tolist() == list(range(6, 26))
-    up = ordered(features, "label", False, figures, LABELS, ())
-    down = ordered(features, "label", True, figures, LABELS, ())
-    assert up[:2].tolist() == [2, 5]
-    assert down[:2].tolist() == [5, 2]
-    assert sorted(up.tolist()) == sorted(down.tolist()) == features.tolist()
-    assert ordered(features, "starred", True, figures, LABELS, {7})[0] == 7
-    assert ordered(features[:0], "density", True, figures, LABELS, ()).tolist() == []
 
 
 # ---------------------------------------------------------------- probe
