@@ -14,6 +14,7 @@ COMMANDS = (
     "scaling",
     "evaluate",
     "index",
+    "merge-indexes",
     "features",
     "show",
     "probe",

@@ -15,7 +15,7 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.corpus.config import DescribeCorpusConfig
-from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -50,6 +50,7 @@ JobConfig = (
     | IndexConfig
     | ProbeConfig
     | SteerConfig
+    | MergeIndexesConfig
 )
 
 

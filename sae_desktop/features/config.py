@@ -28,7 +28,25 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     """Random contexts kept in each bucket."""
     context_tokens: int = 32
     """Tokens of a context as it is shown at first."""
+    shard: str = ""
+    """“2/4”: the second of four parts of the store, cut between documents; empty: all of it."""
+    add: bool = False
+    """Read rows into the index that is there: those its store has got since, or another's."""
+    keep_firings: bool = True
+    """Keep all activations beside the index: without them it is neither merged nor added to."""
     seed: int = 0
+    """Of the random contexts."""
+    device: str = "auto"
+
+
+class MergeIndexesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="merge_indexes"):
+    """Make one index of those of several texts, as if they had been read at once."""
+
+    project: str
+    name: str
+    indexes: list[str]
+    """Of one dictionary, with their firings. Their settings are the first one's."""
+    keep_firings: bool = True
     device: str = "auto"
 
 

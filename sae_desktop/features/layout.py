@@ -39,7 +39,8 @@ languages and sources stand in the info, an attribute of the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,17 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     config: str
 
 
-def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array]) -> None:
+@dataclass(frozen=True)
+class Pieces:
+    """An array (n,) that is written piece by piece, for it need not fit the memory."""
+
+    length: int
+    dtype: np.dtype[Any]
+    pieces: Iterable[Array]
+    """Together `length` long."""
+
+
+def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array | Pieces]) -> None:
     """Write an index in one step: it is there whole, or as it was.
 
     Raises UserError when the disk is full.
@@ -134,4 +145,15 @@ def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array]) -> Non
     with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         for name, values in arrays.items():
-            file.create_dataset(name, data=values)
+            if isinstance(values, Pieces):
+                _write_pieces(file, name, values)
+            else:
+                file.create_dataset(name, data=values)
+
+
+def _write_pieces(file: h5py.File, name: str, values: Pieces) -> None:
+    dataset = file.create_dataset(name, (values.length,), values.dtype)
+    place = 0
+    for piece in values.pieces:
+        dataset[place : place + len(piece)] = piece
+        place += len(piece)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.columns import COLUMNS
+from sae_desktop.features.firing_files import StoredFirings, kept_firings
 from sae_desktop.features.first_schema import upgraded_arrays
 from sae_desktop.features.layout import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
 from sae_desktop.language_model.token_text import token_text
@@ -160,6 +161,16 @@ class FeatureIndex:
     def array(self, name: str) -> Array | None:
         """Return a dataset of the file by its path in `layout.py`; None when it is not there."""
         return self._arrays.get(name)
+
+    def firings(self) -> StoredFirings | None:
+        """Return all activations the index was made from; None when they were not kept.
+
+        Raises UserError when they are damaged.
+        """
+        if not self.info.dictionary_hash:
+            return None
+        paths = kept_firings(self.path, self.info.texts, self.info.dictionary_hash)
+        return StoredFirings.open(paths) if paths else None
 
     @property
     def features(self) -> int:

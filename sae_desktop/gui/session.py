@@ -22,7 +22,7 @@ from sae_desktop.activations.config import (
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
+from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig, ProbeConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
@@ -50,6 +50,7 @@ WRITING_JOBS = (
     SweepConfig,
     EvaluateConfig,
     IndexConfig,
+    MergeIndexesConfig,
 )
 """Jobs that change the project; the others run on a read-only one too."""
 
