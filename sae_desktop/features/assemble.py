@@ -25,6 +25,7 @@ from sae_desktop.features.figures import (
 )
 from sae_desktop.features.firing_files import StoredFirings
 from sae_desktop.features.firings import FiringBlock
+from sae_desktop.features.independence import language_independence
 from sae_desktop.features.index_text import IndexText, token_pieces
 from sae_desktop.features.layout import Pieces
 from sae_desktop.jobs import JobContext
@@ -45,6 +46,13 @@ class _Spill:
     def append(self, values: Array) -> None:
         self._file.write(np.ascontiguousarray(values, self._dtype).tobytes())
         self._length += len(values)
+
+    def mapped(self) -> Array:
+        """Return what was appended, mapped from the file."""
+        self._file.flush()
+        if not self._length:
+            return np.empty(0, self._dtype)
+        return np.asarray(np.memmap(self._file, self._dtype, "r", shape=(self._length,)))
 
     def pieces(self) -> Pieces:
         return Pieces(self._length, self._dtype, self._read())
@@ -137,7 +145,14 @@ class _Assembly:
                 arrays[f"{kind}/tokens"] = names.rows
         aligned = self.text.is_aligned.any()
         if aligned:
-            arrays["aligned/offsets"] = np.cumsum(self._aligned, out=self._aligned)
+            offsets = np.cumsum(self._aligned, out=self._aligned)
+            arrays["aligned/offsets"] = offsets
+            arrays["columns/language_independence"] = language_independence(
+                offsets,
+                self.spills["aligned/documents"].mapped(),
+                self.spills["aligned/maxima"].mapped(),
+                self.text.documents,
+            )
         for name, spill in self.spills.items():
             if aligned or not name.startswith("aligned/"):
                 arrays[name] = spill.pieces()

@@ -34,6 +34,12 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     """Read rows into the index that is there: those its store has got since, or another's."""
     keep_firings: bool = True
     """Keep all activations beside the index: without them it is neither merged nor added to."""
+    coactivation: bool = True
+    """Find the features that fire along with each."""
+    neuron_rows: int = 16_384
+    """Rows on which features are compared with the neurons of the preceding layers; 0: none."""
+    map: bool = True
+    """Lay the features out on a map and find clusters."""
     seed: int = 0
     """Of the random contexts."""
     device: str = "auto"

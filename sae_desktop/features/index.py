@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
@@ -33,7 +34,7 @@ from sae_desktop.features.firing_files import (
 )
 from sae_desktop.features.index_text import joined_text
 from sae_desktop.features.layout import IndexInfo, TextSource, write_index
-from sae_desktop.features.parts import part_arrays, vocabulary_arrays
+from sae_desktop.features.parts import PartsSource, part_arrays, vocabulary_arrays
 from sae_desktop.features.reader import FeatureIndex, read_info
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
@@ -175,9 +176,22 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
     )  # fmt: skip
     arrays = figures_of(firings, text, slots, unfinished_folder(material.path), context)
     lm = model_of(store, config.device)
-    arrays |= part_arrays(config, firings, material.dictionary, lm, material.site, context)
-    arrays |= vocabulary_arrays(lm)
     texts = firings.texts
+    density = arrays["columns/density"]
+    assert isinstance(density, np.ndarray)
+    parts = PartsSource(
+        project=material.project,
+        config=config,
+        firings=firings,
+        texts=texts,
+        density=density,
+        dictionary=material.dictionary,
+        lm=lm,
+        site=material.site,
+        massive_norm=typical_limit(store, material.site),
+    )
+    arrays |= part_arrays(parts, context)
+    arrays |= vocabulary_arrays(lm)
     info = IndexInfo(
         dictionary=config.dictionary,
         dictionary_hash=material.digest,
@@ -195,6 +209,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
         context_tokens=config.context_tokens,
         languages=text.languages.names,
         sources=text.sources.names,
+        neuron_rows=config.neuron_rows if "neurons/ids" in arrays else 0,
         bos_prepended=store.info.bos_prepended,
         config=config_record(config),
     )

@@ -59,7 +59,10 @@ def assert_same_index(project: Project, name: str, other: str = "i") -> None:
     found, right = arrays_of(project.index_path(name)), arrays_of(project.index_path(other))
     assert found.keys() == right.keys()
     for key, values in right.items():
-        assert np.array_equal(found[key], values), key
+        if "neuron" in key:  # the model's own last bits differ from pass to pass
+            assert np.allclose(found[key], values, atol=1e-5), key
+        else:
+            assert np.array_equal(found[key], values, equal_nan=values.dtype.kind == "f"), key
     infos = [FeatureIndex(project.index_path(n)).info for n in (name, other)]
     assert infos[0].texts == infos[1].texts
     assert infos[0].massive_rows == infos[1].massive_rows
