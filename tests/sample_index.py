@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.config import REACH
 from sae_desktop.features.layout import (
     BINS,
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,
-    REACH,
     TOP_BUCKET,
     IndexInfo,
     TextSource,

@@ -43,7 +43,11 @@ _INDEX_CHOICES = (
     Choice("buckets", _KEPT, "Buckets of random contexts.", AT_LEAST_1),
     Choice("bucket_contexts", _KEPT, "Random contexts of a bucket.", AT_LEAST_0),
     Choice("context_tokens", _KEPT, "Tokens of a context as shown at first.", AT_LEAST_1),
+    Choice("context_reach", _KEPT, "Tokens around a context that can be drawn.", AT_LEAST_0),
     Choice("keep_firings", _KEPT, "Keep all activations, for merging and adding text."),
+    Choice("coactivation", _KEPT, "Find the features that fire along with each."),
+    Choice("neuron_rows", _KEPT, "Rows on which neurons are compared; 0: none.", AT_LEAST_0),
+    Choice("map", _KEPT, "Lay the features out on a map, with clusters."),
 )
 
 

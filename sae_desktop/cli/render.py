@@ -113,8 +113,8 @@ def steer(result: SteerResult) -> str:
     return f"Plain\n{result.prompt}{result.plain}\n\nSteered\n{result.prompt}{result.steered}"
 
 
-def feature_table(result: dict[str, Any], *, total: int) -> str:
-    """Return features as a table; `total` is how many the index has."""
+def feature_table(result: dict[str, Any]) -> str:
+    """Return features as a table."""
     found = result["features"]
     rows = [
         (
@@ -127,8 +127,25 @@ def feature_table(result: dict[str, Any], *, total: int) -> str:
         for f in found
     ]
     text = table(("feature", "density", "maximum", "mean", "label"), rows, left={4})
-    left = total - len(found)
+    left = result["total"] - len(found)
     return f"{text}\n… and {left:,} more; see --limit" if left > 0 else text
+
+
+def _company(page: dict[str, Any]) -> list[str]:
+    """Return what goes along with a feature, a line each, where it was measured."""
+    parts = {
+        "fires along with": [f"{c['id']} (r {c['pearson']:.2f})" for c in page["coactive"]],
+        "neurons": [
+            f"layer {n['layer']} #{n['neuron']} (r {n['pearson']:+.2f})" for n in page["neurons"]
+        ],
+        "fires on": [
+            f"{visible_token(t['token'])} {t['firings']:,}" for t in page["firing_tokens"]
+        ],
+    }
+    for kind in ("languages", "sources"):
+        shares = sorted(page[kind], key=lambda s: -s["firings"])[:8]
+        parts[kind] = [f"{s['name']} {s['firings']:,}" for s in shares if s["firings"]]
+    return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
 
 
 def feature_page(page: dict[str, Any]) -> str:
@@ -143,7 +160,8 @@ def feature_page(page: dict[str, Any]) -> str:
             logits = (f"{visible_token(x['token'])} {x['value']:+.2f}" for x in page[name])
             lines.append(f"{words}: {', '.join(logits)}")
     near = (f"{n['id']} ({n['cosine']:.2f})" for n in page["neighbours"])
-    lines += [f"neighbours: {', '.join(near) or _NOTHING}", ""]
+    lines.append(f"neighbours: {', '.join(near) or _NOTHING}")
+    lines += [*_company(page), ""]
     for context in page["contexts"]:
         tokens = list(context["tokens"])
         peak = context["peak"]

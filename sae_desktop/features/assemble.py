@@ -123,7 +123,7 @@ class _Assembly:
         self._put(
             block, {"contexts/edges": edges, "contexts/row": rows, "contexts/activation": values}
         )
-        counts, positions, around = firings_around(block, rows, self.text)
+        counts, positions, around = firings_around(block, rows, self.text, self.slots.reach)
         first = block.first * rows.shape[1] + 1
         self._around[first : first + len(counts)] = counts
         self.spills["contexts/positions"].append(positions)

@@ -7,6 +7,9 @@ from typing import Literal
 import msgspec
 
 BucketScheme = Literal["linear", "quantile"]
+REACH = 1024
+MOST_REACH = 32_767
+"""Positions are kept in 16 bits."""
 
 
 class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
@@ -28,6 +31,8 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     """Random contexts kept in each bucket."""
     context_tokens: int = 32
     """Tokens of a context as it is shown at first."""
+    context_reach: int = REACH
+    """Tokens on either side of a context's chosen one over which its firings are kept."""
     shard: str = ""
     """“2/4”: the second of four parts of the store, cut between documents; empty: all of it."""
     add: bool = False

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sae_desktop.features.config import BucketScheme
 from sae_desktop.features.firings import FiringBlock
 from sae_desktop.features.index_text import IndexText
-from sae_desktop.features.layout import REACH, TOP_BUCKET
+from sae_desktop.features.layout import TOP_BUCKET
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +33,8 @@ class Slots:
     per_bucket: int
     scheme: BucketScheme
     seed: int
+    reach: int
+    """Rows on either side of a chosen one whose firings are kept."""
 
     @property
     def bucket_of_slot(self) -> Array:
@@ -145,13 +147,15 @@ def _mix(x: Array) -> Array:
     return np.asarray(x ^ (x >> np.uint64(31)))
 
 
-def firings_around(block: FiringBlock, rows: Array, text: IndexText) -> tuple[Array, Array, Array]:
+def firings_around(
+    block: FiringBlock, rows: Array, text: IndexText, reach: int
+) -> tuple[Array, Array, Array]:
     """Return counts (features · C,), positions int16 and values float16 around chosen rows."""
     feature, slot = np.nonzero(rows >= 0)
     chosen = rows[feature, slot]
     passage = text.passages[text.passage_of(chosen)]
-    low = np.maximum(passage["first_row"], chosen - REACH)
-    high = np.minimum(passage["first_row"] + passage["length"], chosen + REACH + 1)
+    low = np.maximum(passage["first_row"], chosen - reach)
+    high = np.minimum(passage["first_row"] + passage["length"], chosen + reach + 1)
     keys = (block.features - block.first) * text.rows + block.rows
     first = np.searchsorted(keys, feature * text.rows + low)
     lengths = np.searchsorted(keys, feature * text.rows + high) - first

@@ -145,10 +145,11 @@ def _column(index: FeatureIndex, name: str) -> Array:
 
 def _in_range(values: Array, bounds: Range) -> Array:
     kept = np.ones(len(values), dtype=bool)
+    # A float64, or the bound would be rounded to the column's precision.
     if bounds.least is not None:
-        kept &= values >= bounds.least
+        kept &= values >= np.float64(bounds.least)
     if bounds.most is not None:
-        kept &= values <= bounds.most
+        kept &= values <= np.float64(bounds.most)
     return kept
 
 

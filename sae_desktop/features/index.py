@@ -20,7 +20,7 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.features.assemble import figures_of
 from sae_desktop.features.collect import Reading, collect, row_range, typical_limit
-from sae_desktop.features.config import IndexConfig, IndexResult
+from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
 from sae_desktop.features.contexts import Slots
 from sae_desktop.features.dictionary_hash import dictionary_hash, require_same_dictionary
 from sae_desktop.features.firing_files import (
@@ -68,6 +68,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     nothing to add (to), or the disk is full.
     """
     began = time.perf_counter()
+    _check(config)
     project = Project.open(config.project)
     path = project.index_path(config.name)
     before = _index_to_add_to(project, config) if config.add else None
@@ -95,6 +96,14 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     write_from_firings(material, paths, context)
     finish_firings(path, keep=config.keep_firings, add=before is not None)
     return index_result(path, began)
+
+
+def _check(config: IndexConfig) -> None:
+    if not 0 <= config.context_reach <= MOST_REACH:
+        raise UserError(
+            f"A context cannot reach {config.context_reach:,} tokens to either side.",
+            next_step=f"Give 0 to {MOST_REACH:,}.",
+        )
 
 
 def _index_to_add_to(project: Project, config: IndexConfig) -> IndexInfo:
@@ -172,7 +181,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
     text = joined_text(firings.groups)
     slots = Slots(
         config.top_contexts, config.buckets, config.bucket_contexts, config.bucket_scheme,
-        config.seed,
+        config.seed, config.context_reach,
     )  # fmt: skip
     arrays = figures_of(firings, text, slots, unfinished_folder(material.path), context)
     lm = model_of(store, config.device)
@@ -207,6 +216,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
         buckets=config.buckets,
         bucket_scheme=config.bucket_scheme,
         context_tokens=config.context_tokens,
+        context_reach=config.context_reach,
         languages=text.languages.names,
         sources=text.sources.names,
         neuron_rows=config.neuron_rows if "neurons/ids" in arrays else 0,

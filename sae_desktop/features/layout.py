@@ -13,7 +13,7 @@ G languages, S sources:
     contexts/offsets                   (F·C+1,)   slot s of feature f has the firings
                                                   offsets[f·C+s] : offsets[f·C+s+1] of the next two
     contexts/positions, values         (n,)       int16 row − chosen row, float16 activation: all
-                                                  firings in the same passage within ±REACH rows
+                                                  firings in the same passage within ± the reach
     logits/top_ids, top_values, bottom_ids, bottom_values   (F, N)  raw effects
     logits/median                      (F,)       over the vocabulary; subtracted: median-centred
     logits/token_offsets, token_features   (V+1,), (n,)   token t is among the top of
@@ -49,7 +49,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.config import BucketScheme
+from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import write_header
@@ -59,8 +59,6 @@ SCHEMA_VERSION = 2
 TOP_BUCKET = 0
 """Slots of bucket 0 hold the strongest places; bucket b ≥ 1 is the b-th from the bottom."""
 BINS = 50
-REACH = 1024
-"""Rows on either side of a chosen one whose firings are kept."""
 MANY_SOURCES = 64
 """Of more sources (a folder of files has one a file) only the largest are told apart."""
 OTHER = "other"
@@ -119,6 +117,8 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     bucket_scheme: BucketScheme = "linear"
     context_tokens: int = 32
     """Tokens of a context as it is shown at first."""
+    context_reach: int = REACH
+    """Rows on either side of a chosen one whose firings are kept."""
     languages: list[str] = []
     sources: list[str] = []
     neuron_rows: int = 0

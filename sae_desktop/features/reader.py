@@ -259,7 +259,7 @@ class FeatureIndex:
     ) -> list[Context]:
         """Return the kept contexts: the strongest first, then bucket by bucket from the top.
 
-        `before` and `after` say how many tokens stand around the chosen one, at most REACH;
+        `before` and `after` say how many tokens stand around the chosen one, at most the index’s reach;
         None: the whole passage; −1: as many as the index was made to show.
         """
         rows = self._arrays["contexts/row"][feature]
@@ -308,8 +308,9 @@ class FeatureIndex:
             start = max(first, row - int(tokens * BEFORE))
             start = max(first, min(start, last - tokens))
             return start, min(start + tokens, last)
-        start = first if before is None else max(first, row - before)
-        end = last if after is None else min(last, row + after + 1)
+        reach = self.info.context_reach
+        start = max(first, row - (reach if before is None else min(before, reach)))
+        end = min(last, row + 1 + (reach if after is None else min(after, reach)))
         return start, end
 
     # ------------------------------------------------------------------ directions

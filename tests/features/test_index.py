@@ -11,9 +11,9 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
-from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.config import REACH, IndexConfig
 from sae_desktop.features.index import build_index
-from sae_desktop.features.layout import BINS, REACH
+from sae_desktop.features.layout import BINS
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model
