@@ -259,7 +259,7 @@ class FeatureIndex:
     ) -> list[Context]:
         """Return the kept contexts: the strongest first, then bucket by bucket from the top.
 
-        `before` and `after` say how many tokens stand around the chosen one, at most the index’s reach;
+        `before` and `after` say how many tokens stand around the chosen one, within the reach;
         None: the whole passage; −1: as many as the index was made to show.
         """
         rows = self._arrays["contexts/row"][feature]

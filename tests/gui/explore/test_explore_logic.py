@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_desktop.features.config import ActiveFeature, ProbeResult
-from sae_desktop.features.reader import Context
+from sae_desktop.features.reader import Context, Share
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
+from sae_desktop.gui.company_bars import share_rows
 from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
 from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
@@ -122,12 +123,15 @@ def test_probe__lists_the_strongest_features_where_they_fire_most() -> None:
 
 
 # ---------------------------------------------------------------- contexts and links
-def _context(bucket: int, source: str = "udhr", language: str = "fr") -> Context:
-    return Context(0, bucket, 0, 1.0, ["a"], np.ones(1), 0, source, language, "", "")
+def _context(
+    bucket: int, source: str = "udhr", language: str = "fr", *, token: str = "a", slot: int = 0
+) -> Context:
+    return Context(slot, bucket, 0, 1.0, [token], np.ones(1), 0, source, language, "", "")
 
 
 def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
-    contexts = [_context(0)] * 20 + [_context(1)] * 4 + [_context(5)] * 3
+    buckets = [0] * 20 + [1] * 4 + [5] * 3
+    contexts = [_context(b, token=f"word{n}") for n, b in enumerate(buckets)]
     whole = context_groups(contexts, 5, short=False)
     assert [(g.name, len(g.contexts), g.hidden) for g in whole] == [
         ("Top 20", 20, 0),
@@ -136,6 +140,24 @@ def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
     ]
     short = context_groups(contexts, 5, short=True)
     assert [(len(g.contexts), g.hidden) for g in short] == [(6, 14), (1, 2), (1, 3)]
+
+
+def test_groups__fold_contexts_that_read_the_same() -> None:
+    words = ["a", "b", "a", "a", "c"]
+    contexts = [_context(0, token=word, slot=slot) for slot, word in enumerate(words)]
+    (short,) = context_groups(contexts, 5, short=True)
+    assert [c.slot for c in short.contexts] == [0, 1, 4]
+    assert short.times == {0: 3}
+    assert short.hidden == 0
+    (whole,) = context_groups(contexts, 5, short=False)
+    assert len(whole.contexts) == 5
+
+
+def test_shares__are_ranked_and_the_rest_is_summed() -> None:
+    rows = share_rows([Share(f"l{n}", n, 100) for n in range(15)], most=3)
+    assert [row.name for row in rows] == ["l14", "l13", "l12", "11 more"]
+    assert sum(row.share for row in rows) == pytest.approx(1.0)
+    assert share_rows([Share("en", 0, 10)]) == []
     assert bucket_title(4, 5) == "60–80% of the maximum"
     assert origin_text(_context(0, language="")) == "udhr"
 
