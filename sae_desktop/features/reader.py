@@ -6,6 +6,7 @@ three columns, and contexts of one fixed width.
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from sae_desktop.storage.hdf5 import map_dataset, open_checked
 
 Array = npt.NDArray[Any]
 
+_PAGES_MAPPED = 16
 BEFORE = 0.75
 """Of a context's tokens, the share shown before the chosen one."""
 
@@ -122,14 +124,19 @@ class FeatureIndex:
         """Open an index. Raises UserError when it is missing, damaged or too new."""
         self.path = path
         self._token_texts: dict[int, str] = {}
+        self._maps: list[Any] = []
+        self._pages_read = 0
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             self.info = _info(path, file)
             arrays: dict[str, Array] = {}
 
             def remember(name: str, item: Any) -> None:
                 if hasattr(item, "shape"):
+                    mapped = map_dataset(path, item)
+                    if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
+                        self._maps.append(mapped)
                     # A plain view: indexing a memmap object costs ten times as much.
-                    arrays[name] = np.asarray(map_dataset(path, item))
+                    arrays[name] = np.asarray(mapped)
 
             try:
                 file.visititems(remember)
@@ -262,10 +269,23 @@ class FeatureIndex:
         `before` and `after` say how many tokens stand around the chosen one, within the reach;
         None: the whole passage; −1: as many as the index was made to show.
         """
+        self._release_maps()
         rows = self._arrays["contexts/row"][feature]
         return [
             self.context(feature, int(slot), before, after) for slot in np.flatnonzero(rows >= 0)
         ]
+
+    def _release_maps(self) -> None:
+        """Now and then let go of what was mapped of features looked at before.
+
+        A kernel may map two megabytes around each byte that is read: a walk through a million
+        features would seem to fill the memory, although all of it can be read again.
+        """
+        self._pages_read += 1
+        if self._pages_read % _PAGES_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        for mapped in self._maps:
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)
 
     def context(
         self, feature: int, slot: int, before: int | None = -1, after: int | None = -1
