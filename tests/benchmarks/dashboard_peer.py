@@ -41,10 +41,7 @@ def load_model(folder: Path) -> HookedSAETransformer:
         rotary_adjacent_pairs=False, rotary_dim=raw["head_dim"], rotary_base=theta,
         gated_mlp=True, final_rms=True, original_architecture="LlamaForCausalLM", device="cpu",
     )  # fmt: skip
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"), bos_token="<|bos|>", eos_token="<|eos|>",
-        pad_token="<|eos|>",
-    )  # fmt: skip
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = HookedSAETransformer(cfg, tokenizer)
     model.load_and_process_state_dict(
         convert_llama_weights(hf, cfg), fold_ln=False, center_writing_weights=False,
