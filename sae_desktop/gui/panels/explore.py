@@ -13,6 +13,7 @@ from sae_desktop.gui.feature_menu import copy_link, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.feature_list import FeatureListPanel
 from sae_desktop.gui.panels.feature_lists import FeatureListsPanel
+from sae_desktop.gui.panels.feature_map import FeatureMapPanel
 from sae_desktop.gui.panels.feature_page import FeaturePage
 from sae_desktop.gui.panels.probe import ProbePanel
 from sae_desktop.gui.session import Session
@@ -35,6 +36,7 @@ class ExplorePanel(QWidget):
         self._notes = FeatureNotes.of(session)
         self.page = FeaturePage(session)
         self.probe = ProbePanel(session)
+        self.map = FeatureMapPanel(session)
         self.list = FeatureListPanel(session, settings)
         self.lists = FeatureListsPanel(session)
         self.empty = EmptyState(
@@ -85,6 +87,7 @@ class ExplorePanel(QWidget):
             DockInfo("features", "Features", self.list, left, 388),
             DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
             DockInfo("probe", "Try a text", self.probe, right, 264),
+            DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
         ]
 
     def _has_feature(self) -> bool:
