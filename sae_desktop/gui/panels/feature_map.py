@@ -60,7 +60,7 @@ class FeatureMapPanel(QWidget):
         self.lasso.setToolTip("Draw around features to list them (or hold Shift and drag)")
         self.lasso.setAccessibleName("Lasso")
         self.lasso.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        icons.set_icon(self.lasso, "lasso")
+        icons.set_icon(self.lasso, "polygon")
         self.whole = push_button(
             "", self.map.show_whole, icon="arrows-out", flat=True, tip="Show everything (0)"
         )
