@@ -13,7 +13,7 @@ from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
 from sae_desktop.gui.widgets.labels import label
 from sae_desktop.language_model.token_text import visible_token
 
-_TWO_COLUMNS = 420
+_TWO_COLUMNS = 680
 _NOT_MEASURED = "Not measured when the index was built."
 
 

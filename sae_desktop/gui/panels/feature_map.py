@@ -34,7 +34,6 @@ from sae_desktop.gui.widgets.plot_style import copy_image
 from sae_desktop.language_model.token_text import visible_token
 
 _DENSITY, _LABELLED = "", "labelled"
-_LEGEND = 6
 
 
 class FeatureMapPanel(QWidget):
@@ -150,12 +149,28 @@ class FeatureMapPanel(QWidget):
         elif name:
             info = column_info(name)
             values, categorical = index.columns[name], info.kind == "category"
+            if name in ("language", "source"):
+                values = self._ranked(name)[values]
             if info.spans_decades:
                 with np.errstate(divide="ignore"):
                     values = np.log10(np.asarray(values, dtype=np.float32))
                 values[~np.isfinite(values)] = np.nan
         self.map.colour_by(values, categorical=categorical)
         self._say_legend()
+
+    def _ranked(self, name: str) -> Any:
+        """Return the place of every language or source by how many features have it.
+
+        Those for which there is no colour of their own have −1, as the last entry, none, has.
+        """
+        assert self._index is not None
+        names = self._index.info.languages if name == "language" else self._index.info.sources
+        values = self._index.columns[name]
+        counts = np.bincount(values[values >= 0], minlength=len(names))
+        ranks = np.full(len(names) + 1, -1, dtype=np.int32)
+        order = np.argsort(-counts, kind="stable")[: len(theme.run_colours())]
+        ranks[order] = np.arange(len(order))
+        return ranks
 
     def _names(self, features: Any) -> dict[int, str]:
         index = self._index
@@ -182,15 +197,14 @@ class FeatureMapPanel(QWidget):
         if index is not None and name in ("language", "source"):
             names = index.info.languages if name == "language" else index.info.sources
             colours = theme.run_colours()
-            counts = np.bincount(np.maximum(index.columns[name], 0), minlength=len(names))
-            shown = np.argsort(-counts, kind="stable")[:_LEGEND]
+            ranks = self._ranked(name)[:-1]
+            shown = sorted((rank, names[i]) for i, rank in enumerate(ranks.tolist()) if rank >= 0)
             text = " ".join(
-                f'<span style="color:{colours[i % len(colours)].name()}">●</span> '
-                f"{_plain(names[i])}"
-                for i in shown.tolist()
+                f'<span style="color:{colours[rank].name()}">●</span> {_plain(title)}'
+                for rank, title in shown
             )
-            if len(names) > len(colours):
-                text += " … (colours repeat)"
+            if len(names) > len(shown):
+                text += " · others grey"
         elif name == "cluster":
             text = "Neighbouring clusters have different colours; grey: in none."
         elif name and name != _LABELLED:

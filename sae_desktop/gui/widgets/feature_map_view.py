@@ -37,6 +37,8 @@ Array = npt.NDArray[Any]
 MOST_POINTS = 3000
 """So many features in view are drawn one by one; more as an image."""
 _MOST_NAMES = 40
+_NAMED_POINTS = 400
+"""Among more points names would cover what they name."""
 _CELL = 2
 """Pixels of a cell of the image."""
 _POINT = 3.0
@@ -216,7 +218,8 @@ class FeatureMapView(QWidget):
         for at_x, at_y, brush in zip(x.tolist(), y.tolist(), brushes, strict=True):
             painter.setBrush(brush)
             painter.drawEllipse(QPointF(at_x, at_y), _POINT, _POINT)
-        self._paint_names(painter, chosen, x, y)
+        if len(chosen) <= _NAMED_POINTS:
+            self._paint_names(painter, chosen, x, y)
 
     def _point_colours(self, chosen: Array) -> Array:
         if self._values is None:
