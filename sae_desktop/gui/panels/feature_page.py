@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from sae_desktop.features.layout import TOP_BUCKET
 from sae_desktop.features.reader import Context, FeatureIndex
@@ -199,9 +200,9 @@ class FeaturePage(QScrollArea):
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        bar = QHBoxLayout()
+        bar = QFlowLayout()  # two lines where there is no room for one
+        bar.setSpacing(8)
         bar.addWidget(self.legend)
-        bar.addStretch()
         bar.addWidget(self.window_size)
         bar.addWidget(self.more)
         column.addLayout(bar)
@@ -224,7 +225,8 @@ class FeaturePage(QScrollArea):
         grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.no_logits, 2, 0, 1, 2)
-        grid.addWidget(label("Effect on the logit, per unit of activation", "small"), 3, 0)
+        unit = label("Effect on the logit, per unit of activation", "small", wrap=True)
+        grid.addWidget(unit, 3, 0)
         grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
         grid.setRowStretch(4, 1)
         self._plots.addWidget(logits, 1)
