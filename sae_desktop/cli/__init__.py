@@ -18,6 +18,7 @@ COMMANDS = (
     "features",
     "show",
     "probe",
+    "find-features",
     "steer",
 )
 

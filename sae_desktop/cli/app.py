@@ -80,6 +80,7 @@ app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
 app.command()(feature_commands.probe)
+app.command()(feature_commands.find_features)
 app.command()(feature_commands.steer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ from sae_desktop.cli.options import (
 )
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.steering.config import Clamp, SteerConfig
 
 _TEXT, _KEPT = "Text", "What is kept"
@@ -109,6 +111,46 @@ def probe(
         project=str(project), index=index, text=text, per_token=per_token, device=device
     )
     run_job_command(config, render.probe, as_json=as_json)
+
+
+def find_features(
+    project: ProjectArgument,
+    index: IndexOption,
+    on: Annotated[Path, typer.Option("--on", help="File of texts A, one a line.")],
+    off: Annotated[Path, typer.Option("--off", help="File of texts B, one a line.")],
+    threshold: Annotated[
+        float, typer.Option(help="Active above this share of the feature's maximum.")
+    ] = default(FindFeaturesConfig, "threshold"),
+    missed: Annotated[
+        int, typer.Option(min=0, help="Of A, so many texts may be without the feature.")
+    ] = default(FindFeaturesConfig, "missed"),
+    classify: Annotated[
+        bool, typer.Option("--classify", help="Also train classifiers and score them held out.")
+    ] = False,
+    seed: SeedOption = default(FindFeaturesConfig, "seed"),
+    device: DeviceOption = default(FindFeaturesConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Find the features active on all texts of one file and on none of another."""
+    config = FindFeaturesConfig(
+        project=str(project),
+        index=index,
+        on=_lines(on),
+        off=_lines(off),
+        threshold=threshold,
+        missed=missed,
+        classify=classify,
+        seed=seed,
+        device=device,
+    )
+    run_job_command(config, render.found_features, as_json=as_json)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"“{path}” cannot be read: {error}") from None
 
 
 def steer(

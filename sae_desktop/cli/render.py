@@ -10,6 +10,7 @@ import msgspec
 
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.config import ProbeResult
+from sae_desktop.features.text_set_config import FindFeaturesResult
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import SteerResult
 from sae_desktop.storage.faults import format_bytes
@@ -106,6 +107,32 @@ def probe(result: ProbeResult) -> str:
         for position, token in enumerate(result.tokens)
     ]
     return table(("position", "token", "features (activation)"), rows, left={1, 2})
+
+
+def found_features(result: FindFeaturesResult) -> str:
+    """Return the features with their margins and the tokens responsible, then the scores."""
+    rows = [
+        (
+            str(f.feature),
+            f"{f.margin:.2f}",
+            " ".join(visible_token(token) for token in f.tokens if token),
+        )
+        for f in result.found
+    ]
+    lines = [table(("feature", "margin", "tokens of A"), rows, left={2})]
+    if result.total > len(rows):
+        lines.append(f"… and {result.total - len(rows):,} more")
+    for score in result.classifiers:
+        lines.append(
+            f"classifier on {score.inputs}: balanced accuracy {score.balanced_accuracy:.3f} "
+            f"± {score.spread:.3f}, AUC {score.auc:.3f}, {score.used:,} used"
+        )
+    if result.weights:
+        told = ", ".join(f"{w.feature} ({w.weight:+.2f})" for w in result.weights[:12])
+        lines.append(f"weights: {told}")
+    if result.warning:
+        lines.append(result.warning)
+    return "\n".join(lines)
 
 
 def steer(result: SteerResult) -> str:

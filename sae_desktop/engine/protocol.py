@@ -16,6 +16,7 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -49,6 +50,7 @@ JobConfig = (
     | EvaluateConfig
     | IndexConfig
     | ProbeConfig
+    | FindFeaturesConfig
     | SteerConfig
     | MergeIndexesConfig
 )

@@ -36,6 +36,7 @@ from sae_desktop.features.config import (
     ProbeConfig,
     ProbeResult,
 )
+from sae_desktop.features.text_set_config import FindFeaturesConfig, FindFeaturesResult
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -192,6 +193,9 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Firings written so far are kept; the same index started again goes on there.",
     ),
     ProbeConfig: JobKind("sae_desktop.features.probe:probe", ProbeResult, "Probe", ""),
+    FindFeaturesConfig: JobKind(
+        "sae_desktop.features.text_sets:find_features", FindFeaturesResult, "Find features", ""
+    ),
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
     MergeIndexesConfig: JobKind(
         "sae_desktop.features.merge:merge_indexes",

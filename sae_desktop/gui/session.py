@@ -23,6 +23,7 @@ from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
@@ -63,6 +64,7 @@ ASKING_JOBS = (
     DescribeArchitecturesConfig,
     PreflightConfig,
     ProbeConfig,
+    FindFeaturesConfig,
     SteerConfig,
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""

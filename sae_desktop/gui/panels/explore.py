@@ -16,6 +16,7 @@ from sae_desktop.gui.panels.feature_lists import FeatureListsPanel
 from sae_desktop.gui.panels.feature_map import FeatureMapPanel
 from sae_desktop.gui.panels.feature_page import FeaturePage
 from sae_desktop.gui.panels.probe import ProbePanel
+from sae_desktop.gui.panels.text_sets import TextSetsPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.empty_state import EmptyState
@@ -36,6 +37,7 @@ class ExplorePanel(QWidget):
         self._notes = FeatureNotes.of(session)
         self.page = FeaturePage(session)
         self.probe = ProbePanel(session)
+        self.text_sets = TextSetsPanel(session)
         self.map = FeatureMapPanel(session)
         self.list = FeatureListPanel(session, settings)
         self.lists = FeatureListsPanel(session)
@@ -69,6 +71,7 @@ class ExplorePanel(QWidget):
         self.list.setEnabled(has_index)
         self.lists.setEnabled(has_index)
         self.probe.setEnabled(has_index)
+        self.text_sets.setEnabled(has_index)
 
     def _on_contents_changed(self) -> None:
         """Open the index anew when it was built anew, at the feature that was open."""
@@ -87,6 +90,7 @@ class ExplorePanel(QWidget):
             DockInfo("features", "Features", self.list, left, 388),
             DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
             DockInfo("probe", "Try a text", self.probe, right, 264),
+            DockInfo("text_sets", "Text sets", self.text_sets, right, 264, tabbed_with="probe"),
             DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
         ]
 
