@@ -201,7 +201,8 @@ class FeaturePage(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         bar = QFlowLayout()  # two lines where there is no room for one
-        bar.setSpacing(8)
+        bar.setHorizontalSpacing(8)
+        bar.setVerticalSpacing(4)
         bar.addWidget(self.legend)
         bar.addWidget(self.window_size)
         bar.addWidget(self.more)

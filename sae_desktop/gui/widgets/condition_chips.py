@@ -23,7 +23,8 @@ class ConditionChips(QWidget):
         super().__init__(parent)
         self._flow = QFlowLayout(self)
         self._flow.setContentsMargins(0, 0, 0, 0)
-        self._flow.setSpacing(4)
+        self._flow.setHorizontalSpacing(4)
+        self._flow.setVerticalSpacing(4)
         self._chips: list[QToolButton] = []
         self.hide()
 
