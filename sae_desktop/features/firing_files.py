@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.firings import FiringBlock, RowBlock
 from sae_desktop.features.layout import TextSource
 from sae_desktop.storage.atomic import replacing
@@ -53,16 +54,6 @@ class Entries(NamedTuple):
     rows: Array
     features: Array
     values: Array
-
-
-def firings_folder(index: Path) -> Path:
-    """Return where the firings of an index lie."""
-    return index.with_suffix(".firings")
-
-
-def unfinished_folder(index: Path) -> Path:
-    """Return where firings lie until their index is written."""
-    return index.with_suffix(".firings.part")
 
 
 def group_paths(folder: Path) -> list[Path]:
@@ -305,11 +296,3 @@ def keep_groups(index: Path, *, add: bool) -> None:
         for number, path in enumerate(group_paths(unfinished)):
             path.rename(group_path(folder, first + number))
         shutil.rmtree(unfinished)
-
-
-def remove_firings(index: Path) -> None:
-    """Delete what is kept beside an index."""
-    for folder in (firings_folder(index), unfinished_folder(index)):
-        if folder.exists():
-            with explained(folder):
-                shutil.rmtree(folder)

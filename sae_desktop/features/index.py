@@ -23,15 +23,8 @@ from sae_desktop.features.collect import Reading, collect, row_range, typical_li
 from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
 from sae_desktop.features.contexts import Slots
 from sae_desktop.features.dictionary_hash import dictionary_hash, require_same_dictionary
-from sae_desktop.features.firing_files import (
-    StoredFirings,
-    firings_folder,
-    group_paths,
-    keep_groups,
-    kept_firings,
-    remove_firings,
-    unfinished_folder,
-)
+from sae_desktop.features.firing_files import StoredFirings, group_paths, keep_groups, kept_firings
+from sae_desktop.features.firing_paths import firings_folder, remove_firings, unfinished_folder
 from sae_desktop.features.index_text import joined_text
 from sae_desktop.features.layout import IndexInfo, TextSource, write_index
 from sae_desktop.features.parts import PartsSource, part_arrays, vocabulary_arrays

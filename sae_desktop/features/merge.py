@@ -13,7 +13,8 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig
 from sae_desktop.features.dictionary_hash import require_same_dictionary
-from sae_desktop.features.firing_files import FiringGroup, group_path, unfinished_folder
+from sae_desktop.features.firing_files import FiringGroup, group_path
+from sae_desktop.features.firing_paths import unfinished_folder
 from sae_desktop.features.index import (
     Material,
     finish_firings,

@@ -15,12 +15,8 @@ from sae_desktop.deletion import delete_item
 from sae_desktop.errors import UserError
 from sae_desktop.features import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
-from sae_desktop.features.firing_files import (
-    StoredFirings,
-    firings_folder,
-    group_paths,
-    unfinished_folder,
-)
+from sae_desktop.features.firing_files import StoredFirings, group_paths
+from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.index import build_index
 from sae_desktop.features.merge import merge_indexes
 from sae_desktop.features.reader import FeatureIndex
