@@ -37,9 +37,10 @@ from sae_desktop.storage.faults import explained
 
 Array = npt.NDArray[Any]
 
-_CELLS = 2**24
-"""Activations computed at once, R × F: 64 MB."""
-_ROWS = 4096
+_CELLS = 2**26
+"""Most activations computed at once, R × F: 256 MB."""
+_ROWS = 1024
+"""Most rows encoded at once: a few megabytes of activations, of which the cache holds most."""
 _GROUP_ROWS = 2**20
 _RECORD = "job.json"
 

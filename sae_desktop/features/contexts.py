@@ -130,13 +130,14 @@ def _drawn(
 
 def place_hash(block: FiringBlock, passage: Array, text: IndexText, seed: int) -> Array:
     """Return (n,) uint64 that depend on seed, feature, document and place in it alone."""
-    found = text.passages[passage]
-    ordinal = text.documents["ordinal"][found["document"]].astype(np.uint64)
-    offset = (found["offset"] + block.rows - found["first_row"]).astype(np.uint64)
-    mixed = _mix(np.asarray([seed], np.int64).astype(np.uint64))
-    for part in (block.features.astype(np.uint64), ordinal, offset):
-        mixed = _mix(mixed ^ part)
-    return mixed
+    passages = text.passages
+    ordinal = text.documents["ordinal"][passages["document"]].astype(np.uint64)[passage]
+    offset = ((passages["offset"] - passages["first_row"])[passage] + block.rows).astype(np.uint64)
+    of_seed = _mix(np.asarray([seed], np.int64).astype(np.uint64))
+    counts = np.diff(block.offsets)
+    features = np.arange(block.first, block.first + len(counts)).astype(np.uint64)
+    mixed = np.repeat(_mix(of_seed ^ features), counts)
+    return _mix(_mix(mixed ^ ordinal) ^ offset)
 
 
 def _mix(x: Array) -> Array:
