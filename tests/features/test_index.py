@@ -11,6 +11,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
+from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.features.config import REACH, IndexConfig
 from sae_desktop.features.index import build_index
 from sae_desktop.features.layout import BINS
@@ -24,7 +25,6 @@ from sae_desktop.training.job import train
 
 ROWS, FEATURES = 3000, 48
 LANGUAGES = ("en", "de", "fr")
-ARCHITECTURES = ("standard", "topk", "batchtopk", "jumprelu", "gated", "matryoshka")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def corpus_project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: P
     return project
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
 def indexed(
     request: pytest.FixtureRequest, corpus_project: Project
 ) -> tuple[Project, FeatureIndex, np.ndarray]:

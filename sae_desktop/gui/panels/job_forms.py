@@ -170,6 +170,7 @@ class IndexForm(JobForm):
         for field in (self.contexts, self.scheme):
             self.form.setRowVisible(field, new and self.more.isChecked())
         self.form.setRowVisible(self.keep, self.more.isChecked())
+        self.more.setText("Fewer settings" if self.more.isChecked() else "More settings")
         self._start.setText("Build the index" if new else "Add the text")
         self._check()
         self.adjustSize()
