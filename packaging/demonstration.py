@@ -21,7 +21,8 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
-from sae_desktop.features.reader import TOP_BUCKET, FeatureIndex
+from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -38,6 +39,8 @@ K = 30
 ROWS = 3_000_000
 LEARNING_RATE = 3e-3
 FITTING_SHARE = 0.7
+REACH = 48
+"""Tokens around a context: what ships is read, not added to, and should be small."""
 
 
 class PrintingContext(SilentContext):
@@ -71,7 +74,10 @@ def build(work: Path) -> Project:
         print(train(training, context))
         result = evaluate(EvaluateConfig(project=path, dictionary=NAME), context)
         print(json.dumps(msgspec.to_builtins(result), indent=2))
-        print(build_index(IndexConfig(project=path, dictionary=NAME, name=NAME), context))
+        index = IndexConfig(
+            project=path, dictionary=NAME, name=NAME, context_reach=REACH, keep_firings=False
+        )
+        print(build_index(index, context))
     return project
 
 

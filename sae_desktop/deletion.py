@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from sae_desktop.features.firing_paths import firings_folder, remove_firings
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 
@@ -22,7 +23,8 @@ def item_path(project: Project, kind: str, name: str) -> Path:
 
 def deletion_question(project: Project, kind: str, name: str) -> str:
     """Return what is asked before a deletion: how many bytes of what."""
-    size = format_bytes(folder_bytes(item_path(project, kind, name)))
+    path = item_path(project, kind, name)
+    size = format_bytes(index_bytes(path) if kind == "index" else folder_bytes(path))
     what = {
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",
@@ -30,6 +32,12 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "index": "what was found out about its features; labels stay",
     }[kind]
     return f"Delete the {kind} “{name}”? {size} on disk: {what}."
+
+
+def index_bytes(path: Path) -> int:
+    """Return the bytes of an index and of the firings beside it."""
+    kept = firings_folder(path)
+    return folder_bytes(path) + (folder_bytes(kept) if kept.exists() else 0)
 
 
 def delete_item(project: Project, kind: str, name: str) -> None:
@@ -45,3 +53,5 @@ def delete_item(project: Project, kind: str, name: str) -> None:
             shutil.rmtree(doomed)
         else:
             doomed.unlink()
+    if kind == "index":
+        remove_firings(path)

@@ -14,9 +14,11 @@ COMMANDS = (
     "scaling",
     "evaluate",
     "index",
+    "merge-indexes",
     "features",
     "show",
     "probe",
+    "find-features",
     "steer",
 )
 

@@ -76,9 +76,11 @@ app.command()(sweep_commands.sweep)
 app.command()(sweep_commands.scaling)
 app.command()(training_commands.evaluate)
 app.command()(feature_commands.index)
+app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
 app.command()(feature_commands.probe)
+app.command()(feature_commands.find_features)
 app.command()(feature_commands.steer)
 
 

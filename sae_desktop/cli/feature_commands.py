@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sae_desktop.cli import render
+from sae_desktop.cli.config_options import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    Choice,
+    Settings,
+    with_options,
+)
 from sae_desktop.cli.options import (
     DeviceOption,
     DictionaryOption,
@@ -19,30 +27,39 @@ from sae_desktop.cli.options import (
     finite,
 )
 from sae_desktop.cli.runner import run_job_command
-from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.steering.config import Clamp, SteerConfig
 
+_TEXT, _KEPT = "Text", "What is kept"
+_INDEX_CHOICES = (
+    Choice("rows", _TEXT, "Rows to read; 0: the whole store.", AT_LEAST_0),
+    Choice("shard", _TEXT, "Part of the store: 2/4 is the second of four; merge them later."),
+    Choice("add", _TEXT, "Read rows into the index that is there: new ones, or another store's."),
+    Choice("top_contexts", _KEPT, "Strongest contexts of a feature.", AT_LEAST_1),
+    Choice(
+        "bucket_scheme",
+        _KEPT,
+        "Buckets of equal width from 0 to the maximum (linear), or of equally many firings.",
+    ),
+    Choice("buckets", _KEPT, "Buckets of random contexts.", AT_LEAST_1),
+    Choice("bucket_contexts", _KEPT, "Random contexts of a bucket.", AT_LEAST_0),
+    Choice("context_tokens", _KEPT, "Tokens of a context as shown at first.", AT_LEAST_1),
+    Choice("context_reach", _KEPT, "Tokens around a context that can be drawn.", AT_LEAST_0),
+    Choice("keep_firings", _KEPT, "Keep all activations, for merging and adding text."),
+    Choice("coactivation", _KEPT, "Find the features that fire along with each."),
+    Choice("neuron_rows", _KEPT, "Rows on which neurons are compared; 0: none.", AT_LEAST_0),
+    Choice("map", _KEPT, "Lay the features out on a map, with clusters."),
+)
 
+
+@with_options(IndexConfig, _INDEX_CHOICES)
 def index(
     project: ProjectArgument,
     dictionary: DictionaryOption,
     name: Annotated[str, typer.Option("--name", help="Name of the index to write.")],
+    settings: Settings,
     activations: StoreOption = default(IndexConfig, "activations"),
-    rows: Annotated[
-        int, typer.Option("--rows", min=0, help="Rows to read; 0: the whole store.")
-    ] = default(IndexConfig, "rows"),
-    top_contexts: Annotated[
-        int, typer.Option("--top-contexts", min=1, help="Strongest contexts of a feature.")
-    ] = default(IndexConfig, "top_contexts"),
-    buckets: Annotated[
-        int, typer.Option("--buckets", min=1, help="Buckets between 0 and the maximum.")
-    ] = default(IndexConfig, "buckets"),
-    bucket_contexts: Annotated[
-        int, typer.Option("--bucket-contexts", min=0, help="Contexts of a bucket.")
-    ] = default(IndexConfig, "bucket_contexts"),
-    context_tokens: Annotated[
-        int, typer.Option("--context-tokens", min=1, help="Tokens of a context.")
-    ] = default(IndexConfig, "context_tokens"),
     seed: SeedOption = default(IndexConfig, "seed"),
     device: DeviceOption = default(IndexConfig, "device"),
     as_json: JsonOption = False,
@@ -53,13 +70,28 @@ def index(
         dictionary=dictionary,
         name=name,
         activations=activations,
-        rows=rows,
-        top_contexts=top_contexts,
-        buckets=buckets,
-        bucket_contexts=bucket_contexts,
-        context_tokens=context_tokens,
         seed=seed,
         device=device,
+        **settings,
+    )
+    run_job_command(config, render.figures, as_json=as_json)
+
+
+def merge_indexes(
+    project: ProjectArgument,
+    name: Annotated[str, typer.Option("--name", help="Name of the index to write.")],
+    index: Annotated[
+        list[str], typer.Option("--index", help="An index to merge; name at least two.")
+    ],
+    keep_firings: Annotated[
+        bool, typer.Option("--keep-firings/--no-keep-firings", help="Keep all activations.")
+    ] = default(MergeIndexesConfig, "keep_firings"),
+    device: DeviceOption = default(MergeIndexesConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Make one index of those of several texts, as if they had been read at once."""
+    config = MergeIndexesConfig(
+        project=str(project), name=name, indexes=index, keep_firings=keep_firings, device=device
     )
     run_job_command(config, render.figures, as_json=as_json)
 
@@ -79,6 +111,46 @@ def probe(
         project=str(project), index=index, text=text, per_token=per_token, device=device
     )
     run_job_command(config, render.probe, as_json=as_json)
+
+
+def find_features(
+    project: ProjectArgument,
+    index: IndexOption,
+    on: Annotated[Path, typer.Option("--on", help="File of texts A, one a line.")],
+    off: Annotated[Path, typer.Option("--off", help="File of texts B, one a line.")],
+    threshold: Annotated[
+        float, typer.Option(help="Active above this share of the feature's maximum.")
+    ] = default(FindFeaturesConfig, "threshold"),
+    missed: Annotated[
+        int, typer.Option(min=0, help="Of A, so many texts may be without the feature.")
+    ] = default(FindFeaturesConfig, "missed"),
+    classify: Annotated[
+        bool, typer.Option("--classify", help="Also train classifiers and score them held out.")
+    ] = False,
+    seed: SeedOption = default(FindFeaturesConfig, "seed"),
+    device: DeviceOption = default(FindFeaturesConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Find the features active on all texts of one file and on none of another."""
+    config = FindFeaturesConfig(
+        project=str(project),
+        index=index,
+        on=_lines(on),
+        off=_lines(off),
+        threshold=threshold,
+        missed=missed,
+        classify=classify,
+        seed=seed,
+        device=device,
+    )
+    run_job_command(config, render.found_features, as_json=as_json)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"“{path}” cannot be read: {error}") from None
 
 
 def steer(

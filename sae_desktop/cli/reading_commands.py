@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +16,30 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.columns import COLUMNS, column_info
+from sae_desktop.features.export import export_features
+from sae_desktop.features.filter import (
+    LABEL,
+    NUMBER,
+    SCORE,
+    STARRED,
+    FeatureFilter,
+    Range,
+    falls_first,
+    matching,
+    ordered,
+)
+from sae_desktop.features.reader import FeatureIndex, Share
 from sae_desktop.project import Project, existing
+from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
 
 _DEFAULT_LIMIT = 50
-_COLUMNS = ("id", "density", "max_activation", "mean_activation", "label")
+_NONE = np.empty(0, dtype=np.int64)
+_NO_NAMES: list[str] = []
+_NO_NUMBERS: list[int] = []
+_SORTED_BY = (NUMBER, LABEL, STARRED, SCORE, *(c.name for c in COLUMNS))
+_CONDITION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>|=)\s*(\S+)\s*")
 
 
 def features(
@@ -28,10 +50,33 @@ def features(
         typer.Option(
             "--sort",
             metavar="COLUMN",
-            help=f"{', '.join(_COLUMNS)}. Figures begin with the largest, id and label with the "
-            "first; a leading - turns the order round.",
+            help=f"id, {', '.join(_SORTED_BY[1:])}. Figures begin with the largest, names with "
+            "the first; a leading - turns the order round.",
         ),
     ] = "max_activation",
+    where: Annotated[
+        list[str],
+        typer.Option("--where", help="A condition on a column, such as “density<0.01”."),
+    ] = _NO_NAMES,
+    text: Annotated[str, typer.Option(help="Words of the label or note.")] = "",
+    context: Annotated[str, typer.Option(help="Text near a token it fires on.")] = "",
+    token: Annotated[str, typer.Option(help="A token it fires on often.")] = "",
+    raises: Annotated[str, typer.Option(help="A token it raises.")] = "",
+    language: Annotated[
+        list[str], typer.Option(help="The language of most of its firings.")
+    ] = _NO_NAMES,
+    source: Annotated[
+        list[str], typer.Option(help="The source of most of its firings.")
+    ] = _NO_NAMES,
+    cluster: Annotated[list[int], typer.Option(help="Its cluster.")] = _NO_NUMBERS,
+    member_of: Annotated[str, typer.Option("--list", help="A list it is on.")] = "",
+    alive: Annotated[bool, typer.Option("--alive", help="Only those that fire.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Only those that never fire.")] = False,
+    starred: Annotated[bool, typer.Option("--starred", help="Only those with a star.")] = False,
+    labelled: Annotated[bool, typer.Option("--labelled", help="Only those with a label.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write all that are listed to a .csv or .parquet file.")
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -40,21 +85,68 @@ def features(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the features of an index."""
+    """List the features of an index, those that meet all conditions."""
     column = sort.removeprefix("-")
-    if column not in _COLUMNS:
+    column = NUMBER if column == "id" else column
+    if column not in _SORTED_BY:
         raise typer.BadParameter(
-            f"“{column}” is none of {', '.join(_COLUMNS)}", param_hint="--sort"
+            f"“{column}” is none of id, {', '.join(_SORTED_BY[1:])}", param_hint="--sort"
         )
+    conditions = FeatureFilter(
+        text=text,
+        context=context,
+        token=token,
+        raises=raises,
+        ranges=tuple(_range(condition) for condition in where),
+        languages=tuple(language),
+        sources=tuple(source),
+        clusters=tuple(cluster),
+        member_of=member_of,
+        alive_only=alive,
+        dead_only=dead,
+        starred_only=starred,
+        labelled_only=labelled,
+    )
     count = limit if limit is not None or as_json else _DEFAULT_LIMIT
 
     def work() -> dict[str, Any]:
-        opened, notes = _open(project, index)
-        order = _order(opened, notes, column, turned=sort.startswith("-"))
-        return {"features": [_feature(opened, notes, int(i)) for i in order[:count]]}
+        with _opened(project, index) as (opened, notes):
+            marks = _Marks(notes, opened.info.dictionary)
+            falling = falls_first(column) != sort.startswith("-")
+            found = matching(conditions, opened, marks)
+            order = ordered(found, column, falling, opened, marks)
+            if export is not None:
+                export_features(export, opened, order, notes)
+            shown = order[:count].tolist()
+            written = notes.notes(opened.info.dictionary, shown) if notes else {}
+            return {
+                "features": [_feature(opened, written, i) for i in shown],
+                "total": len(order),
+            }
 
-    total = functools.partial(_features_text, project, index)
-    run_reading_command(work, total, as_json=as_json)
+    run_reading_command(work, render.feature_table, as_json=as_json)
+
+
+def _range(condition: str) -> Range:
+    """Return the bounds that “column<value” means. Raises BadParameter for another form."""
+    found = _CONDITION.fullmatch(condition)
+    try:
+        if found is None:
+            raise ValueError
+        column, sign, value = found[1], found[2], float(found[3])
+    except ValueError:
+        raise typer.BadParameter(
+            f"“{condition}” is no condition such as “density<0.01”", param_hint="--where"
+        ) from None
+    below, above = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
+    bounds = {
+        "<": (None, below),
+        "<=": (None, value),
+        ">": (above, None),
+        ">=": (value, None),
+        "=": (value, value),
+    }
+    return Range(column, *bounds[sign])
 
 
 def show(
@@ -66,8 +158,10 @@ def show(
     """Show one feature: figures, contexts, logits, neighbours."""
 
     def work() -> dict[str, Any]:
-        opened, notes = _open(project, index)
-        return feature_page(opened, notes, opened.check_feature(feature))
+        with _opened(project, index) as (opened, notes):
+            opened.check_feature(feature)
+            written = notes.notes(opened.info.dictionary, [feature]) if notes else {}
+            return feature_page(opened, written, feature)
 
     run_reading_command(work, render.feature_page, as_json=as_json)
 
@@ -95,51 +189,82 @@ def feature_page(
         "top_logits": _logits(index.top_logits(feature)),
         "bottom_logits": _logits(index.bottom_logits(feature)),
         "neighbours": [{"id": i, "cosine": cosine} for i, cosine in index.neighbours(feature)],
+        "coactive": [
+            {"id": c.feature, "pearson": c.pearson, "share": c.share}
+            for c in index.coactive(feature)
+        ],
+        "languages": _shares(index.languages(feature)),
+        "sources": _shares(index.sources(feature)),
+        "firing_tokens": [{"token": t, "firings": n} for t, n in index.firing_tokens(feature)],
+        "neurons": [
+            {"layer": n.layer, "neuron": n.neuron, "pearson": n.pearson}
+            for n in index.neurons(feature)
+        ],
     }
 
 
-def _open(project: Path, name: str) -> tuple[FeatureIndex, dict[int, FeatureNote]]:
+@dataclass(frozen=True)
+class _Marks:
+    """What a person wrote about a dictionary's features, from the project's file if it is there."""
+
+    notes: Notes | None
+    dictionary: str
+
+    def starred_features(self) -> Any:
+        return _NONE if self.notes is None else self.notes.starred(self.dictionary)
+
+    def labelled_features(self) -> Any:
+        return _NONE if self.notes is None else self.notes.by_label(self.dictionary)
+
+    def scored_features(self) -> tuple[Any, Any]:
+        return (_NONE, _NONE) if self.notes is None else self.notes.scores(self.dictionary)
+
+    def found_features(self, text: str) -> Any:
+        return _NONE if self.notes is None else self.notes.search(self.dictionary, text)
+
+    def list_members(self, name: str) -> Any:
+        kept = None if self.notes is None else FeatureLists(self.notes).read(self.dictionary, name)
+        return None if kept is None else np.asarray(kept.features, dtype=np.int64)
+
+
+@contextmanager
+def _opened(project: Path, name: str) -> Iterator[tuple[FeatureIndex, Notes | None]]:
     opened = Project.open(project)
     index = FeatureIndex(opened.index_path(existing("index", name, opened.indexes())))
-    if not opened.notes_path.is_file():
-        return index, {}
-    notes = Notes(opened.notes_path)
+    notes = Notes(opened.notes_path) if opened.notes_path.is_file() else None
     try:
-        return index, notes.all(index.info.dictionary)
+        yield index, notes
     finally:
-        notes.close()
-
-
-def _order(
-    index: FeatureIndex, notes: dict[int, FeatureNote], column: str, *, turned: bool
-) -> list[int]:
-    ids = list(range(index.features))
-    if column == "label":
-        # Features without a label come last whichever way the labelled ones run.
-        labelled = sorted((i for i in ids if _label(notes, i)), key=lambda i: _label(notes, i))
-        rest = [i for i in ids if not _label(notes, i)]
-        return [*(reversed(labelled) if turned else labelled), *rest]
-    if column == "id":
-        return ids[::-1] if turned else ids
-    values = np.asarray(index.columns[column])
-    order = np.argsort(values if turned else -values, kind="stable")
-    return [int(i) for i in order]
-
-
-def _label(notes: dict[int, FeatureNote], feature: int) -> str:
-    note = notes.get(feature)
-    return note.label if note is not None else ""
+        if notes is not None:
+            notes.close()
 
 
 def _feature(index: FeatureIndex, notes: dict[int, FeatureNote], feature: int) -> dict[str, Any]:
-    columns = {name: float(values[feature]) for name, values in index.columns.items()}
-    return {"id": feature, **columns, "label": _label(notes, feature)}
+    columns: dict[str, Any] = {}
+    for name, values in index.columns.items():
+        value = float(values[feature])
+        kind = column_info(name).kind
+        if kind in ("category", "token", "count"):
+            columns[name] = _named(index, name, int(value))
+        else:
+            columns[name] = value if math.isfinite(value) else None
+    note = notes.get(feature) or FeatureNote(feature=feature)
+    return {"id": feature, **columns, "label": note.label, "starred": note.starred}
+
+
+def _named(index: FeatureIndex, name: str, number: int) -> str | int | None:
+    if name == "firings" or name == "cluster":
+        return number
+    if number < 0:
+        return None
+    if name == "token":
+        return index.token(number)
+    return {"language": index.info.languages, "source": index.info.sources}[name][number]
 
 
 def _logits(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"token": token, "value": value} for token, value in pairs]
 
 
-def _features_text(project: Path, name: str, result: dict[str, Any]) -> str:
-    total = FeatureIndex(Project.open(project).index_path(name)).features
-    return render.feature_table(result, total=total)
+def _shares(shares: list[Share]) -> list[dict[str, Any]]:
+    return [{"name": s.name, "firings": s.firings, "tokens": s.tokens} for s in shares]

@@ -10,6 +10,7 @@ import msgspec
 
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.config import ProbeResult
+from sae_desktop.features.text_set_config import FindFeaturesResult
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import SteerResult
 from sae_desktop.storage.faults import format_bytes
@@ -108,13 +109,39 @@ def probe(result: ProbeResult) -> str:
     return table(("position", "token", "features (activation)"), rows, left={1, 2})
 
 
+def found_features(result: FindFeaturesResult) -> str:
+    """Return the features with their margins and the tokens responsible, then the scores."""
+    rows = [
+        (
+            str(f.feature),
+            f"{f.margin:.2f}",
+            " ".join(visible_token(token) for token in f.tokens if token),
+        )
+        for f in result.found
+    ]
+    lines = [table(("feature", "margin", "tokens of A"), rows, left={2})]
+    if result.total > len(rows):
+        lines.append(f"… and {result.total - len(rows):,} more")
+    for score in result.classifiers:
+        lines.append(
+            f"classifier on {score.inputs}: balanced accuracy {score.balanced_accuracy:.3f} "
+            f"± {score.spread:.3f}, AUC {score.auc:.3f}, {score.used:,} used"
+        )
+    if result.weights:
+        told = ", ".join(f"{w.feature} ({w.weight:+.2f})" for w in result.weights[:12])
+        lines.append(f"weights: {told}")
+    if result.warning:
+        lines.append(result.warning)
+    return "\n".join(lines)
+
+
 def steer(result: SteerResult) -> str:
     """Return the two continuations, one below the other."""
     return f"Plain\n{result.prompt}{result.plain}\n\nSteered\n{result.prompt}{result.steered}"
 
 
-def feature_table(result: dict[str, Any], *, total: int) -> str:
-    """Return features as a table; `total` is how many the index has."""
+def feature_table(result: dict[str, Any]) -> str:
+    """Return features as a table."""
     found = result["features"]
     rows = [
         (
@@ -127,8 +154,25 @@ def feature_table(result: dict[str, Any], *, total: int) -> str:
         for f in found
     ]
     text = table(("feature", "density", "maximum", "mean", "label"), rows, left={4})
-    left = total - len(found)
+    left = result["total"] - len(found)
     return f"{text}\n… and {left:,} more; see --limit" if left > 0 else text
+
+
+def _company(page: dict[str, Any]) -> list[str]:
+    """Return what goes along with a feature, a line each, where it was measured."""
+    parts = {
+        "fires along with": [f"{c['id']} (r {c['pearson']:.2f})" for c in page["coactive"]],
+        "neurons": [
+            f"layer {n['layer']} #{n['neuron']} (r {n['pearson']:+.2f})" for n in page["neurons"]
+        ],
+        "fires on": [
+            f"{visible_token(t['token'])} {t['firings']:,}" for t in page["firing_tokens"]
+        ],
+    }
+    for kind in ("languages", "sources"):
+        shares = sorted(page[kind], key=lambda s: -s["firings"])[:8]
+        parts[kind] = [f"{s['name']} {s['firings']:,}" for s in shares if s["firings"]]
+    return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
 
 
 def feature_page(page: dict[str, Any]) -> str:
@@ -143,7 +187,8 @@ def feature_page(page: dict[str, Any]) -> str:
             logits = (f"{visible_token(x['token'])} {x['value']:+.2f}" for x in page[name])
             lines.append(f"{words}: {', '.join(logits)}")
     near = (f"{n['id']} ({n['cosine']:.2f})" for n in page["neighbours"])
-    lines += [f"neighbours: {', '.join(near) or _NOTHING}", ""]
+    lines.append(f"neighbours: {', '.join(near) or _NOTHING}")
+    lines += [*_company(page), ""]
     for context in page["contexts"]:
         tokens = list(context["tokens"])
         peak = context["peak"]

@@ -15,7 +15,8 @@ from sae_desktop.activations.config import (
     VerifyStoreConfig,
 )
 from sae_desktop.corpus.config import DescribeCorpusConfig
-from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -49,7 +50,9 @@ JobConfig = (
     | EvaluateConfig
     | IndexConfig
     | ProbeConfig
+    | FindFeaturesConfig
     | SteerConfig
+    | MergeIndexesConfig
 )
 
 

@@ -29,7 +29,14 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig, ProbeResult
+from sae_desktop.features.config import (
+    IndexConfig,
+    IndexResult,
+    MergeIndexesConfig,
+    ProbeConfig,
+    ProbeResult,
+)
+from sae_desktop.features.text_set_config import FindFeaturesConfig, FindFeaturesResult
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -183,10 +190,21 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Index",
         "name",
         _INDEX,
-        "The dictionary and the store are as they were; start the index again.",
+        "Firings written so far are kept; the same index started again goes on there.",
     ),
     ProbeConfig: JobKind("sae_desktop.features.probe:probe", ProbeResult, "Probe", ""),
+    FindFeaturesConfig: JobKind(
+        "sae_desktop.features.text_sets:find_features", FindFeaturesResult, "Find features", ""
+    ),
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
+    MergeIndexesConfig: JobKind(
+        "sae_desktop.features.merge:merge_indexes",
+        IndexResult,
+        "Merge indexes into",
+        "name",
+        _INDEX,
+        "The indexes are as they were; merge them again.",
+    ),
 }
 
 

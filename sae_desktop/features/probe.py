@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -37,17 +39,25 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
             next_step="Give a shorter text.",
         )
     active: list[ActiveFeature] = []
-    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
-    for first in range(0, len(ids), room):
+    for first, acts_TD in activations_of_ids(opened, ids):
         context.check_cancelled()
         context.progress(first, len(ids), "tokens")
-        acts_TD = _read(opened, ids[first : first + room])
         for row in range(0, len(acts_TD), _ROWS):
             features_TF = opened.dictionary.encode(acts_TD[row : row + _ROWS])
             active += _strongest(features_TF, first + row, config)
     context.progress(len(ids), len(ids), "tokens")
     names = opened.lm.token_bytes()
     return ProbeResult(tokens=[token_text(names[i]) for i in ids], active=active)
+
+
+def activations_of_ids(opened: OpenedIndex, ids: list[int]) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first token, activations (T, D) at the index's site), in windows the model can read.
+
+    Each window has the special tokens around it that the indexed text had; theirs are left out.
+    """
+    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
+    for first in range(0, len(ids), room):
+        yield first, _read(opened, ids[first : first + room])
 
 
 def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:

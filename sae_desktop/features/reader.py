@@ -1,85 +1,120 @@
-"""The index of a dictionary, opened for reading. Free of torch: the window maps it.
+"""An index, opened for reading. Free of torch and Qt: the window maps it.
 
-Layout of `features/<name>.h5` (F features, C context slots, T tokens of a context, V tokens of
-the vocabulary; N neighbours and L logits kept):
-
-    columns/density, max_activation, mean_activation   (F,)
-    histogram_counts                                   (F, bins), bins linear from 0 to the maximum
-    contexts/first_row, window                         (F, C)  first token in /tokens; −1: empty
-    contexts/length, peak, bucket                      (F, C)  peak: offset of the chosen token
-    contexts/activations                               (F, C, T) float16
-    logits/top_ids, top_values, bottom_ids, bottom_values   (F, L)
-    neighbours/ids, cosines                            (F, N)
-    tokens (rows,), windows, documents                 as in the store that was read
-    vocabulary/bytes, offsets                          token i is bytes[offsets[i]:offsets[i+1]]
+What the file holds stands in `layout.py`. Files of the first schema are read too; they hold
+three columns, and contexts of one fixed width.
 """
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.features.columns import COLUMNS
+from sae_desktop.features.firing_files import StoredFirings, kept_firings
+from sae_desktop.features.first_schema import upgraded_arrays
+from sae_desktop.features.layout import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.storage.hdf5 import map_dataset, open_checked
 
-KIND = "features"
-SCHEMA_VERSION = 1
-TOP_BUCKET = 0
-"""Contexts of bucket 0 are the strongest; bucket b ≥ 1 is the b-th from the bottom."""
-
 Array = npt.NDArray[Any]
 
-
-class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What an index was made from; an attribute of its file."""
-
-    dictionary: str
-    model: str
-    model_dtype: ModelDtype = "auto"
-    site: str
-    activations: str
-    corpus: str
-    rows: int
-    features: int
-    buckets: int
-    context_tokens: int
-    bos_prepended: bool
-    config: str
+_PAGES_MAPPED = 16
+BEFORE = 0.75
+"""Of a context's tokens, the share shown before the chosen one."""
 
 
 @dataclass(frozen=True)
 class Context:
     """A piece of text around a token on which a feature fires. T tokens."""
 
+    slot: int
+    """Its place among the feature's contexts, to draw it again with more text."""
     bucket: int
+    row: int
+    """The chosen token's row in the index's text."""
+    activation: float
+    """There, ‖W_dec‖-weighted."""
     tokens: list[str]
     activations: Array
-    """(T,) float32, ‖W_dec‖-weighted."""
+    """(T,) float32."""
     peak: int
     """Which of the tokens was chosen."""
     source: str
     language: str
     title: str
+    group: str
+    """What its document has in common with its translations; empty: none."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A feature's firings in one language or source."""
+
+    name: str
+    firings: int
+    tokens: int
+    """Rows of the text in it."""
+
+
+@dataclass(frozen=True)
+class Coactive:
+    """A feature that tends to fire on the same tokens."""
+
+    feature: int
+    pearson: float
+    """Of the two activations over all tokens."""
+    share: float
+    """Of the first feature's firings, those on which the other fires too."""
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A neuron whose activation goes along with a feature's."""
+
+    layer: int
+    neuron: int
+    pearson: float
+
+
+@dataclass(frozen=True)
+class AlignedFiring:
+    """The strongest activation of a feature in one document of an aligned group."""
+
+    document: int
+    language: str
+    title: str
+    row: int
+    """Where; −1 where the feature does not fire in the document."""
+    activation: float
 
 
 def read_info(path: Path) -> IndexInfo:
     """Return what an index was made from. Raises UserError when it is missing or damaged."""
     with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        try:
-            return msgspec.json.decode(file.attrs["info"], type=IndexInfo)
-        except (KeyError, msgspec.DecodeError) as error:
-            raise UserError(
-                f"The index “{path.name}” is damaged: {error}.",
-                next_step="Delete it and build it again.",
-            ) from error
+        return _info(path, file)
+
+
+def _info(path: Path, file: h5py.File) -> IndexInfo:
+    try:
+        return msgspec.json.decode(file.attrs["info"], type=IndexInfo)
+    except (KeyError, msgspec.DecodeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The index “{path.name}” is damaged: {error}.",
+        next_step="Delete it and build it again.",
+    )
 
 
 class FeatureIndex:
@@ -89,27 +124,60 @@ class FeatureIndex:
         """Open an index. Raises UserError when it is missing, damaged or too new."""
         self.path = path
         self._token_texts: dict[int, str] = {}
+        self._maps: list[Any] = []
+        self._pages_read = 0
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
+            self.info = _info(path, file)
+            arrays: dict[str, Array] = {}
+
+            def remember(name: str, item: Any) -> None:
+                if hasattr(item, "shape"):
+                    mapped = map_dataset(path, item)
+                    if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
+                        self._maps.append(mapped)
+                    # A plain view: indexing a memmap object costs ten times as much.
+                    arrays[name] = np.asarray(mapped)
+
             try:
-                self.info = msgspec.json.decode(file.attrs["info"], type=IndexInfo)
-                arrays: dict[str, Array] = {}
-
-                def remember(name: str, item: Any) -> None:
-                    if hasattr(item, "shape"):
-                        # A plain view: indexing a memmap object costs ten times as much.
-                        arrays[name] = np.asarray(map_dataset(path, item))
-
                 file.visititems(remember)
-                self._arrays = arrays
-                self.columns = {
-                    name: arrays[f"columns/{name}"]
-                    for name in ("density", "max_activation", "mean_activation")
-                }
-            except (KeyError, ValueError, msgspec.DecodeError) as error:
-                raise UserError(
-                    f"The index “{path.name}” is damaged: {error}.",
-                    next_step="Delete it and build it again.",
-                ) from error
+                if file.attrs["schema_version"] == 1:
+                    arrays = upgraded_arrays(arrays)
+                self._check(arrays)
+            except (KeyError, ValueError, IndexError) as error:
+                raise _damaged(path, error) from error
+        self._arrays = arrays
+        self.columns: dict[str, Array] = {
+            column.name: arrays[f"columns/{column.name}"]
+            for column in COLUMNS
+            if f"columns/{column.name}" in arrays
+        }
+
+    def _check(self, arrays: dict[str, Array]) -> None:
+        """Raise ValueError or KeyError unless what every page needs is there."""
+        for name in ("density", "max_activation", "mean_activation"):
+            if arrays[f"columns/{name}"].shape != (self.features,):
+                raise ValueError(f"{name} is not of {self.features} features")
+        for name in ("histogram/counts", "contexts/row", "contexts/activation", "contexts/edges"):
+            if len(arrays[name]) != self.features:
+                raise ValueError(f"{name} is not of {self.features} features")
+        if len(arrays["contexts/offsets"]) != arrays["contexts/row"].size + 1:
+            raise ValueError("the contexts are cut short")
+        if len(arrays["passages"]) == 0 or len(arrays["tokens"]) < self.info.rows:
+            raise ValueError("the text is cut short")
+
+    def array(self, name: str) -> Array | None:
+        """Return a dataset of the file by its path in `layout.py`; None when it is not there."""
+        return self._arrays.get(name)
+
+    def firings(self) -> StoredFirings | None:
+        """Return all activations the index was made from; None when they were not kept.
+
+        Raises UserError when they are damaged.
+        """
+        if not self.info.dictionary_hash:
+            return None
+        paths = kept_firings(self.path, self.info.texts, self.info.dictionary_hash)
+        return StoredFirings.open(paths) if paths else None
 
     @property
     def features(self) -> int:
@@ -125,6 +193,22 @@ class FeatureIndex:
             )
         return feature
 
+    # ------------------------------------------------------------------ text
+    @property
+    def tokens(self) -> Array:
+        """(R,) int32, the token of every row."""
+        return self._arrays["tokens"]
+
+    @property
+    def passages(self) -> Array:
+        """(P,) of PASSAGE_DTYPE, ascending."""
+        return self._arrays["passages"]
+
+    @property
+    def documents(self) -> Array:
+        """(D,) of DOCUMENT_DTYPE."""
+        return self._arrays["documents"]
+
     def token(self, token_id: int) -> str:
         """Return a token of the vocabulary as text."""
         text = self._token_texts.get(token_id)
@@ -132,73 +216,245 @@ class FeatureIndex:
             text = self._token_texts[token_id] = self._read_token(token_id)
         return text
 
-    def _read_token(self, token_id: int) -> str:
+    def token_bytes(self, token_id: int) -> bytes | None:
+        """Return a token's bytes; None for a number that is not of the vocabulary."""
         offsets = self._arrays["vocabulary/offsets"]
         if not 0 <= token_id < len(offsets) - 1:
-            return f"⟨{token_id}⟩"
-        data = self._arrays["vocabulary/bytes"][offsets[token_id] : offsets[token_id + 1]]
-        return token_text(data.tobytes())
+            return None
+        return self._arrays["vocabulary/bytes"][offsets[token_id] : offsets[token_id + 1]].tobytes()
 
+    def _read_token(self, token_id: int) -> str:
+        data = self.token_bytes(token_id)
+        return f"⟨{token_id}⟩" if data is None else token_text(data)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V; 0 for an index of imported activations."""
+        return max(len(self._arrays["vocabulary/offsets"]) - 1, 0)
+
+    def passage_at(self, row: int) -> int:
+        """Return which passage a row of the text is in."""
+        return int(np.searchsorted(self.passages["first_row"], row, side="right")) - 1
+
+    # ------------------------------------------------------------------ figures
     @cached_property
     def has_logits(self) -> bool:
         """False for an index made without a model."""
-        return bool(self._arrays["logits/top_ids"].shape[1])
+        found = self.array("logits/top_ids")
+        return found is not None and found.shape[1] > 0
 
     def histogram(self, feature: int) -> tuple[Array, Array]:
         """Return (edges (bins + 1,), counts (bins,)) of the activations above 0."""
-        counts = self._arrays["histogram_counts"][feature]
+        counts = self._arrays["histogram/counts"][feature]
         top = float(self.columns["max_activation"][feature])
         return np.linspace(0.0, top, len(counts) + 1), np.asarray(counts)
 
+    # ------------------------------------------------------------------ contexts
+    def bucket_edges(self, feature: int) -> Array:
+        """Return the bounds (B + 1,) of the feature's buckets, in units of activation."""
+        return np.asarray(self._arrays["contexts/edges"][feature], dtype=np.float32)
+
     def bucket_name(self, bucket: int) -> str:
-        """Return "top" or the bucket's share of the maximum, such as "20-40%"."""
+        """Return "top", or the bucket's share of the maximum or of the firings: "20-40%"."""
         if bucket == TOP_BUCKET:
             return "top"
         step = 100 / self.info.buckets
         return f"{(bucket - 1) * step:.0f}-{bucket * step:.0f}%"
 
-    def contexts(self, feature: int) -> list[Context]:
-        """Return the kept contexts: the strongest first, then bucket by bucket from the top."""
+    def contexts(
+        self, feature: int, before: int | None = -1, after: int | None = -1
+    ) -> list[Context]:
+        """Return the kept contexts: the strongest first, then bucket by bucket from the top.
+
+        `before` and `after` say how many tokens stand around the chosen one, within the reach;
+        None: the whole passage; −1: as many as the index was made to show.
+        """
+        self._release_maps()
+        rows = self._arrays["contexts/row"][feature]
+        return [
+            self.context(feature, int(slot), before, after) for slot in np.flatnonzero(rows >= 0)
+        ]
+
+    def _release_maps(self) -> None:
+        """Now and then let go of what was mapped of features looked at before.
+
+        A kernel may map two megabytes around each byte that is read: a walk through a million
+        features would seem to fill the memory, although all of it can be read again.
+        """
+        self._pages_read += 1
+        if self._pages_read % _PAGES_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        for mapped in self._maps:
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)
+
+    def context(
+        self, feature: int, slot: int, before: int | None = -1, after: int | None = -1
+    ) -> Context:
+        """Return one context, drawn with as much text as is asked for (see `contexts`)."""
         a = self._arrays
-        tokens, windows, documents = a["tokens"], a["windows"], a["documents"]
-        found = []
-        for slot in np.flatnonzero(a["contexts/first_row"][feature] >= 0):
-            first = int(a["contexts/first_row"][feature, slot])
-            length = int(a["contexts/length"][feature, slot])
-            document = documents[windows[a["contexts/window"][feature, slot]]["document"]]
-            found.append(
-                Context(
-                    bucket=int(a["contexts/bucket"][feature, slot]),
-                    tokens=[self.token(t) for t in tokens[first : first + length].tolist()],
-                    activations=np.asarray(
-                        a["contexts/activations"][feature, slot, :length], dtype=np.float32
-                    ),
-                    peak=int(a["contexts/peak"][feature, slot]),
-                    source=_decode(document["source"]),
-                    language=_decode(document["language"]),
-                    title=_decode(document["title"]),
-                )
-            )
-        return found
+        row = int(a["contexts/row"][feature, slot])
+        passage = self.passages[self.passage_at(row)]
+        start, end = self._extent(row, passage, before, after)
+        number = feature * a["contexts/row"].shape[1] + slot
+        span = slice(int(a["contexts/offsets"][number]), int(a["contexts/offsets"][number + 1]))
+        places = row + a["contexts/positions"][span].astype(np.int64) - start
+        inside = (places >= 0) & (places < end - start)
+        activations = np.zeros(end - start, dtype=np.float32)
+        activations[places[inside]] = a["contexts/values"][span][inside]
+        document = self.documents[passage["document"]]
+        return Context(
+            slot=slot,
+            bucket=int(a["contexts/bucket"][slot]),
+            row=row,
+            activation=float(a["contexts/activation"][feature, slot]),
+            tokens=[self.token(t) for t in self.tokens[start:end].tolist()],
+            activations=activations,
+            peak=row - start,
+            source=_decode(document["source"]),
+            language=_decode(document["language"]),
+            title=_decode(document["title"]),
+            group=_decode(document["group"]),
+        )
 
-    def top_logits(self, feature: int) -> list[tuple[str, float]]:
-        """Return (token, effect) of the tokens the feature raises most, strongest first."""
-        return self._logits("top", feature)
+    def _extent(
+        self, row: int, passage: Any, before: int | None, after: int | None
+    ) -> tuple[int, int]:
+        """Return the first row to be drawn and one past the last."""
+        first = int(passage["first_row"])
+        last = first + int(passage["length"])
+        if before == -1 or after == -1:
+            # The same number of tokens wherever the passage has them.
+            tokens = self.info.context_tokens
+            start = max(first, row - int(tokens * BEFORE))
+            start = max(first, min(start, last - tokens))
+            return start, min(start + tokens, last)
+        reach = self.info.context_reach
+        start = max(first, row - (reach if before is None else min(before, reach)))
+        end = min(last, row + 1 + (reach if after is None else min(after, reach)))
+        return start, end
 
-    def bottom_logits(self, feature: int) -> list[tuple[str, float]]:
+    # ------------------------------------------------------------------ directions
+    def top_logits(self, feature: int, *, centred: bool = False) -> list[tuple[str, float]]:
+        """Return (token, effect) of the tokens the feature raises most, strongest first.
+
+        `centred`: above the median over the vocabulary.
+        """
+        return self._logits("top", feature, centred)
+
+    def bottom_logits(self, feature: int, *, centred: bool = False) -> list[tuple[str, float]]:
         """Return (token, effect) of the tokens the feature lowers most, strongest first."""
-        return self._logits("bottom", feature)
+        return self._logits("bottom", feature, centred)
 
-    def _logits(self, side: str, feature: int) -> list[tuple[str, float]]:
+    def _logits(self, side: str, feature: int, centred: bool) -> list[tuple[str, float]]:
+        if not self.has_logits:
+            return []
         ids = self._arrays[f"logits/{side}_ids"][feature]
         values = self._arrays[f"logits/{side}_values"][feature]
-        return [(self.token(int(i)), float(v)) for i, v in zip(ids, values, strict=True)]
+        median = self.array("logits/median")
+        less = float(median[feature]) if centred and median is not None else 0.0
+        return [(self.token(int(i)), float(v) - less) for i, v in zip(ids, values, strict=True)]
 
     def neighbours(self, feature: int) -> list[tuple[int, float]]:
         """Return (feature, cosine of the decoder directions), nearest first."""
         ids = self._arrays["neighbours/ids"][feature]
         cosines = self._arrays["neighbours/cosines"][feature]
-        return [(int(i), float(c)) for i, c in zip(ids, cosines, strict=True)]
+        return [(int(i), float(c)) for i, c in zip(ids, cosines, strict=True) if i >= 0]
+
+    # ------------------------------------------------------------------ company
+    def coactive(self, feature: int) -> list[Coactive]:
+        """Return the features that fire along with this one, most correlated first."""
+        ids = self.array("coactive/ids")
+        if ids is None:
+            return []
+        pearson, share = self._arrays["coactive/pearson"], self._arrays["coactive/share"]
+        return [
+            Coactive(int(i), float(r), float(s))
+            for i, r, s in zip(ids[feature], pearson[feature], share[feature], strict=True)
+            if i >= 0
+        ]
+
+    def languages(self, feature: int) -> list[Share]:
+        """Return the feature's firings by language, in the order of the info."""
+        return self._shares("languages", self.info.languages, feature)
+
+    def sources(self, feature: int) -> list[Share]:
+        """Return the feature's firings by source, in the order of the info."""
+        return self._shares("sources", self.info.sources, feature)
+
+    def _shares(self, kind: str, names: list[str], feature: int) -> list[Share]:
+        counts = self.array(f"{kind}/counts")
+        if counts is None:
+            return []
+        tokens = self._arrays[f"{kind}/tokens"]
+        return [
+            Share(name, int(n), int(t))
+            for name, n, t in zip(names, counts[feature], tokens, strict=True)
+        ]
+
+    def firing_tokens(self, feature: int) -> list[tuple[str, int]]:
+        """Return (token, firings) of the tokens on which the feature fires most often."""
+        ids = self.array("firing_tokens/ids")
+        if ids is None:
+            return []
+        counts = self._arrays["firing_tokens/counts"][feature]
+        return [
+            (self.token(int(i)), int(n))
+            for i, n in zip(ids[feature], counts, strict=True)
+            if i >= 0
+        ]
+
+    def neurons(self, feature: int) -> list[Neuron]:
+        """Return the neurons most correlated with the feature; none when not compared."""
+        ids = self.array("neurons/ids")
+        if ids is None:
+            return []
+        layers, pearson = self._arrays["neurons/layers"], self._arrays["neurons/pearson"]
+        return [
+            Neuron(int(layer), int(i), float(r))
+            for layer, i, r in zip(layers[feature], ids[feature], pearson[feature], strict=True)
+            if i >= 0
+        ]
+
+    # ------------------------------------------------------------------ aligned documents
+    @cached_property
+    def aligned_groups(self) -> dict[str, list[int]]:
+        """Group → its documents, for groups with documents in at least two languages."""
+        groups: dict[str, list[int]] = {}
+        documents = self.documents
+        for number in np.flatnonzero(documents["group"] != b""):
+            groups.setdefault(_decode(documents["group"][number]), []).append(int(number))
+        return {
+            group: members
+            for group, members in groups.items()
+            if len({documents["language"][m] for m in members}) > 1
+        }
+
+    def aligned(self, feature: int, group: str) -> list[AlignedFiring]:
+        """Return the feature's strongest activation in each document of a group.
+
+        Raises KeyError for a group that is none of `aligned_groups`.
+        """
+        members = self.aligned_groups[group]
+        found: dict[int, tuple[int, float]] = {}
+        offsets = self.array("aligned/offsets")
+        if offsets is not None:
+            span = slice(int(offsets[feature]), int(offsets[feature + 1]))
+            documents = self._arrays["aligned/documents"][span]
+            for place in np.flatnonzero(np.isin(documents, members)):
+                found[int(documents[place])] = (
+                    int(self._arrays["aligned/rows"][span][place]),
+                    float(self._arrays["aligned/maxima"][span][place]),
+                )
+        return [
+            AlignedFiring(
+                document=m,
+                language=_decode(self.documents["language"][m]),
+                title=_decode(self.documents["title"][m]),
+                row=found.get(m, (-1, 0.0))[0],
+                activation=found.get(m, (-1, 0.0))[1],
+            )
+            for m in members
+        ]
 
 
 def _decode(value: bytes) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from sae_desktop.gui import icons
 from sae_desktop.gui.feature_link import feature_link
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.feature_set import FeatureSet
+from sae_desktop.gui.kept_lists import KeptLists
+from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 
 
 def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
-    """Return the menu of a feature: open, steer, star, copy link."""
+    """Return the menu of a feature: open, steer, star, find similar, add to list, copy link."""
     notes = FeatureNotes.of(session)
     starred = notes.starred(feature)
     menu = QMenu(parent)
@@ -25,13 +31,74 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
             "Take the star away" if starred else "Star",
             lambda: notes.set_starred(feature, not starred),
         ),
+        ("magnifying-glass", "Find similar", lambda: find_similar(session, feature)),
         ("link", "Copy link", lambda: copy_link(session, feature)),
     )
     for icon, text, callback in entries:
         action = menu.addAction(text)
         icons.set_icon(action, icon)
         action.triggered.connect(lambda _checked=False, callback=callback: callback())
+    _add_lists(menu, session, [feature])
     return menu
+
+
+def _add_lists(menu: QMenu, session: Session, features: Sequence[int]) -> None:
+    sub = menu.addMenu("Add to list")
+    icons.set_icon(sub.menuAction(), "list-plus")
+    for name, count in KeptLists.of(session).names():
+        action = sub.addAction(f"{name} ({count})")
+        action.triggered.connect(
+            lambda _checked=False, name=name: add_to_list(session, name, features)
+        )
+    if not sub.isEmpty():
+        sub.addSeparator()
+    sub.addAction("New list…", lambda: _ask_list(menu, session, features))
+
+
+def _ask_list(menu: QMenu, session: Session, features: Sequence[int]) -> None:
+    name, given = QInputDialog.getText(menu.parentWidget(), "New list", "Name of the list")
+    if given and name.strip():
+        add_to_list(session, name.strip(), features)
+
+
+def add_to_list(session: Session, name: str, features: Sequence[int]) -> None:
+    """Put features on a list, made if need be."""
+    new = KeptLists.of(session).add(name, features)
+    session.notify(f"{count_text(new)} put on the list “{name}”." if new else "Already there.")
+
+
+def show_features_menu(
+    session: Session,
+    features: Sequence[int],
+    parent: QWidget,
+    at: QPoint,
+    export: Callable[[], object],
+) -> None:
+    """Pop up what can be done with several features at once."""
+    notes = FeatureNotes.of(session)
+    chosen = np.asarray(features, dtype=np.int64)
+    menu = QMenu(parent)
+    entries = (
+        ("star-fill", "Star them", lambda: notes.set_stars(chosen, True)),
+        ("star", "Take their stars away", lambda: notes.set_stars(chosen, False)),
+        ("export", "Export…", export),
+    )
+    for icon, text, callback in entries:
+        action = menu.addAction(text)
+        icons.set_icon(action, icon)
+        action.triggered.connect(lambda _checked=False, callback=callback: callback())
+    _add_lists(menu, session, features)
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(at)
+
+
+def find_similar(session: Session, feature: int) -> None:
+    """List a feature with its nearest neighbours."""
+    index = session.index
+    if index is not None:
+        near = [feature, *(other for other, _ in index.neighbours(feature) if other != feature)]
+        title = f"Nearest to #{feature}"
+        session.featuresRequested.emit(FeatureSet(title, np.asarray(near, dtype=np.int64)))
 
 
 def show_feature_menu(session: Session, feature: int, parent: QWidget, at: QPoint) -> None:

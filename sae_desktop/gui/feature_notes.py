@@ -1,29 +1,52 @@
-"""Labels and stars of the open dictionary: read once, saved at each change, undone by Ctrl+Z."""
+"""Labels, scores, stars and notes of the open dictionary: saved at each change, undone by Ctrl+Z.
+
+A million labels are not held here: those in sight are fetched when they are shown, and what a
+list needs of all of them (which have a star, the order of the labels) is an array of numbers.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand
 
 from sae_desktop.errors import UserError
+from sae_desktop.gui.background import Background
 from sae_desktop.gui.session import Session
-from sae_desktop.project_notes import FeatureNote
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_notes import FeatureNote, Notes
+
+Array = npt.NDArray[Any]
+
+_HELD = 20_000
+"""Notes held at most."""
+_ORDERED_AT_ONCE = 20_000
+"""The order of more labels is found beside the window."""
+_NONE: Array = np.empty(0, dtype=np.int64)
 
 
 class FeatureNotes(QObject):
-    """What a person wrote about the features of the session's dictionary."""
+    """What a person wrote about the features of the session's dictionary (`Marks`)."""
 
     noteChanged = Signal(int)
-    """A feature's label or star changed."""
+    """A feature's note changed."""
     reloaded = Signal()
-    """Another dictionary's notes are here."""
+    """Other notes, or more of them, are here."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
         self.dictionary = ""
-        self._notes: dict[int, FeatureNote] = {}
+        self._held: dict[int, FeatureNote] = {}
+        self._stars: Array | None = None
+        self._by_label: Array | None = None
+        self._order = Background(self)
+        self._order.answered.connect(self._on_ordered)
         session.indexOpened.connect(self._on_index_opened)
         session.projectChanged.connect(self._on_project_changed)
         self._on_project_changed()
@@ -34,9 +57,18 @@ class FeatureNotes(QObject):
         found = session.findChild(cls)
         return found if found is not None else cls(session)
 
-    # ------------------------------------------------------------------ reading
+    # ------------------------------------------------------------------ one feature
     def note(self, feature: int) -> FeatureNote:
-        return self._notes.get(feature) or FeatureNote(feature=feature)
+        found = self._held.get(feature)
+        if found is None:
+            stored = self._session.notes
+            found = FeatureNote(feature=feature)
+            if stored is not None and self.dictionary:
+                found = stored.note(self.dictionary, feature)
+            if len(self._held) >= _HELD:
+                self._held.clear()
+            self._held[feature] = found
+        return found
 
     def label(self, feature: int) -> str:
         return self.note(feature).label
@@ -44,17 +76,57 @@ class FeatureNotes(QObject):
     def starred(self, feature: int) -> bool:
         return self.note(feature).starred
 
-    def labels(self) -> dict[int, str]:
-        """Return feature → label for the features that have one."""
-        return {f: note.label for f, note in self._notes.items() if note.label}
-
-    def stars(self) -> set[int]:
-        return {f for f, note in self._notes.items() if note.starred}
-
     def title(self, feature: int) -> str:
         """Return "#12 label", or "#12" without one."""
         label = self.label(feature)
         return f"#{feature} {label}" if label else f"#{feature}"
+
+    def labels(self, features: Array) -> dict[int, str]:
+        """Return feature → label of those that have one."""
+        stored = self._session.notes
+        if stored is None or not self.dictionary:
+            return {}
+        notes = stored.notes(self.dictionary, [int(f) for f in features])
+        return {f: note.label for f, note in notes.items() if note.label}
+
+    # ------------------------------------------------------------------ all of them
+    def starred_features(self) -> Array:
+        if self._stars is None:
+            stored = self._session.notes
+            self._stars = stored.starred(self.dictionary) if stored is not None else _NONE
+        return self._stars
+
+    def labelled_features(self) -> Array:
+        """Return the features with a label in the order of their labels.
+
+        Of very many labels the order is found beside the window; until then there are none, and
+        `reloaded` says when they are here.
+        """
+        if self._by_label is None:
+            stored = self._session.notes
+            self._by_label = _NONE
+            if stored is not None and self.dictionary:
+                if stored.count_labels(self.dictionary) <= _ORDERED_AT_ONCE or not (
+                    stored.path.exists() and not stored.read_only
+                ):
+                    self._by_label = stored.by_label(self.dictionary)
+                else:
+                    path, dictionary = stored.path, self.dictionary
+                    self._order.run((path, dictionary), lambda: _by_label(path, dictionary))
+        return self._by_label
+
+    def scored_features(self) -> tuple[Array, Array]:
+        stored = self._session.notes
+        return stored.scores(self.dictionary) if stored is not None else (_NONE, _NONE)
+
+    def found_features(self, text: str) -> Array:
+        stored = self._session.notes
+        return stored.search(self.dictionary, text) if stored is not None else _NONE
+
+    def list_members(self, name: str) -> Array | None:
+        stored = self._session.notes
+        found = None if stored is None else FeatureLists(stored).read(self.dictionary, name)
+        return None if found is None else np.asarray(found.features, dtype=np.int64)
 
     # ------------------------------------------------------------------ writing
     def set_label(self, feature: int, label: str) -> None:
@@ -63,11 +135,23 @@ class FeatureNotes(QObject):
         after = msgspec.structs.replace(before, label=" ".join(label.split()))
         self._push(before, after, f"label of feature {feature}")
 
+    def set_note(self, feature: int, text: str) -> None:
+        """Write a note about a feature; an undoable step."""
+        before = self.note(feature)
+        after = msgspec.structs.replace(before, note=text.strip())
+        self._push(before, after, f"note of feature {feature}")
+
     def set_starred(self, feature: int, starred: bool) -> None:
         """Star a feature or take its star away; an undoable step."""
         before = self.note(feature)
         after = msgspec.structs.replace(before, starred=starred)
         self._push(before, after, f"star of feature {feature}")
+
+    def set_stars(self, features: Array, starred: bool) -> None:
+        """Star many features or take their stars away; one undoable step."""
+        changed = features[np.isin(features, self.starred_features()) != starred]
+        if len(changed):
+            self._session.undo_stack.push(_ChangeStars(self, changed, starred))
 
     def _push(self, before: FeatureNote, after: FeatureNote, text: str) -> None:
         if before != after:
@@ -77,15 +161,48 @@ class FeatureNotes(QObject):
         """Write a note to the project; what cannot be saved is said and not shown as done."""
         if self._session.notes is None:
             return
+        before = self.note(note.feature)
         try:
             self._session.notes.save(dictionary, note)
         except UserError as error:
             self._session.show_error(error)
         else:
             if dictionary == self.dictionary:
-                self._notes[note.feature] = note
+                self._held[note.feature] = note
+                self._stars = None if note.starred != before.starred else self._stars
+                if note.label != before.label:
+                    self._move_label(note)
         if dictionary == self.dictionary:
             self.noteChanged.emit(note.feature)
+
+    def save_stars(self, dictionary: str, features: Array, starred: bool) -> None:
+        """Write many stars to the project; what cannot be saved is said."""
+        if self._session.notes is None:
+            return
+        try:
+            self._session.notes.set_stars(dictionary, features.tolist(), starred)
+        except UserError as error:
+            self._session.show_error(error)
+        if dictionary == self.dictionary:
+            self._held.clear()
+            self._stars = None
+            self.reloaded.emit()
+
+    def _move_label(self, note: FeatureNote) -> None:
+        """Keep the order of the labels right after one has changed."""
+        if self._by_label is None:
+            return
+        order = self._by_label[self._by_label != note.feature]
+        if note.label:
+            low, high, key = 0, len(order), note.label.lower()
+            while low < high:
+                middle = (low + high) // 2
+                if self.label(int(order[middle])).lower() < key:
+                    low = middle + 1
+                else:
+                    high = middle
+            order = np.insert(order, low, note.feature)
+        self._by_label = order
 
     # ------------------------------------------------------------------ the session
     def _on_index_opened(self, index: object) -> None:
@@ -97,9 +214,24 @@ class FeatureNotes(QObject):
 
     def _load(self, dictionary: str) -> None:
         self.dictionary = dictionary
-        notes = self._session.notes
-        self._notes = notes.all(dictionary) if notes is not None and dictionary else {}
+        self._held = {}
+        self._stars = self._by_label = None
         self.reloaded.emit()
+
+    def _on_ordered(self, answer: tuple[tuple[Path, str], Array]) -> None:
+        (path, dictionary), order = answer
+        stored = self._session.notes
+        if stored is not None and (path, dictionary) == (stored.path, self.dictionary):
+            self._by_label = order
+            self.reloaded.emit()
+
+
+def _by_label(path: Path, dictionary: str) -> Array:
+    notes = Notes(path)
+    try:
+        return notes.by_label(dictionary)
+    finally:
+        notes.close()
 
 
 class _ChangeNote(QUndoCommand):
@@ -115,3 +247,16 @@ class _ChangeNote(QUndoCommand):
 
     def undo(self) -> None:
         self._notes.save(self._dictionary, self._before)
+
+
+class _ChangeStars(QUndoCommand):
+    def __init__(self, notes: FeatureNotes, features: Array, starred: bool) -> None:
+        super().__init__(f"stars of {len(features):,} features")
+        self._notes, self._features, self._starred = notes, features, starred
+        self._dictionary = notes.dictionary
+
+    def redo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, self._starred)
+
+    def undo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, not self._starred)

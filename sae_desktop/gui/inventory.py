@@ -219,6 +219,7 @@ def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryI
 
 
 def _index(path: Path) -> IndexItem:
+    from sae_desktop.deletion import index_bytes
     from sae_desktop.features.reader import read_info
 
     info = read_info(path)
@@ -228,7 +229,7 @@ def _index(path: Path) -> IndexItem:
         model=info.model,
         features=info.features,
         rows=info.rows,
-        bytes=path.stat().st_size,
+        bytes=index_bytes(path),
         modified=_modified(path),
     )
 

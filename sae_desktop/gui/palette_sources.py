@@ -5,10 +5,13 @@ from __future__ import annotations
 from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.amounts import count_text, figure_text
 from sae_desktop.gui.command_palette import Provider
+from sae_desktop.gui.feature_link import parse_feature_link
 from sae_desktop.gui.search import Entry, feature_number, score
 from sae_desktop.gui.session import Session
 
 _LABELS = 20
+_LOOKED_AT = 500
+"""Labels with the words of the query of which the best are shown."""
 
 
 def sources(session: Session, registry: ActionRegistry) -> list[Provider]:
@@ -38,16 +41,22 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
     if session.index is None or not query.strip():
         return []
     found = []
-    labels = session.notes.all(session.index.info.dictionary) if session.notes is not None else {}
+    notes, dictionary = session.notes, session.index.info.dictionary
+    link = parse_feature_link(query)
+    if link is not None:
+        found.append(Entry("Feature", f"Feature {link[1]} of “{link[0]}”", query.strip()))
     number = feature_number(query)
     if number is not None and number < session.index.features:
-        note = labels.get(number)
+        label = notes.note(dictionary, number).label if notes is not None else ""
         density = float(session.index.columns["density"][number])
-        detail = note.label if note is not None and note.label else f"density {density:.2g}"
+        detail = label or f"density {density:.2g}"
         found.append(Entry("Feature", f"Feature {number}", str(number), detail))
-    scored = [(score(query, note.label), feature, note) for feature, note in labels.items()]
-    for points, feature, note in sorted(scored, key=lambda item: -item[0])[:_LABELS]:
-        if points > 0 and note.label:
+    if notes is None:
+        return found
+    some = notes.notes(dictionary, notes.search(dictionary, query)[:_LOOKED_AT].tolist())
+    scored = [(score(query, note.label), feature, note) for feature, note in some.items()]
+    for _, feature, note in sorted(scored, key=lambda item: -item[0])[:_LABELS]:
+        if note.label:
             found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
     return found
 
@@ -72,7 +81,9 @@ def _run(session: Session):
     def run(entry: Entry) -> None:
         if entry.kind == "Feature":
             session.show_workspace("explore")
-            session.select_feature(int(entry.key))
+            index, feature = parse_feature_link(entry.key) or (session.index_name, int(entry.key))
+            if index == session.index_name or session.open_index(index):
+                session.select_feature(feature)
         elif entry.kind == "Index":
             if session.open_index(entry.key):
                 session.show_workspace("explore")

@@ -22,7 +22,8 @@ from sae_desktop.activations.config import (
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexConfig, IndexResult, ProbeConfig
+from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
@@ -50,6 +51,7 @@ WRITING_JOBS = (
     SweepConfig,
     EvaluateConfig,
     IndexConfig,
+    MergeIndexesConfig,
 )
 """Jobs that change the project; the others run on a read-only one too."""
 
@@ -62,6 +64,7 @@ ASKING_JOBS = (
     DescribeArchitecturesConfig,
     PreflightConfig,
     ProbeConfig,
+    FindFeaturesConfig,
     SteerConfig,
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
@@ -101,6 +104,10 @@ class Session(QObject):
     """Name of the store to train on."""
     steerRequested = Signal(int)
     """A feature to be put in the rack of sliders."""
+    featuresRequested = Signal(object)
+    """FeatureSet, to be shown alone in the list of features."""
+    textRequested = Signal(str)
+    """A text to be tried on the features."""
 
     def __init__(self, client: EngineClient, parent: QObject | None = None) -> None:
         super().__init__(parent)

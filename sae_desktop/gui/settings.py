@@ -34,6 +34,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Training curves that are drawn; none: those drawn at first."""
     curve_axis: str = "rows"
     """What the curves are drawn over: rows, step, seconds, compute."""
+    list_columns: list[str] = []
+    """Columns of the list of features; none: those shown at first."""
     smoothing: float = 0.0
     """How much of the past each point of a curve keeps, 0 to 0.99."""
 

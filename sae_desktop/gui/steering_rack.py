@@ -65,7 +65,7 @@ def _replaced(rack: Rack, changed: RackEntry) -> Rack:
 
 
 def found_features(text: str, features: int, labels: dict[int, str]) -> list[int]:
-    """Return the features a text means: a number, or part of a label; best first."""
+    """Return the features a text means: a number, or one of `labels` found for it; best first."""
     text = text.strip().casefold().removeprefix("#")
     if not text:
         return []

@@ -111,11 +111,33 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         if narrowed is not None:
             W_U = _matrix(narrowed, lm).to(W_U.device) @ W_U
         factor = _logit_factor(config)
-        norm = next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
+        norm = _final_norm(parent)
         return (
             W_U if factor == 1.0 else W_U * factor,
             None if norm is None else _gain(norm, W_U.shape[0], lm).to(W_U.device),
         )
+
+
+def final_norm_centres(lm: LanguageModel) -> bool:
+    """Return whether the norm before the logits takes the mean off (LayerNorm; not RMSNorm).
+
+    Measured: only then is a constant added to every coordinate lost.
+    """
+    with lm.lock, torch.no_grad():
+        norm = _final_norm(_parent_of_layers(lm.model))
+        if norm is None:
+            return False
+        weight = next(norm.parameters(), None)
+        if weight is None or not weight.is_meta:
+            norm = copy.deepcopy(norm).float()
+        device = lm.device if weight is None or weight.is_meta else weight.device
+        width = int(text_config(lm.model).hidden_size) if weight is None else weight.numel()
+        dtype = weight.dtype if weight is not None and weight.is_meta else torch.float32
+        signs = torch.ones(1, width, dtype=dtype, device=device)
+        signs[:, 1::2] = -1
+        plain: Tensor = norm(_SPREAD * signs).float()
+        moved: Tensor = norm(_SPREAD * signs + _SPREAD).float()
+        return bool((plain - moved).abs().max() < 1e-2 * plain.abs().max())
 
 
 def stream_directions(lm: LanguageModel, site: Site, directions_FI: Tensor) -> Tensor:
@@ -157,6 +179,10 @@ def _parent_of_layers(model: nn.Module) -> nn.Module:
     layers = decoder_layers(model)
     path = next(name for name, module in model.named_modules() if module is layers)
     return model.get_submodule(path.rpartition(".")[0])
+
+
+def _final_norm(parent: nn.Module) -> nn.Module | None:
+    return next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
 
 
 def _child(parent: nn.Module, name: str) -> nn.Module | None:

@@ -95,7 +95,7 @@ def test_features__are_sorted_limited_and_labelled(small_project: Path) -> None:
 
     everything = listed()
     assert len(everything) == FEATURES
-    assert set(everything[0]) == {"id", "density", "max_activation", "mean_activation", "label"}
+    assert set(everything[0]) >= {"id", "density", "max_activation", "language", "token", "label"}
     strongest = [f["max_activation"] for f in everything]
     assert strongest == sorted(strongest, reverse=True)
     assert {f["id"]: f["label"] for f in everything}[LABELLED] == LABEL
@@ -105,6 +105,32 @@ def test_features__are_sorted_limited_and_labelled(small_project: Path) -> None:
     rarest = [f["density"] for f in listed("--sort", "-density", "--limit", "7")]
     assert rarest == sorted(f["density"] for f in everything)[:7]
     assert listed("--sort", "label", "--limit", "1")[0]["id"] == LABELLED
+
+
+def test_features__meet_every_condition_and_are_exported(
+    small_project: Path, tmp_path: Path
+) -> None:
+    def listed(*options: str) -> list[dict[str, Any]]:
+        done = sae_desktop("features", small_project, "--index", "idx", "--json", *options)
+        found: list[dict[str, Any]] = ok(done)["features"]
+        return found
+
+    everything = listed()
+    middle = sorted(f["density"] for f in everything)[FEATURES // 2]
+    rare = listed("--where", f"density<{middle}", "--alive")
+    expected = {f["id"] for f in everything if 0 < f["density"] < middle}
+    assert {f["id"] for f in rare} == expected
+    assert 0 < len(expected) < FEATURES
+    assert [f["id"] for f in listed("--text", LABEL.split()[0])] == [LABELLED]
+    path = tmp_path / "rare.csv"
+    listed("--where", f"density<{middle}", "--alive", "--export", str(path))
+    assert len(path.read_text().splitlines()) >= len(expected) + 1
+    refused = sae_desktop("features", small_project, "--index", "idx", "--where", "density~1")
+    assert refused.status == 2
+    assert "density<0.01" in refused.stderr
+    refused = sae_desktop("features", small_project, "--index", "idx", "--where", "colour<1")
+    assert refused.status == 1
+    assert "no column “colour”" in refused.stderr
 
 
 def test_show__gives_all_there_is_about_a_feature(small_project: Path) -> None:

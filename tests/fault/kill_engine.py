@@ -1,10 +1,10 @@
-"""Kills the engine with SIGKILL at random moments of harvest and training.
+"""Kills the engine with SIGKILL at random moments of harvest, training and indexing.
 
     python tests/fault/kill_engine.py [--rounds 20] [--seed 0] [--model PATH] [--job train]
 
 After each kill every file must open, and every committed row must be there and equal to that
-of a harvest (a training) that nobody disturbed. Then the job is started again and must end
-with the same store, bit for bit, or the same weights, bit for bit (CPU, one thread).
+of a harvest (a training, an index) that nobody disturbed. Then the job is started again and
+must end with the same store, weights or index, bit for bit (CPU, one thread).
 The engine is driven over its pipe, as the window does.
 """
 
@@ -41,6 +41,13 @@ from sae_desktop.engine.protocol import (  # noqa: E402
     JobFinished,
     JobStarted,
 )
+from sae_desktop.features.config import IndexConfig  # noqa: E402
+from sae_desktop.features.firing_files import (  # noqa: E402
+    StoredFirings,
+    firings_folder,
+    group_paths,
+    unfinished_folder,
+)
 from sae_desktop.jobs import SilentContext  # noqa: E402
 from sae_desktop.project import Project  # noqa: E402
 from sae_desktop.project_notes import FeatureNote, Notes  # noqa: E402
@@ -48,7 +55,7 @@ from sae_desktop.training.config import TrainConfig  # noqa: E402
 from sae_desktop.training.run_folder import CFG, RUN_LOG, WEIGHTS, read_summary  # noqa: E402
 from sae_desktop.training.run_log import read_run  # noqa: E402
 
-JOBS = ("harvest", "train")
+JOBS = ("harvest", "train", "index")
 REFERENCE = "reference"
 VICTIM = "victim"
 _TIMED = {"seconds", "rows_per_second", "waited_share"}
@@ -73,12 +80,20 @@ class Trial:
 
     job: str
     unit: str
-    folder: Path
-    """What the job writes."""
+    paths: tuple[Path, ...]
+    """What the job writes, folders and files."""
     config: JobConfig
     check_after_kill: Callable[[], tuple[int, int]]
     """Returns (committed, total); raises AssertionError when something committed is wrong."""
     check_at_end: Callable[[], None]
+
+    def remove(self) -> None:
+        """Delete what the job wrote."""
+        for path in self.paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- what must hold
@@ -176,6 +191,47 @@ def check_same_dictionary(project: Project, total: int) -> None:
     assert read_summary(project.dictionary_path(VICTIM)).result is not None
 
 
+def stored_arrays(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[...]}) if hasattr(item, "shape") else None
+        )
+    return found
+
+
+def check_firings(project: Project, total: int) -> tuple[int, int]:
+    """Compare the firings of every group written with those of the undisturbed index."""
+    victim, reference = (project.index_path(name) for name in (VICTIM, REFERENCE))
+    kept, unfinished = group_paths(firings_folder(victim)), group_paths(unfinished_folder(victim))
+    assert not (kept and unfinished and not victim.exists()), "firings without their index"
+    right = group_paths(firings_folder(reference))
+    found = [*kept, *unfinished]
+    for path, expected in zip(found, right, strict=False):
+        ours, theirs = stored_arrays(path), stored_arrays(expected)
+        assert ours.keys() == theirs.keys()
+        for name, values in theirs.items():
+            assert ours[name].tobytes() == values.tobytes(), f"{path.name} {name}"
+    if victim.exists():
+        check_same_arrays(victim, reference)
+    return (StoredFirings.open(found).rows if found else 0), total
+
+
+def check_same_arrays(victim: Path, reference: Path) -> None:
+    found, right = stored_arrays(victim), stored_arrays(reference)
+    assert found.keys() == right.keys()
+    for name, values in right.items():
+        assert found[name].tobytes() == values.tobytes(), name
+
+
+def check_same_index(project: Project, total: int) -> None:
+    """The index that was resumed is that of the undisturbed job, its firings in their place."""
+    victim, reference = (project.index_path(name) for name in (VICTIM, REFERENCE))
+    assert check_firings(project, total) == (total, total)
+    assert not unfinished_folder(victim).exists()
+    check_same_arrays(victim, reference)
+
+
 # ---------------------------------------------------------------- the rounds
 def run_to_end(engine: EngineDriver, config: JobConfig) -> float:
     """Run a job to its end and return how long it took, in seconds."""
@@ -202,13 +258,13 @@ def disturb(
     try:
         # Twice more undisturbed: the second time with everything loaded, as in the rounds.
         run_to_end(engine, trial.config)
-        shutil.rmtree(trial.folder)
+        trial.remove()
         duration = run_to_end(engine, trial.config)
         trial.check_at_end()
         tell(f"{trial.job:8}  undisturbed: {duration:.2f} s")
         kills: list[Kill] = []
         while len(kills) < rounds:
-            shutil.rmtree(trial.folder)
+            trial.remove()
             engine.start("kill", trial.config)
             engine.wait(JobStarted)
             moment = chance.uniform(0.0, duration)
@@ -232,7 +288,7 @@ def disturb(
 
 
 def make_trials(project: Project, model: str, *, tokens: int, rows: int) -> list[Trial]:
-    """Return the harvest and the training to be disturbed; training reads the reference store."""
+    """Return what is to be disturbed; training and index read the reference of the job before."""
     path = str(project.path)
     harvest = HarvestConfig(
         project=path, name=VICTIM, model=model, site="blocks.1.hook_resid_post",
@@ -241,17 +297,27 @@ def make_trials(project: Project, model: str, *, tokens: int, rows: int) -> list
         commit_seconds=0.05,
     )  # fmt: skip
     train = TrainConfig(
-        project=path, name=VICTIM, activations=REFERENCE, features=256, k=8,
+        project=path, name=VICTIM, activations=REFERENCE, features=256, k=32,
         tokens=rows, batch=512, checkpoint_seconds=0.3, metric_rows=1024, device="cpu",
     )  # fmt: skip
+    index = IndexConfig(
+        project=path, dictionary=REFERENCE, name=VICTIM, activations=REFERENCE, map=False,
+        neuron_rows=0, device="cpu",
+    )  # fmt: skip
+    index_path = project.index_path(VICTIM)
     return [
         Trial(
-            "harvest", "rows", project.store_path(VICTIM), harvest,
+            "harvest", "rows", (project.store_path(VICTIM),), harvest,
             lambda: check_store_rows(project, tokens), lambda: check_same_store(project, tokens),
         ),
         Trial(
-            "train", "rows", project.dictionary_path(VICTIM), train,
+            "train", "rows", (project.dictionary_path(VICTIM),), train,
             lambda: check_curves(project, rows), lambda: check_same_dictionary(project, rows),
+        ),
+        Trial(
+            "index", "rows",
+            (index_path, firings_folder(index_path), unfinished_folder(index_path)), index,
+            lambda: check_firings(project, tokens), lambda: check_same_index(project, tokens),
         ),
     ]  # fmt: skip
 
@@ -267,7 +333,7 @@ def torment(
     jobs: Sequence[str] = JOBS,
     tell: Callable[[str], None] = print,
 ) -> list[Kill]:
-    """Disturb a harvest and a training in a project made in `folder`; return every kill."""
+    """Disturb harvest, training and index in a project made in `folder`; return every kill."""
     project = Project.open_or_create(folder / "kill.saeproj")
     notes = Notes(project.notes_path)
     notes.save("d", FeatureNote(feature=7, label="kept"))

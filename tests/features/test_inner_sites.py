@@ -79,7 +79,10 @@ def test_neurons_and_heads__are_read_and_changed(tmp_path: Path, family: str, si
     W_U, gain = found
     written = stream_directions(lm, parse_site(site), dictionary.W_dec)
     assert written.shape == (FEATURES, lm.width)
-    effects = (written[feature] if gain is None else written[feature] * gain) @ W_U
+    direction = written[feature]
+    if family == "gpt2":  # its LayerNorm takes the mean off
+        direction = direction - direction.mean()
+    effects = (direction if gain is None else direction * gain) @ W_U
     told = [value for _, value in index.top_logits(feature)]
     assert told == pytest.approx(effects.topk(len(told)).values.tolist(), rel=1e-4)
 

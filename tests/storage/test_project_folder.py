@@ -78,8 +78,8 @@ def test_notes__keep_labels_and_find_them_by_words(project: Project) -> None:
     notes.close()
     again = Notes(project.notes_path)
     assert again.all("d")[7].starred
-    assert again.search("d", "bri fran") == [7]
-    assert again.search("d", "golden") == []
+    assert again.search("d", "bri fran").tolist() == [7]
+    assert again.search("d", "golden").tolist() == []
     again.close()
 
 

@@ -11,15 +11,25 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui.feature_filter import (
-    COLUMNS,
-    FALLING_FIRST,
+from sae_desktop.features.columns import column_info
+from sae_desktop.features.filter import (
+    LABEL as LABEL_COLUMN,
+)
+from sae_desktop.features.filter import (
+    NUMBER as NUMBER_COLUMN,
+)
+from sae_desktop.features.filter import (
+    SCORE,
+    STARRED,
     FeatureFilter,
+    falls_first,
     matching,
     ordered,
 )
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.gui.column_text import column_text
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.feature_set import FeatureSet
 
 Array = npt.NDArray[Any]
 Index = QModelIndex | QPersistentModelIndex
@@ -28,21 +38,57 @@ _ROOT = QModelIndex()
 FEATURE_ROLE = Qt.ItemDataRole.UserRole
 """The feature's number, as an int."""
 
-STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN = range(len(COLUMNS))
-_HEADERS = ("★", "#", "Label", "Density", "Max", "Mean")
-_TIPS = (
-    "Starred",
-    "Number of the feature in its dictionary",
-    "What the feature stands for, as somebody named it; F2 edits it",
-    "Share of tokens on which the feature fires",
-    "Largest activation",
-    "Mean of the activations above 0",
+NOTE = "note"
+TABLE_COLUMNS = (
+    STARRED,
+    NUMBER_COLUMN,
+    LABEL_COLUMN,
+    "density",
+    "max_activation",
+    "mean_activation",
+    "firings",
+    "std_activation",
+    "skewness",
+    "kurtosis",
+    "language",
+    "language_share",
+    "language_independence",
+    "source",
+    "source_share",
+    "token",
+    "token_share",
+    "neuron_correlation",
+    "nearest_cosine",
+    "cluster",
+    SCORE,
+    NOTE,
 )
+"""All a list can show, from left to right."""
+STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN = range(6)
+
+_WRITTEN = {
+    STARRED: ("★", "Starred"),
+    NUMBER_COLUMN: ("#", "Number of the feature in its dictionary"),
+    LABEL_COLUMN: ("Label", "What the feature stands for, as somebody named it; F2 edits it"),
+    SCORE: ("Score", "How well the label fits, 0 to 1"),
+    NOTE: ("Note", "What somebody remarked about it"),
+}
+_TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "token")
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
 _FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _LABEL_FLAGS = _FLAGS | Qt.ItemFlag.ItemIsEditable
+
+
+def column_title(name: str) -> str:
+    """Return what stands over a column of TABLE_COLUMNS."""
+    return _WRITTEN[name][0] if name in _WRITTEN else column_info(name).title
+
+
+def column_tip(name: str) -> str:
+    """Return in one line what a column of TABLE_COLUMNS is."""
+    return _WRITTEN[name][1] if name in _WRITTEN else column_info(name).tip
 
 
 class FeatureTableModel(QAbstractTableModel):
@@ -51,38 +97,66 @@ class FeatureTableModel(QAbstractTableModel):
     def __init__(self, notes: FeatureNotes, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._notes = notes
-        self._figures: dict[str, Array] = {}
-        self._count = 0
+        self._index: FeatureIndex | None = None
         self._matching: Array = np.empty(0, dtype=np.int64)
         """Features that meet the filter, ascending; `_rows` holds them as sorted."""
         self._rows = self._matching
         self._in_order = True
         self._row_of: Array | None = None
         self.filter = FeatureFilter()
+        self.only: FeatureSet | None = None
+        """The only features listed, in their order until one sorts."""
         self.sort_column = NUMBER
         self.sort_falling = False
         notes.noteChanged.connect(self._on_note_changed)
-        notes.reloaded.connect(self._rebuild)
+        notes.reloaded.connect(self._on_notes_reloaded)
 
     def set_index(self, index: FeatureIndex | None) -> None:
-        """List the features of another index, or none."""
-        self._figures = {}
-        self._count = 0
-        if index is not None:
-            self._figures = {name: np.asarray(a) for name, a in index.columns.items()}
-            self._count = index.features
-        self._rebuild()
+        """List the features of another index, or none; conditions it cannot meet are dropped."""
+        self._index = index
+        self.only = None
+        self.set_matching(FeatureFilter(), self.matching_features(FeatureFilter()))
+
+    @property
+    def index_shown(self) -> FeatureIndex | None:
+        return self._index
 
     @property
     def total(self) -> int:
         """How many features there are, hidden ones included."""
-        return self._count
+        return self._index.features if self._index is not None else 0
 
-    def set_filter(self, conditions: FeatureFilter) -> None:
-        """List the features that meet the conditions."""
-        if conditions != self.filter:
-            self.filter = conditions
-            self._rebuild()
+    @property
+    def listed(self) -> Array:
+        """The features in the order of the rows."""
+        return self._rows
+
+    def has_column(self, column: int) -> bool:
+        """Return whether the open index, or what a person wrote, has the column."""
+        name = TABLE_COLUMNS[column]
+        return name in _WRITTEN or (self._index is not None and name in self._index.columns)
+
+    def set_filter(self, conditions: FeatureFilter, only: FeatureSet | None = None) -> None:
+        """List the features that meet the conditions. Raises UserError for impossible ones."""
+        if conditions != self.filter or only is not self.only:
+            found = self.matching_features(conditions, only)
+            self.only = only
+            self.set_matching(conditions, found)
+
+    def matching_features(self, conditions: FeatureFilter, only: FeatureSet | None = None) -> Array:
+        """Return the features that meet the conditions, ascending. Raises UserError."""
+        if self._index is None:
+            return np.empty(0, dtype=np.int64)
+        among = None if only is None else np.asarray(only.features, dtype=np.int64)
+        return matching(conditions, self._index, self._notes, among)
+
+    def set_matching(self, conditions: FeatureFilter, features: Array) -> None:
+        """List these features, which meet the conditions."""
+        self.beginResetModel()
+        self.filter = conditions
+        self._matching = features
+        self._order(as_given=self.only is not None)
+        self.endResetModel()
 
     # ------------------------------------------------------------------ rows
     def feature_at(self, row: int) -> int:
@@ -91,29 +165,30 @@ class FeatureTableModel(QAbstractTableModel):
 
     def row_of(self, feature: int) -> int | None:
         """Return the row of a feature; None when the filter hides it."""
-        if not 0 <= feature < self._count:
+        if not 0 <= feature < self.total:
             return None
         if self._row_of is None:
-            self._row_of = np.full(self._count, -1, dtype=np.int64)
+            self._row_of = np.full(self.total, -1, dtype=np.int64)
             self._row_of[self._rows] = np.arange(len(self._rows))
         row = int(self._row_of[feature])
         return row if row >= 0 else None
 
-    def _rebuild(self) -> None:
-        self.beginResetModel()
-        self._matching = np.empty(0, dtype=np.int64)
-        if self._count:
-            density = self._figures["density"]
-            labels, stars = self._notes.labels(), self._notes.stars()
-            self._matching = matching(self.filter, density, labels, stars)
-        self._order()
-        self.endResetModel()
+    def _on_notes_reloaded(self) -> None:
+        if self._index is None:
+            return
+        found = self.matching_features(self.filter, self.only)
+        self.set_matching(self.filter, found)
 
-    def _order(self) -> None:
-        labels, stars = self._notes.labels(), self._notes.stars()
-        column, falling = COLUMNS[self.sort_column], self.sort_falling
-        if self._count:
-            self._rows = ordered(self._matching, column, falling, self._figures, labels, stars)
+    def _order(self, *, as_given: bool = False) -> None:
+        if as_given and self.only is not None:
+            given = np.asarray(self.only.features, dtype=np.int64)
+            self._rows = given[np.isin(given, self._matching)]
+            self.sort_column = -1
+        elif self._index is not None and TABLE_COLUMNS[self.sort_column] != NOTE:
+            name = TABLE_COLUMNS[max(self.sort_column, 0)]
+            if not self.has_column(max(self.sort_column, 0)):
+                self.sort_column, self.sort_falling, name = NUMBER, False, NUMBER_COLUMN
+            self._rows = ordered(self._matching, name, self.sort_falling, self._index, self._notes)
         else:
             self._rows = self._matching
         self._row_of = None
@@ -125,46 +200,51 @@ class FeatureTableModel(QAbstractTableModel):
         self._in_order = False
         row = self.row_of(feature)
         if row is not None:
-            self.dataChanged.emit(self.index(row, 0), self.index(row, LABEL))
+            self.dataChanged.emit(self.index(row, 0), self.index(row, self.columnCount() - 1))
 
     # ------------------------------------------------------------------ Qt's side
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(TABLE_COLUMNS)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or index.row() >= len(self._rows):
             return None
         column = index.column()
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(int(self._rows[index.row()]), column)
-        if role == FEATURE_ROLE:
-            return int(self._rows[index.row()])
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _MIDDLE if column == STAR else _LEFT if column == LABEL else _RIGHT
         feature = int(self._rows[index.row()])
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(feature, column)
+        if role == FEATURE_ROLE:
+            return feature
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
         if role == Qt.ItemDataRole.EditRole and column == LABEL:
             return self._notes.label(feature)
-        if role == Qt.ItemDataRole.ToolTipRole and column == LABEL:
-            return self._notes.label(feature) or None
+        if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
+            return self._text(feature, column) or None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"
-            name = "Feature" if column == NUMBER else _HEADERS[column]
+            name = "Feature" if column == NUMBER else column_title(TABLE_COLUMNS[column])
             return f"{name} {self._text(feature, column)}"
         return None
 
     def _text(self, feature: int, column: int) -> str:
-        if column == STAR:
+        name = TABLE_COLUMNS[column]
+        if name == STARRED:
             return "★" if self._notes.starred(feature) else ""
-        if column == NUMBER:
+        if name == NUMBER_COLUMN:
             return str(feature)
-        if column == LABEL:
+        if name == LABEL_COLUMN:
             return self._notes.label(feature)
-        value = float(self._figures[COLUMNS[column]][feature])
-        return f"{100.0 * value:.4f}%" if column == DENSITY else f"{value:.2f}"
+        if name == SCORE:
+            score = self._notes.note(feature).score
+            return "" if score is None else f"{score:.2f}"
+        if name == NOTE:
+            return " ".join(self._notes.note(feature).note.split())
+        return "" if self._index is None else column_text(self._index, name, feature)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         if not index.isValid() or index.column() != LABEL or role != Qt.ItemDataRole.EditRole:
@@ -183,24 +263,25 @@ class FeatureTableModel(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(COLUMNS):
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TABLE_COLUMNS):
             return None
+        name = TABLE_COLUMNS[section]
         if role == Qt.ItemDataRole.DisplayRole:
             arrow = " ▾" if self.sort_falling else " ▴"
-            return _HEADERS[section] + (arrow if section == self.sort_column else "")
+            return column_title(name) + (arrow if section == self.sort_column else "")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
+            return f"{column_tip(name)}. A right click chooses the columns."
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _MIDDLE if section == STAR else _LEFT if section == LABEL else _RIGHT
+            return _alignment(section)
         if role == Qt.ItemDataRole.InitialSortOrderRole:
-            falling = COLUMNS[section] in FALLING_FIRST
+            falling = name != NOTE and falls_first(name)
             return Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; what is selected and being edited goes along."""
         falling = order == Qt.SortOrder.DescendingOrder
-        if not 0 <= column < len(COLUMNS):
+        if not 0 <= column < len(TABLE_COLUMNS) or TABLE_COLUMNS[column] == NOTE:
             return
         if (column, falling) == (self.sort_column, self.sort_falling) and self._in_order:
             return
@@ -215,4 +296,10 @@ class FeatureTableModel(QAbstractTableModel):
             moved.append(QModelIndex() if row is None else self.index(row, index.column()))
         self.changePersistentIndexList(held, moved)
         self.layoutChanged.emit()
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(COLUMNS) - 1)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(TABLE_COLUMNS) - 1)
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    if column == STAR:
+        return _MIDDLE
+    return _LEFT if TABLE_COLUMNS[column] in _TEXTS else _RIGHT

@@ -37,8 +37,7 @@ def _train(session: Session, settings: Settings) -> Workspace:
 def _explore(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.panels.explore import ExplorePanel
 
-    del settings
-    panel = ExplorePanel(session)
+    panel = ExplorePanel(session, settings)
     return Workspace("explore", panel, panel.docks())
 
 

@@ -12,9 +12,13 @@ from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.feature_list import FeatureListPanel
+from sae_desktop.gui.panels.feature_lists import FeatureListsPanel
+from sae_desktop.gui.panels.feature_map import FeatureMapPanel
 from sae_desktop.gui.panels.feature_page import FeaturePage
 from sae_desktop.gui.panels.probe import ProbePanel
+from sae_desktop.gui.panels.text_sets import TextSetsPanel
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.workspace import DockInfo
 
@@ -22,7 +26,9 @@ from sae_desktop.gui.workspace import DockInfo
 class ExplorePanel(QWidget):
     """The page in the middle, list and probe as docks; without an index, the way to one."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("explore")
         self.setProperty("ground", "window")
@@ -31,7 +37,10 @@ class ExplorePanel(QWidget):
         self._notes = FeatureNotes.of(session)
         self.page = FeaturePage(session)
         self.probe = ProbePanel(session)
-        self.list = FeatureListPanel(session)
+        self.text_sets = TextSetsPanel(session)
+        self.map = FeatureMapPanel(session)
+        self.list = FeatureListPanel(session, settings)
+        self.lists = FeatureListsPanel(session)
         self.empty = EmptyState(
             "No index is open. An index finds out, feature by feature, when a dictionary’s "
             "features fire and what they do.",
@@ -60,7 +69,9 @@ class ExplorePanel(QWidget):
         self._stack.setCurrentWidget(self.page if has_index else self.empty)
         self.setFocusProxy(self.list.table if has_index else self.empty.button)
         self.list.setEnabled(has_index)
+        self.lists.setEnabled(has_index)
         self.probe.setEnabled(has_index)
+        self.text_sets.setEnabled(has_index)
 
     def _on_contents_changed(self) -> None:
         """Open the index anew when it was built anew, at the feature that was open."""
@@ -77,7 +88,10 @@ class ExplorePanel(QWidget):
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         return [
             DockInfo("features", "Features", self.list, left, 388),
+            DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
             DockInfo("probe", "Try a text", self.probe, right, 264),
+            DockInfo("text_sets", "Text sets", self.text_sets, right, 264, tabbed_with="probe"),
+            DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
         ]
 
     def _has_feature(self) -> bool:
@@ -101,6 +115,14 @@ class ExplorePanel(QWidget):
                 "magnifying-glass",
                 "Ctrl+F",
                 self._focus_search,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.export",
+                "Export the listed features",
+                "export",
+                "Ctrl+E",
+                self.list.export_listed,
                 has_index,
             ),
             ActionInfo(

@@ -2,124 +2,33 @@
 
 from __future__ import annotations
 
+import msgspec
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from sae_desktop.errors import UserError
+from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui import icons
-from sae_desktop.gui.feature_filter import FeatureFilter
+from sae_desktop.features.search import context_answer_is_known, features_with_context
+from sae_desktop.gui.background import Background
+from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_link import parse_feature_link
-from sae_desktop.gui.feature_menu import show_feature_menu
+from sae_desktop.gui.feature_menu import show_feature_menu, show_features_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
-from sae_desktop.gui.item_models.feature_table import (
-    DENSITY,
-    LABEL,
-    MAXIMUM,
-    MEAN,
-    NUMBER,
-    STAR,
-    FeatureTableModel,
-)
+from sae_desktop.gui.feature_set import FeatureSet
+from sae_desktop.gui.item_models.feature_table import NUMBER, STAR, TABLE_COLUMNS, FeatureTableModel
 from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.density_range import DensityRange
+from sae_desktop.gui.settings import Settings
+from sae_desktop.gui.widgets.column_range import ColumnRange
+from sae_desktop.gui.widgets.feature_table_view import FeatureTable
+from sae_desktop.gui.widgets.filter_bar import FilterBar
 from sae_desktop.gui.widgets.labels import label, push_button
 
 DWELL_MS = 700
 """How long one stays at a feature before the way back remembers it."""
 _FILTER_PAUSE_MS = 60
-_MEAN_FROM = 420
-"""Narrower than this the list gives the mean's room to the labels."""
-
-
-class FeatureTable(QTableView):
-    """The table: one row a feature, all rows of one height."""
-
-    leftWithReturn = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(
-            QAbstractItemView.EditTrigger.EditKeyPressed
-            | QAbstractItemView.EditTrigger.DoubleClicked
-        )
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setAccessibleName("Features")
-        rows = self.verticalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setMinimumSectionSize(16)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
-        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
-        columns = self.horizontalHeader()
-        columns.setHighlightSections(False)
-        columns.setMinimumSectionSize(24)
-        columns.setSectionsMovable(False)
-
-    def _on_range_changed(self, low: int, high: int) -> None:
-        self.verticalScrollBar().setEnabled(high > low)
-
-    def fit_columns(self) -> None:
-        """Give the columns their widths; the label takes what is left."""
-        metrics = self.fontMetrics()
-        header = self.horizontalHeader()
-        for column, widest in (
-            (STAR, "★ ▾"),
-            (NUMBER, "000000"),
-            (DENSITY, "00.0000%"),
-            (MAXIMUM, "000.00"),
-            (MEAN, "000.00"),
-        ):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.setColumnWidth(column, metrics.horizontalAdvance(widest) + 12)
-        header.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        current = self.currentIndex()
-        y = self.rowViewportPosition(current.row()) if current.isValid() else -1
-        super().resizeEvent(event)
-        if 0 <= y < event.oldSize().height():  # what was in sight stays in sight
-            self.scrollTo(current)
-        self.setColumnHidden(MEAN, self.viewport().width() < _MEAN_FROM)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        editing = self.state() == QAbstractItemView.State.EditingState
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not editing:
-            self.leftWithReturn.emit()
-        elif event.key() == Qt.Key.Key_F2 and self.currentIndex().isValid() and not editing:
-            self.edit_label()
-        elif event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and not editing:
-            last = self.model().rowCount() - 1
-            row = 0 if event.key() == Qt.Key.Key_Home else last
-            self.setCurrentIndex(self.model().index(row, NUMBER))
-        else:
-            super().keyPressEvent(event)
-
-    def edit_label(self) -> None:
-        """Edit the current row's label in place."""
-        index = self.currentIndex().siblingAtColumn(LABEL)
-        if index.isValid():
-            self.setCurrentIndex(index)
-            self.edit(index)
 
 
 class FeatureListPanel(QWidget):
@@ -127,25 +36,32 @@ class FeatureListPanel(QWidget):
 
     leftWithReturn = Signal()
     """Return was pressed in the table: on to the page."""
+    listed = Signal(object)
+    """The features listed, an array in the order of the rows; None: all of them."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("explore.list")
         self._session = session
+        self._settings = settings or Settings()
         self._notes = FeatureNotes.of(session)
         self.model = FeatureTableModel(self._notes, self)
         self.table = FeatureTable()
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Label, number or link")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search the features")
-        self.search.setToolTip("Part of a label, the beginning of a number, or a link (Ctrl+F)")
-        self.alive = _toggle("Alive", "Only features that fire at all")
-        self.starred = _toggle("Starred", "Only features with a star", "star")
-        self.labelled = _toggle("Labelled", "Only features with a label")
-        self.density = DensityRange()
+        self.bar = FilterBar(session)
+        self.search = self.bar.search
+        self.range = ColumnRange()
         self.count = label("", "small")
-        self.clear = push_button("Clear", self.clear_filter, flat=True, tip="Show all features")
+        self.export = FeatureExport(session, self)
+        self.export_button = push_button(
+            "Export…",
+            self.export_listed,
+            icon="export",
+            flat=True,
+            tip="Write the selected features, or all that are listed, to CSV or Parquet (Ctrl+E)",
+        )
+        self._contexts = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
         self._build()
@@ -158,43 +74,51 @@ class FeatureListPanel(QWidget):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(NUMBER, Qt.SortOrder.AscendingOrder)
         self.table.horizontalHeader().setSortIndicatorShown(False)  # the header's text says it
-        toggles = QHBoxLayout()
-        toggles.setSpacing(4)
-        for widget in (self.alive, self.starred, self.labelled):
-            toggles.addWidget(widget)
-        toggles.addStretch()
-        toggles.addWidget(self.clear)
+        if self._settings.list_columns:
+            self.table.show_columns(self._settings.list_columns)
+        foot = QHBoxLayout()
+        foot.setSpacing(8)
+        foot.addWidget(self.count, 1)
+        foot.addWidget(self.export_button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 4, 4, 8)
+        column.setContentsMargins(8, 4, 4, 4)
         column.setSpacing(8)
-        column.addWidget(self.search)
-        column.addLayout(toggles)
-        column.addWidget(self.density)
+        column.addWidget(self.bar)
+        column.addWidget(self.range)
         column.addWidget(self.table, 1)
-        column.addWidget(self.count)
+        column.addLayout(foot)
         self.setMinimumWidth(320)
         self.setFocusProxy(self.table)
 
     def _connect(self) -> None:
-        self.search.textChanged.connect(self._filter_timer.start)
+        self.bar.edited.connect(self._filter_timer.start)
+        self.bar.toggled.connect(self.apply_filter)
         self.search.returnPressed.connect(self._on_search_entered)
-        for toggle in (self.alive, self.starred, self.labelled):
-            toggle.toggled.connect(self.apply_filter)
-        self.density.changed.connect(self._filter_timer.start)
+        self.range.changed.connect(self._on_range_changed)
+        self.range.column.currentIndexChanged.connect(self._on_column_chosen)
         self._filter_timer.timeout.connect(self.apply_filter)
+        self._contexts.answered.connect(self.apply_filter)
         self._dwell.timeout.connect(self._on_dwelt)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
+        self.table.selectionModel().selectionChanged.connect(self._say_count)
         self.table.clicked.connect(self._on_clicked)
         self.table.customContextMenuRequested.connect(self._on_menu_requested)
         self.table.leftWithReturn.connect(self.leftWithReturn)
+        self.table.columnsChosen.connect(self._on_columns_chosen)
+        self.table.horizontalHeader().sectionClicked.connect(self._on_header_clicked)
+        self.model.modelReset.connect(self._on_listed)
         self._session.indexOpened.connect(self.show_index)
         self._session.projectChanged.connect(lambda: self.show_index(self._session.index))
         self._session.featureSelected.connect(self._on_feature_selected)
+        self._session.featuresRequested.connect(self.show_only)
 
     # ------------------------------------------------------------------ content
     def show_index(self, index: FeatureIndex | None) -> None:
         """List another index's features and open the first starred one, else one that fires."""
+        self.bar.set_index(index)
+        self.range.set_index(index)
         self.model.set_index(index)
+        self.table.fit_columns()
         self._say_count()
         if self._session.feature is not None:
             self._make_current(self._session.feature)
@@ -211,7 +135,7 @@ class FeatureListPanel(QWidget):
             self.table.scrollTo(self.table.currentIndex())
 
     def _first_row(self) -> int:
-        starred = (self.model.row_of(feature) for feature in sorted(self._notes.stars()))
+        starred = (self.model.row_of(int(f)) for f in self._notes.starred_features()[:500])
         fires = (r for r in range(min(self.model.rowCount(), 500)) if self._fires(r))
         return next((row for row in starred if row is not None), next(fires, 0))
 
@@ -221,23 +145,42 @@ class FeatureListPanel(QWidget):
 
     def conditions(self) -> FeatureFilter:
         """Return what the fields ask for."""
-        text = self.search.text()
-        least, most = self.density.bounds()
-        return FeatureFilter(
-            text="" if parse_feature_link(text) else text,
-            least_density=least,
-            most_density=most,
-            alive_only=self.alive.isChecked(),
-            starred_only=self.starred.isChecked(),
-            labelled_only=self.labelled.isChecked(),
-        )
+        asked = self.bar.conditions()
+        if parse_feature_link(asked.text):
+            asked = msgspec.structs.replace(asked, text="")
+        return asked
 
-    def apply_filter(self) -> None:
+    def set_conditions(self, conditions: FeatureFilter) -> None:
+        """Ask for these conditions in all fields."""
+        self.bar.set_conditions(conditions)
+        self.apply_filter()
+
+    def show_only(self, features: FeatureSet | None) -> None:
+        """List these features alone, in their order; None: whatever the other fields ask for."""
+        if features is not None:
+            self.bar.set_conditions(FeatureFilter())
+        self.bar.set_only(features)
+        self.apply_filter()
+        if features is not None and self.model.rowCount():
+            self.table.setCurrentIndex(self.model.index(0, NUMBER))
+
+    def apply_filter(self, _answer: object = None) -> None:
         """List what the fields ask for; the open feature keeps its place on the screen."""
         self._filter_timer.stop()
+        conditions, index = self.conditions(), self._session.index
+        if index is not None and conditions.context.strip():
+            text = conditions.context
+            if not context_answer_is_known(index, text):
+                self.count.setText("Reading the text…")
+                self._contexts.run((index, text), lambda: features_with_context(index, text))
+                return
         feature = self._session.feature
         before = None if feature is None else self._place_on_screen(feature)
-        self.model.set_filter(self.conditions())
+        try:
+            self.model.set_filter(conditions, self.bar.only)
+        except UserError as error:
+            self._session.show_error(error)
+            return
         self._say_count()
         if feature is not None:
             self._make_current(feature)
@@ -250,21 +193,23 @@ class FeatureListPanel(QWidget):
 
     def clear_filter(self) -> None:
         """List all features again."""
-        self.search.clear()
-        for toggle in (self.alive, self.starred, self.labelled):
-            toggle.setChecked(False)
-        self.density.reset()
-        self.apply_filter()
+        self.bar.set_only(None)
+        self.set_conditions(FeatureFilter())
 
-    def _say_count(self) -> None:
+    def _on_listed(self) -> None:
+        whole = self.model.rowCount() == self.model.total
+        self.range.set_ranges(self.model.filter.ranges)
+        self.range.set_listed(None if whole else self.model.listed)
+        self.listed.emit(None if whole else self.model.listed)
+
+    def _say_count(self, *_selection: object) -> None:
         shown, total = self.model.rowCount(), self.model.total
-        whole = shown == total
-        self.count.setText(
-            f"{count_text(total)} features"
-            if whole
-            else f"{count_text(shown)} of {count_text(total)} features"
-        )
-        self.clear.setEnabled(self.conditions() != FeatureFilter())
+        text = f"{count_text(total)} features"
+        if shown != total:
+            text = f"{count_text(shown)} of {text}" if shown else "No feature meets the conditions."
+        selected = len(self.table.selectionModel().selectedRows()) if shown < 100_000 else 0
+        self.count.setText(f"{text} · {count_text(selected)} selected" if selected > 1 else text)
+        self.export_button.setEnabled(shown > 0)
 
     # ------------------------------------------------------------------ the current row
     def _place_on_screen(self, feature: int) -> int | None:
@@ -281,7 +226,7 @@ class FeatureListPanel(QWidget):
         if row is None:
             selection.clear()
             return
-        column = max(self.table.currentIndex().column(), 0)
+        column = max(self.table.currentIndex().column(), NUMBER)
         flags = QItemSelectionModel.SelectionFlag
         index = self.model.index(row, column)
         selection.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
@@ -306,7 +251,27 @@ class FeatureListPanel(QWidget):
         if row is not None:
             self.table.scrollTo(self.model.index(row, NUMBER))
 
+    def selected_features(self) -> list[int]:
+        """Return the selected features in the order of the rows."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        return [self.model.feature_at(row) for row in rows]
+
     # ------------------------------------------------------------------ hands
+    def _on_range_changed(self, bounds: object) -> None:
+        self.bar.set_range(bounds)
+        self._filter_timer.start()
+
+    def _on_column_chosen(self) -> None:
+        self.range.set_listed(
+            None if self.model.rowCount() == self.model.total else self.model.listed
+        )
+
+    def _on_header_clicked(self, column: int) -> None:
+        self.range.choose(TABLE_COLUMNS[column])
+
+    def _on_columns_chosen(self) -> None:
+        self._settings.list_columns = self.table.shown_columns()
+
     def _on_clicked(self, index: QModelIndex) -> None:
         if index.column() == STAR:
             feature = self.model.feature_at(index.row())
@@ -314,10 +279,20 @@ class FeatureListPanel(QWidget):
 
     def _on_menu_requested(self, point: QPoint) -> None:
         index = self.table.indexAt(point)
-        if index.isValid():
-            feature = self.model.feature_at(index.row())
-            place = self.table.viewport().mapToGlobal(point)
+        if not index.isValid():
+            return
+        place = self.table.viewport().mapToGlobal(point)
+        selected = self.selected_features()
+        feature = self.model.feature_at(index.row())
+        if len(selected) > 1 and feature in selected:
+            show_features_menu(self._session, selected, self.table, place, self.export_listed)
+        else:
             show_feature_menu(self._session, feature, self.table, place)
+
+    def export_listed(self) -> None:
+        """Ask for a file and write the selected features to it; of one or none, all listed."""
+        selected = self.selected_features()
+        self.export.ask(selected if len(selected) > 1 else self.model.listed)
 
     def _on_search_entered(self) -> None:
         link = parse_feature_link(self.search.text())
@@ -333,16 +308,3 @@ class FeatureListPanel(QWidget):
             row = self.model.row_of(int(number)) if number.isdecimal() else 0
             self.table.setCurrentIndex(self.model.index(row or 0, NUMBER))
             self.table.setFocus()
-
-
-def _toggle(text: str, tip: str, icon: str = "") -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    if icon:
-        icons.set_icon(button, icon)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    return button

@@ -6,6 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QCheckBox,
+    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
@@ -14,14 +16,17 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
-from sae_desktop.features.reader import TOP_BUCKET, Context, FeatureIndex
+from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.features.reader import Context, FeatureIndex
 from sae_desktop.gui import icons
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text
 from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import count_text, one_in_text, percent_text
+from sae_desktop.gui.panels.feature_company import FeatureCompany
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.activation_legend import ActivationLegend
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
@@ -37,6 +42,9 @@ _SIDE_WIDTHS = (440, 720)
 _CONTEXTS_WIDEST = 960
 """Longer lines are hard to read."""
 _NO_BOUND = 16_777_215
+_WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
+_AS_INDEXED = 2
+_MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
 
 
 class FeatureTitle(QWidget):
@@ -134,14 +142,26 @@ class FeaturePage(QScrollArea):
         self.legend = ActivationLegend()
         self.contexts = TokenTextView()
         self.contexts.setAccessibleName("Contexts in which the feature fires")
+        self.window_size = QComboBox()
+        for text, around in _WINDOWS:
+            self.window_size.addItem(text, around)
+        self.window_size.setCurrentIndex(_AS_INDEXED)
+        self.window_size.setAccessibleName("How much text is shown around a token")
+        self.window_size.setToolTip("How much text is shown around the chosen token")
         self.more = push_button("", self._on_more_clicked)
         self.more.setCheckable(True)
         self.histogram = ActivationHistogram()
         self.raised = SignedBars("Tokens the feature raises most")
         self.lowered = SignedBars("Tokens the feature lowers most")
+        self.centred = QCheckBox("Median-centred")
+        self.centred.setToolTip("Subtracts the median over the vocabulary from each effect")
         self.no_logits = label("The index was made without a model.", "small", wrap=True)
         self.neighbours = FeatureLinks(session, "Nearest features")
+        self.company = FeatureCompany(session)
         self._build()
+        self.window_size.currentIndexChanged.connect(self._on_window_chosen)
+        self.centred.toggled.connect(self._on_centred)
+        self.contexts.textChosen.connect(session.textRequested)
         self.legend.scaleChanged.connect(self._on_scale_changed)
         self.contexts.tokenHovered.connect(self._on_token_hovered)
         session.featureSelected.connect(self.show_feature)
@@ -180,9 +200,11 @@ class FeaturePage(QScrollArea):
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        bar = QHBoxLayout()
+        bar = QFlowLayout()  # two lines where there is no room for one
+        bar.setHorizontalSpacing(8)
+        bar.setVerticalSpacing(4)
         bar.addWidget(self.legend)
-        bar.addStretch()
+        bar.addWidget(self.window_size)
         bar.addWidget(self.more)
         column.addLayout(bar)
         column.addWidget(self.contexts)
@@ -204,7 +226,9 @@ class FeaturePage(QScrollArea):
         grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.no_logits, 2, 0, 1, 2)
-        grid.addWidget(label("Effect on the logit, per unit of activation", "small"), 3, 0, 1, 2)
+        unit = label("Effect on the logit, per unit of activation", "small", wrap=True)
+        grid.addWidget(unit, 3, 0)
+        grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
         grid.setRowStretch(4, 1)
         self._plots.addWidget(logits, 1)
         column = QVBoxLayout(part)
@@ -214,6 +238,7 @@ class FeaturePage(QScrollArea):
         column.addWidget(
             _titled("Nearest features", self.neighbours, "cosine of the decoder directions")
         )
+        column.addWidget(self.company)
         column.addStretch()
         return part
 
@@ -257,8 +282,7 @@ class FeaturePage(QScrollArea):
         self.figures.setText(figures_text(index, feature))
         self.legend.set_maximum(maximum)
         self.contexts.set_scale(self.legend.scale())
-        self._contexts = index.contexts(feature)
-        self._show_contexts()
+        self._read_contexts(index, feature)
         self.histogram.set_counts(*index.histogram(feature))
         self._show_logits(index, feature)
         self.neighbours.set_rows(
@@ -269,20 +293,31 @@ class FeaturePage(QScrollArea):
             ]
         )
 
+        self.company.show_feature(index, feature)
+
+    def _read_contexts(self, index: FeatureIndex, feature: int) -> None:
+        around = self.window_size.currentData()
+        self._contexts = index.contexts(feature, around, around)
+        self._show_contexts()
+
     def _show_contexts(self) -> None:
         index = self._session.index
         assert index is not None
         buckets = index.info.buckets
-        groups = context_groups(self._contexts, buckets, short=not self.more.isChecked())
+        scheme = index.info.bucket_scheme
+        short = not self.more.isChecked()
+        groups = context_groups(self._contexts, buckets, short=short, scheme=scheme)
         first_bucket = next((g for g in groups if g.bucket != TOP_BUCKET), None)
         blocks: list[Heading | Passage] = []
         for group in groups:
-            note = "linear buckets" if group is first_bucket else ""
+            note = f"{scheme} buckets" if group is first_bucket else ""
             if group.hidden and group.bucket == TOP_BUCKET:
-                note = f"{len(group.contexts)} of {len(group.contexts) + group.hidden}"
+                total = len([c for c in self._contexts if c.bucket == TOP_BUCKET])
+                note = f"{total - group.hidden} of {total}"
             blocks.append(Heading(group.name, note))
             blocks += [
-                Passage(c.tokens, c.activations, c.peak, origin_text(c)) for c in group.contexts
+                Passage(c.tokens, c.activations, c.peak, _note(c, group.times.get(c.slot, 1)))
+                for c in group.contexts
             ]
         if not blocks:
             fires = self.legend.scale().maximum > 0.0
@@ -294,7 +329,10 @@ class FeaturePage(QScrollArea):
         )
 
     def _show_logits(self, index: FeatureIndex, feature: int) -> None:
-        top, bottom = index.top_logits(feature), index.bottom_logits(feature)
+        centred = self.centred.isChecked()
+        top = index.top_logits(feature, centred=centred)
+        bottom = index.bottom_logits(feature, centred=centred)
+        self.centred.setVisible(index.array("logits/median") is not None)
         extreme = max((abs(value) for _, value in (*top, *bottom)), default=1.0)
         self.raised.set_rows(top, extreme)
         self.lowered.set_rows(bottom, extreme)
@@ -303,6 +341,14 @@ class FeaturePage(QScrollArea):
     # ------------------------------------------------------------------ hands
     def _on_more_clicked(self) -> None:
         self._show_contexts()
+
+    def _on_window_chosen(self) -> None:
+        if self._shown is not None:
+            self._read_contexts(*self._shown)
+
+    def _on_centred(self) -> None:
+        if self._shown is not None:
+            self._show_logits(*self._shown)
 
     def _on_scale_changed(self, _logarithmic: bool) -> None:
         self.contexts.set_scale(self.legend.scale())
@@ -333,8 +379,18 @@ def figures_text(index: FeatureIndex, feature: int) -> str:
             f"Density {percent_text(density)} ({one_in_text(density)} of {rows})",
             f"max {float(index.columns['max_activation'][feature]):.2f}",
             f"mean {float(index.columns['mean_activation'][feature]):.2f}",
+            *(
+                f"{word} {float(index.columns[name][feature]):.2f}"
+                for name, word in _MOMENTS
+                if name in index.columns
+            ),
         )
     )
+
+
+def _note(context: Context, times: int) -> str:
+    origin = origin_text(context)
+    return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
 
 
 def _titled(title: str, widget: QWidget, note: str = "") -> QWidget:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
+    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -109,7 +110,7 @@ def _rows_field(rows: int, special: str = "") -> CountField:
 
 
 class IndexForm(JobForm):
-    """Builds the index of a dictionary."""
+    """Builds the index of a dictionary, or adds text to one that is there."""
 
     def __init__(self, session: Session, dictionary: str) -> None:
         super().__init__(
@@ -122,24 +123,76 @@ class IndexForm(JobForm):
         self._dictionary = dictionary
         item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
         width = item.summary.width if item.summary else None
-        taken = [i.name for i in session.inventory.indexes]
-        self.name = self.add_name(free_name(dictionary, taken), taken)
+        self._taken = [i.name for i in session.inventory.indexes]
+        self.target = QComboBox()
+        self.target.addItem("A new index", "")
+        for name in item.indexes:
+            self.target.addItem(f"Add text to “{name}”", name)
+        self.target.currentIndexChanged.connect(self._adapt)
+        if item.indexes:
+            tip = "A new index, or one that is there, with its settings and more text"
+            self.add_row("Result", self.target, tip)
+        self.name = self.add_name(free_name(dictionary, self._taken), self._taken)
+        self.name.textChanged.connect(self._check)
         self.store = self.add_stores(item.train.activations if item.train else "", width)
         self.rows = _rows_field(0, "all rows")
         self.add_row("Rows", self.rows, "How many rows are read; more find rarer features")
+        self._add_rare_settings()
+        self._adapt()
+
+    def _add_rare_settings(self) -> None:
+        self.more = QPushButton("More settings")
+        self.more.setCheckable(True)
+        self.more.setAutoDefault(False)
+        self.more.toggled.connect(self._adapt)
+        self.form.addRow("", self.more)
         self.contexts = CountField(20, 1, 200)
         self.add_row("Strongest contexts", self.contexts, "Kept for each feature")
+        self.scheme = QComboBox()
+        self.scheme.addItem("from equal ranges of activation", "linear")
+        self.scheme.addItem("from equally many activations", "quantile")
+        tip = "How the buckets are cut from which other contexts of a feature are drawn"
+        self.add_row("Random contexts", self.scheme, tip)
+        self.keep = QCheckBox("Keep all activations of the features")
+        self.keep.setChecked(True)
+        self.add_row("", self.keep, "Takes disk space; without them no text can be added later")
+        self.keep.setAccessibleName(self.keep.text())
+
+    @property
+    def added_to(self) -> str:
+        """The index that text is added to; empty for a new one."""
+        return str(self.target.currentData())
+
+    def _adapt(self) -> None:
+        """Show what can be set: an index that is there keeps its settings."""
+        new = not self.added_to
+        self.form.setRowVisible(self.name, new)
+        for field in (self.contexts, self.scheme):
+            self.form.setRowVisible(field, new and self.more.isChecked())
+        self.form.setRowVisible(self.keep, self.more.isChecked())
+        self.more.setText("Fewer settings" if self.more.isChecked() else "More settings")
+        self._start.setText("Build the index" if new else "Add the text")
+        self._check()
+        self.adjustSize()
+
+    def _check(self) -> None:
         if not self.store.count():
             self.say_problem("The project has no activations of this width.", self.store)
+        else:
+            problem = "" if self.added_to else name_problem(self.name.text(), self._taken)
+            self.say_problem(problem, self.name)
 
     def config(self) -> IndexConfig:
         return IndexConfig(
             project=self.session.project_path,
             dictionary=self._dictionary,
-            name=self.name.text(),
+            name=self.added_to or self.name.text(),
             activations=self.store.currentText(),
             rows=self.rows.value(),
             top_contexts=self.contexts.value(),
+            bucket_scheme="quantile" if self.scheme.currentData() == "quantile" else "linear",
+            keep_firings=self.keep.isChecked(),
+            add=bool(self.added_to),
         )
 
     def accept(self) -> None:

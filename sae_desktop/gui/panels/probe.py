@@ -67,6 +67,7 @@ class ProbePanel(QWidget):
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._say_state)
         session.featureSelected.connect(self._on_feature_selected)
+        session.textRequested.connect(self.text.setPlainText)
         session.indexOpened.connect(self._on_index_opened)
         session.projectChanged.connect(self._on_index_opened)
         self._show()

@@ -20,6 +20,8 @@ from sae_desktop.gui.widgets.labels import label, push_button
 _ONE_MOVE_S = 1.0
 """Changes of one slider closer together than this are undone as one."""
 _MOVE_ID = 0x5AE
+_NAMES = 2000
+"""Labels offered while a name is typed."""
 
 
 class SteeringRack(QWidget):
@@ -120,7 +122,7 @@ class SteeringRack(QWidget):
             return
         text = self.add_field.text()
         number = text.split()[0] if text.startswith("#") else text
-        found = racks.found_features(number, index.features, self._notes.labels())
+        found = racks.found_features(number, index.features, self._labels_for(number))
         if found:
             self.add_field.clear()
             self.add_feature(found[0])
@@ -189,8 +191,11 @@ class SteeringRack(QWidget):
         """Return a feature's slider. Raises KeyError when it is not in the rack."""
         return self._sliders[feature]
 
+    def _labels_for(self, text: str) -> dict[int, str]:
+        return self._notes.labels(self._notes.found_features(text)[:_NAMES])
+
     def _name_features(self, _feature: int = 0) -> None:
-        labels = sorted(self._notes.labels().items())
+        labels = sorted(self._notes.labels(self._notes.labelled_features()[:_NAMES]).items())
         self._names.setStringList([f"#{feature} {text}" for feature, text in labels])
 
     def _on_index_changed(self, _index: object = None) -> None:

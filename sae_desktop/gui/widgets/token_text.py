@@ -82,6 +82,8 @@ class TokenTextView(QWidget):
 
     tokenHovered = Signal(object)
     """HoveredToken, or None when the pointer left the tokens."""
+    textChosen = Signal(str)
+    """A passage, or what is selected of it, to be tried elsewhere."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -351,8 +353,16 @@ class TokenTextView(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def _passage_under(self, point: QPointF) -> str:
+        for block in self._blocks:
+            if block.paragraph is not None and block.top <= point.y() < block.top + block.height:
+                return block.paragraph.text.source
+        return ""
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
         menu.addAction("Copy", self.copy)
         menu.addAction("Select all", self.select_all)
+        text = self.selected_text() or self._passage_under(QPointF(event.pos()))
+        menu.addAction("Try this text", lambda: self.textChosen.emit(text)).setEnabled(bool(text))
         menu.exec(event.globalPos())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
-from sample_index import write_index
+from sample_index import write_sample_index
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import (
@@ -89,7 +89,7 @@ def client(qapp: QApplication) -> FakeClient:
 
 @pytest.fixture(scope="session")
 def index_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_index(tmp_path_factory.mktemp("index") / "main.h5")
+    return write_sample_index(tmp_path_factory.mktemp("index") / "main.h5")
 
 
 @pytest.fixture

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
-from sample_index import write_index
+from sample_index import write_sample_index
 
 from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
+from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.gui import theme
 from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.feature_menu import feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
-from sae_desktop.gui.item_models.feature_table import DENSITY, FEATURE_ROLE, LABEL, STAR
+from sae_desktop.gui.feature_set import FeatureSet
+from sae_desktop.gui.item_models.feature_table import (
+    DENSITY,
+    FEATURE_ROLE,
+    LABEL,
+    MAXIMUM,
+    NUMBER,
+    STAR,
+    TABLE_COLUMNS,
+)
+from sae_desktop.gui.kept_lists import KeptLists
 from sae_desktop.gui.panels.explore import ExplorePanel
+from sae_desktop.gui.panels.feature_list import FeatureListPanel
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.token_text import HoveredToken
 from sae_desktop.gui.workspace import Workspace
 
@@ -195,7 +211,7 @@ def test_filter__keeps_the_open_feature_where_it_was(panel: ExplorePanel, sessio
     row = panel.list.model.row_of(50)
     assert row is not None
     before = table.rowViewportPosition(row)
-    panel.list.alive.click()
+    panel.list.bar.alive.click()
     row = panel.list.model.row_of(50)
     assert row is not None
     assert table.currentIndex().row() == row
@@ -212,7 +228,7 @@ def test_filter__that_hides_the_open_feature_leaves_its_page(
     assert panel.list.model.row_of(50) is None
     assert session.feature == 50
     assert "of 64 features" in panel.list.count.text()
-    panel.list.clear.click()
+    panel.list.bar.clear.click()
     assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 50
 
 
@@ -223,19 +239,135 @@ def test_sort__keeps_the_selection(panel: ExplorePanel, session: Session) -> Non
     assert session.feature == 20
 
 
-def test_density_range__bounds_the_list(panel: ExplorePanel) -> None:
-    panel.list.density.set_steps(45, 60)
+def test_range__bounds_the_list_and_shows_as_a_chip(panel: ExplorePanel) -> None:
+    range_ = panel.list.range
+    assert range_.column.currentData() == "density"
+    QTest.keyClick(range_.histogram, Qt.Key.Key_Left)
+    QTest.keyClick(range_.histogram, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     panel.list.apply_filter()
-    shown = panel.list.model.rowCount()
-    assert 0 < shown < 64
-    assert panel.list.conditions().least_density == pytest.approx(10**-1.5)
+    bounds = range_.bounds()
+    assert bounds.least is not None
+    assert bounds.most is not None
+    density = panel.list.model.index_shown.columns["density"]  # type: ignore[union-attr]
+    expected = np.flatnonzero((density >= bounds.least) & (density <= bounds.most))
+    assert sorted(panel.list.model.listed.tolist()) == expected.tolist()
+    assert 0 < len(expected) < 64
+    chips = panel.list.bar.chips.findChildren(QToolButton)
+    assert next(chip.text() for chip in chips if not chip.isHidden()).startswith("Density ")
+    chips[0].click()
+    assert panel.list.model.rowCount() == 64
+    assert panel.list.range.bounds().least is None
 
 
-def test_density_range__is_moved_by_keys(panel: ExplorePanel) -> None:
-    slider = panel.list.density._slider
-    QTest.keyClick(slider, Qt.Key.Key_Left)
-    QTest.keyClick(slider, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    assert panel.list.density.bounds() == (pytest.approx(10**-5.9), pytest.approx(10**-0.1))
+def test_range__is_dragged_with_the_mouse(panel: ExplorePanel) -> None:
+    histogram = panel.list.range.histogram
+    histogram.resize(300, histogram.height())
+    QTest.mousePress(histogram, Qt.MouseButton.LeftButton, pos=QPoint(round(histogram._x(64)), 20))
+    QTest.mouseMove(histogram, QPoint(round(histogram._x(32)), 20))
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, QPointF(histogram._x(32), 20), QPointF(histogram._x(32), 20),
+        Qt.MouseButton.LeftButton, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(histogram, event)
+    QTest.mouseRelease(histogram, Qt.MouseButton.LeftButton, pos=QPoint(0, 20))
+    assert (histogram.low, histogram.high) == (0, 32)
+    panel.list.apply_filter()
+    assert panel.list.model.rowCount() < 64
+
+
+def test_context_search__lists_the_features_that_fire_near_the_words(
+    qtbot: QtBot, panel: ExplorePanel
+) -> None:
+    panel.list.bar.choose_scope("context")
+    panel.list.search.setText("LORD SAID")
+    panel.list.apply_filter()
+    qtbot.waitUntil(lambda: 0 < panel.list.model.rowCount() < 64, timeout=5000)
+    assert 0 in panel.list.model.listed
+    assert 3 not in panel.list.model.listed  # fires on Arabic alone
+    QTest.keyClick(panel.list.search, Qt.Key.Key_Return)
+    assert panel.list.search.text() == ""
+    assert panel.list.conditions().context == "LORD SAID"
+
+
+def test_features_requested__are_listed_alone_in_their_order(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.featuresRequested.emit(FeatureSet("Lasso", np.array([30, 4, 17])))
+    assert panel.list.model.listed.tolist() == [30, 4, 17]
+    assert session.feature == 30
+    panel.list.table.sortByColumn(NUMBER, Qt.SortOrder.AscendingOrder)
+    assert panel.list.model.listed.tolist() == [4, 17, 30]
+    panel.list.bar.clear.click()
+    assert panel.list.model.rowCount() == 64
+
+
+def test_kept_filter__comes_back_by_its_name(panel: ExplorePanel, session: Session) -> None:
+    panel.list.set_conditions(FeatureFilter(alive_only=True, languages=("ar",)))
+    listed = panel.list.model.listed.tolist()
+    assert 3 in listed
+    panel.list.bar._write("Arabic", msgspec.json.encode(panel.list.conditions()).decode())
+    panel.list.bar.clear.click()
+    panel.list.bar._fill_menu()
+    actions = {a.text(): a for a in panel.list.bar.more.menu().actions()}
+    actions["“Arabic”"].trigger()
+    assert panel.list.model.listed.tolist() == listed
+    assert panel.list.bar.alive.isChecked()
+
+
+def test_lists__are_made_ordered_shown_and_undone(panel: ExplorePanel, session: Session) -> None:
+    lists = KeptLists.of(session)
+    assert lists.add("places", [9, 3, 7]) == 3
+    assert lists.add("places", [3, 8]) == 1
+    panel.lists.choose("places")
+    panel.lists.members.setCurrentRow(2)
+    QTest.keyClick(panel.lists.members, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    panel.lists.show_all.click()
+    assert panel.list.model.listed.tolist() == [9, 7, 3, 8]
+    QTest.keyClick(panel.lists.members, Qt.Key.Key_Delete)
+    assert [m.feature for m in lists.read("places").members] == [9, 3, 8]  # type: ignore[union-attr]
+    session.undo_stack.undo()
+    session.undo_stack.undo()
+    assert [m.feature for m in lists.read("places").members] == [9, 3, 7, 8]  # type: ignore[union-attr]
+    panel.list.bar.clear.click()
+    panel.list.set_conditions(FeatureFilter(member_of="places"))
+    assert panel.list.model.listed.tolist() == [3, 7, 8, 9]
+
+
+def test_columns__are_chosen_in_the_header_and_remembered(session: Session) -> None:
+    settings = Settings()
+    panel = FeatureListPanel(session, settings)
+    panel.resize(500, 400)
+    actions = {a.text(): a for a in panel.table.column_menu().actions()}
+    actions["Language"].setChecked(True)
+    actions["Max"].setChecked(False)
+    assert not panel.table.isColumnHidden(TABLE_COLUMNS.index("language"))
+    assert panel.table.isColumnHidden(MAXIMUM)
+    again = FeatureListPanel(session, settings)
+    assert again.table.shown_columns() == panel.table.shown_columns()
+    panel.deleteLater()
+    again.deleteLater()
+
+
+def test_every_column__sorts_with_what_is_missing_last(panel: ExplorePanel) -> None:
+    model = panel.list.model
+    index = model.index_shown
+    assert index is not None
+    for number, name in enumerate(TABLE_COLUMNS):
+        if name not in index.columns:
+            continue
+        for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+            model.sort(number, order)
+            texts = [model.index(row, number).data() for row in range(model.rowCount())]
+            named = [text for text in texts if text != "–"]
+            assert texts == named + ["–"] * (len(texts) - len(named))
+            if name in ("language", "source"):
+                rising = sorted(named)
+                falling = order == Qt.SortOrder.DescendingOrder
+                assert named == (rising[::-1] if falling else rising)
+            elif name != "token":
+                values = index.columns[name][model.listed][: len(named)].astype(float)
+                steps = np.diff(values)
+                assert (steps >= 0).all() or (steps <= 0).all()
 
 
 def test_search__opens_a_number_and_a_link(panel: ExplorePanel, session: Session) -> None:
@@ -356,7 +488,7 @@ def test_index_built_anew__is_opened_at_the_same_feature(
     before = session.index
     assert before is not None
     part = before.path.with_suffix(".part")
-    write_index(part, seed=5)
+    write_sample_index(part, seed=5)
     part.replace(before.path)
     session.contentsChanged.emit()
     assert session.index is not before
@@ -385,7 +517,7 @@ def test_read_only_project__says_that_a_label_was_not_saved(
     panel: ExplorePanel, session: Session, heard
 ) -> None:
     assert session.notes is not None
-    session.notes._database.execute("PRAGMA query_only = ON")
+    session.notes.database.execute("PRAGMA query_only = ON")
     session.select_feature(9)
     FeatureNotes.of(session).set_label(9, "lost")
     assert "could not be saved" in heard.errors[0].what

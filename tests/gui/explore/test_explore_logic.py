@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_desktop.features.config import ActiveFeature, ProbeResult
-from sae_desktop.features.reader import Context
+from sae_desktop.features.reader import Context, Share
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
+from sae_desktop.gui.company_bars import share_rows
 from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
-from sae_desktop.gui.feature_filter import FeatureFilter, matching, ordered
 from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
 from sae_desktop.gui.probe_summary import activations_of, strongest
@@ -96,47 +96,6 @@ def test_running_text__is_covered_by_its_pieces(tokens: list[str]) -> None:
     ]
 
 
-# ---------------------------------------------------------------- filter and order
-DENSITY = np.array([0.0, 0.5, 0.01, 0.0, 1e-5, 0.2] + [0.1] * 20, dtype=np.float32)
-LABELS = {2: "Golden Gate", 5: "Python code"}
-
-
-def test_filter__finds_the_beginning_of_a_number_and_part_of_a_label() -> None:
-    assert matching(FeatureFilter(text="2"), DENSITY, LABELS, ()).tolist() == [2, *range(20, 26)]
-    assert matching(FeatureFilter(text="#13"), DENSITY, LABELS, ()).tolist() == [13]
-    assert matching(FeatureFilter(text="GATE"), DENSITY, LABELS, ()).tolist() == [2]
-    assert matching(FeatureFilter(text="02"), DENSITY, LABELS, ()).tolist() == []
-    assert matching(FeatureFilter(text="0"), DENSITY, LABELS, ()).tolist() == [0]
-
-
-def test_filter__joins_its_conditions() -> None:
-    conditions = FeatureFilter(alive_only=True, least_density=0.005, most_density=0.3)
-    assert matching(conditions, DENSITY, LABELS, ()).tolist() == [2, *range(5, 26)]
-    both = FeatureFilter(starred_only=True, labelled_only=True)
-    assert matching(both, DENSITY, LABELS, {1, 5}).tolist() == [5]
-
-
-@given(st.integers(1, 3000), st.integers(0, 3100))
-def test_filter__of_a_number_equals_looking_at_every_one(count: int, wanted: int) -> None:
-    found = matching(FeatureFilter(text=str(wanted)), np.ones(count), {}, ())
-    assert found.tolist() == [f for f in range(count) if str(f).startswith(str(wanted))]
-
-
-def test_order__is_stable_and_puts_unlabelled_features_last_either_way() -> None:
-    features = np.arange(len(DENSITY))
-    figures = {"density": DENSITY}
-    falling = ordered(features, "density", True, figures, LABELS, ())
-    assert falling[:2].tolist() == [1, 5]
-    assert falling[2:22].tolist() == list(range(6, 26))
-    up = ordered(features, "label", False, figures, LABELS, ())
-    down = ordered(features, "label", True, figures, LABELS, ())
-    assert up[:2].tolist() == [2, 5]
-    assert down[:2].tolist() == [5, 2]
-    assert sorted(up.tolist()) == sorted(down.tolist()) == features.tolist()
-    assert ordered(features, "starred", True, figures, LABELS, {7})[0] == 7
-    assert ordered(features[:0], "density", True, figures, LABELS, ()).tolist() == []
-
-
 # ---------------------------------------------------------------- probe
 RESULT = ProbeResult(
     tokens=["<s>", "a", "b"],
@@ -164,12 +123,15 @@ def test_probe__lists_the_strongest_features_where_they_fire_most() -> None:
 
 
 # ---------------------------------------------------------------- contexts and links
-def _context(bucket: int, source: str = "udhr", language: str = "fr") -> Context:
-    return Context(bucket, ["a"], np.ones(1), 0, source, language, "")
+def _context(
+    bucket: int, source: str = "udhr", language: str = "fr", *, token: str = "a", slot: int = 0
+) -> Context:
+    return Context(slot, bucket, 0, 1.0, [token], np.ones(1), 0, source, language, "", "")
 
 
 def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
-    contexts = [_context(0)] * 20 + [_context(1)] * 4 + [_context(5)] * 3
+    buckets = [0] * 20 + [1] * 4 + [5] * 3
+    contexts = [_context(b, token=f"word{n}") for n, b in enumerate(buckets)]
     whole = context_groups(contexts, 5, short=False)
     assert [(g.name, len(g.contexts), g.hidden) for g in whole] == [
         ("Top 20", 20, 0),
@@ -178,6 +140,24 @@ def test_groups__are_the_top_and_then_the_buckets_from_the_top_down() -> None:
     ]
     short = context_groups(contexts, 5, short=True)
     assert [(len(g.contexts), g.hidden) for g in short] == [(6, 14), (1, 2), (1, 3)]
+
+
+def test_groups__fold_contexts_that_read_the_same() -> None:
+    words = ["a", "b", "a", "a", "c"]
+    contexts = [_context(0, token=word, slot=slot) for slot, word in enumerate(words)]
+    (short,) = context_groups(contexts, 5, short=True)
+    assert [c.slot for c in short.contexts] == [0, 1, 4]
+    assert short.times == {0: 3}
+    assert short.hidden == 0
+    (whole,) = context_groups(contexts, 5, short=False)
+    assert len(whole.contexts) == 5
+
+
+def test_shares__are_ranked_and_the_rest_is_summed() -> None:
+    rows = share_rows([Share(f"l{n}", n, 100) for n in range(15)], most=3)
+    assert [row.name for row in rows] == ["l14", "l13", "l12", "11 more"]
+    assert sum(row.share for row in rows) == pytest.approx(1.0)
+    assert share_rows([Share("en", 0, 10)]) == []
     assert bucket_title(4, 5) == "60–80% of the maximum"
     assert origin_text(_context(0, language="")) == "udhr"
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.feature_filter import FeatureFilter
+from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.item_models.feature_table import (
     DENSITY,

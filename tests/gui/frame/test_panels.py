@@ -10,6 +10,7 @@ from frame_client import FakeClient, Heard
 from frame_project import add_run, add_store
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
+from sample_index import write_sample_index
 
 from sae_desktop.activations.config import (
     ImportActivationsConfig,
@@ -61,6 +62,41 @@ def test_project_panel__opens_the_form_of_the_next_step(
     config = client.last(IndexConfig).config
     assert isinstance(config, IndexConfig)
     assert (config.dictionary, config.activations, config.rows) == ("done", "acts", 0)
+
+
+def test_index_form__folds_its_rare_settings_away(
+    project_panel: ProjectPanel, session: Session, qtbot: QtBot
+) -> None:
+    form = IndexForm(session, "done")
+    qtbot.addWidget(form)
+    form.show()
+    assert not form.target.isVisible()
+    assert not form.scheme.isVisible()
+    form.more.click()
+    assert form.scheme.isVisible()
+    form.scheme.setCurrentIndex(1)
+    form.keep.setChecked(False)
+    config = form.config()
+    assert (config.bucket_scheme, config.keep_firings, config.add) == ("quantile", False, False)
+
+
+def test_index_form__adds_text_to_an_index_that_is_there(
+    project_panel: ProjectPanel, session: Session, project: Project, qtbot: QtBot
+) -> None:
+    write_sample_index(project.index_path("done"), dictionary="done")
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    form = IndexForm(session, "done")
+    qtbot.addWidget(form)
+    form.show()
+    form.name.setText("")
+    form.target.setCurrentIndex(1)
+    assert not form.name.isVisible()
+    assert form._start.isEnabled()
+    config = form.config()
+    assert (config.name, config.add) == ("done", True)
+    form.target.setCurrentIndex(0)
+    assert not form._start.isEnabled()
 
 
 def test_project_panel__enter_on_a_card_does_its_first_action(

@@ -1,0 +1,71 @@
+"""The figures an index holds of every feature: what a list shows, sorts and filters by.
+
+Free of torch and Qt. Each is a dataset `columns/<name>` (F,) of the index; one that was not
+measured is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnKind = Literal["share", "count", "activation", "score", "coordinate", "category", "token"]
+"""share: 0 to 1; score: a cosine or a correlation; category: a number that names something, −1
+for none; token: a token's id, −1 for none."""
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """A figure of every feature."""
+
+    name: str
+    title: str
+    kind: ColumnKind
+    tip: str
+    """What it is, in one line, with its unit."""
+    spans_decades: bool = False
+    """Shown and filtered on a logarithmic scale."""
+
+
+COLUMNS: tuple[ColumnInfo, ...] = (
+    ColumnInfo("density", "Density", "share", "Share of tokens on which it fires", True),
+    ColumnInfo("firings", "Firings", "count", "Tokens on which it fires", True),
+    ColumnInfo("max_activation", "Max", "activation", "Largest activation", True),
+    ColumnInfo("mean_activation", "Mean", "activation", "Mean of the activations above 0", True),
+    ColumnInfo(
+        "std_activation", "Std", "activation", "Standard deviation of the activations above 0", True
+    ),
+    ColumnInfo("skewness", "Skewness", "score", "Third standardised moment of those above 0"),
+    ColumnInfo("kurtosis", "Kurtosis", "score", "Excess kurtosis of the activations above 0"),
+    ColumnInfo("language", "Language", "category", "Language of most of its firings"),
+    ColumnInfo("language_share", "Language share", "share", "Share of its firings in it"),
+    ColumnInfo(
+        "language_independence",
+        "Language independence",
+        "score",
+        "Whether it fires on the same contents in every language of aligned documents: 0 to 1",
+    ),
+    ColumnInfo("source", "Source", "category", "Source of most of its firings"),
+    ColumnInfo("source_share", "Source share", "share", "Share of its firings in it"),
+    ColumnInfo("token", "Token", "token", "Token on which it fires most often"),
+    ColumnInfo("token_share", "Token share", "share", "Share of its firings on it"),
+    ColumnInfo(
+        "neuron_correlation",
+        "Neuron |r|",
+        "score",
+        "Largest |Pearson correlation| with a neuron of this and the preceding layers",
+    ),
+    ColumnInfo(
+        "nearest_cosine", "Nearest cosine", "score", "Cosine with the nearest other direction"
+    ),
+    ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
+    ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
+    ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),
+)
+
+_BY_NAME = {column.name: column for column in COLUMNS}
+
+
+def column_info(name: str) -> ColumnInfo:
+    """Return what is known of a column. Raises KeyError for none of COLUMNS."""
+    return _BY_NAME[name]

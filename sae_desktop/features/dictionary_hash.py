@@ -1,0 +1,30 @@
+"""A dictionary's fingerprint, to tell it from another of its name."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sae_desktop.errors import UserError
+from sae_desktop.storage.faults import explained
+
+
+def dictionary_hash(folder: Path) -> str:
+    """Return a hash of a dictionary's weights. Raises UserError when they cannot be read."""
+    digest = hashlib.sha256()
+    with explained(folder):
+        for path in sorted(folder.glob("*.safetensors")):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def require_same_dictionary(name: str, folder: Path, index: str, digest: str) -> None:
+    """Raise UserError unless a dictionary is the one an index was made from."""
+    if digest and dictionary_hash(folder) != digest:
+        raise UserError(
+            f"The dictionary “{name}” was trained again since the index “{index}” was built: "
+            "their features are no longer the same.",
+            kept="The index can still be read.",
+            next_step="Build the index again.",
+        )

@@ -1,0 +1,217 @@
+"""The text of an index: passages, documents, and what they say of a row. Free of torch.
+
+P passages, D documents, R rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.features.firing_files import FiringGroup
+from sae_desktop.features.layout import (
+    DOCUMENT_DTYPE,
+    MANY_SOURCES,
+    OTHER,
+    PASSAGE_DTYPE,
+)
+
+Array = npt.NDArray[Any]
+
+
+def merged_passages(passages: Array) -> Array:
+    """Join neighbours of one document whose rows and offsets follow on one another."""
+    before, after = passages[:-1], passages[1:]
+    follows = (
+        (before["document"] == after["document"])
+        & (before["first_row"] + before["length"] == after["first_row"])
+        & (before["offset"] + before["length"] == after["offset"])
+    )
+    starts = np.flatnonzero(np.concatenate([[True], ~follows]))[: len(passages)]
+    joined = passages[starts].copy()
+    if len(joined):
+        joined["length"] = np.add.reduceat(passages["length"], starts)
+    return joined
+
+
+class StoreText:
+    """The passages of a store, read once and cut into groups."""
+
+    def __init__(self, store: ActivationStore) -> None:
+        self._store = store
+        self._documents = store.documents
+        spans = store.spans
+        passages = np.zeros(len(spans), PASSAGE_DTYPE)
+        for name in PASSAGE_DTYPE.names or ():
+            passages[name] = spans[name]
+        windows = store.windows
+        self._passages = _without_gaps(passages, windows)
+        self._windows = windows["first_row"]
+
+    def of_rows(self, first: int, last: int) -> dict[str, Array]:
+        """Return tokens, passages and documents of whole windows, counted from `first`."""
+        low, high = np.searchsorted(self._passages["first_row"], [first, last])
+        passages = self._passages[low:high].copy()
+        passages["first_row"] -= first
+        windows = self._windows[slice(*np.searchsorted(self._windows, [first, last]))]
+        used, number = np.unique(passages["document"], return_inverse=True)
+        passages["document"] = number
+        documents = np.zeros(len(used), DOCUMENT_DTYPE)
+        for name in ("ordinal", "source", "language", "title"):
+            documents[name] = self._documents[used][name]
+        for place in np.flatnonzero(self._documents["metadata_bytes"][used]):
+            group = self._store.metadata(int(used[place])).get("group", "")
+            documents["group"][place] = str(group or "").encode()[:_GROUP_BYTES]
+        return {
+            "tokens": np.asarray(self._store.tokens[first:last], np.int32),
+            "passages": merged_passages(passages),
+            "documents": documents,
+            "windows": windows - first,
+        }
+
+
+_GROUP_BYTES = DOCUMENT_DTYPE["group"].itemsize
+
+
+def _without_gaps(passages: Array, windows: Array) -> Array:
+    """Give rows that are in no span, those of a kept BOS, passages of their own."""
+    passages = passages[passages["length"] > 0]
+    total = int((windows["first_row"] + windows["length"]).max(initial=0))
+    starts = np.concatenate([[0], passages["first_row"] + passages["length"]])
+    ends = np.concatenate([passages["first_row"], [total]])
+    empty = starts < ends
+    if not empty.any():
+        return passages
+    gaps = np.zeros(int(empty.sum()), PASSAGE_DTYPE)
+    gaps["first_row"], gaps["length"] = starts[empty], (ends - starts)[empty]
+    window = np.searchsorted(windows["first_row"], gaps["first_row"], side="right") - 1
+    gaps["document"] = windows["document"][window]
+    gaps["offset"] = -1  # before any token of the document
+    both = np.concatenate([passages, gaps])
+    return both[np.argsort(both["first_row"], kind="stable")]
+
+
+@dataclass(frozen=True)
+class IndexText:
+    """All text of an index but its tokens."""
+
+    passages: Array
+    documents: Array
+    windows: Array
+    """(W,) first rows of what the model read at once, ascending."""
+    rows: int
+
+    def window_of(self, rows: Array) -> Array:
+        """Return which window each row is in."""
+        return np.asarray(np.searchsorted(self.windows, rows, side="right") - 1)
+
+    def passage_of(self, rows: Array) -> Array:
+        """Return which passage each row is in."""
+        return np.asarray(np.searchsorted(self.passages["first_row"], rows, side="right") - 1)
+
+    @cached_property
+    def languages(self) -> Names:
+        """Languages of the passages; of very many the largest."""
+        return self._names("language")
+
+    @cached_property
+    def sources(self) -> Names:
+        """Sources of the passages; of very many the largest."""
+        return self._names("source")
+
+    def _names(self, field: str) -> Names:
+        values, first, number = np.unique(
+            self.documents[field], return_index=True, return_inverse=True
+        )
+        rank = np.argsort(np.argsort(first))
+        values, number = values[np.argsort(first)], rank[number]
+        of_passage = number[self.passages["document"]]
+        rows = np.bincount(of_passage, self.passages["length"], len(values)).astype(np.int64)
+        return _largest(values, rows, of_passage)
+
+    @cached_property
+    def is_aligned(self) -> Array:
+        """(D,) whether a document's group has documents in at least two languages."""
+        groups, number = np.unique(self.documents["group"], return_inverse=True)
+        _, language = np.unique(self.documents["language"], return_inverse=True)
+        lowest = np.full(len(groups), language.max(initial=0) + 1)
+        highest = np.full(len(groups), -1)
+        np.minimum.at(lowest, number, language)
+        np.maximum.at(highest, number, language)
+        return np.asarray(((lowest < highest) & (groups != b""))[number])
+
+
+@dataclass(frozen=True)
+class Names:
+    """Languages or sources, in the order in which they appear."""
+
+    names: list[str]
+    rows: Array
+    """(G,) rows of the text in each."""
+    of_passage: Array
+    """(P,) which it is; −1 where the text does not say."""
+
+
+def _largest(values: Array, rows: Array, of_passage: Array) -> Names:
+    named = values != b""
+    kept = np.flatnonzero(named)
+    if len(kept) > MANY_SOURCES:
+        most = np.argsort(-rows[kept], kind="stable")[:MANY_SOURCES]
+        kept = kept[np.sort(most)]
+    place = np.full(len(values), -1)
+    place[kept] = np.arange(len(kept))
+    names = [values[i].decode("utf-8", "replace") for i in kept]
+    if len(kept) < named.sum():
+        place[named & (place < 0)] = len(kept)
+        names.append(OTHER)
+    number = place[of_passage]
+    totals = np.zeros(len(names), np.int64)
+    np.add.at(totals, place[named], rows[named])
+    return Names(names, totals, number)
+
+
+def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
+    """Put the groups' text together; a document cut between two groups becomes one again."""
+    passages, documents, windows = [], [], []
+    rows = count = 0
+    last: Any = None
+    for group in groups:
+        own, table = group.read("passages").copy(), group.read("documents")
+        same = last is not None and len(table) > 0 and _goes_on(last, group, own, table)
+        own["first_row"] += rows
+        own["document"] += count - int(same)
+        passages.append(own)
+        windows.append(group.read("windows") + rows)
+        documents.append(table[int(same) :])
+        count += len(table) - int(same)
+        rows += group.info.text.rows
+        last = (group, own[-1], table[-1])
+    return IndexText(
+        merged_passages(np.concatenate(passages)),
+        np.concatenate(documents),
+        np.concatenate(windows),
+        rows,
+    )
+
+
+def _goes_on(last: Any, group: FiringGroup, passages: Array, documents: Array) -> bool:
+    """Tell whether a group's first document is the one with which the group before it ended."""
+    before, passage, document = last
+    return bool(
+        before.info.text.corpus == group.info.text.corpus
+        and document == documents[passages["document"][0]]
+        and passages["document"][0] == 0
+        and 0 <= passage["offset"] + passage["length"] <= passages["offset"][0]
+    )
+
+
+def token_pieces(groups: Sequence[FiringGroup]) -> Iterator[Array]:
+    """Yield the tokens of all rows, group by group."""
+    for group in groups:
+        yield group.read("tokens")

@@ -1,0 +1,159 @@
+"""What an index holds, to the key. Free of torch and Qt.
+
+`features/<name>.h5`, all datasets contiguous, so that readers map them. F features, C context
+slots, N of whatever is kept of a kind, V tokens of the vocabulary, R rows (tokens of text),
+G languages, S sources:
+
+    columns/<name>                     (F,)       the figures of `columns.py` that were measured
+    histogram/counts                   (F, BINS)  activations above 0, linear from 0 to the maximum
+    contexts/row                       (F, C)     the chosen row; −1: an empty slot
+    contexts/activation                (F, C)     float32, the activation there
+    contexts/bucket                    (C,)       TOP_BUCKET, or the bucket, 1…B from the bottom
+    contexts/edges                     (F, B+1)   bounds of the buckets, float32
+    contexts/offsets                   (F·C+1,)   slot s of feature f has the firings
+                                                  offsets[f·C+s] : offsets[f·C+s+1] of the next two
+    contexts/positions, values         (n,)       int16 row − chosen row, float16 activation: all
+                                                  firings in the same passage within ± the reach
+    logits/top_ids, top_values, bottom_ids, bottom_values   (F, N)  raw effects
+    logits/median                      (F,)       over the vocabulary; subtracted: median-centred
+    logits/token_offsets, token_features   (V+1,), (n,)   token t is among the top of
+                                                  token_features[token_offsets[t]:token_offsets[t+1]]
+    neighbours/ids, cosines            (F, N)     −1: fewer than N
+    coactive/ids, pearson, share       (F, N)     most correlated features of the same dictionary;
+                                                  share: of the feature's firings, those on which
+                                                  the other fires too; −1: fewer than N
+    languages/counts, tokens           (F, G), (G,)   firings; rows of the text in all
+    sources/counts, tokens             (F, S), (S,)
+    firing_tokens/ids, counts          (F, N)     tokens on which it fires most often; −1: fewer
+    neurons/layers, ids, pearson       (F, N)     most correlated neurons; −1: fewer than N
+    aligned/offsets                    (F+1,)     by feature, over the documents of a group in
+    aligned/documents, rows, maxima    (n,)       several languages: where it fires most in each
+    tokens                             (R,)       int32
+    passages                           (P,)       PASSAGE_DTYPE, ascending, all rows covered
+    documents                          (D,)       DOCUMENT_DTYPE
+    vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
+
+Groups that were not measured (no model: no logits, no neurons) are not there. The names of
+languages and sources stand in the info, an attribute of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.features.config import REACH, BucketScheme
+from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.hdf5 import write_header
+
+KIND = "features"
+SCHEMA_VERSION = 2
+TOP_BUCKET = 0
+"""Slots of bucket 0 hold the strongest places; bucket b ≥ 1 is the b-th from the bottom."""
+BINS = 50
+MANY_SOURCES = 64
+"""Of more sources (a folder of files has one a file) only the largest are told apart."""
+OTHER = "other"
+"""The name under which the rest is counted."""
+
+PASSAGE_DTYPE = np.dtype(
+    [
+        ("first_row", "<i8"),
+        ("length", "<i8"),
+        ("document", "<i8"),  # row of /documents
+        ("offset", "<i8"),  # tokens of the document before this passage
+    ]
+)
+"""Rows that follow one another in one document; mostly a whole document."""
+
+DOCUMENT_DTYPE = np.dtype(
+    [
+        ("ordinal", "<i8"),  # place in the corpus
+        ("source", "S160"),
+        ("language", "S16"),
+        ("title", "S160"),
+        ("group", "S160"),  # documents of one group say the same in several languages
+    ]
+)
+
+Array = npt.NDArray[Any]
+
+
+class TextSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of a store that an index has read, in the order of the index's rows."""
+
+    activations: str
+    corpus: str
+    first_row: int
+    rows: int
+
+
+class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index was made from; an attribute of its file."""
+
+    dictionary: str
+    dictionary_hash: str = ""
+    """Of the weights, to tell a dictionary from another of its name."""
+    model: str
+    model_dtype: ModelDtype = "auto"
+    site: str
+    activations: str
+    """The store; of several the first."""
+    corpus: str
+    texts: list[TextSource] = []
+    rows: int
+    massive_rows: int = 0
+    """Rows over ten times the median norm, counted as silent."""
+    features: int
+    buckets: int
+    bucket_scheme: BucketScheme = "linear"
+    context_tokens: int = 32
+    """Tokens of a context as it is shown at first."""
+    context_reach: int = REACH
+    """Rows on either side of a chosen one whose firings are kept."""
+    languages: list[str] = []
+    sources: list[str] = []
+    neuron_rows: int = 0
+    """Rows on which neurons were compared; 0: they were not."""
+    bos_prepended: bool
+    config: str
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """An array (n,) that is written piece by piece, for it need not fit the memory."""
+
+    length: int
+    dtype: np.dtype[Any]
+    pieces: Iterable[Array]
+    """Together `length` long."""
+
+
+def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array | Pieces]) -> None:
+    """Write an index in one step: it is there whole, or as it was.
+
+    Raises UserError when the disk is full.
+    """
+    with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
+        for name, values in arrays.items():
+            if isinstance(values, Pieces):
+                _write_pieces(file, name, values)
+            else:
+                file.create_dataset(name, data=values)
+
+
+def _write_pieces(file: h5py.File, name: str, values: Pieces) -> None:
+    dataset = file.create_dataset(name, (values.length,), values.dtype)
+    place = 0
+    for piece in values.pieces:
+        dataset[place : place + len(piece)] = piece
+        place += len(piece)

@@ -1,0 +1,112 @@
+"""The nearest decoder directions of a dictionary. F features, D width, N neighbours."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sae_desktop.jobs import JobContext, SilentContext
+
+EXACT_FEATURES = 200_000
+"""Up to so many features every pair is compared on a processor too."""
+_COSINES_AT_ONCE = 2**26
+
+Array = npt.NDArray[Any]
+
+
+class Neighbours(NamedTuple):
+    """The nearest other directions."""
+
+    ids: Array
+    """(F, N) int32, nearest first; −1: fewer than N."""
+    cosines: Array
+    """(F, N) float32; 0 where there is none."""
+    exact: bool
+    """False: found by descent, which misses a few."""
+
+
+def nearest_directions(
+    W_dec_FD: Tensor,
+    count: int,
+    context: JobContext | None = None,
+    *,
+    exact_features: int = EXACT_FEATURES,
+) -> Neighbours:
+    """Return the `count` directions of the largest cosine with each, itself left out.
+
+    Exact on an accelerator, and up to `exact_features` on a processor. Past that approximate:
+    nearest-neighbour descent (Dong et al. 2011, pynndescent), whose cosines are exact and whose
+    neighbours are most of the true ones; the job's log says so.
+    """
+    context = context or SilentContext()
+    features = len(W_dec_FD)
+    kept = min(count, features - 1)
+    exact = features <= exact_features or W_dec_FD.device.type != "cpu"
+    ids = np.full((features, count), -1, dtype=np.int32)
+    cosines = np.zeros((features, count), dtype=np.float32)
+    if kept > 0:
+        directions = torch.nn.functional.normalize(W_dec_FD.float(), dim=1)
+        if exact:
+            _compare_all(directions, kept, ids, cosines, context)
+        else:
+            context.log(f"The neighbours of {features:,} features are approximate (descent).")
+            _descend(directions, kept, ids, cosines, context)
+    return Neighbours(ids, cosines, exact)
+
+
+def neighbour_arrays(found: Neighbours, count: int) -> dict[str, Array]:
+    """Return what an index holds of them: `count` neighbours and the nearest one's cosine."""
+    ids, cosines = found.ids[:, :count], found.cosines[:, :count]
+    nearest = np.where(found.ids[:, 0] >= 0, found.cosines[:, 0], 0.0)
+    return {
+        "neighbours/ids": np.ascontiguousarray(ids),
+        "neighbours/cosines": np.ascontiguousarray(cosines),
+        "columns/nearest_cosine": nearest.astype(np.float32),
+    }
+
+
+def _compare_all(
+    directions: Tensor, kept: int, ids: Array, cosines: Array, context: JobContext
+) -> None:
+    features = len(directions)
+    step = max(1, _COSINES_AT_ONCE // features)
+    for begin in range(0, features, step):
+        context.check_cancelled()
+        context.progress(begin, features, "features", "Finding neighbours")
+        block = directions[begin : begin + step] @ directions.T
+        own = torch.arange(len(block), device=block.device)
+        block[own, own + begin] = -torch.inf
+        best = torch.topk(block, kept, dim=1)
+        ids[begin : begin + step, :kept] = best.indices.cpu().numpy()
+        cosines[begin : begin + step, :kept] = best.values.cpu().numpy()
+
+
+def _descend(
+    directions: Tensor, kept: int, ids: Array, cosines: Array, context: JobContext
+) -> None:
+    from pynndescent import NNDescent  # compiles for seconds: only where it is used
+
+    context.check_cancelled()
+    context.progress(0, 1, "passes", "Finding neighbours (approximately)")
+    data = directions.numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = NNDescent(data, metric="cosine", n_neighbors=kept + 1, random_state=0)
+    found = graph.neighbor_graph[0]
+    step = max(1, _COSINES_AT_ONCE // ((kept + 1) * data.shape[1]))
+    for begin in range(0, len(data), step):
+        context.check_cancelled()
+        near = found[begin : begin + step].astype(np.int64)
+        rows = np.arange(begin, begin + len(near))
+        dots = np.einsum("fd,fnd->fn", data[rows], data[np.maximum(near, 0)])
+        dots[(near < 0) | (near == rows[:, None])] = -np.inf
+        order = np.argsort(-dots, axis=1, kind="stable")[:, :kept]
+        best = np.take_along_axis(dots, order, axis=1)
+        there = np.isfinite(best)
+        ids[rows, :kept] = np.where(there, np.take_along_axis(near, order, axis=1), -1)
+        cosines[rows, :kept] = np.where(there, best, 0.0)

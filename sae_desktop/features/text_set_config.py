@@ -1,0 +1,70 @@
+"""What finding features by two sets of texts is asked, and what it answers. Free of torch."""
+
+from __future__ import annotations
+
+import msgspec
+
+THRESHOLD = 0.1
+
+
+class FindFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_features"):
+    """Find the features that are active on the texts of A and on none of B."""
+
+    project: str
+    index: str
+    on: list[str]
+    """A: texts on which a feature is active."""
+    off: list[str]
+    """B: texts on which it is not."""
+    threshold: float = THRESHOLD
+    """Active: the largest activation on the text is above this share of the feature's maximum."""
+    missed: int = 0
+    """Of A, so many texts may be without it."""
+    count: int = 50
+    """Features reported at most."""
+    classify: bool = False
+    """Also train a sparse linear classifier, beside one on the raw activations."""
+    folds: int = 5
+    seed: int = 0
+    device: str = "auto"
+
+
+class FoundFeature(msgspec.Struct, frozen=True, kw_only=True):
+    feature: int
+    margin: float
+    """How much weaker it is on B than on A, in shares of its maximum: see `find_features`."""
+    on: list[float]
+    """Its largest activation on each text of A."""
+    off: list[float]
+    tokens: list[str]
+    """Where it is largest in each text of A; empty: nowhere."""
+
+
+class ClassifierScore(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out scores of a classifier over the folds."""
+
+    inputs: str
+    """features, or raw activations."""
+    balanced_accuracy: float
+    spread: float
+    """Standard deviation over the folds."""
+    auc: float
+    used: int
+    """Inputs with a weight other than 0, trained on all texts."""
+
+
+class FeatureWeight(msgspec.Struct, frozen=True, kw_only=True):
+    feature: int
+    weight: float
+    """Above 0: speaks for A. Per share of the feature's maximum."""
+
+
+class FindFeaturesResult(msgspec.Struct, frozen=True, kw_only=True):
+    found: list[FoundFeature]
+    total: int
+    """Features that met the conditions, those not reported too."""
+    classifiers: list[ClassifierScore] = []
+    weights: list[FeatureWeight] = []
+    """Of the classifier on features, the largest first."""
+    warning: str = ""
+    """Why the scores are not to be trusted; empty: nothing speaks against them."""

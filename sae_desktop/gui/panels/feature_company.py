@@ -1,0 +1,119 @@
+"""The lower part of a feature's page: what fires along with it, and where it fires."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.gui.company_bars import neurons_text, share_rows
+from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
+from sae_desktop.gui.widgets.labels import label
+from sae_desktop.language_model.token_text import visible_token
+
+_TWO_COLUMNS = 680
+_NOT_MEASURED = "Not measured when the index was built."
+
+
+class FeatureCompany(QWidget):
+    """Co-active features, tokens, languages, sources and neurons of one feature."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.coactive = FeatureLinks(session, "Features that fire along with it")
+        self.no_coactive = label(_NOT_MEASURED, "small", wrap=True)
+        self.tokens = LabelledBars("Tokens on which it fires most often")
+        self.languages = LabelledBars("Languages in which it fires")
+        self.sources = LabelledBars("Sources in which it fires")
+        self.neurons = label("", "small", wrap=True)
+        self._parts = [
+            _part("Fires along with", "Pearson correlation", self.coactive, self.no_coactive),
+            _part("Fires on", "share of its firings", self.tokens),
+            _part("Languages", "share of its firings", self.languages),
+            _part("Sources", "share of its firings", self.sources),
+        ]
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(24)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(24)
+        column.addLayout(self._grid)
+        column.addWidget(_part("Neurons", "", self.neurons))
+        self._columns = 0
+        self._arrange(1)
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._arrange(2 if self.width() >= _TWO_COLUMNS else 1)
+
+    def _arrange(self, columns: int) -> None:
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, part in enumerate(self._parts):
+            self._grid.addWidget(part, number // columns, number % columns)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1 if columns == 2 else 0)
+
+    def show_feature(self, index: FeatureIndex, feature: int) -> None:
+        """Show another feature's company."""
+        measured = index.array("coactive/ids") is not None
+        found = index.coactive(feature)
+        self.coactive.set_rows(
+            [
+                FeatureRow(
+                    c.feature,
+                    f"{c.pearson:.2f}",
+                    c.pearson,
+                    f"fires on {100 * c.share:.0f}% of the tokens on which this one fires",
+                )
+                for c in found
+            ]
+        )
+        self.no_coactive.setText(
+            _NOT_MEASURED if not measured else "" if found else "No other feature fires with it."
+        )
+        self.no_coactive.setVisible(bool(self.no_coactive.text()))
+        firings = index.columns.get("firings")
+        total = max(int(firings[feature]), 1) if firings is not None else 1
+        self.tokens.set_bars(
+            [
+                Bar(visible_token(token), n / total, f"{100 * n / total:.0f}%", "accent",
+                    tip=f"{visible_token(token)}\n{count_text(n)} of {count_text(total)} firings")
+                for token, n in index.firing_tokens(feature)
+            ],
+            _NOT_MEASURED if index.array("firing_tokens/ids") is None else "None",
+        )  # fmt: skip
+        for bars, shares in (
+            (self.languages, index.languages(feature)),
+            (self.sources, index.sources(feature)),
+        ):
+            rows = share_rows(shares)
+            bars.set_bars(
+                [
+                    Bar(row.name, row.share, f"{100 * row.share:.0f}%", "accent", tip=row.tip)
+                    for row in rows
+                ],
+                "None" if shares else "The text does not say.",
+            )
+        self.neurons.setText(neurons_text(index, index.neurons(feature)))
+
+
+def _part(title: str, note: str, *widgets: QWidget) -> QWidget:
+    part = QWidget()
+    column = QVBoxLayout(part)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(4)
+    head = QGridLayout()
+    head.addWidget(label(title, "heading"), 0, 0)
+    head.setColumnStretch(1, 1)
+    if note:
+        head.addWidget(label(note, "small"), 0, 2)
+    column.addLayout(head)
+    for widget in widgets:
+        column.addWidget(widget)
+    column.addStretch()
+    return part

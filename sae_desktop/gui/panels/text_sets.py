@@ -1,0 +1,249 @@
+"""Features by two sets of texts: active on all of A, on none of B."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
+from sae_desktop.features.text_set_config import (
+    THRESHOLD,
+    FindFeaturesConfig,
+    FindFeaturesResult,
+)
+from sae_desktop.gui.feature_set import FeatureSet
+from sae_desktop.gui.latest_job import LatestJob
+from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.language_model.token_text import visible_token
+
+_SHOWN = 20
+_KEPT = 1000
+_LINES = 4
+
+
+class TextSetsPanel(QWidget):
+    """Two boxes of texts, one a line; the features that tell them apart beneath."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore.text_sets")
+        self._session = session
+        self._result: FindFeaturesResult | None = None
+        self.on = _box("Texts on which the feature is active, one a line", "Texts A")
+        self.off = _box("Texts on which it is not, one a line", "Texts B")
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setRange(0.0, 0.95)
+        self.threshold.setSingleStep(0.05)
+        self.threshold.setValue(THRESHOLD)
+        self.threshold.setToolTip("Active: above this share of the feature’s maximum")
+        self.missed = QSpinBox()
+        self.missed.setRange(0, 10_000)
+        self.missed.setToolTip("Of the texts A, so many may be without the feature")
+        self.classify = QCheckBox("Train a classifier, too")
+        self.classify.setToolTip(
+            "A sparse linear classifier on the features beside one on the raw activations, with "
+            "scores on texts that were held out"
+        )
+        self.find_button = push_button("Find features", self.ask, primary=True)
+        self.state = label("", "small", wrap=True)
+        self.scores = label("", "small", wrap=True, selectable=True)
+        self.links = FeatureLinks(session, "Features that tell A from B")
+        self.show_all = push_button(
+            "Show in the list", self._on_show, tip="List the features found, by their margin"
+        )
+        self.weights_heading = label("Weights of the classifier", "heading")
+        self.weights = FeatureLinks(session, "Features with a weight in the classifier")
+        self.latest = LatestJob(session, 0, self)
+        self._build()
+        self.latest.answered.connect(self._on_answered)
+        self.latest.failed.connect(self._on_failed)
+        self.latest.busyChanged.connect(self._on_busy)
+        session.indexOpened.connect(self._forget)
+        session.projectChanged.connect(self._forget)
+        self._show()
+
+    def _build(self) -> None:
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(8)
+        for title, box in (("A", self.on), ("B", self.off)):
+            row = QHBoxLayout()
+            row.addWidget(label(title, "heading"))
+            row.addStretch()
+            load = push_button(
+                "Load…",
+                partial(self._on_load, box),
+                flat=True,
+                tip=f"Read the texts {title} from a file, one a line",
+            )
+            row.addWidget(load)
+            inner.addLayout(row)
+            inner.addWidget(box)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Threshold", self.threshold)
+        form.addRow("May miss", self.missed)
+        inner.addLayout(form)
+        inner.addWidget(self.classify)
+        inner.addWidget(self.find_button)
+        inner.addWidget(self.state)
+        inner.addWidget(self.links)
+        inner.addWidget(self.show_all)
+        inner.addWidget(self.scores)
+        inner.addWidget(self.weights_heading)
+        inner.addWidget(self.weights)
+        inner.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.addWidget(scroll)
+        self.setMinimumWidth(240)
+
+    # ------------------------------------------------------------------ asking
+    def ask(self) -> None:
+        """Find the features for the texts in the boxes."""
+        if self._session.index is None:
+            return
+        self.latest.ask(
+            FindFeaturesConfig(
+                project=self._session.project_path,
+                index=self._session.index_name,
+                on=self.on.toPlainText().splitlines(),
+                off=self.off.toPlainText().splitlines(),
+                threshold=self.threshold.value(),
+                missed=self.missed.value(),
+                count=_KEPT,
+                classify=self.classify.isChecked(),
+            )
+        )
+
+    def _on_load(self, box: QPlainTextEdit) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Texts, one a line", "", "Text (*.txt);;All (*)"
+        )
+        if name:
+            self.load(box, Path(name))
+
+    def load(self, box: QPlainTextEdit, path: Path) -> None:
+        """Read texts into a box; a file that is no text is said."""
+        try:
+            box.setPlainText(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            self._session.show_error(
+                UserError(f"“{path.name}” cannot be read: {error}.", next_step="Give a text file.")
+            )
+
+    def _forget(self, _index: object = None) -> None:
+        self.latest.forget()
+        self._result = None
+        self._show()
+
+    def _on_busy(self, busy: bool) -> None:
+        self.find_button.setEnabled(not busy)
+        if busy:
+            self.state.setText("Reading the texts…")
+            self.state.show()
+
+    def _on_answered(self, result: FindFeaturesResult) -> None:
+        self._result = result
+        self._show()
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._result = None
+        self._show()
+        self.state.setText(" ".join(part for part in (error.what, error.next_step) if part))
+        self.state.show()
+
+    # ------------------------------------------------------------------ showing
+    def _show(self) -> None:
+        result = self._result
+        found = result.found if result is not None else []
+        self.links.set_rows(
+            [
+                FeatureRow(
+                    f.feature,
+                    f"{f.margin:.2f}",
+                    f.margin,
+                    "on " + ", ".join(visible_token(t) if t else "nothing" for t in f.tokens[:12]),
+                )
+                for f in found[:_SHOWN]
+            ]
+        )
+        self.show_all.setVisible(bool(found))
+        self.state.setText("" if result is None else _state_text(result))
+        self.state.setVisible(result is not None)
+        scores = [] if result is None else result.classifiers
+        lines = [
+            f"Classifier on {s.inputs}: balanced accuracy {s.balanced_accuracy:.3f} ± "
+            f"{s.spread:.3f}, AUC {s.auc:.3f}, {count_text(s.used)} used"
+            for s in scores
+        ]
+        if scores:
+            lines.append("Held-out scores; the majority alone has a balanced accuracy of 0.5.")
+        if result is not None and result.warning:
+            lines.append(result.warning)
+        self.scores.setText("\n".join(lines))
+        self.scores.setVisible(bool(lines))
+        weights = [] if result is None else result.weights[:_SHOWN]
+        most = max((abs(w.weight) for w in weights), default=1.0)
+        self.weights.set_rows(
+            [
+                FeatureRow(
+                    w.feature,
+                    f"{w.weight:+.2f}".replace("-", "−"),
+                    abs(w.weight) / most,
+                    "speaks for A" if w.weight > 0 else "speaks for B",
+                )
+                for w in weights
+            ]
+        )
+        self.weights_heading.setVisible(bool(weights))
+
+    def _on_show(self) -> None:
+        if self._result is not None and self._result.found:
+            features = np.array([f.feature for f in self._result.found], dtype=np.int64)
+            self._session.featuresRequested.emit(FeatureSet("Tell A from B", features))
+
+
+def _state_text(result: FindFeaturesResult) -> str:
+    if not result.total:
+        return (
+            "No feature is active on all of A and on none of B. Lower the threshold, or let it "
+            "miss some texts."
+        )
+    shown = min(result.total, _SHOWN)
+    more = f", the best {shown} are shown" if result.total > shown else ""
+    return f"{count_text(result.total)} features tell A from B{more}, by margin."
+
+
+def _box(placeholder: str, name: str) -> QPlainTextEdit:
+    box = QPlainTextEdit()
+    box.setPlaceholderText(placeholder)
+    box.setAccessibleName(name)
+    box.setTabChangesFocus(True)
+    box.setFixedHeight(box.fontMetrics().lineSpacing() * _LINES + 16)
+    return box

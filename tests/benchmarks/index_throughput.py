@@ -1,0 +1,147 @@
+"""How fast the index job goes through features, beside SAEDashboard, and what memory it takes.
+
+    python tests/benchmarks/index_throughput.py [--tokens N] [--peer-python PYTHON]
+    python tests/benchmarks/index_throughput.py --memory 50000 200000 800000
+
+The demonstration's dictionary (all its features) over the built-in model's own text, in one
+run: the same windows of tokens for both, rounds alternating. Ours is timed from text to index
+(harvest and index, processes started and models loaded included) and for the index alone;
+SAEDashboard from tokens in memory, its model loaded. PEER is an interpreter with sae-dashboard
+(`pip install sae-dashboard`; it wants an older transformers than the program itself).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.project import Project
+from sae_desktop.resources import resource_path
+
+NAME, FEATURES = "builtin-L3", 2048
+SITE = "blocks.3.hook_resid_post"
+
+_PEAK = """
+import sys
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.index import build_index
+from sae_desktop.jobs import SilentContext
+build_index(IndexConfig(project=sys.argv[1], dictionary=sys.argv[2], name="i", activations="acts",
+            map=False, neuron_rows=0), SilentContext())
+print([l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()[1])
+"""
+
+
+def make_project(folder: Path) -> Project:
+    project = Project.open_or_create(folder / "p.saeproj")
+    shipped = resource_path(f"demonstration.saeproj/dictionaries/{NAME}")
+    shutil.copytree(shipped, project.dictionary_path(NAME))
+    return project
+
+
+def run(*arguments: str) -> float:
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "sae_desktop", *arguments], check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - began
+
+
+def ours(project: Project, tokens: int) -> tuple[float, float]:
+    """Return the seconds of harvest and of index, each a process of its own."""
+    for folder in (project.store_path("acts"), project.index_path("i").with_suffix(".firings")):
+        shutil.rmtree(folder, ignore_errors=True)
+    path = str(project.path)
+    harvest = run(
+        "harvest", path, "--name", "acts", "--tokens", str(tokens), "--site", SITE,
+        "--context-size", "128", "--packing", "packed",
+    )  # fmt: skip
+    return harvest, run("index", path, "--dictionary", NAME, "--name", "i", "--activations", "acts")
+
+
+def windows_of(project: Project) -> np.ndarray:
+    """Return the windows (n, length) the model read, those of the usual length."""
+    store = ActivationStore.open(project.store_path("acts"))
+    ids = [store.window_ids(window) for window in store.windows]
+    usual = max(len(window) for window in ids)
+    return np.array([window for window in ids if len(window) == usual])
+
+
+def peer(python: str, project: Project, tokens: Path, features: int) -> dict[str, float]:
+    command = [
+        python, str(Path(__file__).with_name("dashboard_peer.py")),
+        str(resource_path("models/builtin")), str(project.dictionary_path(NAME)), str(tokens),
+        "3", str(features), os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+    ]  # fmt: skip
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def compare(folder: Path, args: argparse.Namespace) -> None:
+    project = make_project(folder)
+    indexing, whole, theirs = [], [], []
+    for number in range(args.rounds):
+        harvest, index = ours(project, args.tokens)
+        indexing.append(FEATURES / index)
+        whole.append(FEATURES / (harvest + index))
+        print(f"round {number + 1}: harvest {harvest:.1f} s, index {index:.1f} s", flush=True)
+        if args.peer_python:
+            windows = windows_of(project)
+            path = folder / "tokens.npy"
+            np.save(path, windows)
+            found = peer(args.peer_python, project, path, args.peer_features)
+            theirs.append(found["features"] / found["seconds"])
+            print(
+                f"  SAEDashboard: {found['features']} features over {windows.size:,} tokens in "
+                f"{found['seconds']:.1f} s, L0 {found['l0']:.1f}, peak {found['peak_mb']:.0f} MB",
+                flush=True,
+            )
+    print(f"ours, index alone:        {statistics.median(indexing):8.1f} features/s")
+    print(f"ours, harvest and index:  {statistics.median(whole):8.1f} features/s")
+    if theirs:
+        speed = statistics.median(theirs)
+        print(f"SAEDashboard:             {speed:8.2f} features/s")
+        print(f"ratio, index alone:       {statistics.median(indexing) / speed:8.1f} (to reach 20)")
+        print(f"ratio, harvest and index: {statistics.median(whole) / speed:8.1f}")
+
+
+def memory(folder: Path, counts: list[int]) -> None:
+    for tokens in counts:
+        project = make_project(folder / str(tokens))
+        path = str(project.path)
+        run("harvest", path, "--name", "acts", "--tokens", str(tokens), "--site", SITE)
+        command = [sys.executable, "-c", _PEAK, path, NAME]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        print(f"{tokens:>10,} tokens: peak {int(done.stdout) / 1024:.0f} MB", flush=True)
+        shutil.rmtree(project.path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-python", default="")
+    parser.add_argument("--peer-features", type=int, default=FEATURES)
+    parser.add_argument("--memory", type=int, nargs="+")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if args.memory:
+            memory(Path(folder), args.memory)
+        else:
+            compare(Path(folder), args)
+
+
+if __name__ == "__main__":
+    main()
