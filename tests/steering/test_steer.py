@@ -152,7 +152,8 @@ def test_next_tokens__hold_both_probabilities_and_move_with_the_clamp(
     still = run(project, [])
     moved = run(project, [Clamp(feature=feature, clamp=8.0)])
     assert still.plain == still.steered
-    assert all(token.plain == pytest.approx(token.steered) for token in still.next_tokens)
+    for token in still.next_tokens:  # two rows of a batch differ in their last bits
+        assert token.plain == pytest.approx(token.steered, rel=1e-5)
     assert len(moved.next_tokens) == 10
     change = max(abs(token.plain - token.steered) for token in moved.next_tokens)
     assert change > 0.01
