@@ -76,6 +76,11 @@ CREATE TABLE IF NOT EXISTS filters (
 );
 """
 
+_TOKENIZER = """
+CREATE VIRTUAL TABLE asked USING fts5(text, tokenize='unicode61');
+CREATE VIRTUAL TABLE asked_words USING fts5vocab('asked', 'row');
+"""
+
 _FROM_FIRST_SCHEMA = """
 INSERT OR IGNORE INTO dictionaries(name) SELECT DISTINCT dictionary FROM feature_notes;
 INSERT INTO notes(key, label, starred, note, changed)
@@ -107,6 +112,7 @@ class Notes:
         file, or a newer one.
         """
         self.path = path
+        self._tokenizer: sqlite3.Connection | None = None
         try:
             self.database, self.read_only = _connect(path)
             version = int(self.database.execute("PRAGMA user_version").fetchone()[0])
@@ -212,7 +218,7 @@ class Notes:
 
     def search(self, dictionary: str, text: str) -> Features:
         """Return the features whose label or note has words beginning with those of `text`."""
-        words = " ".join('"' + word.replace('"', '""') + '"*' for word in text.split())
+        words = " ".join(f'"{word}"*' for word in self._words(text))
         if not words:
             return np.empty(0, dtype=np.int64)
         # One string of all keys is read in half the time of as many rows.
@@ -222,6 +228,20 @@ class Notes:
             (words, *self._range(dictionary)),
         ).fetchone()
         return np.sort(np.fromstring(row[0] or "", dtype=np.int64, sep=","))
+
+    def _words(self, text: str) -> list[str]:
+        """Return the words of `text` as the full-text index has them.
+
+        The index keeps no positions (detail=none), so it refuses a word that its tokenizer
+        takes for several, such as “don’t”. Only the tokenizer knows which those are.
+        """
+        if self._tokenizer is None:
+            self._tokenizer = sqlite3.connect(":memory:", isolation_level=None)
+            self._tokenizer.executescript(_TOKENIZER)
+        self._tokenizer.execute("DELETE FROM asked")
+        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        self._tokenizer.execute("INSERT INTO asked VALUES (?)", (whole,))
+        return [row[0] for row in self._tokenizer.execute("SELECT term FROM asked_words")]
 
     # ------------------------------------------------------------------ writing
     def save(self, dictionary: str, note: FeatureNote) -> None:
@@ -276,6 +296,8 @@ class Notes:
 
     def close(self) -> None:
         self.database.close()
+        if self._tokenizer is not None:
+            self._tokenizer.close()
 
 
 _SELECT = "SELECT key, label, score, starred, note FROM notes"
@@ -299,5 +321,5 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
             writable = False
         else:
             return database, False
-    target = f"file:{path}?mode=ro&immutable=1" if path.exists() else ":memory:"
+    target = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if path.exists() else ":memory:"
     return sqlite3.connect(target, uri=True), True

@@ -52,6 +52,45 @@ def test_first_schema__is_carried_over(tmp_path: Path) -> None:
     assert Notes(path).note("b", 7).label == "code"
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("well-known", [1]),
+        ("don't kn", [2]),
+        ("foo,b", [3]),
+        ("label:foo", []),
+        ("naive C++", [4]),
+        ("nai\u0308ve", [4]),
+        ("東京", [5]),
+        ("\u19b0\u19b1", []),
+        ("well\x00known", [1]),
+        ("half \ud800", []),
+        ('- * ( "', []),
+    ],
+)
+def test_search__takes_any_text(notes: Notes, asked: str, found: list[int]) -> None:
+    labels = ["well-known cities", "don't know", "foo,bar", "naïve C++ code", "東京の駅"]
+    notes.set_labels("a", enumerate(labels, 1))
+    assert notes.search("a", asked).tolist() == found
+
+
+@pytest.mark.parametrize("name", ["plain", "what? 100% #1"])
+def test_read_only_folder__of_any_name_is_read(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    notes = Notes(folder / "notes.sqlite")
+    notes.save("a", FeatureNote(feature=7, label="kept"))
+    notes.close()
+    folder.chmod(0o555)
+    try:
+        notes = Notes(folder / "notes.sqlite")
+        assert notes.read_only
+        assert notes.search("a", "kept").tolist() == [7]
+        notes.close()
+    finally:
+        folder.chmod(0o755)
+
+
 def test_first_schema__in_a_read_only_folder_is_read(tmp_path: Path) -> None:
     path = tmp_path / "notes.sqlite"
     with sqlite3.connect(path) as database:
