@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
@@ -42,7 +44,7 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
     return menu
 
 
-def _add_lists(menu: QMenu, session: Session, features: Sequence[int]) -> None:
+def _add_lists(menu: QMenu, session: Session, features: Iterable[int]) -> None:
     sub = menu.addMenu("Add to list")
     icons.set_icon(sub.menuAction(), "list-plus")
     for name, count in KeptLists.of(session).names():
@@ -55,13 +57,13 @@ def _add_lists(menu: QMenu, session: Session, features: Sequence[int]) -> None:
     sub.addAction("New list…", lambda: _ask_list(menu, session, features))
 
 
-def _ask_list(menu: QMenu, session: Session, features: Sequence[int]) -> None:
+def _ask_list(menu: QMenu, session: Session, features: Iterable[int]) -> None:
     name, given = QInputDialog.getText(menu.parentWidget(), "New list", "Name of the list")
     if given and name.strip():
         add_to_list(session, name.strip(), features)
 
 
-def add_to_list(session: Session, name: str, features: Sequence[int]) -> None:
+def add_to_list(session: Session, name: str, features: Iterable[int]) -> None:
     """Put features on a list, made if need be."""
     new = KeptLists.of(session).add(name, features)
     session.notify(f"{count_text(new)} put on the list “{name}”." if new else "Already there.")
@@ -69,18 +71,17 @@ def add_to_list(session: Session, name: str, features: Sequence[int]) -> None:
 
 def show_features_menu(
     session: Session,
-    features: Sequence[int],
+    features: npt.NDArray[Any],
     parent: QWidget,
     at: QPoint,
     export: Callable[[], object],
 ) -> None:
     """Pop up what can be done with several features at once."""
     notes = FeatureNotes.of(session)
-    chosen = np.asarray(features, dtype=np.int64)
     menu = QMenu(parent)
     entries = (
-        ("star-fill", "Star them", lambda: notes.set_stars(chosen, True)),
-        ("star", "Take their stars away", lambda: notes.set_stars(chosen, False)),
+        ("star-fill", "Star them", lambda: notes.set_stars(features, True)),
+        ("star", "Take their stars away", lambda: notes.set_stars(features, False)),
         ("export", "Export…", export),
     )
     for icon, text, callback in entries:

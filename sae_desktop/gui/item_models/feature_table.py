@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 
 from sae_desktop.features.columns import column_info
 from sae_desktop.features.filter import (
@@ -93,6 +100,9 @@ def column_tip(name: str) -> str:
 
 class FeatureTableModel(QAbstractTableModel):
     """Features of an index as rows; what is hidden by the filter is not there."""
+
+    aboutToSort = Signal()
+    """The rows are about to change places; what is selected will go along."""
 
     def __init__(self, notes: FeatureNotes, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -285,6 +295,7 @@ class FeatureTableModel(QAbstractTableModel):
             return
         if (column, falling) == (self.sort_column, self.sort_falling) and self._in_order:
             return
+        self.aboutToSort.emit()
         self.layoutAboutToBeChanged.emit()
         held = self.persistentIndexList()
         features = [self.feature_at(index.row()) for index in held]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import numpy.typing as npt
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -207,7 +210,7 @@ class FeatureListPanel(QWidget):
         text = f"{count_text(total)} features"
         if shown != total:
             text = f"{count_text(shown)} of {text}" if shown else "No feature meets the conditions."
-        selected = len(self.table.selectionModel().selectedRows()) if shown < 100_000 else 0
+        selected = self.table.count_selected()
         self.count.setText(f"{text} · {count_text(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)
 
@@ -251,10 +254,9 @@ class FeatureListPanel(QWidget):
         if row is not None:
             self.table.scrollTo(self.model.index(row, NUMBER))
 
-    def selected_features(self) -> list[int]:
+    def selected_features(self) -> npt.NDArray[Any]:
         """Return the selected features in the order of the rows."""
-        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
-        return [self.model.feature_at(row) for row in rows]
+        return self.model.listed[self.table.selected_rows()]
 
     # ------------------------------------------------------------------ hands
     def _on_range_changed(self, bounds: object) -> None:

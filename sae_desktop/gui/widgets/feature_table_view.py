@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QPoint,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
@@ -24,6 +36,8 @@ _ALWAYS = (NUMBER, LABEL)
 _MEAN_FROM = 420
 """Narrower than this the list gives the mean's room to the labels, unless it was asked for."""
 _LEAST_LABEL = 120
+_HELD_WHEN_SORTED = 1000
+"""Selected rows that go along when the order changes; Qt holds an index of each of their cells."""
 _WIDEST = {
     "starred": "★ ▾",
     "feature": "0000000",
@@ -75,6 +89,14 @@ class FeatureTable(QTableView):
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         columns.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         columns.customContextMenuRequested.connect(self._on_header_menu_requested)
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        super().setModel(model)
+        if isinstance(model, FeatureTableModel):
+            # A header asks of each column whether all its rows are selected, at each paint. With
+            # a selection of its own, which is empty, it need not ask a million rows.
+            self.horizontalHeader().setSelectionModel(QItemSelectionModel(model, self))
+            model.aboutToSort.connect(self._on_about_to_sort)
 
     def _on_range_changed(self, low: int, high: int) -> None:
         self.verticalScrollBar().setEnabled(high > low)
@@ -139,6 +161,28 @@ class FeatureTable(QTableView):
         self.fit_columns()
         self.columnsChosen.emit()
 
+    # ------------------------------------------------------------------ rows
+    def count_selected(self) -> int:
+        """Return how many rows are selected."""
+        return sum(rows.height() for rows in self._selected_ranges())
+
+    def selected_rows(self) -> npt.NDArray[Any]:
+        """Return the selected rows, ascending."""
+        ranges = [np.arange(r.top(), r.bottom() + 1) for r in self._selected_ranges()]
+        return np.sort(np.concatenate(ranges)) if ranges else np.empty(0, dtype=np.int64)
+
+    def _selected_ranges(self) -> list[QItemSelectionRange]:
+        selection: Any = self.selectionModel().selection()  # a list, which its stub leaves out
+        return list(selection)
+
+    def _on_about_to_sort(self) -> None:
+        count = self.count_selected()
+        # All rows in one range stay all rows; Qt holds no index of each then.
+        whole = len(self._selected_ranges()) == 1 and count == self.model().rowCount()
+        if count > _HELD_WHEN_SORTED and not whole:
+            flags = QItemSelectionModel.SelectionFlag
+            self.selectionModel().select(self.currentIndex(), flags.ClearAndSelect | flags.Rows)
+
     # ------------------------------------------------------------------ hands
     def resizeEvent(self, event: QResizeEvent) -> None:
         current = self.currentIndex()
@@ -155,12 +199,21 @@ class FeatureTable(QTableView):
             self.leftWithReturn.emit()
         elif event.key() == Qt.Key.Key_F2 and self.currentIndex().isValid() and not editing:
             self.edit_label()
-        elif event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and not editing and not shift:
+        elif event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End) and not editing:
             last = self.model().rowCount() - 1
-            row = 0 if event.key() == Qt.Key.Key_Home else last
-            self.setCurrentIndex(self.model().index(row, NUMBER))
+            self._go_to(0 if event.key() == Qt.Key.Key_Home else last, extend=bool(shift))
         else:
             super().keyPressEvent(event)
+
+    def _go_to(self, row: int, *, extend: bool) -> None:
+        """Make a row the current one; with `extend` the rows up to it are selected too."""
+        target, flags = self.model().index(row, NUMBER), QItemSelectionModel.SelectionFlag
+        if extend and self.currentIndex().isValid():
+            between = QItemSelection(self.currentIndex(), target)
+            self.selectionModel().select(between, flags.Select | flags.Rows)
+            self.selectionModel().setCurrentIndex(target, flags.NoUpdate)
+        else:
+            self.selectionModel().setCurrentIndex(target, flags.ClearAndSelect | flags.Rows)
 
     def edit_label(self) -> None:
         """Edit the current row's label in place."""

@@ -22,6 +22,7 @@ from sae_desktop.gui.item_models.feature_table import (
     FeatureTableModel,
 )
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.feature_table_view import FeatureTable
 
 DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
 
@@ -117,7 +118,7 @@ def test_header__says_how_it_is_sorted(model: FeatureTableModel) -> None:
     assert model.headerData(NUMBER, Qt.Orientation.Horizontal) == "#"
 
 
-def test_million_rows__are_arrays_and_no_objects(qtbot: QtBot, session: Session) -> None:
+def _million(session: Session) -> tuple[FeatureTableModel, dict[str, np.ndarray]]:
     count = 1_000_000
     random = np.random.default_rng(0)
     columns = {
@@ -126,9 +127,61 @@ def test_million_rows__are_arrays_and_no_objects(qtbot: QtBot, session: Session)
     }
     model = FeatureTableModel(FeatureNotes.of(session))
     model.set_index(SimpleNamespace(columns=columns, features=count))  # type: ignore[arg-type]
+    return model, columns
+
+
+def test_million_rows__are_arrays_and_no_objects(qtbot: QtBot, session: Session) -> None:
+    model, columns = _million(session)
+    count = model.total
     model.sort(MAXIMUM, DOWN)
     assert model.rowCount() == count
     assert model.feature_at(0) == int(columns["max_activation"].argmax())
     assert model.row_of(model.feature_at(765_432)) == 765_432
     model.set_filter(FeatureFilter(text="77777"))
     assert sorted(_features(model)) == [77777, *range(777770, 777780)]
+
+
+def test_million_rows__are_selected_painted_and_sorted_without_asking_each(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def flags(_model: FeatureTableModel, _index: object) -> Qt.ItemFlag:
+        nonlocal asked
+        asked += 1
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+    monkeypatch.setattr(FeatureTableModel, "flags", flags)
+    model, _ = _million(session)
+    table = FeatureTable()
+    qtbot.addWidget(table)
+    table.setModel(model)
+    table.resize(500, 400)
+    table.show()
+    table.selectAll()
+    table.grab()  # paints the header too
+    assert table.count_selected() == model.total
+    assert (table.selected_rows() == np.arange(model.total)).all()
+    model.sort(MAXIMUM, DOWN)
+    assert table.count_selected() == model.total
+    assert asked < 10_000
+
+    table.setCurrentIndex(model.index(7, NUMBER))
+    qtbot.keyClick(table, Qt.Key.Key_End, Qt.KeyboardModifier.ShiftModifier)
+    assert table.currentIndex().row() == model.total - 1
+    assert (table.selected_rows() == np.arange(7, model.total)).all()
+    last = model.feature_at(model.total - 1)
+    model.sort(NUMBER, UP)
+    assert [model.feature_at(row) for row in table.selected_rows()] == [last]
+    assert asked < 20_000
+
+
+def test_few_selected_rows__go_along_when_sorted(qtbot: QtBot, model: FeatureTableModel) -> None:
+    table = FeatureTable()
+    qtbot.addWidget(table)
+    table.setModel(model)
+    table.setCurrentIndex(model.index(3, NUMBER))
+    qtbot.keyClick(table, Qt.Key.Key_Home, Qt.KeyboardModifier.ShiftModifier)
+    assert sorted(model.feature_at(row) for row in table.selected_rows()) == [0, 1, 2, 3]
+    model.sort(DENSITY, DOWN)
+    assert sorted(model.feature_at(row) for row in table.selected_rows()) == [0, 1, 2, 3]
