@@ -3,7 +3,7 @@
 A group is whole windows of one store. F features, R rows of the group, n firings, P passages,
 D documents; rows and documents are counted from the group's first:
 
-    by_feature/offsets (F+1,), rows, values (n,)     sorted by feature, then row
+    by_feature/offsets (F+1,), rows, values, tokens (n,)   sorted by feature, then row
     by_row/offsets (R+1,), features, values (n,)     sorted by row, then feature
     tokens (R,), passages (P,), documents (D,)       its text, as `layout.py` has it
     windows (W,)                                     first rows of what the model read at once
@@ -73,6 +73,8 @@ def write_group(path: Path, info: GroupInfo, entries: Entries, text: Mapping[str
         "by_feature/offsets": _offsets(features, info.features),
         "by_feature/rows": rows[order].astype(np.int32),
         "by_feature/values": values[order].astype(np.float32),
+        # Here too, or all tokens would be read anew for each block of features.
+        "by_feature/tokens": text["tokens"][rows[order]].astype(np.int32),
         "by_row/offsets": _offsets(rows, info.text.rows),
         "by_row/features": features.astype(np.int32),
         "by_row/values": values.astype(np.float32),
@@ -227,10 +229,10 @@ class StoredFirings:
             if span[-1] == span[0]:
                 continue
             place = np.arange(span[-1] - span[0]) + np.repeat(free - (span[:-1] - span[0]), length)
-            local = group.read("by_feature/rows", int(span[0]), int(span[-1]))
-            rows[place] = local + start
-            values[place] = group.read("by_feature/values", int(span[0]), int(span[-1]))
-            tokens[place] = group.read("tokens")[local]
+            low, high = int(span[0]), int(span[-1])
+            rows[place] = group.read("by_feature/rows", low, high) + start
+            values[place] = group.read("by_feature/values", low, high)
+            tokens[place] = group.read("by_feature/tokens", low, high)
             free += length
         return FiringBlock(first, offsets, rows, values), tokens
 

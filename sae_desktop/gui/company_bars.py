@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sae_desktop.features.reader import FeatureIndex, Neuron, Share
+from sae_desktop.features.facts import Neuron, Share
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.number_text import count_text, percent_text
 
 MOST = 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sae_desktop.features.facts import Context
 from sae_desktop.features.layout import TOP_BUCKET
-from sae_desktop.features.reader import Context
 
 SHORT_TOP = 6
 SHORT_BUCKET = 1

@@ -66,6 +66,8 @@ def _ask_list(menu: QMenu, session: Session, features: Iterable[int]) -> None:
 def add_to_list(session: Session, name: str, features: Iterable[int]) -> None:
     """Put features on a list, made if need be."""
     new = KeptLists.of(session).add(name, features)
+    if new is None:
+        return
     session.notify(f"{count_text(new)} put on the list “{name}”." if new else "Already there.")
 
 

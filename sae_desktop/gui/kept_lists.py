@@ -45,8 +45,11 @@ class KeptLists(QObject):
         stored = self._session.notes
         return None if stored is None else FeatureLists(stored).read(self.dictionary, name)
 
-    def add(self, name: str, features: Iterable[int]) -> int:
-        """Put features at the end of a list, made if need be; return how many are new on it."""
+    def add(self, name: str, features: Iterable[int]) -> int | None:
+        """Put features at the end of a list, made if need be; return how many are new on it.
+
+        None when it could not be saved, which has been said.
+        """
         before = self.read(name)
         kept = before or FeatureList(name=name)
         present = set(kept.features)
@@ -54,6 +57,8 @@ class KeptLists(QObject):
         if new or before is None:
             members = [*kept.members, *new]
             self.replace(name, msgspec.structs.replace(kept, members=members), f"list “{name}”")
+            if self.read(name) is None or self.read(name) == before:
+                return None
         return len(new)
 
     def replace(self, name: str, content: FeatureList | None, text: str) -> None:

@@ -241,8 +241,11 @@ def measure(project: Project) -> None:
         "label, alive and range": FeatureFilter(
             text=word, alive_only=True, ranges=(Range("max_activation", 2.0, None),)
         ),
-        "fires on, raises and starred": FeatureFilter(
-            token=index.token(5), alive_only=True, clusters=tuple(range(50))
+        "fires on, raises and clusters": FeatureFilter(
+            token=index.token(5), raises=index.token(5), clusters=tuple(range(100))
+        ),
+        "starred, alive and labelled": FeatureFilter(
+            starred_only=True, alive_only=True, labelled_only=True
         ),
     }
     for what, conditions in filters.items():
@@ -281,6 +284,21 @@ def measure(project: Project) -> None:
     ]
     say("open a feature's page, median", statistics.median(pages[5:]), 60)
     say("open a feature's page, p95", float(np.percentile(pages[5:], 95)), 60)
+    next(d for d in workspace.docks() if d.objectName().endswith("map")).raise_()
+    QTest.qWait(100)
+    map_ = panel.map.map
+    for name in ("", "density", "cluster"):
+        panel.map.colour.setCurrentIndex(panel.map.colour.findData(name))
+        map_.show_whole()
+        pans = [
+            timed(
+                lambda step=step: (map_.set_view(map_.view.moved(0.01 * step, 0.0)), map_.repaint())
+            )
+            for step in (1, -1) * 30
+        ]
+        say(f"draw the map coloured by {name or 'number'}", timed(map_.redraw), 100)
+        what = f"pan the map coloured by {name or 'number'}, p99"
+        say(what, float(np.percentile(pans[2:], 99)), 33)
     say("resident memory", psutil.Process().memory_info().rss / 2**20, 700, "MB")
     session.close_project()
 

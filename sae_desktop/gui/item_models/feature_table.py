@@ -116,6 +116,7 @@ class FeatureTableModel(QAbstractTableModel):
         self.filter = FeatureFilter()
         self.only: FeatureSet | None = None
         """The only features listed, in their order until one sorts."""
+        self._as_given = False
         self.sort_column = NUMBER
         self.sort_falling = False
         notes.noteChanged.connect(self._on_note_changed)
@@ -124,7 +125,7 @@ class FeatureTableModel(QAbstractTableModel):
     def set_index(self, index: FeatureIndex | None) -> None:
         """List the features of another index, or none; conditions it cannot meet are dropped."""
         self._index = index
-        self.only = None
+        self.only, self._as_given = None, False
         self.set_matching(FeatureFilter(), self.matching_features(FeatureFilter()))
 
     @property
@@ -150,7 +151,8 @@ class FeatureTableModel(QAbstractTableModel):
         """List the features that meet the conditions. Raises UserError for impossible ones."""
         if conditions != self.filter or only is not self.only:
             found = self.matching_features(conditions, only)
-            self.only = only
+            if only is not self.only:
+                self.only, self._as_given = only, only is not None
             self.set_matching(conditions, found)
 
     def matching_features(self, conditions: FeatureFilter, only: FeatureSet | None = None) -> Array:
@@ -165,7 +167,7 @@ class FeatureTableModel(QAbstractTableModel):
         self.beginResetModel()
         self.filter = conditions
         self._matching = features
-        self._order(as_given=self.only is not None)
+        self._order()
         self.endResetModel()
 
     # ------------------------------------------------------------------ rows
@@ -189,15 +191,14 @@ class FeatureTableModel(QAbstractTableModel):
         found = self.matching_features(self.filter, self.only)
         self.set_matching(self.filter, found)
 
-    def _order(self, *, as_given: bool = False) -> None:
-        if as_given and self.only is not None:
+    def _order(self) -> None:
+        if self._as_given and self.only is not None:
             given = np.asarray(self.only.features, dtype=np.int64)
             self._rows = given[np.isin(given, self._matching)]
-            self.sort_column = -1
-        elif self._index is not None and TABLE_COLUMNS[self.sort_column] != NOTE:
-            name = TABLE_COLUMNS[max(self.sort_column, 0)]
-            if not self.has_column(max(self.sort_column, 0)):
-                self.sort_column, self.sort_falling, name = NUMBER, False, NUMBER_COLUMN
+        elif self._index is not None:
+            if not self.has_column(self.sort_column):
+                self.sort_column, self.sort_falling = NUMBER, False
+            name = TABLE_COLUMNS[self.sort_column]
             self._rows = ordered(self._matching, name, self.sort_falling, self._index, self._notes)
         else:
             self._rows = self._matching
@@ -278,7 +279,8 @@ class FeatureTableModel(QAbstractTableModel):
         name = TABLE_COLUMNS[section]
         if role == Qt.ItemDataRole.DisplayRole:
             arrow = " ▾" if self.sort_falling else " ▴"
-            return column_title(name) + (arrow if section == self.sort_column else "")
+            sorted_by = section == self.sort_column and not self._as_given
+            return column_title(name) + (arrow if sorted_by else "")
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{column_tip(name)}. A right click chooses the columns."
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -293,13 +295,15 @@ class FeatureTableModel(QAbstractTableModel):
         falling = order == Qt.SortOrder.DescendingOrder
         if not 0 <= column < len(TABLE_COLUMNS) or TABLE_COLUMNS[column] == NOTE:
             return
-        if (column, falling) == (self.sort_column, self.sort_falling) and self._in_order:
+        same = (column, falling) == (self.sort_column, self.sort_falling)
+        if same and self._in_order and not self._as_given:
             return
         self.aboutToSort.emit()
         self.layoutAboutToBeChanged.emit()
         held = self.persistentIndexList()
         features = [self.feature_at(index.row()) for index in held]
         self.sort_column, self.sort_falling = column, falling
+        self._as_given = False
         self._order()
         moved = []
         for index, feature in zip(held, features, strict=True):

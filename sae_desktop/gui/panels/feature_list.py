@@ -39,8 +39,6 @@ class FeatureListPanel(QWidget):
 
     leftWithReturn = Signal()
     """Return was pressed in the table: on to the page."""
-    listed = Signal(object)
-    """The features listed, an array in the order of the rows; None: all of them."""
 
     def __init__(
         self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
@@ -203,7 +201,6 @@ class FeatureListPanel(QWidget):
         whole = self.model.rowCount() == self.model.total
         self.range.set_ranges(self.model.filter.ranges)
         self.range.set_listed(None if whole else self.model.listed)
-        self.listed.emit(None if whole else self.model.listed)
 
     def _say_count(self, *_selection: object) -> None:
         shown, total = self.model.rowCount(), self.model.total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class FeatureMapPanel(QWidget):
         self._notes.reloaded.connect(self._colour)
         self._notes.noteChanged.connect(lambda _feature: self.map.update())
         session.indexOpened.connect(self._on_index_opened)
+        session.projectChanged.connect(lambda: self._on_index_opened(session.index))
         session.featureSelected.connect(self._on_feature_selected)
         theme.manager().themeChanged.connect(self._say_legend)
         self._on_index_opened(session.index)
@@ -200,7 +202,7 @@ class FeatureMapPanel(QWidget):
             ranks = self._ranked(name)[:-1]
             shown = sorted((rank, names[i]) for i, rank in enumerate(ranks.tolist()) if rank >= 0)
             text = " ".join(
-                f'<span style="color:{colours[rank].name()}">●</span> {_plain(title)}'
+                f'<span style="color:{colours[rank].name()}">●</span> {escape(title)}'
                 for rank, title in shown
             )
             if len(names) > len(shown):
@@ -210,7 +212,7 @@ class FeatureMapPanel(QWidget):
         elif name and name != _LABELLED:
             info = column_info(name)
             scale = " (logarithmic)" if info.spans_decades else ""
-            text = f"{_plain(info.title)} from blue, little, to orange, much{scale}."
+            text = f"{escape(info.title)} from blue, little, to orange, much{scale}."
         self.legend.setText(text)
         self.legend.setVisible(bool(text))
 
@@ -246,7 +248,3 @@ class FeatureMapPanel(QWidget):
         menu.addAction("Copy as image", lambda: copy_image(self.map))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
-
-
-def _plain(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

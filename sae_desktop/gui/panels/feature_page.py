@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QLineEdit,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QFlowLayout
 
+from sae_desktop.features.facts import Context
 from sae_desktop.features.layout import TOP_BUCKET
-from sae_desktop.features.reader import Context, FeatureIndex
-from sae_desktop.gui import icons
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text
-from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
-from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import count_text, one_in_text, percent_text
 from sae_desktop.gui.panels.feature_company import FeatureCompany
+from sae_desktop.gui.panels.feature_title import FeatureTitle
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.activation_legend import ActivationLegend
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
@@ -45,83 +42,6 @@ _NO_BOUND = 16_777_215
 _WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
 _AS_INDEXED = 2
 _MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
-
-
-class FeatureTitle(QWidget):
-    """Number, label and star of the feature, and what can be done with it."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-        self._notes = FeatureNotes.of(session)
-        self._feature = 0
-        self.number = label("", "title")
-        self.label = QLineEdit()
-        self.label.setPlaceholderText("Add a label")
-        self.label.setAccessibleName("Label of the feature")
-        self.label.setToolTip("What the feature stands for, in a few words (Ctrl+L)")
-        self.label.setMaxLength(200)
-        self.label.editingFinished.connect(self._on_label_edited)
-        self.star = QPushButton()
-        self.star.setCheckable(True)
-        self.star.setProperty("flat", "true")
-        self.star.clicked.connect(self._on_star_clicked)
-        self.steer = push_button(
-            "Steer",
-            lambda: steer_with(session, self._feature),
-            icon="sliders-horizontal",
-            tip="Put this feature in the rack of sliders (Ctrl+Shift+S)",
-        )
-        self.link = push_button(
-            "",
-            lambda: copy_link(session, self._feature),
-            icon="link",
-            flat=True,
-            tip="Copy the link of this feature (Ctrl+Shift+C)",
-        )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self.number)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.star)
-        row.addWidget(self.link)
-        row.addWidget(self.steer)
-        self._notes.noteChanged.connect(self._on_note_changed)
-
-    def set_feature(self, feature: int) -> None:
-        """Show another feature's name; a label still being typed is saved first."""
-        if self.label.isModified():
-            self._on_label_edited()
-        self._feature = feature
-        self.number.setText(f"#{feature}")
-        self._show_note()
-
-    def _show_note(self) -> None:
-        note = self._notes.note(self._feature)
-        if self.label.text() != note.label:
-            self.label.setText(note.label)
-        self.label.setModified(False)
-        self.star.setChecked(note.starred)
-        icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
-        tip = "Take the star away" if note.starred else "Star this feature"
-        self.star.setToolTip(f"{tip} (Ctrl+D)")
-        self.star.setAccessibleName(tip)
-
-    def _on_note_changed(self, feature: int) -> None:
-        if feature == self._feature:
-            self._show_note()
-
-    def _on_label_edited(self) -> None:
-        if self.label.isModified():
-            self.label.setModified(False)
-            self._notes.set_label(self._feature, self.label.text())
-
-    def _on_star_clicked(self, starred: bool) -> None:
-        self._notes.set_starred(self._feature, starred)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        show_feature_menu(self._session, self._feature, self, event.globalPos())
 
 
 class FeaturePage(QScrollArea):

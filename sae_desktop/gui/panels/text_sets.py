@@ -33,6 +33,7 @@ from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import inset
 from sae_desktop.language_model.token_text import visible_token
 
 _SHOWN = 20
@@ -58,6 +59,8 @@ class TextSetsPanel(QWidget):
         self.missed = QSpinBox()
         self.missed.setRange(0, 10_000)
         self.missed.setToolTip("Of the texts A, so many may be without the feature")
+        inset(self.threshold)
+        inset(self.missed)
         self.classify = QCheckBox("Train a classifier, too")
         self.classify.setToolTip(
             "A sparse linear classifier on the features beside one on the raw activations, with "

@@ -15,7 +15,7 @@ from sae_desktop.features.filter import Range
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui import theme
 from sae_desktop.gui.column_bins import BINS, ColumnBins
-from sae_desktop.gui.column_text import figure_of
+from sae_desktop.gui.filter_words import range_text
 from sae_desktop.gui.widgets.labels import label
 
 _HEIGHT = 52
@@ -251,15 +251,6 @@ class ColumnRange(QWidget):
         bounds, index = self.bounds(), self._index
         self.text.setText("" if index is None else range_text(index, bounds) or "any")
         self.histogram.setAccessibleDescription(self.text.text())
-
-
-def range_text(index: FeatureIndex, bounds: Range) -> str:
-    """Return bounds as text, such as "≤ 1%"; nothing for none."""
-    least = "" if bounds.least is None else figure_of(index, bounds.column, bounds.least)
-    most = "" if bounds.most is None else figure_of(index, bounds.column, bounds.most)
-    if least and most:
-        return f"{least} – {most}"
-    return f"≥ {least}" if least else f"≤ {most}" if most else ""
 
 
 def _numeric_columns(index: FeatureIndex | None) -> list[ColumnInfo]:

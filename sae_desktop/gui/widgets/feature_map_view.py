@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -41,6 +41,9 @@ _NAMED_POINTS = 400
 """Among more points names would cover what they name."""
 _CELL = 2
 """Pixels of a cell of the image."""
+_AT_ONCE = 100_000
+"""Of more features the image is moved along while the view moves, and drawn anew after."""
+_REST_MS = 60
 _POINT = 3.0
 _NEAR = 12.0
 _CLICK = 4.0
@@ -70,6 +73,10 @@ class FeatureMapView(QWidget):
         self._categorical = False
         self._range = (0.0, 1.0)
         self._image: QImage | None = None
+        self._drawn_view = self.view
+        """What the image shows."""
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self.redraw)
         self._visible: Array = np.empty(0, dtype=np.int64)
         self._pressed: QPointF | None = None
         self._pressed_view = self.view
@@ -95,6 +102,7 @@ class FeatureMapView(QWidget):
         self.places = places
         self.selected, self._neighbours = None, []
         self._values = None
+        self._image = None  # of another map
         self.show_whole()
 
     def colour_by(self, values: Array | None, *, categorical: bool = False) -> None:
@@ -129,9 +137,13 @@ class FeatureMapView(QWidget):
         self.set_view(self.places.whole(self._aspect()))
 
     def set_view(self, view: View) -> None:
-        """Show a piece of the map."""
+        """Show a piece of the map; of very many features, sharp once it rests."""
         self.view = view
-        self.redraw()
+        if self._image is not None and len(self.places.features) > _AT_ONCE:
+            self._rest.start()
+            self.update()
+        else:
+            self.redraw()
 
     def _on_flown(self, share: float) -> None:
         self.set_view(self._from.between(self._to, float(share)))
@@ -144,8 +156,9 @@ class FeatureMapView(QWidget):
         """Draw what is in view anew."""
         columns, rows = max(self.width() // _CELL, 1), max(self.height() // _CELL, 1)
         inside, cells = self.places.cells(self.view, columns, rows)
+        self._rest.stop()
         self._visible = inside
-        self._image = None
+        self._image, self._drawn_view = None, self.view
         if len(inside) > MOST_POINTS:
             self._image = self._rasterised(inside, cells, columns, rows)
         self.update()
@@ -195,7 +208,9 @@ class FeatureMapView(QWidget):
         colours = theme.palette()
         painter.fillRect(self.rect(), colours.surface)
         if self._image is not None:
-            painter.drawImage(self.rect(), self._image)
+            drawn = self._drawn_view
+            corner = self._point(drawn.left + drawn.width, drawn.top + drawn.height)
+            painter.drawImage(QRectF(self._point(drawn.left, drawn.top), corner), self._image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._image is None:
             self._paint_points(painter)

@@ -295,10 +295,20 @@ def test_features_requested__are_listed_alone_in_their_order(
     session.featuresRequested.emit(FeatureSet("Lasso", np.array([30, 4, 17])))
     assert panel.list.model.listed.tolist() == [30, 4, 17]
     assert session.feature == 30
+    FeatureNotes.of(session).set_stars(np.array([17]), True)  # notes come anew
+    assert panel.list.model.listed.tolist() == [30, 4, 17]
+    assert "▴" not in panel.list.model.headerData(NUMBER, Qt.Orientation.Horizontal)
+    panel.list.table.sortByColumn(DENSITY, Qt.SortOrder.DescendingOrder)
+    densities = session.index.columns["density"][panel.list.model.listed]  # type: ignore[union-attr]
+    assert (np.diff(densities) <= 0).all()
+    FeatureNotes.of(session).set_stars(np.array([17]), False)
+    again = session.index.columns["density"][panel.list.model.listed]  # type: ignore[union-attr]
+    assert again.tolist() == densities.tolist()
     panel.list.table.sortByColumn(NUMBER, Qt.SortOrder.AscendingOrder)
     assert panel.list.model.listed.tolist() == [4, 17, 30]
     panel.list.bar.clear.click()
     assert panel.list.model.rowCount() == 64
+    assert panel.list.model.headerData(NUMBER, Qt.Orientation.Horizontal) == "# ▴"
 
 
 def test_kept_filter__comes_back_by_its_name(panel: ExplorePanel, session: Session) -> None:

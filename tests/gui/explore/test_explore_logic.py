@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_desktop.features.config import ActiveFeature, ProbeResult
-from sae_desktop.features.reader import Context, Share
+from sae_desktop.features.facts import Context, Share
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
 from sae_desktop.gui.company_bars import share_rows

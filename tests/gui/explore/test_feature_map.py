@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -19,6 +20,7 @@ from sae_desktop.gui.map_places import (
 )
 from sae_desktop.gui.panels.feature_map import FeatureMapPanel
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets import feature_map_view
 
 
 @pytest.fixture
@@ -141,8 +143,6 @@ def test_keys__move_zoom_and_come_back(panel: FeatureMapPanel) -> None:
 def test_every_colouring__draws_points_and_image(
     panel: FeatureMapPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sae_desktop.gui.widgets import feature_map_view
-
     for most in (3000, 1):  # points, then the image
         monkeypatch.setattr(feature_map_view, "MOST_POINTS", most)
         for number in range(panel.colour.count()):
@@ -155,6 +155,21 @@ def test_every_colouring__draws_points_and_image(
                 for y in range(0, picture.height(), 3)
             }
             assert len(colours) > 1, panel.colour.currentText()
+
+
+def test_image__of_very_many_moves_along_and_is_drawn_anew_when_it_rests(
+    qtbot: QtBot, panel: FeatureMapPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_map_view, "MOST_POINTS", 1)
+    monkeypatch.setattr(feature_map_view, "_AT_ONCE", 1)
+    map_ = panel.map
+    map_.redraw()
+    before = map_._drawn_view
+    moved = before.moved(0.1, 0.0)
+    map_.set_view(moved)
+    assert map_._drawn_view == before
+    assert map_.grab().toImage() != QImage()
+    qtbot.waitUntil(lambda: map_._drawn_view == moved, timeout=2000)
 
 
 def test_index_without_a_map__says_so(panel: FeatureMapPanel, session: Session) -> None:

@@ -1,0 +1,75 @@
+"""What an index tells of a feature, piece by piece. Free of torch and Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """A piece of text around a token on which a feature fires. T tokens."""
+
+    slot: int
+    """Its place among the feature's contexts, to draw it again with more text."""
+    bucket: int
+    row: int
+    """The chosen token's row in the index's text."""
+    activation: float
+    """There, ‖W_dec‖-weighted."""
+    tokens: list[str]
+    activations: Array
+    """(T,) float32."""
+    peak: int
+    """Which of the tokens was chosen."""
+    source: str
+    language: str
+    title: str
+    group: str
+    """What its document has in common with its translations; empty: none."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A feature's firings in one language or source."""
+
+    name: str
+    firings: int
+    tokens: int
+    """Rows of the text in it."""
+
+
+@dataclass(frozen=True)
+class Coactive:
+    """A feature that tends to fire on the same tokens."""
+
+    feature: int
+    pearson: float
+    """Of the two activations over all tokens."""
+    share: float
+    """Of the first feature's firings, those on which the other fires too."""
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A neuron whose activation goes along with a feature's."""
+
+    layer: int
+    neuron: int
+    pearson: float
+
+
+@dataclass(frozen=True)
+class AlignedFiring:
+    """The strongest activation of a feature in one document of an aligned group."""
+
+    document: int
+    language: str
+    title: str
+    row: int
+    """Where; −1 where the feature does not fire in the document."""
+    activation: float
