@@ -110,12 +110,14 @@ class ProbeTable:
         return rows.reordered(np.argsort(-rows.peaks, kind="stable"))
 
     def rows_at(self, measure: Ranking, first: int, last: int, token: int) -> MatrixRows:
-        """Return the same, those that are active at one token first, by their |value| there."""
+        """Return of the same those that are active at one token, by their |value| there."""
         rows = self.rows(measure, first, last)
         span = self._span(token, token + 1)
         here = np.full(int(rows.features.max(initial=-1)) + 1, -1.0)
         here[self.features[span]] = np.abs(self.values(measure)[span])
-        return rows.reordered(np.argsort(-here[rows.features], kind="stable"))
+        there = here[rows.features]
+        order = np.argsort(-there, kind="stable")
+        return rows.reordered(order[there[order] >= 0])
 
     def _span(self, first: int, last: int) -> slice:
         if not len(self.positions):

@@ -335,7 +335,8 @@ class ProbePanel(QWidget):
             "share": "share of the maximum",
             "attribution": "attribution",
         }[self.settings.rank]
-        text = f"{count_text(rows)} features {at}, by {words}"
+        noun = "feature" if rows == 1 else "features"
+        text = f"{count_text(rows)} {noun} {at}, by {words}"
         found = table.difference
         if self.settings.rank != "attribution" or found is None:
             return text

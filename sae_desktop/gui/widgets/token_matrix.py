@@ -28,7 +28,7 @@ from sae_desktop.gui.widgets.token_layout import rgb
 CELL = 16
 _HEADER = 76
 _NAME_SHARE = 0.44
-_NAME_WIDEST = 240
+_NAME_WIDTHS = (124, 240)
 _FIGURE = "000.00"
 
 Place = tuple[int, int]
@@ -55,6 +55,7 @@ class TokenMatrix(QAbstractScrollArea):
         self._signed = False
         self._current: Place = (-1, -1)
         self._lit: int | None = None
+        self._ranking = -1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Features by tokens")
         self.setMinimumHeight(_HEADER + 4 * CELL)
@@ -95,8 +96,7 @@ class TokenMatrix(QAbstractScrollArea):
     def set_marks(self, lit: int | None, token: int | None) -> None:
         """Mark the feature that is lit above, and the token that ranks; the rest as before."""
         self._lit = lit
-        column = -1 if token is None else token - self._first
-        self._current = (self._current[0], column if 0 <= column < len(self._tokens) else -1)
+        self._ranking = -1 if token is None else token - self._first
         self.viewport().update()
 
     def scroll_to_top(self) -> None:
@@ -106,7 +106,8 @@ class TokenMatrix(QAbstractScrollArea):
     # ------------------------------------------------------------------ geometry
     @property
     def _name_width(self) -> int:
-        return min(round(self.viewport().width() * _NAME_SHARE), _NAME_WIDEST)
+        least, most = _NAME_WIDTHS
+        return min(max(round(self.viewport().width() * _NAME_SHARE), least), most)
 
     def _fit_bars(self) -> None:
         view = self.viewport()
@@ -214,7 +215,7 @@ class TokenMatrix(QAbstractScrollArea):
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, self._figure(row, number))
 
     def _figure(self, row: MatrixRow, number: int) -> str:
-        value = self._at_column(row, self._current[1])
+        value = self._at_column(row, self._ranking)
         if value is None:
             value = float(row.values[np.abs(row.values).argmax()])
         return _number(value, signed=self._signed)
@@ -230,7 +231,7 @@ class TokenMatrix(QAbstractScrollArea):
         colours, metrics = theme.palette(), self.fontMetrics()
         for column in range(first, last):
             box = self.cell_rect(0, column)
-            if column == self._current[1]:
+            if column in (self._ranking, self._current[1]):
                 painter.fillRect(QRect(box.left(), 0, CELL, _HEADER), colours.selection)
             painter.save()
             painter.translate(box.left() + CELL / 2, _HEADER - 6)
@@ -274,11 +275,15 @@ class TokenMatrix(QAbstractScrollArea):
         column = min(column, len(self._tokens) - 1)
         moved = row != self._current[0]
         self._current = (row, column)
+        seen = column
+        if column < 0 and self._rows is not None and len(self):  # where it is strongest
+            strongest = self._rows.row(row)
+            seen = int(strongest.positions[np.abs(strongest.values).argmax()]) - self._first
         for bar, at, room in (
             (self.verticalScrollBar(), row * CELL, self.viewport().height() - _HEADER),
             (
                 self.horizontalScrollBar(),
-                column * CELL,
+                seen * CELL,
                 self.viewport().width() - self._name_width,
             ),
         ):

@@ -142,7 +142,7 @@ def test_probe__ranks_features_at_a_token() -> None:
     table = ProbeTable(result)
     assert table.rows("activation", 0, 2).features.tolist() == [1, 2]
     assert table.rows_at("activation", 0, 2, 0).features.tolist() == [2, 1]
-    assert table.rows_at("activation", 0, 2, 1).features.tolist() == [1, 2]
+    assert table.rows_at("activation", 0, 2, 1).features.tolist() == [1]
 
 
 def test_probe__reads_a_long_answer_from_its_file_once(tmp_path: Path) -> None:
