@@ -27,6 +27,7 @@ from sae_desktop.cli.options import (
     finite,
 )
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.errors import UserError
 from sae_desktop.features.chat_text import parse_chat
 from sae_desktop.features.config import (
     Against,
@@ -35,6 +36,7 @@ from sae_desktop.features.config import (
     ProbeConfig,
     Ranking,
 )
+from sae_desktop.features.text_lists import read_texts
 from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.steering.config import Clamp, SteerConfig
 
@@ -152,8 +154,8 @@ def probe(
 def find_features(
     project: ProjectArgument,
     index: IndexOption,
-    on: Annotated[Path, typer.Option("--on", help="File of texts A, one a line.")],
-    off: Annotated[Path, typer.Option("--off", help="File of texts B, one a line.")],
+    on: Annotated[Path, typer.Option("--on", help="Texts A: one a line or paragraph, or .jsonl.")],
+    off: Annotated[Path, typer.Option("--off", help="Texts B, likewise.")],
     threshold: Annotated[
         float, typer.Option(help="Active above this share of the feature's maximum.")
     ] = default(FindFeaturesConfig, "threshold"),
@@ -171,8 +173,8 @@ def find_features(
     config = FindFeaturesConfig(
         project=str(project),
         index=index,
-        on=_lines(on),
-        off=_lines(off),
+        on=_texts(on),
+        off=_texts(off),
         threshold=threshold,
         missed=missed,
         classify=classify,
@@ -182,8 +184,11 @@ def find_features(
     run_job_command(config, render.found_features, as_json=as_json)
 
 
-def _lines(path: Path) -> list[str]:
-    return _file_text(path).splitlines()
+def _texts(path: Path) -> list[str]:
+    try:
+        return read_texts(path)
+    except UserError as error:
+        raise typer.BadParameter(f"{error.what} {error.next_step}") from None
 
 
 def _file_text(path: Path) -> str:
