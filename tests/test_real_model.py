@@ -75,12 +75,12 @@ def test_smollm2__goes_the_whole_path(lm: LanguageModel, tmp_path: Path) -> None
     text = "The Golden Gate Bridge is a bridge in San Francisco."
     probed = probe(ProbeConfig(project=path, index="i", text=text), context)
     assert "".join(probed.tokens) == text
-    assert {item.position for item in probed.active} == set(range(len(probed.tokens)))
+    assert {position for position, _, _ in probed.entries()} == set(range(len(probed.tokens)))
 
     usual = index.columns["density"] > 0.001
     feature = max(
-        (item for item in probed.active if usual[item.feature]), key=lambda item: item.activation
-    ).feature
+        (entry for entry in probed.entries() if usual[entry[1]]), key=lambda entry: entry[2]
+    )[1]
     steered = steer(
         SteerConfig(
             project=path, index="i", prompt="I went for a walk and", max_new_tokens=12,

@@ -27,7 +27,16 @@ from sae_desktop.cli.options import (
     finite,
 )
 from sae_desktop.cli.runner import run_job_command
-from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.errors import UserError
+from sae_desktop.features.chat_text import parse_chat
+from sae_desktop.features.config import (
+    Against,
+    IndexConfig,
+    MergeIndexesConfig,
+    ProbeConfig,
+    Ranking,
+)
+from sae_desktop.features.text_lists import read_texts
 from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.steering.config import Clamp, SteerConfig
 
@@ -99,16 +108,45 @@ def merge_indexes(
 def probe(
     project: ProjectArgument,
     index: IndexOption,
-    text: Annotated[str, typer.Option("--text", help="Text to read.")],
+    text: Annotated[str, typer.Option("--text", help="Text to read.")] = "",
+    text_file: Annotated[
+        Path | None, typer.Option("--text-file", help="File with the text to read.")
+    ] = None,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Turns that begin with user:, assistant: or system:.")
+    ] = False,
     per_token: Annotated[
         int, typer.Option("--per-token", min=0, help="Features kept for a token; 0: all active.")
     ] = default(ProbeConfig, "per_token"),
+    rank: Annotated[
+        Ranking, typer.Option("--rank", help="By what the features of a token are ranked.")
+    ] = default(ProbeConfig, "rank"),
+    most_density: Annotated[
+        float, typer.Option("--most-density", help="Leave out features denser than this.")
+    ] = default(ProbeConfig, "most_density"),
+    attribute_at: Annotated[
+        int | None,
+        typer.Option("--attribute-at", min=-1, help="Token whose next one is explained; -1: last."),
+    ] = default(ProbeConfig, "attribute_at"),
+    against: Annotated[
+        Against, typer.Option("--against", help="What its logit is compared with.")
+    ] = default(ProbeConfig, "against"),
     device: DeviceOption = default(ProbeConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which features fire on a text."""
+    """Tell which features fire on a text, and what they do for its next token."""
+    text = text if text_file is None else _file_text(text_file)
     config = ProbeConfig(
-        project=str(project), index=index, text=text, per_token=per_token, device=device
+        project=str(project),
+        index=index,
+        text="" if chat else text,
+        chat=parse_chat(text) if chat else [],
+        per_token=per_token,
+        rank=rank,
+        most_density=most_density,
+        attribute_at=attribute_at,
+        against=against,
+        device=device,
     )
     run_job_command(config, render.probe, as_json=as_json)
 
@@ -116,8 +154,8 @@ def probe(
 def find_features(
     project: ProjectArgument,
     index: IndexOption,
-    on: Annotated[Path, typer.Option("--on", help="File of texts A, one a line.")],
-    off: Annotated[Path, typer.Option("--off", help="File of texts B, one a line.")],
+    on: Annotated[Path, typer.Option("--on", help="Texts A: one a line or paragraph, or .jsonl.")],
+    off: Annotated[Path, typer.Option("--off", help="Texts B, likewise.")],
     threshold: Annotated[
         float, typer.Option(help="Active above this share of the feature's maximum.")
     ] = default(FindFeaturesConfig, "threshold"),
@@ -135,8 +173,8 @@ def find_features(
     config = FindFeaturesConfig(
         project=str(project),
         index=index,
-        on=_lines(on),
-        off=_lines(off),
+        on=_texts(on),
+        off=_texts(off),
         threshold=threshold,
         missed=missed,
         classify=classify,
@@ -146,9 +184,16 @@ def find_features(
     run_job_command(config, render.found_features, as_json=as_json)
 
 
-def _lines(path: Path) -> list[str]:
+def _texts(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_texts(path)
+    except UserError as error:
+        raise typer.BadParameter(f"{error.what} {error.next_step}") from None
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"“{path}” cannot be read: {error}") from None
 

@@ -98,15 +98,26 @@ def _item_text(item: Any) -> str:
 
 
 def probe(result: ProbeResult) -> str:
-    """Return each token with the features active on it, the strongest first."""
+    """Return each token with the features active on it, the best rank first."""
     active: dict[int, list[str]] = {}
-    for a in sorted(result.active, key=lambda a: -a.activation):
-        active.setdefault(a.position, []).append(f"{a.feature} ({a.activation:.2f})")
+    effects = result.attributions
+    for place, (position, feature, activation) in enumerate(result.entries()):
+        effect = f", {effects[place]:+.3f}" if effects and effects[place] else ""
+        active.setdefault(position, []).append(f"{feature} ({activation:.2f}{effect})")
     rows = [
         (str(position), visible_token(token), ", ".join(active.get(position, [_NOTHING])))
         for position, token in enumerate(result.tokens)
     ]
-    return table(("position", "token", "features (activation)"), rows, left={1, 2})
+    told = "activation, attribution" if effects else "activation"
+    text = table(("position", "token", f"features ({told})"), rows, left={1, 2})
+    if result.difference is None:
+        return text
+    found = result.difference
+    against = f"“{visible_token(found.against)}”" if found.against else "the mean"
+    return (
+        f"{text}\nattributed to the logit of “{visible_token(found.target)}” less that of "
+        f"{against} after token {found.position}: {found.value:+.3f}"
+    )
 
 
 def found_features(result: FindFeaturesResult) -> str:

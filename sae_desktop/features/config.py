@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
 
 BucketScheme = Literal["linear", "quantile"]
+Ranking = Literal["activation", "share", "attribution"]
+"""share: activation over the feature's maximum on the indexed text, 1 for one that was silent
+there; attribution: its absolute value."""
+Against = Literal["second", "mean"]
+"""What the logit of the next token is compared with: the likeliest other token's, or the mean."""
 REACH = 1024
 MOST_REACH = 32_767
 """Positions are kept in 16 bits."""
@@ -70,25 +77,68 @@ class IndexResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class ChatTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody says in a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Which features fire on a text."""
 
     project: str
     index: str
-    text: str
+    text: str = ""
+    chat: list[ChatTurn] = []
+    """Read in place of the text, through the model's chat template."""
     per_token: int = 16
-    """Strongest features kept for a token; 0 keeps all that are active."""
+    """Highest-ranking features kept for a token; 0 keeps all that are active."""
     features: list[int] = []
-    """Features always reported, whatever their rank."""
+    """Features always reported, whatever their rank and density."""
+    rank: Ranking = "activation"
+    """By what the features of a token are ranked."""
+    most_density: float = 1.0
+    """Features that fire on a larger share of the indexed tokens are left out."""
+    attribute_at: int | None = None
+    """The token whose next token features are attributed to; −1: the last; None: no attribution
+    unless it is what ranks."""
+    against: Against = "second"
+    spill: str = ""
+    """Folder for a file with the arrays of a long answer; empty: they come with the answer."""
     device: str = "auto"
 
 
-class ActiveFeature(msgspec.Struct, frozen=True, kw_only=True, array_like=False):
+class LogitDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """What features are attributed to: how much the model prefers a token to others."""
+
     position: int
-    feature: int
-    activation: float
+    """The token after which it is measured."""
+    target: str
+    """The token that follows in the text; after the last one, the likeliest."""
+    against: str
+    """The likeliest other token; empty: the mean logit of the vocabulary."""
+    value: float
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """T tokens and the n activations reported of them, token by token, best rank first."""
+
     tokens: list[str]
-    active: list[ActiveFeature]
+    offsets: list[int] = []
+    """(T + 1,): token t has the entries offsets[t] : offsets[t + 1] of the next three."""
+    features: list[int] = []
+    """(n,)"""
+    activations: list[float] = []
+    """(n,), ‖W_dec‖-weighted, to six digits."""
+    attributions: list[float] = []
+    """(n,), to the logit difference; empty without one."""
+    difference: LogitDifference | None = None
+    file: str = ""
+    """A NumPy .npz file that holds the four arrays in place of the lists."""
+
+    def entries(self) -> Iterator[tuple[int, int, float]]:
+        """Yield (position, feature, activation) of the lists, in their order."""
+        for position, (start, end) in enumerate(pairwise(self.offsets)):
+            for place in range(start, end):
+                yield position, self.features[place], self.activations[place]

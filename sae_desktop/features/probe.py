@@ -2,52 +2,70 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
+from sae_desktop.features.attribution import attributions, check_attributable, logit_gradient
+from sae_desktop.features.config import ChatTurn, LogitDifference, ProbeConfig, ProbeResult
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.capture import capture
+from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
+from sae_desktop.storage.faults import explained
 
-MOST_TOKENS = 16_384
+Array = npt.NDArray[Any]
+
+MOST_TOKENS = 200_000
+SPILLED = 50_000
+"""An answer of more activations goes through a file where there is a folder for it."""
 _LONGEST_WINDOW = 1024
-_ROWS = 512  # encoded at once: rows × features is the memory it takes
+_ROWS = 512
+_CELLS = 2**24
+"""Activations computed at once, rows × features: 64 MB."""
+_DIGITS = 6
 
 
 def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
     """Return the text's tokens and, token by token, the features active on them.
 
     A position counts the reported tokens from 0; the beginning-of-sequence token is not among
-    them. A token's features come strongest first: `per_token` of them, and those of
-    `config.features` that fire. A text longer than the model reads at once is cut into windows.
-    Raises UserError for a text without a token, or one of more than MOST_TOKENS.
+    them. Of a token's features those of the best rank come, `per_token` of them, and those of
+    `config.features` that fire. A text longer than the model reads at once is cut into windows;
+    features of other windows than that of `attribute_at`, and of later tokens, have the
+    attribution 0. Raises UserError for a text without a token, or one of more than MOST_TOKENS,
+    for a model without a chat template that is to read a chat, and where there is no attribution.
     """
     opened = open_index(config.project, config.index, config.device)
     for feature in config.features:
         opened.index.check_feature(feature)
-    ids = opened.lm.encode(config.text)
-    if not ids:
-        raise UserError("There is no text to look at.", next_step="Type or paste a text.")
-    if len(ids) > MOST_TOKENS:
-        raise UserError(
-            f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} are looked at at once.",
-            next_step="Give a shorter text.",
-        )
-    active: list[ActiveFeature] = []
+    ids = _ids(opened, config)
+    gradient = _gradient(opened, ids, config)
+    ranker = _Ranker(opened, config)
+    parts: list[_Part] = []
+    step = max(1, min(_ROWS, _CELLS // opened.dictionary.features))
     for first, acts_TD in activations_of_ids(opened, ids):
         context.check_cancelled()
         context.progress(first, len(ids), "tokens")
-        for row in range(0, len(acts_TD), _ROWS):
-            features_TF = opened.dictionary.encode(acts_TD[row : row + _ROWS])
-            active += _strongest(features_TF, first + row, config)
+        for row in range(0, len(acts_TD), step):
+            features_TF = opened.dictionary.encode(acts_TD[row : row + step])
+            at, rows = first + row, len(features_TF)
+            effects_TF = None
+            if gradient is not None and gradient.covers(at, rows):
+                effects_TF = attributions(features_TF, gradient.rows(at, rows), opened.dictionary)
+            parts.append(ranker.kept(features_TF, effects_TF))
     context.progress(len(ids), len(ids), "tokens")
     names = opened.lm.token_bytes()
-    return ProbeResult(tokens=[token_text(names[i]) for i in ids], active=active)
+    difference = None if gradient is None else gradient.difference
+    return _result([token_text(names[i]) for i in ids], parts, difference, config.spill)
 
 
 def activations_of_ids(opened: OpenedIndex, ids: list[int]) -> Iterator[tuple[int, Tensor]]:
@@ -55,9 +73,14 @@ def activations_of_ids(opened: OpenedIndex, ids: list[int]) -> Iterator[tuple[in
 
     Each window has the special tokens around it that the indexed text had; theirs are left out.
     """
-    room = min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
-    for first in range(0, len(ids), room):
-        yield first, _read(opened, ids[first : first + room])
+    room = _room(opened)
+    for start in range(0, len(ids), room):
+        yield start, _read(opened, ids[start : start + room])
+
+
+def _room(opened: OpenedIndex) -> int:
+    """Return the tokens of text in a window."""
+    return min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
 
 
 def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
@@ -67,21 +90,169 @@ def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
     return capture(opened.lm, input_ids, None, opened.site)[0, first : first + len(ids)]
 
 
-def _strongest(features_TF: Tensor, first: int, config: ProbeConfig) -> list[ActiveFeature]:
-    """Return what is to be reported of rows of activations, the first at position `first`."""
-    kept_TF = features_TF > 0
-    if 0 < config.per_token < features_TF.shape[1]:
-        _, ids = features_TF.topk(config.per_token, dim=1)
-        among = torch.zeros_like(kept_TF).scatter_(1, ids, torch.ones_like(ids, dtype=torch.bool))
-        among[:, config.features] = True
-        kept_TF &= among
-    rows, features = kept_TF.nonzero(as_tuple=True)
-    values = features_TF[rows, features].tolist()
-    found = sorted(
-        zip(rows.tolist(), features.tolist(), values, strict=True),
-        key=lambda item: (item[0], -item[2], item[1]),
+# ---------------------------------------------------------------- the text
+def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
+    ids = opened.lm.encode(_rendered(opened.lm, config.chat) if config.chat else config.text)
+    repeated = len(opened.bos)
+    if config.chat and repeated and ids[:repeated] == opened.bos:
+        ids = ids[repeated:]  # some templates begin with it themselves
+    if not ids:
+        raise UserError("There is no text to look at.", next_step="Type or paste a text.")
+    if len(ids) > MOST_TOKENS:
+        raise UserError(
+            f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} are looked at at once.",
+            next_step="Give a shorter text.",
+        )
+    return ids
+
+
+def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
+    """Return a chat as the model's template writes it, an answer begun after a question."""
+    if not getattr(lm.tokenizer, "chat_template", None):
+        raise UserError(
+            f"“{lm.name}” has no chat template.", next_step="Try the chat as a plain text."
+        )
+    said = [{"role": turn.role, "content": turn.content} for turn in chat]
+    try:
+        rendered: Any = lm.tokenizer.apply_chat_template(
+            said, add_generation_prompt=chat[-1].role == "user", tokenize=False
+        )
+    except Exception as error:  # templates are programs, and raise what they like
+        raise UserError(
+            f"The chat template of “{lm.name}” refuses the chat: "
+            f"{str(error).strip() or type(error).__name__}.",
+            next_step="Give turns of roles that this model knows.",
+        ) from error
+    return str(rendered)
+
+
+# ---------------------------------------------------------------- attribution
+class _Gradient(NamedTuple):
+    """The gradient of the logit difference over the tokens that it depends on."""
+
+    first: int
+    values_TD: Tensor
+    difference: LogitDifference
+
+    def covers(self, first: int, rows: int) -> bool:
+        return first < self.first + len(self.values_TD) and self.first < first + rows
+
+    def rows(self, first: int, rows: int) -> Tensor:
+        """Return the gradient at some tokens of the text, 0 at those it does not depend on."""
+        found = torch.zeros(rows, self.values_TD.shape[1])
+        start, end = max(first, self.first), min(first + rows, self.first + len(self.values_TD))
+        found[start - first : end - first] = self.values_TD[start - self.first : end - self.first]
+        return found
+
+
+def _gradient(opened: OpenedIndex, ids: list[int], config: ProbeConfig) -> _Gradient | None:
+    if config.attribute_at is None and config.rank != "attribution":
+        return None
+    check_attributable(opened)
+    at = len(ids) - 1 if config.attribute_at in (None, -1) else int(config.attribute_at or 0)
+    if not 0 <= at < len(ids):
+        raise UserError(
+            f"There is no token {at} in a text of {len(ids):,}.",
+            next_step="Choose one of its tokens.",
+        )
+    first = at - at % _room(opened)
+    following = ids[at + 1] if at + 1 < len(ids) else None
+    values, difference = logit_gradient(opened, ids[first : at + 1], at, following, config.against)
+    return _Gradient(first, values, difference)
+
+
+# ---------------------------------------------------------------- what is kept
+class _Part(NamedTuple):
+    """What is reported of some tokens."""
+
+    counts: Array
+    """(T,), of each token."""
+    features: Array
+    activations: Array
+    attributions: Array
+
+
+class _Ranker:
+    """Chooses and orders the features of a token."""
+
+    def __init__(self, opened: OpenedIndex, config: ProbeConfig) -> None:
+        columns, device = opened.index.columns, opened.dictionary.device
+        self._rank, self._per_token = config.rank, config.per_token
+        self._always = torch.tensor(config.features, dtype=torch.int64, device=device)
+        dense = np.flatnonzero(np.asarray(columns["density"]) > config.most_density)
+        self._dense = torch.from_numpy(dense).to(device)
+        self._maxima = torch.from_numpy(np.array(columns["max_activation"], np.float32)).to(device)
+
+    def kept(self, acts_TF: Tensor, effects_TF: Tensor | None) -> _Part:
+        """Return what is to be reported of T tokens, from their activations (T, F)."""
+        active_TF = acts_TF > 0
+        ranks_TF = self._ranks(acts_TF, effects_TF)
+        kept_TF = active_TF.clone()
+        kept_TF[:, self._dense] = False
+        if 0 < self._per_token < acts_TF.shape[1]:
+            best = ranks_TF.masked_fill(~kept_TF, -1.0).topk(self._per_token, dim=1).indices
+            kept_TF &= torch.zeros_like(kept_TF).scatter_(1, best, True)
+        kept_TF[:, self._always] = active_TF[:, self._always]
+        places = kept_TF.nonzero(as_tuple=True)
+        rows, features = (place.cpu().numpy() for place in places)
+        order = np.lexsort((features, -_at(ranks_TF, places), rows))
+        effects = np.zeros(len(order), np.float32)
+        if effects_TF is not None:
+            effects = _at(effects_TF, places)[order]
+        return _Part(
+            np.bincount(rows, minlength=len(acts_TF)),
+            features[order].astype(np.int32),
+            _at(acts_TF, places)[order],
+            effects,
+        )
+
+    def _ranks(self, acts_TF: Tensor, effects_TF: Tensor | None) -> Tensor:
+        if self._rank == "share":
+            top = torch.where(self._maxima > 0, self._maxima, acts_TF)
+            return acts_TF / top.clamp_min(1e-20)
+        if self._rank == "attribution" and effects_TF is not None:
+            # Tokens on which the difference does not depend are ranked as ever.
+            known = effects_TF.abs().amax(dim=1, keepdim=True) > 0
+            return torch.where(known, effects_TF.abs(), acts_TF)
+        return acts_TF
+
+
+def _at(values_TF: Tensor, places: tuple[Tensor, ...]) -> Array:
+    return np.asarray(values_TF[places].float().cpu().numpy())
+
+
+# ---------------------------------------------------------------- the answer
+def _result(
+    tokens: list[str], parts: list[_Part], difference: LogitDifference | None, spill: str
+) -> ProbeResult:
+    counts, features, activations, effects = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )
-    return [
-        ActiveFeature(position=first + row, feature=feature, activation=value)
-        for row, feature, value in found
-    ]
+    arrays: dict[str, Any] = {
+        "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "features": features,
+        "activations": activations,
+        "attributions": effects if difference is not None else effects[:0],
+    }
+    if spill and len(features) > SPILLED:
+        with (
+            explained(Path(spill)),
+            tempfile.NamedTemporaryFile(
+                dir=spill, prefix="probe-", suffix=".npz", delete=False
+            ) as file,
+        ):
+            np.savez(file, **arrays)
+        return ProbeResult(tokens=tokens, difference=difference, file=file.name)
+    lists = {name: _rounded(values).tolist() for name, values in arrays.items()}
+    return ProbeResult(tokens=tokens, difference=difference, **lists)
+
+
+def _rounded(values: Array) -> Array:
+    """Return numbers with no more digits than a float32 is sure of, short as text."""
+    if values.dtype.kind != "f":
+        return values
+    wide = values.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        places = np.where(wide == 0, 0.0, _DIGITS - 1 - np.floor(np.log10(np.abs(wide))))
+    scale = 10.0 ** np.clip(places, -30, 30)
+    return np.asarray(np.round(wide * scale) / scale)

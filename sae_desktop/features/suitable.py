@@ -19,11 +19,18 @@ def require_one_site(name: str, dictionary: Dictionary) -> None:
 
 def require_writing_where_it_reads(name: str, dictionary: Dictionary) -> None:
     """Raise UserError for a transcoder: its directions belong to another site than it reads."""
-    written = dictionary.metadata.get("hook_name_out")
-    if written or dictionary.W_skip is not None or dictionary.out_width != dictionary.width:
+    written = writes_elsewhere(dictionary)
+    if written:
         raise UserError(
             f"The dictionary “{name}” is a transcoder: it reads one site and writes another, "
-            f"“{written or 'unnamed'}”, where its features cannot be clamped.",
+            f"“{written}”, where its features cannot be clamped.",
             kept="Nothing was changed.",
             next_step="Steer with a dictionary of the residual stream or of that site.",
         )
+
+
+def writes_elsewhere(dictionary: Dictionary) -> str:
+    """Return the site a transcoder writes, or “unnamed”; nothing for a plain dictionary."""
+    written = str(dictionary.metadata.get("hook_name_out") or "")
+    other = dictionary.W_skip is not None or dictionary.out_width != dictionary.width
+    return written or ("unnamed" if other else "")

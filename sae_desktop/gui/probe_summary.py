@@ -1,52 +1,140 @@
-"""What a probe's answer says about one feature and about all of them. Free of Qt."""
+"""What a probe's answer says, as arrays: of a feature, of a token, of a stretch. Free of Qt.
+
+T tokens of the text, n activations reported of them.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.config import ProbeResult
+from sae_desktop.features.config import ProbeResult, Ranking
 
 Array = npt.NDArray[Any]
 
+PAGE_TOKENS = 2_000
+"""Tokens of a text shown at once."""
+
 
 @dataclass(frozen=True)
-class StrongFeature:
-    """A feature that fires on a text, where it fires most."""
+class MatrixRow:
+    """What one feature does on the tokens of a stretch, ascending."""
 
     feature: int
-    activation: float
-    position: int
-    tokens: int
-    """On how many tokens it is among the strongest."""
+    positions: Array
+    """Counted from the beginning of the text."""
+    values: Array
+    """By the measure that ranks."""
 
 
-def activations_of(result: ProbeResult, feature: int) -> Array:
-    """Return a feature's activation on each token, (T,) float32."""
-    values = np.zeros(len(result.tokens), dtype=np.float32)
-    for active in result.active:
-        if active.feature == feature and 0 <= active.position < len(values):
-            values[active.position] = active.activation
-    return values
+class MatrixRows:
+    """The features of a stretch of tokens, best rank first, with their cells."""
+
+    def __init__(self, features: Array, offsets: Array, positions: Array, values: Array) -> None:
+        self.features = features
+        """(r,)"""
+        self.peaks = (
+            np.maximum.reduceat(np.abs(values), offsets[:-1]) if len(features) else values[:0]
+        )
+        """(r,), the largest absolute value of each."""
+        self._offsets, self._positions, self._values = offsets, positions, values
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def row(self, number: int) -> MatrixRow:
+        span = slice(int(self._offsets[number]), int(self._offsets[number + 1]))
+        return MatrixRow(int(self.features[number]), self._positions[span], self._values[span])
+
+    def reordered(self, order: Array) -> MatrixRows:
+        """Return the same rows in another order."""
+        lengths = np.diff(self._offsets)[order]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        shift = np.repeat(self._offsets[:-1][order] - offsets[:-1], lengths)
+        places = np.arange(offsets[-1]) + shift
+        return MatrixRows(
+            self.features[order], offsets, self._positions[places], self._values[places]
+        )
 
 
-def strongest(result: ProbeResult, count: int) -> list[StrongFeature]:
-    """Return the features with the largest activation on any token, strongest first."""
-    best: dict[int, StrongFeature] = {}
-    for active in result.active:
-        if active.activation <= 0.0:
-            continue
-        before = best.get(active.feature)
-        tokens = before.tokens + 1 if before else 1
-        if before is None or active.activation > before.activation:
-            best[active.feature] = StrongFeature(
-                active.feature, active.activation, active.position, tokens
-            )
-        else:
-            best[active.feature] = StrongFeature(
-                before.feature, before.activation, before.position, tokens
-            )
-    return sorted(best.values(), key=lambda s: (-s.activation, s.feature))[:count]
+class ProbeTable:
+    """A probe's answer with its arrays."""
+
+    def __init__(self, result: ProbeResult, maxima: Array | None = None) -> None:
+        """Take an answer, and the file it came in off the disk. `maxima` (F,) are the index's.
+
+        Raises OSError or ValueError when the file is gone or cut short.
+        """
+        self.tokens = result.tokens
+        self.difference = result.difference
+        arrays = _read_file(result.file) if result.file else None
+        self.offsets = _array(arrays, result, "offsets", np.int64)
+        self.features = _array(arrays, result, "features", np.int64)
+        self.activations = _array(arrays, result, "activations", np.float32)
+        self.attributions = _array(arrays, result, "attributions", np.float32)
+        self.positions = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        self._maxima = maxima
+
+    def values(self, measure: Ranking) -> Array:
+        """Return (n,), all activations by a measure."""
+        if measure == "attribution" and len(self.attributions):
+            return self.attributions
+        if measure == "share" and self._maxima is not None:
+            top = self._maxima[self.features]
+            top = np.where(top > 0, top, self.activations)
+            return np.asarray(self.activations / np.maximum(top, 1e-20))
+        return self.activations
+
+    def activations_of(self, feature: int, first: int = 0, last: int | None = None) -> Array:
+        """Return a feature's activation on each token of a stretch, float32."""
+        last = len(self.tokens) if last is None else min(last, len(self.tokens))
+        span = self._span(first, last)
+        found = np.zeros(last - first, dtype=np.float32)
+        here = self.features[span] == feature
+        found[self.positions[span][here] - first] = self.activations[span][here]
+        return found
+
+    def rows(self, measure: Ranking, first: int, last: int) -> MatrixRows:
+        """Return the features of the tokens first … last − 1, by their largest |value| there."""
+        span = self._span(first, last)
+        positions, values = self.positions[span], self.values(measure)[span]
+        order = np.lexsort((positions, self.features[span]))
+        features, starts = np.unique(self.features[span][order], return_index=True)
+        offsets = np.concatenate([starts, [len(order)]]).astype(np.int64)
+        rows = MatrixRows(features, offsets, positions[order], values[order])
+        return rows.reordered(np.argsort(-rows.peaks, kind="stable"))
+
+    def rows_at(self, measure: Ranking, first: int, last: int, token: int) -> MatrixRows:
+        """Return of the same those that are active at one token, by their |value| there."""
+        rows = self.rows(measure, first, last)
+        span = self._span(token, token + 1)
+        here = np.full(int(rows.features.max(initial=-1)) + 1, -1.0)
+        here[self.features[span]] = np.abs(self.values(measure)[span])
+        there = here[rows.features]
+        order = np.argsort(-there, kind="stable")
+        return rows.reordered(order[there[order] >= 0])
+
+    def _span(self, first: int, last: int) -> slice:
+        if not len(self.positions):
+            return slice(0, 0)
+        return slice(int(self.offsets[first]), int(self.offsets[last]))
+
+
+def _read_file(name: str) -> dict[str, Array]:
+    path = Path(name)
+    try:
+        with np.load(path) as file:
+            return {key: file[key] for key in file.files}
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _array(arrays: dict[str, Array] | None, result: ProbeResult, name: str, dtype: Any) -> Array:
+    found = getattr(result, name) if arrays is None else arrays[name]
+    return np.asarray(found, dtype=dtype)

@@ -110,6 +110,12 @@ def _token_bytes(token: str) -> bytes:
     )
 
 
+def shown_token(text: str) -> str:
+    """Return one token that stands alone: also the space before it is visible."""
+    shown = _shown(text)
+    return "·" + shown[1:] if shown.startswith(" ") else shown
+
+
 def _shown(text: str) -> str:
     """Make visible what running text hides; a space before a word stays a space."""
     if text.isascii() and text.isprintable():

@@ -160,11 +160,11 @@ def test_probe_and_steer__read_a_text_and_change_one(small_project: Path) -> Non
         sae_desktop("probe", small_project, "--index", "idx", "--text", "In the beginning", *CPU)
     )
     assert "".join(probed["tokens"]).endswith("In the beginning")
-    assert probed["active"]
-    assert {"position", "feature", "activation"} == set(probed["active"][0])
+    assert probed["features"]
+    assert len(probed["features"]) == len(probed["activations"]) == probed["offsets"][-1]
 
     command = (
-        "steer", small_project, "--index", "idx", "--feature", str(probed["active"][0]["feature"]),
+        "steer", small_project, "--index", "idx", "--feature", str(probed["features"][0]),
         "--clamp", "8", "--prompt", "In the", "--max-new-tokens", "6", "--seed", "1", *CPU,
     )  # fmt: skip
     done = sae_desktop(*command)

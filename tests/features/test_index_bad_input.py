@@ -75,7 +75,7 @@ def test_probe__finds_what_an_index_of_the_same_text_holds(
     held = dict(zip(zip(rows, block.features, strict=True), block.values, strict=True))
     asked = ProbeConfig(project=str(project.path), index="one", text=text, per_token=0)
     result = probe(asked, SILENT)
-    probed = {(item.position, item.feature): item.activation for item in result.active}
+    probed = {(position, feature): value for position, feature, value in result.entries()}
     assert len(result.tokens) == firings.rows
     assert probed.keys() == held.keys()
     assert len(probed) > firings.rows

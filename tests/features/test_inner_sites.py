@@ -92,7 +92,7 @@ def test_neurons_and_heads__are_read_and_changed(tmp_path: Path, family: str, si
         RecordingContext(),
     )
     assert len(probed.tokens) == len(lm.encode(text))
-    assert probed.active
+    assert probed.features
     steered = steer(
         SteerConfig(
             project=str(project.path), index="i", prompt="In the beginning",
@@ -138,7 +138,7 @@ def test_encoder__is_indexed_without_logits_and_probed_as_it_was_harvested(tmp_p
     rows = torch.tensor(store.read(0, len(ids)).astype("f4"))
     acts = opened.dictionary.encode(rows)
     right = {(int(p), int(f)): float(acts[p, f]) for p, f in acts.nonzero().tolist()}
-    told = {(a.position, a.feature): a.activation for a in probed.active}
+    told = {(position, feature): value for position, feature, value in probed.entries()}
     strong = {key for key, value in right.items() if value > 0.05 * float(acts.max())}
     assert strong <= told.keys()
     for key in strong:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
+from sae_desktop.features.text_lists import joined_texts, read_texts, split_texts
 from sae_desktop.features.text_set_config import (
     THRESHOLD,
     FindFeaturesConfig,
@@ -49,8 +50,8 @@ class TextSetsPanel(QWidget):
         self.setObjectName("explore.text_sets")
         self._session = session
         self._result: FindFeaturesResult | None = None
-        self.on = _box("Texts on which the feature is active, one a line", "Texts A")
-        self.off = _box("Texts on which it is not, one a line", "Texts B")
+        self.on = _box("Texts on which the feature is active: one a line, or paragraphs", "Texts A")
+        self.off = _box("Texts on which it is not: one a line, or paragraphs", "Texts B")
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.0, 0.95)
         self.threshold.setSingleStep(0.05)
@@ -97,7 +98,7 @@ class TextSetsPanel(QWidget):
                 "Load…",
                 partial(self._on_load, box),
                 flat=True,
-                tip=f"Read the texts {title} from a file, one a line",
+                tip=f"Read the texts {title} from a file: one a line or paragraph, or .jsonl",
             )
             row.addWidget(load)
             inner.addLayout(row)
@@ -135,8 +136,8 @@ class TextSetsPanel(QWidget):
             FindFeaturesConfig(
                 project=self._session.project_path,
                 index=self._session.index_name,
-                on=self.on.toPlainText().splitlines(),
-                off=self.off.toPlainText().splitlines(),
+                on=split_texts(self.on.toPlainText()),
+                off=split_texts(self.off.toPlainText()),
                 threshold=self.threshold.value(),
                 missed=self.missed.value(),
                 count=_KEPT,
@@ -146,7 +147,7 @@ class TextSetsPanel(QWidget):
 
     def _on_load(self, box: QPlainTextEdit) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Texts, one a line", "", "Text (*.txt);;All (*)"
+            self, "Texts, one a line or paragraph", "", "Text (*.txt *.jsonl);;All (*)"
         )
         if name:
             self.load(box, Path(name))
@@ -154,11 +155,9 @@ class TextSetsPanel(QWidget):
     def load(self, box: QPlainTextEdit, path: Path) -> None:
         """Read texts into a box; a file that is no text is said."""
         try:
-            box.setPlainText(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            self._session.show_error(
-                UserError(f"“{path.name}” cannot be read: {error}.", next_step="Give a text file.")
-            )
+            box.setPlainText(joined_texts(read_texts(path)))
+        except UserError as error:
+            self._session.show_error(error)
 
     def _forget(self, _index: object = None) -> None:
         self.latest.forget()

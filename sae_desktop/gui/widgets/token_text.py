@@ -82,6 +82,8 @@ class TokenTextView(QWidget):
 
     tokenHovered = Signal(object)
     """HoveredToken, or None when the pointer left the tokens."""
+    tokenClicked = Signal(int)
+    """A token of the first passage."""
     textChosen = Signal(str)
     """A passage, or what is selected of it, to be tried elsewhere."""
 
@@ -288,6 +290,27 @@ class TokenTextView(QWidget):
             self._cursor = self._position(event.position())
             self.update()
         self._hover(self._token_at(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        found = self._token_at(event.position())
+        dragged = self._anchor != self._cursor
+        if event.button() != Qt.MouseButton.LeftButton or dragged or found is None:
+            return
+        paragraph = self._blocks[found[0]].paragraph
+        if found[0] == 0 and paragraph is not None:
+            self.tokenClicked.emit(paragraph.text.pieces[found[1]].first)
+
+    def mark_token(self, token: int | None) -> None:
+        """Select a token of the first passage; None: nothing."""
+        self._anchor = self._cursor = None
+        paragraph = self._blocks[0].paragraph if self._blocks else None
+        number = (
+            None if token is None or paragraph is None else paragraph.text.piece_of_token(token)
+        )
+        if number is not None and paragraph is not None:
+            piece = paragraph.text.pieces[number]
+            self._anchor, self._cursor = (0, piece.start_offset), (0, piece.end_offset)
+        self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         found = self._token_at(event.position())

@@ -35,12 +35,20 @@ class FakeClient(QObject):
     projectOpened = Signal(object)
     projectRefused = Signal(object)
     jobAdded = Signal(object)
+    stateChanged = Signal(object)
     state = "ready"
 
     def __init__(self) -> None:
         super().__init__()
         self.jobs: list[Job] = []
         self.sent: list[Command] = []
+
+    def enter(self, state: str) -> None:
+        self.state = state
+        self.stateChanged.emit(state)
+
+    def restart(self) -> None:
+        self.enter("ready")
 
     def open_project(self, path: str) -> None:
         del path

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
-from sae_desktop.features.config import ActiveFeature, ProbeConfig, ProbeResult
+from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.gui import theme
 from sae_desktop.gui.actions import ActionRegistry
@@ -419,11 +419,13 @@ def test_label__is_edited_in_place_with_f2(
 # ---------------------------------------------------------------- probe
 def _answer(text: str, feature: int) -> ProbeResult:
     tokens = text.split(" ")
-    active = [
-        ActiveFeature(position=len(tokens) - 1, feature=feature, activation=4.0),
-        ActiveFeature(position=0, feature=30, activation=9.0),
-    ]
-    return ProbeResult(tokens=tokens, active=active)
+    last = len(tokens) - 1
+    return ProbeResult(
+        tokens=tokens,
+        offsets=[0, *[1] * last, 2],
+        features=[30, feature],
+        activations=[9.0, 4.0],
+    )
 
 
 def test_probe__asks_once_when_the_typing_pauses(
@@ -438,7 +440,7 @@ def test_probe__asks_once_when_the_typing_pauses(
     client.answer(client.jobs[0], _answer("And the Lord", 0))
     assert panel.probe.tokens.plain_text() == "AndtheLord"
     assert panel.probe.state.text() == "at most 4.00 on this text"
-    assert [link.row.feature for link in panel.probe.links.links()] == [30, 0]
+    assert panel.probe.matrix.features() == [30, 0]
 
 
 def test_probe__shows_only_the_last_answer(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sae_desktop.features.config import ActiveFeature, ProbeResult
+from sae_desktop.features.chat_text import parse_chat
+from sae_desktop.features.config import ProbeResult
 from sae_desktop.features.facts import Context, Share
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
@@ -15,8 +18,8 @@ from sae_desktop.gui.company_bars import share_rows
 from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
 from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
-from sae_desktop.gui.probe_summary import activations_of, strongest
-from sae_desktop.gui.running_text import RunningText, utf16_length
+from sae_desktop.gui.probe_summary import MatrixRows, ProbeTable
+from sae_desktop.gui.running_text import RunningText, shown_token, utf16_length
 from sae_desktop.steering.config import Clamp
 
 
@@ -98,28 +101,77 @@ def test_running_text__is_covered_by_its_pieces(tokens: list[str]) -> None:
 
 # ---------------------------------------------------------------- probe
 RESULT = ProbeResult(
-    tokens=["<s>", "a", "b"],
-    active=[
-        ActiveFeature(position=1, feature=7, activation=2.0),
-        ActiveFeature(position=2, feature=7, activation=3.0),
-        ActiveFeature(position=2, feature=9, activation=1.0),
-        ActiveFeature(position=0, feature=4, activation=0.0),
-    ],
+    tokens=["a", "b", "c"],
+    offsets=[0, 0, 1, 3],
+    features=[7, 7, 9],
+    activations=[2.0, 3.0, 1.0],
+    attributions=[0.5, -0.25, 1.5],
 )
+MAXIMA = np.array([0.0] * 7 + [30.0, 1.0, 0.0], dtype=np.float32)
+
+
+def _rows(rows: MatrixRows) -> list[tuple[int, list[int], list[float]]]:
+    found = [rows.row(n) for n in range(len(rows))]
+    return [
+        (r.feature, r.positions.tolist(), [round(v, 3) for v in r.values.tolist()]) for r in found
+    ]
 
 
 def test_probe__gives_a_features_activation_on_each_token() -> None:
-    assert activations_of(RESULT, 7).tolist() == [0.0, 2.0, 3.0]
-    assert activations_of(RESULT, 8).tolist() == [0.0, 0.0, 0.0]
+    table = ProbeTable(RESULT)
+    assert table.activations_of(7).tolist() == [0.0, 2.0, 3.0]
+    assert table.activations_of(7, 1, 2).tolist() == [2.0]
+    assert table.activations_of(8).tolist() == [0.0, 0.0, 0.0]
 
 
-def test_probe__lists_the_strongest_features_where_they_fire_most() -> None:
-    found = strongest(RESULT, 5)
-    assert [(s.feature, s.activation, s.position, s.tokens) for s in found] == [
-        (7, 3.0, 2, 2),
-        (9, 1.0, 2, 1),
+def test_probe__ranks_features_by_each_measure() -> None:
+    table = ProbeTable(RESULT, MAXIMA)
+    assert _rows(table.rows("activation", 0, 3)) == [(7, [1, 2], [2.0, 3.0]), (9, [2], [1.0])]
+    # Feature 9 was silent on the indexed text: what it does here is all of its maximum.
+    assert _rows(table.rows("share", 0, 3)) == [(9, [2], [1.0]), (7, [1, 2], [0.067, 0.1])]
+    assert _rows(table.rows("attribution", 0, 3)) == [(9, [2], [1.5]), (7, [1, 2], [0.5, -0.25])]
+    assert _rows(table.rows("activation", 0, 2)) == [(7, [1], [2.0])]
+    assert _rows(table.rows("activation", 0, 1)) == []
+    assert _rows(ProbeTable(ProbeResult(tokens=[])).rows("activation", 0, 0)) == []
+
+
+def test_probe__ranks_features_at_a_token() -> None:
+    result = ProbeResult(
+        tokens=["a", "b"], offsets=[0, 2, 3], features=[1, 2, 1], activations=[1.0, 2.0, 9.0]
+    )
+    table = ProbeTable(result)
+    assert table.rows("activation", 0, 2).features.tolist() == [1, 2]
+    assert table.rows_at("activation", 0, 2, 0).features.tolist() == [2, 1]
+    assert table.rows_at("activation", 0, 2, 1).features.tolist() == [1]
+
+
+def test_probe__reads_a_long_answer_from_its_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "probe-1.npz"
+    names = ("offsets", "features", "activations", "attributions")
+    np.savez(path, **{name: np.array(getattr(RESULT, name)) for name in names})
+    table = ProbeTable(ProbeResult(tokens=RESULT.tokens, file=str(path)))
+    inline = ProbeTable(RESULT)
+    assert _rows(table.rows("activation", 0, 3)) == _rows(inline.rows("activation", 0, 3))
+    assert not path.exists()
+    with pytest.raises(OSError, match="probe-1"):
+        ProbeTable(ProbeResult(tokens=RESULT.tokens, file=str(path)))
+
+
+def test_chat__is_read_from_lines_that_name_a_speaker() -> None:
+    text = "Hello\nSystem: Be kind.\nuser: Hi\nthere\nassistant:\nuser: x"
+    assert [(t.role, t.content) for t in parse_chat(text)] == [
+        ("user", "Hello"),
+        ("system", "Be kind."),
+        ("user", "Hi\nthere"),
+        ("user", "x"),
     ]
-    assert len(strongest(RESULT, 1)) == 1
+    assert parse_chat("  ") == []
+
+
+def test_token_alone__shows_spaces_and_control_characters() -> None:
+    assert [shown_token(t) for t in (" Lord", "\n", "\u202e", " ", "\x07", "ab")] == [
+        "·Lord", "↵", "�", "·", "␇", "ab",
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- contexts and links

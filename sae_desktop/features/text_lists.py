@@ -1,0 +1,63 @@
+"""Lists of texts as a person writes them or has them in a file. Free of torch and Qt."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from sae_desktop.errors import UserError
+
+MOST_BYTES = 64 * 2**20
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t]+\S)")
+
+
+def split_texts(text: str) -> list[str]:
+    """Return the texts: paragraphs where a blank line parts any, else one a line."""
+    text = text.replace("\r\n", "\n").strip("\n")
+    found = _PARAGRAPHS.split(text) if re.search(r"\n[ \t]*\n", text) else text.split("\n")
+    return [part.strip("\n") for part in found if part.strip()]
+
+
+def joined_texts(texts: list[str]) -> str:
+    """Return what `split_texts` makes these texts of, their own blank lines taken out."""
+    plain = [re.sub(r"\n\s*\n", "\n", text).strip("\n") for text in texts]
+    several = any("\n" in text for text in plain)
+    # A single text of several lines is one paragraph only before a blank line.
+    return ("\n\n" if several else "\n").join(plain) + ("\n\n" if several else "\n")
+
+
+def read_texts(path: Path) -> list[str]:
+    """Return the texts of a file: of .jsonl each line's string, or its “text”; else as written.
+
+    Raises UserError for a file that is missing, too large, not UTF-8, or no JSON lines.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UserError(
+                f"“{path.name}” has {size:,} bytes; at most {MOST_BYTES:,} are read.",
+                next_step="Give fewer texts.",
+            )
+        data = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"“{path.name}” cannot be read: {error}.", next_step="Give a text file in UTF-8."
+        ) from error
+    if path.suffix.lower() != ".jsonl":
+        return split_texts(data)
+    return [_json_text(path, n, line) for n, line in enumerate(data.split("\n"), 1) if line.strip()]
+
+
+def _json_text(path: Path, number: int, line: str) -> str:
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        found = None
+    text = found.get("text") if isinstance(found, dict) else found
+    if not isinstance(text, str):
+        raise UserError(
+            f"Line {number} of “{path.name}” holds no text.",
+            next_step="Give a string a line, or an object with “text”.",
+        )
+    return text
