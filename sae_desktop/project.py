@@ -35,6 +35,9 @@ class Project:
     dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
     features/<name>.h5            indexes
     sweeps/<name>.json            tables of sweeps
+    matches/<a>~<b>.h5            features of two dictionaries, matched
+    concepts/<name>.txt           lists of concepts
+    completeness/<name>.json      which concepts have a feature in which dictionary
     notes.sqlite                  labels and notes
     ```
     """
@@ -111,6 +114,16 @@ class Project:
     def sweep_path(self, name: str) -> Path:
         return self.path / "sweeps" / f"{checked_name(name)}.json"
 
+    def match_path(self, smaller: str, larger: str) -> Path:
+        # No name has a tilde, so that the pair can be told from the file's.
+        return self.path / "matches" / f"{checked_name(smaller)}~{checked_name(larger)}.h5"
+
+    def concepts_path(self, name: str) -> Path:
+        return self.path / "concepts" / f"{checked_name(name)}.txt"
+
+    def completeness_path(self, name: str) -> Path:
+        return self.path / "completeness" / f"{checked_name(name)}.json"
+
     @property
     def notes_path(self) -> Path:
         return self.path / "notes.sqlite"
@@ -132,6 +145,15 @@ class Project:
 
     def sweeps(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("sweeps/*.json"))
+
+    def matches(self) -> list[Path]:
+        return sorted(self.path.glob("matches/*~*.h5"))
+
+    def concept_lists(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("concepts/*.txt"))
+
+    def completeness_tables(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("completeness/*.json"))
 
 
 def config_record(config: msgspec.Struct) -> str:

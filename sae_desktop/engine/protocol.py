@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.text_set_config import FindFeaturesConfig
@@ -53,6 +54,8 @@ JobConfig = (
     | FindFeaturesConfig
     | SteerConfig
     | MergeIndexesConfig
+    | MatchConfig
+    | CompletenessConfig
 )
 
 

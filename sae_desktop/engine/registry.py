@@ -27,6 +27,12 @@ from sae_desktop.activations.config import (
     VerifyResult,
     VerifyStoreConfig,
 )
+from sae_desktop.comparison.config import (
+    CompletenessConfig,
+    CompletenessResult,
+    MatchConfig,
+    MatchResult,
+)
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.features.config import (
@@ -97,6 +103,8 @@ _DICTIONARY = Output("dictionary", "name")
 _SWEEP = Output("sweep", "name")
 _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
+_MATCH = Output("match of the dictionaries", "dictionaries")
+_COMPLETENESS = Output("completeness table", "name")
 
 JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     HarvestConfig: JobKind(
@@ -204,6 +212,22 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _INDEX,
         "The indexes are as they were; merge them again.",
+    ),
+    MatchConfig: JobKind(
+        "sae_desktop.comparison.match:match",
+        MatchResult,
+        "Match dictionaries",
+        "",
+        _MATCH,
+        "Pairs that were finished are kept.",
+    ),
+    CompletenessConfig: JobKind(
+        "sae_desktop.comparison.completeness:completeness",
+        CompletenessResult,
+        "Completeness",
+        "name",
+        _COMPLETENESS,
+        "The indexes are as they were.",
     ),
 }
 

@@ -1,0 +1,123 @@
+"""What the jobs over several dictionaries are asked for and answer. Free of torch and Qt."""
+
+from __future__ import annotations
+
+import msgspec
+
+NEAREST = 10
+LEAST_F1 = 0.5
+LEAST_OCCURRENCES = 10
+
+
+class MatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="match"):
+    """For every feature the nearest features of the other dictionaries."""
+
+    project: str
+    dictionaries: tuple[str, ...] = ()
+    """At least two; none: all of the first one's model and width that the project has."""
+    nearest: int = NEAREST
+    """Features kept for each feature and other dictionary."""
+    device: str = "auto"
+
+
+class MatchedPair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two dictionaries, the smaller first."""
+
+    smaller: str
+    larger: str
+    unmatched_smaller: int
+    """Features of the smaller whose nearest in the larger has a cosine below one half."""
+    unmatched_larger: int
+    mean_cosine: float
+    """Of the smaller one's features with their nearest in the larger."""
+    kept: bool
+    """Whether it had been matched before, and neither dictionary changed since."""
+
+
+class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    pairs: list[MatchedPair]
+    seconds: float
+
+
+class CompletenessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="completeness"):
+    """Which concepts of a list have a feature in which dictionary."""
+
+    project: str
+    name: str
+    """Of the table; it replaces one of that name."""
+    concepts: str
+    """A list of the project's, or one that ships."""
+    indexes: tuple[str, ...]
+    """Of the same text, with their firings kept; one of each dictionary."""
+    least_f1: float = LEAST_F1
+    """A concept has a feature from this held-out F1 on."""
+    least_occurrences: int = LEAST_OCCURRENCES
+    """Concepts that occur less often in either half of the text are not judged."""
+    control: bool = True
+    """Also ask dictionaries of random directions, as large and as sparse."""
+    seed: int = 0
+    device: str = "auto"
+
+
+class Detector(msgspec.Struct, frozen=True, kw_only=True):
+    """The feature that tells best where a concept occurs, chosen and scored on different halves."""
+
+    feature: int
+    threshold: float
+    """It detects above this activation."""
+    f1: float
+    """Mean over the two halves, each scored with what was chosen on the other."""
+    precision: float
+    recall: float
+
+
+class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One concept in all dictionaries."""
+
+    concept: str
+    occurrences: int
+    frequency: float
+    """Occurrences over tokens of the text."""
+    judged: bool
+    detectors: list[Detector | None]
+    """One a dictionary, in the table's order; None: no feature fires on it, or not judged."""
+    control: list[float]
+    """F1 of the best random direction, one a dictionary; empty without a control."""
+
+
+class DictionaryCompleteness(msgspec.Struct, frozen=True, kw_only=True):
+    """What one dictionary has of the judged concepts."""
+
+    dictionary: str
+    index: str
+    features: int
+    alive: int
+    """Features that fire on the text."""
+    found: int
+    """Judged concepts that have a feature."""
+    control_found: int | None
+    """Judged concepts that have one among the random directions; None: not asked."""
+    even_chance: float | None
+    """Frequency at which a concept has a feature with a chance of one half; None: the list
+    does not tell (all or none found, or frequency makes no difference)."""
+    even_chance_low: float | None
+    even_chance_high: float | None
+    """Of 90% of the resampled lists."""
+
+
+class CompletenessResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of `completeness/<name>.json`."""
+
+    schema_version: int = 1
+    name: str
+    concepts: str
+    tokens: int
+    """Rows of the text."""
+    judged: int
+    least_f1: float
+    least_occurrences: int
+    dictionaries: list[DictionaryCompleteness]
+    """From the smallest to the largest."""
+    rows: list[ConceptRow]
+    """The most frequent first."""
+    seconds: float

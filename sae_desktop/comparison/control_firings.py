@@ -1,0 +1,93 @@
+"""The firings of random directions over an index's text: what nothing learned has."""
+
+from __future__ import annotations
+
+import shutil
+from types import TracebackType
+
+import numpy as np
+import torch
+
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary.control import random_direction_dictionary
+from sae_desktop.errors import UserError
+from sae_desktop.features.collect import Reading, collect, typical_limit
+from sae_desktop.features.firing_files import StoredFirings, group_paths
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.device import resolve_device
+from sae_desktop.project import Project
+from sae_desktop.storage.faults import explained
+
+_SAMPLE = 8192
+_FOLDER = ".control"
+
+
+class ControlFirings:
+    """As many random directions as an index has features, at its mean L0, on its text.
+
+    A context manager; the firings lie in the project until it is left.
+    """
+
+    def __init__(
+        self, project: Project, index: FeatureIndex, seed: int, device: str, context: JobContext
+    ) -> None:
+        self._project, self._index, self._seed = project, index, seed
+        self._device, self._context = device, context
+        self._folder = project.path / "completeness" / _FOLDER
+
+    def __enter__(self) -> StoredFirings:
+        """Read the text. Raises UserError when a store of the index is gone."""
+        info, paths = self._index.info, []
+        self._remove()
+        stores = [self._store(text.activations) for text in info.texts]
+        l0 = float(np.asarray(self._index.columns["density"], np.float64).sum())
+        control = random_direction_dictionary(
+            self._sample(stores[0]), self._index.features, l0, self._seed
+        )
+        with explained(self._folder):
+            self._folder.mkdir(parents=True)
+        try:
+            for number, (text, store) in enumerate(zip(info.texts, stores, strict=True)):
+                folder = self._folder / f"{number:03}"
+                reading = Reading(
+                    dictionary_hash="control",
+                    site=info.site,
+                    massive_norm=typical_limit(store, info.site),
+                    text=text,
+                )
+                collect(folder, reading, store.folder, control, self._context)
+                paths += group_paths(folder)
+        except BaseException:
+            self._remove()
+            raise
+        return StoredFirings.open(paths)
+
+    def _store(self, name: str) -> ActivationStore:
+        if name not in self._project.stores():
+            raise UserError(
+                f"The store “{name}”, on which the index “{self._index.path.stem}” was made, is "
+                "gone: random directions cannot be asked.",
+                kept="Nothing was changed.",
+                next_step="Ask without them, or harvest it again.",
+            )
+        return ActivationStore.open(self._project.store_path(name))
+
+    def _sample(self, store: ActivationStore) -> torch.Tensor:
+        """Return some of the text's rows, none of them massive."""
+        site, text = self._index.info.site, self._index.info.texts[0]
+        rows = np.unique(np.linspace(0, text.rows - 1, _SAMPLE).astype(np.int64)) + text.first_row
+        found = store.gather(rows, site).astype(np.float32)
+        found = found[np.linalg.norm(found, axis=1) <= typical_limit(store, site)]
+        return torch.from_numpy(found).to(resolve_device(self._device))
+
+    def _remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
