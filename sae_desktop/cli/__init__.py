@@ -19,6 +19,10 @@ COMMANDS = (
     "show",
     "probe",
     "find-features",
+    "match",
+    "splitting",
+    "concepts",
+    "completeness",
     "steer",
 )
 

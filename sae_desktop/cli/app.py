@@ -11,6 +11,7 @@ import typer
 from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
+    comparison_commands,
     corpus_commands,
     feature_commands,
     model_commands,
@@ -81,6 +82,10 @@ app.command()(reading_commands.features)
 app.command()(reading_commands.show)
 app.command()(feature_commands.probe)
 app.command()(feature_commands.find_features)
+app.command()(comparison_commands.match)
+app.command()(comparison_commands.splitting)
+app.command()(comparison_commands.concepts)
+app.command()(comparison_commands.completeness)
 app.command()(feature_commands.steer)
 
 

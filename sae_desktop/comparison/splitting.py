@@ -74,6 +74,15 @@ class Splitting:
         names = {name for pair in self._matches if beside in pair for name in pair}
         return sorted(names, key=lambda name: (self._sizes[name], name))
 
+    def check_feature(self, dictionary: str, feature: int) -> int:
+        """Return `feature` if it exists. Raises UserError otherwise."""
+        if not 0 <= feature < self._sizes[dictionary]:
+            raise UserError(
+                f"There is no feature {feature} in the dictionary “{dictionary}”.",
+                next_step=f"Features are numbered 0 to {self._sizes[dictionary] - 1}.",
+            )
+        return feature
+
     def nearest(self, dictionary: str, feature: int) -> dict[str, list[tuple[int, float]]]:
         """Return for each other dictionary the nearest features with their cosines."""
         return {

@@ -92,6 +92,8 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     text: str = ""
     chat: list[ChatTurn] = []
     """Read in place of the text, through the model's chat template."""
+    ids: list[int] = []
+    """Tokens read in place of a text, such as those of a document of the index."""
     per_token: int = 16
     """Highest-ranking features kept for a token; 0 keeps all that are active."""
     features: list[int] = []

@@ -92,7 +92,15 @@ def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
 
 # ---------------------------------------------------------------- the text
 def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
-    ids = opened.lm.encode(_rendered(opened.lm, config.chat) if config.chat else config.text)
+    ids = config.ids or opened.lm.encode(
+        _rendered(opened.lm, config.chat) if config.chat else config.text
+    )
+    unknown = next((i for i in ids if not 0 <= i < len(opened.lm.token_bytes())), None)
+    if unknown is not None:
+        raise UserError(
+            f"“{opened.lm.name}” has no token {unknown}.",
+            next_step="Give tokens of this model's vocabulary.",
+        )
     repeated = len(opened.bos)
     if config.chat and repeated and ids[:repeated] == opened.bos:
         ids = ids[repeated:]  # some templates begin with it themselves
