@@ -24,7 +24,8 @@ from sae_desktop.comparison.concepts import (
     shipped_lists,
 )
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
-from sae_desktop.comparison.splitting import LEAST_COSINE, SplitNode, Splitting
+from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
+from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.errors import UserError
 from sae_desktop.features.layout import IndexInfo
 from sae_desktop.features.reader import FeatureIndex, read_info

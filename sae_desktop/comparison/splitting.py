@@ -9,29 +9,11 @@ the larger dictionary as its counterpart instead, marked as another's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sae_desktop.comparison.match_file import Match
+from sae_desktop.comparison.split_node import LEAST_COSINE, MOST_PARTS, SplitNode
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
-
-LEAST_COSINE = 0.4
-MOST_PARTS = 40
-
-
-@dataclass(frozen=True)
-class SplitNode:
-    """A feature in the tree."""
-
-    dictionary: str
-    feature: int
-    cosine: float
-    """With its parent; 1 for the root."""
-    shared: bool = False
-    """The nearest of the larger dictionary, but closer to another feature than the parent."""
-    parts: list[SplitNode] = field(default_factory=list)
-    left_out: int = 0
-    """Parts beyond the most that are shown."""
 
 
 class Splitting:

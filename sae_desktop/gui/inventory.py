@@ -67,9 +67,13 @@ class DictionaryItem:
 class IndexItem:
     name: str
     dictionary: str
+    dictionary_hash: str
+    """Of the weights it was made from; empty where the index does not say."""
     model: str
     features: int
     rows: int
+    has_firings: bool
+    """Whether its firings are kept beside it."""
     bytes: int
     modified: datetime.datetime
 
@@ -220,15 +224,18 @@ def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryI
 
 def _index(path: Path) -> IndexItem:
     from sae_desktop.deletion import index_bytes
+    from sae_desktop.features.firing_paths import firings_folder
     from sae_desktop.features.reader import read_info
 
     info = read_info(path)
     return IndexItem(
         name=path.stem,
         dictionary=info.dictionary,
+        dictionary_hash=info.dictionary_hash,
         model=info.model,
         features=info.features,
         rows=info.rows,
+        has_firings=firings_folder(path).is_dir(),
         bytes=index_bytes(path),
         modified=_modified(path),
     )

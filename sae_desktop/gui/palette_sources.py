@@ -82,8 +82,7 @@ def _run(session: Session):
         if entry.kind == "Feature":
             session.show_workspace("explore")
             index, feature = parse_feature_link(entry.key) or (session.index_name, int(entry.key))
-            if index == session.index_name or session.open_index(index):
-                session.select_feature(feature)
+            session.go_to_feature(index, feature)
         elif entry.kind == "Index":
             if session.open_index(entry.key):
                 session.show_workspace("explore")

@@ -19,6 +19,7 @@ from sae_desktop.activations.config import (
     HarvestResult,
     ImportActivationsConfig,
 )
+from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
@@ -52,6 +53,8 @@ WRITING_JOBS = (
     EvaluateConfig,
     IndexConfig,
     MergeIndexesConfig,
+    MatchConfig,
+    CompletenessConfig,
 )
 """Jobs that change the project; the others run on a read-only one too."""
 
@@ -69,7 +72,15 @@ ASKING_JOBS = (
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
 
-_FOLDERS = ("activations", "dictionaries", "features", "sweeps")
+_FOLDERS = (
+    "activations",
+    "dictionaries",
+    "features",
+    "sweeps",
+    "matches",
+    "concepts",
+    "completeness",
+)
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""
 
@@ -252,6 +263,11 @@ class Session(QObject):
         if remember:
             self._remember()
         self.featureSelected.emit(feature)
+
+    def go_to_feature(self, index: str, feature: int) -> None:
+        """Show a feature of an index of the project, which is opened unless it is open."""
+        if index == self.index_name or self.open_index(index):
+            self.select_feature(feature)
 
     # ------------------------------------------------------------------ places
     def show_workspace(self, name: str) -> None:

@@ -28,6 +28,16 @@ class DockInfo:
     """Id of the dock of the same area that it lies under."""
     tabbed_with: str = ""
     """Id of the dock that it shares its place with, as a tab behind it."""
+    hidden: bool = False
+    """Not there until it is asked for."""
+
+
+def bring_forward(widget: QWidget) -> None:
+    """Show the dock of a panel, in front of those it shares its place with."""
+    dock = widget.parentWidget()
+    if isinstance(dock, QDockWidget):
+        dock.show()
+        dock.raise_()
 
 
 class Workspace(QMainWindow):
@@ -77,9 +87,9 @@ class Workspace(QMainWindow):
                 self.splitDockWidget(self._docks[info.below], dock, Qt.Orientation.Vertical)
             if info.tabbed_with:
                 self.tabifyDockWidget(self._docks[info.tabbed_with], dock)
-            dock.show()
+            dock.setVisible(not info.hidden)
         for info in self._infos:
-            if info.tabbed_with:
+            if info.tabbed_with and not info.hidden:
                 self._docks[info.tabbed_with].raise_()
         self._size_docks()
 

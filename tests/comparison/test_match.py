@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sae_desktop.comparison.config import MatchConfig, MatchResult
 from sae_desktop.comparison.match import match, match_directions
 from sae_desktop.comparison.match_file import Match
-from sae_desktop.comparison.splitting import SplitNode, Splitting
+from sae_desktop.comparison.split_node import SplitNode
+from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.features.reader import FeatureIndex

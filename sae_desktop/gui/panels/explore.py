@@ -11,16 +11,19 @@ from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.panels.completeness import CompletenessPanel
 from sae_desktop.gui.panels.feature_list import FeatureListPanel
 from sae_desktop.gui.panels.feature_lists import FeatureListsPanel
 from sae_desktop.gui.panels.feature_map import FeatureMapPanel
 from sae_desktop.gui.panels.feature_page import FeaturePage
+from sae_desktop.gui.panels.languages import LanguagesPanel
 from sae_desktop.gui.panels.probe import ProbePanel
+from sae_desktop.gui.panels.splitting import SplittingPanel
 from sae_desktop.gui.panels.text_sets import TextSetsPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.empty_state import EmptyState
-from sae_desktop.gui.workspace import DockInfo
+from sae_desktop.gui.workspace import DockInfo, bring_forward
 
 
 class ExplorePanel(QWidget):
@@ -41,6 +44,9 @@ class ExplorePanel(QWidget):
         self.map = FeatureMapPanel(session)
         self.list = FeatureListPanel(session, settings)
         self.lists = FeatureListsPanel(session)
+        self.languages = LanguagesPanel(session)
+        self.splitting = SplittingPanel(session)
+        self.completeness = CompletenessPanel(session)
         self.empty = EmptyState(
             "No index is open. An index finds out, feature by feature, when a dictionary’s "
             "features fire and what they do.",
@@ -57,6 +63,10 @@ class ExplorePanel(QWidget):
         self.list.leftWithReturn.connect(self.page.contexts.setFocus)
         self.probe.tokenHovered.connect(self.page.mark)
         self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
+        self.page.legend.scaleChanged.connect(self.languages.set_logarithmic)
+        self.languages.tokenHovered.connect(self.page.mark)
+        self.page.splittingRequested.connect(lambda: bring_forward(self.splitting))
+        self.page.languagesRequested.connect(lambda: bring_forward(self.languages))
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
         session.contentsChanged.connect(self._on_contents_changed)
@@ -86,12 +96,32 @@ class ExplorePanel(QWidget):
     def docks(self) -> list[DockInfo]:
         """Return what stands around the page: the list and the text to try."""
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         return [
             DockInfo("features", "Features", self.list, left, 388),
             DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
             DockInfo("probe", "Try a text", self.probe, right, 264),
             DockInfo("text_sets", "Text sets", self.text_sets, right, 264, tabbed_with="probe"),
             DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
+            DockInfo("splitting", "Splitting", self.splitting, bottom, 260, hidden=True),
+            DockInfo(
+                "languages",
+                "Languages",
+                self.languages,
+                bottom,
+                260,
+                tabbed_with="splitting",
+                hidden=True,
+            ),
+            DockInfo(
+                "completeness",
+                "Completeness",
+                self.completeness,
+                right,
+                264,
+                tabbed_with="probe",
+                hidden=True,
+            ),
         ]
 
     def _has_feature(self) -> bool:
@@ -131,6 +161,30 @@ class ExplorePanel(QWidget):
                 "text-aa",
                 "Ctrl+T",
                 self.probe.text.setFocus,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.splitting",
+                "Show how the feature splits in larger dictionaries",
+                "tree-structure",
+                "",
+                lambda: bring_forward(self.splitting),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.languages",
+                "Compare the feature across languages",
+                "translate",
+                "",
+                lambda: bring_forward(self.languages),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.completeness",
+                "Look for concepts in the dictionaries",
+                "chart-line-up",
+                "",
+                lambda: bring_forward(self.completeness),
                 has_index,
             ),
             ActionInfo(

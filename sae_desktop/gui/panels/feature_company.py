@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sae_desktop.features.reader import FeatureIndex
@@ -10,7 +11,7 @@ from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
-from sae_desktop.gui.widgets.labels import label
+from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.token_text import visible_token
 
 _TWO_COLUMNS = 680
@@ -20,6 +21,9 @@ _NOT_MEASURED = "Not measured when the index was built."
 class FeatureCompany(QWidget):
     """Co-active features, tokens, languages, sources and neurons of one feature."""
 
+    sideBySideRequested = Signal()
+    """Documents in several languages are wanted beside one another."""
+
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.coactive = FeatureLinks(session, "Features that fire along with it")
@@ -28,10 +32,16 @@ class FeatureCompany(QWidget):
         self.languages = LabelledBars("Languages in which it fires")
         self.sources = LabelledBars("Sources in which it fires")
         self.neurons = label("", "small", wrap=True)
+        self.side_by_side = push_button(
+            "Side by side",
+            self.sideBySideRequested.emit,
+            flat=True,
+            tip="Show documents in several languages beside one another",
+        )
         self._parts = [
             _part("Fires along with", "Pearson correlation", self.coactive, self.no_coactive),
             _part("Fires on", "share of its firings", self.tokens),
-            _part("Languages", "share of its firings", self.languages),
+            _part("Languages", "share of its firings", self.languages, self.side_by_side),
             _part("Sources", "share of its firings", self.sources),
         ]
         self._grid = QGridLayout()
@@ -99,6 +109,7 @@ class FeatureCompany(QWidget):
                 ],
                 "None" if shares else "The text does not say.",
             )
+        self.side_by_side.setVisible(bool(index.aligned_groups))
         self.neurons.setText(neurons_text(index, index.neurons(feature)))
 
 

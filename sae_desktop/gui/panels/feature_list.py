@@ -296,10 +296,8 @@ class FeatureListPanel(QWidget):
     def _on_search_entered(self) -> None:
         link = parse_feature_link(self.search.text())
         if link is not None:
-            index, feature = link
-            if index == self._session.index_name or self._session.open_index(index):
-                self.search.clear()
-                self._session.select_feature(feature)
+            self.search.clear()
+            self._session.go_to_feature(*link)
             return
         self.apply_filter()
         if self.model.rowCount():

@@ -23,6 +23,7 @@ from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.context_groups import context_groups, origin_text
 from sae_desktop.gui.number_text import count_text, one_in_text, percent_text
 from sae_desktop.gui.panels.feature_company import FeatureCompany
+from sae_desktop.gui.panels.feature_elsewhere import FeatureElsewhere
 from sae_desktop.gui.panels.feature_title import FeatureTitle
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.activation_legend import ActivationLegend
@@ -49,6 +50,9 @@ class FeaturePage(QScrollArea):
 
     tokenHovered = Signal(object)
     """HoveredToken or None."""
+    splittingRequested = Signal()
+    languagesRequested = Signal()
+    """The panels that say more are wanted."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,7 +81,15 @@ class FeaturePage(QScrollArea):
         self.centred.setToolTip("Subtracts the median over the vocabulary from each effect")
         self.no_logits = label("The index was made without a model.", "small", wrap=True)
         self.neighbours = FeatureLinks(session, "Nearest features")
+        self.elsewhere = FeatureElsewhere(session)
+        self.splitting = push_button(
+            "Splitting",
+            self.splittingRequested.emit,
+            flat=True,
+            tip="Show the feature and its parts in larger dictionaries as a tree",
+        )
         self.company = FeatureCompany(session)
+        self.company.sideBySideRequested.connect(self.languagesRequested)
         self._build()
         self.window_size.currentIndexChanged.connect(self._on_window_chosen)
         self.centred.toggled.connect(self._on_centred)
@@ -158,6 +170,7 @@ class FeaturePage(QScrollArea):
         column.addWidget(
             _titled("Nearest features", self.neighbours, "cosine of the decoder directions")
         )
+        column.addWidget(_titled("In other dictionaries", self.elsewhere, action=self.splitting))
         column.addWidget(self.company)
         column.addStretch()
         return part
@@ -212,7 +225,7 @@ class FeaturePage(QScrollArea):
                 if other != feature
             ]
         )
-
+        self.elsewhere.show_feature(feature)
         self.company.show_feature(index, feature)
 
     def _read_contexts(self, index: FeatureIndex, feature: int) -> None:
@@ -313,7 +326,7 @@ def _note(context: Context, times: int) -> str:
     return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
 
 
-def _titled(title: str, widget: QWidget, note: str = "") -> QWidget:
+def _titled(title: str, widget: QWidget, note: str = "", action: QWidget | None = None) -> QWidget:
     part = QWidget()
     column = QVBoxLayout(part)
     column.setContentsMargins(0, 0, 0, 0)
@@ -323,6 +336,8 @@ def _titled(title: str, widget: QWidget, note: str = "") -> QWidget:
     row.addStretch()
     if note:
         row.addWidget(label(note, "small"))
+    if action is not None:
+        row.addWidget(action)
     column.addLayout(row)
     column.addWidget(widget)
     column.addStretch()

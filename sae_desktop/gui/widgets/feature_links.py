@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 from sae_desktop.gui import theme
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.session import Session
 
 PADDING = 8
@@ -42,22 +43,29 @@ class FeatureLinks(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._links: list[FeatureLink] = []
+        self._dictionary = ""
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self.setAccessibleName(name)
         self._notes.noteChanged.connect(self._on_note_changed)
 
-    def set_rows(self, rows: Sequence[FeatureRow]) -> None:
-        """Show these features in place of those shown."""
+    def set_rows(self, rows: Sequence[FeatureRow], dictionary: str = "") -> None:
+        """Show these features in place of those shown; `dictionary`: another than the open one."""
+        self._dictionary = dictionary
         while len(self._links) < len(rows):
             link = FeatureLink(self._session, self)
             self._links.append(link)
             self._column.addWidget(link)
         for number, link in enumerate(self._links):
             if number < len(rows):
-                link.set_row(rows[number], self._notes.title(rows[number].feature))
+                link.set_row(rows[number], self._title(rows[number].feature), dictionary)
             link.setVisible(number < len(rows))
+
+    def _title(self, feature: int) -> str:
+        if self._dictionary:
+            return OtherDictionaries.of(self._session).title(self._dictionary, feature)
+        return self._notes.title(feature)
 
     def links(self) -> list[FeatureLink]:
         """Return the links that are shown."""
@@ -65,8 +73,8 @@ class FeatureLinks(QWidget):
 
     def _on_note_changed(self, feature: int) -> None:
         for link in self.links():
-            if link.row.feature == feature:
-                link.set_row(link.row, self._notes.title(feature))
+            if link.row.feature == feature and not self._dictionary:
+                link.set_row(link.row, self._title(feature))
 
 
 class FeatureLink(QAbstractButton):
@@ -76,19 +84,27 @@ class FeatureLink(QAbstractButton):
         super().__init__(parent)
         self._session = session
         self.row = FeatureRow(0, "", 0.0)
+        self._dictionary = ""
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.clicked.connect(lambda: open_feature(self._session, self.row.feature))
+        self.clicked.connect(self._on_clicked)
         theme.manager().themeChanged.connect(self.update)
 
-    def set_row(self, row: FeatureRow, title: str) -> None:
-        self.row = row
+    def set_row(self, row: FeatureRow, title: str, dictionary: str = "") -> None:
+        """Show a feature; `dictionary`: another than the open one."""
+        self.row, self._dictionary = row, dictionary
         self.setText(title)
         self.setAccessibleName(f"Feature {title.removeprefix('#')}, {row.figure}")
         self.setToolTip("\n".join(part for part in (title, row.tip) if part))
         self.update()
+
+    def _on_clicked(self) -> None:
+        if self._dictionary:
+            OtherDictionaries.of(self._session).open(self._dictionary, self.row.feature)
+        else:
+            open_feature(self._session, self.row.feature)
 
     def sizeHint(self) -> QSize:
         return QSize(160, self.fontMetrics().height() + PADDING)
@@ -145,7 +161,8 @@ class FeatureLink(QAbstractButton):
             )
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        show_feature_menu(self._session, self.row.feature, self, event.globalPos())
+        if not self._dictionary:  # what can be done is done in the open one
+            show_feature_menu(self._session, self.row.feature, self, event.globalPos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

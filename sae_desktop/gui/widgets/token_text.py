@@ -333,6 +333,15 @@ class TokenTextView(QWidget):
                 return None if piece is None else (number, piece)
         return None
 
+    def token_rect(self, token: int) -> QRectF | None:
+        """Return where a token of the first passage is painted; None when it is not there."""
+        block = self._blocks[0] if self._blocks else None
+        if block is None or block.paragraph is None:
+            return None
+        piece = block.paragraph.text.piece_of_token(token)
+        boxes = [] if piece is None else block.paragraph.boxes(piece)
+        return boxes[0].translated(0.0, block.top) if boxes else None
+
     def _hover(self, place: tuple[int, int] | None) -> None:
         if place != self._hovered:
             self._hovered = place
