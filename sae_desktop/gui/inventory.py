@@ -72,8 +72,6 @@ class IndexItem:
     model: str
     features: int
     rows: int
-    has_firings: bool
-    """Whether its firings are kept beside it."""
     bytes: int
     modified: datetime.datetime
 
@@ -224,7 +222,6 @@ def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryI
 
 def _index(path: Path) -> IndexItem:
     from sae_desktop.deletion import index_bytes
-    from sae_desktop.features.firing_paths import firings_folder
     from sae_desktop.features.reader import read_info
 
     info = read_info(path)
@@ -235,7 +232,6 @@ def _index(path: Path) -> IndexItem:
         model=info.model,
         features=info.features,
         rows=info.rows,
-        has_firings=firings_folder(path).is_dir(),
         bytes=index_bytes(path),
         modified=_modified(path),
     )

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QFileDialog,
-    QHBoxLayout,
     QHeaderView,
     QMenu,
     QSplitter,
@@ -25,6 +24,7 @@ from sae_desktop.comparison.completeness_table import read_table
 from sae_desktop.comparison.concepts import all_lists, read_list_file, save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
 from sae_desktop.errors import UserError
+from sae_desktop.features.firing_paths import firings_folder
 from sae_desktop.gui import theme
 from sae_desktop.gui.completeness_figures import share_curves, summary_text, table_text
 from sae_desktop.gui.inventory import IndexItem
@@ -103,9 +103,10 @@ class CompletenessPanel(QWidget):
         right = QVBoxLayout(side)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(4)
-        head = QHBoxLayout()
+        head = QFlowLayout()
+        head.setHorizontalSpacing(8)
+        head.setVerticalSpacing(4)
         head.addWidget(self.times_alive)
-        head.addStretch()
         head.addWidget(push_button("Copy image", lambda: copy_image(self.plot.view), flat=True))
         head.addWidget(push_button("Copy data", self.copy_data, flat=True))
         right.addLayout(head)
@@ -160,17 +161,15 @@ class CompletenessPanel(QWidget):
         self._show_table()
 
     def choices(self) -> list[IndexItem]:
-        """Return the indexes that can be asked: those of as many tokens as the open one."""
-        index = self._session.index
-        if index is None:
+        """Return the indexes with firings that read as many tokens as the open one."""
+        index, project = self._session.index, self._session.project
+        if index is None or project is None:
             return []
-        own = next((i for i in self._session.inventory.indexes if i.name == index.path.stem), None)
         return [
             item
             for item in self._session.inventory.indexes
-            if own is not None
-            and item.has_firings
-            and (item.rows, item.model) == (own.rows, own.model)
+            if (item.rows, item.model) == (index.info.rows, index.info.model)
+            and firings_folder(project.index_path(item.name)).is_dir()
         ]
 
     def asked(self) -> list[str]:

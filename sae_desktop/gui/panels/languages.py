@@ -83,11 +83,11 @@ class LanguageColumn(QWidget):
         self.heading.setText(firing.language or "–")
         self.heading.setToolTip(firing.title)
         most = max(float(values.max(initial=0.0)), firing.activation)
-        known = f"max {most:.2f}" if most > 0 else "does not fire"
-        count = int((values > 0).sum())
-        self.figure.setText(
-            f"{known} · {count_text(count)} tokens" if whole and most > 0 else known
-        )
+        told = f"max {most:.2f}" if most > 0 else "does not fire"
+        if whole and most > 0:
+            count = int((values > 0).sum())
+            told += f" · {count_text(count)} {'token' if count == 1 else 'tokens'}"
+        self.figure.setText(told)
         peak = int(values.argmax()) if most > 0 and values.any() else None
         self.text.setAccessibleName(f"The document in {firing.language}")
         self.text.set_scale(scale)
