@@ -17,6 +17,7 @@ COMMANDS = (
     "merge-indexes",
     "features",
     "show",
+    "lists",
     "probe",
     "find-features",
     "match",

@@ -14,6 +14,7 @@ from sae_desktop.cli import (
     comparison_commands,
     corpus_commands,
     feature_commands,
+    list_commands,
     model_commands,
     reading_commands,
     store_commands,
@@ -80,6 +81,7 @@ app.command()(feature_commands.index)
 app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
+app.command()(list_commands.lists)
 app.command()(feature_commands.probe)
 app.command()(feature_commands.find_features)
 app.command()(comparison_commands.match)

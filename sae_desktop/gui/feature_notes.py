@@ -141,6 +141,12 @@ class FeatureNotes(QObject):
         after = msgspec.structs.replace(before, note=text.strip())
         self._push(before, after, f"note of feature {feature}")
 
+    def set_score(self, feature: int, score: float | None) -> None:
+        """Say how well a feature's label fits, 0 to 1, or nothing; an undoable step."""
+        before = self.note(feature)
+        after = msgspec.structs.replace(before, score=score)
+        self._push(before, after, f"score of feature {feature}")
+
     def set_starred(self, feature: int, starred: bool) -> None:
         """Star a feature or take its star away; an undoable step."""
         before = self.note(feature)

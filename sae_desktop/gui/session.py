@@ -156,6 +156,11 @@ class Session(QObject):
     def read_only(self) -> bool:
         return self.refusal is not None
 
+    @property
+    def engine_stopped(self) -> bool:
+        """Whether the engine must be started before a job can run."""
+        return self.client.state in ("stopped", "crashed")
+
     def open_project(self, path: Path, *, create: bool = False) -> bool:
         """Open a project folder and take its lock in the engine; errors become toasts."""
         try:

@@ -1,19 +1,20 @@
-"""The head of a feature's page: number, label, star, and what can be done with it."""
+"""The head of a feature's page: number, label, star, note, score, and what can be done with it."""
 
 from __future__ import annotations
 
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui import icons
 from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
 
 
 class FeatureTitle(QWidget):
-    """Number, label and star of the feature, and what can be done with it."""
+    """What a person wrote about the feature, to be changed, and what can be done with it."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -44,20 +45,39 @@ class FeatureTitle(QWidget):
             flat=True,
             tip="Copy the link of this feature (Ctrl+Shift+C)",
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self.number)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.star)
-        row.addWidget(self.link)
-        row.addWidget(self.steer)
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Add a note")
+        self.note.setAccessibleName("Note about the feature")
+        self.note.setToolTip("What you remarked about the feature; the list’s search finds it")
+        self.note.setMaxLength(10_000)
+        self.note.editingFinished.connect(self._on_note_edited)
+        self.score = OptionalDecimalField(1.0, 2)
+        self.score.setSpecialValueText("no score")
+        self.score.setKeyboardTracking(False)
+        self.score.setAccessibleName("Score of the label")
+        self.score.setToolTip("How well the label fits, 0 to 1")
+        self.score.valueChanged.connect(self._on_score_changed)
+        top, below = QHBoxLayout(), QHBoxLayout()
+        for row in (top, below):
+            row.setSpacing(8)
+        top.addWidget(self.number)
+        top.addWidget(self.label, 1)
+        top.addWidget(self.star)
+        top.addWidget(self.link)
+        top.addWidget(self.steer)
+        below.addWidget(self.note, 1)
+        below.addWidget(self.score)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(top)
+        column.addLayout(below)
         self._notes.noteChanged.connect(self._on_note_changed)
 
     def set_feature(self, feature: int) -> None:
-        """Show another feature's name; a label still being typed is saved first."""
-        if self.label.isModified():
-            self._on_label_edited()
+        """Show another feature's; what is still being typed is saved first."""
+        self._on_label_edited()
+        self._on_note_edited()
         self._feature = feature
         self.number.setText(f"#{feature}")
         self._show_note()
@@ -67,6 +87,13 @@ class FeatureTitle(QWidget):
         if self.label.text() != note.label:
             self.label.setText(note.label)
         self.label.setModified(False)
+        if self.note.text() != note.note:
+            self.note.setText(note.note)
+            self.note.setCursorPosition(0)
+        self.note.setModified(False)
+        self.score.blockSignals(True)
+        self.score.choose(note.score)
+        self.score.blockSignals(False)
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
         tip = "Take the star away" if note.starred else "Star this feature"
@@ -81,6 +108,14 @@ class FeatureTitle(QWidget):
         if self.label.isModified():
             self.label.setModified(False)
             self._notes.set_label(self._feature, self.label.text())
+
+    def _on_note_edited(self) -> None:
+        if self.note.isModified():
+            self.note.setModified(False)
+            self._notes.set_note(self._feature, self.note.text())
+
+    def _on_score_changed(self, _value: float) -> None:
+        self._notes.set_score(self._feature, self.score.chosen())
 
     def _on_star_clicked(self, starred: bool) -> None:
         self._notes.set_starred(self._feature, starred)

@@ -45,7 +45,6 @@ _LISTED = 300
 _COLUMNS = 4
 """Languages shown at first."""
 _COLUMN_WIDTH = 240
-_STOPPED = ("stopped", "crashed")
 
 
 class LanguageColumn(QWidget):
@@ -303,7 +302,7 @@ class LanguagesPanel(QWidget):
         """Ask the model for the next document whose activations nothing else tells."""
         index = self._session.index
         needed = bool(self._waiting) and index is not None and bool(index.info.model)
-        stopped = self._session.client.state in _STOPPED
+        stopped = self._session.engine_stopped
         self.start.setVisible(needed and stopped)
         self._say_state(needed=needed, stopped=stopped)
         if not needed or stopped or self._asked is not None or self._error:

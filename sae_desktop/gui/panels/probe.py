@@ -32,7 +32,6 @@ PAUSE_MS = 40
 """Pause in the typing after which the engine is asked: leaves it most of the 150 ms."""
 LONGEST = 2_000_000
 """Characters of a text that are probed; the engine counts its tokens."""
-_STOPPED = ("stopped", "crashed")
 
 
 class ProbePanel(QWidget):
@@ -146,7 +145,7 @@ class ProbePanel(QWidget):
                 "Give a shorter text."
             )
             return
-        if not self.isVisible() or self._engine_stopped:
+        if not self.isVisible() or self._session.engine_stopped:
             self._asked = None  # asked when it is seen again, and when the engine runs
             self._say_state()
             return
@@ -167,10 +166,6 @@ class ProbePanel(QWidget):
             attribute_at=self._token if settings.rank == "attribution" else None,
             spill=self._folder.path() if self._folder.isValid() else "",
         )
-
-    @property
-    def _engine_stopped(self) -> bool:
-        return self._session.client.state in _STOPPED
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -212,7 +207,7 @@ class ProbePanel(QWidget):
 
     def _on_engine_state(self, _state: object) -> None:
         self._say_state()
-        if not self._engine_stopped and self._asked is None:
+        if not self._session.engine_stopped and self._asked is None:
             self.probe()
 
     def _on_index_opened(self, _index: object = None) -> None:
@@ -347,7 +342,7 @@ class ProbePanel(QWidget):
         )
 
     def _say_state(self) -> None:
-        stopped = self._engine_stopped and bool(self.text.toPlainText().strip())
+        stopped = self._session.engine_stopped and bool(self.text.toPlainText().strip())
         waiting = stopped and self._session.index is not None
         self.start.setVisible(waiting)
         if waiting:

@@ -68,6 +68,7 @@ class TextSetsPanel(QWidget):
             "scores on texts that were held out"
         )
         self.find_button = push_button("Find features", self.ask, primary=True)
+        self.start = push_button("Start the engine", session.client.restart)
         self.state = label("", "small", wrap=True)
         self.scores = label("", "small", wrap=True, selectable=True)
         self.links = FeatureLinks(session, "Features that tell A from B")
@@ -81,9 +82,11 @@ class TextSetsPanel(QWidget):
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._on_busy)
+        session.client.stateChanged.connect(lambda _state: self._say_engine())
         session.indexOpened.connect(self._forget)
         session.projectChanged.connect(self._forget)
         self._show()
+        self._say_engine()
 
     def _build(self) -> None:
         content = QWidget()
@@ -110,6 +113,7 @@ class TextSetsPanel(QWidget):
         inner.addLayout(form)
         inner.addWidget(self.classify)
         inner.addWidget(self.find_button)
+        inner.addWidget(self.start)
         inner.addWidget(self.state)
         inner.addWidget(self.links)
         inner.addWidget(self.show_all)
@@ -164,8 +168,15 @@ class TextSetsPanel(QWidget):
         self._result = None
         self._show()
 
+    def _say_engine(self) -> None:
+        """Offer to start the engine, without which no text can be read."""
+        stopped = self._session.engine_stopped
+        self.start.setVisible(stopped)
+        self.find_button.setEnabled(not stopped and not self.latest.busy)
+        self.find_button.setToolTip("The model is needed to read the texts" if stopped else "")
+
     def _on_busy(self, busy: bool) -> None:
-        self.find_button.setEnabled(not busy)
+        self._say_engine()
         if busy:
             self.state.setText("Reading the texts…")
             self.state.show()

@@ -534,3 +534,23 @@ def test_read_only_project__says_that_a_label_was_not_saved(
     FeatureNotes.of(session).set_label(9, "lost")
     assert "could not be saved" in heard.errors[0].what
     assert panel.page.title.label.text() == ""
+
+
+def test_note_and_score__of_the_page_are_saved(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(3)
+    title = panel.page.title
+    QTest.keyClicks(title.note, "seen in the law")
+    session.select_feature(4)  # half typed, it is kept
+    assert session.notes.note("dict", 3).note == "seen in the law"
+    assert title.note.text() == ""
+    assert title.score.chosen() is None
+    title.score.setValue(0.75)
+    assert session.notes.note("dict", 4).score == 0.75
+    session.select_feature(3)
+    assert (title.note.text(), title.score.chosen()) == ("seen in the law", None)
+    session.undo_stack.undo()
+    assert session.notes.note("dict", 4).score is None
+    session.select_feature(4)
+    assert title.score.text() == "no score"

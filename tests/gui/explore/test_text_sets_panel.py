@@ -93,3 +93,13 @@ def test_file_that_is_no_text__is_named(
     panel.load(panel.on, tmp_path / "b.txt")
     assert "b.txt" in heard.errors[0].what
     assert panel.on.toPlainText() == "one\ntwo\n"
+
+
+def test_stopped_engine__is_offered_to_be_started(panel: TextSetsPanel, client) -> None:
+    assert panel.start.isHidden()
+    client.enter("stopped")
+    assert not panel.start.isHidden()
+    assert not panel.find_button.isEnabled()
+    panel.start.click()
+    assert panel.start.isHidden()
+    assert panel.find_button.isEnabled()
