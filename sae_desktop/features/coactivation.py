@@ -92,7 +92,7 @@ def _kernel() -> Any:
     """Return the compiled loop; made at the first call, since numba takes a second to load."""
     import numba
 
-    return numba.njit(nogil=True)(_correlate)
+    return numba.njit(nogil=True, cache=True)(_correlate)
 
 
 def _correlate(

@@ -233,13 +233,15 @@ def _encode(
     massive[len(found) :] = False
     values[massive] = 0
     with torch.no_grad():
-        acts_RF = dictionary.encode(torch.from_numpy(values))[: len(found)]
-        acts_RF[torch.from_numpy(massive[: len(found)]).to(acts_RF.device)] = 0
-        rows, features = torch.nonzero(acts_RF > 0, as_tuple=True)
-        kept = acts_RF[rows, features].float().cpu().numpy()
+        rows, features, found_values = dictionary.active(torch.from_numpy(values))
+    row = rows.to(torch.int32).cpu().numpy()
+    kept = slice(None)
+    if massive.any() or len(found) < step:
+        # A row of zeros may activate a feature, by its bias alone.
+        kept = (row < len(found)) & ~massive[row]
     part = Entries(
-        (rows + (begin - group.first_row)).to(torch.int32).cpu().numpy(),
-        features.to(torch.int32).cpu().numpy(),
-        kept,
+        row[kept] + np.int32(begin - group.first_row),
+        features.to(torch.int32).cpu().numpy()[kept],
+        found_values.float().cpu().numpy()[kept],
     )
     return part, int(massive.sum())

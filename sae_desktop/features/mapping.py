@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
         warnings.simplefilter("ignore")
         from umap import UMAP  # numba compiles for seconds: only where it is used
 
+        _keep_compiled()
         own = np.arange(len(directions))[:, None]
         near = np.where(found.ids[:, :needed] >= 0, found.ids[:, :needed], own)
         ids = np.concatenate([own, near], axis=1)
@@ -100,6 +102,25 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
             force_approximation_algorithm=True,
         )
         return np.asarray(layout.fit_transform(directions.cpu().numpy()), np.float32)
+
+
+def _keep_compiled() -> None:
+    """Let numba keep on disk what it compiles of umap: some seven seconds of each process else.
+
+    The parallel loop shares its source with the one named here and is not used: only one of
+    them may be kept.
+    """
+    from umap import layouts, umap_
+
+    for module, name in (
+        (umap_, "smooth_knn_dist"),
+        (umap_, "compute_membership_strengths"),
+        (layouts, "_nb_optimize_layout_euclidean_single_epoch"),
+    ):
+        function = getattr(module, name, None)
+        # Without a place to write to it compiles anew, as it would have done.
+        with suppress(AttributeError, RuntimeError):
+            function.enable_caching()  # type: ignore[union-attr]
 
 
 def _clusters(places: Array) -> Array:
