@@ -57,7 +57,7 @@ def logit_arrays(
             stream = stream_directions(lm, parse_site(site), block).to(W_U)
             span = slice(begin, begin + len(block))
             effects_FV = logit_effects(stream, W_U, norm_D, centred=centred)
-            arrays["logits/median"][span] = _median(effects_FV).cpu().numpy()
+            arrays["logits/median"][span] = _median(effects_FV)
             for side in ("top", "bottom"):
                 best = torch.topk(effects_FV, kept, dim=1, largest=side == "top")
                 arrays[f"logits/{side}_ids"][span] = best.indices.cpu().numpy()
@@ -74,13 +74,13 @@ def logit_effects(
     return (directions_FD if norm_D is None else directions_FD * norm_D) @ W_U_DV
 
 
-def _median(values_FV: Tensor) -> Tensor:
+def _median(values_FV: Tensor) -> Array:
     """Return the medians (F,); of an even number the mean of the middle two."""
+    # numpy's selection on a processor is several times as fast as torch's.
     size = values_FV.shape[1]
-    lower = values_FV.kthvalue((size + 1) // 2, dim=1).values
-    if size % 2:
-        return lower
-    return (lower + values_FV.kthvalue(size // 2 + 1, dim=1).values) / 2
+    middle = [(size - 1) // 2, size // 2]
+    parted = np.partition(values_FV.float().cpu().numpy(), middle, axis=1)
+    return np.asarray(parted[:, middle].mean(axis=1))
 
 
 def _by_token(top_ids_FN: Array, vocabulary: int) -> dict[str, Array]:
