@@ -20,7 +20,7 @@ from sae_desktop.language_model.config import GetModelConfig
 from sae_desktop.language_model.get import get_model
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.project import Project
-from sae_desktop.steering.config import Clamp, SteerConfig
+from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped
 from sae_desktop.steering.job import steer
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
@@ -83,13 +83,16 @@ def test_smollm2__goes_the_whole_path(lm: LanguageModel, tmp_path: Path) -> None
     )[1]
     steered = steer(
         SteerConfig(
-            project=path, index="i", prompt="I went for a walk and", max_new_tokens=12,
-            clamps=[Clamp(feature=feature, clamp=8.0)],
+            project=path, index="i", prompt="I went for a walk and",
+            variants=[PLAIN, clamped({feature: 8.0})], sampling=Sampling(max_new_tokens=12),
         ),
         context,
     )  # fmt: skip
-    assert steered.plain != steered.steered
-    assert max(abs(token.plain - token.steered) for token in steered.next_tokens) > 0.01
+    plain, turned = steered.variants
+    assert plain.text != turned.text
+    assert max(abs(t.probabilities[0] - t.probabilities[1]) for t in steered.next_tokens) > 0.01
+    # The plain continuation, read again, is the plain model's own.
+    assert max(token.kl for token in plain.tokens) < 1e-3
 
 
 def _knows_the_golden_gate(lm: LanguageModel) -> None:

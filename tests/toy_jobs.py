@@ -101,8 +101,8 @@ def behave(config: DescribeModelConfig, context: JobContext) -> ModelDescription
 def stream(config: SteerConfig, context: JobContext) -> SteerResult:
     """Hand over the prompt, a character a token."""
     for position, character in enumerate(config.prompt):
-        context.output(SteeredToken(position=position, plain=character, steered=character.upper()))
-    return SteerResult(prompt=config.prompt, plain="", steered="", next_tokens=[])
+        context.output(SteeredToken(position=position, texts=[character, character.upper()]))
+    return SteerResult(variants=[], next_tokens=[])
 
 
 def register() -> None:

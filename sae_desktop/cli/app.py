@@ -17,6 +17,7 @@ from sae_desktop.cli import (
     list_commands,
     model_commands,
     reading_commands,
+    steering_commands,
     store_commands,
     sweep_commands,
     training_commands,
@@ -88,7 +89,7 @@ app.command()(comparison_commands.match)
 app.command()(comparison_commands.splitting)
 app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
-app.command()(feature_commands.steer)
+app.command()(steering_commands.steer)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -27,7 +27,7 @@ from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.demonstration import CLAMP, PROMPT, demonstration_copy
 from sae_desktop.project import Project
-from sae_desktop.steering.config import Clamp, SteerConfig, SteerResult
+from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, SteerResult, clamped
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
 
 NAME = "demo"
@@ -108,7 +108,8 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
         feature = _steerable(index)
         steer = SteerConfig(
             project=str(project.path), index=NAME, prompt=PROMPT,
-            clamps=[Clamp(feature=feature, clamp=CLAMP)], max_new_tokens=amounts.steer_tokens,
+            variants=[PLAIN, clamped({feature: CLAMP})],
+            sampling=Sampling(max_new_tokens=amounts.steer_tokens),
         )  # fmt: skip
         results.append(_run(steer, reporter))
     reporter.stage("Take a picture of every panel")

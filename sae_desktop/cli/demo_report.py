@@ -46,12 +46,14 @@ def write_report(
         "",
         f"Feature {steered} clamped to {clamp:g} × its maximum.",
         "",
-        f"- Plain: {_line(steer.prompt + steer.plain)}",
-        f"- Steered: {_line(steer.prompt + steer.steered)}",
+        *(f"- {v.name.capitalize()}: {_line(v.prompt + v.text)}" for v in steer.variants),
         "",
         "| next token | plain | steered |",
         "|---|---:|---:|",
-        *(f"| `{_line(t.token)}` | {t.plain:.4f} | {t.steered:.4f} |" for t in steer.next_tokens),
+        *(
+            f"| `{_line(t.token)}` | {' | '.join(f'{p:.4f}' for p in t.probabilities)} |"
+            for t in steer.next_tokens
+        ),
         "",
         "## Panels",
         "",

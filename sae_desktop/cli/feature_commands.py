@@ -24,7 +24,6 @@ from sae_desktop.cli.options import (
     SeedOption,
     StoreOption,
     default,
-    finite,
 )
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.errors import UserError
@@ -38,7 +37,6 @@ from sae_desktop.features.config import (
 )
 from sae_desktop.features.text_lists import read_texts
 from sae_desktop.features.text_set_config import FindFeaturesConfig
-from sae_desktop.steering.config import Clamp, SteerConfig
 
 _TEXT, _KEPT = "Text", "What is kept"
 _INDEX_CHOICES = (
@@ -196,47 +194,3 @@ def _file_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"“{path}” cannot be read: {error}") from None
-
-
-def steer(
-    project: ProjectArgument,
-    index: IndexOption,
-    prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")],
-    feature: Annotated[
-        list[int], typer.Option("--feature", min=0, help="Feature to clamp; may be repeated.")
-    ],
-    clamp: Annotated[
-        list[float],
-        typer.Option("--clamp", help="Multiple of the feature's maximum, one for each."),
-    ],
-    max_new_tokens: Annotated[
-        int, typer.Option("--max-new-tokens", min=1, help="Tokens to generate.")
-    ] = default(SteerConfig, "max_new_tokens"),
-    temperature: Annotated[
-        float,
-        typer.Option("--temperature", min=0, callback=finite, help="0: the likeliest token."),
-    ] = default(SteerConfig, "temperature"),
-    chat: Annotated[
-        bool, typer.Option("--chat", help="Put the prompt through the model's chat template.")
-    ] = default(SteerConfig, "chat"),
-    seed: SeedOption = default(SteerConfig, "seed"),
-    device: DeviceOption = default(SteerConfig, "device"),
-    as_json: JsonOption = False,
-) -> None:
-    """Continue a prompt twice: plain, and with features clamped."""
-    if len(feature) != len(clamp):
-        raise typer.BadParameter("as many as there are --feature", param_hint="--clamp")
-    for value in clamp:
-        finite(value)
-    config = SteerConfig(
-        project=str(project),
-        index=index,
-        prompt=prompt,
-        clamps=[Clamp(feature=f, clamp=c) for f, c in zip(feature, clamp, strict=True)],
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
-        chat=chat,
-        seed=seed,
-        device=device,
-    )
-    run_job_command(config, render.steer, as_json=as_json)

@@ -12,7 +12,6 @@ from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.config import ProbeResult
 from sae_desktop.features.text_set_config import FindFeaturesResult
 from sae_desktop.language_model.token_text import visible_token
-from sae_desktop.steering.config import SteerResult
 from sae_desktop.storage.faults import format_bytes
 
 _NOTHING = "–"
@@ -144,11 +143,6 @@ def found_features(result: FindFeaturesResult) -> str:
     if result.warning:
         lines.append(result.warning)
     return "\n".join(lines)
-
-
-def steer(result: SteerResult) -> str:
-    """Return the two continuations, one below the other."""
-    return f"Plain\n{result.prompt}{result.plain}\n\nSteered\n{result.prompt}{result.steered}"
 
 
 def feature_table(result: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from sae_desktop.language_model.config import (
     GetModelConfig,
     TrustModelConfig,
 )
-from sae_desktop.steering.config import SteerConfig, SteeredToken
+from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
     EvaluateConfig,
@@ -53,6 +53,7 @@ JobConfig = (
     | ProbeConfig
     | FindFeaturesConfig
     | SteerConfig
+    | SweepStrengthsConfig
     | MergeIndexesConfig
     | MatchConfig
     | CompletenessConfig

@@ -52,7 +52,12 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
     TrustModelResult,
 )
-from sae_desktop.steering.config import SteerConfig, SteerResult
+from sae_desktop.steering.config import (
+    SteerConfig,
+    SteerResult,
+    SweepStrengthsConfig,
+    SweepStrengthsResult,
+)
 from sae_desktop.training.config import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
@@ -205,6 +210,9 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.features.text_sets:find_features", FindFeaturesResult, "Find features", ""
     ),
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
+    SweepStrengthsConfig: JobKind(
+        "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep strengths", ""
+    ),
     MergeIndexesConfig: JobKind(
         "sae_desktop.features.merge:merge_indexes",
         IndexResult,

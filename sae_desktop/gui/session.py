@@ -30,7 +30,7 @@ from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
-from sae_desktop.steering.config import SteerConfig
+from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
     EvaluateConfig,
@@ -69,6 +69,7 @@ ASKING_JOBS = (
     ProbeConfig,
     FindFeaturesConfig,
     SteerConfig,
+    SweepStrengthsConfig,
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sae_desktop.steering.config import Clamp
+from sae_desktop.steering.config import Intervention, Mode, Where
 
 LIMIT = 10.0
 """Largest clamp either way, in multiples of the feature's maximum: beyond it comes nonsense."""
@@ -55,9 +55,23 @@ def reset(rack: Rack, feature: int) -> Rack:
     return _replaced(rack, RackEntry(feature=feature))
 
 
-def clamps(rack: Sequence[RackEntry]) -> list[Clamp]:
-    """Return what the engine is told: the sliders that are on."""
-    return [Clamp(feature=entry.feature, clamp=entry.clamp) for entry in rack if entry.on]
+def interventions(
+    rack: Sequence[RackEntry], mode: Mode = "clamp", where: Where = "all"
+) -> list[Intervention]:
+    """Return what the engine is told: the sliders that are on, in the mode of the rack."""
+    return [
+        Intervention(feature=entry.feature, strength=entry.clamp, mode=mode, where=where)
+        for entry in rack
+        if entry.on
+    ]
+
+
+def soloed(rack: Rack, feature: int) -> Rack:
+    """Return the rack with this feature alone on; with all on where it was alone already."""
+    alone = [entry.feature for entry in rack if entry.on] == [feature]
+    return tuple(
+        msgspec.structs.replace(entry, on=alone or entry.feature == feature) for entry in rack
+    )
 
 
 def _replaced(rack: Rack, changed: RackEntry) -> Rack:

@@ -2,54 +2,200 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+Mode = Literal["clamp", "add", "multiply", "ablate"]
+Unit = Literal["maximum", "norm"]
+Where = Literal["all", "prompt", "output"]
+MOST_VARIANTS = 8
+MOST_STRENGTH = 1000.0
+"""Far beyond what leaves a text; larger ones overflow in 16 bits."""
 
-class Clamp(msgspec.Struct, frozen=True, kw_only=True):
-    """Set one feature to a multiple of its maximum at every token, the error kept.
 
-    x' = x + (v − a)·d with v = clamp × the feature's maximum over the index's data
-    (Scaling Monosemanticity, steering).
+class RandomDirection(msgspec.Struct, frozen=True, kw_only=True, tag="random"):
+    """A direction drawn from all, the same for the same seed."""
+
+    seed: int = 0
+
+
+class MeanDifference(msgspec.Struct, frozen=True, kw_only=True, tag="mean_difference"):
+    """The mean of the site's values over texts `on` less that over `off`, to length one."""
+
+    on: list[str]
+    off: list[str]
+
+
+class DecoderRow(msgspec.Struct, frozen=True, kw_only=True, tag="decoder_row"):
+    """The decoder row of a feature of another dictionary of the model."""
+
+    dictionary: str
+    feature: int
+
+
+Direction = RandomDirection | MeanDifference | DecoderRow
+
+
+class Intervention(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a site's value x: x' = x + c·d, d of length one.
+
+    With a the activation of a feature, or x·d of a direction alone, and s the strength:
+
+        clamp      c = v − a, v = s units       (Scaling Monosemanticity, steering)
+        ablate     c = −a
+        multiply   c = (s − 1)·a
+        add        c = s units
+
+    A unit is the feature's maximum over the indexed text, or the typical norm of the site's
+    values. A direction given beside a feature takes the place of the feature's own, with the
+    feature's c: what a control of the same size is.
     """
 
-    feature: int
-    clamp: float
+    feature: int | None = None
+    direction: Direction | None = None
+    mode: Mode = "clamp"
+    strength: float = 1.0
+    unit: Unit = "maximum"
+    where: Where = "all"
+    """Tokens of the prompt, of the output, or both."""
+    start: int = 0
+    """From this token of the prompt on."""
+    tokens: list[int] = []
+    """Only these tokens, counted from the prompt's first; none: as `where` says."""
+    sites: list[str] = []
+    """Where it is added beside the dictionary's own site; only for `add`."""
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One continuation: what is done to the model, and the prompt if it is another."""
+
+    name: str
+    interventions: list[Intervention] = []
+    """None: the model as it is."""
+    prompt: str = ""
+    """Empty: that of all."""
+
+
+PLAIN = Variant(name="plain")
+"""The model as it is."""
+
+
+def clamped(strengths: dict[int, float], name: str = "steered") -> Variant:
+    """Return the variant that clamps features to multiples of their maxima at every token."""
+    return Variant(
+        name=name,
+        interventions=[Intervention(feature=f, strength=s) for f, s in strengths.items()],
+    )
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """How tokens are chosen; the same random numbers for all variants."""
+
+    max_new_tokens: int = 40
+    temperature: float = 0.0
+    """0: always the likeliest token."""
+    top_k: int = 0
+    """Only the k likeliest; 0: all."""
+    top_p: float = 1.0
+    """Only the likeliest that together have this probability."""
+    seed: int = 0
 
 
 class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
-    """Continue a prompt twice, plain and with features clamped, from the same random numbers."""
+    """Continue a prompt in several variants side by side."""
 
     project: str
     index: str
     prompt: str
-    clamps: list[Clamp]
-    max_new_tokens: int = 40
-    temperature: float = 0.0
-    """0: always the likeliest token."""
-    seed: int = 0
+    variants: list[Variant]
+    sampling: Sampling = Sampling()
     chat: bool = False
-    """Put the prompt through the model's chat template, where it has one."""
+    """Put the prompts through the model's chat template, where it has one."""
+    compare: bool = True
+    """Read every continuation with the plain model, too: its probabilities beside the steered."""
     device: str = "auto"
 
 
-class TokenProbability(msgspec.Struct, frozen=True, kw_only=True):
+class SweepStrengthsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="sweep_strengths"):
+    """Steer with one variant at several strengths, and measure what becomes of the text."""
+
+    project: str
+    index: str
+    prompt: str
+    variant: Variant
+    """The strength of each of its interventions is multiplied by those asked for."""
+    strengths: list[float]
+    watched: list[str] = []
+    """Texts whose first token's probability after the prompt is followed."""
+    sampling: Sampling = Sampling()
+    chat: bool = False
+    device: str = "auto"
+
+
+class NextToken(msgspec.Struct, frozen=True, kw_only=True):
     token: str
-    plain: float
-    steered: float
+    probabilities: list[float]
+    """One a variant."""
 
 
 class SteeredToken(msgspec.Struct, frozen=True, kw_only=True, tag="steered_token"):
-    """One step of the generation; a side that has ended hands an empty text."""
+    """One step of the generation; a variant that has ended hands an empty text."""
 
     position: int
-    plain: str
-    steered: str
-    next_tokens: list[TokenProbability] = []
-    """Only with position 0: the likeliest next tokens after the prompt, either side."""
+    texts: list[str]
+    next_tokens: list[NextToken] = []
+    """Only with position 0: the likeliest next tokens after the prompt in any variant."""
+
+
+class OutputToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of a continuation, as the steered and as the plain model see it there."""
+
+    text: str
+    log_probability: float
+    plain_log_probability: float
+    kl: float
+    """Of the steered from the plain next-token distribution, in nats."""
+
+
+class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    prompt: str
+    text: str
+    tokens: list[OutputToken] = []
+    """Empty unless they were compared."""
+    perplexity: float | None = None
+    """Of the continuation under the plain model; None: not compared, or nothing was written."""
+    kl: float | None = None
+    """Mean over its tokens, in nats."""
+    repetition: float = 0.0
+    """Share of its runs of three tokens that stood there before."""
+    typical_strength: float | None = None
+    """Mean length of the change over the prompt's changed tokens, in typical norms."""
 
 
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):
-    prompt: str
-    plain: str
-    steered: str
-    next_tokens: list[TokenProbability]
+    variants: list[VariantResult]
+    next_tokens: list[NextToken]
+
+
+class SweepPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strength does."""
+
+    strength: float
+    text: str
+    watched: list[float]
+    """Probability of each watched token after the prompt."""
+    perplexity: float | None
+    kl: float | None
+    repetition: float
+    broken: bool
+    """The text has fallen apart: see `SweepStrengthsResult.criterion`."""
+
+
+class SweepStrengthsResult(msgspec.Struct, frozen=True, kw_only=True):
+    points: list[SweepPoint]
+    plain: VariantResult
+    plain_watched: list[float]
+    criterion: str
+    """When a text counts as broken, in words."""

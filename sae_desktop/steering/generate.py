@@ -1,10 +1,10 @@
-"""Two continuations of one prompt side by side: the model as it is, and the model steered."""
+"""Several continuations side by side in one batch: the model as it is, and the model steered."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -13,87 +13,141 @@ from torch import Tensor
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
+from sae_desktop.steering.config import Sampling
+from sae_desktop.steering.interventions import Positions
 
-STEERED = 1
-"""Row of the batch that is steered; row 0 is plain."""
+Transforms = Mapping[Site, Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One token of either side."""
+    """One token of every row."""
 
     position: int
-    ids: tuple[int | None, int | None]
-    """Plain and steered; None for a side that has ended. An end-of-text token is given once."""
-    logits_2V: Tensor
-    """Before the temperature."""
+    ids: list[int | None]
+    """None for a row that has ended. An end-of-text token is given once."""
+    logits_BV: Tensor
+    """Before the temperature, float32 on the CPU."""
 
 
-def steer_row(change: Callable[[Tensor], Tensor], skip_first: bool) -> Callable[[Tensor], Tensor]:
-    """Return a transform of a batch of two that changes the steered row alone.
+@dataclass(frozen=True)
+class Batch:
+    """Prompts of any lengths, padded on the left. B rows, S columns."""
 
-    With `skip_first` the first position of the first call, the beginning-of-sequence token, is
-    left as it is: its activation is an attention sink of enormous norm that means nothing about
-    the text, and a model whose sink is moved falls apart whatever the feature.
+    ids_BS: Tensor
+    mask_BS: Tensor
+    """1 for a token, 0 for padding."""
+
+    @classmethod
+    def of(cls, prompts: Sequence[Sequence[int]], pad: int = 0) -> Batch:
+        width = max(map(len, prompts))
+        ids = [[pad] * (width - len(p)) + list(p) for p in prompts]
+        mask = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
+        return cls(torch.tensor(ids), torch.tensor(mask))
+
+    @property
+    def pads(self) -> list[int]:
+        """Columns of padding before each row."""
+        found: list[int] = (self.mask_BS == 0).sum(dim=1).tolist()
+        return found
+
+    def inputs(self, device: torch.device, model_takes: Mapping[str, object]) -> dict[str, Tensor]:
+        """Return the arguments of the model; without padding neither mask nor positions."""
+        arguments = {"input_ids": self.ids_BS.to(device)}
+        if bool(self.mask_BS.all()):
+            return arguments
+        arguments["attention_mask"] = self.mask_BS.to(device)
+        if "position_ids" in model_takes:
+            arguments["position_ids"] = (self.mask_BS.cumsum(1) - 1).clamp_min(0).to(device)
+        return arguments
+
+
+def forward(
+    lm: LanguageModel,
+    batch: Batch,
+    transforms: Transforms,
+    positions: Positions,
+    *,
+    done: int = 0,
+    cache: object = None,
+    use_cache: bool = False,
+    last_only: bool = False,
+) -> tuple[Tensor, object]:
+    """Read the columns from `done` on; return their logits (B, ·, V) and the cache.
+
+    The model's lock is held meanwhile. `cache` holds the columns before.
     """
-    first_call = True
-
-    def transform(x_BSD: Tensor) -> Tensor:
-        nonlocal first_call
-        start = 1 if first_call and skip_first else 0
-        first_call = False
-        out = x_BSD.clone()
-        out[STEERED:, start:] = change(x_BSD[STEERED:, start:])
-        return out
-
-    return transform
+    takes = inspect.signature(lm.model.forward).parameters
+    inputs = batch.inputs(lm.device, takes)
+    for name in ("input_ids", "position_ids"):
+        if name in inputs:
+            inputs[name] = inputs[name][:, done:]
+    options: dict[str, object] = {"use_cache": use_cache}
+    if cache is not None:
+        options["past_key_values"] = cache
+    if last_only and "logits_to_keep" in takes:
+        options["logits_to_keep"] = 1
+    positions.begin(done)
+    with lm.lock, torch.no_grad(), ExitStack() as stack:
+        for site, transform in transforms.items():
+            stack.enter_context(intervention(lm, site, transform))
+        out = lm.model(**inputs, **options)
+    return out.logits, out.past_key_values if use_cache else None
 
 
 def continuations(
     lm: LanguageModel,
-    prompt_ids: list[int],
-    site: Site,
-    transform: Callable[[Tensor], Tensor] | None,
+    prompts: Sequence[Sequence[int]],
+    transforms: Transforms,
+    positions: Positions,
+    sampling: Sampling,
     *,
-    max_new_tokens: int,
-    temperature: float,
-    seed: int,
+    use_cache: bool = True,
 ) -> Iterator[Step]:
-    """Yield token after token of both sides, until each has ended or the number is reached.
+    """Yield token after token of all rows, until each has ended or the number is reached.
 
-    `transform` changes the value at `site` of the batch (2, S, D). Both sides draw from the
-    same random numbers, so where their probabilities agree so do their tokens; at temperature 0
-    the likeliest token is taken. The model's lock is held during forward passes only.
-    Raises UserError for an encoder.
+    `transforms` change the values of their sites in the batch (B, S, D). All rows draw from the
+    same random numbers, so where their probabilities agree so do their tokens. The model's lock
+    is held during forward passes only. Raises UserError for an encoder.
     """
     require_causal(lm, "Steering")
-    generator = torch.Generator().manual_seed(seed)
-    ids_2S = torch.tensor([prompt_ids, prompt_ids], device=lm.device)
-    cache = None
-    ended = [False, False]
-    last_only = "logits_to_keep" in inspect.signature(lm.model.forward).parameters
-    options = {"logits_to_keep": 1} if last_only else {}
-    for position in range(max_new_tokens):
-        changed = nullcontext() if transform is None else intervention(lm, site, transform)
-        with lm.lock, torch.no_grad(), changed:
-            out = lm.model(input_ids=ids_2S, past_key_values=cache, use_cache=True, **options)
-        cache = out.past_key_values
-        logits_2V = out.logits[:, -1].float().cpu()
-        chosen_2 = _choose(logits_2V, temperature, generator)
-        plain, steered = (
-            None if over else int(token)
-            for token, over in zip(chosen_2.tolist(), ended, strict=True)
-        )
-        yield Step(position, (plain, steered), logits_2V)
-        ended = [token is None or token in lm.eos_ids for token in (plain, steered)]
+    generator = torch.Generator().manual_seed(sampling.seed)
+    batch = Batch.of(prompts)
+    cache: object = None
+    done = 0
+    ended = [False] * len(prompts)
+    for position in range(sampling.max_new_tokens):
+        logits, cache = forward(
+            lm, batch, transforms, positions,
+            done=done, cache=cache, use_cache=use_cache, last_only=True,
+        )  # fmt: skip
+        done = batch.ids_BS.shape[1] if use_cache else 0
+        logits_BV = logits[:, -1].float().cpu()
+        chosen_B = choose(logits_BV, sampling, generator)
+        ids = [None if over else int(i) for i, over in zip(chosen_B.tolist(), ended, strict=True)]
+        yield Step(position, ids, logits_BV)
+        ended = [token is None or token in lm.eos_ids for token in ids]
         if all(ended):
             return
-        ids_2S = chosen_2[:, None].to(lm.device)
+        ones = torch.ones(len(ids), 1, dtype=batch.mask_BS.dtype)
+        batch = Batch(
+            torch.cat([batch.ids_BS, chosen_B[:, None]], dim=1),
+            torch.cat([batch.mask_BS, ones], dim=1),
+        )
 
 
-def _choose(logits_2V: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """Return the next token of each row (2,), by the Gumbel-max trick with shared noise."""
-    if temperature <= 0:
-        return logits_2V.argmax(-1)
-    uniform_V = torch.rand(logits_2V.shape[-1], generator=generator).clamp_min(1e-20)
-    return (logits_2V / temperature - torch.log(-torch.log(uniform_V))).argmax(-1)
+def choose(logits_BV: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+    """Return the next token of each row (B,), by the Gumbel-max trick with shared noise."""
+    if sampling.temperature <= 0:
+        return logits_BV.argmax(-1)
+    scaled = logits_BV / sampling.temperature
+    if 0 < sampling.top_k < scaled.shape[-1]:
+        least = scaled.topk(sampling.top_k, dim=-1).values[:, -1:]
+        scaled = scaled.masked_fill(scaled < least, -torch.inf)
+    if sampling.top_p < 1.0:
+        ordered, order = scaled.softmax(-1).sort(dim=-1, descending=True)
+        # The first whose sum reaches the share is the last one kept.
+        beyond = ordered.cumsum(-1) - ordered >= sampling.top_p
+        scaled = scaled.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
+    uniform_V = torch.rand(logits_BV.shape[-1], generator=generator).clamp_min(1e-20)
+    return (scaled - torch.log(-torch.log(uniform_V))).argmax(-1)

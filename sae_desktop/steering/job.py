@@ -1,166 +1,293 @@
-"""The job `steer`: a prompt continued plain and with features clamped."""
+"""The jobs `steer` and `sweep_strengths`: a prompt continued, plain and with the model changed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.features.suitable import require_writing_where_it_reads
-from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.load import LanguageModel, require_causal
+from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
+from sae_desktop.steering.compare import compare, perplexity, repetition
 from sae_desktop.steering.config import (
-    Clamp,
+    MOST_VARIANTS,
+    NextToken,
+    OutputToken,
+    Sampling,
     SteerConfig,
     SteeredToken,
     SteerResult,
-    TokenProbability,
+    SweepPoint,
+    SweepStrengthsConfig,
+    SweepStrengthsResult,
+    Variant,
+    VariantResult,
 )
-from sae_desktop.steering.generate import continuations, steer_row
-from sae_desktop.steering.interventions import clamp
+from sae_desktop.steering.generate import Batch, continuations
+from sae_desktop.steering.interventions import Positions, SteeredSite
+from sae_desktop.steering.prepare import Plan, Preparer
 from sae_desktop.steering.token_stream import TokenStream
 
 NEXT_TOKENS = 10
+BROKEN_REPETITION = 0.5
+BROKEN_PERPLEXITY = 8.0
 
 
 def steer(config: SteerConfig, context: JobContext) -> SteerResult:
-    """Continue `config.prompt` twice and stream both sides as SteeredToken.
+    """Continue the prompt in every variant at once, and stream them as SteeredToken.
 
-    Every token of prompt and output is steered, but for the beginning-of-sequence token put
-    before the prompt (see `steer_row`). The texts returned are what was streamed, joined.
-    Raises UserError for a feature that is not there or never fired, and for a prompt that
-    leaves the model no room.
+    Special tokens before the prompt are left as they are (see `Positions`). The texts returned
+    are what was streamed, joined. Raises UserError for interventions that cannot be done, for
+    no prompt, for one that leaves the model no room, and for too many variants.
     """
-    if not 0 <= config.temperature < math.inf:
-        raise UserError(f"The temperature is {config.temperature}.", next_step="Use 0 or more.")
+    _check(config.sampling, config.variants)
     opened = open_index(config.project, config.index, config.device)
-    require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
-    transform = clamp_transform(opened, config.clamps) if config.clamps else None
-    prompt_ids = _prompt_ids(opened, config)
-    count = _room(opened.lm, prompt_ids, config.max_new_tokens, context)
-    steps = continuations(
-        opened.lm,
-        prompt_ids,
-        opened.site,
-        transform,
-        max_new_tokens=count,
-        temperature=config.temperature,
-        seed=config.seed,
-    )
-    names = opened.lm.token_bytes()
-    plain, steered = TokenStream(names), TokenStream(names)
-    next_tokens: list[TokenProbability] = []
-    for step in steps:
-        context.check_cancelled()
-        if step.position == 0:
-            next_tokens = likeliest(step.logits_2V, names)
-        last = step.position == count - 1 or context.stop_requested
-        texts = [
-            _push(stream, token, last, opened.lm)
-            for stream, token in zip((plain, steered), step.ids, strict=True)
-        ]
-        context.output(
-            SteeredToken(
-                position=step.position,
-                plain=texts[0],
-                steered=texts[1],
-                next_tokens=next_tokens if step.position == 0 else [],
-            )
-        )
-        context.progress(step.position + 1, count, "tokens")
-        if last:
-            break
-    return SteerResult(
-        prompt=config.prompt, plain=plain.text, steered=steered.text, next_tokens=next_tokens
-    )
+    run = _Run(opened, config, Preparer(config.project, opened))
+    return run.generate(context)
 
 
-def clamp_transform(opened: OpenedIndex, clamps: Sequence[Clamp]) -> Callable[[Tensor], Tensor]:
-    """Return the transform of a batch of two that clamps features on its steered row.
+def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepStrengthsResult:
+    """Steer at every strength, the plain model once beside them.
 
-    Raises UserError for a feature that is not there, is named twice, or never fired.
+    Raises UserError as `steer`, for no strengths, and for a watched text without a token.
     """
-    maxima = opened.index.columns["max_activation"]
-    ids, values = [], []
-    for item in clamps:
-        feature = opened.index.check_feature(item.feature)
-        top = float(maxima[feature])
-        if feature in ids:
-            raise UserError(
-                f"Feature {feature} is clamped twice.", next_step="Keep one of the two."
-            )
-        if top <= 0:
-            raise UserError(
-                f"Feature {feature} never fired on the indexed text: it has no maximum that a "
-                "clamp could be a multiple of.",
-                next_step="Choose a feature with a density above 0.",
-            )
-        ids.append(feature)
-        values.append(item.clamp * top)
-    dictionary = opened.dictionary
-    ids_n = torch.tensor(ids, device=dictionary.device)
-    values_n = torch.tensor(values, device=dictionary.device)
-    directions_nD = dictionary.W_dec[ids_n].float()
+    strengths = list(dict.fromkeys(config.strengths))
+    if not strengths:
+        raise UserError("No strength was given.", next_step="Give at least one, such as 5.")
+    _check(config.sampling, [config.variant])
+    opened = open_index(config.project, config.index, config.device)
+    watched = [_first_token(opened.lm, text) for text in config.watched]
+    preparer = Preparer(config.project, opened)
+    variants = [Variant(name="plain"), *(_scaled(config.variant, s) for s in strengths)]
+    results: list[VariantResult] = []
+    chances: list[list[float]] = []
+    for first in range(0, len(variants), MOST_VARIANTS):
+        context.check_cancelled()
+        context.progress(first, len(variants), "strengths")
+        part = SteerConfig(
+            project=config.project, index=config.index, prompt=config.prompt,
+            variants=variants[first : first + MOST_VARIANTS], sampling=config.sampling,
+            chat=config.chat, device=config.device,
+        )  # fmt: skip
+        run = _Run(opened, part, preparer)
+        results += run.generate(_Inner(context)).variants
+        chances += [[float(p[i]) for i in watched] for p in run.first_probabilities]
+    context.progress(len(variants), len(variants), "strengths")
+    plain = results[0]
+    return SweepStrengthsResult(
+        points=[
+            _point(s, found, chance, plain)
+            for s, found, chance in zip(strengths, results[1:], chances[1:], strict=True)
+        ],
+        plain=plain,
+        plain_watched=chances[0],
+        criterion=(
+            f"half of its runs of three tokens repeat, or its perplexity under the plain model is "
+            f"over {BROKEN_PERPLEXITY:g} times that of the plain text"
+        ),
+    )
 
-    def change(x_BSD: Tensor) -> Tensor:
-        acts_BSn = dictionary.encode_features(x_BSD, ids_n).float()
-        return clamp(x_BSD, acts_BSn, values_n, directions_nD)
 
-    return steer_row(change, skip_first=bool(opened.bos))
+class _Inner(SilentContext):
+    """The context of one part: cancelled with the whole, silent otherwise."""
+
+    def __init__(self, outer: JobContext) -> None:
+        self._outer = outer
+
+    def check_cancelled(self) -> None:
+        self._outer.check_cancelled()
 
 
-def likeliest(logits_2V: Tensor, names: list[bytes]) -> list[TokenProbability]:
-    """Return the tokens likeliest on either side, the likeliest first, at temperature 1."""
-    probabilities_2V = logits_2V.softmax(-1)
-    best = probabilities_2V.amax(0).topk(min(NEXT_TOKENS, logits_2V.shape[-1])).indices.tolist()
-    return [
-        TokenProbability(
-            token=token_text(names[token]),
-            plain=float(probabilities_2V[0, token]),
-            steered=float(probabilities_2V[1, token]),
+def _check(sampling: Sampling, variants: Sequence[Variant]) -> None:
+    if not 0 <= sampling.temperature < math.inf:
+        raise UserError(f"The temperature is {sampling.temperature}.", next_step="Use 0 or more.")
+    if not 0 < sampling.top_p <= 1:
+        raise UserError(f"A top-p of {sampling.top_p} keeps nothing.", next_step="Use 0 to 1.")
+    if sampling.top_k < 0:
+        raise UserError(f"A top-k of {sampling.top_k} keeps nothing.", next_step="Use 0 or more.")
+    if sampling.max_new_tokens < 1:
+        raise UserError(
+            f"{sampling.max_new_tokens} tokens were asked for.", next_step="Ask for at least one."
         )
-        for token in best
-    ]
+    if not 1 <= len(variants) <= MOST_VARIANTS:
+        raise UserError(
+            f"{len(variants)} variants were asked for.",
+            next_step=f"Ask for one to {MOST_VARIANTS}.",
+        )
 
 
-def _push(stream: TokenStream, token: int | None, last: bool, lm: LanguageModel) -> str:
-    if token is not None and token in lm.eos_ids:
-        return stream.push(None, last=True)  # the end is no part of the text
-    return stream.push(token, last=last)
+class _Run:
+    """One generation of several variants."""
+
+    def __init__(self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer) -> None:
+        require_causal(opened.lm, "Steering")
+        self._opened, self._config, self._preparer = opened, config, preparer
+        self._prompts = [_prompt_ids(opened, v.prompt or config.prompt, config.chat)
+                         for v in config.variants]  # fmt: skip
+        plans = [preparer.plan(v.interventions) for v in config.variants]
+        self._sites = _steered_sites(plans, opened)
+        self._positions = Positions(
+            Batch.of(self._prompts).pads, len(opened.bos),
+            [len(p) - len(opened.bos) for p in self._prompts],
+        )  # fmt: skip
+        self._added: dict[int, list[Tensor]] = {}
+        self._counts = True
+        self.first_probabilities: list[Tensor] = []
+        """(V,) of each variant, after the prompt, at temperature 1."""
+
+    def generate(self, context: JobContext) -> SteerResult:
+        lm, config = self._opened.lm, self._config
+        room = _room(lm, self._prompts, config.sampling.max_new_tokens, context)
+        sampling = msgspec.structs.replace(config.sampling, max_new_tokens=room)
+        names = lm.token_bytes()
+        streams = [TokenStream(names) for _ in self._prompts]
+        outputs: list[list[int]] = [[] for _ in self._prompts]
+        next_tokens: list[NextToken] = []
+        transforms = {
+            site: steered.transform(self._positions, self._note_added)
+            for site, steered in self._sites.items()
+        }
+        for step in continuations(lm, self._prompts, transforms, self._positions, sampling):
+            context.check_cancelled()
+            last = step.position == room - 1 or context.stop_requested
+            if step.position == 0:
+                self._counts = False  # the prompt's tokens alone are counted
+                next_tokens = self._likeliest(step.logits_BV, names)
+            texts = []
+            for stream, output, token in zip(streams, outputs, step.ids, strict=True):
+                written = None if token is None or token in lm.eos_ids else token
+                texts.append(stream.push(written, last=last or written is None))
+                if written is not None:
+                    output.append(written)
+            told = next_tokens if step.position == 0 else []
+            context.output(SteeredToken(position=step.position, texts=texts, next_tokens=told))
+            context.progress(step.position + 1, room, "tokens")
+            if last:
+                break
+        compared: list[list[OutputToken]] = [[] for _ in outputs]
+        if config.compare:
+            compared = compare(lm, self._prompts, outputs, self._sites, self._positions)
+        return SteerResult(
+            variants=[
+                self._result(number, streams[number].text, outputs[number], compared[number])
+                for number in range(len(outputs))
+            ],
+            next_tokens=next_tokens,
+        )
+
+    def _note_added(self, row: int, lengths: Tensor) -> None:
+        if self._counts:
+            self._added.setdefault(row, []).append(lengths.cpu())
+
+    def _likeliest(self, logits_BV: Tensor, names: Sequence[bytes]) -> list[NextToken]:
+        """Return the tokens likeliest in any variant, the likeliest first, at temperature 1."""
+        chances_BV = logits_BV.softmax(-1)
+        self.first_probabilities = list(chances_BV)
+        best = chances_BV.amax(0).topk(min(NEXT_TOKENS, chances_BV.shape[-1])).indices.tolist()
+        return [
+            NextToken(token=token_text(names[i]), probabilities=chances_BV[:, i].tolist())
+            for i in best
+        ]
+
+    def _result(
+        self, row: int, text: str, ids: Sequence[int], tokens: list[OutputToken]
+    ) -> VariantResult:
+        variant = self._config.variants[row]
+        added = self._added.get(row)
+        strength = None
+        if added:
+            strength = float(torch.cat(added).mean()) / max(self._preparer.typical_norm, 1e-12)
+        return VariantResult(
+            name=variant.name,
+            prompt=variant.prompt or self._config.prompt,
+            text=text,
+            tokens=tokens,
+            perplexity=perplexity(tokens),
+            kl=sum(t.kl for t in tokens) / len(tokens) if tokens else None,
+            repetition=repetition(ids),
+            typical_strength=strength,
+        )
 
 
-def _prompt_ids(opened: OpenedIndex, config: SteerConfig) -> list[int]:
-    lm, text = opened.lm, config.prompt
-    if config.chat:
+def _steered_sites(plans: Sequence[Plan], opened: OpenedIndex) -> dict[Site, SteeredSite]:
+    sites = dict.fromkeys(site for plan in plans for site in plan)
+    return {
+        site: SteeredSite(
+            [plan.get(site, []) for plan in plans], opened.dictionary, opened.lm.device
+        )
+        for site in sites
+    }
+
+
+def _scaled(variant: Variant, strength: float) -> Variant:
+    return msgspec.structs.replace(
+        variant,
+        name=f"{strength:g}",
+        interventions=[
+            msgspec.structs.replace(i, strength=i.strength * strength)
+            for i in variant.interventions
+        ],
+    )
+
+
+def _point(
+    strength: float, found: VariantResult, chances: list[float], plain: VariantResult
+) -> SweepPoint:
+    broken = found.repetition >= BROKEN_REPETITION > plain.repetition
+    if found.perplexity is not None and plain.perplexity is not None:
+        broken = broken or found.perplexity > BROKEN_PERPLEXITY * plain.perplexity
+    return SweepPoint(
+        strength=strength,
+        text=found.text,
+        watched=chances,
+        perplexity=found.perplexity,
+        kl=found.kl,
+        repetition=found.repetition,
+        broken=broken,
+    )
+
+
+def _first_token(lm: LanguageModel, text: str) -> int:
+    ids = lm.encode(text)
+    if not ids:
+        raise UserError("A watched text is empty.", next_step="Leave it out.")
+    return ids[0]
+
+
+def _prompt_ids(opened: OpenedIndex, prompt: str, chat: bool) -> list[int]:
+    lm, text = opened.lm, prompt
+    if chat:
         if not getattr(lm.tokenizer, "chat_template", None):
             raise UserError(
                 f"“{lm.name}” has no chat template.", next_step="Steer it without “chat”."
             )
-        text = lm.tokenizer.apply_chat_template(
-            [{"role": "user", "content": config.prompt}], add_generation_prompt=True, tokenize=False
-        )
+        said: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+        text = lm.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
     ids = lm.encode(text)
+    if not ids or not prompt.strip():
+        raise UserError("The prompt is empty.", next_step="Type the beginning of a text.")
     if ids[: len(opened.bos)] != opened.bos:  # some templates begin with it themselves
         ids = opened.bos + ids
-    if not ids:
-        raise UserError("The prompt is empty.", next_step="Type the beginning of a text.")
     return ids
 
 
-def _room(lm: LanguageModel, prompt_ids: list[int], wanted: int, context: JobContext) -> int:
+def _room(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], wanted: int, context: JobContext
+) -> int:
     """Return how many tokens to generate: `wanted`, or what the model's context leaves."""
-    if wanted < 1:
-        raise UserError(f"{wanted} tokens were asked for.", next_step="Ask for at least one.")
-    room = lm.context_size - len(prompt_ids)
+    longest = max(map(len, prompts))
+    room = lm.context_size - longest
     if room < 1:
         raise UserError(
-            f"The prompt has {len(prompt_ids):,} tokens; “{lm.name}” reads at most "
-            f"{lm.context_size:,}.",
+            f"The prompt has {longest:,} tokens; “{lm.name}” reads at most {lm.context_size:,}.",
             next_step="Shorten the prompt.",
         )
     if room < wanted:

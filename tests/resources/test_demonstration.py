@@ -15,7 +15,7 @@ from sae_desktop.language_model.load import load_model
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.resources import resource_path
-from sae_desktop.steering.config import Clamp, SteerConfig
+from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped
 from sae_desktop.steering.job import steer
 from sae_desktop.training.metrics import measure_fit
 from sae_desktop.training.run_folder import read_summary
@@ -94,12 +94,12 @@ def test_french_feature__fires_in_french_and_turns_the_text(shipped: Project) ->
     result = steer(
         SteerConfig(
             project=str(shipped.path), index=NAME, prompt="This is",
-            clamps=[Clamp(feature=FRENCH, clamp=2.0)], max_new_tokens=20,
+            variants=[PLAIN, clamped({FRENCH: 2.0})], sampling=Sampling(max_new_tokens=20),
         ),
         SilentContext(),
     )  # fmt: skip
-    raised = {t.token: (t.plain, t.steered) for t in result.next_tokens}
+    raised = {t.token: t.probabilities for t in result.next_tokens}
     plain, steered = raised["é"]
     assert plain < 0.001
     assert steered > 0.05
-    assert result.plain != result.steered
+    assert result.variants[0].text != result.variants[1].text

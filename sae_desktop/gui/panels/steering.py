@@ -1,4 +1,4 @@
-"""The Steer workspace: a rack of sliders, a prompt, plain and steered text side by side."""
+"""The Steer workspace: a rack of sliders, a prompt, plain and steered text and their controls."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
+    QLineEdit,
     QPlainTextEdit,
     QSpinBox,
     QSplitter,
@@ -24,13 +25,21 @@ from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.steering_rack import SteeringRack
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.steering_rack import clamps
+from sae_desktop.gui.steering_controls import asking_control, means_control, random_control
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT, GeneratedText
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.probability_bars import ProbabilityBars
+from sae_desktop.gui.widgets.probability_bars import ProbabilityBars, TokenProbability
 from sae_desktop.gui.workspace import DockInfo
-from sae_desktop.steering.config import SteerConfig, SteeredToken, SteerResult
+from sae_desktop.steering.config import (
+    PLAIN,
+    NextToken,
+    Sampling,
+    SteerConfig,
+    SteeredToken,
+    SteerResult,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -40,6 +49,7 @@ PAUSE_MS = 60
 EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning of the word")
 """Openings that the built-in model has learned to continue."""
 LONGEST = 400
+CONTROLS = ("Random direction", "Difference of means", "Asked for")
 BUILTIN = "builtin"
 """The model that ships: it has no chat template."""
 
@@ -54,6 +64,8 @@ class SteeringPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._job: Job | None = None
+        self._texts: list[GeneratedText] = []
+        """Where the variants of the generation under way are shown."""
         self.rack = SteeringRack(session)
         self.prompt = QPlainTextEdit()
         self.prompt.setPlaceholderText("A prompt for the model to continue")
@@ -68,8 +80,20 @@ class SteeringPanel(QWidget):
             "Generate", self.generate, icon="play", primary=True, tip="Continue it (Ctrl+Return)"
         )
         self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
+        self.random = QCheckBox("Random direction")
+        self.random.setToolTip("Beside it: as large a change in a random direction")
+        self.means = QCheckBox("Difference of means")
+        self.means.setToolTip(
+            "Beside it: as large a change along the mean of the feature’s contexts less that of "
+            "the text at large"
+        )
+        self.asking = QLineEdit()
+        self.asking.setPlaceholderText("A prompt that asks for it")
+        self.asking.setAccessibleName("A prompt that asks for it")
+        self.asking.setToolTip("Beside it: what the plain model makes of a prompt that asks for it")
         self.plain = GeneratedText("Plain")
         self.steered = GeneratedText("Steered")
+        self.controls = [GeneratedText(name) for name in CONTROLS]
         self.bars = ProbabilityBars()
         self.bars_state = label("", "small")
         self.next_token = LatestJob(session, PAUSE_MS, self)
@@ -83,6 +107,7 @@ class SteeringPanel(QWidget):
         self._connect()
         self._on_index_changed()
         self._show_running()
+        self._show_controls()
 
     # ------------------------------------------------------------------ layout
     def _build(self) -> None:
@@ -105,10 +130,24 @@ class SteeringPanel(QWidget):
         outputs = QSplitter(Qt.Orientation.Horizontal)
         outputs.setHandleWidth(8)
         outputs.setChildrenCollapsible(False)
-        for widget, stretch in ((self._prompt_part(), 2), (self.plain, 3), (self.steered, 3)):
+        texts = QSplitter(Qt.Orientation.Vertical)
+        texts.setHandleWidth(8)
+        texts.setChildrenCollapsible(False)
+        pair, self._control_row = QSplitter(), QSplitter()
+        for row, widgets in (
+            (pair, (self.plain, self.steered)),
+            (self._control_row, self.controls),
+        ):
+            row.setHandleWidth(8)
+            row.setChildrenCollapsible(False)
+            for text in widgets:
+                row.addWidget(text)
+            texts.addWidget(row)
+        texts.setSizes([300, 200])
+        for widget, stretch in ((self._prompt_part(), 2), (texts, 6)):
             outputs.addWidget(widget)
             outputs.setStretchFactor(outputs.count() - 1, stretch)
-        outputs.setSizes([260, 320, 320])
+        outputs.setSizes([260, 640])
         work = QWidget()
         column = QVBoxLayout(work)
         column.setContentsMargins(12, 12, 12, 12)
@@ -145,6 +184,9 @@ class SteeringPanel(QWidget):
         form.addRow("Temperature", self.temperature)
         form.addRow("Seed", self.seed)
         form.addRow("", self.chat)
+        form.addRow("Beside it", self.random)
+        form.addRow("", self.means)
+        form.addRow("", self.asking)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addWidget(self.generate_button, 1)
@@ -185,6 +227,9 @@ class SteeringPanel(QWidget):
         self.prompt.textChanged.connect(self._on_prompt_changed)
         self.temperature.valueChanged.connect(self._show_running)
         self.chat.toggled.connect(self.ask_next_token)
+        for box in (self.random, self.means):
+            box.toggled.connect(self._show_controls)
+        self.asking.textChanged.connect(self._show_controls)
         self.next_token.answered.connect(self._on_next_token)
         self.next_token.failed.connect(self._on_next_token_failed)
         self.next_token.busyChanged.connect(self._on_next_token_busy)
@@ -237,29 +282,61 @@ class SteeringPanel(QWidget):
             and bool(self.prompt.toPlainText().strip())
         )
 
-    def _config(self, new_tokens: int) -> SteerConfig:
+    def _config(self, new_tokens: int, variants: list[Variant]) -> SteerConfig:
         return SteerConfig(
             project=self._session.project_path,
             index=self._session.index_name,
             prompt=self.prompt.toPlainText(),
-            clamps=clamps(self.rack.rack),
-            max_new_tokens=new_tokens,
-            temperature=self.temperature.value(),
-            seed=self.seed.value(),
+            variants=variants,
+            sampling=Sampling(
+                max_new_tokens=new_tokens,
+                temperature=self.temperature.value(),
+                seed=self.seed.value(),
+            ),
             chat=self.chat.isChecked() and not self.chat.isHidden(),
+            compare=new_tokens > 1,
         )
+
+    def variants(self) -> list[Variant]:
+        """Return the model as it is, the steered one, and the controls that are asked for."""
+        return [*self._pair(), *(variant for _, variant in self._asked_controls())]
+
+    def _pair(self) -> list[Variant]:
+        return [PLAIN, Variant(name="steered", interventions=self.rack.interventions())]
+
+    def _asked_controls(self) -> list[tuple[GeneratedText, Variant]]:
+        """Return the controls asked for, each with the text it is shown in."""
+        index, acts = self._session.index, self.rack.interventions()
+        found = []
+        if self.random.isChecked() and acts:
+            found.append((self.controls[0], random_control(acts)))
+        if self.means.isChecked() and acts and index is not None:
+            found.append((self.controls[1], means_control(acts, index)))
+        if self.asking.text().strip():
+            found.append((self.controls[2], asking_control(self.asking.text())))
+        return found
+
+    def _show_controls(self, _value: object = None) -> None:
+        if self.running:
+            return
+        shown = {id(text) for text, _ in self._asked_controls()}
+        for text in self.controls:
+            text.setVisible(id(text) in shown)
+        self._control_row.setVisible(bool(shown))
 
     def generate(self) -> None:
         """Continue the prompt plain and steered; tokens appear as they come."""
         if not self.can_generate():
             return
-        config = self._config(self.tokens.value())
+        self._show_controls()
+        config = self._config(self.tokens.value(), self.variants())
         job = self._session.run(config)
         if job is None:
             return
         self._job = job
-        self.plain.begin(config.prompt)
-        self.steered.begin(config.prompt)
+        self._texts = [self.plain, self.steered, *(text for text, _ in self._asked_controls())]
+        for text, variant in zip(self._texts, config.variants, strict=True):
+            text.begin(variant.prompt or config.prompt)
         job.outputReceived.connect(self._on_output)
         job.finished.connect(self._on_finished)
         job.failed.connect(self._on_failed)
@@ -278,19 +355,19 @@ class SteeringPanel(QWidget):
             self.bars.set_tokens([])
             self._say_bars("Type a prompt to see the likeliest next tokens.")
             return
-        self.next_token.ask(self._config(1))
+        self.next_token.ask(self._config(1, self._pair()))
 
     # ------------------------------------------------------------------ answers
     def _on_output(self, output: JobOutput) -> None:
         token: SteeredToken = output.data
-        self.plain.add(token.plain)
-        self.steered.add(token.steered)
+        for text, piece in zip(self._texts, token.texts, strict=True):
+            text.add(piece)
         if token.next_tokens and not self.next_token.busy:
             self._show_bars(token.next_tokens)
 
     def _on_finished(self, result: SteerResult) -> None:
-        self.plain.set_continuation(result.plain)
-        self.steered.set_continuation(result.steered)
+        for text, variant in zip(self._texts, result.variants, strict=True):
+            text.set_result(variant)
         self._on_ended()
 
     def _on_failed(self, error: ErrorInfo) -> None:
@@ -305,8 +382,10 @@ class SteeringPanel(QWidget):
     def _on_next_token(self, result: SteerResult) -> None:
         self._show_bars(result.next_tokens)
 
-    def _show_bars(self, tokens: list) -> None:
-        self.bars.set_tokens(tokens)
+    def _show_bars(self, tokens: list[NextToken]) -> None:
+        self.bars.set_tokens(
+            [TokenProbability(t.token, t.probabilities[0], t.probabilities[1]) for t in tokens]
+        )
         self._say_bars("")
 
     def _on_next_token_failed(self, error: ErrorInfo) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoCommand
-from PySide6.QtWidgets import QCompleter, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui import steering_rack as racks
@@ -16,10 +24,28 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import Rack
 from sae_desktop.gui.widgets.feature_slider import FeatureSlider
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.steering.config import Intervention, Mode, Where
 
 _ONE_MOVE_S = 1.0
 """Changes of one slider closer together than this are undone as one."""
 _MOVE_ID = 0x5AE
+_MODES: tuple[tuple[str, Mode, str], ...] = (
+    ("Clamp", "clamp", "Sets the feature’s activation: the paper’s"),
+    ("Add", "add", "Adds the feature’s direction, whatever its activation"),
+    ("Multiply", "multiply", "Multiplies the activation the feature has"),
+    ("Ablate", "ablate", "Takes the feature’s activation away"),
+)
+_PLACES: tuple[tuple[str, Where], ...] = (
+    ("everywhere", "all"),
+    ("on the prompt", "prompt"),
+    ("on the output", "output"),
+)
+_UNITS: dict[Mode, str] = {
+    "clamp": "In multiples of a feature’s maximum. Double click: off.",
+    "add": "In multiples of a feature’s maximum. Double click: off.",
+    "multiply": "Times the activation it has: 1 leaves it. Double click: off.",
+    "ablate": "Whatever the slider says, the feature is taken away.",
+}
 _NAMES = 2000
 """Labels offered while a name is typed."""
 
@@ -53,6 +79,19 @@ class SteeringRack(QWidget):
         self.choose = push_button(
             "Choose a feature", lambda: session.show_workspace("explore"), icon="magnifying-glass"
         )
+        self.mode, self.where = QComboBox(), QComboBox()
+        for title, mode, tip in _MODES:
+            self.mode.addItem(title, mode)
+            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        for title, where in _PLACES:
+            self.where.addItem(title, where)
+        self.mode.setAccessibleName("What the sliders do")
+        self.mode.setToolTip("What the sliders do to a feature")
+        self.where.setAccessibleName("On which tokens")
+        self.where.setToolTip("On which tokens they do it")
+        self.unit = label(_UNITS["clamp"], "small", wrap=True)
+        self.mode.currentIndexChanged.connect(self._on_how_chosen)
+        self.where.currentIndexChanged.connect(self._on_how_chosen)
         self._build()
         self.add_field.returnPressed.connect(self._on_add_entered)
         session.steerRequested.connect(self.add_feature)
@@ -90,10 +129,21 @@ class SteeringRack(QWidget):
         column.setSpacing(8)
         column.addLayout(top)
         column.addWidget(scroll, 1)
-        column.addWidget(
-            label("In multiples of a feature’s maximum. Double click: off.", "small", wrap=True)
-        )
+        how = QHBoxLayout()
+        how.setSpacing(4)
+        how.addWidget(self.mode, 1)
+        how.addWidget(self.where, 1)
+        column.addLayout(how)
+        column.addWidget(self.unit)
         self.setMinimumWidth(264)
+
+    def interventions(self) -> list[Intervention]:
+        """Return what the sliders that are on do."""
+        return racks.interventions(self.rack, self.mode.currentData(), self.where.currentData())
+
+    def _on_how_chosen(self, _index: int) -> None:
+        self.unit.setText(_UNITS[self.mode.currentData()])
+        self.rackChanged.emit()
 
     # ------------------------------------------------------------------ what hands do
     def add_feature(self, feature: int) -> None:
@@ -142,6 +192,9 @@ class SteeringRack(QWidget):
         text = f"feature {feature} {'on' if on else 'off'}"
         self._push(racks.switched(self.rack, feature, on), text)
 
+    def _on_solo_chosen(self, feature: int) -> None:
+        self._push(racks.soloed(self.rack, feature), f"feature {feature} alone")
+
     def _on_reset_chosen(self, feature: int) -> None:
         self._push(racks.reset(self.rack, feature), f"reset of feature {feature}")
 
@@ -185,6 +238,7 @@ class SteeringRack(QWidget):
         slider.switched.connect(self._on_switched)
         slider.resetChosen.connect(self._on_reset_chosen)
         slider.removeChosen.connect(self._on_remove_chosen)
+        slider.soloChosen.connect(self._on_solo_chosen)
         return slider
 
     def slider(self, feature: int) -> FeatureSlider:

@@ -124,6 +124,7 @@ class FeatureSlider(QFrame):
     switched = Signal(int, bool)
     resetChosen = Signal(int)
     removeChosen = Signal(int)
+    soloChosen = Signal(int)
 
     def __init__(self, session: Session, feature: int, maximum: float) -> None:
         super().__init__()
@@ -143,6 +144,10 @@ class FeatureSlider(QFrame):
             flat=True,
             tip="Take this slider out of the rack",
         )
+        self.solo = push_button(
+            "Solo", lambda: self.soloChosen.emit(feature), flat=True,
+            tip="Hold this feature alone; once more: all of them",
+        )  # fmt: skip
         self.slider = ClampSlider()
         self.slider.setToolTip("Arrow keys move it by half a maximum; double click or Delete: off")
         self.number = QDoubleSpinBox()
@@ -167,6 +172,7 @@ class FeatureSlider(QFrame):
         top.addWidget(self.check)
         top.addWidget(self.name)
         top.addWidget(self.label, 1)
+        top.addWidget(self.solo)
         top.addWidget(self.remove)
         bottom = QHBoxLayout()
         bottom.setSpacing(8)
@@ -201,6 +207,7 @@ class FeatureSlider(QFrame):
         self.slider.setAccessibleName(f"Clamp of feature {title}")
         self.number.setAccessibleName(f"Clamp of feature {title}, in maxima")
         self.check.setAccessibleName(f"Hold feature {title}")
+        self.solo.setAccessibleName(f"Hold feature {title} alone")
         self.remove.setAccessibleName(f"Take feature {title} out of the rack")
 
     def _on_note_changed(self, feature: int) -> None:

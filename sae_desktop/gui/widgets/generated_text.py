@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor
+import math
+from collections.abc import Sequence
+
+from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
+from sae_desktop.gui.colour_scale import diverging, readable_on
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.token_layout import rgb
+from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.steering.config import OutputToken, VariantResult
 
+_MOST_CHANGE = 6.0
+"""Change of a token's log probability, in nats, with the full colour."""
+_LEAST_CHANGE = 0.1
+_TOLD_REPETITION = 0.2
 HEADING_HEIGHT = 30
 """Of the line above a text, so that texts side by side begin level."""
+
+
+def token_tip(token: OutputToken) -> str:
+    """Return what is told of a token under the pointer."""
+    return (
+        f"{visible_token(token.text)}\nprobability {math.exp(token.log_probability):.3g}, plain "
+        f"{math.exp(token.plain_log_probability):.3g}\nKL here {token.kl:.2f} nats"
+    )
+
+
+def figures_text(result: VariantResult) -> str:
+    """Return a variant's figures in a line."""
+    parts = []
+    if result.typical_strength is not None:
+        parts.append(f"change of {result.typical_strength:.2f} typical norms")
+    if result.perplexity is not None:
+        parts.append(f"perplexity {result.perplexity:.3g} for the plain model")
+    if result.kl is not None and result.typical_strength is not None:
+        parts.append(f"KL {result.kl:.2f} nats a token")
+    if result.repetition >= _TOLD_REPETITION:
+        parts.append(f"{100 * result.repetition:.0f}% repeated")
+    return " · ".join(parts)
 
 
 class GeneratedText(QWidget):
@@ -19,6 +52,7 @@ class GeneratedText(QWidget):
         super().__init__(parent)
         self._prompt = ""
         self._continuation = ""
+        self._tokens: Sequence[OutputToken] = ()
         self.view = QPlainTextEdit()
         self.view.setReadOnly(True)
         self.view.setTabChangesFocus(True)
@@ -28,6 +62,8 @@ class GeneratedText(QWidget):
         )
         self.copy_button.setEnabled(False)
         self.copy_button.setFixedHeight(HEADING_HEIGHT)
+        self.figures = label("", "small", wrap=True)
+        self.figures.hide()
         top = QHBoxLayout()
         top.addWidget(label(title, "heading"))
         top.addStretch()
@@ -37,6 +73,7 @@ class GeneratedText(QWidget):
         column.setSpacing(4)
         column.addLayout(top)
         column.addWidget(self.view, 1)
+        column.addWidget(self.figures)
         theme.manager().themeChanged.connect(self._show_all)
 
     @property
@@ -46,7 +83,8 @@ class GeneratedText(QWidget):
 
     def begin(self, prompt: str) -> None:
         """Start anew after a prompt."""
-        self._prompt, self._continuation = prompt, ""
+        self._prompt, self._continuation, self._tokens = prompt, "", ()
+        self.figures.hide()
         self._show_all()
 
     def add(self, text: str) -> None:
@@ -59,11 +97,15 @@ class GeneratedText(QWidget):
             bar.setValue(bar.maximum())
         self.copy_button.setEnabled(bool(self._prompt or self._continuation))
 
-    def set_continuation(self, text: str) -> None:
-        """Show the whole continuation, if it is not what is shown already."""
-        if text != self._continuation:
-            self._continuation = text
-            self._show_all()
+    def set_result(self, result: VariantResult) -> None:
+        """Show the whole continuation, its tokens coloured by what steering did to each."""
+        self._prompt, self._continuation = result.prompt, result.text
+        # A character cut into several tokens is shown whole, and then without colours.
+        whole = "".join(token.text for token in result.tokens) == result.text
+        self._tokens = result.tokens if whole else ()
+        self._show_all()
+        self.figures.setText(figures_text(result))
+        self.figures.setVisible(bool(self.figures.text()))
 
     def copy(self) -> None:
         """Put prompt and continuation on the clipboard."""
@@ -72,13 +114,25 @@ class GeneratedText(QWidget):
     def _show_all(self) -> None:
         self.view.clear()
         self._insert(self._prompt, quiet=True)
-        self._insert(self._continuation, quiet=False)
+        if self._tokens:
+            for token in self._tokens:
+                self._insert(token.text, quiet=False, token=token)
+        else:
+            self._insert(self._continuation, quiet=False)
         self.copy_button.setEnabled(bool(self._prompt or self._continuation))
 
-    def _insert(self, text: str, *, quiet: bool) -> None:
+    def _insert(self, text: str, *, quiet: bool, token: OutputToken | None = None) -> None:
         colours = theme.palette()
         style = QTextCharFormat()
         style.setForeground(colours.muted_text if quiet else colours.text)
+        if token is not None:
+            change = token.log_probability - token.plain_log_probability
+            ground, less, more = map(rgb, (colours.surface, colours.negative, colours.positive))
+            shade = diverging(change, _MOST_CHANGE, ground, less, more)
+            if abs(change) >= _LEAST_CHANGE:
+                style.setBackground(QColor(*shade))
+                style.setForeground(QColor(*readable_on(shade, rgb(colours.text))))
+            style.setToolTip(token_tip(token))
         cursor = QTextCursor(self.view.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(text, style)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QPainter, QPaintEvent
@@ -11,13 +12,21 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text, signed_text
 from sae_desktop.language_model.token_text import visible_token
-from sae_desktop.steering.config import TokenProbability
 
 ROWS = 8
 WIDEST = 1040
 _BAR = 6
 _GAP = 8
 _HEADERS = ("plain", "steered", "change")
+
+
+@dataclass(frozen=True)
+class TokenProbability:
+    """A next token's chance in the model as it is, and steered."""
+
+    token: str
+    plain: float
+    steered: float
 
 
 def strongest_tokens(tokens: Sequence[TokenProbability], count: int) -> list[TokenProbability]:

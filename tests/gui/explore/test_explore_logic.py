@@ -20,7 +20,7 @@ from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
 from sae_desktop.gui.probe_summary import MatrixRows, ProbeTable
 from sae_desktop.gui.running_text import RunningText, shown_token, utf16_length
-from sae_desktop.steering.config import Clamp
+from sae_desktop.steering.config import Intervention
 
 
 # ---------------------------------------------------------------- colours
@@ -238,18 +238,20 @@ def test_figures__keep_their_digits_and_signs() -> None:
 # ---------------------------------------------------------------- rack
 def test_rack__tells_the_engine_only_what_is_on() -> None:
     rack = racks.added(racks.added((), 3), 5)
-    assert racks.clamps(rack) == []
+    assert racks.interventions(rack) == []
     rack = racks.clamped(rack, 3, 2.5)
-    assert racks.clamps(rack) == [Clamp(feature=3, clamp=2.5)]
-    assert racks.clamps(racks.switched(rack, 3, False)) == []
+    assert racks.interventions(rack) == [Intervention(feature=3, strength=2.5)]
+    assert racks.interventions(racks.switched(rack, 3, False)) == []
     assert racks.switched(rack, 3, False)[0].clamp == 2.5
-    assert racks.clamps(racks.reset(rack, 3)) == []
+    assert racks.interventions(racks.reset(rack, 3)) == []
     assert racks.removed(rack, 3) == (racks.RackEntry(feature=5),)
     assert racks.added(rack, 3) == rack
 
 
 def test_rack__holds_a_feature_at_nothing_when_on_at_zero() -> None:
-    assert racks.clamps(racks.clamped(racks.added((), 1), 1, 0.0)) == [Clamp(feature=1, clamp=0.0)]
+    assert racks.interventions(racks.clamped(racks.added((), 1), 1, 0.0)) == [
+        Intervention(feature=1, strength=0.0)
+    ]
 
 
 def test_rack__keeps_clamps_within_its_limits() -> None:

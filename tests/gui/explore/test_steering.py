@@ -19,20 +19,26 @@ from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.explore import ExplorePanel
 from sae_desktop.gui.panels.steering import EXAMPLES, SteeringPanel
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.probability_bars import ROWS
+from sae_desktop.gui.widgets.probability_bars import ROWS, TokenProbability
 from sae_desktop.gui.workspace import Workspace
 from sae_desktop.steering.config import (
-    Clamp,
+    PLAIN,
+    Intervention,
+    MeanDifference,
+    NextToken,
+    OutputToken,
+    RandomDirection,
     SteerConfig,
     SteeredToken,
     SteerResult,
-    TokenProbability,
+    VariantResult,
 )
 
 NEXT = [
-    TokenProbability(token=" God", plain=0.4, steered=0.2),
-    TokenProbability(token=" Lord", plain=0.05, steered=0.6),
+    NextToken(token=" God", probabilities=[0.4, 0.2]),
+    NextToken(token=" Lord", probabilities=[0.05, 0.6]),
 ]
+BARS = [TokenProbability(t.token, *t.probabilities) for t in NEXT]
 
 
 @pytest.fixture
@@ -48,7 +54,11 @@ def panel(qtbot: QtBot, session: Session) -> SteeringPanel:
 
 
 def _result(prompt: str, plain: str = "", steered: str = "") -> SteerResult:
-    return SteerResult(prompt=prompt, plain=plain, steered=steered, next_tokens=NEXT)
+    variants = [
+        VariantResult(name=name, prompt=prompt, text=text)
+        for name, text in (("plain", plain), ("steered", steered))
+    ]
+    return SteerResult(variants=variants, next_tokens=NEXT)
 
 
 # ---------------------------------------------------------------- rack
@@ -159,12 +169,14 @@ def test_generate__streams_both_sides(panel: SteeringPanel, session: Session, cl
     panel.generate()
     job = client.jobs[-1]
     assert isinstance(job.config, SteerConfig)
-    assert job.config.clamps == [Clamp(feature=3, clamp=5.0)]
-    assert job.config.max_new_tokens == panel.tokens.value()
+    plain, steered = job.config.variants
+    assert plain == PLAIN
+    assert steered.interventions == [Intervention(feature=3, strength=5.0)]
+    assert job.config.sampling.max_new_tokens == panel.tokens.value()
     assert panel.stop_button.isEnabled()
     assert not panel.generate_button.isEnabled()
-    for position, (plain, steered) in enumerate(((" God", " the"), (" made", " Lord"))):
-        client.stream(job, SteeredToken(position=position, plain=plain, steered=steered))
+    for position, texts in enumerate(([" God", " the"], [" made", " Lord"])):
+        client.stream(job, SteeredToken(position=position, texts=texts))
     assert panel.plain.view.toPlainText() == "In the beginning God made"
     assert panel.steered.view.toPlainText() == "In the beginning the Lord"
     client.answer(job, _result("In the beginning", " God made it", " the Lord made"))
@@ -178,7 +190,7 @@ def test_stop__keeps_the_text_so_far(panel: SteeringPanel, client) -> None:
     panel.prompt.setPlainText("def ")
     panel.generate()
     job = client.jobs[-1]
-    client.stream(job, SteeredToken(position=0, plain="f", steered="g"))
+    client.stream(job, SteeredToken(position=0, texts=["f", "g"]))
     panel.stop_button.click()
     assert StopJob(job_id=job.id) in client.sent
     client.answer(job, _result("def ", "f", "g"))
@@ -206,15 +218,16 @@ def test_next_tokens__follow_the_slider(
         panel.rack.slider(3).slider.setValue(value)
     qtbot.waitUntil(lambda: len(client.jobs) == 2, timeout=5000)
     config = client.jobs[1].config
-    assert config.max_new_tokens == 1
-    assert config.clamps == [Clamp(feature=3, clamp=3.0)]
+    assert config.sampling.max_new_tokens == 1
+    assert not config.compare
+    assert config.variants[1].interventions == [Intervention(feature=3, strength=3.0)]
 
 
 def test_bars__are_as_long_as_the_probabilities_and_coloured(
     panel: SteeringPanel, qtbot: QtBot
 ) -> None:
     bars = panel.bars
-    bars.set_tokens(NEXT)
+    bars.set_tokens(BARS)
     plain, steered = bars.bar_rects(0)
     assert steered.width() / plain.width() == pytest.approx(0.6 / 0.05, rel=0.1)
     image = bars.grab().toImage()
@@ -248,3 +261,85 @@ def test_panels__never_reach_torch() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'tokenizers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------- modes and controls
+def test_mode_and_place__are_those_of_all_sliders(panel: SteeringPanel, session: Session) -> None:
+    session.steerRequested.emit(3)
+    panel.rack.slider(3).slider.setValue(2.0)
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("multiply"))
+    panel.rack.where.setCurrentIndex(panel.rack.where.findData("output"))
+    (act,) = panel.rack.interventions()
+    assert (act.mode, act.where, act.strength) == ("multiply", "output", 2.0)
+    assert "Times the activation" in panel.rack.unit.text()
+
+
+def test_solo__holds_one_feature_alone_and_then_all(panel: SteeringPanel, session: Session) -> None:
+    for feature in (3, 5):
+        session.steerRequested.emit(feature)
+        panel.rack.slider(feature).slider.setValue(1.0)
+    panel.rack.slider(5).solo.click()
+    assert [act.feature for act in panel.rack.interventions()] == [5]
+    panel.rack.slider(5).solo.click()
+    assert [act.feature for act in panel.rack.interventions()] == [3, 5]
+
+
+def test_controls__are_generated_beside_the_steered_text(
+    panel: SteeringPanel, session: Session, client
+) -> None:
+    assert all(text.isHidden() for text in panel.controls)
+    panel.random.setChecked(True)
+    assert panel.controls[0].isHidden()  # nothing is steered yet
+    session.steerRequested.emit(3)
+    panel.rack.slider(3).slider.setValue(5.0)
+    panel.means.setChecked(True)
+    panel.asking.setText("Write Arabic.")
+    panel.prompt.setPlainText("In the beginning")
+    panel.generate()
+    assert not any(text.isHidden() for text in panel.controls)
+    variants = client.jobs[-1].config.variants
+    assert [v.name for v in variants] == [
+        "plain", "steered", "Random direction", "Difference of means", "Asked for",
+    ]  # fmt: skip
+    random, means = variants[2].interventions[0], variants[3].interventions[0]
+    assert (random.feature, random.strength) == (means.feature, means.strength) == (3, 5.0)
+    assert isinstance(random.direction, RandomDirection)
+    assert isinstance(means.direction, MeanDifference)
+    # The contexts end with the token on which it fires most, the others are taken evenly.
+    assert len(means.direction.on) == len(means.direction.off) == 20
+    assert all("\u0600" <= text[-1] <= "\u06ff" or text for text in means.direction.on)
+    assert (variants[4].prompt, variants[4].interventions) == ("Write Arabic.", [])
+    client.stream(client.jobs[-1], SteeredToken(position=0, texts=["a", "b", "c", "d", "e"]))
+    assert [text.continuation for text in panel.controls] == ["c", "d", "e"]
+    assert panel.controls[2].view.toPlainText() == "Write Arabic.e"
+
+
+def test_result__is_coloured_by_what_steering_did_to_each_token(
+    panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.prompt.setPlainText("In")
+    panel.generate()
+    tokens = [
+        OutputToken(text=" the", log_probability=-0.1, plain_log_probability=-5.0, kl=2.0),
+        OutputToken(text=" sea", log_probability=-1.0, plain_log_probability=-1.0, kl=0.0),
+    ]
+    steered = VariantResult(
+        name="steered", prompt="In", text=" the sea", tokens=tokens, perplexity=20.0, kl=1.0,
+        typical_strength=0.5,
+    )  # fmt: skip
+    plain = VariantResult(name="plain", prompt="In", text=" it")
+    client.answer(client.jobs[-1], SteerResult(variants=[plain, steered], next_tokens=NEXT))
+    view = panel.steered.view
+    assert view.toPlainText() == "In the sea"
+    cursor = view.textCursor()
+    cursor.setPosition(4)
+    raised = cursor.charFormat()
+    assert raised.background().color() != theme.palette().surface
+    assert "probability 0.905, plain 0.00674" in raised.toolTip()
+    cursor.setPosition(8)
+    assert cursor.charFormat().background().style() == Qt.BrushStyle.NoBrush
+    told = panel.steered.figures.text()
+    assert told == (
+        "change of 0.50 typical norms · perplexity 20 for the plain model · KL 1.00 nats a token"
+    )
+    assert panel.plain.figures.isHidden()

@@ -1,0 +1,61 @@
+"""What the command that steers prints."""
+
+from __future__ import annotations
+
+from sae_desktop.cli.render import table
+from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
+
+_TEXT = 60
+
+
+def steer(result: SteerResult) -> str:
+    """Return the continuations, one below the other, and the next tokens of each."""
+    parts = [f"{_heading(v)}\n{v.prompt}{v.text}" for v in result.variants]
+    names = tuple(v.name for v in result.variants)
+    rows = [
+        (visible_token(t.token), *(f"{p:.4f}" for p in t.probabilities)) for t in result.next_tokens
+    ]
+    return "\n\n".join([*parts, table(("next token", *names), rows, left={0})])
+
+
+def _heading(found: VariantResult) -> str:
+    figures = []
+    if found.typical_strength is not None:
+        figures.append(f"a change of {found.typical_strength:.2f} typical norms")
+    if found.perplexity is not None:
+        figures.append(f"perplexity {found.perplexity:.1f} under the plain model")
+    if found.kl is not None and found.typical_strength is not None:
+        figures.append(f"KL {found.kl:.2f} nats a token")
+    told = f" ({', '.join(figures)})" if figures else ""
+    return f"{found.name[:1].upper()}{found.name[1:]}{told}"
+
+
+def sweep(result: SweepStrengthsResult) -> str:
+    """Return a line a strength."""
+    rows = [
+        (
+            f"{point.strength:g}",
+            _figure(point.perplexity),
+            _figure(point.kl),
+            f"{point.repetition:.2f}",
+            " ".join(f"{p:.4f}" for p in point.watched),
+            "broken" if point.broken else "",
+            " ".join(point.text.split())[:_TEXT],
+        )
+        for point in result.points
+    ]
+    plain = result.plain
+    rows.append(
+        (
+            "plain", _figure(plain.perplexity), "0", f"{plain.repetition:.2f}",
+            " ".join(f"{p:.4f}" for p in result.plain_watched), "",
+            " ".join(plain.text.split())[:_TEXT],
+        )
+    )  # fmt: skip
+    head = ("strength", "perplexity", "KL", "repeats", "watched", "", "text")
+    return f"{table(head, rows, left={5, 6})}\nbroken: {result.criterion}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"

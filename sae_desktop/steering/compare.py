@@ -1,0 +1,75 @@
+"""What the plain and the steered model each say of a continuation. B rows, V tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.sites import Site
+from sae_desktop.language_model.token_text import token_text
+from sae_desktop.steering.config import OutputToken
+from sae_desktop.steering.generate import Batch, forward
+from sae_desktop.steering.interventions import Positions, SteeredSite
+
+_RUN = 3
+
+
+def compare(
+    lm: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    outputs: Sequence[Sequence[int]],
+    sites: Mapping[Site, SteeredSite],
+    positions: Positions,
+) -> list[list[OutputToken]]:
+    """Read each row's prompt and continuation twice, steered and plain.
+
+    Both read the same tokens, so that the difference is what steering does at each of them.
+    """
+    batch = Batch.of([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
+    # Rows of this batch are padded otherwise than those of the generation.
+    own = positions.padded(batch.pads)
+    transforms = {site: steered.transform(own) for site, steered in sites.items()}
+    steered, _ = forward(lm, batch, transforms, own)
+    plain, _ = forward(lm, batch, {}, own)
+    names = lm.token_bytes()
+    found: list[list[OutputToken]] = []
+    for row, output in enumerate(outputs):
+        count = len(output)
+        if not count:
+            found.append([])
+            continue
+        # The logits before each token of the continuation, which ends with the row.
+        span = slice(batch.ids_BS.shape[1] - count - 1, batch.ids_BS.shape[1] - 1)
+        found.append(_tokens(steered[row, span], plain[row, span], output, names))
+    return found
+
+
+def _tokens(
+    steered_TV: Tensor, plain_TV: Tensor, ids: Sequence[int], names: Sequence[bytes]
+) -> list[OutputToken]:
+    log_p, log_q = steered_TV.float().log_softmax(-1), plain_TV.float().log_softmax(-1)
+    kl = (log_p.exp() * (log_p - log_q)).sum(-1).clamp_min(0)
+    chosen = torch.tensor(ids, device=log_p.device)[:, None]
+    own, plain = log_p.gather(1, chosen)[:, 0], log_q.gather(1, chosen)[:, 0]
+    return [
+        OutputToken(text=token_text(names[i]), log_probability=a, plain_log_probability=b, kl=k)
+        for i, a, b, k in zip(ids, own.tolist(), plain.tolist(), kl.tolist(), strict=True)
+    ]
+
+
+def perplexity(tokens: Sequence[OutputToken]) -> float | None:
+    """Return that of a continuation under the plain model; None of nothing."""
+    if not tokens:
+        return None
+    mean = sum(t.plain_log_probability for t in tokens) / len(tokens)
+    return math.exp(min(-mean, 700.0))
+
+
+def repetition(ids: Sequence[int]) -> float:
+    """Return the share of runs of three tokens that stood there before, 0 to 1."""
+    runs = [tuple(ids[i : i + _RUN]) for i in range(len(ids) - _RUN + 1)]
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0

@@ -1,0 +1,215 @@
+"""From what is asked to what is done: interventions with their directions and amounts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sae_desktop.dictionary import load
+from sae_desktop.errors import UserError
+from sae_desktop.features.opened import OpenedIndex
+from sae_desktop.features.probe import activations_of_ids
+from sae_desktop.features.suitable import require_writing_where_it_reads
+from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.sites import Site, check_site, site_width
+from sae_desktop.project import Project, existing
+from sae_desktop.steering.config import (
+    MOST_STRENGTH,
+    DecoderRow,
+    Direction,
+    Intervention,
+    MeanDifference,
+    RandomDirection,
+)
+from sae_desktop.steering.interventions import Change
+
+_NORM_TOKENS = 2048
+Plan = dict[Site, list[Change]]
+"""The changes of one row at each site."""
+
+
+class Preparer:
+    """Makes interventions of one index ready; directions and norms are computed once."""
+
+    def __init__(self, project: str, opened: OpenedIndex) -> None:
+        """Raises UserError for a transcoder: its features write another site."""
+        require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
+        self._project = project
+        self._opened = opened
+        self._norm: float | None = None
+        self._directions: dict[str, Tensor] = {}
+
+    def plan(self, interventions: Sequence[Intervention]) -> Plan:
+        """Return what is done at each site. Raises UserError for what cannot be done."""
+        plan: Plan = {}
+        for asked in interventions:
+            change = self._change(asked)
+            plan.setdefault(self._opened.site, []).append(change)
+            for name in asked.sites:
+                plan.setdefault(self._other_site(asked, name), []).append(change)
+        for changes in plan.values():
+            _refuse_twice(changes)
+        return {site: changes for site, changes in plan.items() if changes}
+
+    @property
+    def typical_norm(self) -> float:
+        """The median length of the site's values on the beginning of the indexed text."""
+        if self._norm is None:
+            index = self._opened.index
+            ids = index.tokens[:_NORM_TOKENS].tolist()
+            parts = [acts for _, acts in activations_of_ids(self._opened, ids)]
+            norms = torch.cat(parts).float().norm(dim=1)
+            self._norm = float(norms.median())
+        return self._norm
+
+    # ------------------------------------------------------------------ one of them
+    def _change(self, asked: Intervention) -> Change:
+        if not math.isfinite(asked.strength):
+            raise UserError(
+                f"A strength of {asked.strength} cannot be applied.",
+                next_step="Give a number, such as 5.",
+            )
+        if abs(asked.strength) > MOST_STRENGTH:
+            raise UserError(
+                f"A strength of {asked.strength:g} is beyond all sense.",
+                next_step=f"Stay within ±{MOST_STRENGTH:g}.",
+            )
+        if asked.feature is None and asked.direction is None:
+            raise UserError(
+                "An intervention names neither a feature nor a direction.",
+                next_step="Name one of them.",
+            )
+        if asked.feature is not None:
+            self._opened.index.check_feature(asked.feature)
+        amount = asked.strength
+        if asked.mode in ("clamp", "add"):
+            amount *= self._unit(asked)
+        return Change(
+            mode=asked.mode,
+            amount=0.0 if asked.mode == "ablate" else amount,
+            direction_D=self._direction(asked),
+            # What is added does not depend on the activation.
+            feature=None if asked.mode == "add" else asked.feature,
+            where=asked.where,
+            start=asked.start,
+            tokens=tuple(asked.tokens),
+        )
+
+    def _unit(self, asked: Intervention) -> float:
+        if asked.unit == "norm":
+            return self.typical_norm
+        if asked.feature is None:
+            raise UserError(
+                "A direction has no maximum that a strength could be a multiple of.",
+                next_step="Give the strength in typical norms.",
+            )
+        top = float(self._opened.index.columns["max_activation"][asked.feature])
+        if top <= 0:
+            raise UserError(
+                f"Feature {asked.feature} never fired on the indexed text: it has no maximum that "
+                "a strength could be a multiple of.",
+                next_step="Choose a feature with a density above 0, or give the strength in "
+                "typical norms.",
+            )
+        return top
+
+    def _other_site(self, asked: Intervention, name: str) -> Site:
+        if asked.mode != "add":
+            raise UserError(
+                f"“{asked.mode}” needs the site of the dictionary, "
+                f"“{self._opened.index.info.site}”: features have no activation elsewhere.",
+                next_step="Use “add” at other sites.",
+            )
+        lm = self._opened.lm
+        site = check_site(lm.model, parse_site(name))
+        width, own = site_width(lm.model, site), site_width(lm.model, self._opened.site)
+        if width != own:
+            raise UserError(
+                f"The site “{name}” has width {width}, the dictionary's {own}.",
+                next_step="Choose a site of the same width.",
+            )
+        return site
+
+    # ------------------------------------------------------------------ directions
+    def _direction(self, asked: Intervention) -> Tensor:
+        if asked.direction is None:
+            assert asked.feature is not None
+            row = self._opened.dictionary.W_dec[asked.feature]
+            return row.float()
+        key = repr(asked.direction)
+        if key not in self._directions:
+            self._directions[key] = _unit_length(self._raw(asked.direction))
+        return self._directions[key]
+
+    def _raw(self, direction: Direction) -> Tensor:
+        width = self._opened.dictionary.width
+        match direction:
+            case RandomDirection(seed=seed):
+                return torch.randn(width, generator=torch.Generator().manual_seed(seed))
+            case MeanDifference():
+                return self._mean_difference(direction)
+            case DecoderRow():
+                return self._decoder_row(direction, width)
+
+    def _mean_difference(self, direction: MeanDifference) -> Tensor:
+        means = []
+        for name, texts in (("on", direction.on), ("off", direction.off)):
+            rows = [
+                acts
+                for text in texts
+                for _, acts in activations_of_ids(self._opened, self._opened.lm.encode(text))
+            ]
+            if not rows:
+                raise UserError(
+                    f"The texts “{name}” of the difference of means have no token.",
+                    next_step="Give at least one text on either side.",
+                )
+            means.append(torch.cat(rows).float().mean(dim=0))
+        return means[0] - means[1]
+
+    def _decoder_row(self, direction: DecoderRow, width: int) -> Tensor:
+        project = Project.open(self._project)
+        name = existing("dictionary", direction.dictionary, project.dictionaries())
+        other = load(project.dictionary_path(name), self._opened.dictionary.device)
+        model = str(other.metadata.get("model_name", ""))
+        own = str(self._opened.dictionary.metadata.get("model_name", ""))
+        if other.out_width != width or (model and own and model != own):
+            raise UserError(
+                f"The dictionary “{name}” is of another model or width: “{model}”, "
+                f"{other.out_width}, not “{own}”, {width}.",
+                next_step="Choose one of the same model.",
+            )
+        if not 0 <= direction.feature < other.features:
+            raise UserError(
+                f"There is no feature {direction.feature} in the dictionary “{name}”.",
+                next_step=f"Features are numbered 0 to {other.features - 1}.",
+            )
+        row: Tensor = other.W_dec[direction.feature].float()
+        return row
+
+
+def _unit_length(direction_D: Tensor) -> Tensor:
+    length = direction_D.norm()
+    if not torch.isfinite(length) or length == 0:
+        raise UserError(
+            "The direction has no length: the texts on both sides say the same.",
+            next_step="Give texts that differ.",
+        )
+    unit: Tensor = direction_D / length
+    return unit
+
+
+def _refuse_twice(changes: Sequence[Change]) -> None:
+    """Raise UserError where two clamps or factors of a feature would be added to one another."""
+    seen: set[int] = set()
+    for change in changes:
+        if change.feature is None or change.mode == "add":
+            continue
+        if change.feature in seen:
+            raise UserError(
+                f"Feature {change.feature} is set twice.", next_step="Keep one of the two."
+            )
+        seen.add(change.feature)
