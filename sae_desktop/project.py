@@ -38,6 +38,7 @@ class Project:
     matches/<a>~<b>.h5            features of two dictionaries, matched
     concepts/<name>.txt           lists of concepts
     completeness/<name>.json      which concepts have a feature in which dictionary
+    presets/<name>.json           steering kept under a name
     notes.sqlite                  labels and notes
     ```
     """
@@ -124,6 +125,9 @@ class Project:
     def completeness_path(self, name: str) -> Path:
         return self.path / "completeness" / f"{checked_name(name)}.json"
 
+    def preset_path(self, name: str) -> Path:
+        return self.path / "presets" / f"{checked_name(name)}.json"
+
     @property
     def notes_path(self) -> Path:
         return self.path / "notes.sqlite"
@@ -151,6 +155,9 @@ class Project:
 
     def concept_lists(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("concepts/*.txt"))
+
+    def presets(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("presets/*.json"))
 
     def completeness_tables(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("completeness/*.json"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
 
-from sae_desktop.cli import steering_text
+from sae_desktop.cli import EXIT_FAILED, steering_text
 from sae_desktop.cli.options import (
     DeviceOption,
     IndexOption,
@@ -19,6 +22,10 @@ from sae_desktop.cli.options import (
     finite,
 )
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.errors import UserError
+from sae_desktop.features.layout import IndexInfo
+from sae_desktop.features.reader import read_info
+from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (
     PLAIN,
     Intervention,
@@ -31,6 +38,10 @@ from sae_desktop.steering.config import (
     Variant,
     Where,
 )
+from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
+
+T = TypeVar("T")
 
 _NO_NUMBERS: list[float] = []
 _NO_PLACES: list[int] = []
@@ -40,10 +51,10 @@ _NO_TEXTS: list[str] = []
 def steer(
     project: ProjectArgument,
     index: IndexOption,
-    prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")],
+    prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
     feature: Annotated[
         list[int], typer.Option("--feature", min=0, help="Feature to steer; may be repeated.")
-    ],
+    ] = _NO_PLACES,
     strength: Annotated[
         list[float],
         typer.Option(
@@ -78,6 +89,19 @@ def steer(
     watch: Annotated[
         list[str], typer.Option(help="With --sweep: follow this token's probability.")
     ] = _NO_TEXTS,
+    preset: Annotated[
+        str, typer.Option(help="Steer as a preset of the project does; its settings count.")
+    ] = "",
+    save_preset_as: Annotated[
+        str, typer.Option("--save-preset", help="Keep all of it under this name.")
+    ] = "",
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the steering to a .safetensors vector, a .json one as Neuronpedia takes "
+            "it, or a .py script of its own."
+        ),
+    ] = None,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", min=1, help="Tokens to generate.")
     ] = default(Sampling, "max_new_tokens"),
@@ -101,33 +125,100 @@ def steer(
     """Continue a prompt plain and with features turned up or down, side by side."""
     if strength and len(strength) != len(feature):
         raise typer.BadParameter("as many as there are --feature", param_hint="--strength")
+    if preset and (feature or prompt):
+        raise typer.BadParameter("has its own features and prompt", param_hint="--preset")
+    if not preset and not (feature and prompt):
+        raise typer.BadParameter("give --prompt and --feature, or a --preset")
+    if watch and not sweep:
+        raise typer.BadParameter("is followed over a --sweep", param_hint="--watch")
     interventions = [
         Intervention(
             feature=f, mode=mode, strength=s, unit=unit, where=where, start=start, tokens=token
         )
         for f, s in zip(feature, strength or [1.0] * len(feature), strict=True)
     ]
+    variants = [PLAIN, Variant(name="steered", interventions=interventions)]
+    if control:
+        variants.append(Variant(name="random direction", interventions=controls(interventions)))
     sampling = Sampling(
         max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )
-    steered = Variant(name="steered", interventions=interventions)
-    if sweep:
-        asked = SweepStrengthsConfig(
-            project=str(project), index=index, prompt=prompt, variant=steered,
-            strengths=_strengths(sweep), watched=watch, sampling=sampling, chat=chat,
-            device=device,
-        )  # fmt: skip
-        run_job_command(asked, steering_text.sweep, as_json=as_json)
-    if watch:
-        raise typer.BadParameter("is followed over a sweep", param_hint="--watch")
-    variants = [PLAIN, steered]
-    if control:
-        variants.append(Variant(name="random direction", interventions=controls(interventions)))
-    config = SteerConfig(
+    asked = SteerConfig(
         project=str(project), index=index, prompt=prompt, variants=variants, sampling=sampling,
         chat=chat, device=device,
     )  # fmt: skip
-    run_job_command(config, steering_text.steer, as_json=as_json)
+    if preset:
+        asked = _of_preset(asked, preset)
+    if save_preset_as:
+        _save(asked, save_preset_as)
+    if export is not None:
+        run_job_command(_exported(asked, export), steering_text.exported, as_json=as_json)
+    if sweep:
+        run_job_command(_swept(asked, sweep, watch), steering_text.sweep, as_json=as_json)
+    run_job_command(asked, steering_text.steer, as_json=as_json)
+
+
+def _steered(config: SteerConfig) -> Variant:
+    """Return the first variant that changes the model. Raises BadParameter when none does."""
+    found = next((v for v in config.variants if v.interventions), None)
+    if found is None:
+        raise typer.BadParameter("steers nothing", param_hint="--preset")
+    return found
+
+
+def _swept(config: SteerConfig, strengths: str, watched: list[str]) -> SweepStrengthsConfig:
+    return SweepStrengthsConfig(
+        project=config.project, index=config.index, prompt=config.prompt,
+        variant=_steered(config), strengths=_strengths(strengths), watched=watched,
+        sampling=config.sampling, chat=config.chat, device=config.device,
+    )  # fmt: skip
+
+
+def _exported(config: SteerConfig, path: Path) -> ExportSteeringConfig:
+    return ExportSteeringConfig(
+        project=config.project, index=config.index, path=str(path.absolute()),
+        variant=_steered(config), prompt=config.prompt, sampling=config.sampling,
+        chat=config.chat, device=config.device,
+    )  # fmt: skip
+
+
+def _of_preset(config: SteerConfig, name: str) -> SteerConfig:
+    def read() -> SteerConfig:
+        project = Project.open(config.project)
+        preset = read_preset(project, name)
+        check_preset(preset, _info(project, config.index))
+        return msgspec.structs.replace(
+            config, prompt=preset.prompt, variants=preset.variants, sampling=preset.sampling,
+            chat=preset.chat,
+        )  # fmt: skip
+
+    return _or_exit(read)
+
+
+def _save(config: SteerConfig, name: str) -> None:
+    def write() -> None:
+        project = Project.open(config.project)
+        with project.lock():
+            info = _info(project, config.index)
+            save_preset(
+                project,
+                preset_of(name, info, config.prompt, config.variants, config.sampling,
+                          chat=config.chat),
+            )  # fmt: skip
+
+    _or_exit(write)
+
+
+def _info(project: Project, index: str) -> IndexInfo:
+    return read_info(project.index_path(existing("index", index, project.indexes())))
+
+
+def _or_exit(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_FAILED) from None
 
 
 def controls(interventions: list[Intervention]) -> list[Intervention]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sae_desktop.cli.render import table
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
+from sae_desktop.steering.export_config import ExportSteeringResult
 
 _TEXT = 60
 
@@ -55,6 +56,10 @@ def sweep(result: SweepStrengthsResult) -> str:
     )  # fmt: skip
     head = ("strength", "perplexity", "KL", "repeats", "watched", "", "text")
     return f"{table(head, rows, left={5, 6})}\nbroken: {result.criterion}"
+
+
+def exported(result: ExportSteeringResult) -> str:
+    return f"Written: {result.path} ({result.bytes:,} bytes)"
 
 
 def _figure(value: float | None) -> str:

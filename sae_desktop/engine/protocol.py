@@ -24,6 +24,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
 )
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
+from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
     EvaluateConfig,
@@ -54,6 +55,7 @@ JobConfig = (
     | FindFeaturesConfig
     | SteerConfig
     | SweepStrengthsConfig
+    | ExportSteeringConfig
     | MergeIndexesConfig
     | MatchConfig
     | CompletenessConfig

@@ -58,6 +58,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsConfig,
     SweepStrengthsResult,
 )
+from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
 from sae_desktop.training.config import (
     ArchitecturesDescription,
     DescribeArchitecturesConfig,
@@ -212,6 +213,12 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
     SweepStrengthsConfig: JobKind(
         "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep strengths", ""
+    ),
+    ExportSteeringConfig: JobKind(
+        "sae_desktop.steering.export:export_steering",
+        ExportSteeringResult,
+        "Export the steering",
+        "",
     ),
     MergeIndexesConfig: JobKind(
         "sae_desktop.features.merge:merge_indexes",

@@ -31,6 +31,7 @@ from sae_desktop.language_model.config import DescribeModelConfig, TrustModelCon
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
+from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
     EvaluateConfig,
@@ -70,6 +71,7 @@ ASKING_JOBS = (
     FindFeaturesConfig,
     SteerConfig,
     SweepStrengthsConfig,
+    ExportSteeringConfig,
 )
 """Quick questions: their panel shows the answer and the error, no list and no toast does."""
 

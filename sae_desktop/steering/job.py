@@ -130,7 +130,7 @@ class _Run:
     def __init__(self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer) -> None:
         require_causal(opened.lm, "Steering")
         self._opened, self._config, self._preparer = opened, config, preparer
-        self._prompts = [_prompt_ids(opened, v.prompt or config.prompt, config.chat)
+        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
         self._sites = _steered_sites(plans, opened)
@@ -262,7 +262,11 @@ def _first_token(lm: LanguageModel, text: str) -> int:
     return ids[0]
 
 
-def _prompt_ids(opened: OpenedIndex, prompt: str, chat: bool) -> list[int]:
+def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool) -> list[int]:
+    """Return a prompt's tokens, the special ones before it included.
+
+    Raises UserError for an empty one, and for a chat without a template.
+    """
     lm, text = opened.lm, prompt
     if chat:
         if not getattr(lm.tokenizer, "chat_template", None):

@@ -178,6 +178,17 @@ def test_probe_and_steer__read_a_text_and_change_one(small_project: Path) -> Non
     assert swept["plain"]["text"] == steered["variants"][0]["text"]
     beside = ok(sae_desktop(*command, "--control", "--mode", "add", "--where", "output"))
     assert [v["name"] for v in beside["variants"]] == ["plain", "steered", "random direction"]
+    sampled = (*command, "--temperature", "1", "--save-preset", "mine")
+    kept = ok(sae_desktop(*sampled))
+    again = ok(sae_desktop("steer", small_project, "--index", "idx", "--preset", "mine", *CPU))
+    assert again == kept
+    script = small_project.parent / "mine.py"
+    written = sae_desktop(
+        "steer", small_project, "--index", "idx", "--preset", "mine", "--export", script, *CPU
+    )
+    assert ok(written)["bytes"] == script.stat().st_size
+    gone = sae_desktop("steer", small_project, "--index", "idx", "--preset", "gone", *CPU)
+    assert (gone.status, "no preset “gone”" in gone.stderr) == (1, True)
     readable = sae_desktop(*command[:-1], "--sweep", "2")
     assert "broken: half of its runs" in readable.stdout
 

@@ -1,0 +1,103 @@
+"""Steering kept under a name in the project: `presets/<name>.json`. Free of torch and Qt."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.layout import IndexInfo
+from sae_desktop.project import Project, existing
+from sae_desktop.steering.config import Sampling, Variant
+from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.faults import explained
+
+SCHEMA_VERSION = 1
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a steered continuation depends on, so that another start gives the same tokens."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    model: str
+    site: str
+    dictionary: str
+    dictionary_hash: str = ""
+    """Of the weights; empty where it was not known."""
+    prompt: str
+    variants: list[Variant]
+    sampling: Sampling
+    chat: bool = False
+
+
+def preset_of(
+    name: str,
+    info: IndexInfo,
+    prompt: str,
+    variants: list[Variant],
+    sampling: Sampling,
+    *,
+    chat: bool,
+) -> Preset:
+    """Return a preset for the dictionary of an index."""
+    return Preset(
+        name=name, model=info.model, site=info.site, dictionary=info.dictionary,
+        dictionary_hash=info.dictionary_hash, prompt=prompt, variants=variants,
+        sampling=sampling, chat=chat,
+    )  # fmt: skip
+
+
+def save_preset(project: Project, preset: Preset) -> None:
+    """Write a preset in one step. Raises UserError for a name that cannot be, or a full disk."""
+    path = project.preset_path(preset.name)
+    with explained(path):
+        path.parent.mkdir(exist_ok=True)
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(preset)))
+
+
+def read_preset(project: Project, name: str) -> Preset:
+    """Return a preset. Raises UserError when it is missing, damaged or too new."""
+    existing("preset", name, project.presets())
+    path = project.preset_path(name)
+    try:
+        return decode_preset(path.read_bytes(), name)
+    except OSError as error:
+        raise UserError(f"The preset “{name}” cannot be read: {error}.") from error
+
+
+def decode_preset(data: bytes, name: str) -> Preset:
+    """Return the preset a file holds. Raises UserError when it holds none, or a newer one."""
+    try:
+        preset = msgspec.json.decode(data, type=Preset)
+    except msgspec.DecodeError as error:
+        raise UserError(
+            f"“{name}” is no preset: {error}.", next_step="Give a file that was saved as one."
+        ) from error
+    if preset.schema_version > SCHEMA_VERSION:
+        raise UserError(
+            f"The preset “{name}” was written by a newer SAE Desktop.",
+            next_step="Update SAE Desktop to use it.",
+        )
+    return preset
+
+
+def check_preset(preset: Preset, info: IndexInfo) -> None:
+    """Raise UserError unless a preset is for the dictionary an index was made from."""
+    for what, wanted, found in (
+        ("model", preset.model, info.model),
+        ("site", preset.site, info.site),
+        ("dictionary", preset.dictionary, info.dictionary),
+    ):
+        if wanted != found:
+            raise UserError(
+                f"The preset “{preset.name}” is for the {what} “{wanted}”, the open index is of "
+                f"“{found}”.",
+                next_step="Open an index of that dictionary.",
+            )
+    hashes = {preset.dictionary_hash, info.dictionary_hash} - {""}
+    if len(hashes) > 1:
+        raise UserError(
+            f"The dictionary “{preset.dictionary}” was trained again since the preset "
+            f"“{preset.name}” was saved: its features are others now.",
+            next_step="Choose the features anew.",
+        )

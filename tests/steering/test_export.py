@@ -1,0 +1,182 @@
+"""Steering used elsewhere: presets, vectors, and a script that runs by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from job_contexts import RecordingContext
+from safetensors.torch import load_file
+from toy_index import make_toy_index
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.reader import read_info
+from sae_desktop.project import Project
+from sae_desktop.steering.config import (
+    PLAIN,
+    Intervention,
+    RandomDirection,
+    Sampling,
+    SteerConfig,
+    Variant,
+    clamped,
+)
+from sae_desktop.steering.export import export_steering
+from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.steering.job import steer
+from sae_desktop.steering.presets import (
+    check_preset,
+    decode_preset,
+    preset_of,
+    read_preset,
+    save_preset,
+)
+
+PROMPT = "In the beginning God created"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Project:
+    return make_toy_index(tmp_path_factory.mktemp("export"), toy_model_folder)
+
+
+@pytest.fixture
+def opened(project: Project) -> OpenedIndex:
+    return open_index(str(project.path), "i", "cpu")
+
+
+@pytest.fixture
+def feature(opened: OpenedIndex) -> int:
+    return int(opened.index.columns["density"].argmax())
+
+
+def export(project: Project, path: Path, variant: Variant, **rest: Any) -> None:
+    config = ExportSteeringConfig(
+        project=str(project.path), index="i", path=str(path), variant=variant, prompt=PROMPT, **rest
+    )
+    result = export_steering(config, RecordingContext())
+    assert result.bytes == path.stat().st_size
+
+
+# ---------------------------------------------------------------- presets
+def test_preset__comes_back_as_it_was(project: Project, feature: int) -> None:
+    info = read_info(project.index_path("i"))
+    variants = [PLAIN, clamped({feature: 3.0})]
+    preset = preset_of("mine", info, PROMPT, variants, Sampling(temperature=1.0), chat=False)
+    save_preset(project, preset)
+    assert project.presets() == ["mine"]
+    assert read_preset(project, "mine") == preset
+    check_preset(preset, info)
+    for changes, said in (
+        ({"model": "other"}, "for the model “other”"),
+        ({"site": "blocks.0.hook_resid_pre"}, "for the site"),
+        ({"dictionary": "other"}, "for the dictionary “other”"),
+        ({"dictionary_hash": "of before"}, "trained again"),
+    ):
+        with pytest.raises(UserError, match=said):
+            check_preset(msgspec.structs.replace(preset, **changes), info)
+    with pytest.raises(UserError, match="cannot be a name"):
+        save_preset(project, msgspec.structs.replace(preset, name="a/b"))
+    with pytest.raises(UserError, match="has no preset “gone”"):
+        read_preset(project, "gone")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"{", "is no preset"), (b'{"name": 3}', "is no preset")]
+)
+def test_preset__that_is_none_is_refused(data: bytes, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        decode_preset(data, "x")
+
+
+def test_preset__of_a_newer_program_is_refused(project: Project) -> None:
+    info = read_info(project.index_path("i"))
+    preset = preset_of("x", info, PROMPT, [PLAIN], Sampling(), chat=False)
+    newer = msgspec.structs.replace(preset, schema_version=99)
+    with pytest.raises(UserError, match="newer SAE Desktop"):
+        decode_preset(msgspec.json.encode(newer), "x")
+
+
+# ---------------------------------------------------------------- vectors
+def test_vector__is_the_sum_of_what_is_added(
+    project: Project, opened: OpenedIndex, feature: int, tmp_path: Path
+) -> None:
+    other = (feature + 1) % opened.dictionary.features
+    top = opened.index.columns["max_activation"]
+    acts = [
+        Intervention(feature=feature, mode="add", strength=2.0),
+        Intervention(feature=feature if top[other] <= 0 else other, mode="add", strength=-1.0),
+    ]
+    path = tmp_path / "v.safetensors"
+    export(project, path, Variant(name="x", interventions=acts))
+    vector = load_file(path)["steering_vector"]
+    W_dec = opened.dictionary.W_dec
+    expected = sum(a.strength * float(top[a.feature or 0]) * W_dec[a.feature or 0] for a in acts)
+    torch.testing.assert_close(vector, expected)
+    body_path = tmp_path / "v.json"
+    export(project, body_path, Variant(name="x", interventions=acts))
+    body = json.loads(body_path.read_text())
+    # The stream after layer 1 is the stream before layer 2.
+    assert (body["layerNumber"], body["hookType"]) == (2, "hook_resid_pre")
+    assert body["modelId"] == opened.index.info.model
+    torch.testing.assert_close(
+        torch.tensor(body["vector"]) * body["vectorDefaultSteerStrength"], vector
+    )
+
+
+@pytest.mark.parametrize(
+    ("acts", "name", "said"),
+    [
+        ([Intervention(feature=0, mode="multiply")], "v.safetensors", "neither factors"),
+        ([Intervention(feature=0, where="output")], "v.json", "neither factors"),
+        ([], "v.py", "Nothing is steered"),
+        ([Intervention(feature=0)], "v.txt", "ends with none of"),
+    ],
+)
+def test_export__of_what_a_form_cannot_say_is_refused(
+    project: Project, tmp_path: Path, feature: int, acts: list[Intervention], name: str, said: str
+) -> None:
+    acts = [msgspec.structs.replace(a, feature=feature) for a in acts]
+    with pytest.raises(UserError, match=said):
+        export(project, tmp_path / name, Variant(name="x", interventions=acts))
+    assert not (tmp_path / name).exists()
+
+
+# ---------------------------------------------------------------- the script
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_script__writes_the_same_text_by_itself(
+    project: Project, feature: int, tmp_path: Path, temperature: float
+) -> None:
+    variant = Variant(
+        name="steered",
+        interventions=[
+            Intervention(feature=feature, strength=4.0),
+            Intervention(feature=feature, direction=RandomDirection(seed=3), mode="add",
+                         strength=0.3, unit="norm", where="output"),
+            Intervention(direction=RandomDirection(seed=5), mode="ablate", where="prompt", start=1),
+        ],
+    )  # fmt: skip
+    sampling = Sampling(max_new_tokens=10, temperature=temperature, seed=4)
+    path = tmp_path / "steered.py"
+    export(project, path, variant, sampling=sampling)
+    text = path.read_text()
+    assert "sae_desktop" not in text
+    done = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=True,
+        env={"PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    result = steer(
+        SteerConfig(
+            project=str(project.path), index="i", prompt=PROMPT, variants=[variant],
+            sampling=sampling,
+        ),
+        RecordingContext(),
+    )  # fmt: skip
+    assert done.stdout.strip().endswith((PROMPT + result.variants[0].text).strip())
