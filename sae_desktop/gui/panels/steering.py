@@ -23,14 +23,16 @@ from PySide6.QtWidgets import (
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.latest_job import LatestJob
+from sae_desktop.gui.panels.preset_button import PresetButton
 from sae_desktop.gui.panels.steering_rack import SteeringRack
+from sae_desktop.gui.panels.strength_sweep import StrengthSweepPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_controls import asking_control, means_control, random_control
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT, GeneratedText
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.probability_bars import ProbabilityBars, TokenProbability
-from sae_desktop.gui.workspace import DockInfo
+from sae_desktop.gui.workspace import DockInfo, bring_forward
 from sae_desktop.steering.config import (
     PLAIN,
     NextToken,
@@ -40,6 +42,7 @@ from sae_desktop.steering.config import (
     SteerResult,
     Variant,
 )
+from sae_desktop.steering.presets import Preset
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -97,6 +100,8 @@ class SteeringPanel(QWidget):
         self.bars = ProbabilityBars()
         self.bars_state = label("", "small")
         self.next_token = LatestJob(session, PAUSE_MS, self)
+        self.sweep = StrengthSweepPanel(session, self.asked)
+        self.presets = PresetButton(session, self.asked, self.take_preset)
         self.empty = EmptyState(
             "Steering turns the features of an index up and down; no index is open yet.",
             "Build an index",
@@ -191,6 +196,7 @@ class SteeringPanel(QWidget):
         buttons.setSpacing(8)
         buttons.addWidget(self.generate_button, 1)
         buttons.addWidget(self.stop_button)
+        buttons.addWidget(self.presets)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         heading = label("Prompt", "heading")
@@ -217,9 +223,12 @@ class SteeringPanel(QWidget):
         return row
 
     def docks(self) -> list[DockInfo]:
-        """Return what stands beside: the rack."""
-        left = Qt.DockWidgetArea.LeftDockWidgetArea
-        return [DockInfo("rack", "Sliders", self.rack, left, 304)]
+        """Return what stands beside: the rack, and below the sweep over strengths."""
+        left, bottom = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+        return [
+            DockInfo("rack", "Sliders", self.rack, left, 304),
+            DockInfo("sweep", "Strengths", self.sweep, bottom, 260, hidden=True),
+        ]
 
     def _connect(self) -> None:
         session = self._session
@@ -233,6 +242,7 @@ class SteeringPanel(QWidget):
         self.next_token.answered.connect(self._on_next_token)
         self.next_token.failed.connect(self._on_next_token_failed)
         self.next_token.busyChanged.connect(self._on_next_token_busy)
+        self.sweep.strengthChosen.connect(self.rack.multiply)
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
 
@@ -249,6 +259,14 @@ class SteeringPanel(QWidget):
             ),
             ActionInfo(
                 "steer.stop", "Stop generating", "stop", "Esc", self.stop, lambda: self.running
+            ),
+            ActionInfo(
+                "steer.sweep",
+                "Try many strengths",
+                "chart-line-up",
+                "",
+                lambda: bring_forward(self.sweep),
+                lambda: self._session.index is not None,
             ),
             ActionInfo(
                 "steer.add_feature",
@@ -296,6 +314,27 @@ class SteeringPanel(QWidget):
             chat=self.chat.isChecked() and not self.chat.isHidden(),
             compare=new_tokens > 1,
         )
+
+    def asked(self) -> SteerConfig | None:
+        """Return what Generate would ask for; None without a prompt or a feature that is on."""
+        ready = self._session.index is not None and self.prompt.toPlainText().strip()
+        if not ready or not self.rack.interventions():
+            return None
+        return self._config(self.tokens.value(), self.variants())
+
+    def take_preset(self, preset: Preset) -> None:
+        """Set prompt, sliders and sampling as a preset has them."""
+        acts = next((v.interventions for v in preset.variants if v.interventions), [])
+        self.rack.take(acts)
+        self.prompt.setPlainText(preset.prompt)
+        self.tokens.setValue(preset.sampling.max_new_tokens)
+        self.temperature.setValue(preset.sampling.temperature)
+        self.seed.setValue(preset.sampling.seed)
+        self.chat.setChecked(preset.chat)
+        names = {variant.name: variant for variant in preset.variants}
+        self.random.setChecked(CONTROLS[0] in names)
+        self.means.setChecked(CONTROLS[1] in names)
+        self.asking.setText(names[CONTROLS[2]].prompt if CONTROLS[2] in names else "")
 
     def variants(self) -> list[Variant]:
         """Return the model as it is, the steered one, and the controls that are asked for."""

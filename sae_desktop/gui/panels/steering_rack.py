@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoCommand
@@ -140,6 +140,26 @@ class SteeringRack(QWidget):
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""
         return racks.interventions(self.rack, self.mode.currentData(), self.where.currentData())
+
+    def take(self, acts: Sequence[Intervention]) -> None:
+        """Set the sliders to what was kept; what is no feature's is left out."""
+        features = [act for act in acts if act.feature is not None]
+        rack = tuple(
+            racks.RackEntry(feature=act.feature or 0, clamp=act.strength, on=True)
+            for act in features
+        )
+        self._push(rack, "take up a preset")
+        if features:
+            self.mode.setCurrentIndex(self.mode.findData(features[0].mode))
+            self.where.setCurrentIndex(self.where.findData(features[0].where))
+
+    def multiply(self, factor: float) -> None:
+        """Multiply what the sliders that are on are set to."""
+        rack = self.rack
+        for entry in rack:
+            if entry.on:
+                rack = racks.clamped(rack, entry.feature, entry.clamp * factor)
+        self._push(rack, f"sliders × {factor:g}")
 
     def _on_how_chosen(self, _index: int) -> None:
         self.unit.setText(_UNITS[self.mode.currentData()])

@@ -1,0 +1,137 @@
+"""A button with the project's presets of steering: taken up, saved, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui.session import Session
+from sae_desktop.steering.config import SteerConfig
+from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
+from sae_desktop.steering.presets import (
+    Preset,
+    check_preset,
+    decode_preset,
+    preset_of,
+    read_preset,
+    save_preset,
+)
+
+_FILES = "Vector (*.safetensors);;Vector for Neuronpedia (*.json);;Python script (*.py)"
+
+
+class PresetButton(QPushButton):
+    """Opens a menu of presets."""
+
+    def __init__(
+        self,
+        session: Session,
+        asked: Callable[[], SteerConfig | None],
+        take: Callable[[Preset], None],
+    ) -> None:
+        """`asked` returns what is set now, `take` sets what a preset has."""
+        super().__init__("Presets")
+        self._session, self._asked, self._take = session, asked, take
+        self.setToolTip("Steering kept under a name; export")
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+
+    def fill(self) -> None:
+        """Put the project's presets in the menu."""
+        menu = self.menu()
+        menu.clear()
+        project = self._session.project
+        names = project.presets() if project is not None else []
+        for name in names:
+            menu.addAction(name, partial(self.open_preset, name))
+        menu.addAction("Nothing yet").setEnabled(False) if not names else menu.addSeparator()
+        ready = self._asked() is not None
+        menu.addAction("Save as…", self._on_save).setEnabled(ready)
+        menu.addAction("From a file…", self._on_load).setEnabled(project is not None)
+        menu.addAction("Export…", self._on_export).setEnabled(ready)
+
+    # ------------------------------------------------------------------ taking one up
+    def open_preset(self, name: str) -> None:
+        """Set everything as a preset has it; one that does not fit is said."""
+        project = self._session.project
+        if project is not None:
+            self._try(lambda: read_preset(project, name))
+
+    def open_file(self, path: Path) -> None:
+        """Set everything as a preset's file has it."""
+        self._try(lambda: decode_preset(path.read_bytes(), path.name))
+
+    def _try(self, read: Callable[[], Preset]) -> None:
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            preset = read()
+            check_preset(preset, index.info)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        except OSError as error:
+            self._session.show_error(UserError(f"The file cannot be read: {error}."))
+            return
+        self._take(preset)
+
+    # ------------------------------------------------------------------ keeping one
+    def save_as(self, name: str) -> None:
+        """Keep what is set now under a name."""
+        asked, index, project = self._asked(), self._session.index, self._session.project
+        if asked is None or index is None or project is None:
+            return
+        if self._session.refusal is not None:
+            self._session.show_error(self._session.refusal)
+            return
+        preset = preset_of(
+            name, index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
+        )
+        try:
+            save_preset(project, preset)
+        except UserError as error:
+            self._session.show_error(error)
+        else:
+            self._session.notify(f"The preset “{name}” is saved.")
+
+    def export_to(self, path: Path) -> None:
+        """Write what the sliders do to a file, in the form its ending says."""
+        asked = self._asked()
+        if asked is None:
+            return
+        job = self._session.run(
+            ExportSteeringConfig(
+                project=asked.project, index=asked.index, path=str(path),
+                variant=asked.variants[1], prompt=asked.prompt, sampling=asked.sampling,
+                chat=asked.chat,
+            )
+        )  # fmt: skip
+        if job is not None:
+            job.finished.connect(self._on_exported)
+            job.failed.connect(self._session.show_error)
+
+    def _on_exported(self, result: ExportSteeringResult) -> None:
+        self._session.notify(f"Written: {result.path}")
+
+    # ------------------------------------------------------------------ dialogs
+    def _on_save(self) -> None:
+        name, given = QInputDialog.getText(self, "Save the preset", "Name")
+        if given and name.strip():
+            self.save_as(name.strip())
+
+    def _on_load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A preset", "", "Presets (*.json);;All (*)")
+        if name:
+            self.open_file(Path(name))
+
+    def _on_export(self) -> None:
+        name, chosen = QFileDialog.getSaveFileName(self, "Export the steering", "", _FILES)
+        if name:
+            path = Path(name)
+            self.export_to(path if path.suffix else path.with_suffix(chosen.split("*")[1][:-1]))

@@ -1,0 +1,200 @@
+"""The sweep over strengths, and presets, in the Steer workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.panels.steering import SteeringPanel
+from sae_desktop.gui.panels.strength_sweep import StrengthSweepPanel, parse_strengths
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.sweep_plot import WATCHED, break_points
+from sae_desktop.gui.workspace import Workspace, bring_forward
+from sae_desktop.steering.config import (
+    Intervention,
+    SweepPoint,
+    SweepStrengthsConfig,
+    SweepStrengthsResult,
+    VariantResult,
+)
+from sae_desktop.steering.export_config import ExportSteeringConfig
+
+
+def point(strength: float, *, broken: bool = False) -> SweepPoint:
+    return SweepPoint(
+        strength=strength, text=f" text {strength:g}\nmore", watched=[abs(strength) / 20],
+        perplexity=10.0 + abs(strength), kl=abs(strength), repetition=0.9 if broken else 0.0,
+        broken=broken,
+    )  # fmt: skip
+
+
+RESULT = SweepStrengthsResult(
+    points=[point(2), point(-5), point(5, broken=True), point(10, broken=True)],
+    plain=VariantResult(name="plain", prompt="In", text=" it", perplexity=8.0, kl=0.0),
+    plain_watched=[0.25],
+    criterion="half of it repeats",
+)
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session) -> SteeringPanel:
+    panel = SteeringPanel(session)
+    workspace = Workspace("steer", panel, panel.docks())
+    qtbot.addWidget(workspace)
+    workspace.resize(1280, 720)
+    workspace.show()
+    qtbot.waitExposed(workspace)
+    panel.workspace = workspace  # kept alive with the panel
+    return panel
+
+
+@pytest.fixture
+def sweep(panel: SteeringPanel, session: Session) -> StrengthSweepPanel:
+    session.steerRequested.emit(3)
+    panel.rack.slider(3).slider.setValue(1.0)
+    panel.prompt.setPlainText("In the beginning")
+    bring_forward(panel.sweep)
+    return panel.sweep
+
+
+def swept(qtbot: QtBot, sweep: StrengthSweepPanel, client) -> SweepStrengthsConfig:
+    def asked() -> list:
+        return [job for job in client.jobs if isinstance(job.config, SweepStrengthsConfig)]
+
+    before = len(asked())
+    sweep.run_button.click()
+    qtbot.waitUntil(lambda: len(asked()) > before, timeout=5000)
+    client.answer(asked()[-1], RESULT)
+    config: SweepStrengthsConfig = asked()[-1].config
+    return config
+
+
+def test_sweep__tries_every_strength_with_what_the_rack_does(
+    qtbot: QtBot, sweep: StrengthSweepPanel, client
+) -> None:
+    assert sweep.results.isHidden()
+    sweep.strengths.setText("2, -5, 5, 10")
+    sweep.watch.setText(" God")
+    config = swept(qtbot, sweep, client)
+    assert config.strengths == [2, -5, 5, 10]
+    assert config.watched == [" God"]
+    assert config.variant.interventions == [Intervention(feature=3, strength=1.0)]
+    model = sweep.model
+    first = [model.index(r, 0).data() for r in range(model.rowCount())]
+    assert first == ["plain", "2", "-5", "5", "10"]
+    assert [model.index(1, c).data() for c in range(model.columnCount())] == [
+        "2", "12", "2", "0%", "10.0%", "text 2 more",
+    ]  # fmt: skip
+    assert "half of it repeats" in model.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert sweep.state.text() == "2 of 4 are broken: half of it repeats."
+    sweep.copy_data()
+    assert QGuiApplication.clipboard().text().startswith("Strength\tPerplexity\tKL")
+    assert sweep.plot.what.currentText() == WATCHED
+    assert sweep.plot.curves() == {" God": [0.25, 0.1, 0.25, 0.5]}
+    sweep.plot.what.setCurrentText("KL (nats a token)")
+    assert sweep.plot.curves() == {"KL (nats a token)": [5, 2, 5, 10]}
+    sweep.grab()  # is painted
+
+
+def test_break_points__are_where_nothing_holds_any_more() -> None:
+    assert break_points(RESULT.points) == [5]
+    both = [point(-2, broken=True), point(-1, broken=True), point(1, broken=True), point(2)]
+    assert break_points(both) == [-1]
+    assert break_points([point(0)]) == []
+
+
+def test_strength_of_a_row__is_put_on_the_sliders(
+    qtbot: QtBot, panel: SteeringPanel, sweep: StrengthSweepPanel, client
+) -> None:
+    panel.rack.slider(3).slider.setValue(2.0)
+    swept(qtbot, sweep, client)
+    sweep.table.activated.emit(sweep.model.index(2, 0))
+    assert panel.rack.rack[0].clamp == -10.0
+    sweep.table.activated.emit(sweep.model.index(0, 0))  # the plain row has none
+    assert panel.rack.rack[0].clamp == -10.0
+
+
+def test_sweep_of_nothing__says_what_is_missing(
+    panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.sweep.run()
+    assert "Type a prompt" in panel.sweep.state.text()
+    session.steerRequested.emit(3)
+    panel.rack.slider(3).slider.setValue(1.0)
+    panel.prompt.setPlainText("x")
+    panel.sweep.strengths.setText("1, two")
+    panel.sweep.run()
+    assert panel.sweep.state.text().startswith("“two” is no number")
+    assert not any(isinstance(job.config, SweepStrengthsConfig) for job in client.jobs)
+
+
+@pytest.mark.parametrize("text", ["nan", "1,inf", "a"])
+def test_strengths__that_are_no_numbers_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=text.split(",")[-1]):
+        parse_strengths(text)
+    assert parse_strengths("-1, 2.5,") == [-1, 2.5]
+
+
+# ---------------------------------------------------------------- presets
+def test_preset__brings_everything_back(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, heard
+) -> None:
+    panel.temperature.setValue(0.7)
+    panel.seed.setValue(11)
+    panel.random.setChecked(True)
+    panel.asking.setText("Ask for it")
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    kept = panel.asked()
+    panel.presets.save_as("mine")
+    assert session.project.presets() == ["mine"]
+    panel.rack.slider(3).remove.click()
+    panel.prompt.setPlainText("other")
+    panel.temperature.setValue(0.0)
+    panel.random.setChecked(False)
+    panel.asking.clear()
+    panel.rack.mode.setCurrentIndex(0)
+    panel.presets.fill()
+    action = next(a for a in panel.presets.menu().actions() if a.text() == "mine")
+    action.trigger()
+    assert panel.asked() == kept
+    panel.presets.save_as("a/b")
+    assert "cannot be a name" in heard.errors[-1].what
+
+
+def test_preset_of_another_dictionary__is_refused(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, heard, tmp_path: Path
+) -> None:
+    panel.presets.save_as("mine")
+    path = session.project.preset_path("mine")
+    other = path.read_text().replace('"dict"', '"another"')
+    (tmp_path / "other.json").write_text(other)
+    panel.presets.open_file(tmp_path / "other.json")
+    assert "for the dictionary “another”" in heard.errors[-1].what
+    panel.presets.open_file(tmp_path / "gone.json")
+    assert "cannot be read" in heard.errors[-1].what
+    path.write_text("{")
+    panel.presets.open_preset("mine")
+    assert "is no preset" in heard.errors[-1].what
+    assert panel.prompt.toPlainText() == "In the beginning"
+
+
+def test_export__hands_the_engine_what_the_rack_does(
+    panel: SteeringPanel, sweep: StrengthSweepPanel, client, tmp_path: Path
+) -> None:
+    panel.presets.export_to(tmp_path / "v.py")
+    config = client.jobs[-1].config
+    assert isinstance(config, ExportSteeringConfig)
+    assert config.path == str(tmp_path / "v.py")
+    assert config.variant.interventions == [Intervention(feature=3, strength=1.0)]
+
+
+def test_presets_menu__offers_only_what_can_be(panel: SteeringPanel) -> None:
+    panel.presets.fill()
+    enabled = {a.text(): a.isEnabled() for a in panel.presets.menu().actions() if a.text()}
+    assert enabled == {
+        "Nothing yet": False, "Save as…": False, "From a file…": True, "Export…": False,
+    }  # fmt: skip
