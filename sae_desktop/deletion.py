@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from sae_desktop.features.effect_file import effect_path
 from sae_desktop.features.firing_paths import firings_folder, remove_firings
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
@@ -55,3 +56,5 @@ def delete_item(project: Project, kind: str, name: str) -> None:
             doomed.unlink()
     if kind == "index":
         remove_firings(path)
+        with explained(path):
+            effect_path(path).unlink(missing_ok=True)

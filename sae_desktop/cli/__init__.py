@@ -25,6 +25,7 @@ COMMANDS = (
     "concepts",
     "completeness",
     "steer",
+    "output-effect",
 )
 
 EXIT_FAILED = 1

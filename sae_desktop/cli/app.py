@@ -90,6 +90,7 @@ app.command()(comparison_commands.splitting)
 app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
+app.command()(steering_commands.output_effect)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from sae_desktop.cli import EXIT_FAILED, steering_text
+from sae_desktop.cli import EXIT_FAILED, render, steering_text
 from sae_desktop.cli.options import (
     DeviceOption,
     IndexOption,
@@ -25,6 +25,7 @@ from sae_desktop.cli.runner import run_job_command
 from sae_desktop.errors import UserError
 from sae_desktop.features.layout import IndexInfo
 from sae_desktop.features.reader import read_info
+from sae_desktop.features.text_lists import read_texts
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (
     PLAIN,
@@ -38,6 +39,7 @@ from sae_desktop.steering.config import (
     Variant,
     Where,
 )
+from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
 
@@ -239,3 +241,28 @@ def _strengths(text: str) -> list[float]:
             f"“{text}” is no list of numbers such as -10,0,10", param_hint="--sweep"
         ) from None
     return found
+
+
+def output_effect(
+    project: ProjectArgument,
+    index: IndexOption,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help="A file of prompts, one a line; without: from the indexed text."),
+    ] = None,
+    count: Annotated[
+        int, typer.Option(min=1, help="Prompts taken from the indexed text.")
+    ] = default(OutputEffectConfig, "count"),
+    strength: Annotated[
+        float, typer.Option(callback=finite, help="In multiples of a feature's maximum.")
+    ] = default(OutputEffectConfig, "strength"),
+    device: DeviceOption = default(OutputEffectConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what each feature does to the next token: a column to sort the features by."""
+    texts = [] if prompts is None else _or_exit(lambda: read_texts(prompts))
+    config = OutputEffectConfig(
+        project=str(project), index=index, prompts=texts, count=count, strength=strength,
+        device=device,
+    )  # fmt: skip
+    run_job_command(config, render.figures, as_json=as_json)

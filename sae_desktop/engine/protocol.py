@@ -24,6 +24,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
 )
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
+from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
@@ -56,6 +57,7 @@ JobConfig = (
     | SteerConfig
     | SweepStrengthsConfig
     | ExportSteeringConfig
+    | OutputEffectConfig
     | MergeIndexesConfig
     | MatchConfig
     | CompletenessConfig

@@ -58,6 +58,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsConfig,
     SweepStrengthsResult,
 )
+from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
 from sae_desktop.training.config import (
     ArchitecturesDescription,
@@ -109,6 +110,7 @@ _DICTIONARY = Output("dictionary", "name")
 _SWEEP = Output("sweep", "name")
 _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
+_EFFECT = Output("output effects of the index", "index")
 _MATCH = Output("match of the dictionaries", "dictionaries")
 _COMPLETENESS = Output("completeness table", "name")
 
@@ -213,6 +215,14 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
     SweepStrengthsConfig: JobKind(
         "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep strengths", ""
+    ),
+    OutputEffectConfig: JobKind(
+        "sae_desktop.steering.output_effect:output_effect",
+        OutputEffectResult,
+        "Measure output effects",
+        "index",
+        _EFFECT,
+        "The index is as it was.",
     ),
     ExportSteeringConfig: JobKind(
         "sae_desktop.steering.export:export_steering",

@@ -58,6 +58,12 @@ COLUMNS: tuple[ColumnInfo, ...] = (
     ColumnInfo(
         "nearest_cosine", "Nearest cosine", "score", "Cosine with the nearest other direction"
     ),
+    ColumnInfo(
+        "output_effect",
+        "Output effect",
+        "score",
+        "What clamping it does to the next token’s probabilities: KL in nats, mean over prompts",
+    ),
     ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
     ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
     ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),

@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.columns import COLUMNS
+from sae_desktop.features.effect_file import COLUMN as OUTPUT_EFFECT
+from sae_desktop.features.effect_file import read_effects
 from sae_desktop.features.facts import AlignedFiring, Coactive, Context, Neuron, Share
 from sae_desktop.features.firing_files import StoredFirings, kept_firings
 from sae_desktop.features.first_schema import upgraded_arrays
@@ -86,6 +88,9 @@ class FeatureIndex:
             for column in COLUMNS
             if f"columns/{column.name}" in arrays
         }
+        effects = read_effects(path, self.features, self.info.dictionary_hash)
+        if effects is not None:
+            self.columns[OUTPUT_EFFECT] = effects
 
     def _check(self, arrays: dict[str, Array]) -> None:
         """Raise ValueError or KeyError unless what every page needs is there."""

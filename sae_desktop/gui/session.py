@@ -31,6 +31,7 @@ from sae_desktop.language_model.config import DescribeModelConfig, TrustModelCon
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
+from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
@@ -56,6 +57,7 @@ WRITING_JOBS = (
     MergeIndexesConfig,
     MatchConfig,
     CompletenessConfig,
+    OutputEffectConfig,
 )
 """Jobs that change the project; the others run on a read-only one too."""
 

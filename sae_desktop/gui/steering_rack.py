@@ -9,8 +9,11 @@ import msgspec
 from sae_desktop.steering.config import Intervention, Mode, Where
 
 LIMIT = 10.0
-"""Largest clamp either way, in multiples of the feature's maximum: beyond it comes nonsense."""
-STEP = 0.5
+"""Largest strength either way at first, in multiples of the feature's maximum: beyond it comes
+nonsense."""
+LIMITS = (1.0, LIMIT, 100.0)
+STEPS = 40
+"""Steps of a slider from one end to the other."""
 
 
 class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +39,16 @@ def removed(rack: Rack, feature: int) -> Rack:
     return tuple(entry for entry in rack if entry.feature != feature)
 
 
-def clamped(rack: Rack, feature: int, clamp: float) -> Rack:
-    """Return the rack with a feature on and held at `clamp`, kept within the limits."""
-    clamp = round(min(max(clamp, -LIMIT), LIMIT), 2)
+def clamped(rack: Rack, feature: int, clamp: float, limit: float = LIMIT) -> Rack:
+    """Return the rack with a feature on and held at `clamp`, kept within ± `limit`."""
+    clamp = round(min(max(clamp, -limit), limit), 3)
     return _replaced(rack, RackEntry(feature=feature, clamp=clamp, on=True))
+
+
+def limit_for(rack: Rack, wanted: float) -> float:
+    """Return the limit to be shown: `wanted`, or the next that all sliders fit in."""
+    most = max((abs(entry.clamp) for entry in rack), default=0.0)
+    return next((limit for limit in LIMITS if limit >= max(wanted, most)), LIMITS[-1])
 
 
 def switched(rack: Rack, feature: int, on: bool) -> Rack:

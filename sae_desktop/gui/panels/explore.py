@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from sae_desktop.features.effect_file import effect_path
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
@@ -24,6 +25,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.workspace import DockInfo, bring_forward
+from sae_desktop.steering.effect_config import OutputEffectConfig
 
 
 class ExplorePanel(QWidget):
@@ -188,6 +190,15 @@ class ExplorePanel(QWidget):
                 has_index,
             ),
             ActionInfo(
+                "explore.output_effect",
+                "Measure what the features do to the output",
+                "lightning",
+                "",
+                self.measure_effects,
+                has_index,
+                tip="Clamps every feature on a few prompts: a column to sort the list by",
+            ),
+            ActionInfo(
                 "explore.star",
                 "Star the feature, or take its star away",
                 "star",
@@ -221,6 +232,12 @@ class ExplorePanel(QWidget):
             ),
         ]
 
+    def measure_effects(self) -> None:
+        """Measure what every feature does to the next token; the list then has a column of it."""
+        session = self._session
+        if session.index is not None:
+            session.run(OutputEffectConfig(project=session.project_path, index=session.index_name))
+
     def _focus_search(self) -> None:
         self.list.search.setFocus()
         self.list.search.selectAll()
@@ -230,10 +247,15 @@ class ExplorePanel(QWidget):
         self.page.title.label.selectAll()
 
 
-def _stamp(index: FeatureIndex | None) -> tuple[int, int] | None:
-    """Return what tells one writing of an index's file from another; None without a file."""
-    try:
-        found = index.path.stat() if index is not None else None
-    except OSError:
-        found = None
-    return None if found is None else (found.st_ino, found.st_mtime_ns)
+def _stamp(index: FeatureIndex | None) -> tuple[int, ...] | None:
+    """Return what tells one writing of an index's files from another; None without a file."""
+    if index is None:
+        return None
+    found: list[int] = []
+    for path in (index.path, effect_path(index.path)):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        found += [stat.st_ino, stat.st_mtime_ns]
+    return tuple(found) or None

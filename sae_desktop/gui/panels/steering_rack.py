@@ -89,6 +89,13 @@ class SteeringRack(QWidget):
         self.mode.setToolTip("What the sliders do to a feature")
         self.where.setAccessibleName("On which tokens")
         self.where.setToolTip("On which tokens they do it")
+        self.range = QComboBox()
+        for limit in racks.LIMITS:
+            self.range.addItem(f"±{limit:g}", limit)
+        self.range.setCurrentIndex(racks.LIMITS.index(racks.LIMIT))
+        self.range.setAccessibleName("Range of the sliders")
+        self.range.setToolTip("How far the sliders go")
+        self.range.activated.connect(lambda _index: self._show())
         self.unit = label(_UNITS["clamp"], "small", wrap=True)
         self.mode.currentIndexChanged.connect(self._on_how_chosen)
         self.where.currentIndexChanged.connect(self._on_how_chosen)
@@ -133,6 +140,7 @@ class SteeringRack(QWidget):
         how.setSpacing(4)
         how.addWidget(self.mode, 1)
         how.addWidget(self.where, 1)
+        how.addWidget(self.range)
         column.addLayout(how)
         column.addWidget(self.unit)
         self.setMinimumWidth(264)
@@ -158,7 +166,7 @@ class SteeringRack(QWidget):
         rack = self.rack
         for entry in rack:
             if entry.on:
-                rack = racks.clamped(rack, entry.feature, entry.clamp * factor)
+                rack = racks.clamped(rack, entry.feature, entry.clamp * factor, racks.LIMITS[-1])
         self._push(rack, f"sliders × {factor:g}")
 
     def _on_how_chosen(self, _index: int) -> None:
@@ -205,7 +213,7 @@ class SteeringRack(QWidget):
             )
 
     def _on_clamp_chosen(self, feature: int, clamp: float) -> None:
-        rack = racks.clamped(self.rack, feature, clamp)
+        rack = racks.clamped(self.rack, feature, clamp, racks.LIMITS[-1])
         self._push(rack, f"clamp of feature {feature}", moved=feature)
 
     def _on_switched(self, feature: int, on: bool) -> None:
@@ -234,6 +242,8 @@ class SteeringRack(QWidget):
         return self._dictionary
 
     def _show(self) -> None:
+        limit = racks.limit_for(self.rack, self.range.currentData())
+        self.range.setCurrentIndex(racks.LIMITS.index(limit))
         wanted = {entry.feature for entry in self.rack}
         for feature in set(self._sliders) - wanted:
             slider = self._sliders.pop(feature)
@@ -244,6 +254,7 @@ class SteeringRack(QWidget):
             if entry.feature not in self._sliders:
                 self._sliders[entry.feature] = self._make(entry.feature)
                 self._column.insertWidget(2 + place, self._sliders[entry.feature])
+            self._sliders[entry.feature].set_limit(limit)
             self._sliders[entry.feature].set_entry(entry)
         self.hint.setVisible(not self.rack)
         self.choose.setVisible(not self.rack)

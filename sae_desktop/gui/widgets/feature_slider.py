@@ -26,18 +26,21 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.steering_rack import LIMIT, STEP, RackEntry
+from sae_desktop.gui.steering_rack import LIMIT, STEPS, RackEntry
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import push_button, set_property
+from sae_desktop.language_model.token_text import visible_token
 
 _STEPS: dict[int, float] = {
-    Qt.Key.Key_Right: STEP,
-    Qt.Key.Key_Up: STEP,
-    Qt.Key.Key_Left: -STEP,
-    Qt.Key.Key_Down: -STEP,
-    Qt.Key.Key_PageUp: 4 * STEP,
-    Qt.Key.Key_PageDown: -4 * STEP,
+    Qt.Key.Key_Right: 1,
+    Qt.Key.Key_Up: 1,
+    Qt.Key.Key_Left: -1,
+    Qt.Key.Key_Down: -1,
+    Qt.Key.Key_PageUp: 4,
+    Qt.Key.Key_PageDown: -4,
 }
+"""Steps of a key."""
+_SHOWN_CONTEXTS = 3
 
 
 class ClampSlider(QDoubleSlider):
@@ -51,11 +54,22 @@ class ClampSlider(QDoubleSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.on = False
-        self.setRange(-LIMIT, LIMIT)
-        self.setSingleStep(STEP)
-        self.setPageStep(2.0)
+        self.limit = LIMIT
+        self.set_limit(LIMIT)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         theme.manager().themeChanged.connect(self.update)
+
+    def set_limit(self, limit: float) -> None:
+        """Go from −limit to limit."""
+        self.limit = limit
+        self.setRange(-limit, limit)
+        self.setSingleStep(self.step)
+        self.setPageStep(4 * self.step)
+        self.update()
+
+    @property
+    def step(self) -> float:
+        return 2 * self.limit / STEPS
 
     def set_on(self, on: bool) -> None:
         """Paint the slider as one that holds its feature, or as one that does not."""
@@ -75,11 +89,11 @@ class ClampSlider(QDoubleSlider):
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.doubleClicked.emit()
         elif key == Qt.Key.Key_Home:
-            self.setValue(-LIMIT)
+            self.setValue(-self.limit)
         elif key == Qt.Key.Key_End:
-            self.setValue(LIMIT)
+            self.setValue(self.limit)
         elif key in _STEPS:
-            self.setValue(value + _STEPS[key])
+            self.setValue(value + _STEPS[key] * self.step)
         else:
             super().keyPressEvent(event)
 
@@ -92,14 +106,16 @@ class ClampSlider(QDoubleSlider):
     def x_of(self, clamp: float) -> float:
         """Return where a clamp lies on the groove."""
         length = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, None, self)
-        return length / 2 + (clamp + LIMIT) / (2 * LIMIT) * (self.width() - length)
+        return length / 2 + (clamp + self.limit) / (2 * self.limit) * (self.width() - length)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme.palette()
         middle = self.height() / 2 - 2.0
-        left, right, zero, at = (self.x_of(x) for x in (-LIMIT, LIMIT, 0.0, float(self.value())))
+        left, right, zero, at = (
+            self.x_of(x) for x in (-self.limit, self.limit, 0.0, float(self.value()))
+        )
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colours.border)
         painter.drawRoundedRect(QRectF(left, middle - 2, right - left, 4), 2, 2)
@@ -107,9 +123,9 @@ class ClampSlider(QDoubleSlider):
         painter.setBrush(hue if self.on else colours.muted_text)
         painter.drawRect(QRectF(min(zero, at), middle - 2, abs(at - zero), 4))
         painter.setPen(QPen(colours.muted_text, 1))
-        for tick in (-LIMIT, -LIMIT / 2, 0.0, LIMIT / 2, LIMIT):
-            x = round(self.x_of(tick)) + 0.5
-            painter.drawLine(QPointF(x, middle + 8), QPointF(x, middle + (13 if tick == 0 else 11)))
+        for part in (-1.0, -0.5, 0.0, 0.5, 1.0):
+            x = round(self.x_of(part * self.limit)) + 0.5
+            painter.drawLine(QPointF(x, middle + 8), QPointF(x, middle + (13 if part == 0 else 11)))
         focus = self.hasFocus()
         edge = colours.focus if focus else hue if self.on else colours.muted_text
         painter.setPen(QPen(edge, 3 if focus else 2))
@@ -151,13 +167,11 @@ class FeatureSlider(QFrame):
         self.slider = ClampSlider()
         self.slider.setToolTip("Arrow keys move it by half a maximum; double click or Delete: off")
         self.number = QDoubleSpinBox()
-        self.number.setRange(-LIMIT, LIMIT)
-        self.number.setSingleStep(STEP)
-        self.number.setDecimals(1)
         self.number.setSuffix("×")
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setToolTip(f"In multiples of the feature’s maximum, {maximum:.2f}")
         self.number.setKeyboardTracking(False)
+        self.set_limit(LIMIT)
         self._build()
         self.slider.valueChanged.connect(self._on_slider_moved)
         self.slider.doubleClicked.connect(lambda: self.resetChosen.emit(feature))
@@ -177,13 +191,22 @@ class FeatureSlider(QFrame):
         bottom = QHBoxLayout()
         bottom.setSpacing(8)
         bottom.addWidget(self.slider, 1)
-        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("−10.0×") + 24)
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("−100.0×") + 24)
         bottom.addWidget(self.number)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(4)
         column.addLayout(top)
         column.addLayout(bottom)
+
+    def set_limit(self, limit: float) -> None:
+        """Let slider and number go from −limit to limit, without announcing anything."""
+        loading, self._loading = self._loading, True
+        self.slider.set_limit(limit)
+        self.number.setDecimals(1 if limit >= LIMIT else 2)
+        self.number.setRange(-limit, limit)
+        self.number.setSingleStep(self.slider.step)
+        self._loading = loading
 
     def set_entry(self, entry: RackEntry) -> None:
         """Show a state without announcing it."""
@@ -201,7 +224,8 @@ class FeatureSlider(QFrame):
         title = self._notes.title(self.feature)
         self.name.setText(f"#{self.feature}")
         self.name.setAccessibleName(f"Open feature {title}")
-        self.name.setToolTip(f"Open the page of feature {self.feature}")
+        self.name.setToolTip(self._contexts_tip())
+        self.label.setToolTip(self._contexts_tip())
         self.label.setText(self._notes.label(self.feature))
         self.setAccessibleName(f"Feature {title}")
         self.slider.setAccessibleName(f"Clamp of feature {title}")
@@ -210,6 +234,20 @@ class FeatureSlider(QFrame):
         self.solo.setAccessibleName(f"Hold feature {title} alone")
         self.remove.setAccessibleName(f"Take feature {title} out of the rack")
 
+    def _contexts_tip(self) -> str:
+        """Return the feature's strongest contexts, the token on which it fires most in brackets."""
+        lines = [f"Open the page of feature {self.feature}"]
+        index = self._session.index
+        rows = None if index is None else index.array("contexts/row")
+        if index is not None and rows is not None:
+            for slot in range(min(_SHOWN_CONTEXTS, rows.shape[1])):
+                if rows[self.feature, slot] >= 0:
+                    found = index.context(self.feature, slot, 10, 4)
+                    tokens = [visible_token(t) if t.strip() == "" else t for t in found.tokens]
+                    tokens[found.peak] = f"[{tokens[found.peak]}]"
+                    lines.append("".join(tokens))
+        return "\n".join(lines)
+
     def _on_note_changed(self, feature: int) -> None:
         if feature == self.feature:
             self._show_name()
@@ -217,7 +255,7 @@ class FeatureSlider(QFrame):
     def _on_slider_moved(self, value: float) -> None:
         if self._loading:
             return
-        stepped = round(value / STEP) * STEP
+        stepped = round(value / self.slider.step) * self.slider.step
         self._loading = True
         self.slider.setValue(stepped)
         self._loading = False

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop.features.config import ProbeConfig, ProbeResult
+from sae_desktop.features.effect_file import EffectInfo, write_effects
 from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.gui import theme
 from sae_desktop.gui.actions import ActionRegistry
@@ -35,6 +36,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.token_text import HoveredToken
 from sae_desktop.gui.workspace import Workspace
+from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 
 @pytest.fixture
@@ -554,3 +556,24 @@ def test_note_and_score__of_the_page_are_saved(
     assert session.notes.note("dict", 4).score is None
     session.select_feature(4)
     assert title.score.text() == "no score"
+
+
+def test_output_effects__become_a_column_once_measured(
+    qtbot: QtBot, panel: ExplorePanel, session: Session, client
+) -> None:
+    assert "output_effect" not in session.index.columns
+    session.select_feature(5)
+    action = next(a for a in panel.action_infos() if a.id == "explore.output_effect")
+    action.callback()
+    config = client.jobs[-1].config
+    assert isinstance(config, OutputEffectConfig)
+    assert config.index == "main"
+    effects = np.linspace(0, 1, session.index.features)
+    info = EffectInfo(dictionary_hash="", strength=1.0, prompts=["x"])
+    write_effects(session.index.path, info, effects)
+    result = OutputEffectResult(
+        index="main", features=64, prompts=1, median=0.5, largest=1.0, seconds=1.0
+    )
+    client.answer(client.jobs[-1], result)
+    assert session.index.columns["output_effect"][63] == 1.0
+    assert session.feature == 5

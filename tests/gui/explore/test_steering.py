@@ -343,3 +343,32 @@ def test_result__is_coloured_by_what_steering_did_to_each_token(
         "change of 0.50 typical norms · perplexity 20 for the plain model · KL 1.00 nats a token"
     )
     assert panel.plain.figures.isHidden()
+
+
+def test_range__reaches_as_far_as_is_asked_and_as_the_sliders_need(
+    panel: SteeringPanel, session: Session
+) -> None:
+    session.steerRequested.emit(3)
+    rack, slider = panel.rack, panel.rack.slider(3)
+    assert slider.slider.maximum() == 10.0
+    rack.range.setCurrentIndex(rack.range.findData(100.0))
+    rack.range.activated.emit(rack.range.currentIndex())
+    assert slider.slider.maximum() == slider.number.maximum() == 100.0
+    QTest.keyClick(slider.slider, Qt.Key.Key_Right)
+    assert rack.rack[0].clamp == 5.0
+    slider.number.setValue(40.0)
+    rack.range.setCurrentIndex(rack.range.findData(1.0))  # too narrow for what is set
+    rack.range.activated.emit(rack.range.currentIndex())
+    assert (rack.range.currentData(), rack.rack[0].clamp) == (100.0, 40.0)
+    slider.number.setValue(0.4)
+    rack.range.setCurrentIndex(rack.range.findData(1.0))
+    rack.range.activated.emit(rack.range.currentIndex())
+    assert (slider.slider.maximum(), rack.rack[0].clamp) == (1.0, 0.4)
+
+
+def test_slider__tells_the_features_contexts(panel: SteeringPanel, session: Session) -> None:
+    session.steerRequested.emit(0)
+    tip = panel.rack.slider(0).name.toolTip().splitlines()
+    assert tip[0] == "Open the page of feature 0"
+    assert len(tip) == 4
+    assert all("[ Lord]" in line for line in tip[1:])

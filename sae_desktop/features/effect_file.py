@@ -1,0 +1,67 @@
+"""What features do when turned up, beside their index: `features/<name>.effect`, HDF5.
+
+Free of torch and Qt. F features:
+
+    columns/output_effect   (F,)   float32, nats; NaN for a feature that never fired
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.errors import UserError
+from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.faults import explained
+from sae_desktop.storage.hdf5 import open_checked, write_header
+
+KIND = "output_effect"
+SCHEMA_VERSION = 1
+COLUMN = "output_effect"
+
+Array = npt.NDArray[Any]
+
+
+class EffectInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured; an attribute of the file."""
+
+    dictionary_hash: str
+    strength: float
+    """In multiples of each feature's maximum."""
+    prompts: list[str]
+
+
+def effect_path(index: Path) -> Path:
+    """Return where the effects of an index's features lie."""
+    return index.with_suffix(".effect")
+
+
+def write_effects(index: Path, info: EffectInfo, effects_F: Array) -> None:
+    """Write effects in one step. Raises UserError when the disk is full."""
+    path = effect_path(index)
+    with explained(path), replacing(path) as part, h5py.File(part, "w") as file:
+        write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
+        file.create_dataset(f"columns/{COLUMN}", data=np.asarray(effects_F, np.float32))
+
+
+def read_effects(index: Path, features: int, digest: str) -> Array | None:
+    """Return the effects (F,) measured for an index of this dictionary; None: none, or of another.
+
+    A damaged file counts as none: they can be measured again.
+    """
+    path = effect_path(index)
+    if not path.is_file():
+        return None
+    try:
+        with open_checked(path, KIND, SCHEMA_VERSION) as file:
+            info = msgspec.json.decode(file.attrs["info"], type=EffectInfo)
+            found = np.asarray(file[f"columns/{COLUMN}"][:], np.float32)
+    except (UserError, OSError, KeyError, msgspec.DecodeError):
+        return None
+    fits = len(found) == features and info.dictionary_hash == digest
+    return found if fits else None

@@ -1,0 +1,132 @@
+"""The job `output_effect`: what each feature does, not when it fires.
+
+The effect of a feature is the KL divergence, in nats, of the next-token distribution with the
+feature clamped on the last token of a prompt from the one without, mean over prompts. Choosing
+features by it raises steering from .29 to .55 on AxBench (Arad et al. 2025). F features.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.effect_file import EffectInfo, write_effects
+from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.suitable import require_writing_where_it_reads
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.intervene import intervention
+from sae_desktop.language_model.load import require_causal
+from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
+
+Array = npt.NDArray[Any]
+
+_LENGTH = 32
+"""Tokens of a prompt taken from the text."""
+
+
+def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffectResult:
+    """Measure every feature that fires, and write `features/<index>.effect`.
+
+    Raises UserError for an encoder, a transcoder, and prompts without a token.
+    """
+    began = time.perf_counter()
+    if config.batch < 1 or config.count < 1:
+        raise UserError("At least one feature and one prompt are needed.", next_step="Give 1.")
+    opened = open_index(config.project, config.index, config.device)
+    require_causal(opened.lm, "The effect on the output")
+    require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
+    prompts = _prompts(opened, config)
+    maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
+    alive = np.flatnonzero(maxima > 0)
+    if not len(alive):
+        raise UserError("No feature of the index fires.", next_step="Index more text.")
+    sums = np.zeros(len(maxima))
+    for number, ids in enumerate(prompts):
+        done = number * len(alive)
+        for first, kl in _effects(opened, ids, alive, maxima * config.strength, config.batch):
+            context.check_cancelled()
+            context.progress(done + first, len(prompts) * len(alive), "features")
+            sums[alive[first : first + len(kl)]] += kl
+    effects = np.full(len(maxima), np.nan, np.float32)
+    effects[alive] = sums[alive] / len(prompts)
+    told = [opened.lm.tokenizer.decode(ids) for ids in prompts]
+    info = EffectInfo(
+        dictionary_hash=opened.index.info.dictionary_hash, strength=config.strength, prompts=told
+    )
+    write_effects(opened.index.path, info, effects)
+    return OutputEffectResult(
+        index=config.index,
+        features=len(alive),
+        prompts=len(prompts),
+        median=float(np.median(effects[alive])),
+        largest=float(effects[alive].max()),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _prompts(opened: OpenedIndex, config: OutputEffectConfig) -> list[list[int]]:
+    texts = [opened.lm.encode(text) for text in config.prompts]
+    found = texts or taken_evenly(opened.index, config.count)
+    if not all(found) or not found:
+        raise UserError("A prompt has no token.", next_step="Leave it out.")
+    return [opened.bos + ids for ids in found]
+
+
+def taken_evenly(index: FeatureIndex, count: int) -> list[list[int]]:
+    """Return the beginnings of `count` passages, taken evenly from an index's text."""
+    passages = index.passages
+    usable = passages[passages["length"] >= min(_LENGTH, int(passages["length"].max()))]
+    chosen = usable[np.unique(np.linspace(0, len(usable) - 1, count).astype(np.int64))]
+    return [
+        index.tokens[first : first + min(length, _LENGTH)].tolist()
+        for first, length in zip(chosen["first_row"], chosen["length"], strict=True)
+    ]
+
+
+def _effects(
+    opened: OpenedIndex, ids: Sequence[int], features: Array, values_F: Array, batch: int
+) -> Iterator[tuple[int, Array]]:
+    """Yield (place of the first, KL of each) of a prompt, so many features at a time.
+
+    The prompt is read once; only its last token is read again for each feature.
+    """
+    lm, dictionary = opened.lm, opened.dictionary
+    with lm.lock, torch.no_grad():
+        before = None
+        if len(ids) > 1:
+            rows = torch.tensor([ids[:-1]], device=lm.device)
+            before = lm.model(input_ids=rows, use_cache=True).past_key_values
+        plain_V = _last(opened, ids[-1], before, 1)[0].log_softmax(-1)
+    for first in range(0, len(features), batch):
+        chosen = torch.from_numpy(features[first : first + batch]).to(dictionary.device)
+        values = torch.from_numpy(values_F[features[first : first + batch]]).to(lm.device)
+
+        def clamp(x_B1D: Tensor, chosen: Tensor = chosen, values: Tensor = values) -> Tensor:
+            # Every row is the same token: its activations are read once.
+            acts = dictionary.encode_features(x_B1D[:1], chosen)[0, 0].float().to(x_B1D.device)
+            directions = dictionary.W_dec[chosen].float().to(x_B1D.device)
+            return x_B1D + ((values - acts)[:, None] * directions)[:, None]
+
+        with lm.lock, torch.no_grad(), intervention(lm, opened.site, clamp):
+            steered_BV = _last(opened, ids[-1], before, len(chosen)).log_softmax(-1)
+        kl = (steered_BV.exp() * (steered_BV - plain_V)).sum(-1).clamp_min(0)
+        yield first, kl.double().cpu().numpy()
+
+
+def _last(opened: OpenedIndex, token: int, before: Any, rows: int) -> Tensor:
+    """Return the logits (rows, V) after a token that follows what the cache holds."""
+    cache = copy.deepcopy(before)
+    if cache is not None and rows > 1:
+        cache.batch_repeat_interleave(rows)
+    ids = torch.full((rows, 1), token, device=opened.lm.device)
+    found: Tensor = opened.lm.model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+    return found[:, -1].float()
