@@ -39,6 +39,7 @@ class Project:
     concepts/<name>.txt           lists of concepts
     completeness/<name>.json      which concepts have a feature in which dictionary
     presets/<name>.json           steering kept under a name
+    steering.jsonl                every steered run
     notes.sqlite                  labels and notes
     ```
     """
@@ -127,6 +128,10 @@ class Project:
 
     def preset_path(self, name: str) -> Path:
         return self.path / "presets" / f"{checked_name(name)}.json"
+
+    @property
+    def steering_path(self) -> Path:
+        return self.path / "steering.jsonl"
 
     @property
     def notes_path(self) -> Path:

@@ -9,9 +9,11 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
+from sae_desktop.gui.amounts import elide_middle
 from sae_desktop.gui.session import Session
 from sae_desktop.steering.config import SteerConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
+from sae_desktop.steering.history import SteeredRun, runs
 from sae_desktop.steering.presets import (
     Preset,
     check_preset,
@@ -24,6 +26,19 @@ from sae_desktop.steering.presets import (
 _FILES = "Vector (*.safetensors);;Vector for Neuronpedia (*.json);;Python script (*.py)"
 
 
+_RUNS = 30
+_PROMPT = 32
+
+
+def run_title(run: SteeredRun) -> str:
+    """Return when a run was, what it continued, and with which features."""
+    acts = [a for variant in run.asked.variants for a in variant.interventions]
+    features = dict.fromkeys(f"#{a.feature} {a.strength:g}" for a in acts if a.direction is None)
+    prompt = elide_middle(" ".join(run.asked.prompt.split()), _PROMPT)
+    when = run.at.astimezone().strftime("%d %b %H:%M")
+    return f"{when}  {prompt}  {', '.join(features) or 'plain'}".replace("&", "&&")
+
+
 class PresetButton(QPushButton):
     """Opens a menu of presets."""
 
@@ -32,11 +47,13 @@ class PresetButton(QPushButton):
         session: Session,
         asked: Callable[[], SteerConfig | None],
         take: Callable[[Preset], None],
+        take_run: Callable[[SteeredRun], None],
     ) -> None:
-        """`asked` returns what is set now, `take` sets what a preset has."""
+        """`asked` returns what is set now; the others set what a preset or an earlier run has."""
         super().__init__("Presets")
-        self._session, self._asked, self._take = session, asked, take
-        self.setToolTip("Steering kept under a name; export")
+        self._session, self._asked = session, asked
+        self._take, self._take_run = take, take_run
+        self.setToolTip("Steering kept under a name, earlier runs, export")
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)
@@ -50,6 +67,10 @@ class PresetButton(QPushButton):
         for name in names:
             menu.addAction(name, partial(self.open_preset, name))
         menu.addAction("Nothing yet").setEnabled(False) if not names else menu.addSeparator()
+        earlier = menu.addMenu("Earlier runs")
+        for run in runs(project, _RUNS) if project is not None else []:
+            earlier.addAction(run_title(run), partial(self.open_run, run))
+        earlier.setEnabled(not earlier.isEmpty())
         ready = self._asked() is not None
         menu.addAction("Save as…", self._on_save).setEnabled(ready)
         menu.addAction("From a file…", self._on_load).setEnabled(project is not None)
@@ -61,6 +82,18 @@ class PresetButton(QPushButton):
         project = self._session.project
         if project is not None:
             self._try(lambda: read_preset(project, name))
+
+    def open_run(self, run: SteeredRun) -> None:
+        """Show an earlier run again."""
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            check_preset(run.asked, index.info)
+        except UserError as error:
+            self._session.show_error(error)
+        else:
+            self._take_run(run)
 
     def open_file(self, path: Path) -> None:
         """Set everything as a preset's file has it."""

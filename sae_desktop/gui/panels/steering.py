@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
+from sae_desktop.errors import UserError
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.preset_button import PresetButton
@@ -42,7 +44,8 @@ from sae_desktop.steering.config import (
     SteerResult,
     Variant,
 )
-from sae_desktop.steering.presets import Preset
+from sae_desktop.steering.history import SteeredRun, remember_run
+from sae_desktop.steering.presets import Preset, preset_of
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
@@ -67,6 +70,7 @@ class SteeringPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._job: Job | None = None
+        self._running_config: SteerConfig | None = None
         self._texts: list[GeneratedText] = []
         """Where the variants of the generation under way are shown."""
         self.rack = SteeringRack(session)
@@ -101,7 +105,7 @@ class SteeringPanel(QWidget):
         self.bars_state = label("", "small")
         self.next_token = LatestJob(session, PAUSE_MS, self)
         self.sweep = StrengthSweepPanel(session, self.asked)
-        self.presets = PresetButton(session, self.asked, self.take_preset)
+        self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
         self.empty = EmptyState(
             "Steering turns the features of an index up and down; no index is open yet.",
             "Build an index",
@@ -372,7 +376,7 @@ class SteeringPanel(QWidget):
         job = self._session.run(config)
         if job is None:
             return
-        self._job = job
+        self._job, self._running_config = job, config
         self._texts = [self.plain, self.steered, *(text for text, _ in self._asked_controls())]
         for text, variant in zip(self._texts, config.variants, strict=True):
             text.begin(variant.prompt or config.prompt)
@@ -407,7 +411,32 @@ class SteeringPanel(QWidget):
     def _on_finished(self, result: SteerResult) -> None:
         for text, variant in zip(self._texts, result.variants, strict=True):
             text.set_result(variant)
+        self._remember([variant.text for variant in result.variants])
         self._on_ended()
+
+    def _remember(self, texts: list[str]) -> None:
+        """Add the run to the project's history."""
+        index, project, asked = self._session.index, self._session.project, self._running_config
+        if index is None or project is None or asked is None or self._session.read_only:
+            return
+        preset = preset_of(
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
+        )
+        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        try:
+            remember_run(project, SteeredRun(at=now, asked=preset, texts=texts))
+        except UserError as error:
+            self._session.show_error(error)
+
+    def take_run(self, run: SteeredRun) -> None:
+        """Show a run of before: its settings, and what it wrote."""
+        if self.running:
+            return
+        self.take_preset(run.asked)
+        self._show_controls()
+        outputs = [self.plain, self.steered, *(text for text, _ in self._asked_controls())]
+        for text, variant, written in zip(outputs, run.asked.variants, run.texts, strict=False):
+            text.show_text(variant.prompt or run.asked.prompt, written)
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self._on_ended()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import diverging, readable_on
+from sae_desktop.gui.widgets.kl_strip import KLStrip
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.token_layout import rgb
 from sae_desktop.language_model.token_text import visible_token
@@ -62,6 +63,8 @@ class GeneratedText(QWidget):
         )
         self.copy_button.setEnabled(False)
         self.copy_button.setFixedHeight(HEADING_HEIGHT)
+        self.strip = KLStrip()
+        self.strip.hide()
         self.figures = label("", "small", wrap=True)
         self.figures.hide()
         top = QHBoxLayout()
@@ -73,6 +76,7 @@ class GeneratedText(QWidget):
         column.setSpacing(4)
         column.addLayout(top)
         column.addWidget(self.view, 1)
+        column.addWidget(self.strip)
         column.addWidget(self.figures)
         theme.manager().themeChanged.connect(self._show_all)
 
@@ -84,6 +88,7 @@ class GeneratedText(QWidget):
     def begin(self, prompt: str) -> None:
         """Start anew after a prompt."""
         self._prompt, self._continuation, self._tokens = prompt, "", ()
+        self.strip.hide()
         self.figures.hide()
         self._show_all()
 
@@ -104,8 +109,15 @@ class GeneratedText(QWidget):
         whole = "".join(token.text for token in result.tokens) == result.text
         self._tokens = result.tokens if whole else ()
         self._show_all()
+        self.strip.set_tokens(result.tokens)
+        self.strip.setVisible(bool(result.tokens) and result.typical_strength is not None)
         self.figures.setText(figures_text(result))
         self.figures.setVisible(bool(self.figures.text()))
+
+    def show_text(self, prompt: str, text: str) -> None:
+        """Show a continuation of before, of which nothing but the text is known."""
+        self.begin(prompt)
+        self.add(text)
 
     def copy(self) -> None:
         """Put prompt and continuation on the clipboard."""

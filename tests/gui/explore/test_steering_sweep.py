@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -16,12 +17,15 @@ from sae_desktop.gui.widgets.sweep_plot import WATCHED, break_points
 from sae_desktop.gui.workspace import Workspace, bring_forward
 from sae_desktop.steering.config import (
     Intervention,
+    OutputToken,
+    SteerResult,
     SweepPoint,
     SweepStrengthsConfig,
     SweepStrengthsResult,
     VariantResult,
 )
 from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.steering.history import runs
 
 
 def point(strength: float, *, broken: bool = False) -> SweepPoint:
@@ -196,5 +200,46 @@ def test_presets_menu__offers_only_what_can_be(panel: SteeringPanel) -> None:
     panel.presets.fill()
     enabled = {a.text(): a.isEnabled() for a in panel.presets.menu().actions() if a.text()}
     assert enabled == {
-        "Nothing yet": False, "Save as…": False, "From a file…": True, "Export…": False,
+        "Nothing yet": False, "Earlier runs": False, "Save as…": False, "From a file…": True,
+        "Export…": False,
     }  # fmt: skip
+
+
+def test_run__is_remembered_and_shown_again(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, client, heard
+) -> None:
+    panel.random.setChecked(True)
+    panel.generate()
+    tokens = [OutputToken(text=" x", log_probability=-1, plain_log_probability=-2, kl=0.7)]
+    variants = [
+        VariantResult(
+            name=name, prompt="In the beginning", text=f" {name}", tokens=tokens,
+            typical_strength=None if name == "plain" else 0.5,
+        )
+        for name in ("plain", "steered", "random")
+    ]  # fmt: skip
+    client.answer(client.jobs[-1], SteerResult(variants=variants, next_tokens=[]))
+    assert panel.plain.strip.isHidden()
+    assert not panel.steered.strip.isHidden()
+    assert panel.steered.strip.bar(0).height() > 1
+    with session.project.steering_path.open("ab") as file:
+        file.write(b"no run\n")
+    kept = panel.asked()
+    panel.prompt.setPlainText("something else")
+    panel.random.setChecked(False)
+    panel.rack.slider(3).remove.click()
+    panel.presets.fill()
+    menu = next(a.menu() for a in panel.presets.menu().actions() if a.text() == "Earlier runs")
+    (action,) = menu.actions()
+    assert "In the beginning" in action.text()
+    assert action.text().endswith("#3 1")
+    action.trigger()
+    assert panel.asked() == kept
+    assert [t.continuation for t in (panel.plain, panel.steered, panel.controls[0])] == [
+        " plain", " steered", " random",
+    ]  # fmt: skip
+    (run,) = runs(session.project, 10)
+    panel.presets.open_run(
+        msgspec.structs.replace(run, asked=msgspec.structs.replace(run.asked, site="elsewhere"))
+    )
+    assert "for the site “elsewhere”" in heard.errors[-1].what

@@ -1,0 +1,46 @@
+"""Every steered run of a project: `steering.jsonl`, one a line. Free of torch and Qt."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+import msgspec
+
+from sae_desktop.project import Project
+from sae_desktop.steering.presets import Preset
+from sae_desktop.storage.faults import explained
+
+
+class SteeredRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for, and what each variant wrote."""
+
+    at: datetime.datetime
+    asked: Preset
+    """Without a name."""
+    texts: list[str]
+    """One a variant, in their order."""
+
+
+def remember_run(project: Project, run: SteeredRun) -> None:
+    """Add a run at the end. Raises UserError when it cannot be written."""
+    path = project.steering_path
+    with explained(path), path.open("ab") as file:
+        file.write(msgspec.json.encode(run) + b"\n")
+
+
+def runs(project: Project, count: int) -> list[SteeredRun]:
+    """Return the last `count` runs, the newest first; lines that cannot be read are left out."""
+    try:
+        lines = project.steering_path.read_bytes().splitlines()
+    except OSError:
+        return []
+    return list(_decoded(lines[-count:][::-1]))
+
+
+def _decoded(lines: list[bytes]) -> Iterator[SteeredRun]:
+    for line in lines:
+        try:
+            yield msgspec.json.decode(line, type=SteeredRun)
+        except msgspec.DecodeError:
+            continue
