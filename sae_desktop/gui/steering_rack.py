@@ -65,11 +65,13 @@ def reset(rack: Rack, feature: int) -> Rack:
 
 
 def interventions(
-    rack: Sequence[RackEntry], mode: Mode = "clamp", where: Where = "all"
+    rack: Sequence[RackEntry], mode: Mode = "clamp", where: Where = "all", start: int = 0
 ) -> list[Intervention]:
     """Return what the engine is told: the sliders that are on, in the mode of the rack."""
     return [
-        Intervention(feature=entry.feature, strength=entry.clamp, mode=mode, where=where)
+        Intervention(
+            feature=entry.feature, strength=entry.clamp, mode=mode, where=where, start=start
+        )
         for entry in rack
         if entry.on
     ]

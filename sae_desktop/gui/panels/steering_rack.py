@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -89,6 +90,13 @@ class SteeringRack(QWidget):
         self.mode.setToolTip("What the sliders do to a feature")
         self.where.setAccessibleName("On which tokens")
         self.where.setToolTip("On which tokens they do it")
+        self.start = QSpinBox()
+        self.start.setRange(0, 100_000)
+        self.start.setPrefix("from token ")
+        self.start.setAccessibleName("From which token of the prompt on")
+        self.start.setToolTip("From which token of the prompt on, the first being 0")
+        self.start.setKeyboardTracking(False)
+        self.start.valueChanged.connect(lambda _value: self.rackChanged.emit())
         self.range = QComboBox()
         for limit in racks.LIMITS:
             self.range.addItem(f"±{limit:g}", limit)
@@ -140,8 +148,12 @@ class SteeringRack(QWidget):
         how.setSpacing(4)
         how.addWidget(self.mode, 1)
         how.addWidget(self.where, 1)
-        how.addWidget(self.range)
+        place = QHBoxLayout()
+        place.setSpacing(4)
+        place.addWidget(self.start, 1)
+        place.addWidget(self.range)
         column.addLayout(how)
+        column.addLayout(place)
         column.addWidget(self.unit)
         self.setMinimumWidth(264)
 
@@ -160,6 +172,7 @@ class SteeringRack(QWidget):
         if features:
             self.mode.setCurrentIndex(self.mode.findData(features[0].mode))
             self.where.setCurrentIndex(self.where.findData(features[0].where))
+            self.start.setValue(features[0].start)
 
     def multiply(self, factor: float) -> None:
         """Multiply what the sliders that are on are set to."""

@@ -269,8 +269,9 @@ def test_mode_and_place__are_those_of_all_sliders(panel: SteeringPanel, session:
     panel.rack.slider(3).slider.setValue(2.0)
     panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("multiply"))
     panel.rack.where.setCurrentIndex(panel.rack.where.findData("output"))
+    panel.rack.start.setValue(3)
     (act,) = panel.rack.interventions()
-    assert (act.mode, act.where, act.strength) == ("multiply", "output", 2.0)
+    assert (act.mode, act.where, act.strength, act.start) == ("multiply", "output", 2.0, 3)
     assert "Times the activation" in panel.rack.unit.text()
 
 
