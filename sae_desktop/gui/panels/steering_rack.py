@@ -159,7 +159,8 @@ class SteeringRack(QWidget):
 
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""
-        return racks.interventions(self.rack, self.mode.currentData(), self.where.currentData())
+        mode, where = self.mode.currentData(), self.where.currentData()
+        return racks.interventions(self.rack, mode, where, self.start.value())
 
     def take(self, acts: Sequence[Intervention]) -> None:
         """Set the sliders to what was kept; what is no feature's is left out."""
