@@ -339,6 +339,11 @@ class SteeringPanel(QWidget):
         self.random.setChecked(CONTROLS[0] in names)
         self.means.setChecked(CONTROLS[1] in names)
         self.asking.setText(names[CONTROLS[2]].prompt if CONTROLS[2] in names else "")
+        if self.rack.interventions() != acts:
+            self._session.notify(
+                "A part of it the sliders cannot show: directions, chosen tokens, other sites or "
+                "mixed modes. The command “steer --preset” does all of it."
+            )
 
     def variants(self) -> list[Variant]:
         """Return the model as it is, the steered one, and the controls that are asked for."""

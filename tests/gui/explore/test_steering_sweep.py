@@ -16,16 +16,21 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.sweep_plot import WATCHED, break_points
 from sae_desktop.gui.workspace import Workspace, bring_forward
 from sae_desktop.steering.config import (
+    PLAIN,
     Intervention,
     OutputToken,
+    Sampling,
     SteerResult,
     SweepPoint,
     SweepStrengthsConfig,
     SweepStrengthsResult,
+    Variant,
     VariantResult,
+    clamped,
 )
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.history import runs
+from sae_desktop.steering.presets import preset_of
 
 
 def point(strength: float, *, broken: bool = False) -> SweepPoint:
@@ -184,6 +189,22 @@ def test_preset_of_another_dictionary__is_refused(
     panel.presets.open_preset("mine")
     assert "is no preset" in heard.errors[-1].what
     assert panel.prompt.toPlainText() == "In the beginning"
+
+
+def test_preset_the_sliders_cannot_show__says_so(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel
+) -> None:
+    told: list[str] = []
+    session.noticeRaised.connect(told.append)
+    kept = preset_of(
+        "x", session.index.info, "In", [PLAIN, clamped({3: 2.0})], Sampling(), chat=False
+    )
+    panel.take_preset(kept)
+    assert told == []
+    chosen = Intervention(feature=3, strength=2.0, tokens=[1])
+    other = Variant(name="steered", interventions=[chosen])
+    panel.take_preset(msgspec.structs.replace(kept, variants=[PLAIN, other]))
+    assert "the sliders cannot show" in told[0]
 
 
 def test_export__hands_the_engine_what_the_rack_does(
