@@ -130,11 +130,11 @@ def test_engine__keeps_what_jobs_print_out_of_the_protocol(engine: EngineDriver)
 
 # ---------------------------------------------------------------- jobs
 def test_engine__streams_outputs_in_order_before_the_result(engine: EngineDriver) -> None:
-    engine.start("1", SteerConfig(project="", index="", prompt="steering", clamps=[]))
+    engine.start("1", SteerConfig(project="", index="", prompt="steering", variants=[]))
     assert isinstance(engine.wait_end("1"), JobFinished)
     tokens = [output.data for output in engine.of(JobOutput)]
     assert [t.position for t in tokens] == list(range(8))
-    assert "".join(t.steered for t in tokens) == "STEERING"
+    assert "".join(t.texts[1] for t in tokens) == "STEERING"
 
 
 def test_engine__sends_progress_at_most_30_times_a_second_and_always_the_last(

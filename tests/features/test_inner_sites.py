@@ -29,7 +29,7 @@ from sae_desktop.language_model.intervene import (
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.sites import parse_site, site_width
 from sae_desktop.project import Project
-from sae_desktop.steering.config import Clamp, SteerConfig
+from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped
 from sae_desktop.steering.job import steer
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
@@ -96,11 +96,12 @@ def test_neurons_and_heads__are_read_and_changed(tmp_path: Path, family: str, si
     steered = steer(
         SteerConfig(
             project=str(project.path), index="i", prompt="In the beginning",
-            clamps=[Clamp(feature=feature, clamp=40.0)], max_new_tokens=12, device="cpu",
+            variants=[PLAIN, clamped({feature: 40.0})],
+            sampling=Sampling(max_new_tokens=12), device="cpu",
         ),
         RecordingContext(),
     )  # fmt: skip
-    assert steered.steered != steered.plain
+    assert steered.variants[0].text != steered.variants[1].text
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_encoder__is_indexed_without_logits_and_probed_as_it_was_harvested(tmp_p
         steer(
             SteerConfig(
                 project=str(project.path), index="i", prompt="In the",
-                clamps=[Clamp(feature=strongest(project), clamp=1.0)],
+                variants=[PLAIN, clamped({strongest(project): 1.0})],
             ),
             RecordingContext(),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
 from sae_desktop.project import Project
-from sae_desktop.steering.config import Clamp, SteerConfig
+from sae_desktop.steering.config import SteerConfig, clamped
 from sae_desktop.steering.job import steer
 
 
@@ -51,7 +51,7 @@ def test_steering__refuses_a_transcoder(project: Project) -> None:
         project=str(project.path),
         index="i",
         prompt="In the",
-        clamps=[Clamp(feature=0, clamp=1.0)],
+        variants=[clamped({0: 1.0})],
     )
     with pytest.raises(UserError, match=r"blocks\.1\.hook_mlp_out"):
         steer(config, RecordingContext())
