@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sae_desktop.features.effect_file import effect_path
+from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.firing_paths import firings_folder, remove_firings
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes

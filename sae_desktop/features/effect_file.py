@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.effect_path import effect_path
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5 import open_checked, write_header
@@ -34,11 +35,6 @@ class EffectInfo(msgspec.Struct, frozen=True, kw_only=True):
     strength: float
     """In multiples of each feature's maximum."""
     prompts: list[str]
-
-
-def effect_path(index: Path) -> Path:
-    """Return where the effects of an index's features lie."""
-    return index.with_suffix(".effect")
 
 
 def write_effects(index: Path, info: EffectInfo, effects_F: Array) -> None:

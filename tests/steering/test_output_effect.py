@@ -14,7 +14,7 @@ from toy_index import make_toy_index
 
 from sae_desktop.deletion import delete_item
 from sae_desktop.errors import UserError
-from sae_desktop.features.effect_file import effect_path
+from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.intervene import intervention

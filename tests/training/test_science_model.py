@@ -16,7 +16,7 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import list_sites, parse_site, site_width
-from sae_desktop.steering.interventions import clamp
+from sae_desktop.steering.interventions import Change, Positions, SteeredSite
 
 IDS = torch.tensor([[0, 7, 30, 250, 9, 11, 12, 40]])
 
@@ -71,9 +71,10 @@ def test_attribution__equals_ablation_with_a_linear_downstream(name: str) -> Non
         acts = dictionary.encode(x)
         attribution = acts * (gradient @ dictionary.W_dec.T)
         for feature in torch.nonzero(acts.sum(dim=0)).flatten().tolist():
-            ids = torch.tensor([feature])
-            ablated = downstream(clamp(x, acts[:, ids], torch.zeros(1), dictionary.W_dec[ids]))
-            change = (logits - ablated)[:, 2] - (logits - ablated)[:, 5]
-            torch.testing.assert_close(attribution[:, feature], change, rtol=1e-5, atol=1e-4)
+            change = Change("ablate", 0.0, dictionary.W_dec[feature], feature)
+            steered = SteeredSite([[change]], dictionary, x.device)
+            ablated = downstream(steered.transform(Positions([0], 0, [len(x)]))(x[None])[0])
+            lost = (logits - ablated)[:, 2] - (logits - ablated)[:, 5]
+            torch.testing.assert_close(attribution[:, feature], lost, rtol=1e-5, atol=1e-4)
             checked += 1
     assert checked > 5

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from sae_desktop.features.effect_file import effect_path
+from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.feature_menu import copy_link, steer_with
