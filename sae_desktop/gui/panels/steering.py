@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
+    QScrollArea,
     QSpinBox,
     QSplitter,
     QStackedWidget,
@@ -200,17 +201,30 @@ class SteeringPanel(QWidget):
         buttons.setSpacing(8)
         buttons.addWidget(self.generate_button, 1)
         buttons.addWidget(self.stop_button)
-        buttons.addWidget(self.presets)
+        head = QHBoxLayout()
+        head.addWidget(label("Prompt", "heading"))
+        head.addStretch()
+        head.addWidget(self.presets)
+        self.presets.setFixedHeight(HEADING_HEIGHT)
+        fields = QWidget()
+        inner = QVBoxLayout(fields)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(4)
+        inner.addWidget(self.prompt, 100)
+        inner.addWidget(self.examples)
+        inner.addLayout(form)
+        inner.addStretch(1)
+        # Where a low window has no room for all of it, the fields scroll and Generate stays.
+        scroll = QScrollArea()
+        scroll.setWidget(fields)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
-        heading = label("Prompt", "heading")
-        heading.setFixedHeight(HEADING_HEIGHT)
-        column.addWidget(heading)
-        column.addWidget(self.prompt, 100)
-        column.addWidget(self.examples)
-        column.addLayout(form)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
         column.addLayout(buttons)
-        column.addStretch(1)
         column.setSpacing(4)
         line = self.prompt.fontMetrics().lineSpacing()
         self.prompt.setMinimumHeight(line * 3 + 16)
