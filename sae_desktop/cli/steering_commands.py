@@ -31,7 +31,6 @@ from sae_desktop.steering.config import (
     PLAIN,
     Intervention,
     Mode,
-    RandomDirection,
     Sampling,
     SteerConfig,
     SweepStrengthsConfig,
@@ -39,6 +38,7 @@ from sae_desktop.steering.config import (
     Variant,
     Where,
 )
+from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
@@ -141,7 +141,7 @@ def steer(
     ]
     variants = [PLAIN, Variant(name="steered", interventions=interventions)]
     if control:
-        variants.append(Variant(name="random direction", interventions=controls(interventions)))
+        variants.append(random_control(interventions))
     sampling = Sampling(
         max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )
@@ -221,14 +221,6 @@ def _or_exit(work: Callable[[], T]) -> T:
     except UserError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(EXIT_FAILED) from None
-
-
-def controls(interventions: list[Intervention]) -> list[Intervention]:
-    """Return the interventions with a random direction each in the place of the feature's."""
-    return [
-        msgspec.structs.replace(asked, direction=RandomDirection(seed=number))
-        for number, asked in enumerate(interventions)
-    ]
 
 
 def _strengths(text: str) -> list[float]:

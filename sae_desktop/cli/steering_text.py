@@ -6,6 +6,7 @@ from sae_desktop.cli.render import table
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
 from sae_desktop.steering.export_config import ExportSteeringResult
+from sae_desktop.steering.figures_text import figures_text
 
 _TEXT = 60
 
@@ -21,14 +22,8 @@ def steer(result: SteerResult) -> str:
 
 
 def _heading(found: VariantResult) -> str:
-    figures = []
-    if found.typical_strength is not None:
-        figures.append(f"a change of {found.typical_strength:.2f} typical norms")
-    if found.perplexity is not None:
-        figures.append(f"perplexity {found.perplexity:.1f} under the plain model")
-    if found.kl is not None and found.typical_strength is not None:
-        figures.append(f"KL {found.kl:.2f} nats a token")
-    told = f" ({', '.join(figures)})" if figures else ""
+    figures = figures_text(found)
+    told = f" ({figures})" if figures else ""
     return f"{found.name[:1].upper()}{found.name[1:]}{told}"
 
 

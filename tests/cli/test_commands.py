@@ -177,7 +177,7 @@ def test_probe_and_steer__read_a_text_and_change_one(small_project: Path) -> Non
     assert [point["strength"] for point in swept["points"]] == [-1, 0, 2]
     assert swept["plain"]["text"] == steered["variants"][0]["text"]
     beside = ok(sae_desktop(*command, "--control", "--mode", "add", "--where", "output"))
-    assert [v["name"] for v in beside["variants"]] == ["plain", "steered", "random direction"]
+    assert [v["name"] for v in beside["variants"]] == ["plain", "steered", "Random direction"]
     sampled = (*command, "--temperature", "1", "--save-preset", "mine")
     kept = ok(sae_desktop(*sampled))
     again = ok(sae_desktop("steer", small_project, "--index", "idx", "--preset", "mine", *CPU))

@@ -30,7 +30,6 @@ from sae_desktop.gui.panels.preset_button import PresetButton
 from sae_desktop.gui.panels.steering_rack import SteeringRack
 from sae_desktop.gui.panels.strength_sweep import StrengthSweepPanel
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.steering_controls import asking_control, means_control, random_control
 from sae_desktop.gui.widgets.empty_state import EmptyState
 from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT, GeneratedText
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -45,6 +44,7 @@ from sae_desktop.steering.config import (
     SteerResult,
     Variant,
 )
+from sae_desktop.steering.controls import asking_control, means_control, random_control
 from sae_desktop.steering.history import SteeredRun, remember_run
 from sae_desktop.steering.presets import Preset, preset_of
 

@@ -15,11 +15,11 @@ from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.token_layout import rgb
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, VariantResult
+from sae_desktop.steering.figures_text import figures_text
 
 _MOST_CHANGE = 6.0
 """Change of a token's log probability, in nats, with the full colour."""
 _LEAST_CHANGE = 0.1
-_TOLD_REPETITION = 0.2
 HEADING_HEIGHT = 30
 """Of the line above a text, so that texts side by side begin level."""
 
@@ -30,20 +30,6 @@ def token_tip(token: OutputToken) -> str:
         f"{visible_token(token.text)}\nprobability {math.exp(token.log_probability):.3g}, plain "
         f"{math.exp(token.plain_log_probability):.3g}\nKL here {token.kl:.2f} nats"
     )
-
-
-def figures_text(result: VariantResult) -> str:
-    """Return a variant's figures in a line."""
-    parts = []
-    if result.typical_strength is not None:
-        parts.append(f"change of {result.typical_strength:.2f} typical norms")
-    if result.perplexity is not None:
-        parts.append(f"perplexity {result.perplexity:.3g} for the plain model")
-    if result.kl is not None and result.typical_strength is not None:
-        parts.append(f"KL {result.kl:.2f} nats a token")
-    if result.repetition >= _TOLD_REPETITION:
-        parts.append(f"{100 * result.repetition:.0f}% repeated")
-    return " · ".join(parts)
 
 
 class GeneratedText(QWidget):
