@@ -2,10 +2,11 @@
 
     python packaging/smollm2_dictionary.py PROJECT [--tokens N] [--features N] [--layer L]
 
-Harvests the residual stream of a middle layer over the built-in corpus in bfloat16, trains a
-Matryoshka BatchTopK dictionary, and indexes it. What is finished is not done again, so an
-interrupted run goes on where it was. On two quiet cores the harvest takes some 25 minutes, the
-training as long. SmolLM2 must be there: `sae-desktop models get smollm2`.
+Has the model write texts on a few places among the built-in corpus (`place_texts.py`), harvests
+the residual stream of a middle layer over it in bfloat16, trains a Matryoshka BatchTopK
+dictionary, and indexes it. What is finished is not done again, so an interrupted run goes on
+where it was. On two quiet cores writing takes ten minutes, the harvest some 25. SmolLM2 must be
+there: `sae-desktop models get smollm2`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 from pathlib import Path
 
 from demonstration import PrintingContext
+from place_texts import write_corpus
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
@@ -24,7 +26,7 @@ from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
 
-NAME = "smollm2"
+NAME = MODEL = "smollm2"
 K = 40
 EPOCHS = 1
 
@@ -39,10 +41,13 @@ def main() -> None:
     project = Project.open_or_create(options.project, title="SmolLM2")
     path, context = str(project.path), PrintingContext()
     site = f"blocks.{options.layer}.hook_resid_post"
+    corpus = project.path / "corpus.jsonl"
     with project.lock():
+        if not corpus.exists():
+            write_corpus(corpus, MODEL, "bfloat16")
         harvested = HarvestConfig(
-            project=path, name=NAME, model="smollm2", model_dtype="bfloat16", dtype="bfloat16",
-            site=site, tokens=options.tokens, context_size=256,
+            project=path, name=NAME, model=MODEL, model_dtype="bfloat16", dtype="bfloat16",
+            corpus=str(corpus), site=site, tokens=options.tokens, context_size=256,
         )  # fmt: skip
         print(harvest(harvested, context), flush=True)
         training = TrainConfig(

@@ -1,12 +1,23 @@
-"""The rack of feature sliders as plain values: what is clamped to what. Free of Qt."""
+"""The rack of sliders as plain values: what is set to what, how and where. Free of Qt."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
-from sae_desktop.steering.config import Intervention, Mode, Where
+from sae_desktop.gui.amounts import elide_middle
+from sae_desktop.steering.config import (
+    DecoderRow,
+    Direction,
+    Intervention,
+    MeanDifference,
+    Mode,
+    RandomDirection,
+    Where,
+)
 
 LIMIT = 10.0
 """Largest strength either way at first, in multiples of the feature's maximum: beyond it comes
@@ -14,79 +25,182 @@ nonsense."""
 LIMITS = (1.0, LIMIT, 100.0)
 STEPS = 40
 """Steps of a slider from one end to the other."""
+Place = Where | Literal["tokens"]
+"""On which tokens the sliders work; “tokens”: on those a person has chosen."""
+Key = int | str
+"""What tells the sliders of a rack apart: a feature's number, or a direction in words."""
+_TEXT = 24
+_MOST_NUMBERS = 10_000
 
 
 class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One slider. Off, the feature is left alone; on at 0, it is held at nothing."""
+    """One slider: a feature, or a direction. Off, it is left alone; on at 0, held at nothing."""
 
-    feature: int
-    clamp: float = 0.0
+    feature: int | None = None
+    direction: Direction | None = None
+    """Where there is no feature."""
+    strength: float = 0.0
     on: bool = False
+
+    @property
+    def key(self) -> Key:
+        return repr(self.direction) if self.feature is None else self.feature
 
 
 Rack = tuple[RackEntry, ...]
 
 
-def added(rack: Rack, feature: int) -> Rack:
-    """Return the rack with a slider for `feature`, off; the same rack if there is one."""
-    if any(entry.feature == feature for entry in rack):
-        return rack
-    return (*rack, RackEntry(feature=feature))
+class How(msgspec.Struct, frozen=True, kw_only=True):
+    """What all sliders of a rack do, and where."""
+
+    mode: Mode = "clamp"
+    place: Place = "all"
+    start: int = 0
+    tokens: tuple[int, ...] = ()
+    """The chosen ones, for the place “tokens”."""
+    sites: tuple[str, ...] = ()
+    """Sites beside the dictionary's own, for the mode “add”."""
 
 
-def removed(rack: Rack, feature: int) -> Rack:
-    """Return the rack without the slider of `feature`."""
-    return tuple(entry for entry in rack if entry.feature != feature)
+def added(rack: Rack, entry: RackEntry) -> Rack:
+    """Return the rack with one more slider; the same rack if there is one of its key."""
+    return rack if any(known.key == entry.key for known in rack) else (*rack, entry)
 
 
-def clamped(rack: Rack, feature: int, clamp: float, limit: float = LIMIT) -> Rack:
-    """Return the rack with a feature on and held at `clamp`, kept within ± `limit`."""
-    clamp = round(min(max(clamp, -limit), limit), 3)
-    return _replaced(rack, RackEntry(feature=feature, clamp=clamp, on=True))
+def removed(rack: Rack, key: Key) -> Rack:
+    """Return the rack without a slider."""
+    return tuple(entry for entry in rack if entry.key != key)
+
+
+def moved(rack: Rack, key: Key, strength: float, limit: float = LIMIT) -> Rack:
+    """Return the rack with a slider on and at `strength`, kept within ± `limit`."""
+    strength = round(min(max(strength, -limit), limit), 3)
+    return _changed(rack, key, strength=strength, on=True)
 
 
 def limit_for(rack: Rack, wanted: float) -> float:
     """Return the limit to be shown: `wanted`, or the next that all sliders fit in."""
-    most = max((abs(entry.clamp) for entry in rack), default=0.0)
+    most = max((abs(entry.strength) for entry in rack), default=0.0)
     return next((limit for limit in LIMITS if limit >= max(wanted, most)), LIMITS[-1])
 
 
-def switched(rack: Rack, feature: int, on: bool) -> Rack:
-    """Return the rack with a feature switched on or off, its clamp kept."""
+def switched(rack: Rack, key: Key, on: bool) -> Rack:
+    """Return the rack with a slider switched on or off, its strength kept."""
+    return _changed(rack, key, on=on)
+
+
+def reset(rack: Rack, key: Key) -> Rack:
+    """Return the rack with a slider off and back in the middle."""
+    return _changed(rack, key, strength=0.0, on=False)
+
+
+def soloed(rack: Rack, key: Key) -> Rack:
+    """Return the rack with this slider alone on; with all on where it was alone already."""
+    alone = [entry.key for entry in rack if entry.on] == [key]
+    return tuple(msgspec.structs.replace(entry, on=alone or entry.key == key) for entry in rack)
+
+
+def _changed(rack: Rack, key: Key, **changes: object) -> Rack:
     return tuple(
-        msgspec.structs.replace(entry, on=on) if entry.feature == feature else entry
-        for entry in rack
+        msgspec.structs.replace(entry, **changes) if entry.key == key else entry for entry in rack
     )
 
 
-def reset(rack: Rack, feature: int) -> Rack:
-    """Return the rack with a feature off and its slider back in the middle."""
-    return _replaced(rack, RackEntry(feature=feature))
-
-
-def interventions(
-    rack: Sequence[RackEntry], mode: Mode = "clamp", where: Where = "all", start: int = 0
-) -> list[Intervention]:
-    """Return what the engine is told: the sliders that are on, in the mode of the rack."""
+# ---------------------------------------------------------------- to and from interventions
+def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
+    """Return what the engine is told: the sliders that are on; none where no token is chosen."""
+    chosen = how.place == "tokens"
+    if chosen and not how.tokens:
+        return []
     return [
         Intervention(
-            feature=entry.feature, strength=entry.clamp, mode=mode, where=where, start=start
+            feature=entry.feature,
+            direction=entry.direction,
+            strength=entry.strength,
+            unit="maximum" if entry.direction is None else "norm",
+            mode=how.mode,
+            where="all" if how.place == "tokens" else how.place,
+            start=0 if chosen else how.start,
+            tokens=list(how.tokens) if chosen else [],
+            sites=list(how.sites) if how.mode == "add" else [],
         )
         for entry in rack
         if entry.on
     ]
 
 
-def soloed(rack: Rack, feature: int) -> Rack:
-    """Return the rack with this feature alone on; with all on where it was alone already."""
-    alone = [entry.feature for entry in rack if entry.on] == [feature]
-    return tuple(
-        msgspec.structs.replace(entry, on=alone or entry.feature == feature) for entry in rack
+def from_interventions(acts: Sequence[Intervention]) -> tuple[Rack, How]:
+    """Return the rack that asks for what was asked, as far as sliders can.
+
+    `interventions` of it equals `acts` where they can show all of it.
+    """
+    rack = tuple(
+        RackEntry(
+            feature=act.feature,
+            direction=act.direction if act.feature is None else None,
+            strength=act.strength,
+            on=True,
+        )
+        for act in acts
+    )
+    if not acts:
+        return rack, How()
+    first = acts[0]
+    return rack, How(
+        mode=first.mode,
+        place="tokens" if first.tokens else first.where,
+        start=first.start,
+        tokens=tuple(first.tokens),
+        sites=tuple(first.sites),
     )
 
 
-def _replaced(rack: Rack, changed: RackEntry) -> Rack:
-    return tuple(changed if entry.feature == changed.feature else entry for entry in rack)
+# ---------------------------------------------------------------- in words
+def direction_title(direction: Direction) -> str:
+    """Return a direction in a few words."""
+    match direction:
+        case RandomDirection(seed=seed):
+            return f"Random direction {seed + 1}"
+        case MeanDifference(on=on, off=off):
+            return f"“{elide_middle(on[0], _TEXT)}” less “{elide_middle(off[0], _TEXT)}”"
+        case DecoderRow(dictionary=dictionary, feature=feature):
+            return f"#{feature} of {dictionary}"
+
+
+def acts_title(acts: Sequence[Intervention]) -> str:
+    """Return what is done to a model in a line: “clamp #158 2×, #3 −1×”."""
+    if not acts:
+        return "plain"
+    parts = []
+    for act in acts:
+        name = direction_title(act.direction) if act.direction is not None else ""
+        what = f"#{act.feature}" if act.feature is not None else name
+        unit = "×" if act.unit == "maximum" or act.mode == "multiply" else " norms"
+        parts.append(what if act.mode == "ablate" else f"{what} {act.strength:g}{unit}")
+    return f"{acts[0].mode} {', '.join(parts)}".replace("-", "−")
+
+
+def parsed_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of “2, 5-7” in order. Raises ValueError for anything else."""
+    found: set[int] = set()
+    for part in filter(None, re.split(r"[,\s]+", text.strip())):
+        first, dash, last = part.partition("-")
+        numbers = range(int(first), int(last if dash else first) + 1)
+        if not numbers or len(numbers) > _MOST_NUMBERS:
+            raise ValueError(part)
+        found.update(numbers)
+    return tuple(sorted(found))
+
+
+def numbers_text(numbers: Sequence[int]) -> str:
+    """Return numbers as `parsed_numbers` reads them, runs as “5-7”."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def found_features(text: str, features: int, labels: dict[int, str]) -> list[int]:

@@ -177,6 +177,10 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):
     variants: list[VariantResult]
     next_tokens: list[NextToken]
+    prompt_tokens: list[str] = []
+    """Of the prompt of all, in the order that positions count."""
+    typical_norm: float = 0.0
+    """Median length of the site's values on the beginning of the indexed text."""
 
 
 class SweepPoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -181,7 +181,14 @@ class _Run:
                 for number in range(len(outputs))
             ],
             next_tokens=next_tokens,
+            prompt_tokens=[token_text(names[i]) for i in self._own_prompt()],
+            typical_norm=self._preparer.typical_norm,
         )
+
+    def _own_prompt(self) -> list[int]:
+        """Return the tokens of the prompt of all, without the special ones before it."""
+        own = next((n for n, v in enumerate(self._config.variants) if not v.prompt), None)
+        return [] if own is None else self._prompts[own][len(self._opened.bos) :]
 
     def _note_added(self, row: int, lengths: Tensor) -> None:
         if self._counts:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -27,6 +29,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.interventions import Change
 
 _NORM_TOKENS = 2048
+_MOST_NORMS = 16
 Plan = dict[Site, list[Change]]
 """The changes of one row at each site."""
 
@@ -39,7 +42,6 @@ class Preparer:
         require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
         self._project = project
         self._opened = opened
-        self._norm: float | None = None
         self._directions: dict[str, Tensor] = {}
 
     def plan(self, interventions: Sequence[Intervention]) -> Plan:
@@ -57,13 +59,7 @@ class Preparer:
     @property
     def typical_norm(self) -> float:
         """The median length of the site's values on the beginning of the indexed text."""
-        if self._norm is None:
-            index = self._opened.index
-            ids = index.tokens[:_NORM_TOKENS].tolist()
-            parts = [acts for _, acts in activations_of_ids(self._opened, ids)]
-            norms = torch.cat(parts).float().norm(dim=1)
-            self._norm = float(norms.median())
-        return self._norm
+        return _typical_norm(self._opened)
 
     # ------------------------------------------------------------------ one of them
     def _change(self, asked: Intervention) -> Change:
@@ -189,6 +185,22 @@ class Preparer:
             )
         row: Tensor = other.W_dec[direction.feature].float()
         return row
+
+
+_norms: OrderedDict[tuple[Path, int, str, str], float] = OrderedDict()
+
+
+def _typical_norm(opened: OpenedIndex) -> float:
+    """Return the norm, kept from before where the same index is read by the same model."""
+    path = opened.index.path
+    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype)
+    if key not in _norms:
+        ids = opened.index.tokens[:_NORM_TOKENS].tolist()
+        parts = [acts for _, acts in activations_of_ids(opened, ids)]
+        _norms[key] = float(torch.cat(parts).float().norm(dim=1).median())
+        if len(_norms) > _MOST_NORMS:
+            _norms.popitem(last=False)
+    return _norms[key]
 
 
 def _unit_length(direction_D: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The rack: one slider for each feature that is turned up or down."""
+"""The rack: one slider for each feature or direction that is turned up or down."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.steering_rack import Rack
-from sae_desktop.gui.widgets.feature_slider import FeatureSlider
-from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.steering.config import Intervention, Mode, Where
+from sae_desktop.gui.steering_rack import How, Key, Place, Rack, RackEntry
+from sae_desktop.gui.widgets.direction_menu import DirectionButton
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.slider_card import SliderCard
+from sae_desktop.language_model.site_names import Site, parse_site
+from sae_desktop.steering.config import Direction, Intervention, Mode
 
 _ONE_MOVE_S = 1.0
 """Changes of one slider closer together than this are undone as one."""
@@ -36,15 +38,16 @@ _MODES: tuple[tuple[str, Mode, str], ...] = (
     ("Multiply", "multiply", "Multiplies the activation the feature has"),
     ("Ablate", "ablate", "Takes the feature’s activation away"),
 )
-_PLACES: tuple[tuple[str, Where], ...] = (
+_PLACES: tuple[tuple[str, Place], ...] = (
     ("everywhere", "all"),
     ("on the prompt", "prompt"),
     ("on the output", "output"),
+    ("on chosen tokens", "tokens"),
 )
 _UNITS: dict[Mode, str] = {
-    "clamp": "In multiples of a feature’s maximum. Double click: off.",
-    "add": "In multiples of a feature’s maximum. Double click: off.",
-    "multiply": "Times the activation it has: 1 leaves it. Double click: off.",
+    "clamp": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
+    "add": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
+    "multiply": "Times the activation it has: 1 leaves it.",
     "ablate": "Whatever the slider says, the feature is taken away.",
 }
 _NAMES = 2000
@@ -62,12 +65,14 @@ class SteeringRack(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self.rack: Rack = ()
+        self._typical_norm = 0.0
         self._dictionary = self._notes.dictionary
-        self._sliders: dict[int, FeatureSlider] = {}
+        self._sliders: dict[Key, SliderCard] = {}
         self._names = QStringListModel(self)
         self.add_field = QLineEdit()
         self.add_field.setPlaceholderText("Add a feature: label or number")
         self.add_field.setAccessibleName("Add a feature by its label or number")
+        self.add_direction = DirectionButton(session, self.add_direction_entry)
         self.all_off = push_button(
             "All off", self.switch_all_off, flat=True, tip="Leave every feature alone"
         )
@@ -97,6 +102,16 @@ class SteeringRack(QWidget):
         self.start.setToolTip("From which token of the prompt on, the first being 0")
         self.start.setKeyboardTracking(False)
         self.start.valueChanged.connect(lambda _value: self.rackChanged.emit())
+        self.tokens = QLineEdit()
+        self.tokens.setPlaceholderText("such as 2, 5-7")
+        self.tokens.setAccessibleName("On which tokens of the prompt, by number")
+        self.tokens.setToolTip("Tokens of the prompt, the first being 0; or click them there")
+        self.layers = QLineEdit()
+        self.layers.setPlaceholderText("such as 2, 4-5")
+        self.layers.setAccessibleName("Layers at which it is added, too")
+        self.layers.setToolTip("The same is added at the same place of these layers, too")
+        for field in (self.tokens, self.layers):
+            field.textChanged.connect(self._on_numbers_typed)
         self.range = QComboBox()
         for limit in racks.LIMITS:
             self.range.addItem(f"±{limit:g}", limit)
@@ -126,6 +141,7 @@ class SteeringRack(QWidget):
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.add_field, 1)
+        top.addWidget(self.add_direction)
         top.addWidget(self.all_off)
         inner = QWidget()
         self._column = QVBoxLayout(inner)
@@ -151,40 +167,84 @@ class SteeringRack(QWidget):
         place = QHBoxLayout()
         place.setSpacing(4)
         place.addWidget(self.start, 1)
+        self._tokens_row = _named("tokens", self.tokens)
+        self._layers_row = _named("also at layers", self.layers)
+        place.addWidget(self._tokens_row, 1)
         place.addWidget(self.range)
         column.addLayout(how)
         column.addLayout(place)
+        column.addWidget(self._layers_row)
         column.addWidget(self.unit)
         self.setMinimumWidth(264)
 
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""
-        mode, where = self.mode.currentData(), self.where.currentData()
-        return racks.interventions(self.rack, mode, where, self.start.value())
+        return racks.interventions(self.rack, self.how())
+
+    def how(self) -> How:
+        """Return what all sliders do, and where; what cannot be read counts as not given."""
+        return How(
+            mode=self.mode.currentData(),
+            place=self.where.currentData(),
+            start=self.start.value(),
+            tokens=_numbers(self.tokens),
+            sites=self._sites(),
+        )
 
     def take(self, acts: Sequence[Intervention]) -> None:
-        """Set the sliders to what was kept; what is no feature's is left out."""
-        features = [act for act in acts if act.feature is not None]
-        rack = tuple(
-            racks.RackEntry(feature=act.feature or 0, clamp=act.strength, on=True)
-            for act in features
-        )
+        """Set the sliders to what was kept, as far as they can show it."""
+        rack, how = racks.from_interventions(acts)
         self._push(rack, "take up a preset")
-        if features:
-            self.mode.setCurrentIndex(self.mode.findData(features[0].mode))
-            self.where.setCurrentIndex(self.where.findData(features[0].where))
-            self.start.setValue(features[0].start)
+        if acts:
+            self.mode.setCurrentIndex(self.mode.findData(how.mode))
+            self.where.setCurrentIndex(self.where.findData(how.place))
+            self.start.setValue(how.start)
+            self.tokens.setText(racks.numbers_text(how.tokens))
+            self.layers.setText(racks.numbers_text([parse_site(site).layer for site in how.sites]))
+
+    def choose_tokens(self, tokens: Sequence[int]) -> None:
+        """Set the tokens on which the sliders work, where they work on chosen ones."""
+        self.tokens.setText(racks.numbers_text(tokens))
+
+    def set_typical_norm(self, norm: float) -> None:
+        """Say of each feature how long its strength is in typical norms of the site."""
+        self._typical_norm = norm
+        self._show_norms()
+
+    def _show_norms(self) -> None:
+        # A factor is of the activation there is, an ablation takes that: neither has a length.
+        meant = self.mode.currentData() in ("clamp", "add")
+        for slider in self._sliders.values():
+            slider.set_typical_norm(self._typical_norm if meant else 0.0)
 
     def multiply(self, factor: float) -> None:
         """Multiply what the sliders that are on are set to."""
         rack = self.rack
         for entry in rack:
             if entry.on:
-                rack = racks.clamped(rack, entry.feature, entry.clamp * factor, racks.LIMITS[-1])
+                rack = racks.moved(rack, entry.key, entry.strength * factor, racks.LIMITS[-1])
         self._push(rack, f"sliders × {factor:g}")
 
-    def _on_how_chosen(self, _index: int) -> None:
+    def _sites(self) -> tuple[str, ...]:
+        index = self._session.index
+        if index is None or not index.info.model:
+            return ()
+        hook = parse_site(index.info.site).hook
+        return tuple(str(Site(layer, hook)) for layer in _numbers(self.layers))
+
+    def _on_how_chosen(self, _index: int = 0) -> None:
         self.unit.setText(_UNITS[self.mode.currentData()])
+        chosen = self.where.currentData() == "tokens"
+        self.start.setVisible(not chosen)
+        self._tokens_row.setVisible(chosen)
+        self._layers_row.setVisible(self.mode.currentData() == "add")
+        self._show_norms()
+        self.rackChanged.emit()
+
+    def _on_numbers_typed(self, _text: str) -> None:
+        for field in (self.tokens, self.layers):
+            unread = bool(field.text().strip()) and not _numbers(field)
+            set_property(field, "invalid", "true" if unread else "false")
         self.rackChanged.emit()
 
     # ------------------------------------------------------------------ what hands do
@@ -198,14 +258,20 @@ class SteeringRack(QWidget):
         except UserError as error:
             self._session.show_error(error)
             return
-        self._push(racks.added(self.rack, feature), f"add feature {feature}")
+        self._push(racks.added(self.rack, RackEntry(feature=feature)), f"add feature {feature}")
         self._sliders[feature].slider.setFocus()
+
+    def add_direction_entry(self, direction: Direction) -> None:
+        """Put a direction in the rack, off."""
+        entry = RackEntry(direction=direction)
+        self._push(racks.added(self.rack, entry), f"add {racks.direction_title(direction)}")
+        self._sliders[entry.key].slider.setFocus()
 
     def switch_all_off(self) -> None:
         """Switch every slider off; their clamps stay."""
         rack = self.rack
         for entry in rack:
-            rack = racks.switched(rack, entry.feature, False)
+            rack = racks.switched(rack, entry.key, False)
         self._push(rack, "switch all features off")
 
     def _on_add_entered(self) -> None:
@@ -226,24 +292,23 @@ class SteeringRack(QWidget):
                 )
             )
 
-    def _on_clamp_chosen(self, feature: int, clamp: float) -> None:
-        rack = racks.clamped(self.rack, feature, clamp, racks.LIMITS[-1])
-        self._push(rack, f"clamp of feature {feature}", moved=feature)
+    def _on_strength_chosen(self, key: Key, strength: float) -> None:
+        rack = racks.moved(self.rack, key, strength, racks.LIMITS[-1])
+        self._push(rack, f"strength of {_name(key)}", moved=key)
 
-    def _on_switched(self, feature: int, on: bool) -> None:
-        text = f"feature {feature} {'on' if on else 'off'}"
-        self._push(racks.switched(self.rack, feature, on), text)
+    def _on_switched(self, key: Key, on: bool) -> None:
+        self._push(racks.switched(self.rack, key, on), f"{_name(key)} {'on' if on else 'off'}")
 
-    def _on_solo_chosen(self, feature: int) -> None:
-        self._push(racks.soloed(self.rack, feature), f"feature {feature} alone")
+    def _on_solo_chosen(self, key: Key) -> None:
+        self._push(racks.soloed(self.rack, key), f"{_name(key)} alone")
 
-    def _on_reset_chosen(self, feature: int) -> None:
-        self._push(racks.reset(self.rack, feature), f"reset of feature {feature}")
+    def _on_reset_chosen(self, key: Key) -> None:
+        self._push(racks.reset(self.rack, key), f"reset of {_name(key)}")
 
-    def _on_remove_chosen(self, feature: int) -> None:
-        self._push(racks.removed(self.rack, feature), f"remove feature {feature}")
+    def _on_remove_chosen(self, key: Key) -> None:
+        self._push(racks.removed(self.rack, key), f"remove {_name(key)}")
 
-    def _push(self, rack: Rack, text: str, *, moved: int | None = None) -> None:
+    def _push(self, rack: Rack, text: str, *, moved: Key | None = None) -> None:
         if rack != self.rack:
             self._session.undo_stack.push(_ChangeRack(self._change, self.rack, rack, text, moved))
 
@@ -258,37 +323,38 @@ class SteeringRack(QWidget):
     def _show(self) -> None:
         limit = racks.limit_for(self.rack, self.range.currentData())
         self.range.setCurrentIndex(racks.LIMITS.index(limit))
-        wanted = {entry.feature for entry in self.rack}
-        for feature in set(self._sliders) - wanted:
-            slider = self._sliders.pop(feature)
+        wanted = {entry.key for entry in self.rack}
+        for key in set(self._sliders) - wanted:
+            slider = self._sliders.pop(key)
             self._column.removeWidget(slider)
             slider.hide()
             slider.deleteLater()
         for place, entry in enumerate(self.rack):
-            if entry.feature not in self._sliders:
-                self._sliders[entry.feature] = self._make(entry.feature)
-                self._column.insertWidget(2 + place, self._sliders[entry.feature])
-            self._sliders[entry.feature].set_limit(limit)
-            self._sliders[entry.feature].set_entry(entry)
+            if entry.key not in self._sliders:
+                self._sliders[entry.key] = self._make(entry)
+                self._column.insertWidget(2 + place, self._sliders[entry.key])
+            self._sliders[entry.key].set_limit(limit)
+            self._sliders[entry.key].set_entry(entry)
+        self._show_norms()
         self.hint.setVisible(not self.rack)
         self.choose.setVisible(not self.rack)
         self.all_off.setEnabled(any(entry.on for entry in self.rack))
         self.rackChanged.emit()
 
-    def _make(self, feature: int) -> FeatureSlider:
-        index = self._session.index
-        maximum = 0.0 if index is None else float(index.columns["max_activation"][feature])
-        slider = FeatureSlider(self._session, feature, maximum)
-        slider.clampChosen.connect(self._on_clamp_chosen)
+    def _make(self, entry: RackEntry) -> SliderCard:
+        used = {slider.colour for slider in self._sliders.values()}
+        colour = next(number for number in range(len(used) + 1) if number not in used)
+        slider = SliderCard(self._session, entry, colour)
+        slider.strengthChosen.connect(self._on_strength_chosen)
         slider.switched.connect(self._on_switched)
         slider.resetChosen.connect(self._on_reset_chosen)
         slider.removeChosen.connect(self._on_remove_chosen)
         slider.soloChosen.connect(self._on_solo_chosen)
         return slider
 
-    def slider(self, feature: int) -> FeatureSlider:
-        """Return a feature's slider. Raises KeyError when it is not in the rack."""
-        return self._sliders[feature]
+    def slider(self, key: Key) -> SliderCard:
+        """Return the slider of a feature or a direction. Raises KeyError without one."""
+        return self._sliders[key]
 
     def _labels_for(self, text: str) -> dict[int, str]:
         return self._notes.labels(self._notes.found_features(text)[:_NAMES])
@@ -302,10 +368,35 @@ class SteeringRack(QWidget):
         dictionary = "" if index is None else index.info.dictionary
         if dictionary != self._dictionary:
             self._dictionary = dictionary
+            self._typical_norm = 0.0
             self.rack = ()
         self.setEnabled(index is not None)
         self._name_features()
         self._show()
+        self._on_how_chosen()
+
+
+def _numbers(field: QLineEdit) -> tuple[int, ...]:
+    """Return the numbers typed; none where they cannot be read."""
+    try:
+        return racks.parsed_numbers(field.text())
+    except ValueError:
+        return ()
+
+
+def _named(name: str, field: QLineEdit) -> QWidget:
+    """Return a field with its name before it."""
+    row = QWidget()
+    inner = QHBoxLayout(row)
+    inner.setContentsMargins(0, 0, 0, 0)
+    inner.setSpacing(4)
+    inner.addWidget(label(name, "small"))
+    inner.addWidget(field, 1)
+    return row
+
+
+def _name(key: Key) -> str:
+    return f"feature {key}" if isinstance(key, int) else "the direction"
 
 
 class _ChangeRack(QUndoCommand):
@@ -315,7 +406,7 @@ class _ChangeRack(QUndoCommand):
         before: Rack,
         after: Rack,
         text: str,
-        moved: int | None,
+        moved: Key | None,
     ) -> None:
         super().__init__(text)
         self._change, self._before, self._after, self._moved = change, before, after, moved

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import diverging, readable_on
+from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.kl_strip import KLStrip
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.token_layout import rgb
@@ -35,8 +36,9 @@ def token_tip(token: OutputToken) -> str:
 class GeneratedText(QWidget):
     """A heading, a button that copies, and the text: the prompt quiet, the rest plain."""
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, *buttons: QPushButton) -> None:
+        """`buttons` stand in the line of the heading, after the one that copies."""
+        super().__init__()
         self._prompt = ""
         self._continuation = ""
         self._tokens: Sequence[OutputToken] = ()
@@ -48,15 +50,19 @@ class GeneratedText(QWidget):
             "", self.copy, icon="copy", flat=True, tip=f"Copy the {title.lower()} text"
         )
         self.copy_button.setEnabled(False)
-        self.copy_button.setFixedHeight(HEADING_HEIGHT)
         self.strip = KLStrip()
         self.strip.hide()
         self.figures = label("", "small", wrap=True)
         self.figures.hide()
+        self.heading = ElidedLabel(chars=8)
+        self.heading.setProperty("role", "heading")
+        self.heading.setText(title)
         top = QHBoxLayout()
-        top.addWidget(label(title, "heading"))
-        top.addStretch()
-        top.addWidget(self.copy_button)
+        top.setSpacing(0)
+        top.addWidget(self.heading, 1)
+        for button in (self.copy_button, *buttons):
+            button.setFixedHeight(HEADING_HEIGHT)
+            top.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

@@ -20,7 +20,12 @@ from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
 from sae_desktop.gui.probe_summary import MatrixRows, ProbeTable
 from sae_desktop.gui.running_text import RunningText, shown_token, utf16_length
-from sae_desktop.steering.config import Intervention
+from sae_desktop.steering.config import (
+    DecoderRow,
+    Intervention,
+    MeanDifference,
+    RandomDirection,
+)
 
 
 # ---------------------------------------------------------------- colours
@@ -236,28 +241,91 @@ def test_figures__keep_their_digits_and_signs() -> None:
 
 
 # ---------------------------------------------------------------- rack
+def entry(feature: int) -> racks.RackEntry:
+    return racks.RackEntry(feature=feature)
+
+
+def acts(rack: racks.Rack) -> list[Intervention]:
+    return racks.interventions(rack, racks.How())
+
+
 def test_rack__tells_the_engine_only_what_is_on() -> None:
-    rack = racks.added(racks.added((), 3), 5)
-    assert racks.interventions(rack) == []
-    rack = racks.clamped(rack, 3, 2.5)
-    assert racks.interventions(rack) == [Intervention(feature=3, strength=2.5)]
-    assert racks.interventions(racks.switched(rack, 3, False)) == []
-    assert racks.switched(rack, 3, False)[0].clamp == 2.5
-    assert racks.interventions(racks.reset(rack, 3)) == []
-    assert racks.removed(rack, 3) == (racks.RackEntry(feature=5),)
-    assert racks.added(rack, 3) == rack
+    rack = racks.added(racks.added((), entry(3)), entry(5))
+    assert acts(rack) == []
+    rack = racks.moved(rack, 3, 2.5)
+    assert acts(rack) == [Intervention(feature=3, strength=2.5)]
+    assert acts(racks.switched(rack, 3, False)) == []
+    assert racks.switched(rack, 3, False)[0].strength == 2.5
+    assert acts(racks.reset(rack, 3)) == []
+    assert racks.removed(rack, 3) == (entry(5),)
+    assert racks.added(rack, entry(3)) == rack
 
 
 def test_rack__holds_a_feature_at_nothing_when_on_at_zero() -> None:
-    assert racks.interventions(racks.clamped(racks.added((), 1), 1, 0.0)) == [
-        Intervention(feature=1, strength=0.0)
+    rack = racks.moved(racks.added((), entry(1)), 1, 0.0)
+    assert acts(rack) == [Intervention(feature=1, strength=0.0)]
+
+
+def test_rack__keeps_strengths_within_its_limits() -> None:
+    rack = racks.added((), entry(1))
+    assert racks.moved(rack, 1, 99.0)[0].strength == 10.0
+    assert racks.moved(rack, 1, -99.0)[0].strength == -10.0
+
+
+def test_rack__gives_directions_in_typical_norms_and_chosen_tokens_as_numbers() -> None:
+    direction = RandomDirection(seed=4)
+    known = racks.RackEntry(direction=direction)
+    rack = racks.moved(racks.added(racks.added((), known), known), known.key, 0.5)
+    how = racks.How(mode="add", place="tokens", start=3, tokens=(1, 2), sites=("blocks.2.x",))
+    assert racks.interventions(rack, how) == [
+        Intervention(
+            direction=direction, strength=0.5, unit="norm", mode="add", tokens=[1, 2],
+            sites=["blocks.2.x"],
+        )
+    ]  # fmt: skip
+    # No token chosen is no token, and features have activations at their own site only.
+    assert racks.interventions(rack, racks.How(place="tokens")) == []
+    assert racks.interventions(rack, racks.How(sites=("blocks.2.x",)))[0].sites == []
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        racks.How(mode="multiply", place="output"),
+        racks.How(place="prompt", start=2),
+        racks.How(mode="add", place="tokens", tokens=(0, 4), sites=("blocks.1.hook_resid_post",)),
+    ],
+)
+def test_rack__comes_back_from_what_the_engine_was_told(how: racks.How) -> None:
+    directed = racks.RackEntry(
+        direction=DecoderRow(dictionary="big", feature=9), strength=0.4, on=True
+    )
+    rack = (racks.RackEntry(feature=3, strength=-2.0, on=True), directed)
+    told = racks.interventions(rack, how)
+    assert racks.from_interventions(told) == (rack, how)
+    # A control is more than sliders can show.
+    control = [Intervention(feature=3, direction=RandomDirection())]
+    assert racks.interventions(*racks.from_interventions(control)) != control
+
+
+def test_rack__says_what_it_does_in_a_line() -> None:
+    told = [
+        Intervention(feature=3, strength=-2.0),
+        Intervention(direction=DecoderRow(dictionary="big", feature=9), unit="norm", strength=0.5),
     ]
+    assert racks.acts_title(told) == "clamp #3 −2×, #9 of big 0.5 norms"
+    assert racks.acts_title([]) == "plain"
+    texts = MeanDifference(on=["I am happy and the world is bright today"], off=["sad"])
+    assert racks.direction_title(texts).endswith("less “sad”")
 
 
-def test_rack__keeps_clamps_within_its_limits() -> None:
-    rack = racks.added((), 1)
-    assert racks.clamped(rack, 1, 99.0)[0].clamp == 10.0
-    assert racks.clamped(rack, 1, -99.0)[0].clamp == -10.0
+def test_numbers__are_read_as_they_are_written() -> None:
+    assert racks.parsed_numbers(" 7, 2-4 3") == (2, 3, 4, 7)
+    assert racks.numbers_text((2, 3, 4, 7)) == "2-4, 7"
+    assert racks.parsed_numbers("") == ()
+    for wrong in ("x", "4-2", "1-", "0-99999999", "-3"):
+        with pytest.raises(ValueError, match=r"."):
+            racks.parsed_numbers(wrong)
 
 
 def test_rack__finds_features_by_number_and_by_label() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
@@ -17,12 +18,15 @@ from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.feature_menu import steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.explore import ExplorePanel
-from sae_desktop.gui.panels.steering import EXAMPLES, SteeringPanel
+from sae_desktop.gui.panels.steering import SteeringPanel
+from sae_desktop.gui.panels.steering_prompt import EXAMPLES
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, TextsDialog
 from sae_desktop.gui.widgets.probability_bars import ROWS, TokenProbability
 from sae_desktop.gui.workspace import Workspace
 from sae_desktop.steering.config import (
     PLAIN,
+    DecoderRow,
     Intervention,
     MeanDifference,
     NextToken,
@@ -98,23 +102,41 @@ def test_slider__moves_in_halves_and_switches_itself_on(
     session.steerRequested.emit(3)
     slider = panel.rack.slider(3)
     slider.slider.setValue(2.3)
-    assert panel.rack.rack[0].clamp == 2.5
+    assert panel.rack.rack[0].strength == 2.5
     assert slider.check.isChecked()
     assert slider.number.value() == 2.5
     QTest.keyClick(slider.slider, Qt.Key.Key_Right)
-    assert panel.rack.rack[0].clamp == 3.0
+    assert panel.rack.rack[0].strength == 3.0
     slider.number.setValue(-7.2)
-    assert panel.rack.rack[0].clamp == -7.2
+    assert panel.rack.rack[0].strength == -7.2
     assert slider.slider.value() == pytest.approx(-7.2)
 
 
-def test_slider__is_off_after_a_double_click(panel: SteeringPanel, session: Session) -> None:
+def test_slider__takes_a_typed_number_after_a_double_click(
+    panel: SteeringPanel, session: Session
+) -> None:
     session.steerRequested.emit(3)
-    slider = panel.rack.slider(3).slider
-    slider.setValue(4.0)
-    QTest.mouseDClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(4, slider.height() // 2))
+    card = panel.rack.slider(3)
+    QTest.mouseDClick(
+        card.slider, Qt.MouseButton.LeftButton, pos=QPoint(4, card.slider.height() // 2)
+    )
+    assert card.number.hasFocus()
+    QTest.keyClicks(card.number, "4.5")
+    QTest.keyClick(card.number, Qt.Key.Key_Return)
+    assert panel.rack.interventions() == [Intervention(feature=3, strength=4.5)]
+
+
+@pytest.mark.parametrize("by", ["key", "button"])
+def test_slider__is_set_back(panel: SteeringPanel, session: Session, by: str) -> None:
+    session.steerRequested.emit(3)
+    card = panel.rack.slider(3)
+    card.slider.setValue(4.0)
+    if by == "key":
+        QTest.keyClick(card.slider, Qt.Key.Key_Delete)
+    else:
+        card.reset.click()
     assert not panel.rack.rack[0].on
-    assert slider.value() == 0.0
+    assert card.slider.value() == 0.0
 
 
 def test_undo__takes_back_one_move_of_a_slider(panel: SteeringPanel, session: Session) -> None:
@@ -123,13 +145,13 @@ def test_undo__takes_back_one_move_of_a_slider(panel: SteeringPanel, session: Se
     for value in (0.5, 1.0, 1.5, 2.0):
         slider.slider.setValue(value)
     session.undo_stack.undo()
-    assert panel.rack.rack[0].clamp == 0.0
+    assert panel.rack.rack[0].strength == 0.0
     session.undo_stack.redo()
-    assert panel.rack.rack[0].clamp == 2.0
+    assert panel.rack.rack[0].strength == 2.0
     slider.remove.click()
     assert panel.rack.rack == ()
     session.undo_stack.undo()
-    assert panel.rack.rack[0].clamp == 2.0
+    assert panel.rack.rack[0].strength == 2.0
     assert panel.rack.slider(3).slider.value() == 2.0
 
 
@@ -165,41 +187,41 @@ def test_rack__adds_what_is_chosen_from_the_suggestions(
 def test_generate__streams_both_sides(panel: SteeringPanel, session: Session, client) -> None:
     session.steerRequested.emit(3)
     panel.rack.slider(3).slider.setValue(5.0)
-    panel.prompt.setPlainText("In the beginning")
+    panel.form.prompt.setPlainText("In the beginning")
     panel.generate()
     job = client.jobs[-1]
     assert isinstance(job.config, SteerConfig)
     plain, steered = job.config.variants
     assert plain == PLAIN
     assert steered.interventions == [Intervention(feature=3, strength=5.0)]
-    assert job.config.sampling.max_new_tokens == panel.tokens.value()
+    assert job.config.sampling.max_new_tokens == panel.form.tokens.value()
     assert panel.stop_button.isEnabled()
     assert not panel.generate_button.isEnabled()
     for position, texts in enumerate(([" God", " the"], [" made", " Lord"])):
         client.stream(job, SteeredToken(position=position, texts=texts))
-    assert panel.plain.view.toPlainText() == "In the beginning God made"
-    assert panel.steered.view.toPlainText() == "In the beginning the Lord"
+    assert panel.outputs.plain.view.toPlainText() == "In the beginning God made"
+    assert panel.outputs.steered.view.toPlainText() == "In the beginning the Lord"
     client.answer(job, _result("In the beginning", " God made it", " the Lord made"))
-    assert panel.plain.continuation == " God made it"
+    assert panel.outputs.plain.continuation == " God made it"
     assert panel.generate_button.isEnabled()
-    panel.steered.copy_button.click()
+    panel.outputs.steered.copy_button.click()
     assert QGuiApplication.clipboard().text() == "In the beginning the Lord made"
 
 
 def test_stop__keeps_the_text_so_far(panel: SteeringPanel, client) -> None:
-    panel.prompt.setPlainText("def ")
+    panel.form.prompt.setPlainText("def ")
     panel.generate()
     job = client.jobs[-1]
     client.stream(job, SteeredToken(position=0, texts=["f", "g"]))
     panel.stop_button.click()
     assert StopJob(job_id=job.id) in client.sent
     client.answer(job, _result("def ", "f", "g"))
-    assert panel.plain.continuation == "f"
+    assert panel.outputs.plain.continuation == "f"
     assert panel.generate_button.isEnabled()
 
 
 def test_failure__is_a_toast_and_ends_the_run(panel: SteeringPanel, client, heard) -> None:
-    panel.prompt.setPlainText("def ")
+    panel.form.prompt.setPlainText("def ")
     panel.generate()
     client.fail(client.jobs[-1], "The model is gone.")
     assert [error.what for error in heard.errors] == ["The model is gone."]
@@ -209,7 +231,7 @@ def test_failure__is_a_toast_and_ends_the_run(panel: SteeringPanel, client, hear
 def test_next_tokens__follow_the_slider(
     qtbot: QtBot, panel: SteeringPanel, session: Session, client
 ) -> None:
-    panel.prompt.setPlainText("In the beginning")
+    panel.form.prompt.setPlainText("In the beginning")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.answer(client.jobs[0], _result("In the beginning"))
     assert [row.token for row in panel.bars.rows()] == [" Lord", " God"]
@@ -238,10 +260,10 @@ def test_bars__are_as_long_as_the_probabilities_and_coloured(
 
 
 def test_examples__are_offered_until_something_is_typed(panel: SteeringPanel) -> None:
-    assert panel.examples.isVisible()
-    panel._on_example(EXAMPLES[1])
-    assert panel.prompt.toPlainText() == "def"
-    assert not panel.examples.isVisible()
+    assert panel.form.examples.isVisible()
+    panel.form.take_example(EXAMPLES[1])
+    assert panel.form.prompt.toPlainText() == "def"
+    assert not panel.form.examples.isVisible()
 
 
 def test_shortcuts__of_both_workspaces_live_together(
@@ -288,16 +310,17 @@ def test_solo__holds_one_feature_alone_and_then_all(panel: SteeringPanel, sessio
 def test_controls__are_generated_beside_the_steered_text(
     panel: SteeringPanel, session: Session, client
 ) -> None:
-    assert all(text.isHidden() for text in panel.controls)
-    panel.random.setChecked(True)
-    assert panel.controls[0].isHidden()  # nothing is steered yet
+    controls = list(panel.outputs.controls.values())
+    assert all(text.isHidden() for text in controls)
+    panel.form.random.setChecked(True)
+    assert controls[0].isHidden()  # nothing is steered yet
     session.steerRequested.emit(3)
     panel.rack.slider(3).slider.setValue(5.0)
-    panel.means.setChecked(True)
-    panel.asking.setText("Write Arabic.")
-    panel.prompt.setPlainText("In the beginning")
+    panel.form.means.setChecked(True)
+    panel.form.asking.setText("Write Arabic.")
+    panel.form.prompt.setPlainText("In the beginning")
     panel.generate()
-    assert not any(text.isHidden() for text in panel.controls)
+    assert not any(text.isHidden() for text in controls)
     variants = client.jobs[-1].config.variants
     assert [v.name for v in variants] == [
         "plain", "steered", "Random direction", "Difference of means", "Asked for",
@@ -311,14 +334,14 @@ def test_controls__are_generated_beside_the_steered_text(
     assert all("\u0600" <= text[-1] <= "\u06ff" or text for text in means.direction.on)
     assert (variants[4].prompt, variants[4].interventions) == ("Write Arabic.", [])
     client.stream(client.jobs[-1], SteeredToken(position=0, texts=["a", "b", "c", "d", "e"]))
-    assert [text.continuation for text in panel.controls] == ["c", "d", "e"]
-    assert panel.controls[2].view.toPlainText() == "Write Arabic.e"
+    assert [text.continuation for text in controls] == ["c", "d", "e"]
+    assert controls[2].view.toPlainText() == "Write Arabic.e"
 
 
 def test_result__is_coloured_by_what_steering_did_to_each_token(
     panel: SteeringPanel, session: Session, client
 ) -> None:
-    panel.prompt.setPlainText("In")
+    panel.form.prompt.setPlainText("In")
     panel.generate()
     tokens = [
         OutputToken(text=" the", log_probability=-0.1, plain_log_probability=-5.0, kl=2.0),
@@ -330,7 +353,7 @@ def test_result__is_coloured_by_what_steering_did_to_each_token(
     )  # fmt: skip
     plain = VariantResult(name="plain", prompt="In", text=" it")
     client.answer(client.jobs[-1], SteerResult(variants=[plain, steered], next_tokens=NEXT))
-    view = panel.steered.view
+    view = panel.outputs.steered.view
     assert view.toPlainText() == "In the sea"
     cursor = view.textCursor()
     cursor.setPosition(4)
@@ -339,11 +362,11 @@ def test_result__is_coloured_by_what_steering_did_to_each_token(
     assert "probability 0.905, plain 0.00674" in raised.toolTip()
     cursor.setPosition(8)
     assert cursor.charFormat().background().style() == Qt.BrushStyle.NoBrush
-    told = panel.steered.figures.text()
+    told = panel.outputs.steered.figures.text()
     assert told == (
         "change of 0.50 typical norms · perplexity 20 for the plain model · KL 1.00 nats a token"
     )
-    assert panel.plain.figures.isHidden()
+    assert panel.outputs.plain.figures.isHidden()
 
 
 def test_range__reaches_as_far_as_is_asked_and_as_the_sliders_need(
@@ -356,15 +379,15 @@ def test_range__reaches_as_far_as_is_asked_and_as_the_sliders_need(
     rack.range.activated.emit(rack.range.currentIndex())
     assert slider.slider.maximum() == slider.number.maximum() == 100.0
     QTest.keyClick(slider.slider, Qt.Key.Key_Right)
-    assert rack.rack[0].clamp == 5.0
+    assert rack.rack[0].strength == 5.0
     slider.number.setValue(40.0)
     rack.range.setCurrentIndex(rack.range.findData(1.0))  # too narrow for what is set
     rack.range.activated.emit(rack.range.currentIndex())
-    assert (rack.range.currentData(), rack.rack[0].clamp) == (100.0, 40.0)
+    assert (rack.range.currentData(), rack.rack[0].strength) == (100.0, 40.0)
     slider.number.setValue(0.4)
     rack.range.setCurrentIndex(rack.range.findData(1.0))
     rack.range.activated.emit(rack.range.currentIndex())
-    assert (slider.slider.maximum(), rack.rack[0].clamp) == (1.0, 0.4)
+    assert (slider.slider.maximum(), rack.rack[0].strength) == (1.0, 0.4)
 
 
 def test_slider__tells_the_features_contexts(panel: SteeringPanel, session: Session) -> None:
@@ -373,3 +396,172 @@ def test_slider__tells_the_features_contexts(panel: SteeringPanel, session: Sess
     assert tip[0] == "Open the page of feature 0"
     assert len(tip) == 4
     assert all("[ Lord]" in line for line in tip[1:])
+
+
+# ---------------------------------------------------------------- kept beside, directions, places
+def steer(panel: SteeringPanel, session: Session, feature: int, strength: float) -> None:
+    session.steerRequested.emit(feature)
+    panel.rack.slider(feature).slider.setValue(strength)
+
+
+def test_keep__holds_a_steering_beside_what_is_tried_next(
+    panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.form.prompt.setPlainText("In the beginning")
+    assert not panel.outputs.keep_button.isEnabled()  # nothing is steered yet
+    steer(panel, session, 3, 2.0)
+    panel.outputs.keep_button.click()
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.slider(3).slider.setValue(5.0)
+    panel.generate()
+    job = client.jobs[-1]
+    _, steered, kept = job.config.variants
+    assert steered.interventions == [Intervention(feature=3, strength=5.0, mode="add")]
+    assert kept.interventions == [Intervention(feature=3, strength=2.0)]
+    assert kept.name == "kept 1: clamp #3 2×"
+    client.stream(job, SteeredToken(position=0, texts=["a", "b", "c"]))
+    ((_, text),) = panel.outputs.kept
+    assert (text.heading.text(), text.continuation) == ("clamp #3 2×", "c")
+    assert text.isVisible()
+
+
+def test_keep__goes_to_six_texts_and_back(panel: SteeringPanel, session: Session, client) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 1.0)
+    panel.form.random.setChecked(True)
+    for strength in (1.0, 2.0, 3.0, 4.0):
+        panel.rack.slider(3).slider.setValue(strength)
+        panel.keep()
+    assert len(panel.variants()) == 6
+    assert not panel.outputs.keep_button.isEnabled()
+    shown = [text for _, text in panel.outputs.kept]
+    assert len(shown) == 3  # with plain, steered and the control
+    places = [text.mapTo(panel.outputs, QPoint()) for text in (panel.outputs.plain, *shown)]
+    assert len({place.x() for place in places}) == 3
+    assert len({place.y() for place in places}) == 2
+    panel.outputs.drop(shown[1])
+    assert [v.interventions[0].strength for v, _ in panel.outputs.kept] == [1.0, 3.0]
+    assert panel.outputs.keep_button.isEnabled()
+    assert len(panel.variants()) == 5
+
+
+def test_preset__brings_back_what_was_kept(panel: SteeringPanel, session: Session) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 2.0)
+    panel.keep()
+    panel.rack.slider(3).slider.setValue(5.0)
+    panel.form.temperature.setValue(0.7)
+    panel.form.top_k.setValue(20)
+    panel.form.top_p.setValue(0.9)
+    panel.presets.save_as("two strengths")
+    asked = panel.asked()
+    panel.outputs.drop_all()
+    panel.rack.switch_all_off()
+    panel.form.top_k.setValue(0)
+    panel.presets.open_preset("two strengths")
+    assert panel.asked() == asked
+    assert (asked.sampling.top_k, asked.sampling.top_p) == (20, 0.9)
+
+
+def test_directions__stand_in_the_rack_beside_features(
+    panel: SteeringPanel, session: Session
+) -> None:
+    steer(panel, session, 3, 2.0)
+    texts = MeanDifference(on=["glad"], off=["sad"])
+    for direction in (texts, DecoderRow(dictionary="big", feature=9)):
+        panel.rack.add_direction_entry(direction)
+    card = panel.rack.slider(repr(texts))
+    card.number.setValue(0.5)
+    assert card.label.text() == "“glad” less “sad”"
+    assert card.number.text().endswith("‖x‖")
+    assert panel.rack.interventions()[1] == Intervention(direction=texts, strength=0.5, unit="norm")
+    assert len({panel.rack.slider(entry.key).colour for entry in panel.rack.rack}) == 3
+    # The contexts of a feature are what a difference of means is made of.
+    panel.form.means.setChecked(True)
+    assert panel.outputs.controls["Difference of means"].isHidden()
+    session.undo_stack.undo()
+    assert not panel.rack.rack[1].on
+
+
+def test_directions__are_asked_for_in_dialogs(qtbot: QtBot) -> None:
+    texts = TextsDialog()
+    qtbot.addWidget(texts)
+    assert not texts.add_button.isEnabled()
+    texts.on.setPlainText("I am glad.\n\n What a joy! ")
+    texts.off.setPlainText("I am sad.")
+    assert texts.add_button.isEnabled()
+    assert texts.direction() == MeanDifference(on=["I am glad.", "What a joy!"], off=["I am sad."])
+    nothing = DecoderRowDialog([])
+    row = DecoderRowDialog(["small", "big"])
+    for dialog in (nothing, row):
+        qtbot.addWidget(dialog)
+    assert not nothing.add_button.isEnabled()
+    row.dictionary.setCurrentText("big")
+    row.feature.setValue(12)
+    assert row.direction() == DecoderRow(dictionary="big", feature=12)
+
+
+def test_random_direction__is_another_one_each_time(panel: SteeringPanel) -> None:
+    for _ in range(3):
+        panel.rack.add_direction.add_random()
+    assert len(panel.rack.rack) == 3
+    assert all(isinstance(entry.direction, RandomDirection) for entry in panel.rack.rack)
+
+
+def test_chosen_tokens__are_clicked_on_the_prompt_or_typed(
+    panel: SteeringPanel, session: Session, client, qtbot: QtBot
+) -> None:
+    panel.form.prompt.setPlainText("In the beginning")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    told = msgspec.structs.replace(_result("In"), prompt_tokens=["In", " the", " begin", "ning"])
+    client.answer(client.jobs[0], told)
+    steer(panel, session, 3, 2.0)
+    picker = panel.form.picker
+    assert picker.isHidden()
+    panel.rack.where.setCurrentIndex(panel.rack.where.findData("tokens"))
+    assert picker.isVisible()
+    assert panel.rack.interventions() == []  # none is chosen yet
+    place = picker.visualItemRect(picker.item(2)).center()
+    QTest.mouseClick(picker.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert panel.rack.tokens.text() == "2"
+    panel.rack.tokens.setText("1-2")
+    assert picker.chosen() == [1, 2]
+    (act,) = panel.rack.interventions()
+    assert (act.where, act.tokens) == ("all", [1, 2])
+    panel.rack.tokens.setText("1-x")
+    assert panel.rack.tokens.property("invalid") == "true"
+    assert panel.rack.interventions() == []
+
+
+def test_layers__are_for_adding_only(panel: SteeringPanel, session: Session) -> None:
+    steer(panel, session, 3, 2.0)
+    assert not panel.rack.layers.isVisible()
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.layers.setText("0, 2")
+    (act,) = panel.rack.interventions()
+    hook = session.index.info.site.split(".", 2)[2]
+    assert act.sites == [f"blocks.0.{hook}", f"blocks.2.{hook}"]
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("clamp"))
+    assert panel.rack.interventions()[0].sites == []
+
+
+def test_strength__is_told_in_typical_norms_too(
+    panel: SteeringPanel, session: Session, client, qtbot: QtBot
+) -> None:
+    panel.form.prompt.setPlainText("In the beginning")
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], msgspec.structs.replace(_result("In"), typical_norm=8.0))
+    steer(panel, session, 3, 2.0)
+    card = panel.rack.slider(3)
+    maximum = float(session.index.columns["max_activation"][3])
+    assert card.in_norms.text() == f"+{2.0 * maximum / 8.0:.2f} typical norms"
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("multiply"))
+    assert not card.in_norms.isVisible()
+
+
+def test_layers_typed__do_not_outlive_the_project(panel: SteeringPanel, session: Session) -> None:
+    steer(panel, session, 3, 2.0)
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.layers.setText("2")
+    session.close_project()
+    assert panel.rack.how().sites == ()

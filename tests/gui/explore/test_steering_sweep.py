@@ -65,7 +65,7 @@ def panel(qtbot: QtBot, session: Session) -> SteeringPanel:
 def sweep(panel: SteeringPanel, session: Session) -> StrengthSweepPanel:
     session.steerRequested.emit(3)
     panel.rack.slider(3).slider.setValue(1.0)
-    panel.prompt.setPlainText("In the beginning")
+    panel.form.prompt.setPlainText("In the beginning")
     bring_forward(panel.sweep)
     return panel.sweep
 
@@ -122,9 +122,9 @@ def test_strength_of_a_row__is_put_on_the_sliders(
     panel.rack.slider(3).slider.setValue(2.0)
     swept(qtbot, sweep, client)
     sweep.table.activated.emit(sweep.model.index(2, 0))
-    assert panel.rack.rack[0].clamp == -10.0
+    assert panel.rack.rack[0].strength == -10.0
     sweep.table.activated.emit(sweep.model.index(0, 0))  # the plain row has none
-    assert panel.rack.rack[0].clamp == -10.0
+    assert panel.rack.rack[0].strength == -10.0
 
 
 def test_sweep_of_nothing__says_what_is_missing(
@@ -134,7 +134,7 @@ def test_sweep_of_nothing__says_what_is_missing(
     assert "Type a prompt" in panel.sweep.state.text()
     session.steerRequested.emit(3)
     panel.rack.slider(3).slider.setValue(1.0)
-    panel.prompt.setPlainText("x")
+    panel.form.prompt.setPlainText("x")
     panel.sweep.strengths.setText("1, two")
     panel.sweep.run()
     assert panel.sweep.state.text().startswith("“two” is no number")
@@ -152,19 +152,19 @@ def test_strengths__that_are_no_numbers_are_named(text: str) -> None:
 def test_preset__brings_everything_back(
     panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, heard
 ) -> None:
-    panel.temperature.setValue(0.7)
-    panel.seed.setValue(11)
-    panel.random.setChecked(True)
-    panel.asking.setText("Ask for it")
+    panel.form.temperature.setValue(0.7)
+    panel.form.seed.setValue(11)
+    panel.form.random.setChecked(True)
+    panel.form.asking.setText("Ask for it")
     panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
     kept = panel.asked()
     panel.presets.save_as("mine")
     assert session.project.presets() == ["mine"]
     panel.rack.slider(3).remove.click()
-    panel.prompt.setPlainText("other")
-    panel.temperature.setValue(0.0)
-    panel.random.setChecked(False)
-    panel.asking.clear()
+    panel.form.prompt.setPlainText("other")
+    panel.form.temperature.setValue(0.0)
+    panel.form.random.setChecked(False)
+    panel.form.asking.clear()
     panel.rack.mode.setCurrentIndex(0)
     panel.presets.fill()
     action = next(a for a in panel.presets.menu().actions() if a.text() == "mine")
@@ -188,7 +188,7 @@ def test_preset_of_another_dictionary__is_refused(
     path.write_text("{")
     panel.presets.open_preset("mine")
     assert "is no preset" in heard.errors[-1].what
-    assert panel.prompt.toPlainText() == "In the beginning"
+    assert panel.form.prompt.toPlainText() == "In the beginning"
 
 
 def test_preset_the_sliders_cannot_show__says_so(
@@ -201,8 +201,8 @@ def test_preset_the_sliders_cannot_show__says_so(
     )
     panel.take_preset(kept)
     assert told == []
-    chosen = Intervention(feature=3, strength=2.0, tokens=[1])
-    other = Variant(name="steered", interventions=[chosen])
+    mixed = [Intervention(feature=3, strength=2.0), Intervention(feature=4, mode="ablate")]
+    other = Variant(name="steered", interventions=mixed)
     panel.take_preset(msgspec.structs.replace(kept, variants=[PLAIN, other]))
     assert "the sliders cannot show" in told[0]
 
@@ -229,7 +229,7 @@ def test_presets_menu__offers_only_what_can_be(panel: SteeringPanel) -> None:
 def test_run__is_remembered_and_shown_again(
     panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, client, heard
 ) -> None:
-    panel.random.setChecked(True)
+    panel.form.random.setChecked(True)
     panel.generate()
     tokens = [OutputToken(text=" x", log_probability=-1, plain_log_probability=-2, kl=0.7)]
     variants = [
@@ -240,14 +240,14 @@ def test_run__is_remembered_and_shown_again(
         for name in ("plain", "steered", "random")
     ]  # fmt: skip
     client.answer(client.jobs[-1], SteerResult(variants=variants, next_tokens=[]))
-    assert panel.plain.strip.isHidden()
-    assert not panel.steered.strip.isHidden()
-    assert panel.steered.strip.bar(0).height() > 1
+    assert panel.outputs.plain.strip.isHidden()
+    assert not panel.outputs.steered.strip.isHidden()
+    assert panel.outputs.steered.strip.bar(0).height() > 1
     with session.project.steering_path.open("ab") as file:
         file.write(b"no run\n")
     kept = panel.asked()
-    panel.prompt.setPlainText("something else")
-    panel.random.setChecked(False)
+    panel.form.prompt.setPlainText("something else")
+    panel.form.random.setChecked(False)
     panel.rack.slider(3).remove.click()
     panel.presets.fill()
     menu = next(a.menu() for a in panel.presets.menu().actions() if a.text() == "Earlier runs")
@@ -256,9 +256,9 @@ def test_run__is_remembered_and_shown_again(
     assert action.text().endswith("#3 1")
     action.trigger()
     assert panel.asked() == kept
-    assert [t.continuation for t in (panel.plain, panel.steered, panel.controls[0])] == [
-        " plain", " steered", " random",
-    ]  # fmt: skip
+    outputs = panel.outputs
+    shown = (outputs.plain, outputs.steered, outputs.controls["Random direction"])
+    assert [text.continuation for text in shown] == [" plain", " steered", " random"]
     (run,) = runs(session.project, 10)
     panel.presets.open_run(
         msgspec.structs.replace(run, asked=msgspec.structs.replace(run.asked, site="elsewhere"))

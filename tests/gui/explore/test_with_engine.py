@@ -48,14 +48,14 @@ def test_probe_and_steer__through_the_engine(qtbot: QtBot, real_session: Session
     assert explore.probe.tokens.plain_text() == "In the beginning: 人"
 
     steer_with(session, loudest)
-    steering.prompt.setPlainText("In the")
+    steering.form.prompt.setPlainText("In the")
     steering.rack.slider(loudest).slider.setValue(5.0)
     qtbot.waitUntil(
         lambda: any(row.plain != row.steered for row in steering.bars.rows()), timeout=PATIENCE_MS
     )
-    steering.tokens.setValue(6)
+    steering.form.tokens.setValue(6)
     steering.generate()
     qtbot.waitUntil(lambda: not steering.running, timeout=PATIENCE_MS)
-    assert steering.plain.continuation
-    assert steering.steered.continuation != steering.plain.continuation
-    assert steering.plain.view.toPlainText().startswith("In the")
+    assert steering.outputs.plain.continuation
+    assert steering.outputs.steered.continuation != steering.outputs.plain.continuation
+    assert steering.outputs.plain.view.toPlainText().startswith("In the")

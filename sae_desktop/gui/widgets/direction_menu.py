@@ -1,0 +1,139 @@
+"""Directions that are no feature's: chosen from a menu, some in a dialog."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QMenu,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.gui import icons
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.labels import label
+from sae_desktop.steering.config import DecoderRow, Direction, MeanDifference, RandomDirection
+
+_MOST_FEATURES = 2**31 - 1
+_MOST_SEEDS = 9999
+
+
+class DirectionButton(QPushButton):
+    """Opens a menu of directions to add, and hands on the one chosen."""
+
+    def __init__(self, session: Session, chosen: Callable[[Direction], None]) -> None:
+        super().__init__()
+        self._session, self._chosen = session, chosen
+        icons.set_icon(self, "compass")
+        self.setProperty("flat", "true")
+        self.setToolTip("Add a direction that is no feature’s of this dictionary")
+        self.setAccessibleName("Add a direction")
+        menu = QMenu(self)
+        menu.addAction("Random direction", self.add_random)
+        menu.addAction("Between two kinds of texts…", self._ask_texts)
+        menu.addAction("Feature of another dictionary…", self._ask_feature)
+        self.setMenu(menu)
+
+    def add_random(self) -> None:
+        """Add a direction drawn from all; another one each time."""
+        self._chosen(RandomDirection(seed=random.randrange(_MOST_SEEDS)))
+
+    def _ask_texts(self) -> None:
+        dialog = TextsDialog(self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self._chosen(dialog.direction())
+
+    def _ask_feature(self) -> None:
+        project = self._session.project
+        names = project.dictionaries() if project is not None else []
+        dialog = DecoderRowDialog(names, self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self._chosen(dialog.direction())
+
+
+class _DirectionDialog(QDialog):
+    """A form, and a button that adds once the form is filled."""
+
+    def __init__(self, title: str, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.form = QVBoxLayout(self)
+        self.form.setSpacing(8)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.add_button = self._buttons.addButton("Add", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.accepted.connect(self.accept)
+        self._buttons.rejected.connect(self.reject)
+
+    def _finish(self) -> None:
+        self.form.addWidget(self._buttons)
+        self._check()
+
+    def _check(self) -> None:
+        raise NotImplementedError
+
+
+class TextsDialog(_DirectionDialog):
+    """Asks for the texts of a difference of means, one a line."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("From some texts to others", parent)
+        self.on, self.off = QPlainTextEdit(), QPlainTextEdit()
+        for field, title, example in (
+            (self.on, "Towards these texts, one a line", "I am so happy today.\nWhat a joy!"),
+            (self.off, "Away from these", "I am so sad today.\nWhat a pity."),
+        ):
+            field.setPlaceholderText(example)
+            field.setAccessibleName(title)
+            field.setTabChangesFocus(True)
+            field.textChanged.connect(self._check)
+            self.form.addWidget(label(title, "heading"))
+            self.form.addWidget(field)
+        self.form.addWidget(
+            label("The mean of the site’s values over the first less that over the second.",
+                  "small", wrap=True)
+        )  # fmt: skip
+        self._finish()
+
+    def direction(self) -> MeanDifference:
+        """Return what is set."""
+        return MeanDifference(on=_lines(self.on), off=_lines(self.off))
+
+    def _check(self) -> None:
+        on, off = _lines(self.on), _lines(self.off)
+        self.add_button.setEnabled(bool(on) and bool(off) and on != off)
+
+
+class DecoderRowDialog(_DirectionDialog):
+    """Asks for a feature of a dictionary of the project."""
+
+    def __init__(self, dictionaries: list[str], parent: QWidget | None = None) -> None:
+        super().__init__("A feature of another dictionary", parent)
+        self.dictionary = QComboBox()
+        self.dictionary.addItems(dictionaries)
+        self.feature = QSpinBox()
+        self.feature.setRange(0, _MOST_FEATURES)
+        rows = QFormLayout()
+        rows.addRow("Dictionary", self.dictionary)
+        rows.addRow("Feature", self.feature)
+        self.form.addLayout(rows)
+        self._finish()
+
+    def direction(self) -> DecoderRow:
+        """Return what is set."""
+        return DecoderRow(dictionary=self.dictionary.currentText(), feature=self.feature.value())
+
+    def _check(self) -> None:
+        self.add_button.setEnabled(self.dictionary.count() > 0)
+
+
+def _lines(field: QPlainTextEdit) -> list[str]:
+    return [line for line in map(str.strip, field.toPlainText().splitlines()) if line]
