@@ -59,7 +59,8 @@ def _smaller(config: JobConfig | None) -> str:
             ("context_size", "shorter windows"),
             ("features", "fewer features"),
             ("rows", "fewer rows"),
-            ("max_new_tokens", "fewer new tokens"),
+            ("sampling", "fewer new tokens"),
+            ("variants", "fewer texts side by side"),
         )
         if field in fields
     ]

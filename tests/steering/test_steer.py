@@ -11,9 +11,11 @@ import torch
 from job_contexts import RecordingContext
 from toy_index import make_toy_index
 
+from sae_desktop.engine.explain import explain
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.language_model.intervene import intervention
+from sae_desktop.language_model.load import held_model, release_models
 from sae_desktop.project import Project
 from sae_desktop.steering.config import (
     PLAIN,
@@ -571,3 +573,53 @@ def test_generation__ends_with_the_models_context(project: Project, opened: Open
     run(project, [PLAIN], context, max_new_tokens=500, temperature=1.0)
     assert "leaves room for" in context.lines[0]
     assert len(context.outputs) <= opened.lm.context_size - len(ids_of(opened))
+
+
+# ---------------------------------------------------------------- what goes wrong on the way
+def test_model_unloaded_in_mid_generation__takes_nothing_from_the_text(
+    project: Project, feature: int
+) -> None:
+    whole = run(project, [PLAIN, clamped({feature: 5.0})])
+
+    def unload(number: int) -> None:
+        if number == 4:
+            release_models()
+            assert not held_model()
+
+    again = run(project, [PLAIN, clamped({feature: 5.0})], RecordingContext(on_check=unload))
+    assert again == whole
+    assert run(project, [PLAIN, clamped({feature: 5.0})]) == whole  # and it loads anew
+
+
+def test_memory_that_runs_out__is_said_and_leaves_the_model_as_it_was(
+    project: Project, opened: OpenedIndex, feature: int
+) -> None:
+    whole = run(project, [PLAIN, clamped({feature: 5.0})])
+    passes = 0
+
+    def run_out(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 4:
+            raise torch.OutOfMemoryError("Tried to allocate 20.00 GiB")
+
+    handle = opened.lm.model.register_forward_pre_hook(run_out)
+    try:
+        with pytest.raises(torch.OutOfMemoryError) as raised:
+            run(project, [PLAIN, clamped({feature: 5.0})])
+    finally:
+        handle.remove()
+    config = SteerConfig(project="p", index="i", prompt=PROMPT, variants=[PLAIN])
+    told = explain(raised.value, config)
+    assert told.what == "The machine ran out of memory."
+    assert "fewer new tokens or fewer texts side by side" in str(told.next_step)
+    assert run(project, [PLAIN, clamped({feature: 5.0})]) == whole
+
+
+def test_result__says_the_prompts_tokens_as_positions_count_them(
+    project: Project, opened: OpenedIndex, feature: int
+) -> None:
+    result = run(project, [PLAIN, act(feature=feature, strength=2.0, tokens=[1])], max_new_tokens=1)
+    assert "".join(result.prompt_tokens) == PROMPT
+    assert len(result.prompt_tokens) == len(opened.lm.encode(PROMPT))
+    assert result.typical_norm == Preparer(str(project.path), opened).typical_norm > 0
