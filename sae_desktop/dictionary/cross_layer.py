@@ -37,7 +37,10 @@ class CrossLayerDictionary(Dictionary):
         self.blocks = blocks
         self.b_dec = b_dec
         self.k = None
+        self.rank = None
+        self.grouped = False
         self.W_skip = None
+        self.row_norm = "none"
         self.parts = (width,) * layers
         self.metadata = metadata or {}
 

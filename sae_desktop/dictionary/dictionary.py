@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+RowNorm = Literal["none", "constant", "layer"]
+"""How each row is normalised before it is read: not at all; to length √I; or to mean 0 and
+standard deviation 1. What is written is scaled back."""
+_LAYER_EPS = 1e-5
+_TINY = 1e-12
 
 
 class Dictionary:
@@ -16,8 +22,12 @@ class Dictionary:
     of the raw activations.
 
         encode:  a = ReLU(x·W_enc + b_enc), and 0 where a ≤ threshold if there is one,
-                 and 0 but for the k largest of each row if there is a k
+                 and 0 but for the k largest a·rank of each row if there is a k; of a grouped
+                 one for the largest of each of k equal runs of features
         decode:  x̂ = a·W_dec + b_dec  (+ x·W_skip for a skip transcoder)
+
+    Some dictionaries made elsewhere normalise each row first (`row_norm`): then x above is the
+    normalised row, and an activation is in units of `row_scale`.
 
     A plain dictionary writes to the site it reads. A crosscoder's rows are those of several
     sites side by side, their widths in `parts`.
@@ -32,12 +42,16 @@ class Dictionary:
         threshold: Tensor | None = None,
         *,
         k: int | None = None,
+        rank: Tensor | None = None,
+        grouped: bool = False,
         W_skip: Tensor | None = None,
         parts: tuple[int, ...] = (),
+        row_norm: RowNorm = "none",
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Take W_enc (I, F), b_enc (F,), W_dec (F, O), b_dec (O,), threshold (F,), W_skip (I, O).
 
+        `rank` (F,): what activations are multiplied by before the k largest are chosen; none: 1.
         Raises ValueError when they do not fit together.
         """
         width, features = W_enc.shape
@@ -51,6 +65,10 @@ class Dictionary:
             shapes["W_skip"] = (W_skip.shape, (width, out_width))
         if threshold is not None:
             shapes["threshold"] = (threshold.shape, (features,))
+        if rank is not None:
+            shapes["rank"] = (rank.shape, (features,))
+        if grouped and (not k or features % k):
+            raise ValueError(f"{features} features are not {k} equal groups")
         for name, (found, wanted) in shapes.items():
             if tuple(found) != wanted:
                 raise ValueError(f"{name} has shape {tuple(found)}, not {wanted}")
@@ -60,8 +78,11 @@ class Dictionary:
         self.b_dec = b_dec
         self.threshold = threshold
         self.k = k
+        self.rank = rank
+        self.grouped = grouped
         self.W_skip = W_skip
         self.parts = parts
+        self.row_norm = row_norm
         self.metadata: dict[str, Any] = metadata or {}
 
     @property
@@ -86,10 +107,12 @@ class Dictionary:
     def encode(self, x: Tensor) -> Tensor:
         """Return the activations (…, F) of raw model activations x (…, I)."""
         activations = self._activate(
-            torch.nn.functional.linear(self._cast(x), self.W_enc.T, self.b_enc), self.threshold
+            torch.nn.functional.linear(self._read(x), self.W_enc.T, self.b_enc), self.threshold
         )
         if self.k is not None:
-            activations *= largest_of_each_row(activations, self.k)
+            ranked = activations if self.rank is None else activations * self.rank
+            largest = largest_of_each_group if self.grouped else largest_of_each_row
+            activations *= largest(ranked, self.k)
         return activations
 
     def active(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,7 +124,7 @@ class Dictionary:
             activations = self.encode(x)
             rows, features = torch.nonzero(activations > 0, as_tuple=True)
             return rows, features, activations[rows, features]
-        pre = torch.nn.functional.linear(self._cast(x), self.W_enc.T, self.b_enc)
+        pre = torch.nn.functional.linear(self._read(x), self.W_enc.T, self.b_enc)
         least = 0.0 if self.threshold is None else self.threshold.clamp_min(0)
         rows, features = torch.nonzero(pre > least, as_tuple=True)
         return rows, features, pre[rows, features]
@@ -111,19 +134,39 @@ class Dictionary:
         if self.k is not None:  # which are the largest, only all of them tell
             return self.encode(x)[..., ids]
         threshold = None if self.threshold is None else self.threshold[ids]
-        return self._activate(self._cast(x) @ self.W_enc[:, ids] + self.b_enc[ids], threshold)
+        return self._activate(self._read(x) @ self.W_enc[:, ids] + self.b_enc[ids], threshold)
 
     def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
         """Return the reconstruction (…, O) from activations (…, F).
 
-        A dictionary with a skip needs the rows x (…, I) too; raises ValueError without them.
+        A dictionary with a skip, or that normalises rows, needs the rows x (…, I) too; raises
+        ValueError without them.
         """
         written = activations @ self.W_dec + self.b_dec
-        if self.W_skip is None:
+        if self.W_skip is None and self.row_norm == "none":
             return written
         if x is None:
-            raise ValueError("a dictionary with a skip is decoded with the rows it read")
-        return written + self._cast(x) @ self.W_skip
+            raise ValueError(
+                "a dictionary with a skip or a norm of rows is decoded with the rows it read"
+            )
+        if self.W_skip is not None:
+            written = written + self._read(x) @ self.W_skip
+        if self.row_norm == "none":
+            return written
+        written = written * self.row_scale(x)
+        if self.row_norm == "layer":
+            written = written + self._cast(x).mean(-1, keepdim=True)
+        return written
+
+    def row_scale(self, x: Tensor) -> Tensor:
+        """Return (…, 1): what an activation of one is worth in the units of raw rows x (…, I)."""
+        x = self._cast(x)
+        scale = torch.ones_like(x[..., :1])
+        if self.row_norm == "constant":
+            scale = x.norm(dim=-1, keepdim=True) / self.width**0.5
+        elif self.row_norm == "layer":
+            scale = x.std(dim=-1, keepdim=True)
+        return scale
 
     def apply(self, x: Tensor) -> Tensor:
         """Return what the dictionary writes (…, O) for raw rows x (…, I)."""
@@ -146,9 +189,18 @@ class Dictionary:
             torch.split(self.b_dec, parts)[number],
             None if self.threshold is None else self.threshold * norms,
             k=self.k,
+            rank=self.rank,
+            grouped=self.grouped,
             W_skip=None if self.W_skip is None else torch.split(self.W_skip, parts, 1)[number],
+            row_norm=self.row_norm,
             metadata=self.metadata,
         )
+
+    def unfolded(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return W_enc, b_enc, W_dec with the decoder norms before which the k are chosen."""
+        if self.rank is None:
+            return self.W_enc, self.b_enc, self.W_dec
+        return self.W_enc * self.rank, self.b_enc * self.rank, self.W_dec / self.rank[:, None]
 
     def to(self, device: torch.device | str) -> Dictionary:
         """Return this dictionary on another device."""
@@ -159,13 +211,26 @@ class Dictionary:
             self.b_dec.to(device),
             None if self.threshold is None else self.threshold.to(device),
             k=self.k,
+            rank=None if self.rank is None else self.rank.to(device),
+            grouped=self.grouped,
             W_skip=None if self.W_skip is None else self.W_skip.to(device),
             parts=self.parts,
+            row_norm=self.row_norm,
             metadata=self.metadata,
         )
 
     def _cast(self, x: Tensor) -> Tensor:
         return x.to(device=self.W_enc.device, dtype=self.W_enc.dtype)
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Return the rows as W_enc takes them."""
+        x = self._cast(x)
+        if self.row_norm == "constant":
+            x = x * (self.width**0.5 / x.norm(dim=-1, keepdim=True).clamp_min(_TINY))
+        elif self.row_norm == "layer":
+            x = x - x.mean(dim=-1, keepdim=True)
+            x = x / (x.std(dim=-1, keepdim=True) + _LAYER_EPS)
+        return x
 
     @staticmethod
     def _activate(pre: Tensor, threshold: Tensor | None) -> Tensor:
@@ -180,3 +245,11 @@ def largest_of_each_row(values: Tensor, k: int) -> Tensor:
     best = torch.topk(values, min(k, values.shape[-1]), dim=-1, sorted=False).indices
     kept = torch.zeros_like(values, dtype=torch.bool).scatter_(-1, best, True)
     return kept & (values > 0)
+
+
+def largest_of_each_group(values: Tensor, groups: int) -> Tensor:
+    """Return (…, F) bool: the largest positive entry of each of `groups` equal runs of a row."""
+    split = values.reshape(*values.shape[:-1], groups, -1)
+    best = split.argmax(dim=-1, keepdim=True)
+    kept = torch.zeros_like(split, dtype=torch.bool).scatter_(-1, best, True)
+    return kept.flatten(-2) & (values > 0)

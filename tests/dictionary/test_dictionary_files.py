@@ -119,20 +119,27 @@ def test_load__folds_a_gated_dictionary(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rescaled", [False, True])
-def test_load__folds_topk_only_where_the_choice_stays(tmp_path: Path, rescaled: bool) -> None:
+def test_load__folds_topk_and_keeps_its_choice(tmp_path: Path, rescaled: bool) -> None:
     unit, norms = toy_dictionary(k=3), torch.linspace(0.5, 2.0, F)
     tensors = {"W_enc": unit.W_enc / norms, "b_enc": unit.b_enc / norms, "b_dec": unit.b_dec}
     save_file(
         tensors | {"W_dec": unit.W_dec * norms[:, None]}, tmp_path / "sae_weights.safetensors"
     )
-    cfg = {"architecture": "topk", "d_in": D, "d_sae": F, "k": 3}
+    version = {"sae_lens_version": "6.54.12"}
+    cfg = {"architecture": "topk", "d_in": D, "d_sae": F, "k": 3, "metadata": version}
     (tmp_path / "cfg.json").write_text(json.dumps(cfg | {"rescale_acts_by_decoder_norm": rescaled}))
+    x = torch.randn(30, D)
+    loaded = load(tmp_path)
     if rescaled:
-        x = torch.randn(30, D)
-        torch.testing.assert_close(load(tmp_path).encode(x), unit.encode(x))
-    else:
-        with pytest.raises(UserError, match="k largest"):
-            load(tmp_path)
+        torch.testing.assert_close(loaded.encode(x), unit.encode(x))
+        return
+    pre = x @ tensors["W_enc"] + tensors["b_enc"]
+    kept = pre.relu().topk(3, dim=-1)
+    f = torch.zeros_like(pre).scatter_(-1, kept.indices, kept.values)
+    torch.testing.assert_close(loaded.encode(x), f * norms)
+    # What is saved of it makes the same choice.
+    save(loaded, tmp_path / "again")
+    torch.testing.assert_close(load(tmp_path / "again").encode(x), f * norms)
 
 
 def test_load__names_what_is_wrong(tmp_path: Path) -> None:

@@ -1,0 +1,204 @@
+"""SAELens: `cfg.json` and `sae_weights.safetensors`, of version 6 and before, and our own kinds.
+
+What SAELens has no format for is kept alike: a crosscoder, TopK transcoders, groups, and a
+cross-layer transcoder with two files a layer (`cross_layer_files`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sae_desktop.dictionary.cross_layer_files import read_cross_layer
+from sae_desktop.dictionary.dictionary import Dictionary, RowNorm
+from sae_desktop.dictionary.formats.folder_view import FolderView, Found
+from sae_desktop.dictionary.formats.folding import folded
+from sae_desktop.dictionary.formats.gates import gated
+from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.dictionary.formats.weights_file import WeightsFile, look_into
+from sae_desktop.errors import UserError
+
+NAME = "SAELens"
+CFG = "cfg.json"
+WEIGHTS = "sae_weights.safetensors"
+CROSS_LAYER = "cross_layer_transcoder"
+CROSSCODER = "crosscoder"
+
+_WITH_THRESHOLD = {"jumprelu", "jumprelu_transcoder", "jumprelu_skip_transcoder"}
+_GROUPED = {"groupmax", "groupmax_transcoder", "groupmax_skip_transcoder"}
+_WITH_K = {"topk", "topk_transcoder", "topk_skip_transcoder"} | _GROUPED
+_WITH_SKIP = {
+    "skip_transcoder", "jumprelu_skip_transcoder", "topk_skip_transcoder",
+    "groupmax_skip_transcoder",
+}  # fmt: skip
+_PLAIN = {"standard", "gated", "transcoder"}
+SUPPORTED = sorted(_PLAIN | _WITH_THRESHOLD | _WITH_K | _WITH_SKIP | {CROSSCODER, CROSS_LAYER})
+_ROW_NORMS: dict[str, RowNorm] = {
+    "none": "none",
+    "constant_norm_rescale": "constant",
+    "layer_norm": "layer",
+    # Scaled by one number in training, which is folded into the weights or lost.
+    "expected_average_only_in": "none",
+}
+ROW_NORM_NAMES: dict[RowNorm, str] = {
+    "none": "none", "constant": "constant_norm_rescale", "layer": "layer_norm",
+}  # fmt: skip
+_BEFORE_6 = {
+    "hook_point": "hook_name",
+    "hook_point_head_index": "hook_head_index",
+    "activation_fn_str": "activation_fn",
+}
+"""Fields that had another name before version 6."""
+_METADATA = (
+    "model_name", "hook_name", "hook_head_index", "context_size", "prepend_bos", "dataset_path",
+    "neuronpedia_id", "hook_name_out",
+)  # fmt: skip
+"""Fields that stood beside the others before version 6."""
+UNSCALED = (
+    "It was trained on rows scaled by one number, which its files do not hold: give it, or the "
+    "mean length of the rows, if its activations look wrong."
+)
+
+
+def find(view: FolderView) -> list[Found]:
+    """Return the dictionary of a folder with a `cfg.json` of SAELens's."""
+    cfg = view.config(CFG)
+    if not is_config(cfg):
+        return []
+    cfg = current(cfg)
+    if cfg["architecture"] == CROSS_LAYER:
+        return [_described(view.path, cfg, partial(_read_cross_layer, view.path, cfg))]
+    own = ("W_dec", "b_dec")
+    return [
+        _described(file.path, cfg, partial(_read_file, file, cfg), file)
+        for file in view.weights
+        if file.has(*own)
+    ]
+
+
+def is_config(cfg: dict[str, Any]) -> bool:
+    """Return whether a `cfg.json` is SAELens's: sparsify has one of that name, too."""
+    return any(key in cfg for key in ("architecture", "d_sae", "hook_point"))
+
+
+def _described(
+    path: Path, cfg: dict[str, Any], read: Any, file: WeightsFile | None = None
+) -> Found:
+    metadata = cfg["metadata"]
+    features, _ = file.shapes["W_dec"] if file is not None else (int(cfg.get("d_sae", 0)), 0)
+    notes = []
+    if cfg.get("normalize_activations") == "expected_average_only_in":
+        notes.append(UNSCALED)
+    return Found(
+        format=NAME, path=path, architecture=str(cfg["architecture"]),
+        width=int(cfg.get("d_in", 0)), features=features, read=read,
+        model=model_name(str(metadata.get("model_name") or "")),
+        site=site_name(str(metadata.get("hook_name") or "")),
+        site_out=site_name(str(metadata.get("hook_name_out") or "")),
+        notes=tuple(notes), metadata=metadata,
+    )  # fmt: skip
+
+
+def current(cfg: dict[str, Any]) -> dict[str, Any]:
+    """Return a config in the form of version 6: what was flat before stands in `metadata`."""
+    told = cfg.get("metadata")
+    metadata = dict(told) if isinstance(told, dict) else {}
+    version = str(metadata.get("sae_lens_version") or cfg.get("sae_lens_version") or "0")
+    if version.split(".")[0].isdecimal() and int(version.split(".")[0]) >= 6:
+        return {**cfg, "architecture": cfg.get("architecture", "standard"), "metadata": metadata}
+    flat = {_BEFORE_6.get(key, key): value for key, value in cfg.items() if key != "metadata"}
+    flat.setdefault("architecture", "standard")
+    flat.setdefault("apply_b_dec_to_input", True)
+    arguments = flat.get("activation_fn_kwargs") or {}
+    if flat.get("activation_fn") == "topk" and arguments.get("k") is not None:
+        flat |= {"architecture": "topk", "k": arguments["k"]}
+    norm = flat.get("normalize_activations") or "none"
+    flat["normalize_activations"] = "expected_average_only_in" if norm is True else norm
+    metadata |= {key: flat[key] for key in _METADATA if flat.get(key) is not None}
+    metadata.setdefault("prepend_bos", True)
+    return {**flat, "metadata": metadata}
+
+
+# ---------------------------------------------------------------- reading
+def read_folder(folder: Path, cfg: dict[str, Any]) -> Dictionary:
+    """Return the dictionary of a folder in the form `save` writes.
+
+    Raises UserError for a missing or damaged file, KeyError and ValueError for tensors that are
+    missing or do not fit together.
+    """
+    if cfg["architecture"] == CROSS_LAYER:
+        return _read_cross_layer(folder, cfg)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise UserError(
+            f"“{path}” is missing.", next_step="Restore it from a copy, or train again."
+        )
+    return _read_file(look_into(path), cfg)
+
+
+def _read_cross_layer(folder: Path, cfg: dict[str, Any]) -> Dictionary:
+    return read_cross_layer(folder, len(cfg["parts"]), cfg["metadata"])
+
+
+def _read_file(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
+    check(cfg, file.path.parent / CFG)
+    tensors = {name: tensor.float() for name, tensor in file.tensors().items()}
+    dictionary = _from_tensors(cfg, tensors, file.path)
+    dictionary.metadata = cfg["metadata"]
+    return dictionary
+
+
+def check(cfg: dict[str, Any], path: Path) -> None:
+    """Raise UserError for an architecture, or a normalisation, that cannot be opened."""
+    architecture = cfg["architecture"]
+    if architecture not in SUPPORTED:
+        raise UserError(
+            f"“{path}” is of the architecture “{architecture}”, which cannot be opened.",
+            next_step=f"These can: {', '.join(SUPPORTED)}.",
+        )
+    if cfg.get("normalize_activations", "none") not in _ROW_NORMS:
+        raise UserError(
+            f"“{path}” expects inputs normalised by “{cfg['normalize_activations']}”.",
+            next_step="Fold the normalisation into its weights where it was made.",
+        )
+
+
+def _from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Dictionary:
+    architecture = cfg["architecture"]
+    row_norm = _ROW_NORMS[cfg.get("normalize_activations", "none")]
+    subtracts = bool(cfg.get("apply_b_dec_to_input", False))
+    W_dec = _written(cfg, tensors, path)
+    if architecture == "gated":
+        return gated(
+            tensors["W_enc"], tensors["b_gate"], tensors["b_mag"], tensors["r_mag"], W_dec,
+            tensors["b_dec"], subtracts_b_dec=subtracts, row_norm=row_norm,
+        )  # fmt: skip
+    threshold = tensors["threshold"] if architecture in _WITH_THRESHOLD else None
+    k = int(cfg["k"]) if architecture in _WITH_K else None
+    ranked = bool(cfg.get("rescale_acts_by_decoder_norm", False))
+    if architecture == CROSSCODER:
+        threshold, k = tensors.get("threshold"), cfg.get("k")
+    return folded(
+        tensors["W_enc"], tensors["b_enc"], W_dec, tensors["b_dec"], threshold=threshold, k=k,
+        ranked_by_norm=ranked, grouped=architecture in _GROUPED, subtracts_b_dec=subtracts,
+        W_skip=tensors["W_skip"].T if architecture in _WITH_SKIP else None,
+        parts=tuple(cfg.get("parts", ())), row_norm=row_norm,
+    )  # fmt: skip
+
+
+def _written(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Tensor:
+    """Return W_dec, times the factors that old versions found in a second training."""
+    factor = tensors.get("finetuning_scaling_factor", tensors.get("scaling_factor"))
+    W_dec = tensors["W_dec"]
+    if factor is None or torch.allclose(factor, torch.ones_like(factor)):
+        return W_dec
+    if not cfg.get("finetuning_scaling_factor", False):
+        raise UserError(
+            f"“{path}” holds a scaling factor its config does not speak of.",
+            next_step="Ask who made it whether finetuning_scaling_factor belongs in its cfg.json.",
+        )
+    return W_dec * factor[:, None]

@@ -1,0 +1,283 @@
+"""Dictionaries saved by the libraries themselves are read as they compute, and ours by them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.formats import dictionary_learning as dl_format
+from sae_desktop.dictionary.formats import sparsify as sparsify_format
+from sae_desktop.dictionary.formats.find import find_dictionaries
+
+SIZES = [(12, 32), (16, 16)]
+K = 4
+EXACT = {"rtol": 1e-5, "atol": 1e-5}
+
+sae_lens = pytest.importorskip("sae_lens", reason="of the extra “peers”")
+sparsify = pytest.importorskip("sparsify", reason="of the extra “peers”")
+dl = pytest.importorskip("dictionary_learning", reason="of the extra “peers”")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def rows(width: int, count: int = 300) -> Tensor:
+    """Rows as a model's: correlated, off the origin, of different lengths."""
+    generator = torch.Generator().manual_seed(7)
+    mix = torch.randn(width, width, generator=generator)
+    lengths = torch.rand(count, 1, generator=generator) + 0.5
+    return torch.randn(count, width, generator=generator) @ mix * lengths + 0.3
+
+
+def shake(module: torch.nn.Module, *, norms: bool = True) -> None:
+    """Give every parameter other values; the decoder's rows other lengths, too."""
+    generator = torch.Generator().manual_seed(11)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+            if name == "threshold":
+                parameter.abs_()
+            if name == "W_dec" and norms:
+                parameter.mul_(torch.linspace(0.5, 2.0, len(parameter))[:, None])
+
+
+def assert_same(ours: Dictionary, acts: Tensor, norms: Tensor, written: Tensor, x: Tensor) -> None:
+    """The same features fire, as strongly (times their decoder norm), and write the same."""
+    found = ours.encode(x)
+    assert torch.equal(found > 0, acts > 0)
+    assert 0 < int((acts > 0).sum()) < acts.numel()
+    torch.testing.assert_close(found, acts * norms, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.apply(x), written, rtol=1e-4, atol=2e-5)
+
+
+# ---------------------------------------------------------------- SAELens
+def saelens_sae(architecture: str, width: int, features: int, **settings: Any) -> Any:
+    metadata = sae_lens.saes.sae.SAEMetadata(
+        model_name="gpt2-small", hook_name="blocks.8.hook_resid_pre"
+    )
+    cls, cfg = sae_lens.registry.get_sae_class(architecture)
+    if "transcoder" in architecture:
+        settings |= {"d_out": width, "apply_b_dec_to_input": False}
+    return cls(cfg(d_in=width, d_sae=features, metadata=metadata, **settings))
+
+
+def saelens_acts(theirs: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    with torch.no_grad():
+        return theirs.encode(x), theirs.W_dec.norm(dim=1), theirs(x)
+
+
+@pytest.mark.parametrize(("width", "features"), SIZES)
+@pytest.mark.parametrize(
+    "norm", ["none", "expected_average_only_in", "constant_norm_rescale", "layer_norm"]
+)
+@pytest.mark.parametrize("subtract", [False, True])
+@pytest.mark.parametrize("architecture", ["standard", "topk", "jumprelu", "gated"])
+def test_saelens(
+    tmp_path: Path, architecture: str, subtract: bool, norm: str, width: int, features: int
+) -> None:
+    settings = {"k": K} if architecture == "topk" else {}
+    theirs = saelens_sae(
+        architecture, width, features, apply_b_dec_to_input=subtract, normalize_activations=norm,
+        **settings,
+    )  # fmt: skip
+    shake(theirs)
+    theirs.save_model(tmp_path)
+    (found,) = find_dictionaries(tmp_path)
+    assert (found.format, found.features, found.width) == ("SAELens", features, width)
+    assert (found.model, found.site) == ("gpt2", "blocks.8.hook_resid_pre")
+    x = rows(width)
+    acts, norms, written = saelens_acts(theirs, x)
+    if architecture == "topk":  # theirs are in the order of their choice, without the norms
+        assert bool((acts > 0).sum(dim=1).le(K).all())
+    ours = load(tmp_path)
+    assert_same(ours, acts, norms, written, x)
+    save(ours, tmp_path / "again")
+    again = sae_lens.SAE.load_from_disk(tmp_path / "again")
+    acts_again, norms_again, written_again = saelens_acts(again, x)
+    torch.testing.assert_close(acts_again * norms_again, acts * norms, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(written_again, written, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(("width", "features"), SIZES)
+@pytest.mark.parametrize(
+    "architecture",
+    ["transcoder", "skip_transcoder", "jumprelu_transcoder", "jumprelu_skip_transcoder"],
+)
+def test_saelens_transcoders(tmp_path: Path, architecture: str, width: int, features: int) -> None:
+    theirs = saelens_sae(architecture, width, features)
+    shake(theirs)
+    theirs.save_model(tmp_path)
+    x = rows(width)
+    with torch.no_grad():
+        acts, norms, written = theirs.encode(x), theirs.W_dec.norm(dim=1), theirs(x)
+    assert_same(load(tmp_path), acts, norms, written, x)
+
+
+@pytest.mark.parametrize(("width", "features"), SIZES)
+def test_saelens_topk__ranked_by_decoder_norm(tmp_path: Path, width: int, features: int) -> None:
+    theirs = saelens_sae("topk", width, features, k=K, rescale_acts_by_decoder_norm=True)
+    shake(theirs)
+    theirs.save_model(tmp_path)
+    x = rows(width)
+    with torch.no_grad():
+        acts, written = theirs.encode(x), theirs(x)
+    # Theirs are multiplied by the norms already.
+    assert_same(load(tmp_path), acts, torch.ones(features), written, x)
+
+
+@pytest.mark.parametrize("activation", ["relu", "topk"])
+def test_saelens__before_version_6(tmp_path: Path, activation: str) -> None:
+    width, features = SIZES[0]
+    new = saelens_sae("standard", width, features)
+    shake(new, norms=activation != "topk")
+    tensors = {name: value.detach().clone() for name, value in new.state_dict().items()}
+    old = {
+        "architecture": "standard", "d_in": width, "d_sae": features, "dtype": "float32",
+        "activation_fn_str": activation, "model_name": "pythia-70m-deduped",
+        "hook_name": "blocks.3.hook_resid_post", "hook_layer": 3, "context_size": 128,
+        "activation_fn_kwargs": {"k": K} if activation == "topk" else {}, "device": "cpu",
+        "normalize_activations": "none", "finetuning_scaling_factor": False,
+    }  # fmt: skip
+    (tmp_path / "cfg.json").write_text(json.dumps(old))
+    save_file(tensors, tmp_path / "sae_weights.safetensors")
+    theirs = sae_lens.SAE.load_from_disk(tmp_path)
+    x = rows(width)
+    acts, norms, written = saelens_acts(theirs, x)
+    ours = load(tmp_path)
+    assert_same(ours, acts, norms, written, x)
+    assert ours.metadata["model_name"] == "pythia-70m-deduped"
+    assert ours.metadata["prepend_bos"] is True
+
+
+def test_saelens__in_bfloat16(tmp_path: Path) -> None:
+    theirs = saelens_sae("jumprelu", 12, 32, dtype="bfloat16")
+    shake(theirs)
+    theirs.save_model(tmp_path)
+    again = sae_lens.SAE.load_from_disk(tmp_path, dtype="float32")
+    x = rows(12)
+    assert_same(load(tmp_path), *saelens_acts(again, x), x)
+
+
+# ---------------------------------------------------------------- sparsify
+def sparsify_acts(theirs: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    with torch.no_grad():
+        found = theirs.encode(x)
+        acts = torch.zeros(len(x), theirs.num_latents)
+        acts.scatter_(-1, found.top_indices, found.top_acts)
+        return acts, theirs.W_dec.norm(dim=1), theirs(x).sae_out
+
+
+@pytest.mark.parametrize(("width", "features"), SIZES)
+@pytest.mark.parametrize("activation", ["topk", "groupmax"])
+@pytest.mark.parametrize("kind", ["plain", "transcoder", "skip"])
+def test_sparsify(tmp_path: Path, kind: str, activation: str, width: int, features: int) -> None:
+    cfg = sparsify.SparseCoderConfig(
+        activation=activation, num_latents=features, k=K, transcode=kind != "plain",
+        skip_connection=kind == "skip", normalize_decoder=False,
+    )  # fmt: skip
+    theirs = sparsify.SparseCoder(width, cfg)
+    shake(theirs)
+    folder = tmp_path / "layers.3.mlp"
+    theirs.save_to_disk(folder)
+    (found,) = find_dictionaries(tmp_path)
+    assert (found.format, found.features, found.width) == ("sparsify", features, width)
+    out = "" if kind == "plain" else "blocks.3.hook_mlp_out"
+    assert found.site_out == out
+    assert found.site == ("blocks.3.hook_mlp_out" if kind == "plain" else "blocks.3.mlp.hook_in")
+    x = rows(width)
+    acts, norms, written = sparsify_acts(theirs, x)
+    ours = load(folder)
+    assert_same(ours, acts, norms, written, x)
+    if kind == "transcoder":
+        ours.metadata["hook_name_out"] = "blocks.3.hook_mlp_out"
+    sparsify_format.write(ours, tmp_path / "ours")
+    again = sparsify.SparseCoder.load_from_disk(tmp_path / "ours")
+    acts_again, _, written_again = sparsify_acts(again, x)
+    assert torch.equal(acts_again > 0, acts > 0)
+    torch.testing.assert_close(written_again, written, rtol=1e-4, atol=2e-5)
+    save(ours, tmp_path / "project")  # as a project keeps it
+    assert_same(load(tmp_path / "project"), acts, norms, written, x)
+
+
+# ---------------------------------------------------------------- dictionary_learning
+def _dl(name: str, width: int, features: int) -> Any:
+    from dictionary_learning.trainers.batch_top_k import BatchTopKSAE
+    from dictionary_learning.trainers.matryoshka_batch_top_k import MatryoshkaBatchTopKSAE
+    from dictionary_learning.trainers.top_k import AutoEncoderTopK
+
+    makers: dict[str, Callable[[], Any]] = {
+        "AutoEncoder": lambda: dl.AutoEncoder(width, features),
+        "AutoEncoderNew": lambda: dl.dictionary.AutoEncoderNew(width, features),
+        "GatedAutoEncoder": lambda: dl.GatedAutoEncoder(width, features),
+        "JumpReluAutoEncoder": lambda: dl.JumpReluAutoEncoder(width, features),
+        "AutoEncoderTopK": lambda: AutoEncoderTopK(width, features, K),
+        "BatchTopKSAE": lambda: BatchTopKSAE(width, features, K),
+        "MatryoshkaBatchTopKSAE": lambda: MatryoshkaBatchTopKSAE(
+            width, features, K, [features // 4, features - features // 4]
+        ),
+    }
+    made = makers[name]()
+    shake(made)
+    if name in ("BatchTopKSAE", "MatryoshkaBatchTopKSAE"):
+        made.threshold.fill_(0.8)
+    return made
+
+
+def save_dl(made: Any, name: str, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    torch.save(made.state_dict(), folder / "ae.pt")
+    trainer = {"dict_class": name, "layer": 4, "lm_name": "EleutherAI/pythia-160m-deduped",
+               "submodule_name": "resid_post_layer_4", "k": K}  # fmt: skip
+    (folder / "config.json").write_text(json.dumps({"trainer": trainer, "buffer": {}}))
+
+
+def dl_norms(made: Any) -> Tensor:
+    W_dec = made.W_dec if hasattr(made, "W_dec") else made.decoder.weight.T
+    return W_dec.detach().norm(dim=1)
+
+
+@pytest.mark.parametrize(("width", "features"), SIZES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AutoEncoder", "AutoEncoderNew", "GatedAutoEncoder", "JumpReluAutoEncoder",
+        "AutoEncoderTopK", "BatchTopKSAE", "MatryoshkaBatchTopKSAE",
+    ],
+)  # fmt: skip
+def test_dictionary_learning(tmp_path: Path, name: str, width: int, features: int) -> None:
+    theirs = _dl(name, width, features)
+    save_dl(theirs, name, tmp_path / "trainer_0")
+    (found,) = find_dictionaries(tmp_path)
+    assert (found.format, found.architecture) == ("dictionary_learning", name)
+    assert (found.features, found.width) == (features, width)
+    assert (found.model, found.site) == (
+        "EleutherAI/pythia-160m-deduped", "blocks.4.hook_resid_post",
+    )  # fmt: skip
+    x = rows(width)
+    with torch.no_grad():
+        acts, written = theirs.encode(x), theirs(x)
+    ours = load(tmp_path / "trainer_0")
+    assert_same(ours, acts, dl_norms(theirs), written, x)
+    dl_format.write(ours, tmp_path / "ours")
+    (again,) = find_dictionaries(tmp_path / "ours")
+    classes = {
+        "AutoEncoderTopK": "AutoEncoderTopK", "AutoEncoder": "AutoEncoder",
+        "AutoEncoderNew": "AutoEncoder",
+    }  # fmt: skip
+    assert again.architecture == classes.get(name, "JumpReluAutoEncoder")
+    read_back = _dl(again.architecture, width, features)
+    read_back.load_state_dict(torch.load(tmp_path / "ours" / "ae.pt", weights_only=True))
+    with torch.no_grad():
+        acts_again, written_again = read_back.encode(x), read_back(x)
+    assert torch.equal(acts_again > 0, acts > 0)
+    torch.testing.assert_close(written_again, written, rtol=1e-4, atol=2e-5)
