@@ -71,11 +71,13 @@ def logit_gradient(
     )
 
 
-def attributions(activations_TF: Tensor, gradient_TD: Tensor, dictionary: Dictionary) -> Tensor:
-    """Return a_i · (W_dec,i · ∇) of every token and feature, (T, F).
+def attributions(
+    activations_TF: Tensor, gradient_TD: Tensor, dictionary: Dictionary, x_TD: Tensor
+) -> Tensor:
+    """Return a_i · (W_dec,i · ∇) of every token and feature, (T, F), at the site's values x.
 
     What ablating a feature at a token takes from the difference, to first order: exactly that
     where the model is linear from the site on.
     """
     gradient = gradient_TD.to(dictionary.W_dec)
-    return activations_TF * (gradient @ dictionary.W_dec.T)
+    return activations_TF * dictionary.row_scale(x_TD) * (gradient @ dictionary.W_dec.T)

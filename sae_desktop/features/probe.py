@@ -56,11 +56,13 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
         context.check_cancelled()
         context.progress(first, len(ids), "tokens")
         for row in range(0, len(acts_TD), step):
-            features_TF = opened.dictionary.encode(acts_TD[row : row + step])
+            x_TD = acts_TD[row : row + step]
+            features_TF = opened.dictionary.encode(x_TD)
             at, rows = first + row, len(features_TF)
             effects_TF = None
             if gradient is not None and gradient.covers(at, rows):
-                effects_TF = attributions(features_TF, gradient.rows(at, rows), opened.dictionary)
+                slope_TD = gradient.rows(at, rows)
+                effects_TF = attributions(features_TF, slope_TD, opened.dictionary, x_TD)
             parts.append(ranker.kept(features_TF, effects_TF))
     context.progress(len(ids), len(ids), "tokens")
     names = opened.lm.token_bytes()

@@ -110,6 +110,11 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
 
 # ---------------------------------------------------------------- a script
 def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringConfig) -> str:
+    if opened.dictionary.row_norm != "none":
+        raise UserError(
+            "The dictionary normalises each row before it reads it: a script does not.",
+            next_step="Keep a preset instead.",
+        )
     if opened.dictionary.k is not None and any(c.feature is not None for c in changes):
         raise UserError(
             "The dictionary keeps the k largest activations: one feature's needs all of them, "

@@ -31,6 +31,9 @@ class Change:
     where: Where = "all"
     start: int = 0
     tokens: tuple[int, ...] = ()
+    in_activations: bool = False
+    """Whether `amount` is in the units of the dictionary's activations, not of the site's values:
+    the same but for one that normalises rows."""
 
 
 class Positions:
@@ -80,6 +83,7 @@ class _RowChanges:
         place = dictionary.device
         features = [c.feature for c in changes if c.feature is not None]
         self._ids_f = torch.tensor(features, dtype=torch.int64, device=place)
+        self._in_activations_n = torch.tensor([c.in_activations for c in changes], device=device)
         self._of_feature_n = torch.tensor([c.feature is not None for c in changes], device=device)
         self._amounts_n = torch.tensor([c.amount for c in changes], device=device)
         # c = amount·(add or clamp) + a·(multiply's amount − 1; −1 for clamp and ablate)
@@ -90,15 +94,19 @@ class _RowChanges:
         ).to(device)
 
     def coefficients(self, x_SD: Tensor) -> Tensor:
-        """Return c of each change at each token, (S, n)."""
+        """Return c of each change at each token, (S, n), in the units of x."""
+        worth_S1 = self._dictionary.row_scale(x_SD).float().to(x_SD.device)
         acts_Sn = torch.zeros(len(x_SD), len(self.changes), device=x_SD.device)
         if len(self._ids_f):
             found = self._dictionary.encode_features(x_SD, self._ids_f)
-            acts_Sn[:, self._of_feature_n] = found.float().to(x_SD.device)
+            acts_Sn[:, self._of_feature_n] = found.float().to(x_SD.device) * worth_S1
         if len(self._ids_f) < len(self.changes):
             raw = ~self._of_feature_n
             acts_Sn[:, raw] = x_SD @ self._directions_nD[raw].T
-        return self._amounts_n * self._constant_n + self._slope_n * acts_Sn
+        amounts_Sn = torch.where(
+            self._in_activations_n, self._amounts_n * worth_S1, self._amounts_n
+        )
+        return amounts_Sn * self._constant_n + self._slope_n * acts_Sn
 
     def change(self, x_SD: Tensor, mask_Sn: Tensor) -> Tensor:
         """Return what is added to x, (S, D)."""

@@ -114,7 +114,8 @@ def _effects(
             # Every row is the same token: its activations are read once.
             acts = dictionary.encode_features(x_B1D[:1], chosen)[0, 0].float().to(x_B1D.device)
             directions = dictionary.W_dec[chosen].float().to(x_B1D.device)
-            return x_B1D + ((values - acts)[:, None] * directions)[:, None]
+            worth = dictionary.row_scale(x_B1D[:1])[0, 0].to(x_B1D.device)
+            return x_B1D + ((values - acts)[:, None] * worth * directions)[:, None]
 
         with lm.lock, torch.no_grad(), intervention(lm, opened.site, clamp):
             steered_BV = _last(opened, ids[-1], before, len(chosen)).log_softmax(-1)

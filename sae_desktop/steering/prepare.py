@@ -92,6 +92,7 @@ class Preparer:
             where=asked.where,
             start=asked.start,
             tokens=tuple(asked.tokens),
+            in_activations=asked.feature is not None and asked.unit == "maximum",
         )
 
     def _unit(self, asked: Intervention) -> float:

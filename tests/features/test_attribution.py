@@ -55,7 +55,7 @@ def effects(
     skipped = len(opened.bos)
     acts = opened.dictionary.encode(x[skipped:])
     gradient, told = logit_gradient(opened, ids, len(ids) - 1, following, against)
-    attributed = attributions(acts, gradient, opened.dictionary)
+    attributed = attributions(acts, gradient, opened.dictionary, x[skipped:])
     plain = logits_after(opened, ids, x)
     other = int(next(t for t in plain.topk(2).indices if int(t) != following))
 
@@ -110,7 +110,8 @@ def test_probe__attributes_to_the_next_token_of_the_text(
     gradient, _ = logit_gradient(opened, ids[:6], 5, ids[6], "second")
     x = capture(opened.lm, torch.tensor([opened.bos + ids]), None, opened.site)[0]
     acts = opened.dictionary.encode(x[len(opened.bos) :])
-    expected = attributions(acts[:6], gradient, opened.dictionary)
+    x_own = x[len(opened.bos) :]
+    expected = attributions(acts[:6], gradient, opened.dictionary, x_own[:6])
     for (position, feature, _), value in zip(result.entries(), result.attributions, strict=True):
         right = float(expected[position, feature]) if position <= 5 else 0.0
         assert value == pytest.approx(right, rel=1e-3, abs=1e-6)

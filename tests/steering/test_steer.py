@@ -11,6 +11,7 @@ import torch
 from job_contexts import RecordingContext
 from toy_index import make_toy_index
 
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.engine.explain import explain
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
@@ -623,3 +624,26 @@ def test_result__says_the_prompts_tokens_as_positions_count_them(
     assert "".join(result.prompt_tokens) == PROMPT
     assert len(result.prompt_tokens) == len(opened.lm.encode(PROMPT))
     assert result.typical_norm == Preparer(str(project.path), opened).typical_norm > 0
+
+
+@pytest.mark.parametrize("norm", ["constant", "layer"])
+@pytest.mark.parametrize("unit", ["maximum", "norm"])
+def test_clamp__sets_the_activation_of_a_dictionary_that_normalises_rows(
+    opened: OpenedIndex, feature: int, norm: Any, unit: Any
+) -> None:
+    plain = opened.dictionary
+    normed = Dictionary(
+        plain.W_enc, plain.b_enc, plain.W_dec, plain.b_dec, plain.threshold, row_norm=norm
+    )
+    x = torch.randn(7, plain.width, generator=torch.Generator().manual_seed(1)) * 3
+    change = Change(
+        "clamp", 2.0, plain.W_dec[feature], feature, in_activations=unit == "maximum"
+    )  # fmt: skip
+    site = SteeredSite([[change]], normed, x.device)
+    positions = Positions([0], 0, [7])
+    changed = site.transform(positions)(x[None])[0]
+    acts = normed.encode(x)
+    acts[:, feature] = 2.0 if unit == "maximum" else 2.0 / normed.row_scale(x)[:, 0]
+    # The reconstruction with the feature set, and the error as it was.
+    expected = normed.decode(acts, x) + (x - normed.apply(x))
+    torch.testing.assert_close(changed, expected, rtol=1e-4, atol=1e-4)
