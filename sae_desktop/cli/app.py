@@ -13,6 +13,7 @@ from sae_desktop.cli import (
     activation_commands,
     comparison_commands,
     corpus_commands,
+    exchange_commands,
     feature_commands,
     list_commands,
     model_commands,
@@ -91,6 +92,8 @@ app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
+app.command("import")(exchange_commands.import_)
+app.command()(exchange_commands.export)
 
 
 def run(arguments: Sequence[str]) -> int:

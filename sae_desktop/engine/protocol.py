@@ -16,6 +16,11 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
+from sae_desktop.exchange.config import (
+    ExportDictionaryConfig,
+    FindDictionariesConfig,
+    ImportDictionaryConfig,
+)
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import (
@@ -61,6 +66,9 @@ JobConfig = (
     | MergeIndexesConfig
     | MatchConfig
     | CompletenessConfig
+    | FindDictionariesConfig
+    | ImportDictionaryConfig
+    | ExportDictionaryConfig
 )
 
 

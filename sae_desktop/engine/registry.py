@@ -35,6 +35,14 @@ from sae_desktop.comparison.config import (
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.exchange.config import (
+    ExportDictionaryConfig,
+    ExportResult,
+    FindDictionariesConfig,
+    FindDictionariesResult,
+    ImportDictionaryConfig,
+    ImportDictionaryResult,
+)
 from sae_desktop.features.config import (
     IndexConfig,
     IndexResult,
@@ -253,6 +261,26 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _COMPLETENESS,
         "The indexes are as they were.",
+    ),
+    FindDictionariesConfig: JobKind(
+        "sae_desktop.exchange.dictionaries:find_dictionaries",
+        FindDictionariesResult,
+        "Look for dictionaries",
+        "",
+    ),
+    ImportDictionaryConfig: JobKind(
+        "sae_desktop.exchange.dictionaries:import_dictionary",
+        ImportDictionaryResult,
+        "Import the dictionary",
+        "name",
+        _DICTIONARY,
+        "Nothing of it was kept; what was downloaded is.",
+    ),
+    ExportDictionaryConfig: JobKind(
+        "sae_desktop.exchange.dictionaries:export_dictionary",
+        ExportResult,
+        "Export the dictionary",
+        "dictionary",
     ),
 }
 

@@ -8,7 +8,11 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.site_names import parse_site
 
 _HUB_NAMES = {
-    "gpt2-small": "gpt2",
+    "gpt2-small": "openai-community/gpt2",
+    "gpt2": "openai-community/gpt2",
+    "gpt2-medium": "openai-community/gpt2-medium",
+    "gpt2-large": "openai-community/gpt2-large",
+    "gpt2-xl": "openai-community/gpt2-xl",
     "gemma-2b": "google/gemma-2b",
     "gemma-2-2b": "google/gemma-2-2b",
     "gemma-2-2b-it": "google/gemma-2-2b-it",

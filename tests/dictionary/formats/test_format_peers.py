@@ -94,7 +94,7 @@ def test_saelens(
     theirs.save_model(tmp_path)
     (found,) = find_dictionaries(tmp_path)
     assert (found.format, found.features, found.width) == ("SAELens", features, width)
-    assert (found.model, found.site) == ("gpt2", "blocks.8.hook_resid_pre")
+    assert (found.model, found.site) == ("openai-community/gpt2", "blocks.8.hook_resid_pre")
     x = rows(width)
     acts, norms, written = saelens_acts(theirs, x)
     if architecture == "topk":  # theirs are in the order of their choice, without the norms

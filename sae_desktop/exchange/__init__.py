@@ -1,0 +1,1 @@
+"""What comes from elsewhere and goes to others: dictionaries, feature data, reports, packages."""

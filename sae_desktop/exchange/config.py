@@ -1,0 +1,83 @@
+"""What imports and exports are asked to do, and what they answer. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning"]
+
+
+class FindDictionariesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_dictionaries"):
+    """Look which dictionaries a source holds; nothing is written but a download."""
+
+    source: str
+    """A folder, a file of weights, a .zip, or a repository of the hub: owner/name[/folder]."""
+
+
+class DictionaryFound(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    """Within the source; what `ImportDictionaryConfig.which` takes."""
+    format: str
+    architecture: str
+    width: int
+    features: int
+    model: str
+    site: str
+    """Empty where the files do not say it."""
+    site_out: str
+    notes: list[str]
+
+
+class FindDictionariesResult(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    dictionaries: list[DictionaryFound]
+
+
+class ImportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_dictionary"):
+    """Copy a dictionary made elsewhere into a project, everything folded in."""
+
+    project: str
+    name: str
+    source: str
+    which: str = ""
+    """Of a source with several: the path of one, as it was found."""
+    model: str = ""
+    """Instead of what the files say."""
+    site: str = ""
+    site_out: str = ""
+    scale: float = 1.0
+    """What rows were multiplied by in training, where its files do not hold it; 1: nothing."""
+
+
+class ImportDictionaryResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    format: str
+    architecture: str
+    """As it is kept."""
+    features: int
+    width: int
+    model: str
+    site: str
+    site_out: str
+    bytes: int
+    notes: list[str]
+
+
+class ExportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_dictionary"):
+    """Write a dictionary as another library reads it."""
+
+    project: str
+    dictionary: str
+    path: str
+    """A folder, made if it is not there; files in it that stand in the way are refused."""
+    format: DictionaryFormat = "saelens"
+
+
+class ExportResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What an export wrote."""
+
+    path: str
+    files: int
+    bytes: int

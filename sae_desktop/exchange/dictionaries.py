@@ -1,0 +1,247 @@
+"""The jobs that bring dictionaries of other libraries into a project, and write them for those."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.files import architecture_name
+from sae_desktop.dictionary.formats import dictionary_learning, sparsify
+from sae_desktop.dictionary.formats.find import find_dictionaries as found_in
+from sae_desktop.dictionary.formats.find import only_one, read_found
+from sae_desktop.dictionary.formats.folder_view import Found
+from sae_desktop.dictionary.formats.folding import scaled
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import (
+    DictionaryFormat,
+    DictionaryFound,
+    ExportDictionaryConfig,
+    ExportResult,
+    FindDictionariesConfig,
+    FindDictionariesResult,
+    ImportDictionaryConfig,
+    ImportDictionaryResult,
+)
+from sae_desktop.exchange.sources import local_source
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.files import find_model, is_hub_name
+from sae_desktop.language_model.hub import cached_hub_models
+from sae_desktop.language_model.network import empty_model, load_config
+from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.sites import check_site, site_width
+from sae_desktop.project import Project, checked_name, existing
+
+_SEVERAL = " + "
+"""Between the sites of a dictionary that reads or writes several."""
+
+
+def find_dictionaries(
+    config: FindDictionariesConfig, context: JobContext
+) -> FindDictionariesResult:
+    """Return the dictionaries of a source. Raises UserError where there is none."""
+    with local_source(config.source, context) as path:
+        return FindDictionariesResult(
+            source=config.source,
+            dictionaries=[
+                DictionaryFound(
+                    path=_within(one, path), format=one.format, architecture=one.architecture,
+                    width=one.width, features=one.features, model=one.model, site=one.site,
+                    site_out=one.site_out, notes=list(one.notes),
+                )
+                for one in found_in(path)
+            ],
+        )  # fmt: skip
+
+
+def import_dictionary(
+    config: ImportDictionaryConfig, context: JobContext
+) -> ImportDictionaryResult:
+    """Read a dictionary and save it in the project.
+
+    Raises UserError for a name that is taken, for what cannot be read, where model or site are
+    neither told nor given, and where the model is here and its site is of another width.
+    """
+    if not math.isfinite(config.scale) or config.scale <= 0:
+        raise UserError(
+            f"Rows cannot have been multiplied by {config.scale:g}.",
+            next_step="Give a positive number; 1 changes nothing.",
+        )
+    project = Project.open(config.project)
+    folder = project.dictionary_path(checked_name(config.name))
+    if folder.exists():
+        raise UserError(
+            f"There is a dictionary “{config.name}” already.",
+            kept="It was not touched.",
+            next_step="Choose another name.",
+        )
+    with local_source(config.source, context) as path:
+        found = _chosen(found_in(path), config.which, path)
+        context.log(f"{found.format}: {found.architecture}, {found.features:,} features.")
+        dictionary = read_found(found.read, found.path)
+        _check_finite(dictionary, found.path)
+        model, site = config.model or found.model, config.site or found.site
+        site_out = config.site_out or found.site_out
+        _require(found, model, site)
+        _check_width(dictionary, model, site)
+        if config.scale != 1.0:
+            dictionary = scaled(dictionary, config.scale)
+        dictionary.metadata = _metadata(config, found, model, site, site_out)
+        context.check_cancelled()
+        _save_whole(dictionary, folder)
+    return ImportDictionaryResult(
+        name=config.name, format=found.format, architecture=architecture_name(dictionary),
+        features=dictionary.features, width=dictionary.width, model=model, site=site,
+        site_out=site_out, bytes=_bytes(folder), notes=list(found.notes),
+    )  # fmt: skip
+
+
+def _save_whole(dictionary: Dictionary, folder: Path) -> None:
+    """Save a dictionary so that it is there whole or not at all."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        save(dictionary, part)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _within(found: Found, path: Path) -> str:
+    return "." if found.path == path else str(found.path.relative_to(_base(path)))
+
+
+def _base(path: Path) -> Path:
+    return path.parent if path.is_file() else path
+
+
+def _chosen(found: list[Found], which: str, path: Path) -> Found:
+    if not which:
+        return only_one(found, path)
+    chosen = next((one for one in found if _within(one, path) == which), None)
+    if chosen is None:
+        raise UserError(
+            f"“{which}” is none of the dictionaries there.",
+            next_step=f"There are {', '.join(_within(one, path) for one in found[:8])}.",
+        )
+    return chosen
+
+
+def _require(found: Found, model: str, site: str) -> None:
+    missing = [what for what, told in (("model", model), ("site", site)) if not told]
+    if missing:
+        raise UserError(
+            f"The files of “{found.path.name}” do not say of which {' and '.join(missing)} it is.",
+            kept="Nothing was written.",
+            next_step=f"Give {' and '.join(f'the {what}' for what in missing)}; a site is written "
+            "like blocks.8.hook_resid_post.",
+        )
+
+
+def _check_finite(dictionary: Dictionary, path: Path) -> None:
+    for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"):
+        tensor = getattr(dictionary, name)
+        if tensor is not None and not bool(tensor.isfinite().all()):
+            raise UserError(
+                f"{name} of “{path}” holds values that are no numbers.",
+                next_step="Download it again, or ask who made it.",
+            )
+
+
+def _check_width(dictionary: Dictionary, model: str, site: str) -> None:
+    """Raise UserError where the model is on this machine and its site has another width."""
+    sites = site.split(_SEVERAL)
+    for name in sites:
+        parse_site(name)
+    wide = model_site_width(model, sites[0])
+    own = dictionary.width // len(sites)
+    if wide is not None and wide != own:
+        raise UserError(
+            f"The dictionary reads rows of {own} numbers; “{sites[0]}” of “{model}” has {wide}.",
+            kept="Nothing was written.",
+            next_step="Choose the model and site it was trained on.",
+        )
+
+
+def model_site_width(model: str, site: str) -> int | None:
+    """Return how wide a site of a model is; None where the model is not on this machine.
+
+    Nothing of its weights is read. Raises UserError for a site the model does not have.
+    """
+    if is_hub_name(model):
+        cached = cached_hub_models().get(model)
+        if cached is None:
+            return None
+        model = str(cached)
+    try:
+        files = find_model(model, fetch=False)
+        network = empty_model(files, load_config(files))
+    except UserError:
+        return None
+    return site_width(network, check_site(network, parse_site(site)))
+
+
+def _metadata(
+    config: ImportDictionaryConfig, found: Found, model: str, site: str, site_out: str
+) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        key: value
+        for key, value in found.metadata.items()
+        if key not in ("sae_lens_version", "hook_name_out")
+        and isinstance(value, str | int | float | bool)
+    }
+    kept |= {"model_name": model, "source": config.source, "source_format": found.format,
+             "source_architecture": found.architecture}  # fmt: skip
+    inputs, outputs = site.split(_SEVERAL), site_out.split(_SEVERAL)
+    kept["hook_name"] = inputs[0]
+    if len(inputs) > 1:
+        kept |= {"input_sites": inputs, "output_sites": outputs}
+    elif site_out and site_out != site:
+        kept["hook_name_out"] = site_out
+    if config.scale != 1.0:
+        kept["input_scalar"] = config.scale
+    return kept
+
+
+# ---------------------------------------------------------------- to others
+_WRITERS: dict[DictionaryFormat, Callable[[Dictionary, Path], None]] = {
+    "saelens": save,
+    "sparsify": sparsify.write,
+    "dictionary_learning": dictionary_learning.write,
+}
+
+
+def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> ExportResult:
+    """Write a dictionary as another library reads it.
+
+    Raises UserError for a folder that holds something, and for what the library has no
+    architecture for.
+    """
+    project = Project.open(config.project)
+    name = existing("dictionary", config.dictionary, project.dictionaries())
+    folder = Path(config.path).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            f"“{folder}” is there already and not empty.",
+            kept="It was not touched.",
+            next_step="Choose a new folder.",
+        )
+    dictionary = load(project.dictionary_path(name))
+    context.check_cancelled()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _WRITERS[config.format](dictionary, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return ExportResult(
+        path=str(folder), files=sum(1 for _ in folder.iterdir()), bytes=_bytes(folder)
+    )
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

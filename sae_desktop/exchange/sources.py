@@ -1,0 +1,143 @@
+"""Where a dictionary comes from, made a folder or file on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from sae_desktop.dictionary.formats.weights_file import SUFFIXES, check_expansion
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.hub import explained_hub, offline
+from sae_desktop.storage.faults import explained, format_bytes, free_bytes
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
+_CONFIGS = ("*.json", "*.yaml", "*.yml")
+_MOST_MEMBERS = 100_000
+_PIECE = 1 << 20
+
+
+@contextmanager
+def local_source(source: str, context: JobContext) -> Iterator[Path]:
+    """Give a source as a path on this machine: a zip unpacked for as long, the hub's downloaded.
+
+    Raises UserError for one that is nowhere, and for an archive that would write elsewhere or
+    unpack to far more than it is.
+    """
+    path = Path(source).expanduser()
+    if path.suffix.lower() == ".zip" and path.is_file():
+        with tempfile.TemporaryDirectory(prefix="sae-desktop-") as folder:
+            unpack(path, Path(folder), context)
+            yield Path(folder)
+    elif path.exists():
+        yield path
+    elif _HUB.fullmatch(source) and not source.startswith((".", "/")):
+        yield _from_hub(source, context)
+    else:
+        raise UserError(
+            f"“{source}” is not there.",
+            next_step="Give a folder, a file of weights, a .zip, or a repository of the hub as "
+            "owner/name.",
+        )
+
+
+# ---------------------------------------------------------------- archives
+def unpack(path: Path, folder: Path, context: JobContext) -> None:
+    """Unpack an archive into a folder, never beside it.
+
+    Raises UserError for names that lead out of the folder, links, too many files, and an archive
+    that would unpack to far more than it is or than the disk has; nothing is left then.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_expansion(path, archive)
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            total = sum(info.file_size for info in members)
+            _check_members(path, members, total, folder)
+            done = 0
+            for info in members:
+                target = folder.joinpath(*PurePosixPath(info.filename).parts)
+                with explained(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(info) as packed, target.open("xb") as out:
+                        while piece := packed.read(_PIECE):
+                            context.check_cancelled()
+                            done += len(piece)
+                            if done > total:
+                                raise zipfile.BadZipFile("it holds more than it says")
+                            out.write(piece)
+                            context.progress(done, total, "bytes", "unpacked")
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
+        _empty(folder)
+        raise UserError(
+            f"“{path}” cannot be unpacked: {error}.",
+            kept="Nothing of it was kept.",
+            next_step="Download it again, or unpack it by hand and choose the folder.",
+        ) from error
+    except BaseException:
+        _empty(folder)
+        raise
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo], total: int, folder: Path) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise UserError(f"“{path}” has {len(members):,} files: it is no dictionary.")
+    seen: set[PurePosixPath] = set()
+    for info in members:
+        name = PurePosixPath(info.filename.replace("\\", "/"))
+        leads_out = name.is_absolute() or ".." in name.parts or ":" in info.filename
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        if leads_out or is_link or not name.parts or "\0" in info.filename or name in seen:
+            what = "a link" if is_link else "a name that leads out of its folder"
+            raise UserError(
+                f"“{path}” holds {what}, “{info.filename}”: it is refused.",
+                kept="Nothing was written.",
+                next_step="Ask who made it for an archive of plain files.",
+            )
+        seen.add(name)
+    free = free_bytes(folder)
+    if total > free:
+        raise UserError(
+            f"“{path}” needs {format_bytes(total)} unpacked, and {format_bytes(free)} are free.",
+            kept="Nothing was written.",
+            next_step="Free some space, or set TMPDIR to a folder on another disk.",
+        )
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------- the hub
+def _from_hub(source: str, context: JobContext) -> Path:
+    """Return the folder of a repository, or of a folder in it, with its configs and weights."""
+    from huggingface_hub import snapshot_download
+
+    owner, name, *inside = source.split("/")
+    repository, below = f"{owner}/{name}", "/".join(inside)
+    patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in SUFFIXES)]
+    if below:  # configs may stand above the folder of the weights
+        patterns = [*_CONFIGS, f"{below}", f"{below}/*"]
+    context.log(f"“{source}” is no file here: it is asked for at the hub.")
+    with explained_hub(repository):
+        folder = Path(
+            snapshot_download(repository, allow_patterns=patterns, local_files_only=offline())
+        )
+    found = folder / below if below else folder
+    if not found.exists() or (found.is_dir() and not os.listdir(found)):
+        raise UserError(
+            f"The hub's “{repository}” holds no “{below or 'weights'}”.",
+            next_step="Look at its files on its page, and give the folder of the dictionary.",
+        )
+    return found
