@@ -26,6 +26,8 @@ COMMANDS = (
     "completeness",
     "steer",
     "output-effect",
+    "import",
+    "export",
 )
 
 EXIT_FAILED = 1

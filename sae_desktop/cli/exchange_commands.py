@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from sae_desktop.cli import render
 from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.exchange import delphi, labels, neuronpedia, saedashboard
 from sae_desktop.exchange.config import (
     DictionaryFormat,
     ExportDictionaryConfig,
+    ExportFeaturesConfig,
+    FeaturesFormat,
     FindDictionariesConfig,
     FindDictionariesResult,
     ImportDictionaryConfig,
+    ImportFeaturesConfig,
+    ImportLabelsConfig,
 )
+
+Kind = Literal["auto", "dictionary", "features", "labels"]
+Format = Literal[
+    "saelens", "sparsify", "dictionary_learning",
+    "neuronpedia", "saedashboard", "delphi", "html", "labels",
+]  # fmt: skip
+_NONE: list[int] = []
+_DICTIONARY_FORMATS = get_args(DictionaryFormat)
 
 
 def import_(
@@ -25,9 +38,12 @@ def import_(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder, a file of weights, a .zip, or a hub repository: owner/name[/folder].",
+            help="A folder, a file, a .zip, or a hub repository: owner/name[/folder].",
         ),
     ],
+    kind: Annotated[
+        Kind, typer.Option("--as", help="What it is; auto: told by what is in it.")
+    ] = "auto",
     name: Annotated[str, typer.Option("--name", help="Name in the project.")] = "",
     show: Annotated[
         bool, typer.Option("--show", help="Only say which dictionaries the source holds.")
@@ -47,17 +63,50 @@ def import_(
     scale: Annotated[
         float, typer.Option("--scale", help="What rows were multiplied by in its training.")
     ] = default(ImportDictionaryConfig, "scale"),
+    dictionary: Annotated[
+        str, typer.Option("--dictionary", help="Of features: the dictionary they are of.")
+    ] = default(ImportFeaturesConfig, "dictionary"),
+    index: Annotated[str, typer.Option("--index", help="Of labels: the index they are for.")] = "",
+    make_list: Annotated[
+        str, typer.Option("--list", help="Of labels: make this list of their features.")
+    ] = default(ImportLabelsConfig, "make_list"),
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a dictionary made elsewhere into a project; its format is told by its content."""
+    """Bring in a dictionary, feature data or labels made elsewhere, told apart by content."""
     if show:
         look = FindDictionariesConfig(source=source)
         run_job_command(look, dictionaries_text, as_json=as_json)
+    kind = _kind_of(Path(source).expanduser()) if kind == "auto" else kind
+    name = name or _name_of(source, which)
+    if kind == "labels":
+        if not index:
+            raise typer.BadParameter("say for which index with --index", param_hint="--index")
+        taken = ImportLabelsConfig(
+            project=str(project), index=index, file=source, make_list=make_list
+        )
+        run_job_command(taken, render.figures, as_json=as_json)
+    elif kind == "features":
+        features = ImportFeaturesConfig(
+            project=str(project), name=name, source=source, dictionary=dictionary, model=model,
+            site=site,
+        )  # fmt: skip
+        run_job_command(features, render.figures, as_json=as_json, create_project=True)
     config = ImportDictionaryConfig(
-        project=str(project), name=name or _name_of(source, which), source=source, which=which,
-        model=model, site=site, site_out=site_out, scale=scale,
+        project=str(project), name=name, source=source, which=which, model=model, site=site,
+        site_out=site_out, scale=scale,
     )  # fmt: skip
     run_job_command(config, render.figures, as_json=as_json, create_project=True)
+
+
+def _kind_of(path: Path) -> Kind:
+    if path.is_file() and path.suffix.lower() in labels.SUFFIXES:
+        return "labels"
+    if path.is_dir():
+        if neuronpedia.is_batches(path) or saedashboard.batch_files(path):
+            return "features"
+        if any((module / "config.json").is_file() for module in delphi.modules_in(path)):
+            return "features"
+    return "dictionary"
 
 
 def _name_of(source: str, which: str) -> str:
@@ -84,15 +133,55 @@ def dictionaries_text(result: FindDictionariesResult) -> str:
 
 def export(
     project: ProjectArgument,
-    to: Annotated[Path, typer.Argument(metavar="TO", help="The folder to write.")],
-    dictionary: Annotated[str, typer.Option("--dictionary", help="The dictionary to write.")],
+    to: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TO",
+            help="The folder to write; for html a .html file, for labels a .csv, .json or "
+            ".parquet file.",
+        ),
+    ],
     form: Annotated[
-        DictionaryFormat, typer.Option("--format", help="The library that is to read it.")
-    ] = default(ExportDictionaryConfig, "format"),
+        Format,
+        typer.Option(
+            "--format",
+            help="A library that reads dictionaries (saelens, sparsify, dictionary_learning), a "
+            "program that reads features, a page for people (html), or labels.",
+        ),
+    ],
+    dictionary: Annotated[str, typer.Option("--dictionary", help="The dictionary to write.")] = "",
+    index: Annotated[str, typer.Option("--index", help="The index whose features to write.")] = "",
+    feature: Annotated[
+        list[int], typer.Option("--feature", min=0, help="One of them; may be repeated.")
+    ] = _NONE,
+    member_of: Annotated[str, typer.Option("--list", help="Those of a list.")] = default(
+        ExportFeaturesConfig, "member_of"
+    ),
+    most: Annotated[
+        int, typer.Option("--most", min=0, help="So many, those that fire most; 0: all.")
+    ] = default(ExportFeaturesConfig, "most"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dictionary as another library reads it."""
-    config = ExportDictionaryConfig(
-        project=str(project), dictionary=dictionary, path=str(to), format=form
-    )
-    run_job_command(config, render.figures, as_json=as_json)
+    """Write a dictionary or features as others read them, or a page for people."""
+    if form in _DICTIONARY_FORMATS:
+        if not dictionary:
+            raise typer.BadParameter("say which dictionary", param_hint="--dictionary")
+        config = ExportDictionaryConfig(
+            project=str(project), dictionary=dictionary, path=str(to), format=_library(form)
+        )
+        run_job_command(config, render.figures, as_json=as_json)
+    if not index:
+        raise typer.BadParameter("say of which index", param_hint="--index")
+    features = ExportFeaturesConfig(
+        project=str(project), index=index, path=str(to), format=_program(form), features=feature,
+        member_of=member_of, most=most,
+    )  # fmt: skip
+    run_job_command(features, render.figures, as_json=as_json)
+
+
+def _library(form: str) -> DictionaryFormat:
+    return next(known for known in get_args(DictionaryFormat) if known == form)
+
+
+def _program(form: str) -> FeaturesFormat:
+    return next(known for known in get_args(FeaturesFormat) if known == form)

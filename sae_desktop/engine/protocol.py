@@ -18,8 +18,11 @@ from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
+    ExportFeaturesConfig,
     FindDictionariesConfig,
     ImportDictionaryConfig,
+    ImportFeaturesConfig,
+    ImportLabelsConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.text_set_config import FindFeaturesConfig
@@ -69,6 +72,9 @@ JobConfig = (
     | FindDictionariesConfig
     | ImportDictionaryConfig
     | ExportDictionaryConfig
+    | ImportFeaturesConfig
+    | ExportFeaturesConfig
+    | ImportLabelsConfig
 )
 
 

@@ -37,11 +37,16 @@ from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
+    ExportFeaturesConfig,
     ExportResult,
     FindDictionariesConfig,
     FindDictionariesResult,
     ImportDictionaryConfig,
     ImportDictionaryResult,
+    ImportFeaturesConfig,
+    ImportFeaturesResult,
+    ImportLabelsConfig,
+    ImportLabelsResult,
 )
 from sae_desktop.features.config import (
     IndexConfig,
@@ -120,6 +125,7 @@ _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
 _EFFECT = Output("output effects of the index", "index")
 _MATCH = Output("match of the dictionaries", "dictionaries")
+_LABELS = Output("labels of the index", "index")
 _COMPLETENESS = Output("completeness table", "name")
 
 JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
@@ -281,6 +287,28 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ExportResult,
         "Export the dictionary",
         "dictionary",
+    ),
+    ImportFeaturesConfig: JobKind(
+        "sae_desktop.exchange.features:import_features",
+        ImportFeaturesResult,
+        "Import the features",
+        "name",
+        _INDEX,
+        "Nothing of them was kept.",
+    ),
+    ExportFeaturesConfig: JobKind(
+        "sae_desktop.exchange.features:export_features",
+        ExportResult,
+        "Export features of",
+        "index",
+    ),
+    ImportLabelsConfig: JobKind(
+        "sae_desktop.exchange.labels:import_labels",
+        ImportLabelsResult,
+        "Import labels for",
+        "index",
+        _LABELS,
+        "Labels taken so far are kept.",
     ),
 }
 

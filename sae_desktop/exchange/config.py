@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning"]
+FeaturesFormat = Literal["neuronpedia", "saedashboard", "delphi", "html", "labels"]
+"""labels: a .csv, .json or .parquet file of what a person wrote."""
 
 
 class FindDictionariesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_dictionaries"):
@@ -81,3 +83,63 @@ class ExportResult(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     files: int
     bytes: int
+
+
+class ImportFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_features"):
+    """Make an index of feature data of Neuronpedia, SAEDashboard or Delphi."""
+
+    project: str
+    name: str
+    """Of the index."""
+    source: str
+    """The folder of the batches, or of Delphi's cached latents; or a .zip of it."""
+    dictionary: str = ""
+    """Under which labels are kept; empty: the name of the index."""
+    model: str = ""
+    """Instead of what the data say."""
+    site: str = ""
+
+
+class ImportFeaturesResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    format: str
+    model: str
+    site: str
+    features: int
+    with_contexts: int
+    labels: int
+    bytes: int
+
+
+class ExportFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_features"):
+    """Write features of an index as another program, or a person, reads them."""
+
+    project: str
+    index: str
+    path: str
+    """A folder that is new or empty; for html and labels a file."""
+    format: FeaturesFormat = "neuronpedia"
+    features: list[int] = []
+    """None: those of the list, or all."""
+    member_of: str = ""
+    """Those of this list."""
+    most: int = 0
+    """So many of them at most, those that fire most first; 0: all."""
+
+
+class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_labels"):
+    """Take labels, scores, stars and notes of a .csv, .json or .parquet file."""
+
+    project: str
+    index: str
+    file: str
+    make_list: str = ""
+    """The features of the file become this list, in their order; empty: none is made."""
+
+
+class ImportLabelsResult(msgspec.Struct, frozen=True, kw_only=True):
+    labels: int
+    scores: int
+    stars: int
+    notes: int
+    listed: int

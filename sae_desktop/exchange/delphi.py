@@ -1,0 +1,193 @@
+"""Delphi's cached latents: where each feature fires, in safetensors, over sequences of tokens.
+
+`{module}/{start}_{end}.safetensors`: locations (N, 3) sequence, position, feature − start;
+activations (N,) float16; tokens (sequences, length). `config.json` says how they were made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.records import ContextRecord, FeatureRecord
+from sae_desktop.features.layout import BINS
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.storage.atomic import replacing, write_bytes
+from sae_desktop.storage.faults import explained
+
+Array = npt.NDArray[np.int64]
+LENGTH = 256
+"""Tokens of a sequence."""
+_FEATURES = 4096
+"""In a file."""
+_TOP, _BUCKETS, _EACH = 20, 5, 4
+"""Contexts chosen of what is read: the strongest, and of each bucket evenly spaced ones."""
+
+
+def write_latents(
+    folder: Path, index: FeatureIndex, told: Callable[[int], None] = lambda done: None
+) -> int:
+    """Write all firings of an index; return the number of features.
+
+    A text that is longer than a sequence goes on in the next; shorter ones are padded with token
+    0. Raises UserError where the firings were not kept, and when the disk is full.
+    """
+    firings = index.firings()
+    if firings is None:
+        raise UserError(
+            f"The index “{index.path.stem}” has no firings beside it, which Delphi's files hold.",
+            next_step="Build it again and keep the firings.",
+        )
+    module = folder / index.info.site
+    tokens, sequence, position = _sequences(index)
+    with explained(folder):
+        module.mkdir(parents=True, exist_ok=True)
+        for first in range(0, index.features, _FEATURES):
+            last = min(first + _FEATURES, index.features)
+            block, _ = firings.block(first, last)
+            features = np.repeat(np.arange(last - first), np.diff(block.offsets))
+            arrays: dict[str, npt.NDArray[Any]] = {
+                "locations": np.stack(
+                    [sequence[block.rows], position[block.rows], features], axis=1
+                ).astype(np.int64),
+                "activations": block.values.astype(np.float16),
+                "tokens": tokens,
+            }
+            with replacing(module / f"{first}_{last - 1}.safetensors") as part:
+                save_file(arrays, part)
+            told(last)
+        config = {
+            "model_name": index.info.model, "dataset_repo": index.info.corpus,
+            "cache_ctx_len": LENGTH, "n_tokens": int(tokens.size), "batch_size": 32,
+            "n_splits": -(-index.features // _FEATURES),
+        }  # fmt: skip
+        write_bytes(module / "config.json", json.dumps(config, indent=2).encode())
+    return index.features
+
+
+def _sequences(index: FeatureIndex) -> tuple[Array, Array, Array]:
+    """Return tokens (B, LENGTH), and each row's sequence and position (R,)."""
+    rows = index.info.rows
+    sequence, position = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    count = 0
+    for first, length in zip(
+        index.passages["first_row"].tolist(), index.passages["length"].tolist(), strict=True
+    ):
+        place = np.arange(length)
+        sequence[first : first + length] = count + place // LENGTH
+        position[first : first + length] = place % LENGTH
+        count += -(-length // LENGTH)
+    tokens = np.zeros((count, LENGTH), np.int64)
+    tokens[sequence, position] = index.tokens[:rows]
+    return tokens, sequence, position
+
+
+# ---------------------------------------------------------------- reading
+def modules_in(folder: Path) -> list[Path]:
+    """Return the folders of cached latents in a folder, or the folder itself."""
+    return [
+        place
+        for place in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
+        if latent_files(place)
+    ]
+
+
+def latent_files(folder: Path) -> list[tuple[int, Path]]:
+    """Return (first feature, file) of a module, in order."""
+    found = []
+    for path in folder.glob("*_*.safetensors"):
+        first, _, last = path.stem.partition("_")
+        if first.isdecimal() and last.isdecimal():
+            found.append((int(first), path))
+    return sorted(found)
+
+
+def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureRecord]:
+    """Yield the features of a module's files; `token` gives a token's text.
+
+    Raises UserError that names the file for arrays that do not fit together.
+    """
+    for first, path in latent_files(folder):
+        locations, activations, tokens = _arrays(path)
+        order = np.argsort(locations[:, 2], kind="stable")
+        locations, activations = locations[order], activations[order]
+        features, starts = np.unique(locations[:, 2], return_index=True)
+        ends = np.append(starts[1:], len(locations))
+        for feature, start, end in zip(features, starts, ends, strict=True):
+            yield _record(
+                int(feature) + first, locations[start:end], activations[start:end], tokens, token
+            )
+
+
+def _arrays(path: Path) -> tuple[Array, npt.NDArray[np.float32], Array]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        found = load_file(path)
+        locations = found["locations"].astype(np.int64)
+        activations = found["activations"].astype(np.float32)
+        tokens = found["tokens"].astype(np.int64)
+        if locations.ndim != 2 or locations.shape[1] != 3 or tokens.ndim != 2:
+            raise ValueError("locations and tokens are not of the right shape")
+        if len(activations) != len(locations):
+            raise ValueError("there are not as many activations as locations")
+        inside = (locations >= 0).all() and (locations[:, :2] < tokens.shape).all()
+        if not inside or not np.isfinite(activations).all():
+            raise ValueError("a location lies outside of the tokens")
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
+        raise UserError(
+            f"“{path}” is none of Delphi's cached latents: {error}.",
+            next_step="Cache the latents again.",
+        ) from error
+    return locations, activations, tokens
+
+
+def _record(
+    feature: int, locations: Array, activations: npt.NDArray[np.float32], tokens: Array,
+    token: Callable[[int], str],
+) -> FeatureRecord:  # fmt: skip
+    top = float(activations.max())
+    counts, _ = np.histogram(activations, bins=BINS, range=(0.0, max(top, 1e-9)))
+    bounds = np.linspace(0.0, top, _BUCKETS + 1)
+    strongest = np.argsort(-activations, kind="stable")
+    contexts = [_context(one, locations, activations, tokens, token) for one in strongest[:_TOP]]
+    rest = strongest[_TOP:]
+    for low, high in pairwise(bounds):
+        inside = rest[(activations[rest] > low) & (activations[rest] <= high)]
+        chosen = inside[np.linspace(0, len(inside) - 1, min(_EACH, len(inside))).astype(int)]
+        for one in chosen:
+            context = _context(one, locations, activations, tokens, token)
+            context.bounds = (float(low), float(high))
+            contexts.append(context)
+    return FeatureRecord(
+        feature=feature,
+        max_activation=top,
+        density=len(activations) / tokens.size,
+        histogram=[float(count) for count in counts],
+        contexts=contexts,
+    )
+
+
+def _context(
+    one: int, locations: Array, activations: npt.NDArray[np.float32], tokens: Array,
+    token: Callable[[int], str],
+) -> ContextRecord:  # fmt: skip
+    sequence, position, _ = locations[one]
+    mine = np.flatnonzero(locations[:, 0] == sequence)
+    values = np.zeros(tokens.shape[1])
+    values[locations[mine, 1]] = activations[mine]
+    return ContextRecord(
+        tokens=[token(int(i)) for i in tokens[sequence]],
+        values=[float(value) for value in values],
+        peak=int(position),
+        title=f"sequence {sequence}",
+    )

@@ -1,0 +1,203 @@
+"""The jobs that bring feature data of other programs into a project, and write it for those."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.errors import UserError
+from sae_desktop.exchange import delphi, neuronpedia, saedashboard
+from sae_desktop.exchange.config import (
+    ExportFeaturesConfig,
+    ExportResult,
+    ImportFeaturesConfig,
+    ImportFeaturesResult,
+)
+from sae_desktop.exchange.labels import write_labels
+from sae_desktop.exchange.record_index import Origin, RecordIndex
+from sae_desktop.exchange.records import FeatureRecord, records_of
+from sae_desktop.exchange.report import write_report
+from sae_desktop.exchange.sources import local_source
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.load import load_reader
+from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.project import Project, checked_name, config_record, existing
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_notes import FeatureNote, Notes
+
+_TOLD = 256
+"""Features after which progress is told."""
+
+
+def import_features(config: ImportFeaturesConfig, context: JobContext) -> ImportFeaturesResult:
+    """Make an index of a folder of feature data, and keep its explanations as labels.
+
+    Raises UserError for a name that is taken, for a folder without such data, and where the
+    model or the site is neither told nor given.
+    """
+    project = Project.open(config.project)
+    path = project.index_path(checked_name(config.name))
+    if path.exists():
+        raise UserError(
+            f"There is an index “{config.name}” already.",
+            kept="It was not touched.",
+            next_step="Choose another name.",
+        )
+    with local_source(config.source, context) as folder:
+        kind, told_model, told_site, records = _records(folder, config)
+        model, site = config.model or model_name(told_model), config.site or told_site
+        if not model or not site:
+            missing = " and ".join(w for w, t in (("model", model), ("site", site)) if not t)
+            raise UserError(
+                f"The data in “{config.source}” do not say of which {missing} they are.",
+                kept="Nothing was written.",
+                next_step=f"Give the {missing}; a site is written like blocks.8.hook_resid_post.",
+            )
+        parse_site(site)
+        index = RecordIndex()
+        for number, record in enumerate(records):
+            if number % _TOLD == 0:
+                context.check_cancelled()
+                context.progress(number, 0, "records")
+            index.add(record)
+    dictionary = config.dictionary or config.name
+    origin = Origin(dictionary, model, site, config.source, config_record(config))
+    path.parent.mkdir(exist_ok=True)
+    index.write(path, origin)
+    labels = index.labels()
+    with closing(Notes(project.notes_path)) as notes:
+        for feature, label, note in labels:
+            before = notes.note(dictionary, feature)
+            if not before.label:
+                notes.save(dictionary, FeatureNote(feature=feature, label=label, note=note))
+    found = FeatureIndex(path)
+    return ImportFeaturesResult(
+        name=config.name, format=kind, model=model, site=site, features=found.features,
+        with_contexts=_with_contexts(found), labels=len(labels), bytes=path.stat().st_size,
+    )  # fmt: skip
+
+
+def _with_contexts(index: FeatureIndex) -> int:
+    rows = index.array("contexts/row")
+    return 0 if rows is None or not rows.shape[1] else int((rows >= 0).any(axis=1).sum())
+
+
+def _records(
+    folder: Path, config: ImportFeaturesConfig
+) -> tuple[str, str, str, Iterable[FeatureRecord]]:
+    """Return the program's name, the model and the site that the data tell, and the data."""
+    if folder.is_dir():
+        if neuronpedia.is_batches(folder):
+            model, hook = neuronpedia.names_in(folder)
+            return "Neuronpedia", model, site_name(hook), neuronpedia.read_batches(folder)
+        if saedashboard.batch_files(folder):
+            model = saedashboard.model_in(folder)
+            return "SAEDashboard", model, "", saedashboard.read_batches(folder)
+        modules = delphi.modules_in(folder)
+        if modules:
+            site = site_name(modules[0].name)
+            return "Delphi", "", site, delphi.read_latents(modules[0], _token_names(config.model))
+    raise UserError(
+        f"“{config.source}” holds no feature data of a known kind.",
+        next_step="Choose the folder with Neuronpedia's features/ and activations/, with "
+        "SAEDashboard's batch-0.json, or with Delphi's cached latents.",
+    )
+
+
+def _token_names(model: str) -> Callable[[int], str]:
+    """Return what gives a token's text, which Delphi's files leave to the model's tokenizer."""
+    if not model:
+        return lambda token: f"⟨{token}⟩"
+    names = load_reader(model).token_bytes()
+    return lambda token: (
+        names[token].decode("utf-8", "replace") if 0 <= token < len(names) else f"⟨{token}⟩"
+    )
+
+
+# ---------------------------------------------------------------- to others
+def export_features(config: ExportFeaturesConfig, context: JobContext) -> ExportResult:
+    """Write features of an index for another program, or a report for people.
+
+    Raises UserError for a folder that holds something, for a list that is not there, and where
+    there is nothing to write.
+    """
+    project = Project.open(config.project)
+    index = FeatureIndex(project.index_path(existing("index", config.index, project.indexes())))
+    target = Path(config.path).expanduser()
+    with closing(Notes(project.notes_path)) as notes:
+        chosen = _chosen(index, notes, config)
+
+        def told(done: int) -> None:
+            if done % _TOLD == 0 or done == len(chosen):
+                context.check_cancelled()
+                context.progress(done, len(chosen), "features")
+
+        if config.format == "labels":
+            written = [n for f in chosen if _says(n := notes.note(index.info.dictionary, f))]
+            write_labels(target, written)
+        elif config.format == "html":
+            write_report(target, index, records_of(index, notes, chosen), told)
+        else:
+            _write_folder(target, config, index, records_of(index, notes, chosen), told)
+    files = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
+    return ExportResult(
+        path=str(target), files=len(files), bytes=sum(path.stat().st_size for path in files)
+    )
+
+
+def _says(note: FeatureNote) -> bool:
+    return bool(note.label or note.note or note.starred or note.score is not None)
+
+
+def _write_folder(
+    folder: Path, config: ExportFeaturesConfig, index: FeatureIndex,
+    records: Iterable[FeatureRecord], told: Callable[[int], None],
+) -> None:  # fmt: skip
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            f"“{folder}” is there already and not empty.",
+            kept="It was not touched.",
+            next_step="Choose a new folder.",
+        )
+    info = index.info
+    names = {"model": info.model, "site": info.site, "source": info.dictionary}
+    made = not folder.exists()
+    try:
+        if config.format == "neuronpedia":
+            neuronpedia.write_batches(folder, records, told=told, **names)
+        elif config.format == "saedashboard":
+            saedashboard.write_batches(folder, records, told=told, **names)
+        else:
+            delphi.write_latents(folder, index, told)
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _chosen(index: FeatureIndex, notes: Notes, config: ExportFeaturesConfig) -> list[int]:
+    features = config.features
+    if config.member_of:
+        content = FeatureLists(notes).read(index.info.dictionary, config.member_of)
+        if content is None:
+            raise UserError(
+                f"There is no list “{config.member_of}”.",
+                next_step="Name one of the lists there are.",
+            )
+        features = content.features
+    chosen = [index.check_feature(feature) for feature in features]
+    if not chosen and not config.member_of:
+        chosen = list(range(index.features))
+    if 0 < config.most < len(chosen):
+        density = np.asarray(index.columns["density"])[chosen]
+        best = np.argsort(-density, kind="stable")[: config.most]
+        chosen = [chosen[i] for i in best.tolist()]
+    if not chosen:
+        raise UserError("There is no feature to export.", next_step="Choose some.")
+    return chosen

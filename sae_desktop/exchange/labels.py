@@ -1,0 +1,189 @@
+"""What a person wrote about features, to and from .csv, .json and .parquet. Free of torch."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.jobs import JobContext
+from sae_desktop.project import Project, existing
+from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.storage.atomic import replacing, write_bytes
+from sae_desktop.storage.faults import explained
+
+SUFFIXES = (".csv", ".json", ".parquet")
+_MOST_BYTES = 2**30
+_NUMBER_NAMES = ("feature", "index", "feature_index", "id")
+_LABEL_NAMES = ("label", "description", "explanation", "name")
+_FIELD_LIMIT = 2**20
+
+
+# ---------------------------------------------------------------- writing
+def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
+    """Write notes to a file in the form its ending says; return how many.
+
+    Raises UserError for another ending, and when the disk is full.
+    """
+    rows = [msgspec.to_builtins(note) for note in notes]
+    columns = list(FeatureNote.__struct_fields__)
+    with explained(path):
+        match path.suffix.lower():
+            case ".csv":
+                with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+                    writer = csv.DictWriter(file, columns)
+                    writer.writeheader()
+                    writer.writerows(rows)
+            case ".json":
+                write_bytes(path, msgspec.json.format(msgspec.json.encode(rows)))
+            case ".parquet":
+                import pyarrow as pa
+                import pyarrow.parquet as pq
+
+                types = [pa.int64(), pa.string(), pa.float32(), pa.bool_(), pa.string()]
+                table = pa.table(
+                    {
+                        name: pa.array([row[name] for row in rows], type=kind)
+                        for name, kind in zip(columns, types, strict=True)
+                    }
+                )
+                with replacing(path) as part:
+                    pq.write_table(table, part)
+            case _:
+                raise _other_ending(path)
+    return len(rows)
+
+
+def _other_ending(path: Path) -> UserError:
+    return UserError(
+        f"“{path.name}” is none of the files labels are kept in.",
+        next_step=f"Its name must end with {', '.join(SUFFIXES)}.",
+    )
+
+
+# ---------------------------------------------------------------- reading
+def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabelsResult:
+    """Take what a file says of features; what it does not say stays as it was.
+
+    Raises UserError that names the row for a number that is no feature of the index, and for
+    a file without features; nothing is changed then.
+    """
+    project = Project.open(config.project)
+    index = FeatureIndex(project.index_path(existing("index", config.index, project.indexes())))
+    rows = read_rows(Path(config.file).expanduser())
+    found = [_note(row, number, index) for number, row in enumerate(rows, 1)]
+    dictionary = index.info.dictionary
+    with closing(Notes(project.notes_path)) as notes:
+        for place, told in enumerate(found):
+            context.check_cancelled()
+            if place % 1000 == 0:
+                context.progress(place, len(found), "labels")
+            before = notes.note(dictionary, told["feature"])
+            notes.save(dictionary, msgspec.structs.replace(before, **told))
+        if config.make_list:
+            members = [ListMember(feature=told["feature"]) for told in found]
+            content = FeatureList(
+                name=config.make_list, annotation=f"From {Path(config.file).name}", members=members
+            )
+            FeatureLists(notes).write(dictionary, config.make_list, content)
+    return ImportLabelsResult(
+        labels=sum(bool(told.get("label")) for told in found),
+        scores=sum(told.get("score") is not None for told in found),
+        stars=sum(bool(told.get("starred")) for told in found),
+        notes=sum(bool(told.get("note")) for told in found),
+        listed=len(found) if config.make_list else 0,
+    )
+
+
+def read_rows(path: Path) -> Sequence[dict[str, Any]]:
+    """Return the rows of a table by the names of its columns. Raises UserError."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise _other_ending(path)
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise UserError(f"“{path.name}” has {size:,} bytes: it is no table of labels.")
+        match path.suffix.lower():
+            case ".csv":
+                return _read_csv(path)
+            case ".json":
+                return _read_json(path)
+            case _:
+                return _read_parquet(path)
+    except (OSError, ValueError, csv.Error, msgspec.DecodeError, RecursionError) as error:
+        raise UserError(
+            f"“{path.name}” cannot be read: {error}.",
+            kept="Nothing was changed.",
+            next_step="Save it again as a table with the columns feature and label.",
+        ) from error
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [dict(row) for row in csv.DictReader(file, restkey="", strict=True)]
+
+
+def _read_json(path: Path) -> list[dict[str, Any]]:
+    found = msgspec.json.decode(path.read_bytes())
+    if isinstance(found, dict):  # feature → label
+        return [{"feature": key, "label": value} for key, value in found.items()]
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise ValueError("it is no list of objects")
+    return found
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    wanted = {*_NUMBER_NAMES, *_LABEL_NAMES, "score", "starred", "note"}
+    columns = [name for name in file.schema_arrow.names if name in wanted]
+    return list(file.read(columns=columns).to_pylist())
+
+
+def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, Any]:
+    """Return the fields of a FeatureNote that a row tells."""
+    named = next((row[name] for name in _NUMBER_NAMES if row.get(name) not in (None, "")), None)
+    try:
+        feature = index.check_feature(int(str(named).removeprefix("#")))
+    except (ValueError, UserError) as error:
+        reason = error.what if isinstance(error, UserError) else f"“{named}” is no feature."
+        raise UserError(
+            f"Row {number}: {reason}",
+            kept="Nothing was changed.",
+            next_step="Give a column “feature” with the numbers of features of this index.",
+        ) from error
+    told: dict[str, Any] = {"feature": feature}
+    label = next((row[name] for name in _LABEL_NAMES if row.get(name) not in (None, "")), None)
+    if label is not None:
+        told["label"] = " ".join(str(label).removeprefix("'").split())
+    if row.get("score") not in (None, ""):
+        told["score"] = _score(row["score"], number)
+    if row.get("starred") not in (None, ""):
+        told["starred"] = str(row["starred"]).strip().lower() in ("true", "1", "yes")
+    if row.get("note") not in (None, ""):
+        told["note"] = str(row["note"])
+    return told
+
+
+def _score(value: object, number: int) -> float:
+    try:
+        score = float(str(value))
+    except ValueError:
+        score = math.nan
+    if not 0.0 <= score <= 1.0:
+        raise UserError(
+            f"Row {number}: “{value}” is no score.",
+            kept="Nothing was changed.",
+            next_step="A score is a number from 0 to 1.",
+        )
+    return score

@@ -1,0 +1,110 @@
+"""A feature as other programs tell it: a common form between an index and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sae_desktop.features.facts import Context
+from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.project_notes import FeatureNote, Notes
+
+
+@dataclass
+class ContextRecord:
+    """A text on which a feature fires. T tokens."""
+
+    tokens: list[str]
+    values: list[float]
+    """(T,) activations."""
+    peak: int
+    """The token it is about."""
+    bounds: tuple[float, float] | None = None
+    """Of the bucket it was drawn from, in units of activation; None: it is one of the top ones."""
+    share: float = 0.0
+    """Of the feature's firings, those in that bucket."""
+    source: str = ""
+    title: str = ""
+
+
+@dataclass
+class FeatureRecord:
+    """One feature and what is known of it; empty where it is not."""
+
+    feature: int
+    max_activation: float = 0.0
+    density: float = 0.0
+    histogram: list[float] = field(default_factory=list)
+    """Firings in equal bins from 0 to the maximum."""
+    raises: list[tuple[str, float]] = field(default_factory=list)
+    lowers: list[tuple[str, float]] = field(default_factory=list)
+    neighbours: list[tuple[int, float]] = field(default_factory=list)
+    coactive: list[tuple[int, float]] = field(default_factory=list)
+    neurons: list[tuple[int, int, float]] = field(default_factory=list)
+    """(layer, neuron, Pearson correlation)."""
+    contexts: list[ContextRecord] = field(default_factory=list)
+    label: str = ""
+    note: str = ""
+
+
+def records_of(
+    index: FeatureIndex, notes: Notes | None, features: Iterable[int]
+) -> Iterator[FeatureRecord]:
+    """Yield features of an index as records, every context with all the text that was kept."""
+    for feature in features:
+        note = notes.note(index.info.dictionary, feature) if notes is not None else None
+        yield _record(index, feature, note)
+
+
+def _record(index: FeatureIndex, feature: int, note: FeatureNote | None) -> FeatureRecord:
+    _, counts = index.histogram(feature)
+    shares = _bucket_shares(index, feature)
+    return FeatureRecord(
+        feature=feature,
+        max_activation=float(index.columns["max_activation"][feature]),
+        density=float(index.columns["density"][feature]),
+        histogram=[float(count) for count in counts],
+        raises=index.top_logits(feature),
+        lowers=index.bottom_logits(feature),
+        neighbours=index.neighbours(feature),
+        coactive=[(other.feature, other.pearson) for other in index.coactive(feature)],
+        neurons=[(n.layer, n.neuron, n.pearson) for n in index.neurons(feature)],
+        contexts=[
+            _context(index, feature, context, shares)
+            for context in index.contexts(feature, None, None)
+        ],
+        label=note.label if note is not None else "",
+        note=note.note if note is not None else "",
+    )
+
+
+def _context(
+    index: FeatureIndex, feature: int, context: Context, shares: list[float]
+) -> ContextRecord:
+    bounds, share = None, 0.0
+    if context.bucket != TOP_BUCKET:
+        edges = index.bucket_edges(feature)
+        bounds = (float(edges[context.bucket - 1]), float(edges[context.bucket]))
+        share = shares[context.bucket - 1]
+    return ContextRecord(
+        tokens=context.tokens,
+        values=[float(value) for value in context.activations],
+        peak=context.peak,
+        bounds=bounds,
+        share=share,
+        source=context.source,
+        title=context.title,
+    )
+
+
+def _bucket_shares(index: FeatureIndex, feature: int) -> list[float]:
+    """Return the share of a feature's firings in each bucket, to the width of a bin."""
+    edges, counts = index.histogram(feature)
+    total = float(counts.sum()) or 1.0
+    centres = (edges[:-1] + edges[1:]) / 2
+    bounds = index.bucket_edges(feature)
+    found, _ = np.histogram(centres, bins=np.maximum.accumulate(bounds), weights=counts)
+    return [float(share) / total for share in found]

@@ -1,0 +1,105 @@
+"""A report for people: one HTML file that needs nothing else, no network and no program.
+
+What the model and other people wrote stands in it as data that the page sets as plain text, so
+no label and no token is ever taken for markup; the page itself forbids every connection.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import msgspec
+
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.records import ContextRecord, FeatureRecord
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.resources import resource_path
+from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.faults import explained
+
+MOST_FEATURES = 2000
+_BEFORE, _AFTER = 30, 12
+"""Tokens around the one a context is about."""
+_CONTEXTS = 24
+_LOGITS = 10
+_DIGITS = 4
+
+
+def write_report(
+    path: Path,
+    index: FeatureIndex,
+    records: Iterable[FeatureRecord],
+    told: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Write features as one HTML file.
+
+    Raises UserError for too many features and for another ending, and when the disk is full.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"“{path.name}” is no name for a page.", next_step="End it with .html.")
+    features: list[dict[str, Any]] = []
+    for number, record in enumerate(records, 1):
+        if number > MOST_FEATURES:
+            raise UserError(
+                f"A report of more than {MOST_FEATURES:,} features opens in no browser.",
+                next_step="Choose a list, or fewer features.",
+            )
+        features.append(_told(record))
+        told(number)
+    info = index.info
+    one = features[0] if len(features) == 1 else None
+    title = f"Feature {one['number']}" if one else f"{len(features)} features of {info.dictionary}"
+    about = (
+        f"Dictionary {info.dictionary} · {info.model} · {info.site} · {info.rows:,} tokens of "
+        f"{Path(info.corpus).name or 'text'} · darker: the feature fires more (logarithmic)"
+    )
+    content = {"title": title, "about": about, "features": features}
+    template = Template(resource_path("report.html").read_text(encoding="utf-8"))
+    # Nothing in the data can end the element it stands in.
+    data = msgspec.json.encode(content).decode().replace("<", "\\u003c")
+    with explained(path):
+        page = template.safe_substitute(TITLE=html.escape(title), DATA=data)
+        write_bytes(path, page.encode())
+
+
+def _told(record: FeatureRecord) -> dict[str, Any]:
+    return {
+        "number": record.feature,
+        "label": record.label,
+        "note": record.note,
+        "max": _short(record.max_activation) or 1.0,
+        "density": record.density,
+        "histogram": record.histogram,
+        "raises": [(token, _short(value)) for token, value in record.raises[:_LOGITS]],
+        "lowers": [(token, _short(value)) for token, value in record.lowers[:_LOGITS]],
+        "neighbours": [(other, round(cosine, 2)) for other, cosine in record.neighbours[:_LOGITS]],
+        "contexts": [
+            _context(context, record.max_activation) for context in record.contexts[:_CONTEXTS]
+        ],
+    }
+
+
+def _context(context: ContextRecord, top: float) -> dict[str, Any]:
+    first = max(context.peak - _BEFORE, 0)
+    last = context.peak + _AFTER + 1
+    values = context.values[first:last]
+    bucket = "Strongest"
+    if context.bounds is not None and top > 0:
+        low, high = (100 * bound / top for bound in context.bounds)
+        bucket = f"{low:.0f}–{high:.0f}% of the maximum"
+    return {
+        "tokens": context.tokens[first:last],
+        "peak": context.peak - first,
+        "firings": [(place, _short(value)) for place, value in enumerate(values) if value],
+        "bucket": bucket,
+        "source": context.source,
+    }
+
+
+def _short(value: float) -> float:
+    """Return a number with as many digits as a reader takes in."""
+    return float(f"{value:.{_DIGITS}g}")
