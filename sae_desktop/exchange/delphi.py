@@ -100,13 +100,13 @@ def modules_in(folder: Path) -> list[Path]:
     ]
 
 
-def latent_files(folder: Path) -> list[tuple[int, Path]]:
-    """Return (first feature, file) of a module, in order."""
+def latent_files(folder: Path) -> list[tuple[int, int, Path]]:
+    """Return (first feature, last feature, file) of a module, in order."""
     found = []
     for path in folder.glob("*_*.safetensors"):
         first, _, last = path.stem.partition("_")
         if first.isdecimal() and last.isdecimal():
-            found.append((int(first), path))
+            found.append((int(first), int(last), path))
     return sorted(found)
 
 
@@ -115,8 +115,8 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
 
     Raises UserError that names the file for arrays that do not fit together.
     """
-    for first, path in latent_files(folder):
-        locations, activations, tokens = _arrays(path)
+    for first, last, path in latent_files(folder):
+        locations, activations, tokens = _arrays(path, last - first + 1)
         order = np.argsort(locations[:, 2], kind="stable")
         locations, activations = locations[order], activations[order]
         features, starts = np.unique(locations[:, 2], return_index=True)
@@ -127,7 +127,7 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
             )
 
 
-def _arrays(path: Path) -> tuple[Array, npt.NDArray[np.float32], Array]:
+def _arrays(path: Path, features: int) -> tuple[Array, npt.NDArray[np.float32], Array]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -140,9 +140,10 @@ def _arrays(path: Path) -> tuple[Array, npt.NDArray[np.float32], Array]:
             raise ValueError("locations and tokens are not of the right shape")
         if len(activations) != len(locations):
             raise ValueError("there are not as many activations as locations")
-        inside = (locations >= 0).all() and (locations[:, :2] < tokens.shape).all()
+        bounds = (*tokens.shape, features)
+        inside = (locations >= 0).all() and (locations < bounds).all()
         if not inside or not np.isfinite(activations).all():
-            raise ValueError("a location lies outside of the tokens")
+            raise ValueError("a location lies outside of the tokens or features")
     except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise UserError(
             f"“{path}” is none of Delphi's cached latents: {error}.",

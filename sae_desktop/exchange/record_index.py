@@ -27,6 +27,8 @@ _MOST_TOKENS_EACH = 32_767
 """Positions around a context's token are kept in 16 bits."""
 _MOST_SLOTS = 2**27
 _NO_ID = -1
+Bounds = dict[int, list[tuple[float, float]]]
+"""The buckets of each feature, from the bottom."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,9 @@ class RecordIndex:
 
     def _context_arrays(self) -> tuple[dict[str, Array], int]:
         """Return the slots: the top ones first, then bucket by bucket from the top."""
-        bounds = {f: sorted({p.bounds for p in c if p.bounds}) for f, c in self._contexts.items()}
+        bounds: Bounds = {
+            f: sorted({p.bounds for p in c if p.bounds}) for f, c in self._contexts.items()
+        }
         buckets = max((len(b) for b in bounds.values()), default=0) or 1
         per_bucket = [0] * (buckets + 1)
         chosen: dict[int, list[list[_Placed]]] = {}
@@ -186,19 +190,17 @@ class RecordIndex:
         lengths = np.zeros(count * slots, np.int64)
         positions: list[Array] = []
         values: list[Array] = []
-        edges = np.zeros((count, buckets + 1), np.float32)
-        for feature in range(count):
+        for feature in sorted(chosen):
             slot = 0
             for b in order:
-                placed = chosen[feature][b] if feature in chosen else []
-                for number, one in enumerate(placed):
+                for number, one in enumerate(chosen[feature][b]):
                     rows[feature, slot + number] = one.row
                     activations[feature, slot + number] = one.activation
                     lengths[feature * slots + slot + number] = len(one.positions)
                     positions.append(one.positions)
                     values.append(one.values)
                 slot += per_bucket[b]
-            edges[feature] = self._edges(feature, bounds.get(feature, []), buckets)
+        edges = self._edges(bounds, buckets)
         offsets = np.zeros(count * slots + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         nothing: list[Array] = [np.empty(0, np.int16)]
@@ -209,13 +211,18 @@ class RecordIndex:
             "contexts/values": np.concatenate(values or nothing).astype(np.float16),
         }, buckets  # fmt: skip
 
-    def _edges(self, feature: int, bounds: Sequence[tuple[float, float]], buckets: int) -> Array:
-        record = self._records.get(feature)
-        top = record.max_activation if record is not None else 0.0
-        if not bounds:
-            return np.linspace(0.0, top, buckets + 1, dtype=np.float32)
-        known = np.array([low for low, _ in bounds] + [bounds[-1][1]], np.float32)
-        return np.concatenate([known, np.full(buckets + 1 - len(known), known[-1])])
+    def _edges(self, bounds: Bounds, buckets: int) -> Array:
+        """Return the bounds of the buckets: as they were told, or equal ones up to the maximum."""
+        top = np.zeros(self.features, np.float32)
+        for feature, record in self._records.items():
+            top[feature] = record.max_activation
+        edges = np.linspace(0.0, top, buckets + 1, axis=1, dtype=np.float32)
+        for feature, told in bounds.items():
+            if told:
+                known = np.array([low for low, _ in told] + [told[-1][1]], np.float32)
+                edges[feature, : len(known)] = known
+                edges[feature, len(known) :] = known[-1]
+        return edges
 
     def _figure_arrays(self) -> dict[str, Array]:
         count = self.features

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -22,6 +25,11 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
 _CONFIGS = ("*.json", "*.yaml", "*.yml")
 _MOST_MEMBERS = 100_000
 _PIECE = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError,
+    NotImplementedError, ValueError, IndexError, OverflowError, EOFError,
+)  # fmt: skip
+"""What reading a damaged archive ends with."""
 
 
 @contextmanager
@@ -74,7 +82,7 @@ def unpack(path: Path, folder: Path, context: JobContext) -> None:
                                 raise zipfile.BadZipFile("it holds more than it says")
                             out.write(piece)
                             context.progress(done, total, "bytes", "unpacked")
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         _empty(folder)
         raise UserError(
             f"“{path}” cannot be unpacked: {error}.",

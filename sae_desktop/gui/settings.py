@@ -57,7 +57,7 @@ def load(path: Path) -> Settings:
         raw = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         return Settings()
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         _LOG.warning("settings at %s are unreadable and were set aside: %s", path, error)
         return Settings()
     if not isinstance(raw, dict):

@@ -42,5 +42,5 @@ def _decoded(lines: list[bytes]) -> Iterator[SteeredRun]:
     for line in lines:
         try:
             yield msgspec.json.decode(line, type=SteeredRun)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue

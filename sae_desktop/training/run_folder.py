@@ -53,7 +53,7 @@ def read_summary(folder: Path) -> DictionarySummary:
             result=_optional(folder / TRAIN_RESULT, TrainResult),
             evaluation=_optional(folder / EVALUATION, EvaluateResult),
         )
-    except (OSError, KeyError, AttributeError, msgspec.DecodeError) as error:
+    except (OSError, KeyError, AttributeError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"The dictionary “{folder.name}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
@@ -73,5 +73,5 @@ T = TypeVar("T")
 def _optional(path: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

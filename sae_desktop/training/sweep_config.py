@@ -185,7 +185,7 @@ def read_sweep(path: Path) -> SweepRecord:
     """Read a sweep's table, also while it runs. Raises UserError when damaged or too new."""
     try:
         record = msgspec.json.decode(path.read_bytes(), type=SweepRecord)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"The sweep “{path.stem}” cannot be read: {error}.",
             kept="The dictionaries it trained are as they were.",

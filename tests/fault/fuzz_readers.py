@@ -1,0 +1,294 @@
+"""Damage files of every kind that is read from others, and look how the readers take it.
+
+    python tests/fault/fuzz_readers.py [--inputs 10000] [--only NAME]
+
+A valid file of each kind is damaged in a seeded way: bytes changed, cut out, doubled, cut short,
+numbers made extreme, pieces of two files joined. A reader may read it or raise UserError that
+names the file; anything else, a wait of over ten seconds, and memory beyond the limit is a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import gzip
+import io
+import json
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import yaml
+from safetensors.torch import save as save_tensors
+
+from sae_desktop.dictionary import load
+from sae_desktop.dictionary.formats.find import find_dictionaries, read_found
+from sae_desktop.errors import UserError
+from sae_desktop.exchange import delphi, neuronpedia, saedashboard
+from sae_desktop.exchange.labels import read_rows
+from sae_desktop.exchange.record_index import Origin, RecordIndex
+from sae_desktop.exchange.sources import unpack
+from sae_desktop.jobs import SilentContext
+from sae_desktop.steering.presets import decode_preset
+
+SECONDS = 10
+MEMORY = 6 * 2**30
+D, F = 4, 6
+ORIGIN = Origin("d", "m", "blocks.1.hook_resid_post", "c", "{}")
+EXTREME = (b"-1", b"0", b"9" * 30, b"1e999", b"NaN", b"null", b"[]", b"{}", b'""', b"-0.0")
+
+
+class TooLongError(Exception):
+    pass
+
+
+def _tensors(*names: str) -> dict[str, torch.Tensor]:
+    shapes = {"W_enc": (D, F), "W_dec": (F, D), "b_enc": (F,), "b_dec": (D,), "threshold": (F,),
+              "encoder.weight": (F, D), "encoder.bias": (F,), "decoder.weight": (D, F),
+              "decoder.bias": (D,)}  # fmt: skip
+    return {name: torch.rand(shapes[name]) for name in names}
+
+
+def _pt(values: Any) -> bytes:
+    out = io.BytesIO()
+    torch.save(values, out)
+    return out.getvalue()
+
+
+def _npz(values: dict[str, torch.Tensor]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **{name: value.numpy() for name, value in values.items()})
+    return out.getvalue()
+
+
+def _zip(names: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in names.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def _parquet() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"feature": [0, 1], "label": ["a", "b"], "score": [0.5, None]}), out)
+    return out.getvalue()
+
+
+OWN = ("W_enc", "W_dec", "b_enc", "b_dec", "threshold")
+LINEAR = ("encoder.weight", "encoder.bias", "W_dec", "b_dec")
+SAELENS = {"architecture": "jumprelu", "d_in": D, "d_sae": F, "dtype": "float32",
+           "normalize_activations": "none", "apply_b_dec_to_input": False,
+           "metadata": {"sae_lens_version": "6.54.12", "model_name": "gpt2-small",
+                        "hook_name": "blocks.8.hook_resid_pre"}}  # fmt: skip
+OLD = {"d_in": D, "d_sae": F, "hook_point": "blocks.1.hook_resid_post", "model_name": "gpt2-small",
+       "activation_fn_str": "topk", "activation_fn_kwargs": {"k": 2}}  # fmt: skip
+LLAMA = {"d_model": D, "d_sae": F, "hook_point_in": "blocks.1.hook_resid_post",
+         "dataset_average_activation_norm": {"in": 2.0, "out": 2.0},
+         "jump_relu_threshold": 0.3}  # fmt: skip
+FEATURE = {"modelId": "m", "layer": "1-res-x", "index": "1", "maxActApprox": 2.0,
+           "pos_str": ["a", "b"], "pos_values": [1.0, 0.5], "neg_str": ["c"], "neg_values": [-1.0],
+           "frac_nonzero": 0.01, "freq_hist_data_bar_heights": [3, 2, 1],
+           "topkCosSimIndices": [0], "topkCosSimValues": [0.5]}  # fmt: skip
+ACTIVATION = {"index": "1", "tokens": ["x", " y", "z"], "values": [0, 1.5, 0.0], "binMin": 0.5,
+              "binMax": 2.0, "binContains": 0.1, "qualifyingTokenIndex": 1,
+              "dataSource": "s", "dataIndex": "t"}  # fmt: skip
+BOARD = {"model_id": "m", "layer": "1-res-x", "features": [
+    {"feature_index": 2, "pos_str": ["a"], "pos_values": [1], "frac_nonzero": 0.1,
+     "freq_hist_data_bar_values": [0.5, 1.5], "freq_hist_data_bar_heights": [2, 1],
+     "activations": [{"bin_min": -1, "bin_max": -1, "bin_contains": -1, "tokens": ["x", "y"],
+                      "values": [0.0, 2.0], "qualifying_token_index": 1}]}]}  # fmt: skip
+LATENTS = {"locations": torch.tensor([[0, 1, 0], [0, 2, 1], [1, 0, 1]]),
+           "activations": torch.tensor([1.0, 2.0, 0.5], dtype=torch.float16),
+           "tokens": torch.zeros(2, 3, dtype=torch.int64)}  # fmt: skip
+PRESET = {"schema_version": 1, "name": "x", "model": "m", "site": "s", "dictionary": "d",
+          "prompt": "p", "variants": [{"name": "steered", "interventions": [{"feature": 1}]}],
+          "sampling": {"max_new_tokens": 3}}  # fmt: skip
+
+
+def _dictionary(folder: Path) -> None:
+    for found in find_dictionaries(folder):
+        read_found(found.read, found.path)
+    with suppress(UserError):
+        load(folder)
+
+
+def _records(read: Callable[[Path], Any]) -> Callable[[Path], None]:
+    def work(folder: Path) -> None:
+        index = RecordIndex()
+        for record in read(folder):
+            index.add(record)
+        index.write(folder / "made.h5", ORIGIN)
+
+    return work
+
+
+def _unpack(folder: Path) -> None:
+    out = folder / "unpacked"
+    out.mkdir(exist_ok=True)
+    unpack(folder / "a.zip", out, SilentContext())
+    outside = [p for p in folder.parent.iterdir() if p != folder]
+    assert not outside, f"something was written outside: {outside}"
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
+    "safetensors": (
+        {"cfg.json": _json(SAELENS), "sae_weights.safetensors": save_tensors(_tensors(*OWN))},
+        _dictionary,
+    ),
+    "saelens before 6": (
+        {"cfg.json": _json(OLD), "sae_weights.safetensors": save_tensors(_tensors(*OWN[:4]))},
+        _dictionary,
+    ),
+    "sparsify": (
+        {"cfg.json": _json({"k": 2, "d_in": D}),
+         "sae.safetensors": save_tensors(_tensors(*LINEAR))},
+        _dictionary,
+    ),
+    "dictionary_learning": (
+        {"config.json": _json({"trainer": {"dict_class": "AutoEncoderNew", "layer": 1}}),
+         "ae.pt": _pt(_tensors("encoder.weight", "encoder.bias", "decoder.weight",
+                               "decoder.bias"))},
+        _dictionary,
+    ),
+    "gemma scope": ({"params.npz": _npz(_tensors(*OWN))}, _dictionary),
+    "llama scope": (
+        {"hyperparams.json": _json(LLAMA),
+         "final.safetensors": save_tensors(_tensors("encoder.weight", "encoder.bias",
+                                                    "decoder.weight", "decoder.bias"))},
+        _dictionary,
+    ),
+    "circuit-tracer": (
+        {"config.yaml": yaml.safe_dump({"model_name": "m", "feature_input_hook": "hook_resid_mid"})
+         .encode(),
+         "layer_0.safetensors": save_tensors({"W_enc": torch.rand(F, D), "W_dec": torch.rand(F, D),
+                                              "b_enc": torch.rand(F), "b_dec": torch.rand(D)})},
+        _dictionary,
+    ),
+    "zip": ({"a.zip": _zip({"cfg.json": _json(SAELENS), "b/c.safetensors": b"x" * 300})}, _unpack),
+    "neuronpedia": (
+        {"features/batch-0.jsonl.gz": gzip.compress(_json(FEATURE) + b"\n"),
+         "activations/batch-0.jsonl": _json(ACTIVATION) + b"\n",
+         "explanations/batch-0.jsonl": _json({"index": "1", "description": "a"}) + b"\n"},
+        _records(neuronpedia.read_batches),
+    ),
+    "saedashboard": ({"batch-0.json": _json(BOARD)}, _records(saedashboard.read_batches)),
+    "delphi": (
+        {"0_1.safetensors": save_tensors(LATENTS)},
+        _records(lambda folder: delphi.read_latents(folder, str)),
+    ),
+    "labels csv": ({"a.csv": b"feature,label,score\n0,a,0.5\n1,b,\n"},
+                   lambda folder: list(read_rows(folder / "a.csv"))),
+    "labels json": ({"a.json": _json([{"feature": 0, "label": "a"}])},
+                    lambda folder: list(read_rows(folder / "a.json"))),
+    "labels parquet": ({"a.parquet": _parquet()},
+                       lambda folder: list(read_rows(folder / "a.parquet"))),
+    "preset": ({"a.json": _json(PRESET)},
+               lambda folder: decode_preset((folder / "a.json").read_bytes(), "a")),
+}  # fmt: skip
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """Return the bytes with one to four things wrong with them."""
+    out = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        if not out:
+            break
+        at = rng.randrange(len(out))
+        size = rng.choice((1, 2, 4, 8, 16, 64))
+        match rng.randrange(8):
+            case 0:
+                out[at] = rng.randrange(256)
+            case 1:
+                del out[at : at + size]
+            case 2:
+                out[at:at] = out[at : at + size]
+            case 3:
+                del out[at:]
+            case 4:
+                out[at : at + size] = rng.randbytes(size)
+            case 5:
+                out[at:at] = rng.choice(EXTREME)
+            case 6:
+                out[at : at + 8] = rng.choice((2**63 - 1, 2**40, 0, 2**32)).to_bytes(8, "little")
+            case _:
+                digits = [i for i, byte in enumerate(out) if 48 <= byte <= 57]
+                if digits:
+                    place = rng.choice(digits)
+                    out[place : place + 1] = rng.choice(EXTREME)
+    return bytes(out)
+
+
+def _alarm(_number: int, _frame: FrameType | None) -> None:
+    raise TooLongError
+
+
+def fuzz(name: str, inputs: int, seed: int = 0) -> collections.Counter[str]:
+    """Return how often a kind was read, refused, or at fault; faults are printed."""
+    files, read = KINDS[name]
+    rng = random.Random(f"{name}{seed}")
+    counts: collections.Counter[str] = collections.Counter()
+    longest = 0.0
+    for number in range(inputs):
+        with tempfile.TemporaryDirectory() as around:
+            folder = Path(around) / "in"
+            hit = rng.choice(list(files))
+            for path, data in files.items():
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(damaged(data, rng) if path == hit else data)
+            began = time.monotonic()
+            signal.alarm(SECONDS)
+            try:
+                read(folder)
+                counts["read"] += 1
+            except UserError:
+                counts["refused"] += 1
+            except BaseException as error:
+                counts["faults"] += 1
+                if counts["faults"] <= 3:
+                    print(f"{name}, input {number}, {hit}: {type(error).__name__}")
+                    traceback.print_exc(limit=-4)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+            finally:
+                signal.alarm(0)
+            longest = max(longest, time.monotonic() - began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{name}: {dict(counts)}, the longest {longest:.2f} s, peak {peak:,.0f} MB", flush=True)
+    return counts
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, _alarm)
+    names = [options.only] if options.only else list(KINDS)
+    return int(any(fuzz(name, options.inputs, options.seed)["faults"] for name in names))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
