@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Literal
 
 from sae_desktop.errors import UserError
 
-Kind = Literal["project", "model", "corpus", "activations", "unknown"]
+Kind = Literal[
+    "project", "model", "corpus", "activations", "dictionary", "features", "unknown"
+]  # fmt: skip
 
 _TABLES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"})
 _TEXT = frozenset(
@@ -24,6 +27,12 @@ _TEXT = frozenset(
 _PACKED = frozenset({".xz", ".gz", ".zst"})
 _READABLE = _TABLES | _TEXT | _PACKED
 _MATRIX = frozenset({".npy", ".safetensors", ".h5", ".hdf5"})
+_WEIGHTS = frozenset({".npz", ".pt", ".pth", ".zip"})
+"""Files that can only be dictionaries."""
+_OF_DICTIONARIES = ("cfg.json", "ae.pt", "params.npz", "params.safetensors", "hyperparams.json")
+"""Files that stand in the folder of a dictionary."""
+_ENCODERS = ("W_enc", "w_enc", "W_E", "encoder.weight", "W_enc_0")
+_MOST_HEADER = 2**20
 _DATASET = ("dataset_info.json", "dataset_dict.json", "state.json")
 """What the `datasets` library leaves in a folder it saved."""
 _LOOKED_AT = 2_000
@@ -45,6 +54,8 @@ def classify(path: Path) -> Drop:
     suffix = path.suffix.lower()
     if suffix == ".gguf":
         return Drop("model", path)
+    if suffix in _WEIGHTS or (suffix == ".safetensors" and _has_encoder(path)):
+        return Drop("dictionary", path)
     if suffix in _MATRIX:
         return Drop("activations", path)
     if suffix in _READABLE:
@@ -52,7 +63,8 @@ def classify(path: Path) -> Drop:
     return Drop(
         "unknown",
         path,
-        "Models are folders or .gguf files, texts .txt, .jsonl, .csv or .parquet, activations "
+        "Models are folders or .gguf files, dictionaries folders or .npz, .pt and .zip files, "
+        "texts .txt, .jsonl, .csv or .parquet, activations "
         ".npy, .safetensors or .h5.",
     )
 
@@ -60,6 +72,13 @@ def classify(path: Path) -> Drop:
 def _folder(path: Path) -> Drop:
     if (path / "project.toml").is_file():
         return Drop("project", path)
+    if _is_dictionary(path):
+        return Drop("dictionary", path)
+    if (
+        any((path / kind).is_dir() for kind in ("features", "activations"))
+        or (path / "batch-0.json").is_file()
+    ):
+        return Drop("features", path)
     if (path / "config.json").is_file():
         return Drop("model", path)
     packed = [p for p in path.iterdir() if p.suffix.lower() == ".gguf"]
@@ -70,6 +89,25 @@ def _folder(path: Path) -> Drop:
     if any(p.suffix.lower() in _READABLE for p in islice(_files(path), _LOOKED_AT)):
         return Drop("corpus", path)
     return Drop("unknown", path, "The folder holds neither a model nor text files.")
+
+
+def _is_dictionary(path: Path) -> bool:
+    """Return whether a folder, or one of those in it, has the files of a dictionary."""
+    places = [path, *islice((p for p in path.iterdir() if p.is_dir()), _LOOKED_AT)]
+    return any((place / name).is_file() for place in places for name in _OF_DICTIONARIES) or any(
+        _has_encoder(weights) for weights in path.glob("*.safetensors")
+    )
+
+
+def _has_encoder(path: Path) -> bool:
+    """Return whether a file of tensors has an encoder's: a matrix of activations has none."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < _MOST_HEADER else {}
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(header, dict) and any(name in header for name in _ENCODERS)
 
 
 def _files(folder: Path) -> Iterator[Path]:

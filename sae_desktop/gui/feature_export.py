@@ -1,4 +1,4 @@
-"""Asks for a file and writes features to it beside the window."""
+"""Asks for a file and writes features to it: tables beside the window, the rest by the engine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import ExportFeaturesConfig, ExportResult, FeaturesFormat
 from sae_desktop.features.export import export_features
+from sae_desktop.gui.amounts import bytes_text
 from sae_desktop.gui.background import Background
 from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 from sae_desktop.project_notes import Notes
+
+_CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
+_OTHERS: dict[str, FeaturesFormat] = {
+    "Page for people (*.html)": "html",
+    "Labels alone (*.json)": "labels",
+    "Neuronpedia, a folder of batches (*)": "neuronpedia",
+    "SAEDashboard, a folder of batches (*)": "saedashboard",
+    "Delphi, a folder of latents (*)": "delphi",
+}
+_ENDINGS: dict[str, str] = {_CSV: ".csv", _PARQUET: ".parquet", "html": ".html", "labels": ".json"}
 
 
 class FeatureExport(QObject):
@@ -30,26 +42,42 @@ class FeatureExport(QObject):
         self.work.refused.connect(self._on_refused)
 
     def ask(self, features: Sequence[int] | Any) -> None:
-        """Ask for a file and write the features to it."""
+        """Ask for a file or a folder, and in which form the features are written to it."""
         index = self._session.index
         if index is None:
             return
-        start = str(Path.home() / f"{index.path.stem} features.csv")
+        start = str(Path.home() / f"{index.path.stem} features")
         name, kind = QFileDialog.getSaveFileName(
             self._window,
             f"Export {count_text(len(features))} features",
             start,
-            "CSV (*.csv);;Parquet (*.parquet)",
+            ";;".join([_CSV, _PARQUET, *_OTHERS]),
         )
-        if not name:
-            return
-        path = Path(name)
+        if name:
+            self.write_as(Path(name), np.asarray(features, dtype=np.int64), kind)
+
+    def write_as(self, path: Path, features: Any, kind: str) -> None:
+        """Write the features in the form of one of the dialog's kinds."""
+        form = _OTHERS.get(kind)
         if not path.suffix:
-            path = path.with_suffix(".parquet" if "parquet" in kind else ".csv")
-        self.write(path, np.asarray(features, dtype=np.int64))
+            path = path.with_name(path.name + _ENDINGS.get(form or kind, ""))
+        if form is None:
+            self.write(path, features)
+            return
+        job = self._session.run(
+            ExportFeaturesConfig(
+                project=self._session.project_path, index=self._session.index_name,
+                path=str(path), format=form, features=features.tolist(),
+            )
+        )  # fmt: skip
+        if job is not None:
+            job.finished.connect(self._on_exported)
+
+    def _on_exported(self, result: ExportResult) -> None:
+        self._session.notify(f"Written: {result.path} ({bytes_text(result.bytes)})")
 
     def write(self, path: Path, features: Any) -> None:
-        """Write the features beside the window."""
+        """Write a table of the features beside the window."""
         index, notes = self._session.index, self._session.notes
         if index is None:
             return

@@ -218,6 +218,10 @@ class FeatureNotes(QObject):
     def _on_project_changed(self) -> None:
         self._on_index_opened(self._session.index)
 
+    def reload(self) -> None:
+        """Read anew what others wrote into the project."""
+        self._load(self.dictionary)
+
     def _load(self, dictionary: str) -> None:
         self.dictionary = dictionary
         self._held = {}

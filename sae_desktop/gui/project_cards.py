@@ -35,6 +35,7 @@ ACTIONS = {
     "index": "Build an index…",
     "open_index": "Open its index",
     "open": "Open",
+    "export": "Export…",
     "reveal": "Show in the file manager",
     "delete": "Delete…",
 }
@@ -130,6 +131,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
         actions.insert(0, "resume_train")
     if summary is not None:
         actions.append("evaluate")
+        actions.append("export")
     actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]
     footer = _footer(item, now)
     return Card("dictionary", item.name, tuple(figures), footer, tuple(actions), warning)

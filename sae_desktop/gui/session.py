@@ -23,6 +23,7 @@ from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.gui.history import History, Place
@@ -62,6 +63,7 @@ WRITING_JOBS = (
 """Jobs that change the project; the others run on a read-only one too."""
 
 ASKING_JOBS = (
+    FindDictionariesConfig,
     DescribeModelConfig,
     TrustModelConfig,
     DescribeCorpusConfig,

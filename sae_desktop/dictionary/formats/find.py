@@ -87,7 +87,7 @@ def read_found(read: Callable[[], Dictionary], source: Path) -> Dictionary:
             f"The dictionary in “{source}” lacks {error}.",
             next_step="Save it again where it was made.",
         ) from error
-    except (ValueError, TypeError, RuntimeError, IndexError) as error:
+    except (ValueError, TypeError, RuntimeError, IndexError, OverflowError) as error:
         raise UserError(
             f"The tensors of the dictionary in “{source}” do not fit together: {error}."
         ) from error
@@ -115,7 +115,9 @@ def _in_folder(view: FolderView) -> list[Found]:
     for find in _FINDERS:
         try:
             found = find(view)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except (
+            ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+        ) as error:  # fmt: skip
             raise UserError(
                 f"The files in “{view.path}” do not fit together: {error}.",
                 next_step="Download them again, or restore them from a copy.",

@@ -27,6 +27,12 @@ from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.dialogs import reveal
 from sae_desktop.gui.drops import classify, harvest_fields
 from sae_desktop.gui.next_step import NextStep, next_step
+from sae_desktop.gui.panels.exchange_forms import (
+    ExportDictionaryForm,
+    ImportDictionaryForm,
+    ImportFeaturesForm,
+    ImportLabelsForm,
+)
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
 from sae_desktop.gui.project_cards import WRITING, Card, cards
 from sae_desktop.gui.session import Session
@@ -73,6 +79,30 @@ class ProjectPanel(QStackedWidget):
                 "Ctrl+I",
                 self._choose_import,
                 lambda: open_() and not self._session.read_only,
+            ),
+            ActionInfo(
+                "project.import_dictionary",
+                "Import a dictionary…",
+                "download-simple",
+                "Ctrl+Shift+I",
+                lambda: ImportDictionaryForm(self._session).present(self),
+                lambda: open_() and not self._session.read_only,
+            ),
+            ActionInfo(
+                "project.import_features",
+                "Import feature data…",
+                "download-simple",
+                "",
+                self._choose_features,
+                lambda: open_() and not self._session.read_only,
+            ),
+            ActionInfo(
+                "project.import_labels",
+                "Import labels…",
+                "download-simple",
+                "",
+                self._choose_labels,
+                lambda: bool(self._session.inventory.indexes) and not self._session.read_only,
             ),
         ]
 
@@ -247,6 +277,8 @@ class ProjectPanel(QStackedWidget):
             self._resume(name, action)
         elif action == "index":
             IndexForm(session, name).present(self)
+        elif action == "export":
+            ExportDictionaryForm(session, name).present(self)
         elif action == "evaluate":
             EvaluateForm(session, name).present(self)
         elif action == "open_index":
@@ -345,6 +377,10 @@ class ProjectPanel(QStackedWidget):
         elif drop.kind in ("model", "corpus"):
             session.show_workspace("harvest")
             session.harvestRequested.emit({drop.kind: str(drop.path)})
+        elif drop.kind == "dictionary":
+            ImportDictionaryForm(session, str(drop.path)).present(self)
+        elif drop.kind == "features":
+            ImportFeaturesForm(session, drop.path).present(self)
         elif drop.kind == "activations":
             ImportForm(session, path).present(self)
         else:
@@ -358,3 +394,15 @@ class ProjectPanel(QStackedWidget):
         )
         if name:
             self.take(Path(name))
+
+    def _choose_features(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "The folder of the feature data")
+        if name:
+            ImportFeaturesForm(self._session, Path(name)).present(self)
+
+    def _choose_labels(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "A table of labels", "", "Tables (*.csv *.json *.parquet)"
+        )
+        if name:
+            ImportLabelsForm(self._session, Path(name)).present(self)

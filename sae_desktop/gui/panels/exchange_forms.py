@@ -1,0 +1,331 @@
+"""Dialogs that bring in what others made, and hand on a dictionary or a table of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QWidget,
+)
+
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.exchange.config import (
+    DictionaryFormat,
+    DictionaryFound,
+    ExportDictionaryConfig,
+    ExportResult,
+    FindDictionariesConfig,
+    FindDictionariesResult,
+    ImportDictionaryConfig,
+    ImportDictionaryResult,
+    ImportFeaturesConfig,
+    ImportFeaturesResult,
+    ImportLabelsConfig,
+    ImportLabelsResult,
+)
+from sae_desktop.gui.amounts import bytes_text, exact_count
+from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.panels.job_forms import JobForm, free_name
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.labels import label, push_button
+
+_LIBRARIES: tuple[tuple[str, DictionaryFormat], ...] = (
+    ("SAELens", "saelens"),
+    ("sparsify", "sparsify"),
+    ("dictionary_learning", "dictionary_learning"),
+)
+_WEIGHTS = "Weights and archives (*.safetensors *.npz *.pt *.pth *.bin *.zip);;All (*)"
+
+
+def safe_name(text: str) -> str:
+    """Return a text as a name in a project."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in text)
+    return kept.strip("-_.") or "imported"
+
+
+class ImportDictionaryForm(JobForm):
+    """Looks what a source holds, asks for what its files do not say, and imports one of them."""
+
+    def __init__(self, session: Session, source: str = "") -> None:
+        super().__init__(
+            session,
+            "Import a dictionary",
+            "Opens dictionaries of SAELens, sparsify, dictionary_learning, Gemma Scope, "
+            "circuit-tracer, Llama Scope and others. Their format is told by what is in them.",
+            "Import",
+        )
+        self._found: list[DictionaryFound] = []
+        self.source = QLineEdit(source)
+        self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name of the hub")
+        self.source.setMinimumWidth(280)
+        row = QWidget()
+        inner = QHBoxLayout(row)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(4)
+        inner.addWidget(self.source, 1)
+        inner.addWidget(push_button("Folder…", self._choose_folder))
+        inner.addWidget(push_button("File…", self._choose_file))
+        self.form.addRow("Source", row)
+        self.source.setAccessibleName("Source")
+        self.which = QComboBox()
+        self.which.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.which.setMinimumContentsLength(24)
+        self.add_row("Dictionary", self.which, "Which of those the source holds")
+        self.about = label("", "small", wrap=True)
+        self.form.addRow("", self.about)
+        taken = [d.name for d in session.inventory.dictionaries]
+        self._taken = taken
+        self.name = self.add_name(free_name("imported", taken), taken)
+        self.model, self.site, self.site_out = QLineEdit(), QLineEdit(), QLineEdit()
+        self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name of the hub")
+        self.add_row("Site", self.site, "What it reads, such as blocks.8.hook_resid_post")
+        self.add_row("Writes", self.site_out, "Of a transcoder: the site it writes")
+        self.scale = QDoubleSpinBox()
+        self.scale.setDecimals(6)
+        self.scale.setRange(1e-6, 1e6)
+        self.scale.setValue(1.0)
+        self.add_row("Rows × ", self.scale, "What rows were multiplied by in its training; 1: not")
+        self.source.editingFinished.connect(self.look)
+        self.which.currentIndexChanged.connect(self._on_chosen)
+        for field in (self.model, self.site):
+            field.textChanged.connect(self._check)
+        self._looked_at = ""
+        self._check()
+        if source:
+            self.look()
+
+    # ------------------------------------------------------------------ looking
+    def look(self) -> None:
+        """Ask which dictionaries the source holds."""
+        source = self.source.text().strip()
+        if not source or source == self._looked_at:
+            return
+        self._looked_at = source
+        self._found = []
+        self.which.clear()
+        self.about.setText("Looking…")
+        job = self.session.run(FindDictionariesConfig(source=source))
+        if job is None:
+            return
+        job.finished.connect(self._on_found)
+        job.failed.connect(self._on_not_found)
+        self._check()
+
+    def _on_found(self, result: FindDictionariesResult) -> None:
+        if result.source != self._looked_at:
+            return
+        self._found = result.dictionaries
+        for found in self._found:
+            self.which.addItem(found.path)
+        self._on_chosen(0)
+
+    def _on_not_found(self, error: ErrorInfo) -> None:
+        self.about.setText(" ".join(part for part in (error.what, error.next_step) if part))
+        self._check()
+
+    def _on_chosen(self, number: int) -> None:
+        if not 0 <= number < len(self._found):
+            return
+        found = self._found[number]
+        lines = [
+            f"{found.format}, {found.architecture}: {exact_count(found.features)} features of "
+            f"width {exact_count(found.width)}.",
+            *found.notes,
+        ]
+        self.about.setText("\n".join(lines))
+        self.model.setText(found.model)
+        self.site.setText(found.site)
+        self.site_out.setText(found.site_out)
+        path = Path(self._looked_at if found.path == "." else found.path)
+        parts = [p for p in (path.parent.name, path.stem) if p not in ("", ".")]
+        generic = path.stem in ("sae", "ae", "params", "sae_weights", "final")
+        own = parts[0] if generic and len(parts) > 1 else path.name if path.is_dir() else path.stem
+        if generic and path.parent.name in ("", "."):
+            own = Path(self._looked_at).stem
+        self.name.setText(free_name(safe_name(own), self._taken))
+        self._check()
+
+    def _check(self, _text: str = "") -> None:
+        missing = [
+            what
+            for what, field in (("model", self.model), ("site", self.site))
+            if not field.text().strip()
+        ]
+        ready = bool(self._found) and not missing
+        self._start.setEnabled(ready)
+        said = f"Its files do not say of which {' and '.join(missing)} it is: give it."
+        self._problem.setText(said if self._found and missing else "")
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "The folder of a dictionary")
+        if name:
+            self.source.setText(name)
+            self.look()
+
+    def _choose_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Weights of a dictionary", "", _WEIGHTS)
+        if name:
+            self.source.setText(name)
+            self.look()
+
+    # ------------------------------------------------------------------ importing
+    def config(self) -> ImportDictionaryConfig:
+        return ImportDictionaryConfig(
+            project=self.session.project_path,
+            name=self.name.text(),
+            source=self._looked_at,
+            which=self.which.currentText() if len(self._found) > 1 else "",
+            model=self.model.text().strip(),
+            site=self.site.text().strip(),
+            site_out=self.site_out.text().strip(),
+            scale=self.scale.value(),
+        )
+
+    def accept(self) -> None:
+        session = self.session
+        job = session.run(self.config())
+        if job is not None:
+            job.finished.connect(lambda result: _told_dictionary(session, result))
+        super().accept()
+
+
+def _told_dictionary(session: Session, result: ImportDictionaryResult) -> None:
+    session.notify(
+        f"“{result.name}” is in the project: {exact_count(result.features)} features. "
+        "Harvest its site and build an index to see what they fire on."
+    )
+
+
+class ImportFeaturesForm(JobForm):
+    """Makes an index of feature data of another program."""
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        super().__init__(
+            session,
+            "Import feature data",
+            f"Makes an index of the feature data in “{folder.name}”, to read without a model.",
+            "Import",
+        )
+        self._folder = folder
+        taken = [i.name for i in session.inventory.indexes]
+        self.name = self.add_name(free_name(safe_name(folder.name), taken), taken)
+        self.dictionary, self.model, self.site = QComboBox(), QLineEdit(), QLineEdit()
+        self.dictionary.setEditable(True)
+        self.dictionary.addItems(["", *(d.name for d in session.inventory.dictionaries)])
+        self.add_row("Dictionary", self.dictionary, "Whose features these are; labels go to it")
+        self.add_row("Model", self.model, "Instead of what the data say")
+        self.add_row("Site", self.site, "Instead of what the data say: blocks.8.hook_resid_post")
+        for field in (self.model, self.site):
+            field.setPlaceholderText("as the data say")
+
+    def config(self) -> ImportFeaturesConfig:
+        return ImportFeaturesConfig(
+            project=self.session.project_path, name=self.name.text(), source=str(self._folder),
+            dictionary=self.dictionary.currentText().strip(), model=self.model.text().strip(),
+            site=self.site.text().strip(),
+        )  # fmt: skip
+
+    def accept(self) -> None:
+        session = self.session
+        job = session.run(self.config())
+        if job is not None:
+            job.finished.connect(lambda result: _told_features(session, result))
+        super().accept()
+
+
+def _told_features(session: Session, result: ImportFeaturesResult) -> None:
+    session.notify(
+        f"{result.format}: {exact_count(result.features)} features, "
+        f"{exact_count(result.labels)} labels. The index is “{result.name}”."
+    )
+
+
+class ImportLabelsForm(JobForm):
+    """Takes labels, scores, stars and notes of a table."""
+
+    def __init__(self, session: Session, file: Path) -> None:
+        super().__init__(
+            session,
+            "Import labels",
+            f"Takes labels, scores, stars and notes of “{file.name}”: columns feature, label, "
+            "score, starred, note. What the file does not say stays.",
+            "Import",
+        )
+        self._file = file
+        self.index = QComboBox()
+        self.index.addItems([i.name for i in session.inventory.indexes])
+        self.index.setCurrentText(session.index_name)
+        self.add_row("Index", self.index, "Whose features they are")
+        self.list_name = QLineEdit()
+        self.list_name.setPlaceholderText("none")
+        self.add_row("As a list", self.list_name, "Make a list of the file's features")
+        if not self.index.count():
+            self.say_problem("There is no index to label yet.", self.index)
+
+    def config(self) -> ImportLabelsConfig:
+        return ImportLabelsConfig(
+            project=self.session.project_path, index=self.index.currentText(),
+            file=str(self._file), make_list=self.list_name.text().strip(),
+        )  # fmt: skip
+
+    def accept(self) -> None:
+        session = self.session
+        job = session.run(self.config())
+        if job is not None:
+            job.finished.connect(lambda result: _told_labels(session, result))
+        super().accept()
+
+
+def _told_labels(session: Session, result: ImportLabelsResult) -> None:
+    session.notify(f"{exact_count(result.labels)} labels were taken.")
+    FeatureNotes.of(session).reload()
+
+
+class ExportDictionaryForm(JobForm):
+    """Writes a dictionary as another library reads it."""
+
+    def __init__(self, session: Session, dictionary: str) -> None:
+        super().__init__(
+            session,
+            f"Export “{dictionary}”",
+            "Writes the dictionary as another library reads it; scalars and norms are folded in.",
+            "Export",
+        )
+        self._dictionary = dictionary
+        self.library = QComboBox()
+        for title, form in _LIBRARIES:
+            self.library.addItem(title, form)
+        self.add_row("For", self.library, "The library that is to read it")
+        self.folder = QLineEdit(str(Path.home() / dictionary))
+        self.add_row("Folder", self.folder, "A new folder, or an empty one")
+        self.form.addRow("", push_button("Choose…", self._choose))
+
+    def _choose(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "A folder to make it in")
+        if name:
+            self.folder.setText(str(Path(name) / self._dictionary))
+
+    def config(self) -> ExportDictionaryConfig:
+        return ExportDictionaryConfig(
+            project=self.session.project_path, dictionary=self._dictionary,
+            path=self.folder.text().strip(), format=self.library.currentData(),
+        )  # fmt: skip
+
+    def accept(self) -> None:
+        session = self.session
+        job = session.run(self.config())
+        if job is not None:
+            job.finished.connect(lambda result: told_export(session, result))
+        super().accept()
+
+
+def told_export(session: Session, result: ExportResult) -> None:
+    """Say what an export wrote."""
+    session.notify(f"Written: {result.path} ({bytes_text(result.bytes)})")
