@@ -119,7 +119,9 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
                 return _read_json(path)
             case _:
                 return _read_parquet(path)
-    except (OSError, ValueError, csv.Error, msgspec.DecodeError, RecursionError) as error:
+    except (
+        OSError, ValueError, NotImplementedError, csv.Error, msgspec.DecodeError, RecursionError,
+    ) as error:  # fmt: skip
         raise UserError(
             f"“{path.name}” cannot be read: {error}.",
             kept="Nothing was changed.",

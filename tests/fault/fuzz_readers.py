@@ -287,7 +287,8 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _alarm)
     names = [options.only] if options.only else list(KINDS)
-    return int(any(fuzz(name, options.inputs, options.seed)["faults"] for name in names))
+    counts = [fuzz(name, options.inputs, options.seed) for name in names]
+    return int(any(found["faults"] for found in counts))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -79,7 +80,7 @@ class ImportDictionaryForm(JobForm):
         self.which.setMinimumContentsLength(24)
         self.add_row("Dictionary", self.which, "Which of those the source holds")
         self.about = label("", "small", wrap=True)
-        self.form.addRow("", self.about)
+        self.add_below(self.about)
         taken = [d.name for d in session.inventory.dictionaries]
         self._taken = taken
         self.name = self.add_name(free_name("imported", taken), taken)
@@ -90,6 +91,7 @@ class ImportDictionaryForm(JobForm):
         self.scale = QDoubleSpinBox()
         self.scale.setDecimals(6)
         self.scale.setRange(1e-6, 1e6)
+        self.scale.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.scale.setValue(1.0)
         self.add_row("Rows × ", self.scale, "What rows were multiplied by in its training; 1: not")
         self.source.editingFinished.connect(self.look)

@@ -67,6 +67,8 @@ class JobForm(QDialog):
         layout.setSpacing(12)
         layout.addWidget(label(sentence, "muted", wrap=True))
         layout.addLayout(self.form)
+        self._below = QVBoxLayout()
+        layout.addLayout(self._below)
         layout.addWidget(self._problem)
         layout.addWidget(buttons)
 
@@ -75,6 +77,10 @@ class JobForm(QDialog):
         field.setToolTip(tip)
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.form.addRow(text, field)
+
+    def add_below(self, widget: QWidget) -> None:
+        """Put something between the fields and the buttons; texts have their height there."""
+        self._below.addWidget(widget)
 
     def say_problem(self, text: str, field: QWidget) -> None:
         """Show why it cannot start, at the field it concerns."""
