@@ -163,7 +163,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a dictionary or features as others read them, or a page for people."""
-    if form in _DICTIONARY_FORMATS:
+    if form in _DICTIONARY_FORMATS and not (form == "html" and index):
         if not dictionary:
             raise typer.BadParameter("say which dictionary", param_hint="--dictionary")
         config = ExportDictionaryConfig(

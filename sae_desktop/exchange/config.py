@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning"]
+DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning", "html"]
+"""html: a page for people of the run that made it."""
 FeaturesFormat = Literal["neuronpedia", "saedashboard", "delphi", "html", "labels"]
 """labels: a .csv, .json or .parquet file of what a person wrote."""
 
@@ -73,7 +74,7 @@ class ExportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="exp
     project: str
     dictionary: str
     path: str
-    """A folder, made if it is not there; files in it that stand in the way are refused."""
+    """A new or empty folder; for html a file."""
     format: DictionaryFormat = "saelens"
 
 

@@ -17,7 +17,6 @@ from sae_desktop.dictionary.formats.folder_view import Found
 from sae_desktop.dictionary.formats.folding import scaled
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import (
-    DictionaryFormat,
     DictionaryFound,
     ExportDictionaryConfig,
     ExportResult,
@@ -26,6 +25,7 @@ from sae_desktop.exchange.config import (
     ImportDictionaryConfig,
     ImportDictionaryResult,
 )
+from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files import find_model, is_hub_name
@@ -208,7 +208,7 @@ def _metadata(
 
 
 # ---------------------------------------------------------------- to others
-_WRITERS: dict[DictionaryFormat, Callable[[Dictionary, Path], None]] = {
+_WRITERS: dict[str, Callable[[Dictionary, Path], None]] = {
     "saelens": save,
     "sparsify": sparsify.write,
     "dictionary_learning": dictionary_learning.write,
@@ -224,6 +224,9 @@ def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> Ex
     project = Project.open(config.project)
     name = existing("dictionary", config.dictionary, project.dictionaries())
     folder = Path(config.path).expanduser()
+    if config.format == "html":
+        write_run_page(folder, project.dictionary_path(name))
+        return ExportResult(path=str(folder), files=1, bytes=folder.stat().st_size)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
             f"“{folder}” is there already and not empty.",

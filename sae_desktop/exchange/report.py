@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.pages import check_page, style
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.resources import resource_path
@@ -39,8 +40,7 @@ def write_report(
 
     Raises UserError for too many features and for another ending, and when the disk is full.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"“{path.name}” is no name for a page.", next_step="End it with .html.")
+    check_page(path)
     features: list[dict[str, Any]] = []
     for number, record in enumerate(records, 1):
         if number > MOST_FEATURES:
@@ -62,7 +62,7 @@ def write_report(
     # Nothing in the data can end the element it stands in.
     data = msgspec.json.encode(content).decode().replace("<", "\\u003c")
     with explained(path):
-        page = template.safe_substitute(TITLE=html.escape(title), DATA=data)
+        page = template.safe_substitute(TITLE=html.escape(title), STYLE=style(), DATA=data)
         write_bytes(path, page.encode())
 
 

@@ -39,6 +39,7 @@ _LIBRARIES: tuple[tuple[str, DictionaryFormat], ...] = (
     ("SAELens", "saelens"),
     ("sparsify", "sparsify"),
     ("dictionary_learning", "dictionary_learning"),
+    ("People: a page of its run", "html"),
 )
 _WEIGHTS = "Weights and archives (*.safetensors *.npz *.pt *.pth *.bin *.zip);;All (*)"
 
@@ -306,13 +307,20 @@ class ExportDictionaryForm(JobForm):
             self.library.addItem(title, form)
         self.add_row("For", self.library, "The library that is to read it")
         self.folder = QLineEdit(str(Path.home() / dictionary))
-        self.add_row("Folder", self.folder, "A new folder, or an empty one")
+        self.add_row("To", self.folder, "A new folder, or an empty one; for a page a file")
         self.form.addRow("", push_button("Choose…", self._choose))
+        self.library.currentIndexChanged.connect(self._on_library_chosen)
+
+    def _on_library_chosen(self, _number: int) -> None:
+        path = Path(self.folder.text()).with_suffix("")
+        page = self.library.currentData() == "html"
+        self.folder.setText(str(path.with_suffix(".html") if page else path))
 
     def _choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "A folder to make it in")
         if name:
             self.folder.setText(str(Path(name) / self._dictionary))
+            self._on_library_chosen(0)
 
     def config(self) -> ExportDictionaryConfig:
         return ExportDictionaryConfig(

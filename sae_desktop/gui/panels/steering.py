@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.steering_page import write_steering_page
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.preset_button import PresetButton
@@ -58,6 +67,8 @@ class SteeringPanel(QWidget):
         self._session = session
         self._job: Job | None = None
         self._running_config: SteerConfig | None = None
+        self._last: tuple[SteerConfig, SteerResult] | None = None
+        """The last whole run, for a page of it."""
         self._texts: list[GeneratedText] = []
         """Where the variants of the generation under way are shown."""
         self.rack = SteeringRack(session)
@@ -161,6 +172,14 @@ class SteeringPanel(QWidget):
                 "Ctrl+Shift+K",
                 self.keep,
                 self.can_keep,
+            ),
+            ActionInfo(
+                "steer.page",
+                "Save the run as a page for people…",
+                "export",
+                "",
+                self._ask_page,
+                lambda: self._last is not None,
             ),
             ActionInfo(
                 "steer.sweep",
@@ -316,6 +335,8 @@ class SteeringPanel(QWidget):
     def _on_finished(self, result: SteerResult) -> None:
         for text, variant in zip(self._texts, result.variants, strict=True):
             text.set_result(variant)
+        if self._running_config is not None:
+            self._last = (self._running_config, result)
         self._remember([variant.text for variant in result.variants])
         self._on_ended()
 
@@ -332,6 +353,24 @@ class SteeringPanel(QWidget):
             remember_run(project, SteeredRun(at=now, asked=preset, texts=texts))
         except UserError as error:
             self._session.show_error(error)
+
+    def _ask_page(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the run as a page", "", "Page (*.html)")
+        if name:
+            path = Path(name)
+            self.save_page(path if path.suffix else path.with_suffix(".html"))
+
+    def save_page(self, path: Path) -> None:
+        """Write the last run as a page that needs no program to be read."""
+        index = self._session.index
+        if self._last is None or index is None:
+            return
+        try:
+            write_steering_page(path, index.info, *self._last)
+        except UserError as error:
+            self._session.show_error(error)
+        else:
+            self._session.notify(f"Written: {path}")
 
     def take_run(self, run: SteeredRun) -> None:
         """Show a run of before: its settings, and what it wrote."""

@@ -21,9 +21,9 @@ SIZES = [(12, 32), (16, 16)]
 K = 4
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 
-sae_lens = pytest.importorskip("sae_lens", reason="of the extra “peers”")
-sparsify = pytest.importorskip("sparsify", reason="of the extra “peers”")
-dl = pytest.importorskip("dictionary_learning", reason="of the extra “peers”")
+sae_lens = pytest.importorskip("sae_lens", reason="a library that .ci/run installs")
+sparsify = pytest.importorskip("sparsify", reason="a library that .ci/run installs")
+dl = pytest.importorskip("dictionary_learning", reason="a library that .ci/run installs")
 
 
 @pytest.fixture(autouse=True)

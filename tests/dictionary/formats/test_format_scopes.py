@@ -116,7 +116,7 @@ def test_llama_scope(tmp_path: Path, width: int, features: int) -> None:
 @pytest.mark.parametrize("norm", ["dataset-wise", "token-wise", "inference"])
 @pytest.mark.parametrize("with_norms", [False, True])
 def test_llamascopium(tmp_path: Path, kind: str, norm: str, with_norms: bool) -> None:
-    library = pytest.importorskip("llamascopium", reason="of the extra “peers”")
+    library = pytest.importorskip("llamascopium", reason="a library that .ci/run installs")
     torch.manual_seed(0)
     hook = "blocks.3.hook_resid_post"
     cfg = library.SAEConfig(
@@ -203,7 +203,7 @@ def test_circuit_tracer_set(
 
 @pytest.mark.parametrize("jumps", [False, True])
 def test_circuit_tracer__cross_layer_as_it_computes(tmp_path: Path, jumps: bool) -> None:
-    library = pytest.importorskip("circuit_tracer", reason="of the extra “peers”")
+    library = pytest.importorskip("circuit_tracer", reason="a library that .ci/run installs")
     from circuit_tracer.transcoder.cross_layer_transcoder import CrossLayerTranscoder
 
     del library

@@ -565,3 +565,17 @@ def test_layers_typed__do_not_outlive_the_project(panel: SteeringPanel, session:
     panel.rack.layers.setText("2")
     session.close_project()
     assert panel.rack.how().sites == ()
+
+
+def test_page__of_the_last_run_is_saved(
+    panel: SteeringPanel, session: Session, client, tmp_path
+) -> None:
+    actions = {info.id: info for info in panel.action_infos()}
+    assert not actions["steer.page"].enabled_when()
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 2.0)
+    panel.generate()
+    client.answer(client.jobs[-1], _result("In", " it", " the sea"))
+    assert actions["steer.page"].enabled_when()
+    panel.save_page(tmp_path / "run.html")
+    assert " the sea" in (tmp_path / "run.html").read_text(encoding="utf-8")
