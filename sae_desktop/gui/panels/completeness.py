@@ -39,7 +39,8 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.completeness_plot import CompletenessPlot
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.plot_style import copy_image, run_colour
+from sae_desktop.gui.widgets.plot_image import image_button
+from sae_desktop.gui.widgets.plot_style import run_colour
 
 _CONCEPT_WIDTH, _OCCURS_WIDTH, _FIGURE_WIDTH = 140, 72, 104
 
@@ -107,7 +108,7 @@ class CompletenessPanel(QWidget):
         head.setHorizontalSpacing(8)
         head.setVerticalSpacing(4)
         head.addWidget(self.times_alive)
-        head.addWidget(push_button("Copy image", lambda: copy_image(self.plot.view), flat=True))
+        head.addWidget(image_button(self.plot.view, "completeness"))
         head.addWidget(push_button("Copy data", self.copy_data, flat=True))
         right.addLayout(head)
         right.addWidget(self.summary)

@@ -31,7 +31,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.feature_map_view import FeatureMapView
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.plot_style import copy_image
+from sae_desktop.gui.widgets.plot_image import add_image_actions
 from sae_desktop.language_model.token_text import visible_token
 
 _DENSITY, _LABELLED = "", "labelled"
@@ -245,6 +245,6 @@ class FeatureMapPanel(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
-        menu.addAction("Copy as image", lambda: copy_image(self.map))
+        add_image_actions(menu, self.map, "feature map")
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())

@@ -53,7 +53,7 @@ class RunBoard(QObject):
         self.heeded: dict[str, list[str]] = {}
         """Architecture → settings that matter to it and not to every other, once known."""
         exports = QMenu("Export", parent)
-        exports.addAction("Save as PNG…", self.save_image)
+        exports.addAction("Save as PNG or SVG…", self.save_image)
         exports.addAction("Save as CSV…", self.save_data)
         view = curve_view(
             settings.shown_curves, settings.log_axes, settings.curve_axis, settings.smoothing

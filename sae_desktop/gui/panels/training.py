@@ -142,7 +142,7 @@ class TrainingPanel(QWidget):
             ),
             ActionInfo("train.copy_data", "Copy the curves’ data", "copy", "", curves.copy_data),
             ActionInfo(
-                "train.save_image", "Save the curves as PNG…", "image", "", board.save_image
+                "train.save_image", "Save the curves as PNG or SVG…", "image", "", board.save_image
             ),
             ActionInfo(
                 "train.save_data", "Save the curves as CSV…", "download-simple", "", board.save_data

@@ -19,7 +19,8 @@ from sae_desktop.gui.curve_info import CURVE_OF, X_UNITS, CurveView
 from sae_desktop.gui.run_changes import change_text, merged
 from sae_desktop.gui.widgets.curve_bar import CurveBar
 from sae_desktop.gui.widgets.curve_plot import CurvePlot, RunLine
-from sae_desktop.gui.widgets.plot_style import copy_image, run_colour, save_image
+from sae_desktop.gui.widgets.plot_image import copy_image, save_image
+from sae_desktop.gui.widgets.plot_style import run_colour
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.run_log import RunChange
 
@@ -303,7 +304,7 @@ class CurveStack(QWidget):
         QGuiApplication.clipboard().setText(self._table("\t"))
 
     def save_image(self, path: Path) -> None:
-        """Write the curves as PNG. Raises UserError when they cannot be written."""
+        """Write the curves as PNG or SVG. Raises UserError when they cannot be written."""
         save_image(self._inside, path)
 
     def save_data(self, path: Path) -> None:

@@ -19,7 +19,8 @@ from sae_desktop.gui.histograms import (
 )
 from sae_desktop.gui.widgets.curve_bar import menu_button
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
-from sae_desktop.gui.widgets.plot_style import copy_image, dress, plot_view
+from sae_desktop.gui.widgets.plot_image import add_image_actions
+from sae_desktop.gui.widgets.plot_style import dress, plot_view
 from sae_desktop.training.run_log import FeatureSample, RunCurves
 
 
@@ -55,7 +56,7 @@ class DensityPlot(QWidget):
         self._text = ElidedLabel()
         self._text.setProperty("role", "muted")
         exports = QMenu(self)
-        exports.addAction("Copy image", lambda: copy_image(self.view))
+        add_image_actions(exports, self.view, "densities")
         exports.addAction("Copy data", self.copy_data)
         head = QHBoxLayout()
         head.setSpacing(4)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.widgets.plot_image import add_image_actions
 
 _FLOOR = -0.3
 """log10 of the axis's foot: a little under one token, so that a single one is seen."""
@@ -133,7 +134,7 @@ class ActivationHistogram(QWidget):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
         clipboard = QGuiApplication.clipboard()
-        menu.addAction("Copy as image", lambda: clipboard.setPixmap(self._plot.grab()))
+        add_image_actions(menu, self._plot, "histogram")
         menu.addAction("Copy data", lambda: clipboard.setText(self.data_text()))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())

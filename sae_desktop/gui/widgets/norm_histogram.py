@@ -17,7 +17,8 @@ from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.store_text import norm_text
 from sae_desktop.gui.widgets.histogram import count_ticks
 from sae_desktop.gui.widgets.labels import label
-from sae_desktop.gui.widgets.plot_style import ValueAxis, copy_image, curve_pen, dress, plot_view
+from sae_desktop.gui.widgets.plot_image import add_image_actions
+from sae_desktop.gui.widgets.plot_style import ValueAxis, curve_pen, dress, plot_view
 
 MASSIVE = 10.0
 """Times the median norm: from there on a row is called massive."""
@@ -141,7 +142,7 @@ class NormHistogram(QWidget):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
         clipboard = QGuiApplication.clipboard()
-        menu.addAction("Copy as image", lambda: copy_image(self.view))
+        add_image_actions(menu, self.view, "norms")
         menu.addAction("Copy data", lambda: clipboard.setText(self.data_text()))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())

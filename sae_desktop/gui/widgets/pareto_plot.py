@@ -15,7 +15,8 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.run_figures import RunRow, runs_table
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.plot_style import ValueAxis, copy_image, curve_pen, dress, plot_view
+from sae_desktop.gui.widgets.plot_image import image_button
+from sae_desktop.gui.widgets.plot_style import ValueAxis, curve_pen, dress, plot_view
 from sae_desktop.training.pareto import pareto_front
 
 _SIZE, _FRONT_SIZE = 8, 11
@@ -60,7 +61,7 @@ class ParetoPlot(QWidget):
         row = QHBoxLayout(self._head)
         row.setContentsMargins(8, 4, 8, 4)
         row.addWidget(self.readout, 1)
-        row.addWidget(push_button("Copy image", lambda: copy_image(self.view), flat=True))
+        row.addWidget(image_button(self.view, "pareto front"))
         row.addWidget(push_button("Copy data", self.copy_data, flat=True))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QPixmap, QRegion
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.amounts import count_text
-from sae_desktop.storage.atomic import write_bytes
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
 # Grid lines are left out: six plots that follow a run take 16 ms to draw without, 60 ms with.
@@ -20,7 +17,6 @@ pg.setConfigOptions(antialias=False, useOpenGL=False)
 
 _LARGE = 10_000.0
 _THOUSAND = 999.5
-_PICTURE_SCALE = 2.0
 
 
 def run_colour(number: int) -> QColor:
@@ -62,29 +58,6 @@ def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
     # pyqtgraph keeps a picture of the ground, which would stay when the theme changes.
     view.setCacheMode(view.CacheModeFlag.CacheNone)
     return view
-
-
-def picture(widget: QWidget) -> QPixmap:
-    """Return a picture of the widget on the palette's surface, with twice the screen's pixels."""
-    ratio = _PICTURE_SCALE * widget.devicePixelRatioF()
-    pixmap = QPixmap(widget.size() * ratio)
-    pixmap.setDevicePixelRatio(ratio)
-    pixmap.fill(theme.palette().surface)
-    widget.render(pixmap, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
-    return pixmap
-
-
-def copy_image(widget: QWidget) -> None:
-    """Put a picture of the widget on the clipboard."""
-    QGuiApplication.clipboard().setPixmap(picture(widget))
-
-
-def save_image(widget: QWidget, path: Path) -> None:
-    """Write a picture of the widget as PNG. Raises UserError when it cannot be written."""
-    data = QBuffer()
-    data.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture(widget).save(data, "PNG")
-    write_bytes(path, bytes(data.data().data()))
 
 
 class CountAxis(pg.AxisItem):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text, signed_text
+from sae_desktop.gui.widgets.plot_image import add_image_actions
 from sae_desktop.language_model.token_text import visible_token
 
 ROWS = 8
@@ -170,7 +171,7 @@ class ProbabilityBars(QWidget):
     def _show_menu(self, point: QPoint) -> None:
         menu = QMenu(self)
         clipboard = QGuiApplication.clipboard()
-        menu.addAction("Copy as image", lambda: clipboard.setPixmap(self.grab()))
+        add_image_actions(menu, self, "next tokens")
         menu.addAction("Copy data", lambda: clipboard.setText(self.text()))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.mapToGlobal(point))

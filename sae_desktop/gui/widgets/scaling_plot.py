@@ -22,9 +22,9 @@ from sae_desktop.gui.scaling_text import (
     series_name,
 )
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.plot_image import image_button
 from sae_desktop.gui.widgets.plot_style import (
     ValueAxis,
-    copy_image,
     curve_pen,
     dress,
     plot_view,
@@ -77,7 +77,7 @@ class ScalingPlot(QWidget):
         row.addWidget(label("Budget (features × steps)", "small"))
         row.addWidget(self.budget)
         row.addStretch(1)
-        row.addWidget(push_button("Copy image", lambda: copy_image(self.view), flat=True))
+        row.addWidget(image_button(self.view, "scaling"))
         row.addWidget(push_button("Copy data", self.copy_data, flat=True))
         self._laws.setContentsMargins(8, 0, 8, 4)
         column = QVBoxLayout(self)

@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.labels import label
+from sae_desktop.gui.widgets.plot_image import image_button
 from sae_desktop.gui.widgets.plot_style import (
-    copy_image,
     curve_pen,
     dress,
     faint,
@@ -67,7 +67,7 @@ class SweepPlot(QWidget):
         head = QHBoxLayout()
         head.addWidget(self.what)
         head.addStretch()
-        head.addWidget(push_button("Copy image", lambda: copy_image(self.view), flat=True))
+        head.addWidget(image_button(self.view, "strengths"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

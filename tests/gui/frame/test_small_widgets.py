@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from frame_harvest import NORM_EDGES, preview, site_figures
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.errors import UserError
 from sae_desktop.gui import theme
 from sae_desktop.gui.app import make_application
+from sae_desktop.gui.widgets.density_plot import DensityPlot
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.meter import Meter
 from sae_desktop.gui.widgets.norm_histogram import NormHistogram
 from sae_desktop.gui.widgets.number_fields import CountField
+from sae_desktop.gui.widgets.plot_image import PRINT_WIDTH, image_button, save_image
 from sae_desktop.gui.widgets.signed_bars import SignedBars
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.widgets.throughput_plot import ThroughputPlot
@@ -291,3 +296,31 @@ def test_preview__copes_with_flags_and_roles_that_do_not_match(qtbot: QtBot) -> 
     qtbot.addWidget(view)
     view.show_windows([preview(["a", "b"], special=[True], roles=["user"])])
     assert "ab" in view.toPlainText().replace("\u200b", "")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_plot__is_saved_at_print_size(qtbot: QtBot, tmp_path: Path, suffix: str) -> None:
+    plot = DensityPlot()
+    qtbot.addWidget(plot)
+    plot.resize(400, 260)
+    plot.show()
+    path = tmp_path / f"plot{suffix}"
+    save_image(plot.view, path)
+    if suffix == ".png":
+        assert QImage(str(path)).width() >= PRINT_WIDTH
+    else:
+        text = path.read_text(encoding="utf-8")
+        assert "<svg" in text
+        assert text.count("<path") + text.count("<polyline") + text.count("<text") > 5
+    with pytest.raises(UserError, match=r"\.png or \.svg"):
+        save_image(plot.view, tmp_path / "plot.gif")
+
+
+def test_image_button__offers_both_ways(qtbot: QtBot) -> None:
+    plot = DensityPlot()
+    qtbot.addWidget(plot)
+    button = image_button(plot.view, "densities")
+    qtbot.addWidget(button)
+    assert [a.text() for a in button.menu().actions()] == ["Copy as image", "Save as PNG or SVG…"]
+    button.menu().actions()[0].trigger()
+    assert not QGuiApplication.clipboard().pixmap().isNull()
