@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QMarginsF, QPoint, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QPainter, QPixmap, QRegion
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
@@ -26,7 +26,8 @@ def picture(widget: QWidget, ratio: float = _ON_SCREEN) -> QPixmap:
     pixmap = QPixmap(widget.size() * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(theme.palette().surface)
-    widget.render(pixmap, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+    # A view has a `render` of its own, which draws its scene without the plot's ground.
+    QWidget.render(widget, pixmap, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
     return pixmap
 
 
@@ -64,10 +65,10 @@ def _draw_svg(widget: QWidget, buffer: QBuffer) -> None:
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
     generator.setSize(QSize(widget.width(), widget.height()))
-    generator.setViewBox(widget.rect().toRectF().marginsAdded(QMarginsF(0, 0, 0, 0)))
+    generator.setViewBox(widget.rect())
     painter = QPainter(generator)
     painter.fillRect(widget.rect(), theme.palette().surface)
-    widget.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+    QWidget.render(widget, painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
     painter.end()
 
 
