@@ -12,21 +12,24 @@ from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.exchange import delphi, labels, neuronpedia, saedashboard
 from sae_desktop.exchange.config import (
+    PACKAGE_SUFFIX,
     DictionaryFormat,
     ExportDictionaryConfig,
     ExportFeaturesConfig,
+    ExportPackageConfig,
     FeaturesFormat,
     FindDictionariesConfig,
     FindDictionariesResult,
     ImportDictionaryConfig,
     ImportFeaturesConfig,
     ImportLabelsConfig,
+    ImportPackageConfig,
 )
 
-Kind = Literal["auto", "dictionary", "features", "labels"]
+Kind = Literal["auto", "dictionary", "features", "labels", "package"]
 Format = Literal[
     "saelens", "sparsify", "dictionary_learning",
-    "neuronpedia", "saedashboard", "delphi", "html", "labels",
+    "neuronpedia", "saedashboard", "delphi", "html", "labels", "package",
 ]  # fmt: skip
 _NONE: list[int] = []
 _DICTIONARY_FORMATS = get_args(DictionaryFormat)
@@ -77,8 +80,11 @@ def import_(
         look = FindDictionariesConfig(source=source)
         run_job_command(look, dictionaries_text, as_json=as_json)
     kind = _kind_of(Path(source).expanduser()) if kind == "auto" else kind
-    name = name or _name_of(source, which)
-    if kind == "labels":
+    own_name, name = name, name or _name_of(source, which)
+    if kind == "package":
+        package = ImportPackageConfig(project=str(project), file=source, name=own_name)
+        run_job_command(package, render.figures, as_json=as_json, create_project=True)
+    elif kind == "labels":
         if not index:
             raise typer.BadParameter("say for which index with --index", param_hint="--index")
         taken = ImportLabelsConfig(
@@ -99,6 +105,8 @@ def import_(
 
 
 def _kind_of(path: Path) -> Kind:
+    if path.suffix == PACKAGE_SUFFIX:
+        return "package"
     if path.is_file() and path.suffix.lower() in labels.SUFFIXES:
         return "labels"
     if path.is_dir():
@@ -137,8 +145,8 @@ def export(
         Path,
         typer.Argument(
             metavar="TO",
-            help="The folder to write; for html a .html file, for labels a .csv, .json or "
-            ".parquet file.",
+            help="The folder to write; a .html file for html, a .csv, .json or .parquet file for "
+            "labels, a .saepack file for package.",
         ),
     ],
     form: Annotated[
@@ -146,7 +154,8 @@ def export(
         typer.Option(
             "--format",
             help="A library that reads dictionaries (saelens, sparsify, dictionary_learning), a "
-            "program that reads features, a page for people (html), or labels.",
+            "program that reads features, a page for people (html), labels, or all of a "
+            "dictionary in one file (package).",
         ),
     ],
     dictionary: Annotated[str, typer.Option("--dictionary", help="The dictionary to write.")] = "",
@@ -160,9 +169,23 @@ def export(
     most: Annotated[
         int, typer.Option("--most", min=0, help="So many, those that fire most; 0: all.")
     ] = default(ExportFeaturesConfig, "most"),
+    licence: Annotated[
+        str, typer.Option("--licence", help="Of a package: such as mit, cc-by-4.0.")
+    ] = default(ExportPackageConfig, "licence"),
+    about: Annotated[
+        str, typer.Option("--about", help="Of a package: what it is, in a sentence.")
+    ] = default(ExportPackageConfig, "about"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dictionary or features as others read them, or a page for people."""
+    """Write a dictionary or features as others read them, a page for people, or a package."""
+    if form == "package":
+        if not dictionary:
+            raise typer.BadParameter("say which dictionary", param_hint="--dictionary")
+        package = ExportPackageConfig(
+            project=str(project), dictionary=dictionary, index=index, path=str(to),
+            licence=licence, about=about,
+        )  # fmt: skip
+        run_job_command(package, render.figures, as_json=as_json)
     if form in _DICTIONARY_FORMATS and not (form == "html" and index):
         if not dictionary:
             raise typer.BadParameter("say which dictionary", param_hint="--dictionary")

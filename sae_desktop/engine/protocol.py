@@ -19,10 +19,12 @@ from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
     ExportFeaturesConfig,
+    ExportPackageConfig,
     FindDictionariesConfig,
     ImportDictionaryConfig,
     ImportFeaturesConfig,
     ImportLabelsConfig,
+    ImportPackageConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.text_set_config import FindFeaturesConfig
@@ -75,6 +77,8 @@ JobConfig = (
     | ImportFeaturesConfig
     | ExportFeaturesConfig
     | ImportLabelsConfig
+    | ExportPackageConfig
+    | ImportPackageConfig
 )
 
 

@@ -38,6 +38,7 @@ from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
     ExportFeaturesConfig,
+    ExportPackageConfig,
     ExportResult,
     FindDictionariesConfig,
     FindDictionariesResult,
@@ -47,6 +48,8 @@ from sae_desktop.exchange.config import (
     ImportFeaturesResult,
     ImportLabelsConfig,
     ImportLabelsResult,
+    ImportPackageConfig,
+    ImportPackageResult,
 )
 from sae_desktop.features.config import (
     IndexConfig,
@@ -309,6 +312,20 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "index",
         _LABELS,
         "Labels taken so far are kept.",
+    ),
+    ExportPackageConfig: JobKind(
+        "sae_desktop.exchange.package:export_package",
+        ExportResult,
+        "Pack the dictionary",
+        "dictionary",
+    ),
+    ImportPackageConfig: JobKind(
+        "sae_desktop.exchange.package:import_package",
+        ImportPackageResult,
+        "Open the package",
+        "",
+        Output("dictionary of the package", "file"),
+        "Nothing of it was kept.",
     ),
 }
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from sae_desktop.training.config import EvaluateResult
+
 DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning", "html"]
 """html: a page for people of the run that made it."""
 FeaturesFormat = Literal["neuronpedia", "saedashboard", "delphi", "html", "labels"]
@@ -144,3 +146,54 @@ class ImportLabelsResult(msgspec.Struct, frozen=True, kw_only=True):
     stars: int
     notes: int
     listed: int
+
+
+PACKAGE_SUFFIX = ".saepack"
+
+
+class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a package holds."""
+
+    schema_version: int
+    name: str
+    index: str
+    """Empty: none is in it."""
+    model: str
+    site: str
+    architecture: str
+    features: int
+    width: int
+    licence: str = ""
+    about: str = ""
+    evaluation: EvaluateResult | None = None
+
+
+class ExportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_package"):
+    """Write a dictionary with its index and labels as one file."""
+
+    project: str
+    dictionary: str
+    path: str
+    """A .saepack file."""
+    index: str = ""
+    licence: str = ""
+    """As the hub names licences: mit, apache-2.0, cc-by-4.0."""
+    about: str = ""
+
+
+class ImportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_package"):
+    """Put a package into a project."""
+
+    project: str
+    file: str
+    name: str = ""
+    """Instead of the package's own, for dictionary and index."""
+
+
+class ImportPackageResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    index: str
+    features: int
+    labels: int
+    lists: int
+    card: PackageCard

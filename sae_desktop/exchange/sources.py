@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import re
-import shutil
-import stat
-import struct
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES, check_expansion
+from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.hub import explained_hub, offline
-from sae_desktop.storage.faults import explained, format_bytes, free_bytes
+from sae_desktop.storage.archives import unpack
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
 _CONFIGS = ("*.json", "*.yaml", "*.yml")
-_MOST_MEMBERS = 100_000
-_PIECE = 1 << 20
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError,
-    NotImplementedError, ValueError, IndexError, OverflowError, EOFError,
-)  # fmt: skip
-"""What reading a damaged archive ends with."""
 
 
 @contextmanager
@@ -54,77 +41,6 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
             next_step="Give a folder, a file of weights, a .zip, or a repository of the hub as "
             "owner/name.",
         )
-
-
-# ---------------------------------------------------------------- archives
-def unpack(path: Path, folder: Path, context: JobContext) -> None:
-    """Unpack an archive into a folder, never beside it.
-
-    Raises UserError for names that lead out of the folder, links, too many files, and an archive
-    that would unpack to far more than it is or than the disk has; nothing is left then.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_expansion(path, archive)
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            total = sum(info.file_size for info in members)
-            _check_members(path, members, total, folder)
-            done = 0
-            for info in members:
-                target = folder.joinpath(*PurePosixPath(info.filename).parts)
-                with explained(target):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with archive.open(info) as packed, target.open("xb") as out:
-                        while piece := packed.read(_PIECE):
-                            context.check_cancelled()
-                            done += len(piece)
-                            if done > total:
-                                raise zipfile.BadZipFile("it holds more than it says")
-                            out.write(piece)
-                            context.progress(done, total, "bytes", "unpacked")
-    except _DAMAGED as error:
-        _empty(folder)
-        raise UserError(
-            f"“{path}” cannot be unpacked: {error}.",
-            kept="Nothing of it was kept.",
-            next_step="Download it again, or unpack it by hand and choose the folder.",
-        ) from error
-    except BaseException:
-        _empty(folder)
-        raise
-
-
-def _check_members(path: Path, members: list[zipfile.ZipInfo], total: int, folder: Path) -> None:
-    if len(members) > _MOST_MEMBERS:
-        raise UserError(f"“{path}” has {len(members):,} files: it is no dictionary.")
-    seen: set[PurePosixPath] = set()
-    for info in members:
-        name = PurePosixPath(info.filename.replace("\\", "/"))
-        leads_out = name.is_absolute() or ".." in name.parts or ":" in info.filename
-        is_link = stat.S_ISLNK(info.external_attr >> 16)
-        if leads_out or is_link or not name.parts or "\0" in info.filename or name in seen:
-            what = "a link" if is_link else "a name that leads out of its folder"
-            raise UserError(
-                f"“{path}” holds {what}, “{info.filename}”: it is refused.",
-                kept="Nothing was written.",
-                next_step="Ask who made it for an archive of plain files.",
-            )
-        seen.add(name)
-    free = free_bytes(folder)
-    if total > free:
-        raise UserError(
-            f"“{path}” needs {format_bytes(total)} unpacked, and {format_bytes(free)} are free.",
-            kept="Nothing was written.",
-            next_step="Free some space, or set TMPDIR to a folder on another disk.",
-        )
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- the hub

@@ -11,10 +11,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from sae_desktop.client.engine_client import EngineClient
+from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.gui import settings as settings_file
 from sae_desktop.gui import theme
 from sae_desktop.gui.error_hook import ErrorHook
 from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.packages import open_package
 from sae_desktop.gui.session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -55,8 +57,8 @@ def make_application() -> QApplication:
 def run_app(project: Path | None, *, demo: bool = False) -> int:
     """Open the window and return the exit status.
 
-    `project` is a folder to open or make; without it the last one is opened, or with `demo`
-    one's own copy of the demonstration.
+    `project` is a folder to open or make, or a package, which gets a project beside it; without
+    it the last one is opened, or with `demo` one's own copy of the demonstration.
     """
     application = make_application()
     path = settings_file.settings_path()
@@ -92,7 +94,9 @@ def _open_first(window: MainWindow, session: Session, project: Path | None, *, d
     if session.project is not None:  # a person was quicker
         return
     last = window.settings.last_project
-    if project is not None:
+    if project is not None and project.suffix == PACKAGE_SUFFIX:
+        open_package(session, project)
+    elif project is not None:
         session.open_project(project, create=True)
     elif demo:
         window.dialogs.open_demonstration()

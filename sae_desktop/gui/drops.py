@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import PACKAGE_SUFFIX
 
 Kind = Literal[
-    "project", "model", "corpus", "activations", "dictionary", "features", "unknown"
+    "project", "model", "corpus", "activations", "dictionary", "features", "package", "unknown"
 ]  # fmt: skip
 
 _TABLES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"})
@@ -54,6 +55,8 @@ def classify(path: Path) -> Drop:
     suffix = path.suffix.lower()
     if suffix == ".gguf":
         return Drop("model", path)
+    if suffix == PACKAGE_SUFFIX:
+        return Drop("package", path)
     if suffix in _WEIGHTS or (suffix == ".safetensors" and _has_encoder(path)):
         return Drop("dictionary", path)
     if suffix in _MATRIX:

@@ -41,9 +41,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange import delphi, neuronpedia, saedashboard
 from sae_desktop.exchange.labels import read_rows
 from sae_desktop.exchange.record_index import Origin, RecordIndex
-from sae_desktop.exchange.sources import unpack
 from sae_desktop.jobs import SilentContext
 from sae_desktop.steering.presets import decode_preset
+from sae_desktop.storage.archives import unpack
 
 SECONDS = 10
 MEMORY = 6 * 2**30

@@ -17,12 +17,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sae_desktop.errors import UserError
+from sae_desktop.storage.archives import check_expansion
 
 SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin")
 _MOST_HEADER = 100 * 2**20
 """Bytes of a safetensors header; the library's own limit."""
-_MOST_EXPANSION = 200
-"""How many times its size a compressed archive of tensors may unpack to."""
 _MOST_TENSORS = 100_000
 
 
@@ -117,18 +116,6 @@ def _npz(path: Path) -> WeightsFile:
             return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
 
     return WeightsFile(path, shapes, {}, load)
-
-
-def check_expansion(path: Path, archive: zipfile.ZipFile) -> None:
-    """Raise UserError for an archive that would unpack to far more than it is."""
-    packed = max(path.stat().st_size, 1)
-    unpacked = sum(info.file_size for info in archive.infolist())
-    if unpacked > _MOST_EXPANSION * packed:
-        raise UserError(
-            f"“{path}” has {packed:,} bytes and would unpack to {unpacked:,}: it is refused.",
-            kept="Nothing was written.",
-            next_step="Ask for it unpacked where it was made.",
-        )
 
 
 # ---------------------------------------------------------------- torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -16,9 +17,11 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.config import (
+    PACKAGE_SUFFIX,
     DictionaryFormat,
     DictionaryFound,
     ExportDictionaryConfig,
+    ExportPackageConfig,
     ExportResult,
     FindDictionariesConfig,
     FindDictionariesResult,
@@ -35,12 +38,14 @@ from sae_desktop.gui.panels.job_forms import JobForm, free_name
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button
 
-_LIBRARIES: tuple[tuple[str, DictionaryFormat], ...] = (
+_READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("SAELens", "saelens"),
     ("sparsify", "sparsify"),
     ("dictionary_learning", "dictionary_learning"),
+    ("SAE Desktop: one file with index and labels", "package"),
     ("People: a page of its run", "html"),
 )
+_SUFFIXES = {"package": PACKAGE_SUFFIX, "html": ".html"}
 _WEIGHTS = "Weights and archives (*.safetensors *.npz *.pt *.pth *.bin *.zip);;All (*)"
 
 
@@ -292,41 +297,61 @@ def _told_labels(session: Session, result: ImportLabelsResult) -> None:
 
 
 class ExportDictionaryForm(JobForm):
-    """Writes a dictionary as another library reads it."""
+    """Writes a dictionary as another library, or another person, reads it."""
 
     def __init__(self, session: Session, dictionary: str) -> None:
         super().__init__(
             session,
             f"Export “{dictionary}”",
-            "Writes the dictionary as another library reads it; scalars and norms are folded in.",
+            "Writes the dictionary as others read it; scalars and norms are folded in.",
             "Export",
         )
         self._dictionary = dictionary
-        self.library = QComboBox()
-        for title, form in _LIBRARIES:
-            self.library.addItem(title, form)
-        self.add_row("For", self.library, "The library that is to read it")
-        self.folder = QLineEdit(str(Path.home() / dictionary))
-        self.add_row("To", self.folder, "A new folder, or an empty one; for a page a file")
+        self.reader = QComboBox()
+        for title, form in _READERS:
+            self.reader.addItem(title, form)
+        self.add_row("For", self.reader, "Who is to read it")
+        self.index, self.licence, self.about = QComboBox(), QLineEdit(), QLineEdit()
+        item = next((d for d in session.inventory.dictionaries if d.name == dictionary), None)
+        self.index.addItems([*(item.indexes if item is not None else []), ""])
+        self.licence.setPlaceholderText("mit, apache-2.0, cc-by-4.0")
+        self.add_row("Index", self.index, "Which index goes along, with its contexts and labels")
+        self.add_row("Licence", self.licence, "As the hub names it")
+        self.add_row("About", self.about, "What it is, in a sentence, for its card")
+        self.target = QLineEdit(str(Path.home() / dictionary))
+        self.add_row("To", self.target, "A new folder, or an empty one; for one file its name")
         self.form.addRow("", push_button("Choose…", self._choose))
-        self.library.currentIndexChanged.connect(self._on_library_chosen)
+        self.reader.currentIndexChanged.connect(self._on_reader_chosen)
+        self._on_reader_chosen(0)
 
-    def _on_library_chosen(self, _number: int) -> None:
-        path = Path(self.folder.text()).with_suffix("")
-        page = self.library.currentData() == "html"
-        self.folder.setText(str(path.with_suffix(".html") if page else path))
+    def _on_reader_chosen(self, _number: int) -> None:
+        form = self.reader.currentData()
+        stem = self.target.text()
+        for suffix in _SUFFIXES.values():
+            stem = stem.removesuffix(suffix)
+        self.target.setText(stem + _SUFFIXES.get(form, ""))
+        for field in (self.index, self.licence, self.about):
+            self.form.setRowVisible(field, form == "package")
+        self.adjustSize()
 
     def _choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "A folder to make it in")
         if name:
-            self.folder.setText(str(Path(name) / self._dictionary))
-            self._on_library_chosen(0)
+            suffix = _SUFFIXES.get(self.reader.currentData(), "")
+            self.target.setText(str(Path(name) / (self._dictionary + suffix)))
 
-    def config(self) -> ExportDictionaryConfig:
+    def config(self) -> ExportDictionaryConfig | ExportPackageConfig:
+        project, path = self.session.project_path, self.target.text().strip()
+        form = self.reader.currentData()
+        if form == "package":
+            return ExportPackageConfig(
+                project=project, dictionary=self._dictionary, path=path,
+                index=self.index.currentText(), licence=self.licence.text().strip(),
+                about=self.about.text().strip(),
+            )  # fmt: skip
         return ExportDictionaryConfig(
-            project=self.session.project_path, dictionary=self._dictionary,
-            path=self.folder.text().strip(), format=self.library.currentData(),
-        )  # fmt: skip
+            project=project, dictionary=self._dictionary, path=path, format=form
+        )
 
     def accept(self) -> None:
         session = self.session

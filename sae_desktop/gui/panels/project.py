@@ -27,6 +27,7 @@ from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.dialogs import reveal
 from sae_desktop.gui.drops import classify, harvest_fields
 from sae_desktop.gui.next_step import NextStep, next_step
+from sae_desktop.gui.packages import import_package, open_package
 from sae_desktop.gui.panels.exchange_forms import (
     ExportDictionaryForm,
     ImportDictionaryForm,
@@ -372,6 +373,8 @@ class ProjectPanel(QStackedWidget):
         session, drop = self._session, classify(path)
         if drop.kind == "project":
             session.open_project(path)
+        elif drop.kind == "package" and session.project is None:
+            open_package(session, path)
         elif session.project is None:
             session.notify("Open or make a project first, then drop it again.")
         elif drop.kind in ("model", "corpus"):
@@ -379,6 +382,8 @@ class ProjectPanel(QStackedWidget):
             session.harvestRequested.emit({drop.kind: str(drop.path)})
         elif drop.kind == "dictionary":
             ImportDictionaryForm(session, str(drop.path)).present(self)
+        elif drop.kind == "package":
+            import_package(session, path)
         elif drop.kind == "features":
             ImportFeaturesForm(session, drop.path).present(self)
         elif drop.kind == "activations":

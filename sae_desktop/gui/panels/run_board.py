@@ -24,6 +24,7 @@ from sae_desktop.gui.widgets.density_plot import DensityPlot
 from sae_desktop.gui.widgets.evaluation_view import EvaluationView
 from sae_desktop.gui.widgets.feature_samples import FeatureSamples
 from sae_desktop.gui.widgets.pareto_plot import ParetoPlot
+from sae_desktop.gui.widgets.plot_image import PICTURES
 from sae_desktop.gui.widgets.scaling_plot import ScalingPlot
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import RUN_LOG
@@ -348,7 +349,7 @@ class RunBoard(QObject):
 
     def _save(self, title: str, name: str, write: Callable[[Path], None]) -> None:
         suffix = Path(name).suffix
-        kind = f"{suffix[1:].upper()} (*{suffix})"
+        kind = PICTURES if suffix == ".png" else f"{suffix[1:].upper()} (*{suffix})"
         chosen, _ = QFileDialog.getSaveFileName(self._parent, title, str(Path.home() / name), kind)
         if not chosen:
             return

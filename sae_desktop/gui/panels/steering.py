@@ -169,7 +169,7 @@ class SteeringPanel(QWidget):
                 "steer.keep",
                 "Keep this steering beside what is tried next",
                 "push-pin",
-                "Ctrl+Shift+K",
+                "Ctrl+Shift+B",
                 self.keep,
                 self.can_keep,
             ),

@@ -17,7 +17,8 @@ _ON_SCREEN = 2.0
 """Pixels of a picture for the clipboard, in those of the screen."""
 PRINT_WIDTH = 2000
 """Pixels of a PNG at least: 17 cm at 300 dots an inch."""
-_FILES = "PNG (*.png);;SVG (*.svg)"
+PICTURES = "PNG (*.png);;SVG (*.svg)"
+"""What a dialog that asks for a picture's file offers."""
 
 
 def picture(widget: QWidget, ratio: float = _ON_SCREEN) -> QPixmap:
@@ -75,7 +76,7 @@ def _draw_svg(widget: QWidget, buffer: QBuffer) -> None:
 def ask_image(widget: QWidget, name: str) -> None:
     """Ask for a file and write a picture of the widget to it. Raises UserError as `save_image`."""
     chosen, kind = QFileDialog.getSaveFileName(
-        widget, "Save as a picture", str(Path.home() / f"{name}.png"), _FILES
+        widget, "Save as a picture", str(Path.home() / f"{name}.png"), PICTURES
     )
     if not chosen:
         return

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.exchange.config import (
     DictionaryFound,
     ExportDictionaryConfig,
+    ExportPackageConfig,
     ExportResult,
     FindDictionariesConfig,
     FindDictionariesResult,
@@ -22,8 +23,10 @@ from sae_desktop.exchange.config import (
     ImportDictionaryResult,
     ImportFeaturesConfig,
     ImportLabelsConfig,
+    ImportPackageConfig,
 )
 from sae_desktop.gui.drops import classify
+from sae_desktop.gui.packages import open_package
 from sae_desktop.gui.panels.exchange_forms import (
     ExportDictionaryForm,
     ImportDictionaryForm,
@@ -162,8 +165,8 @@ def test_export__is_offered_for_a_dictionary(
     panel: ProjectPanel, session: Session, client: FakeClient, heard: Heard, tmp_path: Path
 ) -> None:
     form = ExportDictionaryForm(session, "done")
-    form.library.setCurrentText("sparsify")
-    form.folder.setText(str(tmp_path / "out"))
+    form.reader.setCurrentText("sparsify")
+    form.target.setText(str(tmp_path / "out"))
     form.accept()
     job = client.last(ExportDictionaryConfig)
     config = job.config
@@ -177,3 +180,41 @@ def test_export__is_offered_for_a_dictionary(
 def test_names__are_made_such_as_a_project_takes() -> None:
     assert safe_name("average l0/71") == "average-l0-71"
     assert safe_name("...") == "imported"
+
+
+def test_package__is_one_of_the_ways_out_and_in(
+    panel: ProjectPanel, session: Session, client: FakeClient, heard: Heard, tmp_path: Path
+) -> None:
+    form = ExportDictionaryForm(session, "done")
+    assert not form.form.isRowVisible(form.licence)
+    form.target.setText(str(tmp_path / "done"))
+    form.reader.setCurrentIndex(form.reader.findData("package"))
+    assert form.form.isRowVisible(form.licence)
+    assert form.target.text() == str(tmp_path / "done.saepack")
+    form.licence.setText("mit")
+    form.accept()
+    config = client.last(ExportPackageConfig).config
+    assert isinstance(config, ExportPackageConfig)
+    assert (config.dictionary, config.licence) == ("done", "mit")
+    form.reader.setCurrentIndex(form.reader.findData("html"))
+    assert form.target.text() == str(tmp_path / "done.html")
+    form.deleteLater()
+    file = tmp_path / "theirs.saepack"
+    file.write_bytes(b"")
+    panel.take(file)
+    taken = client.last(ImportPackageConfig).config
+    assert isinstance(taken, ImportPackageConfig)
+    assert taken.file == str(file)
+
+
+def test_package__opened_alone_gets_a_project_beside_it(
+    qtbot: QtBot, session: Session, client: FakeClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "theirs.saepack"
+    file.write_bytes(b"")
+    open_package(session, file)
+    assert session.project is not None
+    assert session.project.path == tmp_path / "theirs.saeproj"
+    assert len(client.started(ImportPackageConfig)) == 1
+    open_package(session, file)  # the second time it is there
+    assert len(client.started(ImportPackageConfig)) == 1

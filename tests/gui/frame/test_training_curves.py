@@ -17,6 +17,7 @@ from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.curve_stack import axis_end
+from sae_desktop.gui.widgets.plot_image import PRINT_WIDTH
 from sae_desktop.project import Project
 from sae_desktop.training.config import (
     TrainConfig,
@@ -177,8 +178,7 @@ def test_curves__are_saved_as_csv_and_png(
     answer(tmp_path / "picture.png")
     training.board.save_image()
     image = QImage(str(tmp_path / "picture.png"))
-    inside = training.curves._inside
-    assert image.width() == 2 * inside.width()
+    assert image.width() == PRINT_WIDTH
     answer(tmp_path / "points.csv" / "no.png")
     training.board.save_image()
     assert len(heard.errors) == 1

@@ -1,0 +1,64 @@
+"""A card in words: what a dictionary is of, how good it is, how to open it. Free of torch."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.exchange.config import PackageCard
+
+_FIGURES = (
+    ("l0", "L0, features active on a token", "{:.1f}"),
+    ("fvu", "fraction of variance unexplained", "{:.3f}"),
+    ("dead_fraction", "dead features", "{:.2%}"),
+    ("loss_recovered", "loss recovered, from zero ablation", "{:.2%}"),
+)
+
+
+def card_text(card: PackageCard) -> str:
+    """Return a model card in Markdown, with the header the hub reads."""
+    header = ["---", "library_name: saelens", "tags:", "- sparse-autoencoder", "- interpretability"]
+    if card.licence:
+        header.append(f"license: {_plain(card.licence)}")
+    if "/" in card.model:
+        header.append(f"base_model: {_plain(card.model)}")
+    header.append("---")
+    lines = [
+        *header,
+        f"# {_plain(card.name)}",
+        "",
+        _plain(card.about) or "What it is for, and what it was trained on: to be written.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| model | {_plain(card.model)} |",
+        f"| site | `{_plain(card.site)}` |",
+        f"| architecture | {_plain(card.architecture)} |",
+        f"| features | {card.features:,} |",
+        f"| width | {card.width:,} |",
+        f"| licence | {_plain(card.licence) or 'not given'} |",
+    ]
+    if card.evaluation is not None:
+        figures = msgspec.to_builtins(card.evaluation)
+        lines += [
+            f"| {title} | {form.format(figures[name])} |"
+            for name, title, form in _FIGURES
+            if isinstance(figures.get(name), int | float)
+        ]
+    lines += [
+        "",
+        "Decoder rows have norm one and input scaling is folded in: activations are in the units",
+        "of the model's own.",
+        "",
+        "```python",
+        "from sae_lens import SAE",
+        "",
+        'sae = SAE.load_from_disk("dictionary")',
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Return a text that ends no line and no cell of a table."""
+    return " ".join(text.replace("|", "/").split())

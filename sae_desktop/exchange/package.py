@@ -1,0 +1,213 @@
+"""A dictionary with all that belongs to it in one file, for another person. Free of torch and Qt.
+
+`name.saepack` is a zip archive that any tool opens:
+
+    card.json                  what it is: `PackageCard`
+    README.md                  the card in words, a draft of a model card for the hub
+    dictionary/                cfg.json and weights, which SAELens reads; curves and settings
+    index.h5                   the index: contexts with their text, figures, logits, neighbours
+    labels.json                labels, scores, stars, notes
+    lists.json                 lists of features
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import (
+    PACKAGE_SUFFIX,
+    ExportPackageConfig,
+    ExportResult,
+    ImportPackageConfig,
+    ImportPackageResult,
+    PackageCard,
+)
+from sae_desktop.exchange.model_card import card_text
+from sae_desktop.features.reader import FeatureIndex, read_info
+from sae_desktop.jobs import JobContext
+from sae_desktop.project import Project, checked_name, existing
+from sae_desktop.project_lists import FeatureList, FeatureLists
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.storage.archives import unpack
+from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.faults import explained
+from sae_desktop.training.run_folder import CHECKPOINT, read_summary
+
+SCHEMA_VERSION = 1
+CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
+INDEX = "index.h5"
+DICTIONARY = "dictionary"
+_MOST_CARD = 64 * 2**20
+_FAST = 1
+"""Weights and activations hardly get smaller; the text does at once."""
+
+
+# ---------------------------------------------------------------- writing
+def export_package(config: ExportPackageConfig, context: JobContext) -> ExportResult:
+    """Write a dictionary, one of its indexes and what was written about them as one file.
+
+    Raises UserError for an index of another dictionary, for another ending, and when the disk
+    is full; the file is there whole or not at all.
+    """
+    project = Project.open(config.project)
+    name = existing("dictionary", config.dictionary, project.dictionaries())
+    target = Path(config.path).expanduser()
+    if target.suffix != PACKAGE_SUFFIX:
+        raise UserError(
+            f"“{target.name}” is no package.", next_step=f"End its name with {PACKAGE_SUFFIX}."
+        )
+    folder = project.dictionary_path(name)
+    files = {
+        f"{DICTIONARY}/{path.relative_to(folder)}": path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and CHECKPOINT not in path.parts and not path.name.startswith(".")
+    }
+    if config.index:
+        path = project.index_path(existing("index", config.index, project.indexes()))
+        info = read_info(path)
+        if info.dictionary != name:
+            raise UserError(
+                f"The index “{config.index}” is of the dictionary “{info.dictionary}”, not of "
+                f"“{name}”.",
+                next_step="Choose an index of this dictionary, or none.",
+            )
+        files[INDEX] = path
+    summary = read_summary(folder)
+    card = PackageCard(
+        schema_version=SCHEMA_VERSION, name=name, index=config.index, model=summary.model,
+        site=summary.site, architecture=summary.architecture, features=summary.features,
+        width=summary.width, licence=config.licence, about=config.about,
+        evaluation=summary.evaluation,
+    )  # fmt: skip
+    with closing(Notes(project.notes_path)) as notes:
+        labels = list(notes.all(name).values())
+        kept = FeatureLists(notes)
+        lists = [kept.read(name, title) for title, _ in kept.names(name)]
+    texts = {
+        CARD: msgspec.json.format(msgspec.json.encode(card)),
+        README: card_text(card).encode(),
+        LABELS: msgspec.json.encode(labels),
+        LISTS: msgspec.json.encode(lists),
+    }
+    total = sum(path.stat().st_size for path in files.values())
+    done = 0
+    with (
+        explained(target),
+        replacing(target) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive,
+    ):
+        for inside, data in texts.items():
+            archive.writestr(inside, data)
+        for inside, path in files.items():
+            context.check_cancelled()
+            archive.write(path, inside)
+            done += path.stat().st_size
+            context.progress(done, total, "bytes")
+    return ExportResult(path=str(target), files=1, bytes=target.stat().st_size)
+
+
+# ---------------------------------------------------------------- reading
+def read_card(path: Path) -> PackageCard:
+    """Return the card of a package, nothing else of it read. Raises UserError for none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(CARD).file_size > _MOST_CARD:
+                raise ValueError("its card is far too large")
+            card = msgspec.json.decode(archive.read(CARD), type=PackageCard)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+        raise _no_package(path, error) from error
+    if card.schema_version > SCHEMA_VERSION:
+        raise UserError(
+            f"The package “{path.name}” was written by a newer SAE Desktop.",
+            next_step="Update SAE Desktop to open it.",
+        )
+    return card
+
+
+def _no_package(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"“{path.name}” is no package, or a damaged one: {error}.",
+        kept="Nothing was written.",
+        next_step="Ask for it again.",
+    )
+
+
+def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPackageResult:
+    """Put a package's dictionary, index, labels and lists into a project.
+
+    Raises UserError for names that are taken, and for a package that is damaged or would write
+    elsewhere; nothing of it is kept then.
+    """
+    project = Project.open(config.project)
+    path = Path(config.file).expanduser()
+    card = read_card(path)
+    name = checked_name(config.name or card.name)
+    folder, index = project.dictionary_path(name), project.index_path(name)
+    for kind, there in (("dictionary", folder), ("index", index)):
+        if there.exists():
+            raise UserError(
+                f"There is {'an' if kind == 'index' else 'a'} {kind} “{name}” already.",
+                kept="It was not touched.",
+                next_step="Give the package another name.",
+            )
+    with explained(project.path), tempfile.TemporaryDirectory(
+        dir=project.path, prefix=".package-"
+    ) as unpacked:  # fmt: skip
+        place = Path(unpacked)
+        unpack(path, place, context)
+        labels, lists = _written(path, place)
+        _check_whole(path, place, card)
+        if (place / INDEX).is_file():
+            _rename_dictionary(place / INDEX, name)
+            index.parent.mkdir(exist_ok=True)
+            shutil.move(place / INDEX, index)
+        folder.parent.mkdir(exist_ok=True)
+        shutil.move(place / DICTIONARY, folder)
+    with closing(Notes(project.notes_path)) as notes:
+        for note in labels:
+            notes.save(name, note)
+        for content in lists:
+            FeatureLists(notes).write(name, content.name, content)
+    return ImportPackageResult(
+        name=name, index=name if index.exists() else "", features=card.features,
+        labels=sum(bool(note.label) for note in labels), lists=len(lists), card=card,
+    )  # fmt: skip
+
+
+def _written(path: Path, place: Path) -> tuple[list[FeatureNote], list[FeatureList]]:
+    try:
+        labels = msgspec.json.decode((place / LABELS).read_bytes(), type=list[FeatureNote])
+        lists = msgspec.json.decode((place / LISTS).read_bytes(), type=list[FeatureList])
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        raise _no_package(path, error) from error
+    return labels, lists
+
+
+def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
+    """Raise UserError unless what was unpacked is a dictionary, and its index."""
+    try:
+        found = read_summary(place / DICTIONARY)
+        if found.features != card.features:
+            raise ValueError("its dictionary is not the one of its card")
+        if (place / INDEX).is_file():
+            index = FeatureIndex(place / INDEX)
+            if index.features != card.features:
+                raise ValueError("its index is of another number of features")
+    except (UserError, ValueError) as error:
+        raise _no_package(path, error) from error
+
+
+def _rename_dictionary(index: Path, name: str) -> None:
+    """Let an index name the dictionary as the project does."""
+    import h5py
+
+    with h5py.File(index, "r+") as file:
+        info = msgspec.structs.replace(read_info(index), dictionary=name)
+        file.attrs["info"] = msgspec.json.encode(info).decode()

@@ -1,0 +1,150 @@
+"""A dictionary goes to another person in one file, with all that belongs to it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from job_contexts import RecordingContext
+
+from sae_desktop.dictionary import load
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import ExportPackageConfig, ImportPackageConfig
+from sae_desktop.exchange.package import export_package, import_package, read_card
+from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.project import Project
+from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
+from sae_desktop.project_notes import FeatureNote, Notes
+
+
+@pytest.fixture
+def package(small_project: Path, tmp_path: Path) -> Path:
+    project = Project.open(small_project)
+    with closing(Notes(project.notes_path)) as notes:
+        notes.save("dict", FeatureNote(feature=1, label="a label", score=0.5))
+        content = FeatureList(name="mine", members=[ListMember(feature=2)])
+        FeatureLists(notes).write("dict", "mine", content)
+    config = ExportPackageConfig(
+        project=str(small_project), dictionary="dict", index="idx", licence="mit",
+        about="For | tests.", path=str(tmp_path / "d.saepack"),
+    )  # fmt: skip
+    result = export_package(config, RecordingContext())
+    assert result.bytes == (tmp_path / "d.saepack").stat().st_size
+    return tmp_path / "d.saepack"
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Project:
+    return Project.open_or_create(tmp_path / "other.saeproj")
+
+
+def bring(other: Project, file: Path, **settings: Any) -> Any:
+    config = ImportPackageConfig(project=str(other.path), file=str(file), **settings)
+    return import_package(config, RecordingContext())
+
+
+def test_package__comes_back_with_all_that_belongs_to_it(
+    small_project: Path, package: Path, other: Project
+) -> None:
+    result = bring(other, package, name="theirs")
+    assert (result.name, result.index, result.lists) == ("theirs", "theirs", 1)
+    ours = Project.open(small_project)
+    mine, back = load(ours.dictionary_path("dict")), load(other.dictionary_path("theirs"))
+    assert torch.equal(mine.W_enc, back.W_enc)
+    before = FeatureIndex(ours.index_path("idx"))
+    after = FeatureIndex(other.index_path("theirs"))
+    assert after.info.dictionary == "theirs"
+    assert after.info.dictionary_hash == before.info.dictionary_hash
+    np.testing.assert_array_equal(after.columns["density"], before.columns["density"])
+    loudest = int(before.columns["density"].argmax())
+    assert after.contexts(loudest)[0].tokens == before.contexts(loudest)[0].tokens
+    with closing(Notes(other.notes_path)) as notes:
+        assert notes.note("theirs", 1).label == "a label"
+        kept = FeatureLists(notes).read("theirs", "mine")
+    assert kept is not None
+    assert kept.features == [2]
+    assert [p.name for p in other.path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_package__says_what_it_is_without_being_unpacked(package: Path) -> None:
+    card = read_card(package)
+    assert (card.name, card.licence, card.model != "") == ("dict", "mit", True)
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+        text = archive.read("README.md").decode()
+    assert "license: mit" in text
+    assert "For / tests." in text  # ends no cell of a table
+    assert "dictionary/cfg.json" in names
+    assert not [name for name in names if "checkpoint" in name]
+
+
+def test_package__refuses_names_that_are_taken(package: Path, other: Project) -> None:
+    bring(other, package)
+    with pytest.raises(UserError, match="a dictionary “dict” already"):
+        bring(other, package)
+
+
+def _rewritten(package: Path, out: Path, **changed: bytes | None) -> Path:
+    """A copy of a package in which some members are others, or not there."""
+    with zipfile.ZipFile(package) as archive, zipfile.ZipFile(out, "w") as copy:
+        for name in archive.namelist():
+            key = name.replace("/", "_").replace(".", "_")
+            data = changed.get(key, archive.read(name))
+            if data is not None:
+                copy.writestr(name, data)
+    return out
+
+
+def test_package__that_is_damaged_leaves_nothing(
+    package: Path, other: Project, tmp_path: Path
+) -> None:
+    card = json.loads(zipfile.ZipFile(package).read("card.json"))
+    newer = json.dumps(card | {"schema_version": 99}).encode()
+    wrong = json.dumps(card | {"features": 7}).encode()
+    cases: list[tuple[dict[str, bytes | None], str]] = [
+        ({"card_json": None}, "is no package"),
+        ({"card_json": b"{"}, "is no package"),
+        ({"card_json": newer}, "newer SAE Desktop"),
+        ({"card_json": wrong}, "not the one of its card"),
+        ({"index_h5": b"no index"}, "is no package"),
+        ({"labels_json": b"[{}]"}, "is no package"),
+        ({"dictionary_cfg_json": None}, "is no package"),
+    ]
+    for number, (changed, error) in enumerate(cases):
+        bad = _rewritten(package, tmp_path / f"bad{number}.saepack", **changed)
+        with pytest.raises(UserError, match=error):
+            bring(other, bad)
+    with zipfile.ZipFile(tmp_path / "evil.saepack", "w") as archive:
+        archive.writestr("card.json", json.dumps(card))
+        archive.writestr("../out.txt", "x")
+    with pytest.raises(UserError, match="leads out of its folder"):
+        bring(other, tmp_path / "evil.saepack")
+    (tmp_path / "cut.saepack").write_bytes(package.read_bytes()[:-200])
+    with pytest.raises(UserError, match="is no package"):
+        bring(other, tmp_path / "cut.saepack")
+    assert other.dictionaries() == []
+    assert other.indexes() == []
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_export__refuses_another_ending_and_another_dictionarys_index(
+    small_project: Path, tmp_path: Path
+) -> None:
+    config = ExportPackageConfig(
+        project=str(small_project), dictionary="dict", index="idx", path=str(tmp_path / "d.zip")
+    )
+    with pytest.raises(UserError, match=r"“d\.zip” is no package"):
+        export_package(config, RecordingContext())
+    project = Project.open(small_project)
+    project.dictionary_path("dict").rename(project.dictionary_path("second"))
+    other = msgspec.structs.replace(config, dictionary="second", path=str(tmp_path / "d.saepack"))
+    with pytest.raises(UserError, match="is of the dictionary “dict”, not of “second”"):
+        export_package(other, RecordingContext())
+    assert not (tmp_path / "d.saepack").exists()
