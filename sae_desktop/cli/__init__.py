@@ -28,6 +28,7 @@ COMMANDS = (
     "output-effect",
     "import",
     "export",
+    "gallery",
 )
 
 EXIT_FAILED = 1

@@ -15,6 +15,7 @@ from sae_desktop.cli import (
     corpus_commands,
     exchange_commands,
     feature_commands,
+    gallery_commands,
     list_commands,
     model_commands,
     reading_commands,
@@ -94,6 +95,7 @@ app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
 app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
+app.command()(gallery_commands.gallery)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.hub import explained_hub, offline
+from sae_desktop.language_model.hub import fetch_files
 from sae_desktop.storage.archives import unpack
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
@@ -46,18 +46,13 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
 # ---------------------------------------------------------------- the hub
 def _from_hub(source: str, context: JobContext) -> Path:
     """Return the folder of a repository, or of a folder in it, with its configs and weights."""
-    from huggingface_hub import snapshot_download
-
     owner, name, *inside = source.split("/")
     repository, below = f"{owner}/{name}", "/".join(inside)
     patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in SUFFIXES)]
     if below:  # configs may stand above the folder of the weights
         patterns = [*_CONFIGS, f"{below}", f"{below}/*"]
     context.log(f"“{source}” is no file here: it is asked for at the hub.")
-    with explained_hub(repository):
-        folder = Path(
-            snapshot_download(repository, allow_patterns=patterns, local_files_only=offline())
-        )
+    folder = fetch_files(repository, patterns, context=context)
     found = folder / below if below else folder
     if not found.exists() or (found.is_dir() and not os.listdir(found)):
         raise UserError(

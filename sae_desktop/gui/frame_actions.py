@@ -16,6 +16,7 @@ WORKSPACES = (
     ("train", "Train", "chart-line-up"),
     ("explore", "Explore", "magnifying-glass"),
     ("steer", "Steer", "sliders-horizontal"),
+    ("gallery", "Gallery", "books"),
 )
 """Id, text, icon: in the order of the work."""
 

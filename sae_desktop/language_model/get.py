@@ -28,7 +28,7 @@ from sae_desktop.language_model.files import (
     models_cache,
     weight_files,
 )
-from sae_desktop.language_model.hub import offline
+from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of, is_trusted
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of
 from sae_desktop.storage.faults import explain_os_error, format_bytes, free_bytes
 
@@ -29,11 +30,6 @@ _PRIVATE = {401, 403}
 _TOO_MANY = 429
 _SERVER_FAULT = 500
 _TRANSPORTS = {"httpx", "httpx2", "requests", "urllib3", "huggingface_hub", "hf_xet"}
-
-
-def offline() -> bool:
-    """Whether the person asked that the hub be left alone."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,19 @@ def fetch_snapshot(name: str, *, weights: bool, context: JobContext) -> Path:
         return _snapshot(name, [*_SMALL_FILES, *patterns], local=local)
 
 
+def fetch_files(name: str, patterns: Sequence[str], *, context: JobContext) -> Path:
+    """Return the folder of a repository with the files that fit, downloading what is not there.
+
+    A file broken off goes on where it ended, and is checked against the digest the hub
+    publishes. Raises UserError.
+    """
+    with explained_hub(name):
+        remote, unreachable = _remote_files(name, below=True)
+        wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
+        _bring(name, wanted, context)
+        return _snapshot(name, list(patterns), local=offline() or unreachable, below=True)
+
+
 def cached_hub_models() -> dict[str, Path]:
     """Return the models in the hub's cache by name, each with its newest snapshot's folder."""
     from huggingface_hub import constants
@@ -79,8 +88,11 @@ def cached_hub_models() -> dict[str, Path]:
     return found
 
 
-def _remote_files(name: str) -> tuple[list[_RemoteFile], bool]:
-    """Return what the hub has of a model, and whether it could not be reached at all."""
+def _remote_files(name: str, *, below: bool = False) -> tuple[list[_RemoteFile], bool]:
+    """Return what the hub has of a model, and whether it could not be reached at all.
+
+    `below`: the files in its folders, too.
+    """
     if offline():
         return [], True
     from huggingface_hub import HfApi
@@ -100,7 +112,7 @@ def _remote_files(name: str) -> tuple[list[_RemoteFile], bool]:
             revision=str(info.sha),
         )
         for file in info.siblings or []
-        if "/" not in file.rfilename
+        if below or "/" not in file.rfilename
     ], False
 
 

@@ -49,10 +49,18 @@ def _steer(session: Session, settings: Settings) -> Workspace:
     return Workspace("steer", panel, panel.docks())
 
 
+def _gallery(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.panels.gallery import GalleryPanel
+
+    del settings
+    return Workspace("gallery", GalleryPanel(session))
+
+
 PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {
     "project": _project,
     "harvest": _harvest,
     "train": _train,
     "explore": _explore,
     "steer": _steer,
+    "gallery": _gallery,
 }

@@ -105,9 +105,14 @@ class ImportDictionaryForm(JobForm):
         for field in (self.model, self.site):
             field.textChanged.connect(self._check)
         self._looked_at = ""
+        self._expected = ("", "", "")
         self._check()
         if source:
             self.look()
+
+    def expect(self, model: str, site: str, site_out: str) -> None:
+        """Set what stands in the fields where the files do not say it."""
+        self._expected = (model, site, site_out)
 
     # ------------------------------------------------------------------ looking
     def look(self) -> None:
@@ -148,9 +153,10 @@ class ImportDictionaryForm(JobForm):
             *found.notes,
         ]
         self.about.setText("\n".join(lines))
-        self.model.setText(found.model)
-        self.site.setText(found.site)
-        self.site_out.setText(found.site_out)
+        told = (found.model, found.site, found.site_out)
+        fields = (self.model, self.site, self.site_out)
+        for field, own, expected in zip(fields, told, self._expected, strict=True):
+            field.setText(own or expected)
         path = Path(self._looked_at if found.path == "." else found.path)
         parts = [p for p in (path.parent.name, path.stem) if p not in ("", ".")]
         generic = path.stem in ("sae", "ae", "params", "sae_weights", "final")
