@@ -30,6 +30,7 @@ from sae_desktop.activations.store_writer import SegmentWriter, StoreBatch, segm
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record
+from sae_desktop.storage.hdf5_safety import check_plain
 
 _BLOCK = 16_384
 _FORMATS = (".npy", ".safetensors", ".h5", ".hdf5")
@@ -153,6 +154,7 @@ def open_matrix(path: Path, name: str) -> Iterator[Matrix]:
                 chosen = _choose(path, name, shapes)
                 yield Matrix(_TensorSlice(file.get_slice(chosen)), shapes[chosen])
         else:
+            check_plain(path)
             with h5py.File(path, "r") as file:
                 shapes = _datasets(file)
                 chosen = _choose(path, name, shapes)

@@ -38,6 +38,7 @@ from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.hdf5_safety import check_plain
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
@@ -197,6 +198,7 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
         if found.features != card.features:
             raise ValueError("its dictionary is not the one of its card")
         if (place / INDEX).is_file():
+            check_plain(place / INDEX)
             index = FeatureIndex(place / INDEX)
             if index.features != card.features:
                 raise ValueError("its index is of another number of features")
