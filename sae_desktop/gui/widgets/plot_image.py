@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QSize
 from PySide6.QtGui import QGuiApplication, QPainter, QPixmap, QRegion
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from sae_desktop.errors import UserError
-from sae_desktop.gui import icons, theme
+from sae_desktop.gui import theme
+from sae_desktop.gui.widgets.curve_bar import menu_button
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -94,15 +95,6 @@ def add_image_actions(menu: QMenu, widget: QWidget, name: str) -> None:
 
 def image_button(widget: QWidget, name: str) -> QToolButton:
     """Return a flat button that offers pictures of the widget."""
-    button = QToolButton()
-    button.setText("Picture")
-    button.setAccessibleName("Picture of the plot")
-    button.setProperty("flat", "true")
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    icons.set_icon(button, "image")
-    menu = QMenu(button)
+    menu = QMenu(widget)
     add_image_actions(menu, widget, name)
-    button.setMenu(menu)
-    return button
+    return menu_button("Picture", "image", menu)
