@@ -76,7 +76,7 @@ def _steer(window: MainWindow, feature: int) -> None:
     if feature not in [entry.feature for entry in panel.rack.rack]:
         panel.rack.add_feature(feature)
         panel.rack.slider(feature).number.setValue(CLAMP)
-        panel.prompt.setPlainText(PROMPT)
+        panel.form.prompt.setPlainText(PROMPT)
         panel.generate()
 
 
