@@ -41,7 +41,8 @@ def import_(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder, a file, a .zip, or a hub repository: owner/name[/folder].",
+            help="A folder, a file, a .zip, a hub repository (owner/name[/folder]), or with "
+            "SAELens installed saelens:release/id.",
         ),
     ],
     kind: Annotated[

@@ -111,6 +111,10 @@ class CrossLayerDictionary(Dictionary):
             written[..., self.width - block.out_width :] += block.decode(piece)
         return written
 
+    def scaled(self, scalar: float) -> CrossLayerDictionary:
+        blocks = [block.scaled(scalar) for block in self.blocks]
+        return CrossLayerDictionary(blocks, self.b_dec / scalar, self.metadata)
+
     def to(self, device: torch.device | str) -> CrossLayerDictionary:
         blocks = [block.to(device) for block in self.blocks]
         return CrossLayerDictionary(blocks, self.b_dec.to(device), self.metadata)

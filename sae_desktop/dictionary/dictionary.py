@@ -104,6 +104,11 @@ class Dictionary:
     def device(self) -> torch.device:
         return self.W_enc.device
 
+    @property
+    def separable(self) -> bool:
+        """Whether a feature's activation depends on its own weights alone."""
+        return self.k is None
+
     def encode(self, x: Tensor) -> Tensor:
         """Return the activations (…, F) of raw model activations x (…, I)."""
         activations = self._activate(
@@ -201,6 +206,26 @@ class Dictionary:
         if self.rank is None:
             return self.W_enc, self.b_enc, self.W_dec
         return self.W_enc * self.rank, self.b_enc * self.rank, self.W_dec / self.rank[:, None]
+
+    def scaled(self, scalar: float) -> Dictionary:
+        """Return the dictionary that reads raw rows, of one that was trained on rows × scalar.
+
+        For dictionaries whose library scales its inputs by one number and does not save it.
+        """
+        return Dictionary(
+            self.W_enc.clone(),
+            self.b_enc / scalar,
+            self.W_dec,
+            self.b_dec / scalar,
+            None if self.threshold is None else self.threshold / scalar,
+            k=self.k,
+            rank=self.rank,
+            grouped=self.grouped,
+            W_skip=self.W_skip,
+            parts=self.parts,
+            row_norm=self.row_norm,
+            metadata=self.metadata,
+        )
 
     def to(self, device: torch.device | str) -> Dictionary:
         """Return this dictionary on another device."""

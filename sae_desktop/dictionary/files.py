@@ -23,6 +23,7 @@ from sae_desktop.dictionary.formats import saelens
 from sae_desktop.dictionary.formats.find import find_dictionaries, only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import read_config
 from sae_desktop.dictionary.formats.saelens import CFG, CROSS_LAYER, CROSSCODER, WEIGHTS
+from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
 from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.dictionary.tensor_files import write_tensors
 from sae_desktop.errors import UserError
@@ -40,6 +41,11 @@ def save(dictionary: Dictionary, folder: Path) -> None:
     reads becomes the transcoder of that kind. Raises UserError when the disk is full.
     """
     architecture = architecture_name(dictionary)
+    told = {"sae_lens_version": SAE_LENS_VERSION, **dictionary.metadata}
+    if isinstance(dictionary, SAELensDictionary):
+        write_tensors(folder / WEIGHTS, dictionary.sae.state_dict())
+        _write_cfg(folder, {**dictionary.sae.cfg.to_dict(), "dtype": "float32", "metadata": told})
+        return
     cfg: dict[str, Any] = {
         "architecture": architecture,
         "d_in": dictionary.width,
@@ -56,11 +62,15 @@ def save(dictionary: Dictionary, folder: Path) -> None:
         cfg["d_out"] = dictionary.out_width
     if dictionary.parts:
         cfg["parts"] = list(dictionary.parts)
-    cfg["metadata"] = {"sae_lens_version": SAE_LENS_VERSION, **dictionary.metadata}
+    cfg["metadata"] = told
     if isinstance(dictionary, CrossLayerDictionary):
         write_cross_layer(dictionary, folder)
     else:
         write_tensors(folder / WEIGHTS, _tensors(dictionary, architecture))
+    _write_cfg(folder, cfg)
+
+
+def _write_cfg(folder: Path, cfg: dict[str, Any]) -> None:
     write_bytes(folder / CFG, msgspec.json.format(msgspec.json.encode(cfg), indent=2))
 
 
@@ -75,7 +85,6 @@ def load(source: str | Path, device: str | torch.device = "cpu") -> Dictionary:
     path = Path(source)
     cfg = _read_cfg(path)
     if cfg is not None:
-        saelens.check(cfg, path / CFG)
         read: Callable[[], Dictionary] = partial(saelens.read_folder, path, cfg)
     else:
         read = only_one(find_dictionaries(path), path).read
@@ -84,6 +93,8 @@ def load(source: str | Path, device: str | torch.device = "cpu") -> Dictionary:
 
 def architecture_name(dictionary: Dictionary) -> str:
     """Return the architecture as which a dictionary is saved, by SAELens's names."""
+    if isinstance(dictionary, SAELensDictionary):
+        return dictionary.architecture
     if isinstance(dictionary, CrossLayerDictionary):
         return CROSS_LAYER
     if len(dictionary.parts) > 1:

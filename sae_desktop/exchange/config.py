@@ -18,7 +18,8 @@ class FindDictionariesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="fin
     """Look which dictionaries a source holds; nothing is written but a download."""
 
     source: str
-    """A folder, a file of weights, a .zip, or a repository of the hub: owner/name[/folder]."""
+    """A folder, a file of weights, a .zip, a repository of the hub as owner/name[/folder], or
+    a release of SAELens's directory as saelens:release/id."""
 
 
 class DictionaryFound(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from sae_desktop.dictionary.formats import dictionary_learning, sparsify
 from sae_desktop.dictionary.formats.find import find_dictionaries as found_in
 from sae_desktop.dictionary.formats.find import only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import Found
-from sae_desktop.dictionary.formats.folding import scaled
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -88,7 +87,7 @@ def import_dictionary(
         _require(found, model, site)
         _check_width(dictionary, model, site)
         if config.scale != 1.0:
-            dictionary = scaled(dictionary, config.scale)
+            dictionary = dictionary.scaled(config.scale)
         dictionary.metadata = _metadata(config, found, model, site, site_out)
         context.check_cancelled()
         _save_whole(dictionary, folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.releases import PREFIX, bring_release
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.hub import fetch_files
 from sae_desktop.storage.archives import unpack
@@ -31,6 +32,10 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="sae-desktop-") as folder:
             unpack(path, Path(folder), context)
             yield Path(folder)
+    elif source.startswith(PREFIX):
+        with tempfile.TemporaryDirectory(prefix="sae-desktop-") as folder:
+            bring_release(source, Path(folder), context)
+            yield Path(folder)
     elif path.exists():
         yield path
     elif _HUB.fullmatch(source) and not source.startswith((".", "/")):
@@ -38,8 +43,8 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
     else:
         raise UserError(
             f"“{source}” is not there.",
-            next_step="Give a folder, a file of weights, a .zip, or a repository of the hub as "
-            "owner/name.",
+            next_step="Give a folder, a file of weights, a .zip, a repository of the hub as "
+            f"owner/name, or a release of SAELens as {PREFIX}release/id.",
         )
 
 

@@ -115,10 +115,10 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
             "The dictionary normalises each row before it reads it: a script does not.",
             next_step="Keep a preset instead.",
         )
-    if opened.dictionary.k is not None and any(c.feature is not None for c in changes):
+    if not opened.dictionary.separable and any(c.feature is not None for c in changes):
         raise UserError(
-            "The dictionary keeps the k largest activations: one feature's needs all of them, "
-            "which a script does not hold.",
+            "In this dictionary features compete: one's activation needs all of them, which a "
+            "script does not hold.",
             next_step="Use “add”, which needs none.",
         )
     lm, point = opened.lm, hook_point(opened.lm.model, opened.site)

@@ -15,6 +15,7 @@ from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.gates import gated
 from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing, write_bytes
@@ -122,6 +123,11 @@ def write(dictionary: Dictionary, folder: Path) -> None:
 
     Raises UserError for what it has no class for.
     """
+    if isinstance(dictionary, SAELensDictionary):
+        raise UserError(
+            f"dictionary_learning has no “{dictionary.architecture}”.",
+            next_step="Export it for SAELens.",
+        )
     own_site = dictionary.out_width == dictionary.width and dictionary.W_skip is None
     if not own_site or dictionary.parts or dictionary.row_norm != "none" or dictionary.grouped:
         raise UserError(

@@ -57,25 +57,3 @@ def folded(
         parts=parts,
         row_norm=row_norm,
     )
-
-
-def scaled(dictionary: Dictionary, scalar: float) -> Dictionary:
-    """Return the dictionary that reads raw rows, of one that was trained on rows × scalar.
-
-    For dictionaries whose library scales its inputs by one number and does not save it.
-    """
-    threshold = dictionary.threshold
-    return Dictionary(
-        dictionary.W_enc.clone(),
-        dictionary.b_enc / scalar,
-        dictionary.W_dec,
-        dictionary.b_dec / scalar,
-        None if threshold is None else threshold / scalar,
-        k=dictionary.k,
-        rank=dictionary.rank,
-        grouped=dictionary.grouped,
-        W_skip=dictionary.W_skip,
-        parts=dictionary.parts,
-        row_norm=dictionary.row_norm,
-        metadata=dictionary.metadata,
-    )

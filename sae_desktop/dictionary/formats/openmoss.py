@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
-from sae_desktop.dictionary.formats.folding import folded, scaled
+from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.names import model_name, site_name
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
 from sae_desktop.errors import UserError
@@ -61,7 +61,7 @@ def _read_llama_scope(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
         told = float(cfg["jump_relu_threshold"]) * scalar
         threshold = b_enc.float().new_full(b_enc.shape, told)
     found = folded(W_enc, b_enc, W_dec, tensors["decoder.bias"], threshold=threshold)
-    return scaled(found, scalar)
+    return found.scaled(scalar)
 
 
 def _read_llamascopium(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
@@ -104,7 +104,7 @@ def _read_llamascopium(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
             next_step="Fold the norms in where it was made (fold_activation_scale).",
         )
     told = norms.get(hooks[0], norms.get("in")) if isinstance(norms, dict) else norms
-    return scaled(found, _scalar(file, told, found.width))
+    return found.scaled(_scalar(file, told, found.width))
 
 
 def _log_threshold(tensors: dict[str, Tensor]) -> Tensor | None:

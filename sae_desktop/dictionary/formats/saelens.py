@@ -19,6 +19,7 @@ from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.gates import gated
 from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.dictionary.formats.through_saelens import read_through_saelens
 from sae_desktop.dictionary.formats.weights_file import WeightsFile, look_into
 from sae_desktop.errors import UserError
 
@@ -30,19 +31,22 @@ CROSSCODER = "crosscoder"
 
 _WITH_THRESHOLD = {"jumprelu", "jumprelu_transcoder", "jumprelu_skip_transcoder"}
 _GROUPED = {"groupmax", "groupmax_transcoder", "groupmax_skip_transcoder"}
-_WITH_K = {"topk", "topk_transcoder", "topk_skip_transcoder"} | _GROUPED
+_BOTH_WAYS = "abstopk"
+"""Its features are chosen by their size and keep their sign."""
+_WITH_K = {"topk", "topk_transcoder", "topk_skip_transcoder", _BOTH_WAYS} | _GROUPED
 _WITH_SKIP = {
     "skip_transcoder", "jumprelu_skip_transcoder", "topk_skip_transcoder",
     "groupmax_skip_transcoder",
 }  # fmt: skip
 _PLAIN = {"standard", "gated", "transcoder"}
-SUPPORTED = sorted(_PLAIN | _WITH_THRESHOLD | _WITH_K | _WITH_SKIP | {CROSSCODER, CROSS_LAYER})
+SUPPORTED = frozenset(_PLAIN | _WITH_THRESHOLD | _WITH_K | _WITH_SKIP | {CROSSCODER, CROSS_LAYER})
 _ROW_NORMS: dict[str, RowNorm] = {
     "none": "none",
     "constant_norm_rescale": "constant",
     "layer_norm": "layer",
     # Scaled by one number in training, which is folded into the weights or lost.
     "expected_average_only_in": "none",
+    "covariance_whitening": "none",  # likewise; folding it sets this to "none"
 }
 ROW_NORM_NAMES: dict[RowNorm, str] = {
     "none": "none", "constant": "constant_norm_rescale", "layer": "layer_norm",
@@ -58,9 +62,15 @@ _METADATA = (
     "neuronpedia_id", "hook_name_out",
 )  # fmt: skip
 """Fields that stood beside the others before version 6."""
-UNSCALED = (
-    "It was trained on rows scaled by one number, which its files do not hold: give it, or the "
-    "mean length of the rows, if its activations look wrong."
+_IN_TRAINING_ONLY = {
+    "expected_average_only_in": "It was trained on rows scaled by one number, which its files do "
+    "not hold: give it, or the mean length of the rows, if its activations look wrong.",
+    "covariance_whitening": "It was trained on whitened rows, and its files do not hold the "
+    "whitening: if its activations look wrong, fold it in where it was made.",
+}
+_SIGNED = (
+    "Its features have a sign. Here each is two: {count:,} of what makes them positive, then as "
+    "many, in the same order, of what makes them negative."
 )
 
 
@@ -91,8 +101,11 @@ def _described(
     metadata = cfg["metadata"]
     features, _ = file.shapes["W_dec"] if file is not None else (int(cfg.get("d_sae", 0)), 0)
     notes = []
-    if cfg.get("normalize_activations") == "expected_average_only_in":
-        notes.append(UNSCALED)
+    if told := _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations"))):
+        notes.append(told)
+    if cfg["architecture"] == _BOTH_WAYS:
+        notes.append(_SIGNED.format(count=features))
+        features *= 2
     return Found(
         format=NAME, path=path, architecture=str(cfg["architecture"]),
         width=int(cfg.get("d_in", 0)), features=features, read=read,
@@ -145,21 +158,17 @@ def _read_cross_layer(folder: Path, cfg: dict[str, Any]) -> Dictionary:
 
 
 def _read_file(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
-    check(cfg, file.path.parent / CFG)
+    if cfg["architecture"] not in SUPPORTED:
+        return read_through_saelens(file.path.parent, cfg)
+    _check_norm(cfg, file.path.parent / CFG)
     tensors = {name: tensor.float() for name, tensor in file.tensors().items()}
     dictionary = _from_tensors(cfg, tensors, file.path)
     dictionary.metadata = cfg["metadata"]
     return dictionary
 
 
-def check(cfg: dict[str, Any], path: Path) -> None:
-    """Raise UserError for an architecture, or a normalisation, that cannot be opened."""
-    architecture = cfg["architecture"]
-    if architecture not in SUPPORTED:
-        raise UserError(
-            f"“{path}” is of the architecture “{architecture}”, which cannot be opened.",
-            next_step=f"These can: {', '.join(SUPPORTED)}.",
-        )
+def _check_norm(cfg: dict[str, Any], path: Path) -> None:
+    """Raise UserError for a normalisation of its inputs that is not known here."""
     if cfg.get("normalize_activations", "none") not in _ROW_NORMS:
         raise UserError(
             f"“{path}” expects inputs normalised by “{cfg['normalize_activations']}”.",
@@ -182,8 +191,12 @@ def _from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -
     ranked = bool(cfg.get("rescale_acts_by_decoder_norm", False))
     if architecture == CROSSCODER:
         threshold, k = tensors.get("threshold"), cfg.get("k")
+    W_enc, b_enc = tensors["W_enc"], tensors["b_enc"]
+    if architecture == _BOTH_WAYS:
+        W_enc, b_enc = torch.cat([W_enc, -W_enc], dim=1), torch.cat([b_enc, -b_enc])
+        W_dec = torch.cat([W_dec, -W_dec])
     return folded(
-        tensors["W_enc"], tensors["b_enc"], W_dec, tensors["b_dec"], threshold=threshold, k=k,
+        W_enc, b_enc, W_dec, tensors["b_dec"], threshold=threshold, k=k,
         ranked_by_norm=ranked, grouped=architecture in _GROUPED, subtracts_b_dec=subtracts,
         W_skip=tensors["W_skip"].T if architecture in _WITH_SKIP else None,
         parts=tuple(cfg.get("parts", ())), row_norm=row_norm,

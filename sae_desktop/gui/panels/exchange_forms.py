@@ -69,6 +69,7 @@ class ImportDictionaryForm(JobForm):
         self._found: list[DictionaryFound] = []
         self.source = QLineEdit(source)
         self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name of the hub")
+        self.source.setToolTip("With SAELens installed also saelens:release/id of its directory")
         self.source.setMinimumWidth(280)
         row = QWidget()
         inner = QHBoxLayout(row)

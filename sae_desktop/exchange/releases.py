@@ -1,0 +1,84 @@
+"""Dictionaries by their names in SAELens's directory of releases, brought through SAELens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from sae_desktop.dictionary.formats.through_saelens import INSTALL
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.hub import explained_hub
+
+PREFIX = "saelens:"
+_SHOWN = 6
+
+
+def bring_release(source: str, folder: Path, context: JobContext) -> None:
+    """Save the dictionary `saelens:RELEASE/ID` in a folder, in SAELens's own format.
+
+    SAELens knows more formats of files than this project; whichever it is, this is read alike.
+    Pickles are read as tensors only. Raises UserError where SAELens is not installed, for a name
+    that is not in its directory, and for what the hub ends a download with.
+    """
+    release, _, inside = source.removeprefix(PREFIX).partition("/")
+    if find_spec("sae_lens") is None:
+        raise UserError(
+            f"“{source}” is a name of SAELens's directory, and SAELens is not installed.",
+            next_step=f"Install it with {INSTALL}, and try again.",
+        )
+    from sae_lens import SAE
+    from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+    directory: dict[str, Any] = get_pretrained_saes_directory()
+    _require_known(release, list(directory), "SAELens knows no release", "Releases")
+    _require_known(
+        inside, list(directory[release].saes_map), f"Of “{release}” there is no", "It has"
+    )
+    context.log(f"SAELens brings “{inside}” of “{release}”.")
+    with explained_hub(directory[release].repo_id), _tensors_only():
+        try:
+            sae = SAE.from_pretrained(release, inside, device="cpu")
+        except UnpicklingError as error:
+            raise UserError(
+                f"The weights of “{source}” hold more than tensors and numbers: opening them could "
+                "run code.",
+                kept="They were not opened.",
+                next_step="Ask for the weights as safetensors.",
+            ) from error
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise UserError(
+                f"SAELens cannot read “{source}”: {error}.",
+                next_step="Try another version of SAELens.",
+            ) from error
+    context.check_cancelled()
+    sae.save_model(folder)
+
+
+def _require_known(name: str, names: list[str], says: str, introduces: str) -> None:
+    if name in names:
+        return
+    near = get_close_matches(name, names, n=_SHOWN, cutoff=0.3) or names[:_SHOWN]
+    rest = f", and {len(names) - len(near)} more" if len(names) > len(near) else ""
+    raise UserError(f"{says} “{name}”.", next_step=f"{introduces}: {', '.join(near)}{rest}.")
+
+
+@contextlib.contextmanager
+def _tensors_only() -> Iterator[None]:
+    """Have torch refuse pickles that hold more than tensors, whoever reads them."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
