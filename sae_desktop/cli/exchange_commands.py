@@ -10,7 +10,7 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.runner import run_job_command
-from sae_desktop.exchange import delphi, labels, neuronpedia, saedashboard
+from sae_desktop.exchange import delphi_layout, labels, neuronpedia, saedashboard
 from sae_desktop.exchange.config import (
     PACKAGE_SUFFIX,
     DictionaryFormat,
@@ -111,9 +111,11 @@ def _kind_of(path: Path) -> Kind:
     if path.is_file() and path.suffix.lower() in labels.SUFFIXES:
         return "labels"
     if path.is_dir():
+        if delphi_layout.holds_explanations(path):
+            return "labels"
         if neuronpedia.is_batches(path) or saedashboard.batch_files(path):
             return "features"
-        if any((module / "config.json").is_file() for module in delphi.modules_in(path)):
+        if any((module / "config.json").is_file() for module in delphi_layout.modules_in(path)):
             return "features"
     return "dictionary"
 

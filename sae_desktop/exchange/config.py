@@ -137,6 +137,7 @@ class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_
     project: str
     index: str
     file: str
+    """Or the folder of Delphi's explanations."""
     make_list: str = ""
     """The features of the file become this list, in their order; empty: none is made."""
 

@@ -7,7 +7,7 @@ activations (N,) float16; tokens (sequences, length). `config.json` says how the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.delphi_explanations import read_explanations, write_explanations
+from sae_desktop.exchange.delphi_layout import EXPLANATIONS, latent_files
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.layout import BINS
 from sae_desktop.features.reader import FeatureIndex
@@ -33,9 +35,12 @@ _TOP, _BUCKETS, _EACH = 20, 5, 4
 
 
 def write_latents(
-    folder: Path, index: FeatureIndex, told: Callable[[int], None] = lambda done: None
+    folder: Path,
+    index: FeatureIndex,
+    labels: Iterable[tuple[int, str]] = (),
+    told: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Write all firings of an index; return the number of features.
+    """Write all firings of an index, and labels as explanations; return the number of features.
 
     A text that is longer than a sequence goes on in the next; shorter ones are padded with token
     0. Raises UserError where the firings were not kept, and when the disk is full.
@@ -70,6 +75,7 @@ def write_latents(
             "n_splits": -(-index.features // _FEATURES),
         }  # fmt: skip
         write_bytes(module / "config.json", json.dumps(config, indent=2).encode())
+    write_explanations(folder, index.info.site, labels)
     return index.features
 
 
@@ -91,30 +97,13 @@ def _sequences(index: FeatureIndex) -> tuple[Array, Array, Array]:
 
 
 # ---------------------------------------------------------------- reading
-def modules_in(folder: Path) -> list[Path]:
-    """Return the folders of cached latents in a folder, or the folder itself."""
-    return [
-        place
-        for place in (folder, *sorted(p for p in folder.iterdir() if p.is_dir()))
-        if latent_files(place)
-    ]
-
-
-def latent_files(folder: Path) -> list[tuple[int, int, Path]]:
-    """Return (first feature, last feature, file) of a module, in order."""
-    found = []
-    for path in folder.glob("*_*.safetensors"):
-        first, _, last = path.stem.partition("_")
-        if first.isdecimal() and last.isdecimal():
-            found.append((int(first), int(last), path))
-    return sorted(found)
-
-
 def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureRecord]:
     """Yield the features of a module's files; `token` gives a token's text.
 
-    Raises UserError that names the file for arrays that do not fit together.
+    Explanations that lie where Delphi puts them become labels. Raises UserError that names the
+    file for arrays that do not fit together.
     """
+    explanations = _explanations_of(folder)
     for first, last, path in latent_files(folder):
         locations, activations, tokens = _arrays(path, last - first + 1)
         order = np.argsort(locations[:, 2], kind="stable")
@@ -122,9 +111,19 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
         features, starts = np.unique(locations[:, 2], return_index=True)
         ends = np.append(starts[1:], len(locations))
         for feature, start, end in zip(features, starts, ends, strict=True):
-            yield _record(
+            record = _record(
                 int(feature) + first, locations[start:end], activations[start:end], tokens, token
             )
+            record.label = explanations.get(record.feature, "")
+            yield record
+
+
+def _explanations_of(module: Path) -> dict[int, str]:
+    """Return what lies in `explanations` beside a module, or beside the folder of all modules."""
+    for above in (module.parent, module.parent.parent):
+        if (above / EXPLANATIONS).is_dir():
+            return read_explanations(above / EXPLANATIONS, module.name)
+    return {}
 
 
 def _arrays(path: Path, features: int) -> tuple[Array, npt.NDArray[np.float32], Array]:

@@ -18,6 +18,7 @@ from sae_desktop.exchange.config import (
     ImportFeaturesConfig,
     ImportFeaturesResult,
 )
+from sae_desktop.exchange.delphi_layout import modules_in
 from sae_desktop.exchange.labels import write_labels
 from sae_desktop.exchange.record_index import Origin, RecordIndex
 from sae_desktop.exchange.records import FeatureRecord, records_of
@@ -99,7 +100,7 @@ def _records(
         if saedashboard.batch_files(folder):
             model = saedashboard.model_in(folder)
             return "SAEDashboard", model, "", saedashboard.read_batches(folder)
-        modules = delphi.modules_in(folder)
+        modules = modules_in(folder)
         if modules:
             site = site_name(modules[0].name)
             return "Delphi", "", site, delphi.read_latents(modules[0], _token_names(config.model))
@@ -174,7 +175,8 @@ def _write_folder(
         elif config.format == "saedashboard":
             saedashboard.write_batches(folder, records, told=told, **names)
         else:
-            delphi.write_latents(folder, index, told)
+            labels = ((record.feature, record.label) for record in records if record.label)
+            delphi.write_latents(folder, index, labels, told)
     except BaseException:
         if made:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a person wrote about features, to and from .csv, .json and .parquet. Free of torch."""
+"""What was written about features: .csv, .json, .parquet, Delphi's explanations. No torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
+from sae_desktop.exchange.delphi_explanations import read_explanations
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, existing
@@ -105,7 +106,18 @@ def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabe
 
 
 def read_rows(path: Path) -> Sequence[dict[str, Any]]:
-    """Return the rows of a table by the names of its columns. Raises UserError."""
+    """Return the rows of a table by the names of its columns, or a folder's explanations.
+
+    Raises UserError.
+    """
+    if path.is_dir():
+        found = read_explanations(path)
+        if not found:
+            raise UserError(
+                f"“{path}” holds no explanations.",
+                next_step="Choose a table, or the folder with Delphi's …_latent0.txt.",
+            )
+        return [{"feature": feature, "label": label} for feature, label in found.items()]
     if path.suffix.lower() not in SUFFIXES:
         raise _other_ending(path)
     try:

@@ -12,9 +12,11 @@ from typing import Literal
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import PACKAGE_SUFFIX
+from sae_desktop.exchange.delphi_layout import holds_explanations, modules_in
 
 Kind = Literal[
-    "project", "model", "corpus", "activations", "dictionary", "features", "package", "unknown"
+    "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
+    "unknown",
 ]  # fmt: skip
 
 _TABLES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"})
@@ -80,8 +82,11 @@ def _folder(path: Path) -> Drop:
     if (
         any((path / kind).is_dir() for kind in ("features", "activations"))
         or (path / "batch-0.json").is_file()
+        or modules_in(path)
     ):
         return Drop("features", path)
+    if holds_explanations(path):
+        return Drop("labels", path)
     if (path / "config.json").is_file():
         return Drop("model", path)
     packed = [p for p in path.iterdir() if p.suffix.lower() == ".gguf"]

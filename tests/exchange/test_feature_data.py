@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from job_contexts import RecordingContext
@@ -149,9 +150,17 @@ def test_delphi__holds_every_firing_and_comes_back(tmp_path: Path, toy_model_fol
     config = ExportFeaturesConfig(
         project=str(project.path), index="i", path=str(out), format="delphi"
     )
+    label = "a quote “in” two\nlines"
+    with closing(Notes(project.notes_path)) as notes:
+        notes.save(ours.info.dictionary, FeatureNote(feature=2, label=label))
     export_features(config, RecordingContext())
-    result, theirs, _ = bring(tmp_path, out, model=str(toy_model_folder), site=ours.info.site)
-    assert result.format == "Delphi"
+    (explanation,) = (out / "explanations").iterdir()
+    assert explanation.name == f"{ours.info.site}_latent2.txt"
+    assert json.loads(explanation.read_text(encoding="utf-8")) == label
+    result, theirs, other = bring(tmp_path, out, model=str(toy_model_folder), site=ours.info.site)
+    assert (result.format, result.labels) == ("Delphi", 1)
+    with closing(Notes(other.notes_path)) as notes:
+        assert notes.note("theirs", 2).label == label
     assert result.site == ours.info.site
     counts = firings.counts()
     assert result.with_contexts == int((counts > 0).sum())
@@ -164,6 +173,32 @@ def test_delphi__holds_every_firing_and_comes_back(tmp_path: Path, toy_model_fol
     best, same = theirs.contexts(loudest)[0], ours.contexts(loudest)[0]
     assert best.tokens[best.peak] == same.tokens[same.peak]
     assert best.activation == pytest.approx(same.activation, rel=1e-3)
+
+
+def test_delphi_explanations__are_taken_as_labels(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "explanations"
+    folder.mkdir()
+    (folder / "layers.3.mlp_latent1.txt").write_text('"Days of the week"')
+    (folder / "layers.3.mlp_latent12.txt").write_text("plain text, as people save it")
+    (folder / "notes.txt").write_text("no explanation")
+    config = ImportLabelsConfig(project=str(project.path), index="main", file=str(folder))
+    assert import_labels(config, RecordingContext()).labels == 2
+    with closing(Notes(project.notes_path)) as notes:
+        dictionary = index_of(project).info.dictionary
+        assert notes.note(dictionary, 1).label == "Days of the week"
+        assert notes.note(dictionary, 12).label == "plain text, as people save it"
+        (folder / "layers.4.mlp_latent1.txt").write_text('"Another module"')
+        with pytest.raises(UserError, match=r"several modules: layers\.3\.mlp, layers\.4\.mlp"):
+            import_labels(config, RecordingContext())
+        (folder / "layers.4.mlp_latent1.txt").unlink()
+        (folder / "layers.3.mlp_latent2.txt").write_bytes(b'"cut')
+        with pytest.raises(UserError, match=r"latent2\.txt” cannot be read"):
+            import_labels(config, RecordingContext())
+        assert notes.note(dictionary, 2).label == "def =in= Python"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="holds no explanations"):
+        import_labels(msgspec.structs.replace(config, file=str(empty)), RecordingContext())
 
 
 # ---------------------------------------------------------------- the page

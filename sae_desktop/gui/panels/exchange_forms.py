@@ -263,13 +263,15 @@ def _told_features(session: Session, result: ImportFeaturesResult) -> None:
 
 
 class ImportLabelsForm(JobForm):
-    """Takes labels, scores, stars and notes of a table."""
+    """Takes labels, scores, stars and notes of a table, or a folder's explanations."""
 
     def __init__(self, session: Session, file: Path) -> None:
         super().__init__(
             session,
             "Import labels",
-            f"Takes labels, scores, stars and notes of “{file.name}”: columns feature, label, "
+            f"Takes the explanations in “{file.name}” as labels."
+            if file.is_dir()
+            else f"Takes labels, scores, stars and notes of “{file.name}”: columns feature, label, "
             "score, starred, note. What the file does not say stays.",
             "Import",
         )

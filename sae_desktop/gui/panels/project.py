@@ -386,6 +386,8 @@ class ProjectPanel(QStackedWidget):
             import_package(session, path)
         elif drop.kind == "features":
             ImportFeaturesForm(session, drop.path).present(self)
+        elif drop.kind == "labels":
+            ImportLabelsForm(session, drop.path).present(self)
         elif drop.kind == "activations":
             ImportForm(session, path).present(self)
         else:

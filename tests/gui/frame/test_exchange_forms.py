@@ -133,11 +133,16 @@ def test_drops__tell_dictionaries_and_feature_data_from_models_and_matrices(
     set_of.mkdir()
     tensors(set_of / "layer_0.safetensors", "W_enc", "W_dec")
     np.save(tmp_path / "m.npy", np.zeros((2, 2)))
+    latents, explained = tmp_path / "latents", tmp_path / "explanations"
+    for folder in (latents / "layers.3.mlp", explained):
+        folder.mkdir(parents=True)
+    tensors(latents / "layers.3.mlp" / "0_255.safetensors", "locations", "activations", "tokens")
+    (explained / "layers.3.mlp_latent7.txt").write_text('"Cities"')
     kinds = {
         weights: "dictionary", weights / "layers.3": "dictionary", set_of: "dictionary",
         set_of / "layer_0.safetensors": "dictionary", batches: "features", model: "model",
         tensors(tmp_path / "acts.safetensors", "activations"): "activations",
-        tmp_path / "m.npy": "activations",
+        tmp_path / "m.npy": "activations", latents: "features", explained: "labels",
     }  # fmt: skip
     for path, kind in kinds.items():
         assert classify(path).kind == kind, path
