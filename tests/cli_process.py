@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from engine_driver import engine_environment
+from warm_program import warm_program
+
+PROGRAM = ("-m", "sae_desktop")
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,20 @@ def sae_desktop(
     *arguments: str | Path,
     environment: dict[str, str] | None = None,
     before: Callable[[], None] | None = None,
-    program: tuple[str, ...] = ("-m", "sae_desktop"),
+    program: tuple[str, ...] = PROGRAM,
 ) -> Done:
-    """Run `sae-desktop` with these arguments; `before` runs in the process before it begins."""
+    """Run `sae-desktop` with these arguments; `before` runs in the process before it begins.
+
+    Where nothing speaks against it the process is a copy of one with the libraries loaded.
+    """
+    given, own = list(map(str, arguments)), {**engine_environment(), **(environment or {})}
+    plain = before is None and program == PROGRAM and hasattr(os, "fork")
+    if plain and (warm := warm_program()).takes(own):
+        status, out, err = warm.run(given, own)
+        return Done(status, out.decode(), err.decode())
     done = subprocess.run(
-        [sys.executable, *program, *map(str, arguments)],
-        env={**engine_environment(), **(environment or {})},
+        [sys.executable, *program, *given],
+        env=own,
         capture_output=True,
         preexec_fn=before,
         check=False,

@@ -67,6 +67,9 @@ def import_(
     scale: Annotated[
         float, typer.Option("--scale", help="What rows were multiplied by in its training.")
     ] = default(ImportDictionaryConfig, "scale"),
+    sha256: Annotated[
+        str, typer.Option("--sha256", help="What the file of its weights must have.")
+    ] = default(ImportDictionaryConfig, "sha256"),
     dictionary: Annotated[
         str, typer.Option("--dictionary", help="Of features: the dictionary they are of.")
     ] = default(ImportFeaturesConfig, "dictionary"),
@@ -100,7 +103,7 @@ def import_(
         run_job_command(features, render.figures, as_json=as_json, create_project=True)
     config = ImportDictionaryConfig(
         project=str(project), name=name, source=source, which=which, model=model, site=site,
-        site_out=site_out, scale=scale,
+        site_out=site_out, scale=scale, sha256=sha256,
     )  # fmt: skip
     run_job_command(config, render.figures, as_json=as_json, create_project=True)
 

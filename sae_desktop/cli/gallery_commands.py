@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from sae_desktop.cli.options import JsonOption
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_reading_command
 from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
+from sae_desktop.exchange.here import (
+    DictionaryHere,
+    cached_repositories,
+    dictionaries_in_projects,
+)
+from sae_desktop.gui.settings import load, settings_path
 from sae_desktop.storage.faults import format_bytes
 
 _HEADING = ("name", "model", "site", "layers", "features", "each", "licence", "here")
@@ -31,7 +39,11 @@ def gallery(
         found = [family for family in found if layer in family.layers]
 
     def work() -> dict[str, Any]:
-        return {"families": [_told(family, layer) for family in found]}
+        here = [] if layer is not None else _here(" ".join(words or []).casefold().split())
+        return {
+            "families": [_told(family, layer) for family in found],
+            "here": [msgspec.to_builtins(one) for one in here],
+        }
 
     run_reading_command(work, _text, as_json=as_json)
 
@@ -49,8 +61,33 @@ def _told(family: Family, layer: int | None) -> dict[str, Any]:
     return told
 
 
+def _here(words: list[str]) -> list[DictionaryHere]:
+    """Return what is in the projects that were opened last, and in the hub's cache beside."""
+    recent = load(settings_path()).recent_projects
+    found = dictionaries_in_projects(map(Path, recent))
+    found += cached_repositories(family.repository for family in catalogue())
+    return [
+        one
+        for one in found
+        if all(
+            word in f"{one.name} {one.place} {one.model} {one.site}".casefold() for word in words
+        )
+    ]
+
+
 def _text(result: dict[str, Any]) -> str:
-    families = result["families"]
+    shown = [_families_text(result["families"])]
+    if result["here"]:
+        rows = [
+            (one["name"], one["model"], one["site"], one["place"] or "the hub's cache")
+            for one in result["here"]
+        ]
+        mine = table(("name", "model", "site", "where"), rows, left={0, 1, 2, 3})
+        shown.append(f"On this machine:\n{mine}")
+    return "\n\n".join(shown)
+
+
+def _families_text(families: list[dict[str, Any]]) -> str:
     if not families:
         return "Nothing of the catalogue fits these words."
     if "source" in families[0]:

@@ -55,6 +55,8 @@ class ImportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="imp
     site_out: str = ""
     scale: float = 1.0
     """What rows were multiplied by in training, where its files do not hold it; 1: nothing."""
+    sha256: str = ""
+    """That the file of its weights must have; empty: it is not asked."""
 
 
 class ImportDictionaryResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 from collections.abc import Callable
@@ -62,7 +63,8 @@ def import_dictionary(
     """Read a dictionary and save it in the project.
 
     Raises UserError for a name that is taken, for what cannot be read, where model or site are
-    neither told nor given, and where the model is here and its site is of another width.
+    neither told nor given, where the model is here and its site is of another width, and for
+    weights of another SHA-256 than the one asked for.
     """
     if not math.isfinite(config.scale) or config.scale <= 0:
         raise UserError(
@@ -79,6 +81,7 @@ def import_dictionary(
         )
     with local_source(config.source, context) as path:
         found = _chosen(found_in(path), config.which, path)
+        _check_digest(found.path, config.sha256)
         context.log(f"{found.format}: {found.architecture}, {found.features:,} features.")
         dictionary = read_found(found.read, found.path)
         _check_finite(dictionary, found.path)
@@ -138,6 +141,26 @@ def _require(found: Found, model: str, site: str) -> None:
             kept="Nothing was written.",
             next_step=f"Give {' and '.join(f'the {what}' for what in missing)}; a site is written "
             "like blocks.8.hook_resid_post.",
+        )
+
+
+def _check_digest(path: Path, wanted: str) -> None:
+    """Raise UserError where a file is not the one that was meant."""
+    if not wanted:
+        return
+    if path.is_dir():
+        raise UserError(
+            f"“{path}” is a dictionary of several files: one SHA-256 cannot be theirs.",
+            kept="Nothing was written.",
+            next_step="Import it without one.",
+        )
+    with path.open("rb") as whole:
+        found = hashlib.file_digest(whole, "sha256").hexdigest()
+    if found != wanted.strip().lower():
+        raise UserError(
+            f"“{path.name}” is not the file that was meant: its SHA-256 is {found}, not {wanted}.",
+            kept="Nothing was written.",
+            next_step="Download it again; if it stays so, ask who names the other SHA-256.",
         )
 
 

@@ -33,6 +33,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: it stands on the repository's page."""
     dictionaries: dict[str, str]
     """Layer → folder or file in the repository."""
+    digests: dict[str, str] = {}
+    """Layer → SHA-256 of the file of its weights; one that is named is checked at import."""
 
     @property
     def layers(self) -> list[int]:

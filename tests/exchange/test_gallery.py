@@ -16,6 +16,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import FindDictionariesConfig, ImportDictionaryConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries, import_dictionary
 from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
+from sae_desktop.exchange.here import cached_repositories, dictionaries_in_projects
+from sae_desktop.language_model.hub import fetch_files
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.project import Project
 
@@ -123,6 +125,48 @@ def test_import__refuses_what_is_not_what_was_published(
     with pytest.raises(UserError, match=r"sae\.safetensors"):
         import_dictionary(config, RecordingContext())
     assert project.dictionaries() == []
+
+
+def test_import__refuses_what_is_not_what_the_catalogue_means(
+    hub: FakeHub, published: Dictionary, project: Project
+) -> None:
+    own = family(digests={"3": "0" * 64})
+    config = ImportDictionaryConfig(
+        project=str(project.path), name="new", source=own.source(3), model=own.model,
+        sha256=own.digests["3"],
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"“sae\.safetensors” is not the file that was meant"):
+        import_dictionary(config, RecordingContext())
+    assert project.dictionaries() == []
+
+
+def test_here__names_other_projects_and_repositories_outside_the_catalogue(
+    hub: FakeHub, published: Dictionary, project: Project, tmp_path: Path
+) -> None:
+    source = f"{REPOSITORY}/layers.2"
+    config = ImportDictionaryConfig(
+        project=str(project.path), name="new", source=source, model="a/b"
+    )
+    import_dictionary(config, RecordingContext())
+    (project.path / "dictionaries" / ".half.part").mkdir()
+    (project.path / "dictionaries" / ".half.part" / "cfg.json").write_text("{}")
+    broken = project.path / "dictionaries" / "broken"
+    broken.mkdir()
+    (broken / "cfg.json").write_text("[1]")
+    (one,) = dictionaries_in_projects([tmp_path / "gone", project.path])
+    assert (one.name, one.model, one.site) == ("new", "a/b", "blocks.2.hook_resid_post")
+    assert (one.features, one.place) == (5000, str(project.path))
+    other = Project.open_or_create(tmp_path / "other.saeproj")
+    again = ImportDictionaryConfig(project=str(other.path), name="copy", source=one.source)
+    assert import_dictionary(again, RecordingContext()).site == one.site
+    hub.repos["someone/model"] = tmp_path / "model"
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    fetch_files("someone/model", ["*.json"], context=RecordingContext())
+    (cached,) = cached_repositories()
+    assert cached.source == REPOSITORY
+    assert cached.bytes > 2_000_000
+    assert cached_repositories([REPOSITORY]) == []
 
 
 def test_import__without_a_network_reads_what_is_here(

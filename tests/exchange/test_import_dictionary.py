@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import stat
@@ -121,6 +122,18 @@ def test_import__refuses_a_model_it_does_not_fit(project: Project, source: Path)
     assert project.dictionaries() == []
     # A model that is not here cannot be looked at.
     assert bring(project, source, model="someone/elses-model").model == "someone/elses-model"
+
+
+def test_import__takes_only_the_file_that_was_meant(project: Project, source: Path) -> None:
+    whole = source / "layers.3" / "sae.safetensors"
+    meant = hashlib.sha256(whole.read_bytes()).hexdigest()
+    other = meant[:-1] + ("0" if meant[-1] != "0" else "1")
+    with pytest.raises(UserError) as error:
+        bring(project, source, model="builtin", sha256=other)
+    assert f"its SHA-256 is {meant}, not {other}" in error.value.what
+    assert "sae.safetensors" in error.value.what
+    assert project.dictionaries() == []
+    assert bring(project, source, model="builtin", sha256=meant.upper()).features == F
 
 
 def test_import__folds_a_scalar_that_is_given(project: Project, source: Path) -> None:

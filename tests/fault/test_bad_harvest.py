@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cli_process import Done, sae_desktop
+from cli_process import PROGRAM, Done, sae_desktop
 from dataset_server import DatasetServer
 from engine_driver import engine_environment
 from small_project import SITE
@@ -38,7 +38,7 @@ def harvest(project: Path, model: Path, *options: str | Path, **environment: str
     return sae_desktop(
         "harvest", project, "--name", "new", "--model", model, "--site", SITE, "--tokens",
         str(TOKENS), "--context-size", "32", "--batch-tokens", "64", "--device", "cpu", "--json",
-        *options, environment=environment, program=("-c", HASTY),
+        *options, environment=environment, program=("-c", HASTY) if environment else PROGRAM,
     )  # fmt: skip
 
 

@@ -52,8 +52,7 @@ def _steer(session: Session, settings: Settings) -> Workspace:
 def _gallery(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.panels.gallery import GalleryPanel
 
-    del settings
-    return Workspace("gallery", GalleryPanel(session))
+    return Workspace("gallery", GalleryPanel(session, settings))
 
 
 PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {

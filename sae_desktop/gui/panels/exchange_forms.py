@@ -107,13 +107,15 @@ class ImportDictionaryForm(JobForm):
             field.textChanged.connect(self._check)
         self._looked_at = ""
         self._expected = ("", "", "")
+        self._sha256 = ""
         self._check()
         if source:
             self.look()
 
-    def expect(self, model: str, site: str, site_out: str) -> None:
-        """Set what stands in the fields where the files do not say it."""
+    def expect(self, model: str, site: str, site_out: str, sha256: str) -> None:
+        """Set what stands in the fields where the files do not say it, and what is checked."""
         self._expected = (model, site, site_out)
+        self._sha256 = sha256
 
     # ------------------------------------------------------------------ looking
     def look(self) -> None:
@@ -201,6 +203,7 @@ class ImportDictionaryForm(JobForm):
             site=self.site.text().strip(),
             site_out=self.site_out.text().strip(),
             scale=self.scale.value(),
+            sha256=self._sha256,
         )
 
     def accept(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
@@ -19,15 +21,23 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
+from sae_desktop.exchange.here import (
+    DictionaryHere,
+    cached_repositories,
+    dictionaries_in_projects,
+)
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.amounts import bytes_text, exact_count
 from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.offline import offline
 
+Choice = Family | DictionaryHere | None
 _HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence")
-_FAMILY = Qt.ItemDataRole.UserRole
+_CHOICE = Qt.ItemDataRole.UserRole
+"""The Family or DictionaryHere of a row; None for a dictionary of the open project."""
 _NUMBERS = (4, 5)
 _UNKNOWN = "?"
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -36,7 +46,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 class GalleryPanel(QSplitter):
     """A list of dictionaries with a field to filter it; what is chosen is told beside it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setObjectName("gallery")
         self.setProperty("ground", "window")
@@ -44,6 +54,9 @@ class GalleryPanel(QSplitter):
         self.setChildrenCollapsible(False)
         self.setHandleWidth(8)
         self._session = session
+        self._settings = settings
+        self._here: list[DictionaryHere] = []
+        """Outside of the open project and of the catalogue."""
         self._stale = True
         self._items: list[QTreeWidgetItem] = []
         """The rows below the headings."""
@@ -72,7 +85,7 @@ class GalleryPanel(QSplitter):
             "Its page", self.open_page, icon="arrow-square-out", tip="Open its page on the hub"
         )
         self._build()
-        self.filter.textChanged.connect(self._fill)
+        self.filter.textChanged.connect(lambda _text: self._fill())
         self.list.currentItemChanged.connect(self._show_chosen)
         self.list.itemActivated.connect(lambda _item, _column: self.import_chosen())
         self.layer.currentIndexChanged.connect(self._show_layer)
@@ -133,31 +146,53 @@ class GalleryPanel(QSplitter):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._stale:
-            self._fill()
+            self._look()
 
     def _on_contents_changed(self) -> None:
         self._stale = True
         if self.isVisible():
-            self._fill()
+            self._look()
 
-    def _fill(self, _text: str = "") -> None:
+    def _look(self) -> None:
+        """Look what there is on the disk, and list it."""
         self._stale = False
+        project = self._session.project
+        recent = [Path(path) for path in self._settings.recent_projects]
+        elsewhere = [path for path in recent if project is None or path != project.path]
+        self._here = dictionaries_in_projects(elsewhere)
+        self._here += cached_repositories(family.repository for family in catalogue())
+        self._fill()
+
+    def _fill(self) -> None:
         text = self.filter.text()
-        chosen = self.family
+        words = text.casefold().split()
+        chosen = self.choice
         self._items = []
         self.list.clear()
-        self._add_own(text.casefold().split())
+        self._add_rows("In this project", [(row, None) for row in self._own_rows()], words)
+        others = [one for one in self._here if one.place]
+        self._add_rows("In other projects", [(_row_here(one), one) for one in others], words)
         found = matching(catalogue(), text)
         here = [family for family in found if any(map(family.is_here, family.layers))]
-        for title, families in (("Downloaded", here), ("Public", found)):
-            if families:
-                group = self._group(title)
-                for family in families:
-                    self._add(group, family)
+        cached = [one for one in self._here if not one.place]
+        self._add_rows(
+            "Downloaded",
+            [*((_row_of(f), f) for f in here), *((_row_here(one), one) for one in cached)],
+            words,
+        )
+        self._add_rows("Public", [(_row_of(family), family) for family in found], [])
         self.list.expandAll()
         if not self._choose(chosen):
             self._choose(found[0] if found else None)
         self._show_chosen()
+
+    def _add_rows(self, title: str, rows: list[tuple[list[str], Choice]], words: list[str]) -> None:
+        """List what holds all the words under a heading; none without any."""
+        fitting = [row for row in rows if _holds(row, words)]
+        if fitting:
+            group = self._group(title)
+            for texts, choice in fitting:
+                self._row(group, texts).setData(0, _CHOICE, choice)
 
     def _group(self, title: str) -> QTreeWidgetItem:
         group = QTreeWidgetItem(self.list, [title])
@@ -168,32 +203,13 @@ class GalleryPanel(QSplitter):
         group.setFont(0, font)
         return group
 
-    def _add_own(self, words: list[str]) -> None:
+    def _own_rows(self) -> list[list[str]]:
         kept = [d for d in self._session.inventory.dictionaries if d.summary is not None]
-        rows = []
-        for item in kept:
-            summary = item.summary
-            assert summary is not None
-            layer, _, hook = summary.site.removeprefix("blocks.").partition(".")
-            row = [
-                item.name, summary.model, hook or summary.site, layer if hook else "",
-                exact_count(summary.features), bytes_text(summary.bytes), "",
-            ]  # fmt: skip
-            if all(word in " ".join(row).casefold() for word in words):
-                rows.append(row)
-        if rows:
-            group = self._group("In this project")
-            for row in rows:
-                self._row(group, row)
-
-    def _add(self, group: QTreeWidgetItem, family: Family) -> None:
-        known = family.features > 0
-        row = [
-            family.name, family.model, family.hook, layers_text(family.layers),
-            exact_count(family.features) if known else _UNKNOWN,
-            bytes_text(family.bytes) if known else _UNKNOWN, family.licence or "see its page",
-        ]  # fmt: skip
-        self._row(group, row).setData(0, _FAMILY, family)
+        return [
+            _row(d.name, d.summary.model, d.summary.site, d.summary.features, d.summary.bytes)
+            for d in kept
+            if d.summary is not None
+        ]
 
     def _row(self, group: QTreeWidgetItem, texts: list[str]) -> QTreeWidgetItem:
         item = QTreeWidgetItem(group, texts)
@@ -204,53 +220,52 @@ class GalleryPanel(QSplitter):
             item.setTextAlignment(column, _RIGHT)
         return item
 
-    def _choose(self, family: Family | None) -> bool:
-        found = [item for item in self._items if item.data(0, _FAMILY) == family]
-        if family is None or not found:
+    def _choose(self, choice: Choice) -> bool:
+        found = [item for item in self._items if item.data(0, _CHOICE) == choice]
+        if choice is None or not found:
             return False
         self.list.setCurrentItem(found[0])
         return True
 
     # ------------------------------------------------------------------ what is chosen
     @property
-    def family(self) -> Family | None:
-        """The public family that is chosen; None for a dictionary of the project."""
+    def choice(self) -> Choice:
+        """What is chosen; None for a dictionary of the open project, or nothing."""
         item = self.list.currentItem()
-        found = None if item is None else item.data(0, _FAMILY)
-        return found if isinstance(found, Family) else None
+        found = None if item is None else item.data(0, _CHOICE)
+        return found if isinstance(found, Family | DictionaryHere) else None
 
     def _show_chosen(self, _new: object = None, _old: object = None) -> None:
-        family, item = self.family, self.list.currentItem()
+        choice, item = self.choice, self.list.currentItem()
         self.layer.blockSignals(True)
         self.layer.clear()
-        if family is not None:
-            for number in family.layers:
-                here = "   on this machine" if family.is_here(number) else ""
+        if isinstance(choice, Family):
+            for number in choice.layers:
+                here = "   on this machine" if choice.is_here(number) else ""
                 self.layer.addItem(f"{number}{here}", number)
-            self.layer.setCurrentIndex(len(family.layers) // 2)
+            self.layer.setCurrentIndex(len(choice.layers) // 2)
         self.layer.blockSignals(False)
-        if family is None:
+        if isinstance(choice, Family):
+            self.title.setText(f"{choice.name}, {choice.model}")
+            self.about.setText(_about_family(choice))
+        elif choice is not None:
+            self.title.setText(choice.name)
+            self.about.setText(_about_here(choice))
+        else:
             self.title.setText(item.text(0) if item is not None else "")
             told = "It is in this project already." if item is not None else "Nothing fits."
             self.about.setText(told)
-        else:
-            self.title.setText(f"{family.name}, {family.model}")
-            features = exact_count(family.features) if family.features else "unknown"
-            self.about.setText(
-                f"{family.format}, {family.architecture}\n{features} features of width "
-                f"{exact_count(family.width)}\nLicence: {family.licence or 'on its page'}\n"
-                f"{family.repository}"
-            )
-        self.page_button.setEnabled(family is not None)
-        self.layer.setEnabled(family is not None)
+        self.page_button.setEnabled(isinstance(choice, Family))
+        self.layer.setEnabled(isinstance(choice, Family))
         self._show_layer()
 
     def _show_layer(self, _number: int = 0) -> None:
-        family, layer = self.family, self.layer.currentData()
-        ready = family is not None and layer is not None
-        here = family.is_here(layer) if family is not None and layer is not None else False
+        choice, layer = self.choice, self.layer.currentData()
+        here = isinstance(choice, DictionaryHere) or (
+            isinstance(choice, Family) and layer is not None and choice.is_here(layer)
+        )
         open_ = self._session.project is not None and not self._session.read_only
-        if not ready:
+        if choice is None:
             told = ""
         elif not open_:
             told = "Open a project to import it into."
@@ -264,19 +279,74 @@ class GalleryPanel(QSplitter):
                 "against the digest published there."
             )
         self.state.setText(told)
-        self.import_button.setEnabled(ready and open_ and (here or not offline()))
+        self.import_button.setEnabled(choice is not None and open_ and (here or not offline()))
 
     def import_chosen(self) -> None:
         """Ask what is still to be known of the chosen dictionary, and import it."""
-        family, layer = self.family, self.layer.currentData()
-        if family is None or layer is None or not self.import_button.isEnabled():
+        choice, layer = self.choice, self.layer.currentData()
+        if choice is None or not self.import_button.isEnabled():
             return
-        form = ImportDictionaryForm(self._session, family.source(layer))
-        form.expect(family.model, family.site(layer), family.site_out(layer))
+        if isinstance(choice, DictionaryHere):
+            ImportDictionaryForm(self._session, choice.source).present(self)
+            return
+        form = ImportDictionaryForm(self._session, choice.source(layer))
+        form.expect(
+            choice.model, choice.site(layer), choice.site_out(layer),
+            choice.digests.get(str(layer), ""),
+        )  # fmt: skip
         form.present(self)
 
     def open_page(self) -> None:
         """Show the family's page on the hub in the browser."""
-        family = self.family
-        if family is not None:
-            QDesktopServices.openUrl(QUrl(family.page))
+        choice = self.choice
+        if isinstance(choice, Family):
+            QDesktopServices.openUrl(QUrl(choice.page))
+
+
+# ---------------------------------------------------------------- rows and words
+def _row(name: str, model: str, site: str, features: int, size: int) -> list[str]:
+    """Return the texts of a dictionary's row, its site split into hook and layer."""
+    layer, _, hook = site.removeprefix("blocks.").partition(".")
+    return [
+        name, model, hook or site, layer if hook else "",
+        exact_count(features) if features else _UNKNOWN, bytes_text(size), "",
+    ]  # fmt: skip
+
+
+def _row_here(one: DictionaryHere) -> list[str]:
+    return _row(one.name, one.model, one.site, one.features, one.bytes)
+
+
+def _row_of(family: Family) -> list[str]:
+    known = family.features > 0
+    return [
+        family.name, family.model, family.hook, layers_text(family.layers),
+        exact_count(family.features) if known else _UNKNOWN,
+        bytes_text(family.bytes) if known else _UNKNOWN, family.licence or "see its page",
+    ]  # fmt: skip
+
+
+def _holds(row: tuple[list[str], Choice], words: list[str]) -> bool:
+    texts, choice = row
+    if isinstance(choice, Family):  # it was chosen by more than its row shows
+        return True
+    told = " ".join(texts) if choice is None else choice.text
+    return all(word in told.casefold() for word in words)
+
+
+def _about_family(family: Family) -> str:
+    features = exact_count(family.features) if family.features else "unknown"
+    return (
+        f"{family.format}, {family.architecture}\n{features} features of width "
+        f"{exact_count(family.width)}\nLicence: {family.licence or 'on its page'}\n"
+        f"{family.repository}"
+    )
+
+
+def _about_here(one: DictionaryHere) -> str:
+    if not one.place:
+        return "In the hub's cache. Importing it shows which dictionaries it holds."
+    return (
+        f"{exact_count(one.features)} features\n{one.model or 'unknown model'}, "
+        f"{one.site or 'unknown site'}\nIn the project {one.place}"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from frame_client import FakeClient
 from frame_project import add_run
@@ -17,13 +19,38 @@ from sae_desktop.exchange.gallery import Family, catalogue
 from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.panels.gallery import GalleryPanel
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.settings import Settings
 from sae_desktop.project import Project
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch) -> GalleryPanel:
+def settings(tmp_path: Path) -> Settings:
+    """One that remembers another project, with a dictionary."""
+    other = Project.open_or_create(tmp_path / "other.saeproj")
+    add_run(other, "theirs")
+    settings = Settings()
+    settings.remember_project(str(tmp_path / "gone.saeproj"))
+    settings.remember_project(str(other.path))
+    return settings
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot,
+    session: Session,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> GalleryPanel:
+    from huggingface_hub import constants
+
+    repository = tmp_path / "hub" / "models--someone--saes"
+    (repository / "snapshots" / "1" / "layer_3").mkdir(parents=True)
+    (repository / "snapshots" / "1" / "layer_3" / "params.npz").write_bytes(b"weights")
+    (tmp_path / "hub" / "models--someone--model" / "snapshots" / "1").mkdir(parents=True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    panel = GalleryPanel(session)
+    panel = GalleryPanel(session, settings)
     qtbot.addWidget(panel)
     panel.resize(1200, 640)
     panel.show()
@@ -41,12 +68,13 @@ def names(panel: GalleryPanel) -> list[str]:
 def test_gallery__lists_the_project_and_the_public_ones(
     panel: GalleryPanel, session: Session, project: Project
 ) -> None:
-    assert names(panel)[0] == "Public"
+    known = ["In other projects", "theirs", "Downloaded", "someone/saes", "Public"]
+    assert names(panel)[:5] == known
     assert not panel.import_button.isEnabled()
     assert "Open a project" in panel.state.text()
     add_run(project, "done")
     session.open_project(project.path)
-    assert names(panel)[:2] == ["In this project", "done"]
+    assert names(panel)[:7] == ["In this project", "done", *known]
     panel.filter.setText("llama scope mlp")
     assert names(panel) == ["Public", "Llama Scope, MLP output"]
     assert panel.import_button.isEnabled()
@@ -76,6 +104,25 @@ def test_gallery__imports_the_chosen_layer_with_what_is_known_of_it(
     assert form.site.text() == "blocks.5.mlp.hook_in"
     assert form.site_out.text() == "blocks.5.hook_mlp_out"
     assert form._start.isEnabled()
+
+
+def test_gallery__imports_from_other_projects_and_the_cache(
+    panel: GalleryPanel, session: Session, project: Project, client: FakeClient, tmp_path: Path
+) -> None:
+    session.open_project(project.path)
+    for words, source in (
+        ("theirs", str(tmp_path / "other.saeproj" / "dictionaries" / "theirs")),
+        ("someone", "someone/saes"),
+    ):
+        panel.filter.setText(words)
+        panel.list.setCurrentItem(panel.list.topLevelItem(0).child(0))
+        assert "no network is needed" in panel.state.text()
+        assert not panel.layer.isEnabled()
+        panel.import_chosen()
+        asked = client.last(FindDictionariesConfig).config
+        assert asked == FindDictionariesConfig(source=source)
+    settled = panel.about.text()
+    assert "hub's cache" in settled
 
 
 def test_gallery__says_when_nothing_can_be_downloaded(
