@@ -33,25 +33,36 @@ _ENDINGS: dict[str, str] = {_CSV: ".csv", _PARQUET: ".parquet", "html": ".html",
 class FeatureExport(QObject):
     """One export at a time; its end, or why there was none, is said as a toast."""
 
-    def __init__(self, session: Session, window: QWidget) -> None:
-        super().__init__(window)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._session = session
-        self._window = window
         self.work = Background(self)
         self.work.answered.connect(self._on_written)
         self.work.refused.connect(self._on_refused)
 
-    def ask(self, features: Sequence[int] | Any) -> None:
-        """Ask for a file or a folder, and in which form the features are written to it."""
+    @classmethod
+    def of(cls, session: Session) -> FeatureExport:
+        """Return the session's one instance."""
+        found = session.findChild(cls)
+        return found if found is not None else cls(session)
+
+    def ask(self, features: Sequence[int] | Any, window: QWidget) -> None:
+        """Ask for a file or a folder, and in which form the features are written to it.
+
+        One feature is offered as a page for people first, several as a table.
+        """
         index = self._session.index
         if index is None:
             return
-        start = str(Path.home() / f"{index.path.stem} features")
+        one = len(features) == 1
+        what = f"feature {features[0]}" if one else f"{count_text(len(features))} features"
+        named = f"{index.path.stem} {features[0]}" if one else f"{index.path.stem} features"
+        tables = [_CSV, _PARQUET]
         name, kind = QFileDialog.getSaveFileName(
-            self._window,
-            f"Export {count_text(len(features))} features",
-            start,
-            ";;".join([_CSV, _PARQUET, *_OTHERS]),
+            window,
+            f"Export {what}",
+            str(Path.home() / named),
+            ";;".join([*_OTHERS, *tables] if one else [*tables, *_OTHERS]),
         )
         if name:
             self.write_as(Path(name), np.asarray(features, dtype=np.int64), kind)
@@ -97,7 +108,8 @@ class FeatureExport(QObject):
 
     def _on_written(self, answer: tuple[Path, int]) -> None:
         path, count = answer
-        self._session.notify(f"{count_text(count)} features were written to “{path.name}”.")
+        what = "1 feature was" if count == 1 else f"{count_text(count)} features were"
+        self._session.notify(f"{what} written to “{path.name}”.")
 
     def _on_refused(self, answer: tuple[Path, UserError]) -> None:
         self._session.show_error(answer[1])

@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_link import feature_link
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.feature_set import FeatureSet
@@ -21,7 +22,7 @@ from sae_desktop.gui.session import Session
 
 
 def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
-    """Return the menu of a feature: open, steer, star, find similar, add to list, copy link."""
+    """Return the menu of a feature: open, steer, star, find similar, export, add to list."""
     notes = FeatureNotes.of(session)
     starred = notes.starred(feature)
     menu = QMenu(parent)
@@ -35,6 +36,7 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
         ),
         ("magnifying-glass", "Find similar", lambda: find_similar(session, feature)),
         ("link", "Copy link", lambda: copy_link(session, feature)),
+        ("export", "Export…", lambda: FeatureExport.of(session).ask([feature], parent.window())),
     )
     for icon, text, callback in entries:
         action = menu.addAction(text)

@@ -72,6 +72,7 @@ class ImportDictionaryForm(JobForm):
         self.source.setToolTip("With SAELens installed also saelens:release/id of its directory")
         self.source.setMinimumWidth(280)
         row = QWidget()
+        row.setFocusProxy(self.source)
         inner = QHBoxLayout(row)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(4)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.actions import ActionInfo
+from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_menu import copy_link, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.completeness import CompletenessPanel
@@ -220,6 +221,14 @@ class ExplorePanel(QWidget):
                 "sliders-horizontal",
                 "Ctrl+Shift+S",
                 lambda: self._with_feature(lambda f: steer_with(session, f)),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.export_feature",
+                "Export the feature",
+                "export",
+                "Ctrl+Shift+E",
+                lambda: self._with_feature(lambda f: FeatureExport.of(session).ask([f], self)),
                 self._has_feature,
             ),
             ActionInfo(

@@ -54,13 +54,13 @@ class FeatureListPanel(QWidget):
         self.search = self.bar.search
         self.range = ColumnRange()
         self.count = label("", "small")
-        self.export = FeatureExport(session, self)
+        self.export = FeatureExport.of(session)
         self.export_button = push_button(
             "Export…",
             self.export_listed,
             icon="export",
             flat=True,
-            tip="Write the selected features, or all that are listed, to CSV or Parquet (Ctrl+E)",
+            tip="Write the selected features, or all listed: a table, a page, batches (Ctrl+E)",
         )
         self._contexts = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
@@ -291,7 +291,7 @@ class FeatureListPanel(QWidget):
     def export_listed(self) -> None:
         """Ask for a file and write the selected features to it; of one or none, all listed."""
         selected = self.selected_features()
-        self.export.ask(selected if len(selected) > 1 else self.model.listed)
+        self.export.ask(selected if len(selected) > 1 else self.model.listed, self)
 
     def _on_search_entered(self) -> None:
         link = parse_feature_link(self.search.text())

@@ -6,6 +6,7 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
@@ -45,6 +46,13 @@ class FeatureTitle(QWidget):
             flat=True,
             tip="Copy the link of this feature (Ctrl+Shift+C)",
         )
+        self.export = push_button(
+            "",
+            lambda: FeatureExport.of(session).ask([self._feature], self.window()),
+            icon="export",
+            flat=True,
+            tip="Write this feature as a page for people, or for other programs (Ctrl+Shift+E)",
+        )
         self.note = QLineEdit()
         self.note.setPlaceholderText("Add a note")
         self.note.setAccessibleName("Note about the feature")
@@ -64,6 +72,7 @@ class FeatureTitle(QWidget):
         top.addWidget(self.label, 1)
         top.addWidget(self.star)
         top.addWidget(self.link)
+        top.addWidget(self.export)
         top.addWidget(self.steer)
         below.addWidget(self.note, 1)
         below.addWidget(self.score)

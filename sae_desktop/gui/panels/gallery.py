@@ -106,9 +106,9 @@ class GalleryPanel(QSplitter):
         side.setSpacing(12)
         side.addWidget(self.title)
         side.addWidget(self.about)
-        form = QFormLayout()
-        form.addRow("Layer", self.layer)
-        side.addLayout(form)
+        self._form = QFormLayout()
+        self._form.addRow("Layer", self.layer)
+        side.addLayout(self._form)
         side.addWidget(self.state)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -119,7 +119,9 @@ class GalleryPanel(QSplitter):
         right.setMinimumWidth(280)
         self.addWidget(left)
         self.addWidget(right)
-        self.setSizes([860, 340])
+        self.setSizes([900, 300])
+        self.setStretchFactor(0, 1)
+        self.setStretchFactor(1, 0)
         header = self.list.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -256,7 +258,7 @@ class GalleryPanel(QSplitter):
             told = "It is in this project already." if item is not None else "Nothing fits."
             self.about.setText(told)
         self.page_button.setEnabled(isinstance(choice, Family))
-        self.layer.setEnabled(isinstance(choice, Family))
+        self._form.setRowVisible(self.layer, isinstance(choice, Family))
         self._show_layer()
 
     def _show_layer(self, _number: int = 0) -> None:

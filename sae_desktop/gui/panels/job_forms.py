@@ -103,10 +103,13 @@ class JobForm(QDialog):
         return field
 
     def present(self, parent: QWidget) -> None:
-        """Show the form over a window."""
+        """Show the form over a window, its first field ready to be filled in."""
         self.setParent(parent.window(), Qt.WindowType.Dialog)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.open()
+        first = self.form.itemAt(0, QFormLayout.ItemRole.FieldRole)
+        if first is not None and (field := first.widget()) is not None:
+            field.setFocus()
 
 
 def _rows_field(rows: int, special: str = "") -> CountField:

@@ -117,7 +117,7 @@ def test_gallery__imports_from_other_projects_and_the_cache(
         panel.filter.setText(words)
         panel.list.setCurrentItem(panel.list.topLevelItem(0).child(0))
         assert "no network is needed" in panel.state.text()
-        assert not panel.layer.isEnabled()
+        assert not panel.layer.isVisible()
         panel.import_chosen()
         asked = client.last(FindDictionariesConfig).config
         assert asked == FindDictionariesConfig(source=source)
