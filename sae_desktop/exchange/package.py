@@ -31,6 +31,7 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.features.reader import FeatureIndex, read_info
+from sae_desktop.features.references import check_references
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists
@@ -163,7 +164,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     ) as unpacked:  # fmt: skip
         place = Path(unpacked)
         unpack(path, place, context)
-        labels, lists = _written(path, place)
+        labels, lists = _written(path, place, card.features)
         _check_whole(path, place, card)
         if (place / INDEX).is_file():
             _rename_dictionary(place / INDEX, name)
@@ -182,26 +183,43 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     )  # fmt: skip
 
 
-def _written(path: Path, place: Path) -> tuple[list[FeatureNote], list[FeatureList]]:
+def _written(path: Path, place: Path, features: int) -> tuple[list[FeatureNote], list[FeatureList]]:
     try:
         labels = msgspec.json.decode((place / LABELS).read_bytes(), type=list[FeatureNote])
         lists = msgspec.json.decode((place / LISTS).read_bytes(), type=list[FeatureList])
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        _check_written(labels, lists, features)
+    except (OSError, ValueError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise _no_package(path, error) from error
     return labels, lists
 
 
+def _check_written(labels: list[FeatureNote], lists: list[FeatureList], features: int) -> None:
+    """Raise ValueError for what a project would not take."""
+    numbers = [note.feature for note in labels]
+    numbers += [feature for content in lists for feature in content.features]
+    if any(not 0 <= number < features for number in numbers):
+        raise ValueError("something was written about features it does not have")
+    if any(note.score is not None and not 0 <= note.score <= 1 for note in labels):
+        raise ValueError("a score is not between 0 and 1")
+    names = [content.name.strip() for content in lists]
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError("its lists have no names of their own")
+
+
 def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
     """Raise UserError unless what was unpacked is a dictionary, and its index."""
+    from sae_desktop.dictionary import load  # with torch, which reading a card does not need
+
     try:
         found = read_summary(place / DICTIONARY)
-        if found.features != card.features:
+        if found.features != card.features or load(place / DICTIONARY).features != found.features:
             raise ValueError("its dictionary is not the one of its card")
         if (place / INDEX).is_file():
             check_plain(place / INDEX)
             index = FeatureIndex(place / INDEX)
             if index.features != card.features:
                 raise ValueError("its index is of another number of features")
+            check_references(index)
     except (UserError, ValueError) as error:
         raise _no_package(path, error) from error
 

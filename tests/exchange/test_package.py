@@ -115,6 +115,11 @@ def test_package__that_is_damaged_leaves_nothing(
         ({"card_json": wrong}, "not the one of its card"),
         ({"index_h5": b"no index"}, "is no package"),
         ({"labels_json": b"[{}]"}, "is no package"),
+        ({"labels_json": b'[{"feature": 99999999}]'}, "features it does not have"),
+        ({"labels_json": b'[{"feature": 1, "score": 7}]'}, "score is not between"),
+        ({"lists_json": b'[{"name": "l", "members": [{"feature": -1}]}]'}, "it does not have"),
+        ({"lists_json": b'[{"name": "l"}, {"name": "l"}]'}, "no names of their own"),
+        ({"dictionary_sae_weights_safetensors": b"cut"}, "is no package"),
         ({"dictionary_cfg_json": None}, "is no package"),
     ]
     for number, (changed, error) in enumerate(cases):

@@ -28,6 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,13 +36,23 @@ import torch
 import yaml
 from safetensors.torch import save as save_tensors
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from sample_index import write_sample_index
+
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.formats.find import find_dictionaries, read_found
 from sae_desktop.errors import UserError
 from sae_desktop.exchange import delphi, neuronpedia, saedashboard
+from sae_desktop.exchange.config import ImportPackageConfig, PackageCard
+from sae_desktop.exchange.delphi_explanations import read_explanations
 from sae_desktop.exchange.labels import read_rows
+from sae_desktop.exchange.package import import_package
 from sae_desktop.exchange.record_index import Origin, RecordIndex
+from sae_desktop.exchange.records import records_of
+from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
 from sae_desktop.steering.presets import decode_preset
 from sae_desktop.storage.archives import unpack
 
@@ -149,6 +160,41 @@ def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def _package() -> dict[str, bytes]:
+    """The files in a package; which of them is damaged is zipped with the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = write_sample_index(Path(folder) / "i.h5", features=F, repeats=1)
+        card = PackageCard(
+            schema_version=1, name="d", index="i", model="m", site="blocks.8.hook_resid_pre",
+            architecture="jumprelu", features=F, width=D,
+        )  # fmt: skip
+        return {
+            "card.json": msgspec.json.encode(card),
+            "labels.json": _json([{"feature": 1, "label": "a", "score": 0.5}]),
+            "lists.json": _json([{"name": "l", "members": [{"feature": 2}]}]),
+            "dictionary/cfg.json": _json(SAELENS),
+            "dictionary/sae_weights.safetensors": save_tensors(_tensors(*OWN)),
+            "index.h5": index.read_bytes(),
+        }
+
+
+def _open_package(folder: Path) -> None:
+    """Import a package, and read what a page of each feature shows."""
+    packed = folder / "d.saepack"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in [p for p in folder.rglob("*") if p.is_file() and p != packed]:
+            archive.write(path, path.relative_to(folder))
+    project = Project.open_or_create(folder / "p.saeproj")
+    import_package(
+        ImportPackageConfig(project=str(project.path), file=str(packed)), SilentContext()
+    )
+    load(project.dictionary_path(project.dictionaries()[0]))
+    for name in project.indexes():
+        index = FeatureIndex(project.index_path(name))
+        for _ in records_of(index, None, range(index.features)):
+            pass
+
+
 KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
     "safetensors": (
         {"cfg.json": _json(SAELENS), "sae_weights.safetensors": save_tensors(_tensors(*OWN))},
@@ -201,6 +247,11 @@ KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
                     lambda folder: list(read_rows(folder / "a.json"))),
     "labels parquet": ({"a.parquet": _parquet()},
                        lambda folder: list(read_rows(folder / "a.parquet"))),
+    "delphi explanations": (
+        {"m_latent0.txt": b'"Days of the week"', "m_latent12.txt": b"plain text"},
+        lambda folder: list(read_explanations(folder)),
+    ),
+    "package": (_package(), _open_package),
     "preset": ({"a.json": _json(PRESET)},
                lambda folder: decode_preset((folder / "a.json").read_bytes(), "a")),
 }  # fmt: skip
