@@ -50,7 +50,7 @@ def find_dictionaries(
                 DictionaryFound(
                     path=_within(one, path), format=one.format, architecture=one.architecture,
                     width=one.width, features=one.features, model=one.model, site=one.site,
-                    site_out=one.site_out, notes=list(one.notes),
+                    site_out=one.site_out, notes=_notes(one),
                 )
                 for one in found_in(path)
             ],
@@ -97,8 +97,17 @@ def import_dictionary(
     return ImportDictionaryResult(
         name=config.name, format=found.format, architecture=architecture_name(dictionary),
         features=dictionary.features, width=dictionary.width, model=model, site=site,
-        site_out=site_out, bytes=_bytes(folder), notes=list(found.notes),
+        site_out=site_out, bytes=_bytes(folder), notes=_notes(found),
     )  # fmt: skip
+
+
+def _notes(found: Found) -> list[str]:
+    """Return what a person should know, and how windows began in its training."""
+    bos = found.metadata.get("prepend_bos")
+    if not isinstance(bos, bool):
+        return list(found.notes)
+    began = "with" if bos else "without"
+    return [*found.notes, f"Windows began {began} BOS in its training."]
 
 
 def _save_whole(dictionary: Dictionary, folder: Path) -> None:

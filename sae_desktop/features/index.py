@@ -33,7 +33,7 @@ from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.faults import folder_bytes
-from sae_desktop.training.dictionary_rows import open_pair, site_of
+from sae_desktop.training.dictionary_rows import bos_note, open_pair, site_of
 from sae_desktop.training.splice import model_of
 
 
@@ -69,6 +69,8 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
         config = _settings_of(before, config)
     dictionary, store, _ = open_pair(project, config.dictionary, config.activations, config.device)
     require_one_site(config.dictionary, dictionary)
+    if note := bos_note(dictionary, store):
+        context.log(note)
     folder = project.dictionary_path(config.dictionary)
     kept: list[Path] = []
     if before is not None:

@@ -91,6 +91,19 @@ def open_pair(
     return dictionary, store, name == trained_on
 
 
+def bos_note(dictionary: Dictionary, store: ActivationStore) -> str:
+    """Return what to tell where windows began otherwise in training than in a store; or ""."""
+    wanted = dictionary.metadata.get("prepend_bos")
+    if not store.info.model or not isinstance(wanted, bool) or wanted == store.info.bos_prepended:
+        return ""
+    with_bos, without = "with BOS", "without BOS"
+    trained, harvested = (with_bos, without) if wanted else (without, with_bos)
+    return (
+        f"The dictionary was trained on windows {trained}, the store was harvested {harvested}: "
+        "activations differ, most of all at the first tokens. Harvest as it was trained."
+    )
+
+
 def site_of(dictionary: Dictionary, store: ActivationStore) -> str:
     """Return the dictionary's site if the store has it, else the store's first."""
     site = str(dictionary.metadata.get("hook_name", ""))

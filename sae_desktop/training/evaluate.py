@@ -21,7 +21,7 @@ from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import run_folder
 from sae_desktop.training.config import DictionaryFigures, EvaluateConfig, EvaluateResult
 from sae_desktop.training.data import Rows, evenly
-from sae_desktop.training.dictionary_rows import DictionaryRows, open_pair, rows_of
+from sae_desktop.training.dictionary_rows import DictionaryRows, bos_note, open_pair, rows_of
 from sae_desktop.training.geometry import nearest_cosines
 from sae_desktop.training.metrics import DENSE_SHARE, count_fires, measure_fit
 from sae_desktop.training.run_log import cosine_histogram, density_histogram, read_run
@@ -48,6 +48,8 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
     dictionary, store, own_store = open_pair(
         project, config.dictionary, config.activations, config.device
     )
+    if note := bos_note(dictionary, store):
+        context.log(note)
     source = rows_of(project, dictionary, store)
     split = source.split()
     everything = np.concatenate([split.training, split.held_out])

@@ -124,6 +124,15 @@ def test_import__refuses_a_model_it_does_not_fit(project: Project, source: Path)
     assert bring(project, source, model="someone/elses-model").model == "someone/elses-model"
 
 
+def test_import__tells_how_windows_began_and_keeps_it(project: Project, tmp_path: Path) -> None:
+    own = topk()
+    own.metadata |= {"hook_name": SITE, "prepend_bos": False}
+    save(own, tmp_path / "theirs")
+    result = bring(project, tmp_path / "theirs")
+    assert result.notes == ["Windows began without BOS in its training."]
+    assert load(project.dictionary_path("new")).metadata["prepend_bos"] is False
+
+
 def test_import__takes_only_the_file_that_was_meant(project: Project, source: Path) -> None:
     whole = source / "layers.3" / "sae.safetensors"
     meant = hashlib.sha256(whole.read_bytes()).hexdigest()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from job_contexts import RecordingContext
 from toy_index import SITE, make_toy_index
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
 from sae_desktop.features.firing_files import unfinished_folder
@@ -61,6 +63,26 @@ def assert_nothing_new(project: Project, name: str = "new") -> None:
     path = project.index_path(name)
     assert not path.exists()
     assert not unfinished_folder(path).exists()
+
+
+@pytest.mark.parametrize("trained_with_bos", [False, None, True])
+def test_windows_that_began_otherwise__are_told(
+    project: Project, trained_with_bos: bool | None
+) -> None:
+    store = ActivationStore.open(project.store_path("acts"))
+    path = project.dictionary_path("d") / "cfg.json"
+    cfg = json.loads(path.read_text())
+    cfg["metadata"]["prepend_bos"] = trained_with_bos
+    path.write_text(json.dumps(cfg))
+    config = IndexConfig(
+        project=str(project.path), dictionary="d", name="new", map=False, neuron_rows=0
+    )
+    context = RecordingContext()
+    build_index(config, context)
+    told = [line for line in context.lines if "BOS" in line]
+    differs = trained_with_bos not in (None, store.info.bos_prepended)
+    assert len(told) == differs
+    assert not differs or "trained on windows without BOS" in told[0]
 
 
 def test_probe__finds_what_an_index_of_the_same_text_holds(
