@@ -29,6 +29,7 @@ COMMANDS = (
     "import",
     "export",
     "gallery",
+    "associate",
 )
 
 EXIT_FAILED = 1

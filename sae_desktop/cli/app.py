@@ -11,6 +11,7 @@ import typer
 from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
+    associate_command,
     comparison_commands,
     corpus_commands,
     exchange_commands,
@@ -96,6 +97,7 @@ app.command()(steering_commands.output_effect)
 app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)
+app.command()(associate_command.associate)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,8 +20,10 @@ from PySide6.QtWidgets import (
 from sae_desktop import __version__
 from sae_desktop.client.engine_log import log_path
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.demonstration import demonstration_copy
+from sae_desktop.gui.file_types import associate
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label
 
@@ -96,6 +98,15 @@ class FrameDialogs:
             table.setItem(row, 0, QTableWidgetItem(keys))
             table.setItem(row, 1, QTableWidgetItem(info.text.rstrip("…")))
         self._show("Keyboard shortcuts", table, 520, 480)
+
+    def associate_packages(self) -> None:
+        """Have a double click on a package open it with this program."""
+        try:
+            associate()
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._session.notify(f"A double click on a {PACKAGE_SUFFIX} file opens it here now.")
 
     def show_about(self) -> None:
         text = label(

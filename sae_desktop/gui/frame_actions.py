@@ -44,7 +44,7 @@ MENUS: dict[str, tuple[str, ...]] = {
     ),
     "&Go": ("go.back", "go.forward"),
     "&Engine": ("engine.restart", "engine.log"),
-    "&Help": ("help.shortcuts", "help.about"),
+    "&Help": ("help.shortcuts", "help.associate", "help.about"),
 }
 """Menu → ids of its actions; an empty id is a separator."""
 
@@ -143,6 +143,13 @@ def frame_infos(window: MainWindow) -> list[ActionInfo]:
         ),
         ActionInfo(
             "help.shortcuts", "Keyboard shortcuts", "keyboard", "F1", window.dialogs.show_shortcuts
+        ),
+        ActionInfo(
+            "help.associate",
+            "Open packages by double click",
+            "package",
+            "",
+            window.dialogs.associate_packages,
         ),
         ActionInfo("help.about", "About SAE Desktop", "info", "", window.dialogs.show_about),
     ]

@@ -95,6 +95,7 @@ class FeatureTitle(QWidget):
         note = self._notes.note(self._feature)
         if self.label.text() != note.label:
             self.label.setText(note.label)
+            self.label.setCursorPosition(0)
         self.label.setModified(False)
         if self.note.text() != note.note:
             self.note.setText(note.note)

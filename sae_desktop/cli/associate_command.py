@@ -1,0 +1,22 @@
+"""The command that has a double click on a package open it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sae_desktop.cli.options import JsonOption
+from sae_desktop.cli.runner import run_reading_command
+from sae_desktop.gui.file_types import associate as associate_packages
+
+
+def associate(as_json: JsonOption = False) -> None:
+    """Have a double click on a package (.saepack) open it with this program, for this user."""
+
+    def work() -> dict[str, Any]:
+        return {"written": associate_packages()}
+
+    run_reading_command(work, _text, as_json=as_json)
+
+
+def _text(result: dict[str, Any]) -> str:
+    return "\n".join(["Packages open with this program now. Written:", *result["written"]])
