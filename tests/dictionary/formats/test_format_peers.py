@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from near import assert_near
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,8 +24,6 @@ from sae_desktop.resources import resource_path
 
 SIZES = [(12, 32), (16, 16)]
 K = 4
-TOLERANCE = 1e-5
-"""Of the largest value of a row."""
 
 sae_lens = pytest.importorskip("sae_lens", reason="a library that .ci/run installs")
 sparsify = pytest.importorskip("sparsify", reason="a library that .ci/run installs")
@@ -78,12 +77,6 @@ def assert_same(ours: Dictionary, acts: Tensor, norms: Tensor, written: Tensor, 
     assert 0 < int((acts > 0).sum()) < acts.numel()
     assert_near(found, acts * norms)
     assert_near(ours.apply(x), written)
-
-
-def assert_near(found: Tensor, wanted: Tensor) -> None:
-    """Every value of a row is right to 1e-5 of the largest one in it."""
-    largest = wanted.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
-    torch.testing.assert_close(found / largest, wanted / largest, rtol=0, atol=TOLERANCE)
 
 
 # ---------------------------------------------------------------- SAELens
@@ -297,6 +290,16 @@ def sparsify_acts(theirs: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return acts, theirs.W_dec.norm(dim=1), theirs(x).sae_out
 
 
+@pytest.mark.parametrize("expansion", [1, 2])
+def test_sparsify__on_rows_of_a_model(tmp_path: Path, residuals: Tensor, expansion: int) -> None:
+    width = residuals.shape[1]
+    cfg = sparsify.SparseCoderConfig(activation="topk", num_latents=expansion * width, k=32)
+    theirs = sparsify.SparseCoder(width, cfg)
+    shake(theirs)
+    theirs.save_to_disk(tmp_path / "layers.2")
+    assert_same(load(tmp_path / "layers.2"), *sparsify_acts(theirs, residuals), residuals)
+
+
 @pytest.mark.parametrize(("width", "features"), SIZES)
 @pytest.mark.parametrize("activation", ["topk", "groupmax"])
 @pytest.mark.parametrize("kind", ["plain", "transcoder", "skip"])
@@ -401,3 +404,17 @@ def test_dictionary_learning(tmp_path: Path, name: str, width: int, features: in
         acts_again, written_again = read_back.encode(x), read_back(x)
     assert torch.equal(acts_again > 0, acts > 0)
     assert_near(written_again, written)
+
+
+@pytest.mark.parametrize("expansion", [1, 2])
+@pytest.mark.parametrize("name", ["AutoEncoder", "AutoEncoderTopK", "BatchTopKSAE"])
+def test_dictionary_learning__on_rows_of_a_model(
+    tmp_path: Path, residuals: Tensor, name: str, expansion: int
+) -> None:
+    width = residuals.shape[1]
+    theirs = _dl(name, width, expansion * width)
+    save_dl(theirs, name, tmp_path / "trainer_0")
+    with torch.no_grad():
+        acts, written = theirs.encode(residuals), theirs(residuals)
+    ours = load(tmp_path / "trainer_0")
+    assert_same(ours, acts, dl_norms(theirs), written, residuals)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from near import assert_near
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -19,7 +20,6 @@ from sae_desktop.dictionary.formats.find import find_dictionaries
 from sae_desktop.errors import UserError
 
 SIZES = [(12, 32), (16, 16)]
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def made(*shapes: tuple[int, ...]) -> list[Tensor]:
@@ -41,8 +41,8 @@ def jumped(pre: Tensor, threshold: Tensor) -> Tensor:
 
 def assert_reads(path: Path, x: Tensor, f: Tensor, W_dec: Tensor, written: Tensor) -> None:
     ours = load(path)
-    torch.testing.assert_close(ours.encode(x), f * W_dec.norm(dim=1), **CLOSE)
-    torch.testing.assert_close(ours.apply(x), written, **CLOSE)
+    assert_near(ours.encode(x), f * W_dec.norm(dim=1))
+    assert_near(ours.apply(x), written)
     assert 0 < int((f > 0).sum()) < f.numel()
 
 
@@ -144,8 +144,8 @@ def test_llamascopium(tmp_path: Path, kind: str, norm: str, with_norms: bool) ->
     ours = load(tmp_path)
     worth = ours.row_scale(x) if norm == "token-wise" else 1 / torch.as_tensor(scales[hook])
     theirs_raw = f * W_dec.norm(dim=1) * (1 if norm == "token-wise" else worth)
-    torch.testing.assert_close(ours.encode(x), theirs_raw, **CLOSE)
-    torch.testing.assert_close(ours.apply(x), written, **CLOSE)
+    assert_near(ours.encode(x), theirs_raw)
+    assert_near(ours.apply(x), written)
 
 
 # ---------------------------------------------------------------- Qwen-Scope
@@ -233,9 +233,9 @@ def test_circuit_tracer__cross_layer_as_it_computes(tmp_path: Path, jumps: bool)
     side_by_side = x.transpose(0, 1).reshape(40, -1)
     norms = torch.stack([W_dec.flatten(1).norm(dim=1) for W_dec in theirs.W_dec])
     expected = (acts * norms[:, None]).transpose(0, 1).reshape(40, -1)
-    torch.testing.assert_close(ours.encode(side_by_side), expected, **CLOSE)
+    assert_near(ours.encode(side_by_side), expected)
     out = written.transpose(0, 1).reshape(40, -1)
-    torch.testing.assert_close(ours.apply(side_by_side), out, rtol=1e-4, atol=1e-4)
+    assert_near(ours.apply(side_by_side), out)
 
 
 # ---------------------------------------------------------------- what is not one
