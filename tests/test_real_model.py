@@ -26,8 +26,8 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 
 SITE = "blocks.15.hook_resid_post"
-TOKENS = 20_480
-FEATURES = 2048
+TOKENS = 10_240
+FEATURES = 1024
 
 pytestmark = [pytest.mark.real_model, pytest.mark.timeout(1800)]
 
@@ -61,7 +61,7 @@ def test_smollm2__goes_the_whole_path(lm: LanguageModel, tmp_path: Path) -> None
     trained = train(
         TrainConfig(
             project=path, name="d", activations="acts", features=FEATURES, k=32, lr=1e-3,
-            tokens=2 * TOKENS, batch=1024, metric_rows=2048,
+            tokens=4 * TOKENS, batch=1024, metric_rows=2048,
         ),
         context,
     )  # fmt: skip
