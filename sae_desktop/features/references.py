@@ -28,6 +28,11 @@ _ALIKE = (
     ("aligned/documents", "aligned/maxima"),
 )
 """Arrays of the same shape, if the first is there."""
+_NEEDED = (
+    "documents", "vocabulary/offsets", "vocabulary/bytes", "contexts/bucket", "contexts/positions",
+    "contexts/values", "neighbours/ids",
+)  # fmt: skip
+"""What every page reads, beside what opening an index asks for."""
 _OF_FEATURES = (
     "histogram/counts", "contexts/row", "contexts/edges", "logits/top_ids", "logits/bottom_ids",
     "logits/median", "neighbours/ids", "coactive/ids", "languages/counts", "sources/counts",
@@ -43,7 +48,7 @@ def check_references(index: FeatureIndex) -> None:
     """
     try:
         _Check(index).all()
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise UserError(
             f"The index “{index.path.name}” is damaged: {error}.",
             kept="Nothing was changed.",
@@ -56,6 +61,11 @@ class _Check:
         self._index, self._info = index, index.info
 
     def all(self) -> None:
+        for name in _NEEDED:
+            if self._index.array(name) is None:
+                raise ValueError(f"{name} is not there")
+        if self._index.has_logits and self._index.array("logits/bottom_ids") is None:
+            raise ValueError("logits/bottom_ids is not there")
         for first, second in _ALIKE:
             one, other = self._index.array(first), self._index.array(second)
             if one is not None and (other is None or one.shape != other.shape):
@@ -93,8 +103,9 @@ class _Check:
     def _contexts(self) -> None:
         row, edges = self._index.array("contexts/row"), self._index.array("contexts/edges")
         bucket = self._index.array("contexts/bucket")
-        if row is None or edges is None or bucket is None:
-            raise ValueError("the contexts are not there")
+        assert row is not None  # without these an index does not open
+        assert edges is not None
+        assert bucket is not None
         if row.ndim != 2 or bucket.shape != row.shape[1:]:
             raise ValueError("contexts/bucket is not of the contexts")
         if edges.shape != (self._index.features, self._info.buckets + 1):

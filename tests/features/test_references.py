@@ -64,6 +64,17 @@ def test_passage_that_is_not_of_the_text__is_refused(
         check_references(FeatureIndex(path))
 
 
+@pytest.mark.parametrize(
+    "name", ["neighbours/ids", "vocabulary/bytes", "contexts/values", "logits/bottom_ids"]
+)
+def test_array_that_is_missing__is_named(whole: Path, tmp_path: Path, name: str) -> None:
+    path = Path(shutil.copy(whole, tmp_path / "theirs.h5"))
+    with h5py.File(path, "r+") as file:
+        del file[name]
+    with pytest.raises(UserError, match=name):
+        check_references(FeatureIndex(path))
+
+
 @pytest.mark.parametrize("name", ["coactive/share", "neighbours/cosines", "languages/counts"])
 def test_arrays_that_do_not_fit__are_refused(whole: Path, tmp_path: Path, name: str) -> None:
     path = Path(shutil.copy(whole, tmp_path / "theirs.h5"))
