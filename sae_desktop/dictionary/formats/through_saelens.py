@@ -17,6 +17,7 @@ from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.errors import UserError
 
 INSTALL = "pip install 'sae-desktop[saelens]'"
+_OF_EACH_ROW = ("constant_norm_rescale", "layer_norm")
 _PROBES = 3
 _TOLERANCE = 1e-4
 
@@ -96,11 +97,20 @@ def read_through_saelens(folder: Path, cfg: dict[str, Any]) -> SAELensDictionary
             "that is not installed.",
             next_step=f"Install it with {INSTALL}, and try again.",
         )
+    norm = cfg.get("normalize_activations") or "none"
+    if norm in _OF_EACH_ROW:
+        raise UserError(
+            f"“{folder}”, a “{architecture}”, normalises each row by “{norm}”: through SAELens "
+            "only those open that read rows as they are.",
+            next_step="Open it in SAELens.",
+        )
     from sae_lens import SAE
 
     # What becomes wrong in files of others has no common class; each fault is named.
     try:
         sae = SAE.load_from_disk(folder, device="cpu", dtype="float32")
+        if cfg.get("reshape_activations") == "hook_z":  # here a row holds all heads
+            sae.turn_off_forward_pass_hook_z_reshaping()
         dictionary = SAELensDictionary(sae, cfg["metadata"])
     except Exception as error:
         raise UserError(

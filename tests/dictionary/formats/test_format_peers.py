@@ -268,6 +268,23 @@ def test_temporal__is_refused_for_it_reads_sequences(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_matching_pursuit__of_normalised_rows_is_refused(tmp_path: Path) -> None:
+    theirs = saelens_sae("matching_pursuit", 12, 32, normalize_activations="layer_norm")
+    theirs.save_model(tmp_path)
+    with pytest.raises(UserError, match="normalises each row by “layer_norm”"):
+        load(tmp_path)
+
+
+def test_matching_pursuit__of_attention_heads_reads_all_of_them(tmp_path: Path) -> None:
+    theirs = saelens_sae("matching_pursuit", 12, 32, max_iterations=4)
+    theirs.cfg.reshape_activations = "hook_z"
+    theirs.cfg.metadata.hook_name = "blocks.8.attn.hook_z"
+    theirs.save_model(tmp_path)
+    x = rows(12)
+    acts, norms, written = saelens_acts(theirs, x)
+    assert_same(load(tmp_path), acts, norms, written, x)
+
+
 def test_matching_pursuit__without_saelens_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
