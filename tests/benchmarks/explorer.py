@@ -183,7 +183,6 @@ def main() -> None:
 def measure(project: Project) -> None:
     """Open the project in the workspace and print every figure."""
     from PySide6.QtCore import Qt
-    from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
 
     from sae_desktop.client.engine_client import EngineClient
@@ -193,6 +192,7 @@ def measure(project: Project) -> None:
     from sae_desktop.gui.item_models.feature_table import TABLE_COLUMNS
     from sae_desktop.gui.panels.explore import ExplorePanel
     from sae_desktop.gui.session import Session
+    from sae_desktop.gui.snapshots import wait
     from sae_desktop.gui.workspace import Workspace
 
     app = QApplication.instance() or QApplication([])
@@ -203,7 +203,7 @@ def measure(project: Project) -> None:
     workspace = Workspace("explore", panel, panel.docks())
     workspace.resize(1440, 900)
     workspace.show()
-    QTest.qWait(200)
+    wait(0.2)
 
     def shown(do: Callable[[], object]) -> Callable[[], None]:
         def work() -> None:
@@ -219,7 +219,7 @@ def measure(project: Project) -> None:
     assert index is not None
     notes.labelled_features()
     while notes._order.busy:
-        QTest.qWait(20)
+        wait(0.02)
 
     orders = (Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder)
     for column, name in enumerate(TABLE_COLUMNS):
@@ -285,7 +285,7 @@ def measure(project: Project) -> None:
     say("open a feature's page, median", statistics.median(pages[5:]), 60)
     say("open a feature's page, p95", float(np.percentile(pages[5:], 95)), 60)
     next(d for d in workspace.docks() if d.objectName().endswith("map")).raise_()
-    QTest.qWait(100)
+    wait(0.1)
     map_ = panel.map.map
     for name in ("", "density", "cluster"):
         panel.map.colour.setCurrentIndex(panel.map.colour.findData(name))
