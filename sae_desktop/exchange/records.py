@@ -89,9 +89,11 @@ def _context(
         edges = index.bucket_edges(feature)
         bounds = (float(edges[context.bucket - 1]), float(edges[context.bucket]))
         share = shares[context.bucket - 1]
+    values = [float(value) for value in context.activations]
+    values[context.peak] = context.activation  # the others are kept in half precision
     return ContextRecord(
         tokens=context.tokens,
-        values=[float(value) for value in context.activations],
+        values=values,
         peak=context.peak,
         bounds=bounds,
         share=share,

@@ -118,7 +118,9 @@ def read_batches(folder: Path) -> Iterator[FeatureRecord]:
 def _read_feature(feature: dict[str, Any], dataset: str) -> FeatureRecord:
     centres = numbers(feature.get("freq_hist_data_bar_values"))
     contexts = [_read_activation(a, dataset) for a in feature.get("activations") or []]
-    strongest = max((max(c.values, default=0.0) for c in contexts), default=0.0)
+    # The chosen token of the strongest context is told more precisely than the text around.
+    top = [c.values[c.peak] for c in contexts if c.bounds is None and 0 <= c.peak < len(c.values)]
+    strongest = max(top or (max(c.values, default=0.0) for c in contexts), default=0.0)
     half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.0
     return FeatureRecord(
         feature=whole(feature["feature_index"]),

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 import pytest
@@ -37,7 +38,13 @@ def project(tmp_path: Path) -> Project:
     """A project with the sample index “main” and some labels."""
     project = Project.open_or_create(tmp_path / "p.saeproj")
     (project.path / "features").mkdir()
-    index = FeatureIndex(write_sample_index(project.index_path("main")))
+    path = write_sample_index(project.index_path("main"))
+    with h5py.File(path, "r+") as file:  # the chosen place is kept more precisely than its text
+        for name in ("contexts/activation", "contexts/edges", "columns/max_activation"):
+            file[name][...] *= np.float32(1.0003)
+        around = file["contexts/values"]
+        around[...] = (around[...].astype(np.float32) * 1.0003).astype(np.float16)
+    index = FeatureIndex(path)
     with closing(Notes(project.notes_path)) as notes:
         for note in (
             FeatureNote(feature=0, label="Lord", score=0.8, note="of the Bible"),
