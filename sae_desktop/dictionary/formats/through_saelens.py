@@ -16,7 +16,7 @@ from torch import Tensor
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.errors import UserError
 
-INSTALL = "pip install 'sae-desktop[saelens]'"
+INSTALL = "pip install sae-lens"
 _OF_EACH_ROW = ("constant_norm_rescale", "layer_norm")
 _PROBES = 3
 _TOLERANCE = 1e-4
