@@ -66,13 +66,7 @@ def _here(words: list[str]) -> list[DictionaryHere]:
     recent = load(settings_path()).recent_projects
     found = dictionaries_in_projects(map(Path, recent))
     found += cached_repositories(family.repository for family in catalogue())
-    return [
-        one
-        for one in found
-        if all(
-            word in f"{one.name} {one.place} {one.model} {one.site}".casefold() for word in words
-        )
-    ]
+    return [one for one in found if all(word in one.text.casefold() for word in words)]
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -125,7 +125,7 @@ class Dictionary:
 
         Ordered by row, then feature; what `encode` has above 0, in half the time.
         """
-        if self.k is not None:
+        if not self.separable:
             activations = self.encode(x)
             rows, features = torch.nonzero(activations > 0, as_tuple=True)
             return rows, features, activations[rows, features]
@@ -136,7 +136,7 @@ class Dictionary:
 
     def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
         """Return the activations (…, n) of the features `ids` (n,) only."""
-        if self.k is not None:  # which are the largest, only all of them tell
+        if not self.separable:
             return self.encode(x)[..., ids]
         threshold = None if self.threshold is None else self.threshold[ids]
         return self._activate(self._read(x) @ self.W_enc[:, ids] + self.b_enc[ids], threshold)

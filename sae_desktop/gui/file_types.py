@@ -46,7 +46,10 @@ def associate() -> list[str]:
 
 def command() -> list[str]:
     """Return what opens a file that is named after it."""
-    return [sys.executable, "-m", "sae_desktop"]
+    python = Path(sys.executable)
+    if sys.platform == "win32":  # the other one opens a console beside the window
+        python = python.with_name("pythonw.exe")
+    return [str(python), "-m", "sae_desktop"]
 
 
 def _as_desktop_entry() -> list[str]:

@@ -58,14 +58,6 @@ class SAELensDictionary(Dictionary):
         found: Tensor = self.sae.encode(x.reshape(-1, self.width)).float() * self._norms
         return found.reshape(*x.shape[:-1], self.features)
 
-    def active(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        activations = self.encode(x)
-        rows, features = torch.nonzero(activations > 0, as_tuple=True)
-        return rows, features, activations[rows, features]
-
-    def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
-        return self.encode(x)[..., ids]
-
     def part(self, number: int) -> Dictionary:
         """Return itself, its only part. Raises IndexError for another."""
         if number:

@@ -206,12 +206,8 @@ class GalleryPanel(QSplitter):
         return group
 
     def _own_rows(self) -> list[list[str]]:
-        kept = [d for d in self._session.inventory.dictionaries if d.summary is not None]
-        return [
-            _row(d.name, d.summary.model, d.summary.site, d.summary.features, d.summary.bytes)
-            for d in kept
-            if d.summary is not None
-        ]
+        found = [d.summary for d in self._session.inventory.dictionaries if d.summary is not None]
+        return [_row(s.name, s.model, s.site, s.features, s.bytes) for s in found]
 
     def _row(self, group: QTreeWidgetItem, texts: list[str]) -> QTreeWidgetItem:
         item = QTreeWidgetItem(group, texts)
