@@ -8,6 +8,7 @@ import msgspec
 
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.limits import AtLeast0, Count, CountOrNone
 
 StoreDtype = Literal["float16", "bfloat16", "float32", "int8"]
 
@@ -27,15 +28,15 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     site: str = "blocks.3.hook_resid_post"
     sites: tuple[str, ...] = ()
     """Further sites, read in the same pass."""
-    tokens: int = 500_000
-    batch_tokens: int = 0
+    tokens: Count = 500_000
+    batch_tokens: CountOrNone = 0
     """Tokens in one forward pass, padding included; 0: the fastest that fits is found."""
     keep_first: bool = False
     """Whether the row of each window's first token, an attention sink in most models, is kept."""
     dtype: StoreDtype = "float16"
     """As which rows are stored; int8 has a scale a row."""
     device: str = "auto"
-    commit_seconds: float = 2.0
+    commit_seconds: AtLeast0 = 2.0
     """How often the rows written are synced and committed."""
 
 

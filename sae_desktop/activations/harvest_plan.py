@@ -22,6 +22,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
+from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import config_record
 from sae_desktop.storage.hdf5 import spec_bytes
 
@@ -70,7 +71,7 @@ def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> Ha
     Raises UserError for a setting that cannot be.
     """
     sites = _sites(config)
-    _check_amounts(config)
+    refuse_beyond_limits(config)
     lm = load_model(config.model, config.device, config.model_dtype, context=context)
     for site in sites:
         check_site(lm.model, site)
@@ -97,16 +98,6 @@ def _sites(config: HarvestConfig) -> tuple[Site, ...]:
             f"A site is named twice: {', '.join(names)}.", next_step="Name each site once."
         )
     return sites
-
-
-def _check_amounts(config: HarvestConfig) -> None:
-    for value, least, what in (
-        (config.tokens, 1, "The number of tokens"),
-        (config.context_size, 4, "The context size"),
-        (config.batch_tokens, 0, "The number of tokens in a batch"),
-    ):
-        if value < least:
-            raise UserError(f"{what} is {value}.", next_step=f"Use at least {least}.")
 
 
 @dataclass

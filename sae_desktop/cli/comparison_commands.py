@@ -13,6 +13,7 @@ from sae_desktop.cli.options import (
     JsonOption,
     ProjectArgument,
     SeedOption,
+    bounds,
     default,
 )
 from sae_desktop.cli.runner import run_job_command, run_reading_command
@@ -42,7 +43,11 @@ def match(
         typer.Option(help="A dictionary; may be repeated. Without: all of one model and site."),
     ] = _NONE,
     nearest: Annotated[
-        int, typer.Option(min=1, help="Features kept for each feature and other dictionary.")
+        int,
+        typer.Option(
+            **bounds(MatchConfig, "nearest"),
+            help="Features kept for each feature and other dictionary.",
+        ),
     ] = default(MatchConfig, "nearest"),
     device: DeviceOption = default(MatchConfig, "device"),
     as_json: JsonOption = False,
@@ -192,10 +197,18 @@ def completeness(
     ],
     name: Annotated[str, typer.Option(help="Name of the table; else that of the list.")] = "",
     least_f1: Annotated[
-        float, typer.Option(help="A concept has a feature from this held-out F1 on.")
+        float,
+        typer.Option(
+            **bounds(CompletenessConfig, "least_f1"),
+            help="A concept has a feature from this held-out F1 on.",
+        ),
     ] = default(CompletenessConfig, "least_f1"),
     least_occurrences: Annotated[
-        int, typer.Option(min=1, help="Rarer concepts, in either half of the text, are not judged.")
+        int,
+        typer.Option(
+            **bounds(CompletenessConfig, "least_occurrences"),
+            help="Rarer concepts, in either half of the text, are not judged.",
+        ),
     ] = default(CompletenessConfig, "least_occurrences"),
     control: Annotated[
         bool, typer.Option("--control/--no-control", help="Also ask random directions.")

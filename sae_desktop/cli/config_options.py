@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from sae_desktop.cli.options import default, finite
+from sae_desktop.cli.options import bounds, default
 
 Settings = dict[str, Any]
 """Field of a config → value."""
@@ -23,7 +23,6 @@ class Choice(NamedTuple):
     field: str
     panel: str
     help: str
-    limits: dict[str, Any] = {}
     name: str = ""
     """Empty: the field's, with dashes."""
 
@@ -32,18 +31,12 @@ class Choice(NamedTuple):
         return self.name or f"--{self.field.replace('_', '-')}"
 
 
-AT_LEAST_0 = {"min": 0}
-AT_LEAST_1 = {"min": 1}
-SHARE = {"min": 0, "max": 1}
-
-
 def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspect.Parameter:
     """Return the parameter of a command that sets a config's field."""
     kind = typing.get_type_hints(config)[choice.field]
     value = default(config, choice.field)
     if typing.get_origin(kind) is tuple:
         kind, value = list[str] | None, None
-    numeric = float in (kind, *typing.get_args(kind))
     names = [choice.flag]
     if kind is bool:
         names = [f"{choice.flag}/--no-{choice.flag[2:]}"]
@@ -51,8 +44,7 @@ def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspec
         *names,
         help=choice.help,
         rich_help_panel=choice.panel,
-        callback=finite if numeric else None,
-        **choice.limits,
+        **bounds(config, choice.field),
     )
     return keyword(name, value, Annotated[kind, option])
 

@@ -10,7 +10,7 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.config_options import Settings, with_options
 from sae_desktop.cli.harvest_options import READING_CHOICES
-from sae_desktop.cli.options import JsonOption, default
+from sae_desktop.cli.options import JsonOption, bounds, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
 from sae_desktop.language_model.token_text import visible_token
@@ -28,9 +28,12 @@ def corpus(
     model: Annotated[str, typer.Option("--model", help="Whose tokens are shown.")] = default(
         DescribeCorpusConfig, "model"
     ),
-    preview: Annotated[int, typer.Option("--preview", min=0, help="Windows to show.")] = default(
-        DescribeCorpusConfig, "preview"
-    ),
+    preview: Annotated[
+        int,
+        typer.Option(
+            "--preview", **bounds(DescribeCorpusConfig, "preview"), help="Windows to show."
+        ),
+    ] = default(DescribeCorpusConfig, "preview"),
     as_json: JsonOption = False,
     *,
     settings: Settings,

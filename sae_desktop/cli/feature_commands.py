@@ -9,8 +9,6 @@ import typer
 
 from sae_desktop.cli import render
 from sae_desktop.cli.config_options import (
-    AT_LEAST_0,
-    AT_LEAST_1,
     Choice,
     Settings,
     with_options,
@@ -23,6 +21,7 @@ from sae_desktop.cli.options import (
     ProjectArgument,
     SeedOption,
     StoreOption,
+    bounds,
     default,
 )
 from sae_desktop.cli.runner import run_job_command
@@ -40,22 +39,22 @@ from sae_desktop.features.text_set_config import FindFeaturesConfig
 
 _TEXT, _KEPT = "Text", "What is kept"
 _INDEX_CHOICES = (
-    Choice("rows", _TEXT, "Rows to read; 0: the whole store.", AT_LEAST_0),
+    Choice("rows", _TEXT, "Rows to read; 0: the whole store."),
     Choice("shard", _TEXT, "Part of the store: 2/4 is the second of four; merge them later."),
     Choice("add", _TEXT, "Read rows into the index that is there: new ones, or another store's."),
-    Choice("top_contexts", _KEPT, "Strongest contexts of a feature.", AT_LEAST_1),
+    Choice("top_contexts", _KEPT, "Strongest contexts of a feature."),
     Choice(
         "bucket_scheme",
         _KEPT,
         "Buckets of equal width from 0 to the maximum (linear), or of equally many firings.",
     ),
-    Choice("buckets", _KEPT, "Buckets of random contexts.", AT_LEAST_1),
-    Choice("bucket_contexts", _KEPT, "Random contexts of a bucket.", AT_LEAST_0),
-    Choice("context_tokens", _KEPT, "Tokens of a context as shown at first.", AT_LEAST_1),
-    Choice("context_reach", _KEPT, "Tokens around a context that can be drawn.", AT_LEAST_0),
+    Choice("buckets", _KEPT, "Buckets of random contexts."),
+    Choice("bucket_contexts", _KEPT, "Random contexts of a bucket."),
+    Choice("context_tokens", _KEPT, "Tokens of a context as shown at first."),
+    Choice("context_reach", _KEPT, "Tokens around a context that can be drawn."),
     Choice("keep_firings", _KEPT, "Keep all activations, for merging and adding text."),
     Choice("coactivation", _KEPT, "Find the features that fire along with each."),
-    Choice("neuron_rows", _KEPT, "Rows on which neurons are compared; 0: none.", AT_LEAST_0),
+    Choice("neuron_rows", _KEPT, "Rows on which neurons are compared; 0: none."),
     Choice("map", _KEPT, "Lay the features out on a map, with clusters."),
 )
 
@@ -114,13 +113,23 @@ def probe(
         bool, typer.Option("--chat", help="Turns that begin with user:, assistant: or system:.")
     ] = False,
     per_token: Annotated[
-        int, typer.Option("--per-token", min=0, help="Features kept for a token; 0: all active.")
+        int,
+        typer.Option(
+            "--per-token",
+            **bounds(ProbeConfig, "per_token"),
+            help="Features kept for a token; 0: all active.",
+        ),
     ] = default(ProbeConfig, "per_token"),
     rank: Annotated[
         Ranking, typer.Option("--rank", help="By what the features of a token are ranked.")
     ] = default(ProbeConfig, "rank"),
     most_density: Annotated[
-        float, typer.Option("--most-density", help="Leave out features denser than this.")
+        float,
+        typer.Option(
+            "--most-density",
+            **bounds(ProbeConfig, "most_density"),
+            help="Leave out features denser than this.",
+        ),
     ] = default(ProbeConfig, "most_density"),
     attribute_at: Annotated[
         int | None,
@@ -155,10 +164,18 @@ def find_features(
     on: Annotated[Path, typer.Option("--on", help="Texts A: one a line or paragraph, or .jsonl.")],
     off: Annotated[Path, typer.Option("--off", help="Texts B, likewise.")],
     threshold: Annotated[
-        float, typer.Option(help="Active above this share of the feature's maximum.")
+        float,
+        typer.Option(
+            **bounds(FindFeaturesConfig, "threshold"),
+            help="Active above this share of the feature's maximum.",
+        ),
     ] = default(FindFeaturesConfig, "threshold"),
     missed: Annotated[
-        int, typer.Option(min=0, help="Of A, so many texts may be without the feature.")
+        int,
+        typer.Option(
+            **bounds(FindFeaturesConfig, "missed"),
+            help="Of A, so many texts may be without the feature.",
+        ),
     ] = default(FindFeaturesConfig, "missed"),
     classify: Annotated[
         bool, typer.Option("--classify", help="Also train classifiers and score them held out.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.cli.config_options import AT_LEAST_0, AT_LEAST_1, Choice
+from sae_desktop.cli.config_options import Choice
 from sae_desktop.cli.options import default
 
 _MODEL = "Model"
@@ -23,8 +23,8 @@ READING_CHOICES = (
         "template; none: found where there is no column of texts.",
     ),
     Choice("deduplicate", _TEXT, "Leave out documents that came before, exactly."),
-    Choice("seed", _TEXT, "Order of the documents.", AT_LEAST_0),
-    Choice("context_size", _TEXT, "Tokens in a window.", {"min": 2}),
+    Choice("seed", _TEXT, "Order of the documents."),
+    Choice("context_size", _TEXT, "Tokens in a window."),
     Choice("packing", _TEXT, "Windows of one document each, or filled up with the next."),
     Choice("bos", _TEXT, "Begin each window with the BOS token."),
     Choice("special_tokens", _TEXT, "Whether <|names|> in a text are tokens or letters."),
@@ -42,11 +42,11 @@ HARVEST_CHOICES = (
     ),
     Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
     *READING_CHOICES,
-    Choice("tokens", _STORE, "Rows to have; more than there are extends the store.", AT_LEAST_1),
+    Choice("tokens", _STORE, "Rows to have; more than there are extends the store."),
     Choice("keep_first", _STORE, "Keep the row of each window's first token."),
     Choice("dtype", _STORE, "As which to store; int8 has a scale a row."),
-    Choice("batch_tokens", _RUN, "Tokens in a forward pass; 0: the fastest.", AT_LEAST_0),
-    Choice("commit_seconds", _RUN, "Time between commits.", AT_LEAST_0),
+    Choice("batch_tokens", _RUN, "Tokens in a forward pass; 0: the fastest."),
+    Choice("commit_seconds", _RUN, "Time between commits."),
 )
 _OF_STREAM = (
     "model", "model_dtype", "corpus", "subset", "split", "text_column", "chat_column",

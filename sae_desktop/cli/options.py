@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from sae_desktop.limits import limits
+
 
 def default(config: type[msgspec.Struct], field: str) -> Any:
     """Return a config's default, so that the command line has no defaults of its own."""
@@ -16,6 +18,20 @@ def default(config: type[msgspec.Struct], field: str) -> Any:
     if found.default is msgspec.NODEFAULT:
         raise LookupError(f"{config.__name__}.{field} has no default")
     return found.default
+
+
+def bounds(config: type[msgspec.Struct], field: str) -> dict[str, Any]:
+    """Return what keeps an option within the bounds of a config's field, for typer.Option."""
+    found = limits(config, field)
+    if found is None:
+        return {}
+
+    def within(value: float | None) -> float | None:
+        if value is not None and not found.allow(value):
+            raise typer.BadParameter(f"{value:g} is not {found.words}")
+        return value
+
+    return {"min": found.least, "max": found.most, "callback": within}
 
 
 def finite(value: float | None) -> float | None:

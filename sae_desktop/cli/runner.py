@@ -19,6 +19,7 @@ from sae_desktop.engine.explain import explain
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title, project_of, run_job
 from sae_desktop.errors import JobCancelledError
+from sae_desktop.limits import beyond_limits
 from sae_desktop.project import Project
 
 
@@ -33,8 +34,10 @@ def run_job_command(
     """Run a job and tell its result; a job that writes holds the project's lock.
 
     Leaves with typer.Exit: 0, 1 when it failed or `failed` says so of its result, 130 when it
-    was interrupted.
+    was interrupted. Raises typer.BadParameter for a setting outside its bounds.
     """
+    for field, must in beyond_limits(config).items():
+        raise typer.BadParameter(must, param_hint=f"--{field.replace('_', '-')}")
     prepare_environment()
     reporter = make_reporter(job_title(config), as_json=as_json)
     context = WorkerContext("command", reporter.events)

@@ -18,6 +18,7 @@ from sae_desktop.cli.options import (
     JsonOption,
     ProjectArgument,
     SeedOption,
+    bounds,
     default,
     finite,
 )
@@ -86,7 +87,7 @@ def steer(
     ] = False,
     sweep: Annotated[
         str,
-        typer.Option(help="Strengths that multiply the given ones, such as -10,-5,0,5,10."),
+        typer.Option(help="Factors of the strengths to try, such as -10,-5,0,5,10."),
     ] = "",
     watch: Annotated[
         list[str], typer.Option(help="With --sweep: follow this token's probability.")
@@ -97,6 +98,9 @@ def steer(
     save_preset_as: Annotated[
         str, typer.Option("--save-preset", help="Keep all of it under this name.")
     ] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let --save-preset replace one of that name.")
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -105,17 +109,26 @@ def steer(
         ),
     ] = None,
     max_new_tokens: Annotated[
-        int, typer.Option("--max-new-tokens", min=1, help="Tokens to generate.")
+        int,
+        typer.Option(
+            "--max-new-tokens", **bounds(Sampling, "max_new_tokens"), help="Tokens to generate."
+        ),
     ] = default(Sampling, "max_new_tokens"),
     temperature: Annotated[
         float,
-        typer.Option("--temperature", min=0, callback=finite, help="0: the likeliest token."),
+        typer.Option(
+            "--temperature", **bounds(Sampling, "temperature"), help="0: the likeliest token."
+        ),
     ] = default(Sampling, "temperature"),
-    top_k: Annotated[int, typer.Option(min=0, help="Only the k likeliest; 0: all.")] = default(
-        Sampling, "top_k"
-    ),
+    top_k: Annotated[
+        int, typer.Option(**bounds(Sampling, "top_k"), help="Only the k likeliest; 0: all.")
+    ] = default(Sampling, "top_k"),
     top_p: Annotated[
-        float, typer.Option(help="Only the likeliest that together have this probability.")
+        float,
+        typer.Option(
+            **bounds(Sampling, "top_p"),
+            help="Only the likeliest that together have this probability.",
+        ),
     ] = default(Sampling, "top_p"),
     chat: Annotated[
         bool, typer.Option("--chat", help="Put the prompt through the model's chat template.")
@@ -152,7 +165,7 @@ def steer(
     if preset:
         asked = _of_preset(asked, preset)
     if save_preset_as:
-        _save(asked, save_preset_as)
+        _save(asked, save_preset_as, replace=replace)
     if export is not None:
         run_job_command(_exported(asked, export), steering_text.exported, as_json=as_json)
     if sweep:
@@ -197,7 +210,7 @@ def _of_preset(config: SteerConfig, name: str) -> SteerConfig:
     return _or_exit(read)
 
 
-def _save(config: SteerConfig, name: str) -> None:
+def _save(config: SteerConfig, name: str, *, replace: bool) -> None:
     def write() -> None:
         project = Project.open(config.project)
         with project.lock():
@@ -206,6 +219,7 @@ def _save(config: SteerConfig, name: str) -> None:
                 project,
                 preset_of(name, info, config.prompt, config.variants, config.sampling,
                           chat=config.chat),
+                replace=replace,
             )  # fmt: skip
 
     _or_exit(write)
@@ -243,7 +257,10 @@ def output_effect(
         typer.Option(help="A file of prompts, one a line; without: from the indexed text."),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Prompts taken from the indexed text.")
+        int,
+        typer.Option(
+            **bounds(OutputEffectConfig, "count"), help="Prompts taken from the indexed text."
+        ),
     ] = default(OutputEffectConfig, "count"),
     strength: Annotated[
         float, typer.Option(callback=finite, help="In multiples of a feature's maximum.")

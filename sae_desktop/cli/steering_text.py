@@ -28,7 +28,7 @@ def _heading(found: VariantResult) -> str:
 
 
 def sweep(result: SweepStrengthsResult) -> str:
-    """Return a line a strength."""
+    """Return a line for each factor of the strengths."""
     rows = [
         (
             f"{point.strength:g}",
@@ -49,7 +49,7 @@ def sweep(result: SweepStrengthsResult) -> str:
             " ".join(plain.text.split())[:_TEXT],
         )
     )  # fmt: skip
-    head = ("strength", "perplexity", "KL", "repeats", "watched", "", "text")
+    head = ("factor", "perplexity", "KL", "repeats", "watched", "", "text")
     return f"{table(head, rows, left={5, 6})}\nbroken: {result.criterion}"
 
 

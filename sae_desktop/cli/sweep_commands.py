@@ -14,13 +14,16 @@ from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.cli.sweep_text import scaling_text, sweep_text
 from sae_desktop.cli.training_options import (
     architecture_settings,
+    flag_of,
     train_config,
     with_training_options,
 )
 from sae_desktop.project import Project, existing
+from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
 from sae_desktop.training.scaling import ScalingReport, scaling_report
-from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep
+from sae_desktop.training.settings_check import sweep_problems
+from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
 
 _GRID = "Grid: values with commas between them"
 
@@ -53,21 +56,19 @@ def sweep(
         architecture_settings(chosen)
     axes: dict[str, tuple[Any, ...]] = {
         "architecture": architectures,
-        "features": _values(features, _at_least_1, "--features"),
-        "k": _values(k, _at_least_1, "--k"),
-        "sparsity": _values(sparsity, _not_negative, "--sparsity"),
-        "lr": _values(lr, _not_negative, "--lr"),
-        "tokens": _values(tokens, _at_least_1, "--tokens"),
-        "seed": _values(seed, _seed, "--seed"),
+        "features": _values(features, int, "--features"),
+        "k": _values(k, int, "--k"),
+        "sparsity": _values(sparsity, float, "--sparsity"),
+        "lr": _values(lr, float, "--lr"),
+        "tokens": _values(tokens, int, "--tokens"),
+        "seed": _values(seed, int, "--seed"),
     }
     settings |= {axis: values[0] for axis, values in axes.items() if values}
-    config = SweepConfig(
-        project=str(project),
-        name=name,
-        base=train_config(project, name, settings),
-        together=together,
-        **axes,
-    )
+    base = TrainConfig(project=str(project), name=name, **settings)
+    config = SweepConfig(project=str(project), name=name, base=base, together=together, **axes)
+    used = {a: architecture_settings(a) for a in architectures or (base.architecture,)}
+    for field, why in sweep_problems(sweep_points(config, used), used).items():
+        raise typer.BadParameter(why, param_hint=flag_of(field))
     run_job_command(config, sweep_text, as_json=as_json)
 
 
@@ -141,24 +142,3 @@ def _values(text: str, read: Callable[[str], T], option: str) -> tuple[T, ...]:
     except ValueError as error:
         raise typer.BadParameter(f"“{text}”: {error}", param_hint=option) from None
     return tuple(dict.fromkeys(values))
-
-
-def _at_least_1(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(f"{value} is less than 1")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(f"{value} is less than 0")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{value} is not a number from 0 on")
-    return value

@@ -15,6 +15,7 @@ from sae_desktop.cli.options import (
     ProjectArgument,
     SeedOption,
     StoreOption,
+    bounds,
     default,
 )
 from sae_desktop.cli.runner import run_job_command
@@ -67,17 +68,27 @@ def evaluate(
     project: ProjectArgument,
     dictionary: DictionaryOption,
     activations: StoreOption = default(EvaluateConfig, "activations"),
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows to measure on.")] = default(
-        EvaluateConfig, "rows"
-    ),
+    rows: Annotated[
+        int, typer.Option("--rows", **bounds(EvaluateConfig, "rows"), help="Rows to measure on.")
+    ] = default(EvaluateConfig, "rows"),
     loss_windows: Annotated[
-        int, typer.Option("--loss-windows", min=0, help="Windows of text for the loss recovered.")
+        int,
+        typer.Option(
+            "--loss-windows",
+            **bounds(EvaluateConfig, "loss_windows"),
+            help="Windows of text for the loss recovered.",
+        ),
     ] = default(EvaluateConfig, "loss_windows"),
     control: Annotated[
         bool, typer.Option(help="Measure random-direction dictionaries beside it.")
     ] = default(EvaluateConfig, "control"),
     control_seeds: Annotated[
-        int, typer.Option("--control-seeds", min=1, help="How many of them: mean and spread.")
+        int,
+        typer.Option(
+            "--control-seeds",
+            **bounds(EvaluateConfig, "control_seeds"),
+            help="How many of them: mean and spread.",
+        ),
     ] = default(EvaluateConfig, "control_seeds"),
     seed: SeedOption = default(EvaluateConfig, "seed"),
     device: DeviceOption = default(EvaluateConfig, "device"),

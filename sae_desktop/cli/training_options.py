@@ -11,9 +11,6 @@ import typer
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.cli.config_options import (
-    AT_LEAST_0,
-    AT_LEAST_1,
-    SHARE,
     Choice,
     Settings,
     keyword,
@@ -25,6 +22,7 @@ from sae_desktop.cli.harvest_options import STREAM_CHOICES, STREAM_PANEL
 from sae_desktop.cli.options import default
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.settings_check import setting_problems
 
 _DATA = "Data"
 _DICTIONARY = "Dictionary"
@@ -43,27 +41,27 @@ _TRAIN = (
     Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
     Choice("centre", _DATA, "Take the mean off the rows; auto: where it is large."),
     Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
-    Choice("features", _DICTIONARY, "Features of the dictionary.", AT_LEAST_1),
-    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka).", AT_LEAST_1),
-    Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…).", AT_LEAST_0),
+    Choice("features", _DICTIONARY, "Features of the dictionary."),
+    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka)."),
+    Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…)."),
     Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
-    Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features.", AT_LEAST_0),
-    Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference.", SHARE),
+    Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
+    Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference."),
     Choice("resample", _DICTIONARY, "Begin dead features anew where the fit is bad."),
-    Choice("tokens", _RECIPE, "Rows to consume, passes included.", AT_LEAST_1),
-    Choice("batch", _RECIPE, "Rows in one step.", AT_LEAST_1),
-    Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size.", AT_LEAST_0),
-    Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises.", SHARE),
-    Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls.", SHARE),
-    Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual.", SHARE),
-    Choice("gradient_clip", _RECIPE, "Largest norm of the gradient; 0: any.", AT_LEAST_0),
-    Choice("seed", _RECIPE, "Seed of the weights and of the order of rows.", AT_LEAST_0),
+    Choice("tokens", _RECIPE, "Rows to consume, passes included."),
+    Choice("batch", _RECIPE, "Rows in one step."),
+    Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size."),
+    Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises."),
+    Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls."),
+    Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual."),
+    Choice("gradient_clip", _RECIPE, "Largest norm of the gradient; 0: any."),
+    Choice("seed", _RECIPE, "Seed of the weights and of the order of rows."),
     Choice("precision", _RUN, "Of dense products; auto: bfloat16 where it is native."),
     Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
-    Choice("dead_window", _RUN, "Rows of silence that make a feature dead.", AT_LEAST_1),
-    Choice("metric_rows", _RUN, "Rows the curves are measured on.", AT_LEAST_1),
-    Choice("checkpoint_seconds", _RUN, "Time between checkpoints.", AT_LEAST_0),
-    Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones.", AT_LEAST_1),
+    Choice("dead_window", _RUN, "Rows of silence that make a feature dead."),
+    Choice("metric_rows", _RUN, "Rows the curves are measured on."),
+    Choice("checkpoint_seconds", _RUN, "Time between checkpoints."),
+    Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones."),
 )
 
 
@@ -112,12 +110,6 @@ def _settings(train: Settings, harvest: Settings | None) -> Settings:
     """Return checked settings. Raises typer.BadParameter for those that cannot go together."""
     for field in ("sites", "output_sites"):
         train[field] = tuple(train[field] or ())
-    if "architecture" in train:
-        settings = architecture_settings(train["architecture"])
-        if "k" in settings and "features" in train and train["k"] > train["features"]:
-            raise typer.BadParameter(
-                f"is more than the {train['features']} features", param_hint="--k"
-            )
     if harvest is None:
         if not train["activations"]:
             raise typer.BadParameter("name a store, or --stream", param_hint="--activations")
@@ -144,4 +136,13 @@ def architecture_settings(name: str) -> tuple[str, ...]:
 
 
 def train_config(project: Path, name: str, settings: Settings) -> TrainConfig:
-    return TrainConfig(project=str(project), name=name, **settings)
+    """Return the config of a training. Raises typer.BadParameter for one that cannot work."""
+    config = TrainConfig(project=str(project), name=name, **settings)
+    for field, why in setting_problems(config, architecture_settings(config.architecture)).items():
+        raise typer.BadParameter(f"{getattr(config, field)}: {why}", param_hint=flag_of(field))
+    return config
+
+
+def flag_of(field: str) -> str:
+    """Return the option that sets a field of TrainConfig."""
+    return next(choice.flag for choice in _TRAIN if choice.field == field)

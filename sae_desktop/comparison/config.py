@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.limits import Count, Seed, ShareWithin
+
 NEAREST = 10
 LEAST_F1 = 0.5
 LEAST_OCCURRENCES = 10
@@ -15,7 +17,7 @@ class MatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="match"):
     project: str
     dictionaries: tuple[str, ...] = ()
     """At least two; none: all of the first one's model and width that the project has."""
-    nearest: int = NEAREST
+    nearest: Count = NEAREST
     """Features kept for each feature and other dictionary."""
     device: str = "auto"
 
@@ -49,13 +51,13 @@ class CompletenessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="complet
     """A list of the project's, or one that ships."""
     indexes: tuple[str, ...]
     """Of the same text, with their firings kept; one of each dictionary."""
-    least_f1: float = LEAST_F1
+    least_f1: ShareWithin = LEAST_F1
     """A concept has a feature from this held-out F1 on."""
-    least_occurrences: int = LEAST_OCCURRENCES
+    least_occurrences: Count = LEAST_OCCURRENCES
     """Concepts that occur less often in either half of the text are not judged."""
     control: bool = True
     """Also ask dictionaries of random directions, as large and as sparse."""
-    seed: int = 0
+    seed: Seed = 0
     device: str = "auto"
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from sae_desktop.limits import ContextSize, CountOrNone, Seed
+
 BosPolicy = Literal["auto", "always", "never"]
 Packing = Literal["document", "packed"]
 SpecialTokens = Literal["tokens", "text"]
@@ -30,9 +32,9 @@ class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
     there is no column of texts."""
     deduplicate: bool = True
     """Whether a document whose text came before, character by character, is left out."""
-    seed: int = 0
+    seed: Seed = 0
     """Order of the documents."""
-    context_size: int = 128
+    context_size: ContextSize = 128
     """Tokens in a window, special ones included."""
     packing: Packing = "document"
     """Windows of one document each, or filled with one document after the other."""
@@ -47,7 +49,7 @@ class DescribeCorpusConfig(CorpusSettings, frozen=True, kw_only=True, tag="descr
 
     model: str = "builtin"
     """Whose tokens are shown."""
-    preview: int = 3
+    preview: CountOrNone = 3
     """Windows shown."""
 
 

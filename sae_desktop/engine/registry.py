@@ -68,6 +68,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
     TrustModelResult,
 )
+from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.config import (
     SteerConfig,
     SteerResult,
@@ -231,7 +232,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     ),
     SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
     SweepStrengthsConfig: JobKind(
-        "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep strengths", ""
+        "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep over strengths", ""
     ),
     OutputEffectConfig: JobKind(
         "sae_desktop.steering.output_effect:output_effect",
@@ -357,7 +358,11 @@ def project_of(config: JobConfig) -> Path | None:
 
 
 def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
-    """Run a job here and now, and return its result struct."""
+    """Run a job here and now, and return its result struct.
+
+    Raises UserError for a setting outside its bounds, and whatever the job raises.
+    """
+    refuse_beyond_limits(config)
     module, name = job_kind(config).function.split(":")
     # A job from elsewhere brings its own libraries and need not wait for ours.
     ours = module.startswith("sae_desktop.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+from sae_desktop.limits import Count, CountOrNone, Seed, Share
 
 BucketScheme = Literal["linear", "quantile"]
 Ranking = Literal["activation", "share", "attribution"]
@@ -27,18 +29,18 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     name: str
     activations: str = ""
     """The store to read; empty: the one the dictionary was trained on."""
-    rows: int = 0
+    rows: CountOrNone = 0
     """Rows to read; 0: the whole store."""
-    top_contexts: int = 20
+    top_contexts: Count = 20
     bucket_scheme: BucketScheme = "linear"
     """linear: buckets of equal width between 0 and the feature's maximum; quantile: of equally
     many firings."""
-    buckets: int = 5
-    bucket_contexts: int = 4
+    buckets: CountOrNone = 5
+    bucket_contexts: CountOrNone = 4
     """Random contexts kept in each bucket."""
-    context_tokens: int = 32
+    context_tokens: Count = 32
     """Tokens of a context as it is shown at first."""
-    context_reach: int = REACH
+    context_reach: Annotated[int, msgspec.Meta(ge=0, le=MOST_REACH)] = REACH
     """Tokens on either side of a context's chosen one over which its firings are kept."""
     shard: str = ""
     """“2/4”: the second of four parts of the store, cut between documents; empty: all of it."""
@@ -48,11 +50,11 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     """Keep all activations beside the index: without them it is neither merged nor added to."""
     coactivation: bool = True
     """Find the features that fire along with each."""
-    neuron_rows: int = 16_384
+    neuron_rows: CountOrNone = 16_384
     """Rows on which features are compared with the neurons of the preceding layers; 0: none."""
     map: bool = True
     """Lay the features out on a map and find clusters."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the random contexts."""
     device: str = "auto"
 
@@ -94,13 +96,13 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     """Read in place of the text, through the model's chat template."""
     ids: list[int] = []
     """Tokens read in place of a text, such as those of a document of the index."""
-    per_token: int = 16
+    per_token: CountOrNone = 16
     """Highest-ranking features kept for a token; 0 keeps all that are active."""
     features: list[int] = []
     """Features always reported, whatever their rank and density."""
     rank: Ranking = "activation"
     """By what the features of a token are ranked."""
-    most_density: float = 1.0
+    most_density: Share = 1.0
     """Features that fire on a larger share of the indexed tokens are left out."""
     attribute_at: int | None = None
     """The token whose next token features are attributed to; −1: the last; None: no attribution

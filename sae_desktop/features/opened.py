@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
+from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
@@ -34,6 +36,8 @@ class OpenedIndex:
         return list(self.lm.window_tokens[1]) if self.index.info.bos_prepended else []
 
 
+_indexes: dict[tuple[Path, tuple[int, ...]], FeatureIndex] = {}
+"""The index of the last call: who drags a slider asks of the same one many times a second."""
 _held: dict[tuple[Path, int, str], Dictionary] = {}
 _held_lock = threading.Lock()
 
@@ -41,11 +45,11 @@ _held_lock = threading.Lock()
 def open_index(project_path: str, name: str, device: str = "auto") -> OpenedIndex:
     """Open the index `name` of a project with its dictionary and model, all on one device.
 
-    Model and dictionary stay in memory for the next call. Raises UserError when one of them
+    Index, model and dictionary stay open for the next call. Raises UserError when one of them
     is missing, or is not the one the index was made from.
     """
     project = Project.open(project_path)
-    index = FeatureIndex(project.index_path(existing("index", name, project.indexes())))
+    index = _index(project.index_path(existing("index", name, project.indexes())))
     if not index.info.model:
         raise UserError(
             f"The index “{name}” was made from imported activations: no model belongs to it.",
@@ -63,6 +67,26 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
             next_step="Build the index again.",
         )
     return OpenedIndex(index, dictionary, lm, site)
+
+
+def _index(path: Path) -> FeatureIndex:
+    if os.name == "nt":  # a file that is mapped could not be replaced or deleted
+        return FeatureIndex(path)
+    key = (path, (*_identity(path), *_identity(effect_path(path))))
+    with _held_lock:
+        if key not in _indexes:
+            _indexes.clear()
+            _indexes[key] = FeatureIndex(path)
+        return _indexes[key]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what a file that was replaced or written to does not keep; of none, nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _dictionary(project: Project, name: str, device: str) -> Dictionary:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.limits import Count, CountOrNone, Folds, Seed, ShareBelow1
+
 THRESHOLD = 0.1
 
 
@@ -16,16 +18,16 @@ class FindFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_fe
     """A: texts on which a feature is active."""
     off: list[str]
     """B: texts on which it is not."""
-    threshold: float = THRESHOLD
+    threshold: ShareBelow1 = THRESHOLD
     """Active: the largest activation on the text is above this share of the feature's maximum."""
-    missed: int = 0
+    missed: CountOrNone = 0
     """Of A, so many texts may be without it."""
-    count: int = 50
+    count: Count = 50
     """Features reported at most."""
     classify: bool = False
     """Also train a sparse linear classifier, beside one on the raw activations."""
-    folds: int = 5
-    seed: int = 0
+    folds: Folds = 5
+    seed: Seed = 0
     device: str = "auto"
 
 

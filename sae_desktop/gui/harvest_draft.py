@@ -15,9 +15,9 @@ from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.gui.model_card import code_text
 from sae_desktop.gui.site_words import site_tag
 from sae_desktop.language_model.config import ModelDescription
+from sae_desktop.limits import beyond_limits
 from sae_desktop.project import checked_name
 
-_LEAST_CONTEXT = 4
 _FIELD_TEXTS = {
     "model": "model",
     "model_dtype": "precision",
@@ -107,13 +107,11 @@ def problems(
     config: HarvestConfig, model: ModelDescription | None, stores: list[StoreItem]
 ) -> dict[str, str]:
     """Return field → why the harvest cannot start; empty when it can."""
-    found: dict[str, str] = {}
+    found = beyond_limits(config)
     if not config.model:
         found["model"] = "Choose a model."
     if not config.corpus:
         found["corpus"] = "Choose a text."
-    if config.context_size < _LEAST_CONTEXT:
-        found["context_size"] = f"A window has at least {_LEAST_CONTEXT} tokens."
     if model is not None:
         found |= _model_problems(config, model)
     try:

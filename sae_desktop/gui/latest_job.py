@@ -17,7 +17,9 @@ class LatestJob(QObject):
     """Asks the engine after a pause in the questions; one question is under way at a time.
 
     A newer question cancels the one under way and is asked once that has ended; what the
-    older one still answers is dropped.
+    older one still answers is dropped. With `live` it is asked while questions keep coming:
+    after `pause_ms` at the latest, the newest follows once the one under way is answered, and
+    every answer is told.
     """
 
     answered = Signal(object)
@@ -26,9 +28,16 @@ class LatestJob(QObject):
     """ErrorInfo: why the last question has no answer."""
     busyChanged = Signal(bool)
 
-    def __init__(self, session: Session, pause_ms: int, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        pause_ms: int,
+        parent: QObject | None = None,
+        *,
+        live: bool = False,
+    ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._live = session, live
         self._wanted: JobConfig | None = None
         self._job: Job | None = None
         self._stale = False
@@ -44,8 +53,11 @@ class LatestJob(QObject):
         """Ask after the pause, unless something else is asked meanwhile."""
         was_busy = self.busy
         self._wanted = config
-        self._stale = True
-        self._timer.start()
+        if not self._live:
+            self._stale = True
+            self._timer.start()
+        elif not self._timer.isActive():
+            self._timer.start()
         if not was_busy:
             self.busyChanged.emit(True)
 
@@ -64,7 +76,8 @@ class LatestJob(QObject):
         if self._wanted is None:
             return
         if self._job is not None:
-            self._job.cancel()
+            if not self._live:
+                self._job.cancel()
             return
         config, self._wanted = self._wanted, None
         job = self._session.run(config)

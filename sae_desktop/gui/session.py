@@ -29,6 +29,7 @@ from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
+from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
@@ -318,6 +319,11 @@ class Session(QObject):
         """Start a job. On a read-only project a job that writes is refused with a toast: None."""
         if self.refusal is not None and isinstance(config, WRITING_JOBS):
             self.show_error(self.refusal)
+            return None
+        try:
+            refuse_beyond_limits(config)
+        except UserError as error:
+            self.show_error(error)
             return None
         return self.client.start_job(config)
 

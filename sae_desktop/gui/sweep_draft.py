@@ -14,6 +14,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import count_text
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.settings_check import sweep_problems
 from sae_desktop.training.sweep_config import AXES, SweepConfig, SweepPoint, sweep_points
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -121,11 +122,8 @@ def build_sweep(
         return None, [], {"name": str(error)}
     if len(points) < 2:
         return None, points, {"": "Give at least one setting several values."}
-    too_many = [p for p in points if p.row.k is not None and p.row.k > p.row.features]
-    if too_many:
-        first = too_many[0].row
-        return None, points, {"k": f"k {first.k} exceeds {first.features} features."}
-    return config, points, {}
+    unsound = sweep_problems(points, heeded)
+    return (None if unsound else config), points, unsound
 
 
 def passes(points: Sequence[SweepPoint]) -> list[TrainConfig]:

@@ -5,6 +5,8 @@ Free of Qt.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
@@ -14,9 +16,8 @@ from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.gui.inventory import DictionaryItem, StoreItem
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.settings_check import setting_problems
 from sae_desktop.training.targets import resolve_target
-
-_SHARES = ("lr_warm_up", "lr_decay")
 
 
 def default_name(config: TrainConfig, taken: list[str]) -> str:
@@ -37,10 +38,16 @@ def copied(config: TrainConfig, project: str, taken: list[str]) -> TrainConfig:
 
 
 def problems(
-    config: TrainConfig, stores: list[StoreItem], dictionaries: list[DictionaryItem]
+    config: TrainConfig,
+    stores: list[StoreItem],
+    dictionaries: list[DictionaryItem],
+    used: Collection[str],
 ) -> dict[str, str]:
-    """Return field → why the training cannot start; empty when it can."""
-    found: dict[str, str] = {}
+    """Return field → why the training cannot start; empty when it can.
+
+    `used`: fields that only some architectures use, among them the one chosen.
+    """
+    found = setting_problems(config, used)
     store = next((item for item in stores if item.name == config.activations), None)
     if config.stream is not None:
         if not config.stream.model or not config.stream.site:
@@ -56,12 +63,6 @@ def problems(
     same = next((item for item in dictionaries if item.name == config.name), None)
     if same is not None and not resumes(config, same):
         found["name"] = f"“{config.name}” is there already. Choose another name."
-    if config.k > config.features:
-        found["k"] = "k cannot exceed the number of features."
-    if config.tokens < config.batch:
-        found["tokens"] = "Less than one batch."
-    if sum(getattr(config, name) for name in _SHARES) > 1:
-        found["lr_warm_up"] = "Warm-up and decay together exceed the run."
     if "activations" not in found:
         found |= _target_problem(config, store, stores)
     return found

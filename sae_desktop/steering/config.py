@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
+from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed, ShareAbove0
 
 Mode = Literal["clamp", "add", "multiply", "ablate"]
 Unit = Literal["maximum", "norm"]
@@ -89,17 +92,22 @@ def clamped(strengths: dict[int, float], name: str = "steered") -> Variant:
     )
 
 
+def scaled(interventions: Sequence[Intervention], factor: float) -> list[Intervention]:
+    """Return the same interventions with their strengths multiplied."""
+    return [msgspec.structs.replace(act, strength=act.strength * factor) for act in interventions]
+
+
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """How tokens are chosen; the same random numbers for all variants."""
 
-    max_new_tokens: int = 40
-    temperature: float = 0.0
+    max_new_tokens: Count = 40
+    temperature: AtLeast0 = 0.0
     """0: always the likeliest token."""
-    top_k: int = 0
+    top_k: CountOrNone = 0
     """Only the k likeliest; 0: all."""
-    top_p: float = 1.0
+    top_p: ShareAbove0 = 1.0
     """Only the likeliest that together have this probability."""
-    seed: int = 0
+    seed: Seed = 0
 
 
 class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
@@ -171,7 +179,8 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
     repetition: float = 0.0
     """Share of its runs of three tokens that stood there before."""
     typical_strength: float | None = None
-    """Mean length of the change over the prompt's changed tokens, in typical norms."""
+    """Mean length of the change over the prompt's changed tokens, in typical norms; over those
+    written, where the prompt was left alone; None where nothing was changed."""
 
 
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.limits import Count
+
 PROMPTS = 16
 
 
@@ -14,10 +16,10 @@ class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_
     index: str
     prompts: list[str] = []
     """None: so many beginnings of passages, taken evenly from the indexed text."""
-    count: int = PROMPTS
+    count: Count = PROMPTS
     strength: float = 1.0
     """In multiples of each feature's maximum."""
-    batch: int = 64
+    batch: Count = 64
     """Features tried at once."""
     device: str = "auto"
 

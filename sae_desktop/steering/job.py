@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
+from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.compare import compare, perplexity, repetition
 from sae_desktop.steering.config import (
     MOST_VARIANTS,
@@ -30,6 +30,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsResult,
     Variant,
     VariantResult,
+    scaled,
 )
 from sae_desktop.steering.generate import Batch, continuations
 from sae_desktop.steering.interventions import Positions, SteeredSite
@@ -107,16 +108,7 @@ class _Inner(SilentContext):
 
 
 def _check(sampling: Sampling, variants: Sequence[Variant]) -> None:
-    if not 0 <= sampling.temperature < math.inf:
-        raise UserError(f"The temperature is {sampling.temperature}.", next_step="Use 0 or more.")
-    if not 0 < sampling.top_p <= 1:
-        raise UserError(f"A top-p of {sampling.top_p} keeps nothing.", next_step="Use 0 to 1.")
-    if sampling.top_k < 0:
-        raise UserError(f"A top-k of {sampling.top_k} keeps nothing.", next_step="Use 0 or more.")
-    if sampling.max_new_tokens < 1:
-        raise UserError(
-            f"{sampling.max_new_tokens} tokens were asked for.", next_step="Ask for at least one."
-        )
+    refuse_beyond_limits(sampling)
     if not 1 <= len(variants) <= MOST_VARIANTS:
         raise UserError(
             f"{len(variants)} variants were asked for.",
@@ -138,8 +130,10 @@ class _Run:
             Batch.of(self._prompts).pads, len(opened.bos),
             [len(p) - len(opened.bos) for p in self._prompts],
         )  # fmt: skip
-        self._added: dict[int, list[Tensor]] = {}
-        self._counts = True
+        self._added: tuple[dict[int, list[Tensor]], ...] = ({}, {})
+        """Row → lengths of what was added: to the prompt's tokens, and to those written."""
+        self._writing = False
+        self._ended: set[int] = set()
         self.first_probabilities: list[Tensor] = []
         """(V,) of each variant, after the prompt, at temperature 1."""
 
@@ -159,13 +153,16 @@ class _Run:
             context.check_cancelled()
             last = step.position == room - 1 or context.stop_requested
             if step.position == 0:
-                self._counts = False  # the prompt's tokens alone are counted
+                self._writing = True
                 next_tokens = self._likeliest(step.logits_BV, names)
             texts = []
-            for stream, output, token in zip(streams, outputs, step.ids, strict=True):
+            rows = zip(streams, outputs, step.ids, strict=True)
+            for row, (stream, output, token) in enumerate(rows):
                 written = None if token is None or token in lm.eos_ids else token
                 texts.append(stream.push(written, last=last or written is None))
-                if written is not None:
+                if written is None:
+                    self._ended.add(row)
+                else:
                     output.append(written)
             told = next_tokens if step.position == 0 else []
             context.output(SteeredToken(position=step.position, texts=texts, next_tokens=told))
@@ -191,8 +188,10 @@ class _Run:
         return [] if own is None else self._prompts[own][len(self._opened.bos) :]
 
     def _note_added(self, row: int, lengths: Tensor) -> None:
-        if self._counts:
-            self._added.setdefault(row, []).append(lengths.cpu())
+        if self._writing:  # the newest token alone: some models read all anew at each step
+            lengths = lengths[-1:]
+        if row not in self._ended:
+            self._added[self._writing].setdefault(row, []).append(lengths.cpu())
 
     def _likeliest(self, logits_BV: Tensor, names: Sequence[bytes]) -> list[NextToken]:
         """Return the tokens likeliest in any variant, the likeliest first, at temperature 1."""
@@ -208,7 +207,7 @@ class _Run:
         self, row: int, text: str, ids: Sequence[int], tokens: list[OutputToken]
     ) -> VariantResult:
         variant = self._config.variants[row]
-        added = self._added.get(row)
+        added = self._added[0].get(row) or self._added[1].get(row)
         strength = None
         if added:
             strength = float(torch.cat(added).mean()) / max(self._preparer.typical_norm, 1e-12)
@@ -238,10 +237,7 @@ def _scaled(variant: Variant, strength: float) -> Variant:
     return msgspec.structs.replace(
         variant,
         name=f"{strength:g}",
-        interventions=[
-            msgspec.structs.replace(i, strength=i.strength * strength)
-            for i in variant.interventions
-        ],
+        interventions=scaled(variant.interventions, strength),
     )
 
 

@@ -47,12 +47,29 @@ def preset_of(
     )  # fmt: skip
 
 
-def save_preset(project: Project, preset: Preset) -> None:
-    """Write a preset in one step. Raises UserError for a name that cannot be, or a full disk."""
+def save_preset(project: Project, preset: Preset, *, replace: bool = False) -> None:
+    """Write a preset in one step.
+
+    Raises UserError for a name that cannot be, one that is taken unless it may be replaced, and
+    a full disk.
+    """
     path = project.preset_path(preset.name)
+    if not replace and path.exists():
+        raise UserError(
+            f"There is a preset “{preset.name}” already.",
+            kept="It was left as it is.",
+            next_step="Choose another name, or have it replaced.",
+        )
     with explained(path):
         path.parent.mkdir(exist_ok=True)
         write_bytes(path, msgspec.json.format(msgspec.json.encode(preset)))
+
+
+def delete_preset(project: Project, name: str) -> None:
+    """Take a preset away. Raises UserError when there is none, or it cannot be deleted."""
+    path = project.preset_path(existing("preset", name, project.presets()))
+    with explained(path):
+        path.unlink()
 
 
 def read_preset(project: Project, name: str) -> Preset:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.limits import AtLeast0, Count, CountOrNone, Positive, Seed, Share, ShareBelow1
 
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -33,42 +34,42 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     other_activations: str = ""
     """A second store of the same tokens, row by row: a crosscoder of two models."""
     architecture: str = "matryoshka"
-    features: int = 2048
-    k: int = 32
+    features: Count = 2048
+    k: Count = 32
     """Active features per row; of BatchTopK and Matryoshka on average over the batch."""
-    sparsity: float | None = None
+    sparsity: AtLeast0 | None = None
     """λ, the weight of the sparsity loss under E‖x‖² = D; null: the architecture's default."""
-    tokens: int = 2_000_000
+    tokens: Count = 2_000_000
     """Rows consumed, passes over the store included."""
-    batch: int = 2048
-    lr: float = 0.0
+    batch: Count = 2048
+    lr: AtLeast0 = 0.0
     """Learning rate; 0 chooses the architecture's default for this size."""
-    lr_warm_up: float = 0.0
+    lr_warm_up: Share = 0.0
     """Share of the run over which the rate rises from 0."""
-    lr_decay: float = 0.2
+    lr_decay: Share = 0.2
     """Last share of the run, over which the rate falls to 0."""
-    sparsity_warm_up: float | None = None
+    sparsity_warm_up: Share | None = None
     """Share of the run over which λ rises from 0; null: the architecture's default."""
-    gradient_clip: float = 1.0
+    gradient_clip: AtLeast0 = 1.0
     """Largest norm of the gradient; 0: not clipped."""
     init: Literal["random", "data"] = "random"
     """Directions at the start: random, or rows of the data."""
     centre: Literal["auto", "always", "never"] = "auto"
     """Whether the mean is taken off the rows; auto: where it is large beside their spread."""
-    aux_weight: float = 1 / 32
+    aux_weight: AtLeast0 = 1 / 32
     """α of AuxK, the loss from which dead features learn; 0: none."""
-    threshold_decay: float = 0.999
+    threshold_decay: ShareBelow1 = 0.999
     """Of the running mean that becomes the threshold of inference (BatchTopK, Matryoshka)."""
     resample: bool = False
     """Begin dead features anew from rows the dictionary explains badly."""
-    seed: int = 0
-    dead_window: int = 10_000_000
+    seed: Seed = 0
+    dead_window: Count = 10_000_000
     """Rows a feature must stay silent to count as dead; at most a tenth of `tokens` is used."""
     exclude_massive: bool = True
     """Leave out rows of more than ten times the median norm."""
-    checkpoint_seconds: float = 120.0
-    keep_checkpoints: int = 3
-    metric_rows: int = 8192
+    checkpoint_seconds: Positive = 120.0
+    keep_checkpoints: Count = 3
+    metric_rows: Count = 8192
     """Rows kept from training on which FVU and L0 of the curves are measured."""
     precision: Precision = "auto"
     """Of what enters the dense products; auto: bfloat16 where the processor has it."""
@@ -133,17 +134,17 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     dictionary: str
     activations: str = ""
     """The store to measure on; empty: the one it was trained on."""
-    rows: int = 65_536
+    rows: Count = 65_536
     """Rows at most on which the fit is measured, held out from training where there are such."""
-    dead_rows: int = 1_000_000
+    dead_rows: Count = 1_000_000
     """Rows at most over which dead features are counted."""
-    loss_windows: int = 64
+    loss_windows: CountOrNone = 64
     """Windows of text over which the loss recovered is measured."""
     control: bool = True
     """Also measure random-direction dictionaries of the same size and L0."""
-    control_seeds: int = 3
+    control_seeds: Count = 3
     """How many of them: their mean and spread are given."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the first control; the others' follow it."""
     device: str = "auto"
 

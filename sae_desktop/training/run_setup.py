@@ -26,6 +26,7 @@ from sae_desktop.training.checkpoint import (
 from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
 from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.resampling import can_resample
+from sae_desktop.training.settings_check import setting_problems
 from sae_desktop.training.source import Source
 from sae_desktop.training.target_architecture import architecture_of
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
@@ -81,44 +82,15 @@ def plan_run(config: TrainConfig) -> PlannedRun:
 
 def check_config(config: TrainConfig) -> None:
     """Raise UserError that names the first setting that cannot work."""
-    positive = "It must be a positive number."
-    share = "It is a share of the run, between 0 and 1."
-    of_k = _uses_k(config) and not 1 <= config.k <= config.features
-    warm_up = 0.0 if config.sparsity_warm_up is None else config.sparsity_warm_up
-    decays = 0 <= config.lr_decay <= 1 - config.lr_warm_up
-    problems = {
-        "architecture": (
-            config.architecture not in ARCHITECTURES,
-            f"Choose one of {', '.join(ARCHITECTURES)}.",
-        ),
-        "features": (config.features < 1, positive),
-        "k": (of_k, "It lies between 1 and the number of features."),
-        "sparsity": (not _at_least_0(config.sparsity or 0.0), "It must be 0 or more."),
-        "batch": (config.batch < 1, positive),
-        "tokens": (
-            config.tokens < config.batch,
-            f"It must cover one batch of {config.batch:,} rows.",
-        ),
-        "lr": (not _at_least_0(config.lr), positive),
-        "lr_warm_up": (not 0 <= config.lr_warm_up <= 1, share),
-        "lr_decay": (not decays, f"{share} Warm-up and decay together are at most 1."),
-        "sparsity_warm_up": (not 0 <= warm_up <= 1, share),
-        "gradient_clip": (not _at_least_0(config.gradient_clip), "It must be 0 or more."),
-        "aux_weight": (not _at_least_0(config.aux_weight), "It must be 0 or more."),
-        "threshold_decay": (not 0 <= config.threshold_decay < 1, "It lies between 0 and 1."),
-        "seed": (config.seed < 0, "It must be 0 or more."),
-        "dead_window": (config.dead_window < 1, positive),
-        "metric_rows": (config.metric_rows < 1, positive),
-        "keep_checkpoints": (config.keep_checkpoints < 1, "Keep one at least."),
-        "checkpoint_seconds": (not config.checkpoint_seconds > 0, positive),
-    }
-    for name, (wrong, way_out) in problems.items():
-        if wrong:
-            raise UserError(
-                f"The training setting {name} = {getattr(config, name)} cannot work.",
-                kept="Nothing was changed.",
-                next_step=way_out,
-            )
+    problems = setting_problems(config, _own_settings(config))
+    if config.architecture not in ARCHITECTURES:
+        problems = {"architecture": f"Choose one of {', '.join(ARCHITECTURES)}."}
+    for name, way_out in problems.items():
+        raise UserError(
+            f"The training setting {name} = {getattr(config, name)} cannot work.",
+            kept="Nothing was changed.",
+            next_step=way_out,
+        )
     if bool(config.activations) == (config.stream is not None):
         raise UserError(
             "A run learns either from a store of activations or from a stream, and here "
@@ -127,13 +99,9 @@ def check_config(config: TrainConfig) -> None:
         )
 
 
-def _uses_k(config: TrainConfig) -> bool:
+def _own_settings(config: TrainConfig) -> tuple[str, ...]:
     architecture = ARCHITECTURES.get(config.architecture)
-    return architecture is not None and "k" in architecture.settings
-
-
-def _at_least_0(value: float) -> bool:
-    return math.isfinite(value) and value >= 0
+    return () if architecture is None else architecture.settings
 
 
 def recipe_of(config: TrainConfig) -> Recipe:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed
 from sae_desktop.project import Project, checked_name
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.config import TrainConfig
@@ -48,13 +49,13 @@ class SweepConfig(msgspec.Struct, frozen=True, kw_only=True, tag="sweep"):
     base: TrainConfig
     """Its `project` and `name` are not used: each run gets the project's and one of its own."""
     architecture: tuple[str, ...] = ()
-    features: tuple[int, ...] = ()
-    k: tuple[int, ...] = ()
-    sparsity: tuple[float, ...] = ()
-    lr: tuple[float, ...] = ()
-    tokens: tuple[int, ...] = ()
-    seed: tuple[int, ...] = ()
-    together: int = 0
+    features: tuple[Count, ...] = ()
+    k: tuple[Count, ...] = ()
+    sparsity: tuple[AtLeast0, ...] = ()
+    lr: tuple[AtLeast0, ...] = ()
+    tokens: tuple[Count, ...] = ()
+    seed: tuple[Seed, ...] = ()
+    together: CountOrNone = 0
     """Runs in one pass over the rows at most; 0: as many as the memory holds."""
 
 

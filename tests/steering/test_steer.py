@@ -433,6 +433,26 @@ def test_comparison__is_what_both_models_say_of_the_same_tokens(
     assert run(project, [PLAIN], compare=False).variants[0].tokens == []
 
 
+@pytest.mark.parametrize("where", ["all", "prompt", "output"])
+def test_strength_in_typical_norms__is_told_wherever_it_is_steered(
+    project: Project, feature: int, where: Any
+) -> None:
+    added = act(feature=feature, mode="add", strength=1.5, unit="norm", where=where)
+    steered = run(project, [PLAIN, added], max_new_tokens=6).variants[1]
+    assert steered.typical_strength == pytest.approx(1.5, rel=1e-4)
+
+
+def test_strength_in_typical_norms__does_not_count_a_text_that_has_ended(
+    project: Project, opened: OpenedIndex, feature: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = act(feature=feature, mode="add", strength=1.5, unit="norm", where="output")
+    first = int(plain_logits(opened, ids_of(opened))[-1].argmax())
+    monkeypatch.setitem(opened.lm.__dict__, "eos_ids", frozenset({first}))
+    other = run(project, [added, clamped({feature: 20.0})], max_new_tokens=6).variants
+    assert other[1].text  # it goes on where the first has ended
+    assert (other[0].text, other[0].typical_strength) == ("", None)
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_stream__adds_up_to_the_result(project: Project, feature: int, temperature: float) -> None:
     context = RecordingContext()
@@ -551,10 +571,10 @@ def test_requests_that_cannot_be__are_refused(
         (act(feature=feature, mode="add", sites=[other]), {}, "blocks.9"),
         (PLAIN, {"prompt": "first second " * 40}, "reads at most 64"),
         (PLAIN, {"prompt": "  "}, "prompt is empty"),
-        (PLAIN, {"max_new_tokens": 0}, "0 tokens"),
-        (PLAIN, {"temperature": -1.0}, "temperature"),
-        (PLAIN, {"top_p": 0.0}, "top-p"),
-        (PLAIN, {"top_k": -1}, "top-k"),
+        (PLAIN, {"max_new_tokens": 0}, "max_new_tokens = 0"),
+        (PLAIN, {"temperature": -1.0}, "temperature = -1"),
+        (PLAIN, {"top_p": 0.0}, "top_p = 0"),
+        (PLAIN, {"top_k": -1}, "top_k = -1"),
         (PLAIN, {"chat": True}, "no chat template"),
     ]
     for variant, rest, message in cases:

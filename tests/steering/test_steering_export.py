@@ -71,6 +71,9 @@ def test_preset__comes_back_as_it_was(project: Project, feature: int) -> None:
     variants = [PLAIN, clamped({feature: 3.0})]
     preset = preset_of("mine", info, PROMPT, variants, Sampling(temperature=1.0), chat=False)
     save_preset(project, preset)
+    with pytest.raises(UserError, match="already"):
+        save_preset(project, preset)
+    save_preset(project, preset, replace=True)
     assert project.presets() == ["mine"]
     assert read_preset(project, "mine") == preset
     check_preset(preset, info)

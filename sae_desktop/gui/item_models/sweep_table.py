@@ -15,8 +15,8 @@ Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-STRENGTH, PERPLEXITY, KL, REPEATS, FIRST_WATCHED = range(5)
-_HEADS = ("Strength", "Perplexity", "KL", "Repeats")
+FACTOR, PERPLEXITY, KL, REPEATS, FIRST_WATCHED = range(5)
+_HEADS = ("Sliders ×", "Perplexity", "KL", "Repeats")
 
 
 class SweepTableModel(QAbstractTableModel):

@@ -16,6 +16,7 @@ from sae_desktop.gui.corpus_card import (
     SPECIAL_POLICIES,
     ColumnChoice,
 )
+from sae_desktop.gui.field_ranges import least_count
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.labels import push_button
@@ -40,12 +41,14 @@ class CorpusFields(QWidget):
         self.split = QLineEdit(defaults.split)
         self.split.setPlaceholderText(defaults.split)
         self.column = _box(())
-        self.context_size = CountField(defaults.context_size, 1, _LONGEST_CONTEXT)
+        self.context_size = CountField(
+            defaults.context_size, least_count(CorpusSettings, "context_size"), _LONGEST_CONTEXT
+        )
         self.context_size.setMinimumWidth(80)
         self.packing = _box(PACKINGS)
         self.bos = _box(BOS_POLICIES)
         self.special = _box(SPECIAL_POLICIES)
-        self.seed = CountField(defaults.seed, 0)
+        self.seed = CountField(defaults.seed, least_count(CorpusSettings, "seed"))
         self.seed.setMinimumWidth(80)
         self.deduplicate = QCheckBox("Leave exact duplicates out")
         self.deduplicate.setChecked(defaults.deduplicate)

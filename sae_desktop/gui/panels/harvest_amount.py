@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBo
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui import icons
+from sae_desktop.gui.field_ranges import least_count
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import CountField
@@ -34,8 +35,10 @@ class HarvestAmount(QWidget):
         defaults = HarvestConfig(project="", name="")
         self.name = QLineEdit()
         self.name.setMinimumWidth(200)
-        self.tokens = CountField(defaults.tokens, 1)
-        self.batch = CountField(defaults.batch_tokens, 0, 1_048_576)
+        self.tokens = CountField(defaults.tokens, least_count(HarvestConfig, "tokens"))
+        self.batch = CountField(
+            defaults.batch_tokens, least_count(HarvestConfig, "batch_tokens"), 1_048_576
+        )
         self.batch.setSpecialValueText("fastest that fits")
         self.dtype = QComboBox()
         for value, text in STORE_DTYPES:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QPushButton
+from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import elide_middle
+from sae_desktop.gui.kept_presets import KeptPresets
+from sae_desktop.gui.panels.preset_name import PresetNameDialog
 from sae_desktop.gui.session import Session
 from sae_desktop.steering.config import SteerConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
@@ -20,7 +22,6 @@ from sae_desktop.steering.presets import (
     decode_preset,
     preset_of,
     read_preset,
-    save_preset,
 )
 
 _FILES = "Vector (*.safetensors);;Vector for Neuronpedia (*.json);;Python script (*.py)"
@@ -53,6 +54,7 @@ class PresetButton(QPushButton):
         super().__init__("Presets")
         self._session, self._asked = session, asked
         self._take, self._take_run = take, take_run
+        self._kept = KeptPresets(session)
         self.setToolTip("Steering kept under a name, earlier runs, export")
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
@@ -71,6 +73,13 @@ class PresetButton(QPushButton):
         for run in runs(project, _RUNS) if project is not None else []:
             earlier.addAction(run_title(run), partial(self.open_run, run))
         earlier.setEnabled(not earlier.isEmpty())
+        rename, delete = menu.addMenu("Rename"), menu.addMenu("Delete")
+        for name in names:
+            rename.addAction(name, partial(self._on_rename, name))
+            delete.addAction(name, partial(self.delete, name))
+        for changing in (rename, delete):
+            changing.setEnabled(bool(names) and not self._session.read_only)
+        menu.addSeparator()
         ready = self._asked() is not None
         menu.addAction("Save as…", self._on_save).setEnabled(ready)
         menu.addAction("From a file…", self._on_load).setEnabled(project is not None)
@@ -116,22 +125,26 @@ class PresetButton(QPushButton):
 
     # ------------------------------------------------------------------ keeping one
     def save_as(self, name: str) -> None:
-        """Keep what is set now under a name."""
+        """Keep what is set now under a name, in place of a preset that is there."""
         asked, index, project = self._asked(), self._session.index, self._session.project
         if asked is None or index is None or project is None:
-            return
-        if self._session.refusal is not None:
-            self._session.show_error(self._session.refusal)
             return
         preset = preset_of(
             name, index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
         )
-        try:
-            save_preset(project, preset)
-        except UserError as error:
-            self._session.show_error(error)
-        else:
-            self._session.notify(f"The preset “{name}” is saved.")
+        replaced = name in self._kept.names()
+        if self._kept.save(preset):
+            how = "replaced; Undo brings the old one back" if replaced else "saved"
+            self._session.notify(f"The preset “{name}” is {how}.")
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a preset another name."""
+        self._kept.rename(name, new)
+
+    def delete(self, name: str) -> None:
+        """Take a preset away, until it is undone."""
+        if self._kept.delete(name):
+            self._session.notify(f"The preset “{name}” is deleted; Undo brings it back.")
 
     def export_to(self, path: Path) -> None:
         """Write what the sliders do to a file, in the form its ending says."""
@@ -154,9 +167,16 @@ class PresetButton(QPushButton):
 
     # ------------------------------------------------------------------ dialogs
     def _on_save(self) -> None:
-        name, given = QInputDialog.getText(self, "Save the preset", "Name")
-        if given and name.strip():
-            self.save_as(name.strip())
+        names = self._kept.names()
+        dialog = PresetNameDialog(
+            self, "Save the preset", "Save", names, self.save_as, may_replace=True
+        )
+        dialog.open()
+
+    def _on_rename(self, name: str) -> None:
+        take = partial(self.rename, name)
+        others = [other for other in self._kept.names() if other != name]
+        PresetNameDialog(self, "Rename the preset", "Rename", others, take, name=name).open()
 
     def _on_load(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "A preset", "", "Presets (*.json);;All (*)")

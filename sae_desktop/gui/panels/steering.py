@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from sae_desktop.client.job import Job
 
 PAUSE_MS = 60
-"""Pause in the moving of a slider after which the next token is asked for."""
+"""The next token is asked for no more often than this while a slider moves."""
 BUILTIN = "builtin"
 """The model that ships: it has no chat template."""
 
@@ -81,7 +81,7 @@ class SteeringPanel(QWidget):
         self.outputs = SteeringOutputs()
         self.bars = ProbabilityBars()
         self.bars_state = label("", "small")
-        self.next_token = LatestJob(session, PAUSE_MS, self)
+        self.next_token = LatestJob(session, PAUSE_MS, self, live=True)
         self.sweep = StrengthSweepPanel(session, self.asked)
         self.empty = EmptyState(
             "Steering turns the features of an index up and down; no index is open yet.",
@@ -133,7 +133,7 @@ class SteeringPanel(QWidget):
         left, bottom = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
         return [
             DockInfo("rack", "Sliders", self.rack, left, 304),
-            DockInfo("sweep", "Strengths", self.sweep, bottom, 260, hidden=True),
+            DockInfo("sweep", "Sweep over strengths", self.sweep, bottom, 260, hidden=True),
         ]
 
     def _connect(self) -> None:
@@ -141,13 +141,14 @@ class SteeringPanel(QWidget):
         self.rack.rackChanged.connect(self._on_rack_changed)
         self.form.promptChanged.connect(self._on_prompt_changed)
         self.form.controlsChanged.connect(self._show_controls)
+        self.form.samplingChanged.connect(self._mark_earlier)
         self.form.picker.picked.connect(self.rack.choose_tokens)
         self.outputs.keepAsked.connect(self.keep)
         self.outputs.keptChanged.connect(self._show_controls)
         self.next_token.answered.connect(self._on_next_token)
         self.next_token.failed.connect(self._on_next_token_failed)
         self.next_token.busyChanged.connect(self._on_next_token_busy)
-        self.sweep.strengthChosen.connect(self.rack.multiply)
+        self.sweep.strengthsChosen.connect(self.rack.set_strengths)
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
 
@@ -183,7 +184,7 @@ class SteeringPanel(QWidget):
             ),
             ActionInfo(
                 "steer.sweep",
-                "Try many strengths",
+                "Sweep over strengths",
                 "chart-line-up",
                 "",
                 lambda: bring_forward(self.sweep),
@@ -264,7 +265,10 @@ class SteeringPanel(QWidget):
     def keep(self) -> None:
         """Keep what the sliders do now beside what they will do."""
         if self.can_keep() and not self.running:
-            self.outputs.keep(self._pair()[1])
+            steered, shown = self._pair()[1], self.outputs.steered
+            text = self.outputs.keep(steered)
+            if shown.made == self._made_with(steered):
+                text.take(shown)
 
     def variants(self) -> list[Variant]:
         """Return the model as it is, the steered one, those kept, and the controls asked for."""
@@ -287,9 +291,23 @@ class SteeringPanel(QWidget):
             found.append((texts[2], asking_control(form.asking.text())))
         return found[: max(MOST_SHOWN - 2 - len(self.outputs.kept), 0)]
 
-    def _show_controls(self, _value: object = None) -> None:
+    def _made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
+        """Return all that a variant's text depends on; without `asked`, as it is set now."""
+        form = self.form
+        prompt = form.prompt.toPlainText() if asked is None else asked.prompt
+        sampling = form.sampling() if asked is None else asked.sampling
+        chat = form.uses_chat() if asked is None else asked.chat
+        return variant.interventions, variant.prompt or prompt, sampling, chat
+
+    def _mark_earlier(self) -> None:
+        """Mark the texts that were generated with other settings than those set now."""
         if not self.running:
-            self.outputs.arrange([text for text, _ in self._asked_controls()])
+            texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+            for text, variant in zip(texts, self.variants(), strict=True):
+                text.compare_with(self._made_with(variant))
+
+    def _show_controls(self, _value: object = None) -> None:
+        self._mark_earlier()
         self.outputs.keep_button.setEnabled(self.can_keep() and not self.running)
 
     def generate(self) -> None:
@@ -303,7 +321,7 @@ class SteeringPanel(QWidget):
         self._job, self._running_config = job, config
         self._texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
         for text, variant in zip(self._texts, config.variants, strict=True):
-            text.begin(variant.prompt or config.prompt)
+            text.begin(variant.prompt or config.prompt, self._made_with(variant, config))
         job.outputReceived.connect(self._on_output)
         job.finished.connect(self._on_finished)
         job.failed.connect(self._on_failed)
@@ -379,7 +397,8 @@ class SteeringPanel(QWidget):
         self.take_preset(run.asked)
         texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
         for text, variant, written in zip(texts, run.asked.variants, run.texts, strict=False):
-            text.show_text(variant.prompt or run.asked.prompt, written)
+            made = self._made_with(variant, run.asked)
+            text.show_text(variant.prompt or run.asked.prompt, written, made)
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self._on_ended()
@@ -389,6 +408,7 @@ class SteeringPanel(QWidget):
     def _on_ended(self, _message: object = None) -> None:
         self._job = None
         self._show_running()
+        self._mark_earlier()
 
     def _on_next_token(self, result: SteerResult) -> None:
         self.rack.set_typical_norm(result.typical_norm)
@@ -415,6 +435,7 @@ class SteeringPanel(QWidget):
     # ------------------------------------------------------------------ state
     def _on_prompt_changed(self) -> None:
         self._show_running()
+        self._mark_earlier()
         self.ask_next_token()
 
     def _on_rack_changed(self) -> None:

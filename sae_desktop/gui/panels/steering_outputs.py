@@ -48,7 +48,7 @@ class SteeringOutputs(QSplitter):
         splitter.setHandleWidth(_GAP)
         splitter.setChildrenCollapsible(False)
 
-    def keep(self, variant: Variant) -> None:
+    def keep(self, variant: Variant) -> GeneratedText:
         """Keep what a variant does beside the others, under a name that says it."""
         number = len(self.kept)
         drop = push_button(
@@ -60,6 +60,7 @@ class SteeringOutputs(QSplitter):
         self.kept.append((Variant(name=f"kept {number + 1}: {title}",
                                   interventions=variant.interventions), text))  # fmt: skip
         self.keptChanged.emit()
+        return text
 
     def drop(self, text: GeneratedText) -> None:
         """Keep a text no longer."""

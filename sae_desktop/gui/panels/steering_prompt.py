@@ -37,6 +37,7 @@ class SteeringPrompt(QWidget):
 
     promptChanged = Signal()
     controlsChanged = Signal()
+    samplingChanged = Signal()
 
     def __init__(self, presets: QPushButton, generate: QPushButton, stop: QPushButton) -> None:
         super().__init__()
@@ -65,6 +66,8 @@ class SteeringPrompt(QWidget):
         self.prompt.textChanged.connect(self._on_prompt_changed)
         self.chat.toggled.connect(self.promptChanged)
         self.temperature.valueChanged.connect(self._show_sampling)
+        for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
+            box.valueChanged.connect(lambda _value: self.samplingChanged.emit())
         self.random.toggled.connect(self.controlsChanged)
         self.means.toggled.connect(self.controlsChanged)
         self.asking.textChanged.connect(self.controlsChanged)

@@ -217,13 +217,12 @@ class SteeringRack(QWidget):
         for slider in self._sliders.values():
             slider.set_typical_norm(self._typical_norm if meant else 0.0)
 
-    def multiply(self, factor: float) -> None:
-        """Multiply what the sliders that are on are set to."""
+    def set_strengths(self, acts: Sequence[Intervention]) -> None:
+        """Set the sliders of these features and directions to what was steered with."""
         rack = self.rack
-        for entry in rack:
-            if entry.on:
-                rack = racks.moved(rack, entry.key, entry.strength * factor, racks.LIMITS[-1])
-        self._push(rack, f"sliders × {factor:g}")
+        for entry in racks.from_interventions(acts)[0]:
+            rack = racks.moved(rack, entry.key, entry.strength, racks.LIMITS[-1])
+        self._push(rack, "strengths of a sweep")
 
     def _sites(self) -> tuple[str, ...]:
         index = self._session.index

@@ -24,10 +24,12 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.sweep_plot import SweepPlot
 from sae_desktop.steering.config import (
+    Intervention,
     SteerConfig,
     SweepStrengthsConfig,
     SweepStrengthsResult,
     Variant,
+    scaled,
 )
 
 STRENGTHS = "-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10"
@@ -35,10 +37,10 @@ _FIGURE = 76
 
 
 class StrengthSweepPanel(QWidget):
-    """The strengths to try, the tokens to watch, and what came of it."""
+    """The factors of the sliders to try, the tokens to watch, and what came of it."""
 
-    strengthChosen = Signal(float)
-    """The factor of a row, to be put on the sliders."""
+    strengthsChosen = Signal(object)
+    """list[Intervention]: what was steered with in a row, to be put on the sliders."""
 
     def __init__(
         self,
@@ -51,14 +53,16 @@ class StrengthSweepPanel(QWidget):
         self.setObjectName("steer.sweep")
         self._session, self._asked = session, asked
         self._watched: list[str] = []
+        self._swept: list[Intervention] = []
+        """What the factors of the last sweep multiply."""
         self.strengths = QLineEdit(STRENGTHS)
-        self.strengths.setAccessibleName("Strengths")
+        self.strengths.setAccessibleName("Factors of the sliders")
         self.strengths.setToolTip("What the sliders are multiplied by, one after the other")
         self.watch = QLineEdit()
         self.watch.setPlaceholderText("Tokens to watch, with commas between them")
         self.watch.setAccessibleName("Tokens to watch")
         self.watch.setToolTip("Their probabilities after the prompt; a space in front counts")
-        self.run_button = push_button("Sweep", self.run, primary=True)
+        self.run_button = push_button("Sweep", self.run, primary=True, tip="Try every factor")
         self.state = label("", "small", wrap=True)
         self.model = SweepTableModel(self)
         self.table = QTableView()
@@ -76,7 +80,7 @@ class StrengthSweepPanel(QWidget):
         table = self.table
         table.setModel(self.model)
         table.setAccessibleName("Texts by strength")
-        table.setToolTip("Return puts a strength on the sliders")
+        table.setToolTip("Return sets the sliders to what a row was steered with")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setShowGrid(False)
@@ -91,7 +95,7 @@ class StrengthSweepPanel(QWidget):
         self.results.setSizes([640, 360])
         bar = QHBoxLayout()
         bar.setSpacing(8)
-        bar.addWidget(label("Strengths ×", "small"))
+        bar.addWidget(label("Sliders ×", "small"))
         bar.addWidget(self.strengths, 3)
         bar.addWidget(self.watch, 2)
         bar.addWidget(push_button("Copy data", self.copy_data, flat=True))
@@ -118,11 +122,12 @@ class StrengthSweepPanel(QWidget):
             self._say(f"“{error}” is no number. Write such as {STRENGTHS[:11]}…")
             return
         self._watched = [part for part in self.watch.text().split(",") if part.strip()]
-        self._say("Generating at every strength…")
+        self._swept = asked.variants[1].interventions
+        self._say("Generating with every factor…")
         self.latest.ask(
             SweepStrengthsConfig(
                 project=asked.project, index=asked.index, prompt=asked.prompt,
-                variant=Variant(name="steered", interventions=asked.variants[1].interventions),
+                variant=Variant(name="steered", interventions=self._swept),
                 strengths=strengths, watched=self._watched, sampling=asked.sampling,
                 chat=asked.chat,
             )
@@ -147,7 +152,7 @@ class StrengthSweepPanel(QWidget):
         self.plot.show_result(result, self._watched)
         self.results.setVisible(result is not None)
         if result is None:
-            self._say("Multiplies the sliders that are on by each strength, and reads what comes.")
+            self._say("Multiplies the sliders that are on by each factor, and reads what comes.")
             return
         for column in range(self.model.columnCount() - 1):
             self.table.setColumnWidth(column, _FIGURE)
@@ -159,7 +164,8 @@ class StrengthSweepPanel(QWidget):
 
     def _on_activated(self, index: QModelIndex) -> None:
         if self.model.result is not None and index.row() > 0:
-            self.strengthChosen.emit(self.model.result.points[index.row() - 1].strength)
+            factor = self.model.result.points[index.row() - 1].strength
+            self.strengthsChosen.emit(scaled(self._swept, factor))
 
     def copy_data(self) -> None:
         """Put the table on the clipboard, tab-separated."""

@@ -155,7 +155,7 @@ class SweepForm(QWidget):
         own = next((i.title for i in self._known if i.name == base.architecture), "as set")
         self.architectures.setText(", ".join(titles) if titles else own)
         config, points, problems = build_sweep(self.draft(), base, base.project, self.heeded)
-        for field, text in self._problems.items():
+        for field, text in self._problems.items():  # a setting's own field tells of the others
             text.setText(problems.get(field, ""))
             text.setVisible(field in problems)
             set_property(self.fields[field], "invalid", "true" if field in problems else "false")

@@ -115,7 +115,7 @@ class TrainingPanel(QWidget):
             ),
             ActionInfo(
                 "train.sweep",
-                "Start the sweep",
+                "Start the sweep over settings",
                 "grid-four",
                 "",
                 self.sweep.start,
@@ -159,7 +159,7 @@ class TrainingPanel(QWidget):
         left, right = areas.LeftDockWidgetArea, areas.RightDockWidgetArea
         return [
             DockInfo("settings", "Settings", self.setup, left, 300),
-            DockInfo("sweep", "Sweep", self.sweep, left, 300, tabbed_with="settings"),
+            DockInfo("sweep", "Sweep over settings", self.sweep, left, 300, tabbed_with="settings"),
             DockInfo("density", "Histograms", self.density, right, 320),
             DockInfo("samples", "Features so far", self.samples, right, 320, below="density"),
             DockInfo(

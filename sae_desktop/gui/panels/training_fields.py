@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
 
+from sae_desktop.gui.field_ranges import MOST_COUNT, decimal_range, least_count
 from sae_desktop.gui.training_catalogue import SETTING_OF, TARGETS
 from sae_desktop.gui.widgets.number_fields import (
     CountField,
@@ -38,29 +39,29 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "sites": SiteChecks(),
         "other_activations": QComboBox(),
         "architecture": QComboBox(),
-        "features": CountField(d.features, 2, 100_000_000),
-        "k": CountField(d.k, 1, 1_000_000),
+        "features": _count("features", d, 100_000_000),
+        "k": _count("k", d, 1_000_000),
         "sparsity": OptionalDecimalField(10_000.0, 6),
-        "tokens": CountField(d.tokens, 1),
+        "tokens": _count("tokens", d),
         "name": QLineEdit(),
-        "batch": CountField(d.batch, 1, 10_000_000),
-        "lr": DecimalField(d.lr, 1.0, 8),
-        "lr_warm_up": _share(d.lr_warm_up),
-        "lr_decay": _share(d.lr_decay),
-        "gradient_clip": DecimalField(d.gradient_clip, 10_000.0, 4),
+        "batch": _count("batch", d, 10_000_000),
+        "lr": _decimal("lr", d, 1.0, 8),
+        "lr_warm_up": _share("lr_warm_up", d),
+        "lr_decay": _share("lr_decay", d),
+        "gradient_clip": _decimal("gradient_clip", d, 10_000.0, 4),
         "precision": _combo("precision"),
         "sparsity_warm_up": OptionalDecimalField(1.0, 3),
-        "aux_weight": DecimalField(d.aux_weight, 10.0, 6),
-        "threshold_decay": DecimalField(d.threshold_decay, 0.999999, 6),
+        "aux_weight": _decimal("aux_weight", d, 10.0, 6),
+        "threshold_decay": _decimal("threshold_decay", d, 1.0, 6),
         "resample": _check("resample", d.resample),
-        "dead_window": CountField(d.dead_window, 1),
+        "dead_window": _count("dead_window", d),
         "init": _combo("init"),
         "centre": _combo("centre"),
         "exclude_massive": _check("exclude_massive", d.exclude_massive),
-        "seed": CountField(d.seed, 0),
-        "metric_rows": CountField(d.metric_rows, 1, 10_000_000),
-        "checkpoint_seconds": DecimalField(d.checkpoint_seconds, 86_400.0, 1),
-        "keep_checkpoints": CountField(d.keep_checkpoints, 1, 1_000),
+        "seed": _count("seed", d),
+        "metric_rows": _count("metric_rows", d, 10_000_000),
+        "checkpoint_seconds": _decimal("checkpoint_seconds", d, 86_400.0, 1),
+        "keep_checkpoints": _count("keep_checkpoints", d, 1_000),
     }
     fields["lr"].setSpecialValueText("default")
     for field in fields.values():
@@ -78,8 +79,20 @@ def _combo(name: str) -> QComboBox:
     return box
 
 
-def _share(value: float) -> DecimalField:
-    field = DecimalField(value, 1.0, 3)
+def _count(name: str, defaults: TrainConfig, most: int = MOST_COUNT) -> CountField:
+    """Return a field that takes what the setting may be, up to `most`."""
+    return CountField(getattr(defaults, name), least_count(TrainConfig, name), most)
+
+
+def _decimal(name: str, defaults: TrainConfig, most: float, digits: int) -> DecimalField:
+    """Return a field that takes what the setting may be, up to `most`."""
+    field = DecimalField(getattr(defaults, name), most, digits)
+    field.setRange(*decimal_range(TrainConfig, name, most, digits))
+    return field
+
+
+def _share(name: str, defaults: TrainConfig) -> DecimalField:
+    field = _decimal(name, defaults, 1.0, 3)
     field.setSingleStep(0.05)
     field.setStepType(DecimalField.StepType.DefaultStepType)
     return field

@@ -22,6 +22,7 @@ from sae_desktop.gui.training_draft import copied, default_name, problems, summa
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
+from sae_desktop.training.sweep_config import AXES
 
 PREFLIGHT_MS = 400
 """After so long without a change the engine is asked what the training needs."""
@@ -127,7 +128,7 @@ class TrainingSetup(QWidget):
         taken = [item.name for item in inventory.dictionaries]
         self.form.suggest_name(default_name(config, taken))
         config = self.config()
-        found = problems(config, inventory.stores, inventory.dictionaries)
+        found = self._problems(config)
         # An empty project is no mistake: the middle says what to do.
         self.form.show_problems(found if inventory.stores or config.stream else {})
         reason = self._reason(found)
@@ -199,16 +200,19 @@ class TrainingSetup(QWidget):
 
     def blocked(self) -> str:
         """Return why the training cannot start; empty when it can."""
-        inventory, config = self._session.inventory, self.config()
-        found = problems(config, inventory.stores, inventory.dictionaries)
+        config = self.config()
+        found = self._problems(config)
         return self._reason(found) or self._too_much(config)
 
     def sweep_blocked(self) -> str:
         """Return why no sweep around these settings can start; its runs have their own names."""
-        inventory = self._session.inventory
-        found = problems(self.config(), inventory.stores, inventory.dictionaries)
-        found.pop("name", None)
-        return self._reason(found)
+        found = self._problems(self.config())
+        # The sweep looks at what its own lists come to.
+        return self._reason({f: why for f, why in found.items() if f not in ("name", *AXES)})
+
+    def _problems(self, config: TrainConfig) -> dict[str, str]:
+        inventory, used = self._session.inventory, self.form.architecture.settings
+        return problems(config, inventory.stores, inventory.dictionaries, used)
 
     def _reason(self, found: dict[str, str]) -> str:
         if self._session.project is None:

@@ -42,10 +42,13 @@ class GeneratedText(QWidget):
         self._prompt = ""
         self._continuation = ""
         self._tokens: Sequence[OutputToken] = ()
+        self.made: object = None
+        """What it was generated with; None: not known, or nothing was."""
         self.view = QPlainTextEdit()
         self.view.setReadOnly(True)
         self.view.setTabChangesFocus(True)
         self.view.setAccessibleName(f"{title} text")
+        self.view.setPlaceholderText("Nothing generated yet.")
         self.copy_button = push_button(
             "", self.copy, icon="copy", flat=True, tip=f"Copy the {title.lower()} text"
         )
@@ -57,9 +60,13 @@ class GeneratedText(QWidget):
         self.heading = ElidedLabel(chars=8)
         self.heading.setProperty("role", "heading")
         self.heading.setText(title)
+        self.earlier = label("earlier settings", "warning")
+        self.earlier.setToolTip("The settings have changed since this was generated")
+        self.earlier.hide()
         top = QHBoxLayout()
         top.setSpacing(0)
         top.addWidget(self.heading, 1)
+        top.addWidget(self.earlier)
         for button in (self.copy_button, *buttons):
             button.setFixedHeight(HEADING_HEIGHT)
             top.addWidget(button)
@@ -77,9 +84,25 @@ class GeneratedText(QWidget):
         """What came after the prompt."""
         return self._continuation
 
-    def begin(self, prompt: str) -> None:
-        """Start anew after a prompt."""
+    def compare_with(self, now: object) -> None:
+        """Say whether it was generated with other settings than those set now."""
+        self.earlier.setVisible(self.made is not None and self.made != now)
+
+    def take(self, other: GeneratedText) -> None:
+        """Show what another one shows."""
+        self._prompt, self._continuation = other._prompt, other._continuation
+        self._tokens, self.made = other._tokens, other.made
+        self._show_all()
+        self.strip.set_tokens(other.strip.tokens)
+        self.strip.setVisible(not other.strip.isHidden())
+        self.figures.setText(other.figures.text())
+        self.figures.setVisible(not other.figures.isHidden())
+
+    def begin(self, prompt: str, made: object = None) -> None:
+        """Start anew after a prompt; `made`: with which settings."""
         self._prompt, self._continuation, self._tokens = prompt, "", ()
+        self.made = made
+        self.earlier.hide()
         self.strip.hide()
         self.figures.hide()
         self._show_all()
@@ -106,9 +129,9 @@ class GeneratedText(QWidget):
         self.figures.setText(figures_text(result))
         self.figures.setVisible(bool(self.figures.text()))
 
-    def show_text(self, prompt: str, text: str) -> None:
-        """Show a continuation of before, of which nothing but the text is known."""
-        self.begin(prompt)
+    def show_text(self, prompt: str, text: str, made: object = None) -> None:
+        """Show a continuation of before, whose figures are not known."""
+        self.begin(prompt, made)
         self.add(text)
 
     def copy(self) -> None:

@@ -23,14 +23,14 @@ class KLStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._tokens: Sequence[OutputToken] = ()
+        self.tokens: Sequence[OutputToken] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("KL of each token, in nats")
         theme.manager().themeChanged.connect(self.update)
 
     def set_tokens(self, tokens: Sequence[OutputToken]) -> None:
         """Show the tokens of another continuation."""
-        self._tokens = tokens
+        self.tokens = tokens
         most = max((token.kl for token in tokens), default=0.0)
         self.setAccessibleDescription(f"at most {most:.2f} nats")
         self.update()
@@ -40,22 +40,22 @@ class KLStrip(QWidget):
 
     def bar(self, number: int) -> QRectF:
         """Return where a token's bar is painted."""
-        step = min(self.width() / max(len(self._tokens), 1), _WIDEST)
-        most = max(max((t.kl for t in self._tokens), default=0.0), _LEAST_SCALE)
-        height = max(self._tokens[number].kl / most * (self.height() - 2), 1.0)
+        step = min(self.width() / max(len(self.tokens), 1), _WIDEST)
+        most = max(max((t.kl for t in self.tokens), default=0.0), _LEAST_SCALE)
+        height = max(self.tokens[number].kl / most * (self.height() - 2), 1.0)
         return QRectF(number * step, self.height() - height, max(step - 1, 1.0), height)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.palette().accent)
-        for number in range(len(self._tokens)):
+        for number in range(len(self.tokens)):
             painter.drawRect(self.bar(number))
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             at = event.pos().x()
-            for number, token in enumerate(self._tokens):
+            for number, token in enumerate(self.tokens):
                 place = self.bar(number)
                 if place.left() <= at < place.right() + 1:
                     text = f"{visible_token(token.text)}\nKL {token.kl:.2f} nats"

@@ -61,7 +61,7 @@ class SweepPlot(QWidget):
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
-        self.plot.setLabel("bottom", "Strength")
+        self.plot.setLabel("bottom", "Sliders multiplied by")
         self.legend = label("", "small", wrap=True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         head = QHBoxLayout()

@@ -425,6 +425,71 @@ def test_keep__holds_a_steering_beside_what_is_tried_next(
     assert text.isVisible()
 
 
+def test_keep__takes_along_what_was_written(panel: SteeringPanel, session: Session, client) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 2.0)
+    panel.generate()
+    client.answer(client.jobs[-1], _result("In", " plain", " steered"))
+    panel.keep()
+    ((_, kept),) = panel.outputs.kept
+    assert kept.continuation == " steered"
+    assert kept.view.toPlainText() == "In steered"
+    panel.rack.slider(3).slider.setValue(5.0)
+    panel.keep()  # what the sliders say now was not generated: the text is of what they said
+    assert panel.outputs.kept[1][1].continuation == ""
+    assert panel.outputs.kept[1][1].view.placeholderText() == "Nothing generated yet."
+
+
+def test_texts__say_that_the_settings_have_changed_since(
+    panel: SteeringPanel, session: Session, client
+) -> None:
+    plain, steered = panel.outputs.plain, panel.outputs.steered
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 2.0)
+    assert not plain.earlier.isVisible()
+    panel.generate()
+    client.answer(client.jobs[-1], _result("In", " plain", " steered"))
+    assert not steered.earlier.isVisible()
+    panel.rack.slider(3).slider.setValue(5.0)
+    assert steered.earlier.isVisible()
+    assert not plain.earlier.isVisible()  # the plain model would write the same
+    panel.rack.slider(3).slider.setValue(2.0)
+    assert not steered.earlier.isVisible()
+    panel.form.temperature.setValue(0.5)
+    assert steered.earlier.isVisible()
+    assert plain.earlier.isVisible()
+    panel.generate()
+    client.answer(client.jobs[-1], _result("In", " plain", " steered"))
+    assert not plain.earlier.isVisible()
+    panel.form.prompt.setPlainText("In the")
+    assert plain.earlier.isVisible()
+
+
+def test_next_tokens__are_asked_for_while_the_slider_moves(
+    qtbot: QtBot, panel: SteeringPanel, session: Session, client
+) -> None:
+    panel.form.prompt.setPlainText("In")
+    steer(panel, session, 3, 0.5)
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], _result("In"))
+    moves = iter(range(1, 10_000))
+
+    def moving() -> bool:
+        """The hand never rests as long as the pause that a debounce would wait for."""
+        panel.rack.slider(3).number.setValue(next(moves) % 16 / 2)
+        return len(client.jobs) == 2
+
+    qtbot.waitUntil(moving, timeout=5000)
+    first = client.jobs[1]
+    for value in (1.5, 2.5):
+        panel.rack.slider(3).number.setValue(value)
+    qtbot.wait(150)
+    assert client.jobs[-1] is first  # it is not taken back for a newer one, or none would end
+    client.answer(first, msgspec.structs.replace(_result("In"), next_tokens=NEXT[:1]))
+    assert [row.token for row in panel.bars.rows()] == [" God"]
+    assert client.jobs[2].config.variants[1].interventions[0].strength == 2.5
+
+
 def test_keep__goes_to_six_texts_and_back(panel: SteeringPanel, session: Session, client) -> None:
     panel.form.prompt.setPlainText("In")
     steer(panel, session, 3, 1.0)

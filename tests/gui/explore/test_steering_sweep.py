@@ -8,8 +8,11 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.panels.preset_name import PresetNameDialog
 from sae_desktop.gui.panels.steering import SteeringPanel
 from sae_desktop.gui.panels.strength_sweep import StrengthSweepPanel, parse_strengths
 from sae_desktop.gui.session import Session
@@ -30,7 +33,7 @@ from sae_desktop.steering.config import (
 )
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.history import runs
-from sae_desktop.steering.presets import preset_of
+from sae_desktop.steering.presets import preset_of, read_preset
 
 
 def point(strength: float, *, broken: bool = False) -> SweepPoint:
@@ -101,7 +104,7 @@ def test_sweep__tries_every_strength_with_what_the_rack_does(
     assert "half of it repeats" in model.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert sweep.state.text() == "2 of 4 are broken: half of it repeats."
     sweep.copy_data()
-    assert QGuiApplication.clipboard().text().startswith("Strength\tPerplexity\tKL")
+    assert QGuiApplication.clipboard().text().startswith("Sliders ×\tPerplexity\tKL")
     assert sweep.plot.what.currentText() == WATCHED
     assert sweep.plot.curves() == {" God": [0.25, 0.1, 0.25, 0.5]}
     sweep.plot.what.setCurrentText("KL (nats a token)")
@@ -123,6 +126,10 @@ def test_strength_of_a_row__is_put_on_the_sliders(
     swept(qtbot, sweep, client)
     sweep.table.activated.emit(sweep.model.index(2, 0))
     assert panel.rack.rack[0].strength == -10.0
+    # The factor is of what was swept, not of what another row has put on the sliders.
+    sweep.table.activated.emit(sweep.model.index(3, 0))
+    assert panel.rack.rack[0].strength == 10.0
+    sweep.table.activated.emit(sweep.model.index(2, 0))
     sweep.table.activated.emit(sweep.model.index(0, 0))  # the plain row has none
     assert panel.rack.rack[0].strength == -10.0
 
@@ -222,7 +229,7 @@ def test_presets_menu__offers_only_what_can_be(panel: SteeringPanel) -> None:
     enabled = {a.text(): a.isEnabled() for a in panel.presets.menu().actions() if a.text()}
     assert enabled == {
         "Nothing yet": False, "Earlier runs": False, "Save as…": False, "From a file…": True,
-        "Export…": False,
+        "Export…": False, "Rename": False, "Delete": False,
     }  # fmt: skip
 
 
@@ -264,3 +271,63 @@ def test_run__is_remembered_and_shown_again(
         msgspec.structs.replace(run, asked=msgspec.structs.replace(run.asked, site="elsewhere"))
     )
     assert "for the site “elsewhere”" in heard.errors[-1].what
+
+
+def test_preset__is_replaced_only_when_that_was_said_and_comes_back(
+    qtbot: QtBot, panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel
+) -> None:
+    panel.presets.save_as("mine")
+    before = panel.asked()
+    panel.rack.slider(3).slider.setValue(5.0)
+    panel.presets.fill()
+    next(a for a in panel.presets.menu().actions() if a.text() == "Save as…").trigger()
+    dialog = panel.window().findChild(PresetNameDialog)
+    assert not dialog.accept_button.isEnabled()  # without a name
+    dialog.name.setText("other")
+    assert (dialog.accept_button.text(), dialog.accept_button.isDefault()) == ("Save", True)
+    dialog.name.setText("mine")
+    assert dialog.accept_button.text() == "Replace it"
+    assert "would be replaced" in dialog.said.text()
+    assert not dialog.accept_button.isDefault()
+    assert not dialog.accept_button.autoDefault()
+    QTest.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    dialog.accept_button.click()
+    assert read_preset(session.project, "mine").variants[1].interventions[0].strength == 5.0
+    session.undo_stack.undo()
+    assert read_preset(session.project, "mine").variants == before.variants
+    session.undo_stack.redo()
+    assert read_preset(session.project, "mine").variants[1].interventions[0].strength == 5.0
+
+
+def test_preset__is_renamed_and_deleted_and_both_are_undone(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, heard
+) -> None:
+    panel.presets.save_as("mine")
+    panel.presets.save_as("other")
+    kept = read_preset(session.project, "mine")
+    panel.presets.rename("mine", "better")
+    assert session.project.presets() == ["better", "other"]
+    assert read_preset(session.project, "better").name == "better"
+    panel.presets.rename("better", "other")  # never on top of another one
+    assert "already" in heard.errors[-1].what
+    assert session.project.presets() == ["better", "other"]
+    session.undo_stack.undo()
+    assert session.project.presets() == ["mine", "other"]
+    panel.presets.fill()
+    menus = {a.text(): a.menu() for a in panel.presets.menu().actions() if a.menu()}
+    assert [a.text() for a in menus["Rename"].actions()] == ["mine", "other"]
+    next(a for a in menus["Delete"].actions() if a.text() == "mine").trigger()
+    assert session.project.presets() == ["other"]
+    session.undo_stack.undo()
+    assert read_preset(session.project, "mine") == kept
+
+
+def test_presets__of_a_read_only_project_stay(
+    panel: SteeringPanel, session: Session, sweep: StrengthSweepPanel, heard
+) -> None:
+    panel.presets.save_as("mine")
+    session.refusal = ErrorInfo(what="Somebody else has it.")
+    panel.presets.delete("mine")
+    assert session.project.presets() == ["mine"]
+    assert heard.errors[-1].what == "Somebody else has it."

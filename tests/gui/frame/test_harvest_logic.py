@@ -165,7 +165,9 @@ def test_problems__name_the_field_they_belong_to() -> None:
     found = draft.problems(config, model(bos_token=""), [])
     assert set(found) == {"name", "context_size", "corpus", "bos"}
     assert "256 at most" in found["context_size"]
-    assert draft.problems(changed(context_size=3), None, [])["context_size"].startswith("A window")
+    assert draft.problems(changed(context_size=3), None, [])["context_size"] == (
+        "It must be at least 4."
+    )
 
 
 def test_problems__of_a_model_come_first() -> None:

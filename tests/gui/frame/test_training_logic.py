@@ -257,25 +257,25 @@ def test_draft__names_are_free_and_tell_the_size() -> None:
 def test_draft__says_what_keeps_it_from_starting(
     values: dict[str, object], field: str, words: str
 ) -> None:
-    found = problems(config(**values), [store()], [])
+    found = problems(config(**values), [store()], [], ["k"])
     assert set(found) == {field}
     assert words in found[field]
 
 
 def test_draft__a_good_one_has_no_problem() -> None:
-    assert problems(config(), [store()], []) == {}
+    assert problems(config(), [store()], [], ["k"]) == {}
     two = store(sites=(SITE, OUT), widths=(8, 8))
     crossing = config(target="transcoder", sites=(SITE,), output_sites=(OUT,))
-    assert problems(crossing, [two], []) == {}
+    assert problems(crossing, [two], [], ["k"]) == {}
 
 
 def test_draft__a_stream_needs_a_model_and_no_store() -> None:
     stream = HarvestConfig(project="p", name="s")
-    assert problems(config(activations="", stream=stream), [], []) == {}
+    assert problems(config(activations="", stream=stream), [], [], ["k"]) == {}
     nothing = msgspec.structs.replace(stream, model="")
-    assert set(problems(config(activations="", stream=nothing), [], [])) == {"activations"}
+    assert set(problems(config(activations="", stream=nothing), [], [], ["k"])) == {"activations"}
     crossing = config(stream=stream, activations="", target="transcoder")
-    assert set(problems(crossing, [], [])) == {"target"}
+    assert set(problems(crossing, [], [], ["k"])) == {"target"}
 
 
 def test_draft__an_unfinished_run_of_the_same_settings_is_resumed(project: Project) -> None:
@@ -283,7 +283,7 @@ def test_draft__an_unfinished_run_of_the_same_settings_is_resumed(project: Proje
     item = take_inventory(project).dictionaries[0]
     assert resumes(made, item)
     assert not resumes(msgspec.structs.replace(made, seed=1), item)
-    found = problems(msgspec.structs.replace(made, seed=1), [store()], [item])
+    found = problems(msgspec.structs.replace(made, seed=1), [store()], [item], ["k"])
     assert "already" in found["name"]
 
 

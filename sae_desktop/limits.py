@@ -1,0 +1,127 @@
+"""Bounds of a job's settings, stated once: as `msgspec.Meta` on the fields of its config.
+
+The job, the command line and the window's forms all read them here. Free of torch and Qt.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from sae_desktop.errors import UserError
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
+"""A count, or 0 for none, for all or for what is usual."""
+Seed = Annotated[int, msgspec.Meta(ge=0)]
+AtLeast0 = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+ShareAbove0 = Annotated[float, msgspec.Meta(gt=0, le=1)]
+ShareBelow1 = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+ShareWithin = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+ContextSize = Annotated[int, msgspec.Meta(ge=4)]
+"""Tokens of a window: fewer leave no room for a text beside special tokens."""
+Folds = Annotated[int, msgspec.Meta(ge=2)]
+
+
+class Limits(NamedTuple):
+    """What a number may be; None: no bound on that side."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    """It is larger than this."""
+    below: float | None = None
+    """It is smaller than this."""
+
+    def allow(self, value: float) -> bool:
+        """Return whether a number lies within; NaN and infinity never do."""
+        return (
+            math.isfinite(value)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def words(self) -> str:
+        """What it must be, such as “between 0 and 1”."""
+        if self.least is not None and self.most is not None:
+            return f"between {self.least:,g} and {self.most:,g}"
+        parts = []
+        if self.least is not None:
+            parts.append(f"at least {self.least:,g}")
+        if self.above is not None:
+            parts.append(f"more than {self.above:,g}")
+        if self.most is not None:
+            parts.append(f"at most {self.most:,g}")
+        if self.below is not None:
+            parts.append(f"less than {self.below:,g}")
+        return " and ".join(parts) or "a finite number"
+
+
+def limits(config: type[msgspec.Struct], field: str) -> Limits | None:
+    """Return what a field's numbers may be; None where it holds no number."""
+    return _limits_of(config)[field]
+
+
+@functools.cache
+def _limits_of(config: type[msgspec.Struct]) -> dict[str, Limits | None]:
+    hints = typing.get_type_hints(config, include_extras=True)
+    return {field: _of_hint(hints[field]) for field in config.__struct_fields__}
+
+
+def _of_hint(hint: Any) -> Limits | None:
+    found: Limits | None = None
+    for kind, meta in _numbers(hint):
+        bounds = Limits(meta.ge, meta.le, meta.gt, meta.lt) if meta is not None else Limits()
+        found = bounds if found is None or kind is float else found
+    return found
+
+
+def _numbers(hint: Any) -> Iterator[tuple[type, msgspec.Meta | None]]:
+    """Yield the number types within a hint, each with its bounds."""
+    if hint in (int, float):
+        yield hint, None
+        return
+    if typing.get_origin(hint) is Annotated:
+        kind, *rest = typing.get_args(hint)
+        if kind in (int, float):
+            yield kind, next((m for m in rest if isinstance(m, msgspec.Meta)), None)
+            return
+    if typing.get_origin(hint) is not typing.Literal:
+        for part in typing.get_args(hint):
+            yield from _numbers(part)
+
+
+def beyond_limits(config: msgspec.Struct) -> dict[str, str]:
+    """Return field → what it must be, of those whose numbers lie outside their bounds."""
+    return {field: f"It must be {bounds.words}." for field, _, bounds in _beyond(config)}
+
+
+def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
+    """Raise UserError that names the first setting that lies outside its bounds."""
+    for field, value, bounds in _beyond(config):
+        raise UserError(
+            f"The {what} {field} = {value} cannot work.",
+            kept="Nothing was changed.",
+            next_step=f"It must be {bounds.words}.",
+        )
+
+
+def _beyond(config: msgspec.Struct) -> Iterator[tuple[str, float, Limits]]:
+    """Yield (field, number, bounds) of each that lies outside, in configs within this one too."""
+    for field, bounds in _limits_of(type(config)).items():
+        value = getattr(config, field)
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(one, msgspec.Struct):
+                yield from _beyond(one)
+            elif bounds is not None and isinstance(one, int | float) and not bounds.allow(one):
+                yield field, one, bounds

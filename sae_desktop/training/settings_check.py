@@ -1,0 +1,47 @@
+"""Whether the settings of a training can work, as the job, the command line and the window ask.
+
+Free of torch and Qt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from sae_desktop.limits import beyond_limits
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.sweep_config import SweepPoint
+
+
+def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, str]:
+    """Return field → why it cannot work; empty when all can.
+
+    `used`: fields that the architecture uses and not every other does, such as "k".
+    """
+    found = beyond_limits(config)
+    if found:
+        return found
+    if "k" in used and config.k > config.features:
+        found["k"] = f"It cannot exceed the number of features, {config.features:,}."
+    if config.tokens < config.batch:
+        found["tokens"] = f"It must cover one batch of {config.batch:,} rows."
+    if config.lr_warm_up + config.lr_decay > 1:
+        found["lr_warm_up"] = "Warm-up and decay together exceed the run."
+    return found
+
+
+def sweep_problems(
+    points: Iterable[SweepPoint], used: Mapping[str, Collection[str]]
+) -> dict[str, str]:
+    """Return field → why it cannot work, of the first run of a sweep that cannot.
+
+    `used`: architecture → fields it uses and not every other does.
+    """
+    for point in points:
+        train = point.train
+        found = setting_problems(train, used.get(train.architecture, ("k",)))
+        if found:
+            return {
+                field: f"{getattr(train, field)}, in “{train.name}”: {why}"
+                for field, why in found.items()
+            }
+    return {}
