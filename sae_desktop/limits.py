@@ -1,6 +1,7 @@
-"""Bounds of a job's settings, stated once: as `msgspec.Meta` on the fields of its config.
+"""Bounds of a job's settings, stated once: beside the types of the fields of its config.
 
-The job, the command line and the window's forms all read them here. Free of torch and Qt.
+The job, the command line and the window's forms all read them here. They are no `msgspec.Meta`,
+for a record of an older run must stay readable whatever it holds. Free of torch and Qt.
 """
 
 from __future__ import annotations
@@ -14,20 +15,6 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from sae_desktop.errors import UserError
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
-CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
-"""A count, or 0 for none, for all or for what is usual."""
-Seed = Annotated[int, msgspec.Meta(ge=0)]
-AtLeast0 = Annotated[float, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-ShareAbove0 = Annotated[float, msgspec.Meta(gt=0, le=1)]
-ShareBelow1 = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-ShareWithin = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-ContextSize = Annotated[int, msgspec.Meta(ge=4)]
-"""Tokens of a window: fewer leave no room for a text beside special tokens."""
-Folds = Annotated[int, msgspec.Meta(ge=2)]
 
 
 class Limits(NamedTuple):
@@ -67,6 +54,27 @@ class Limits(NamedTuple):
         return " and ".join(parts) or "a finite number"
 
 
+class Unused(NamedTuple):
+    """Of a field that holds a config: which of its settings mean nothing there."""
+
+    fields: frozenset[str]
+
+
+Count = Annotated[int, Limits(least=1)]
+CountOrNone = Annotated[int, Limits(least=0)]
+"""A count, or 0 for none, for all or for what is usual."""
+Seed = Annotated[int, Limits(least=0)]
+AtLeast0 = Annotated[float, Limits(least=0)]
+Positive = Annotated[float, Limits(above=0)]
+Share = Annotated[float, Limits(least=0, most=1)]
+ShareAbove0 = Annotated[float, Limits(above=0, most=1)]
+ShareBelow1 = Annotated[float, Limits(least=0, below=1)]
+ShareWithin = Annotated[float, Limits(above=0, below=1)]
+ContextSize = Annotated[int, Limits(least=4)]
+"""Tokens of a window: fewer leave no room for a text beside special tokens."""
+Folds = Annotated[int, Limits(least=2)]
+
+
 def limits(config: type[msgspec.Struct], field: str) -> Limits | None:
     """Return what a field's numbers may be; None where it holds no number."""
     return _limits_of(config)[field]
@@ -79,23 +87,28 @@ def _limits_of(config: type[msgspec.Struct]) -> dict[str, Limits | None]:
 
 
 def _of_hint(hint: Any) -> Limits | None:
-    found: Limits | None = None
-    for kind, meta in _numbers(hint):
-        bounds = Limits(meta.ge, meta.le, meta.gt, meta.lt) if meta is not None else Limits()
-        found = bounds if found is None or kind is float else found
-    return found
+    return next(_numbers(hint), None)
 
 
-def _numbers(hint: Any) -> Iterator[tuple[type, msgspec.Meta | None]]:
-    """Yield the number types within a hint, each with its bounds."""
+@functools.cache
+def _unused_of(config: type[msgspec.Struct]) -> dict[str, frozenset[str]]:
+    hints = typing.get_type_hints(config, include_extras=True)
+    return {
+        field: meta.fields
+        for field, hint in hints.items()
+        for meta in getattr(hint, "__metadata__", ())
+        if isinstance(meta, Unused)
+    }
+
+
+def _numbers(hint: Any) -> Iterator[Limits]:
+    """Yield the bounds of the numbers within a hint."""
     if hint in (int, float):
-        yield hint, None
+        yield Limits()
         return
     if typing.get_origin(hint) is Annotated:
-        kind, *rest = typing.get_args(hint)
-        if kind in (int, float):
-            yield kind, next((m for m in rest if isinstance(m, msgspec.Meta)), None)
-            return
+        yield from (bounds for bounds in typing.get_args(hint) if isinstance(bounds, Limits))
+        return
     if typing.get_origin(hint) is not typing.Literal:
         for part in typing.get_args(hint):
             yield from _numbers(part)
@@ -122,6 +135,7 @@ def _beyond(config: msgspec.Struct) -> Iterator[tuple[str, float, Limits]]:
         value = getattr(config, field)
         for one in value if isinstance(value, tuple | list) else (value,):
             if isinstance(one, msgspec.Struct):
-                yield from _beyond(one)
+                unused = _unused_of(type(config)).get(field, frozenset())
+                yield from (found for found in _beyond(one) if found[0] not in unused)
             elif bounds is not None and isinstance(one, int | float) and not bounds.allow(one):
                 yield field, one, bounds

@@ -29,6 +29,8 @@ class RecordingContext:
         self.pause_requested = False
         self.adjusted: dict[str, float] = {}
         self.steps: list[tuple[float, float, str]] = []
+        self.doing: list[str] = []
+        """What it said it was doing beside its progress, each once."""
         self.metrics: list[tuple[int, dict[str, float]]] = []
         self.outputs: list[msgspec.Struct] = []
         self.lines: list[str] = []
@@ -39,6 +41,8 @@ class RecordingContext:
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         self.steps.append((done, total, unit))
+        if message and message not in self.doing:
+            self.doing.append(message)
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         self.metrics.append((step, dict(values)))

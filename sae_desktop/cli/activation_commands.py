@@ -15,6 +15,7 @@ from sae_desktop.cli.config_options import Settings, with_options
 from sae_desktop.cli.harvest_options import HARVEST_CHOICES
 from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.cli.usual_site import usual_sites
 from sae_desktop.errors import UserError
 
 
@@ -31,7 +32,8 @@ def harvest(
     settings: Settings,
 ) -> None:
     """Run a corpus through a model and keep the activations of one site or several."""
-    site, *further = settings["sites"] or [default(HarvestConfig, "site")]
+    store = Path(project) / "activations" / name
+    site, *further = settings["sites"] or usual_sites(settings, store)
     config = HarvestConfig(
         project=str(project),
         name=name,

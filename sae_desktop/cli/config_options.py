@@ -25,6 +25,8 @@ class Choice(NamedTuple):
     help: str
     name: str = ""
     """Empty: the field's, with dashes."""
+    fitted: bool = False
+    """Where it is not given it depends on something else: the command gets None."""
 
     @property
     def flag(self) -> str:
@@ -37,6 +39,8 @@ def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspec
     value = default(config, choice.field)
     if typing.get_origin(kind) is tuple:
         kind, value = list[str] | None, None
+    if choice.fitted:
+        kind, value = kind | None, None
     names = [choice.flag]
     if kind is bool:
         names = [f"{choice.flag}/--no-{choice.flag[2:]}"]

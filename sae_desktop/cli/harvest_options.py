@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.cli.config_options import Choice
-from sae_desktop.cli.options import default
 
 _MODEL = "Model"
 _TEXT = "Text"
@@ -37,7 +35,7 @@ HARVEST_CHOICES = (
     Choice(
         "sites",
         _MODEL,
-        f"Where to read; may be repeated. None: {default(HarvestConfig, 'site')}.",
+        "Where to read; may be repeated. None: the model's middle layer.",
         name="--site",
     ),
     Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),

@@ -14,6 +14,7 @@ from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.cli.sweep_text import scaling_text, sweep_text
 from sae_desktop.cli.training_options import (
     architecture_settings,
+    fitted,
     flag_of,
     train_config,
     with_training_options,
@@ -64,7 +65,7 @@ def sweep(
         "seed": _values(seed, int, "--seed"),
     }
     settings |= {axis: values[0] for axis, values in axes.items() if values}
-    base = TrainConfig(project=str(project), name=name, **settings)
+    base = TrainConfig(project=str(project), name=name, **fitted(project, settings))
     config = SweepConfig(project=str(project), name=name, base=base, together=together, **axes)
     used = {a: architecture_settings(a) for a in architectures or (base.architecture,)}
     for field, why in sweep_problems(sweep_points(config, used), used).items():

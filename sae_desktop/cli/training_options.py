@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli.config_options import (
     Choice,
     Settings,
@@ -19,10 +20,18 @@ from sae_desktop.cli.config_options import (
     with_signature,
 )
 from sae_desktop.cli.harvest_options import STREAM_CHOICES, STREAM_PANEL
-from sae_desktop.cli.options import default
+from sae_desktop.cli.usual_site import usual_sites
 from sae_desktop.engine.environment import prepare_environment
+from sae_desktop.errors import UserError
+from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.training.usual import (
+    USUAL_EXPANSION,
+    USUAL_PASSES,
+    usual_features,
+    usual_tokens,
+)
 
 _DATA = "Data"
 _DICTIONARY = "Dictionary"
@@ -41,14 +50,24 @@ _TRAIN = (
     Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
     Choice("centre", _DATA, "Take the mean off the rows; auto: where it is large."),
     Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
-    Choice("features", _DICTIONARY, "Features of the dictionary."),
+    Choice(
+        "features",
+        _DICTIONARY,
+        f"Features of the dictionary; none: {USUAL_EXPANSION} times the width.",
+        fitted=True,
+    ),
     Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka)."),
     Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…)."),
     Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
     Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
     Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference."),
     Choice("resample", _DICTIONARY, "Begin dead features anew where the fit is bad."),
-    Choice("tokens", _RECIPE, "Rows to consume, passes included."),
+    Choice(
+        "tokens",
+        _RECIPE,
+        f"Rows to consume, passes included; none: all, small stores {USUAL_PASSES} times.",
+        fitted=True,
+    ),
     Choice("batch", _RECIPE, "Rows in one step."),
     Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size."),
     Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises."),
@@ -60,6 +79,7 @@ _TRAIN = (
     Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
     Choice("dead_window", _RUN, "Rows of silence that make a feature dead."),
     Choice("metric_rows", _RUN, "Rows the curves are measured on."),
+    Choice("measure_loss", _RUN, "Measure the loss recovered, in a tenth of the time at most."),
     Choice("checkpoint_seconds", _RUN, "Time between checkpoints."),
     Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones."),
 )
@@ -117,7 +137,7 @@ def _settings(train: Settings, harvest: Settings | None) -> Settings:
     if train["activations"]:
         raise typer.BadParameter("takes the place of --activations", param_hint="--stream")
     # A stream writes no store: its name and project name nothing.
-    site, *further = train["sites"] or (default(HarvestConfig, "site"),)
+    site, *further = train["sites"] or usual_sites(harvest)
     train["stream"] = HarvestConfig(
         project="", name="stream", site=site, sites=tuple(further), **harvest
     )
@@ -137,10 +157,31 @@ def architecture_settings(name: str) -> tuple[str, ...]:
 
 def train_config(project: Path, name: str, settings: Settings) -> TrainConfig:
     """Return the config of a training. Raises typer.BadParameter for one that cannot work."""
-    config = TrainConfig(project=str(project), name=name, **settings)
+    config = TrainConfig(project=str(project), name=name, **fitted(project, settings))
     for field, why in setting_problems(config, architecture_settings(config.architecture)).items():
         raise typer.BadParameter(f"{getattr(config, field)}: {why}", param_hint=flag_of(field))
     return config
+
+
+def fitted(project: Path, settings: Settings) -> Settings:
+    """Return the settings with what was not given as it suits the store, or the default."""
+    missing = [field for field in ("features", "tokens") if settings.get(field) is None]
+    found = {field: value for field, value in settings.items() if field not in missing}
+    store = _store(project, settings.get("activations", "")) if missing else None
+    if store is None or not store.rows:
+        return found
+    sites = [site for site in settings["sites"] if site in store.info.sites]
+    width = store.width(sites[0] if sites else None)
+    usual = {"features": usual_features(width), "tokens": usual_tokens(store.rows, found["batch"])}
+    return found | {field: usual[field] for field in missing}
+
+
+def _store(project: Path, name: str) -> ActivationStore | None:
+    """Return a store; None where there is none that can be read: the job says why."""
+    try:
+        return ActivationStore.open(Project.open(project).store_path(name)) if name else None
+    except UserError:
+        return None
 
 
 def flag_of(field: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sae_desktop.limits import Count, CountOrNone, Seed, Share
+from sae_desktop.limits import Count, CountOrNone, Limits, Seed, Share
 
 BucketScheme = Literal["linear", "quantile"]
 Ranking = Literal["activation", "share", "attribution"]
@@ -40,7 +40,7 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     """Random contexts kept in each bucket."""
     context_tokens: Count = 32
     """Tokens of a context as it is shown at first."""
-    context_reach: Annotated[int, msgspec.Meta(ge=0, le=MOST_REACH)] = REACH
+    context_reach: Annotated[int, Limits(least=0, most=MOST_REACH)] = REACH
     """Tokens on either side of a context's chosen one over which its firings are kept."""
     shard: str = ""
     """“2/4”: the second of four parts of the store, cut between documents; empty: all of it."""

@@ -40,7 +40,7 @@ CURVES = (
     CurveInfo("reconstruction", "Reconstruction", "", True, "The loss’s squared error."),
     CurveInfo("sparsity", "Sparsity term", "", True, "What the loss adds for active features."),
     CurveInfo("auxiliary", "Auxiliary term", "", True, "What dead features are taught with."),
-    CurveInfo("fvu", "FVU", "", True, "Fraction of the variance left unexplained."),
+    CurveInfo("fvu", "FVU", "", True, "Share of the variance left unexplained, on held-out rows."),
     CurveInfo(
         "explained_variance", "Explained variance", "share", False, "1 − FVU, on held-out rows."
     ),

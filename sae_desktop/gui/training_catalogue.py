@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
 from sae_desktop.training.targets import CROSS_LAYER_ARCHITECTURE
+from sae_desktop.training.usual import USUAL_EXPANSION
 
 STREAM = "\0stream"
 """The choice of no store: rows come from a harvest that runs beside the training."""
@@ -63,7 +64,11 @@ SETTINGS = (
         "The same tokens through another model, row by row; none: layers of one model.",
     ),
     SettingInfo("architecture", "Architecture", "How features are chosen."),
-    SettingInfo("features", "Features", "How many directions it learns: 8 × the width is usual."),
+    SettingInfo(
+        "features",
+        "Features",
+        f"How many directions it learns: {USUAL_EXPANSION} × the width is usual.",
+    ),
     SettingInfo("k", "k", "Features active on a row."),
     SettingInfo("sparsity", "λ", "Weight of the sparsity loss; larger means fewer active."),
     SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
@@ -111,6 +116,12 @@ SETTINGS = (
     SettingInfo("seed", "Seed", "Of the weights and of the order of rows.", _DATA),
     SettingInfo(
         "metric_rows", "Rows for figures", "Held out; FVU and L0 are measured on them.", _KEEPING
+    ),
+    SettingInfo(
+        "measure_loss",
+        "Measure the loss recovered",
+        "While it trains, in at most a tenth of the time.",
+        _KEEPING,
     ),
     SettingInfo(
         "checkpoint_seconds",

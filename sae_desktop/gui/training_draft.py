@@ -18,6 +18,7 @@ from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.settings_check import setting_problems
 from sae_desktop.training.targets import resolve_target
+from sae_desktop.training.usual import passes_text
 
 
 def default_name(config: TrainConfig, taken: list[str]) -> str:
@@ -114,7 +115,7 @@ def summary(config: TrainConfig, store: StoreItem | None) -> str:
         return f"{text} on rows harvested meanwhile; no store is written."
     if store is None or not store.rows:
         return text + "."
-    return f"{text}, {config.tokens / store.rows:.1f} passes over “{store.name}”."
+    return f"{text}, {passes_text(config.tokens, store.rows)} over “{store.name}”."
 
 
 def stream_text(stream: HarvestConfig) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.limits import AtLeast0, Count, CountOrNone, Positive, Seed, Share, ShareBelow1
+from sae_desktop.limits import (
+    AtLeast0,
+    Count,
+    CountOrNone,
+    Positive,
+    Seed,
+    Share,
+    ShareBelow1,
+    Unused,
+)
 
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -23,7 +32,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     name: str
     activations: str = ""
     """The store to learn from; empty with `stream`."""
-    stream: HarvestConfig | None = None
+    stream: Annotated[HarvestConfig | None, Unused(frozenset({"tokens"}))] = None
     """Train on what this harvest gives, and write no store."""
     target: Target = "input"
     """What is reconstructed: the input itself, another site, or several at once."""
@@ -71,6 +80,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     keep_checkpoints: Count = 3
     metric_rows: Count = 8192
     """Rows kept from training on which FVU and L0 of the curves are measured."""
+    measure_loss: bool = True
+    """Measure the loss recovered while it trains, in at most a tenth of the time."""
     precision: Precision = "auto"
     """Of what enters the dense products; auto: bfloat16 where the processor has it."""
     device: str = "auto"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -14,6 +17,7 @@ from sae_desktop.training.samples import SampleText, sample_features
 from sae_desktop.training.splice import SpliceLosses, SpliceText, measure_losses, spliced_loss
 
 _BLOCK = 4096
+_LEAST_WINDOWS = 8
 
 
 class HeldOut:
@@ -29,14 +33,40 @@ class HeldOut:
         with torch.no_grad():
             return measure_fit(dictionary, self._blocks())
 
-    def losses(self, dictionary: Dictionary) -> SpliceLosses | None:
-        """Measure the model with the dictionary spliced in; None without a model."""
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a model that a dictionary can be spliced into."""
+        return self._text is not None
+
+    def losses(self, dictionary: Dictionary, limit: float = math.inf) -> SpliceLosses | None:
+        """Measure the model with the dictionary spliced in; None without a model.
+
+        The first measurement takes as much of the text as can be read in `limit` seconds, some
+        windows at least, and the later ones take the same.
+        """
         if self._text is None:
             return None
         if self._losses is None:
+            self._text = self._fitted(self._text, dictionary, limit)
             self._losses = measure_losses(self._text, dictionary)
             return self._losses
         return spliced_loss(self._text, dictionary, self._losses)
+
+    def _fitted(self, text: SpliceText, dictionary: Dictionary, limit: float) -> SpliceText:
+        """Return as many of the windows as can be measured in so many seconds."""
+        if math.isinf(limit) or len(text.windows) <= _LEAST_WINDOWS:
+            return text
+        few = replace(text, windows=text.windows[:_LEAST_WINDOWS])
+        began = time.perf_counter()
+        measure_losses(few, dictionary)
+        each = (time.perf_counter() - began) / _LEAST_WINDOWS
+        count = max(_LEAST_WINDOWS, int(limit / max(each, 1e-9)))
+        return replace(text, windows=text.windows[:count])
+
+    @property
+    def loss_windows(self) -> int:
+        """Windows of text on which the loss recovered is measured."""
+        return 0 if self._text is None else len(self._text.windows)
 
     def samples(self, dictionary: Dictionary, order: Sequence[int]) -> list[FeatureSample]:
         """Return features with text they fire on; none without a model."""

@@ -23,7 +23,8 @@ from sae_desktop.training.checkpoint import (
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.data import Sides
 from sae_desktop.training.held_out import HeldOut
-from sae_desktop.training.observer import Metric, RunClock, RunObserver
+from sae_desktop.training.loss_pace import LossPace
+from sae_desktop.training.observer import Metric, RunClock, RunObserver, Tell
 from sae_desktop.training.run_log import RunLogWriter
 from sae_desktop.training.run_setup import (
     PlannedRun,
@@ -124,23 +125,32 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
     """Train runs that share their batches. Raises UserError for what concerns all of them."""
     config = runs[0].config
     behind = min(runs, key=lambda run: run.rows)
+    total = max(run.config.tokens for run in runs)
+
+    def tell(rows: int, doing: str) -> None:
+        context.progress(rows, total, "rows", doing)
+
+    tell(behind.rows, "Opening the rows")
     source = _open_source(behind, context)
     for note in source.notes:
         context.log(note)
     text, sample = None, None
+    tell(behind.rows, "Loading the model to measure with")
     try:
         text, sample = source.texts(config.device)
     except UserError as error:
         context.log(f"The loss recovered is not measured: {error}")
     held_out = HeldOut(source.held_out(config.metric_rows), text, sample)
-    clock = RunClock()
+    clock, pace = RunClock(), LossPace(sum(run.config.measure_loss for run in runs) or 1)
     # The curves of several runs cannot be told apart in one job's: each is in its own file.
     metric = context.metric if len(runs) == 1 else _no_metric
     members: list[Member | UserError] = []
     try:
-        for run in runs:
+        for number, run in enumerate(runs, 1):
+            which = f" ({number} of {len(runs)})" if len(runs) > 1 else ""
+            tell(run.rows, f"Preparing “{run.config.name}”{which}")
             try:
-                members.append(_begin(run, source, held_out, clock, metric))
+                members.append(_begin(run, source, held_out, clock, metric, pace, tell))
             except UserError as error:
                 members.append(error)
             else:
@@ -176,13 +186,19 @@ def _open_source(run: PlannedRun, context: JobContext) -> Source:
 
 
 def _begin(
-    run: PlannedRun, source: Source, held_out: HeldOut, clock: RunClock, metric: Metric
+    run: PlannedRun,
+    source: Source,
+    held_out: HeldOut,
+    clock: RunClock,
+    metric: Metric,
+    pace: LossPace,
+    tell: Tell,
 ) -> Member:
     state = begin_state(run, source, resolve_device(run.config.device))
     progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
     observer = RunObserver(
         run.config, run.recipe, metric, _open_log(run, progress), held_out, source.sides,
-        progress, clock,
+        progress, clock, pace, tell,
     )  # fmt: skip
     return Member(
         planned=run,

@@ -17,8 +17,10 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.data import Sides
 from sae_desktop.training.geometry import PRODUCTS_IN_A_RUN, decoder_norms, nearest_cosines
 from sae_desktop.training.held_out import HeldOut
+from sae_desktop.training.loss_pace import LossPace
 from sae_desktop.training.metrics import Fit
 from sae_desktop.training.run_log import RunLogWriter
+from sae_desktop.training.splice import SpliceLosses
 from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
 CURVE_POINTS = 2000
@@ -31,6 +33,8 @@ _SAMPLE_CANDIDATES = 200
 
 Metric = Callable[[int, Mapping[str, float]], None]
 """As JobContext.metric."""
+Tell = Callable[[int, str], None]
+"""Takes the rows consumed and what is being done."""
 
 
 class RunClock:
@@ -73,8 +77,15 @@ class RunObserver:
         sides: Sides,
         progress: Progress,
         clock: RunClock,
+        pace: LossPace | None = None,
+        tell: Tell | None = None,
     ) -> None:
-        """`progress` is where the run stood when this pass began."""
+        """`progress` is where the run stood when this pass began.
+
+        `pace` is that of all runs of the pass, `tell` takes what is done beside the steps.
+        """
+        self._pace, self._tell = pace or LossPace(), tell
+        self._measures_loss = config.measure_loss and held_out.has_text
         self._recipe, self._metric, self.log = recipe, metric, log
         self._held_out, self._sides = held_out, sides
         self._progress, self._clock = progress, clock
@@ -157,8 +168,8 @@ class RunObserver:
             "dense_fraction": fit.dense_fraction,
             "shrinkage": fit.shrinkage,
         }
-        if last or _due(state.step, self._recipe.steps, LOSS_MEASUREMENTS):
-            losses = self._held_out.losses(dictionary)
+        if self._measures_loss and self._loss_due(state.step, last):
+            losses = self._losses(state, dictionary)
             if losses is not None:
                 values |= {
                     "loss_recovered": losses.recovered,
@@ -166,6 +177,25 @@ class RunObserver:
                     "kl": losses.kl,
                 }
         return values
+
+    def _done(self, step: int) -> float:
+        """Return the share of this pass that the run has done."""
+        first = self._progress.step
+        return (step - first) / max(self._recipe.steps - first, 1)
+
+    def _loss_due(self, step: int, last: bool) -> bool:
+        # At the first step it is not known yet how long the run takes.
+        moment = step > 1 and _due(step, self._recipe.steps, LOSS_MEASUREMENTS)
+        return last or (moment and self._pace.due(step, self._clock.seconds, self._done(step)))
+
+    def _losses(self, state: TrainerState, dictionary: Dictionary) -> SpliceLosses | None:
+        if self._tell is not None:
+            self._tell(state.rows, f"Measuring the loss recovered of “{self._name}”")
+        began = time.perf_counter()
+        limit = self._pace.limit(self._clock.seconds, self._done(state.step))
+        losses = self._held_out.losses(dictionary, limit)
+        self._pace.took(time.perf_counter() - began)
+        return losses
 
     def _log_snapshot(self, state: TrainerState) -> None:
         dictionary = self.folded(state)

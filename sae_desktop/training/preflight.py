@@ -77,7 +77,7 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
 def plan_of(config: TrainConfig) -> TargetPlan:
     """Return what a run reads and reconstructs. Raises UserError where that is not there."""
     if config.stream is not None:
-        harvest = msgspec.structs.replace(config.stream, device=config.device)
+        harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
         return resolve_target(config, store_info(plan_harvest(harvest)))
     project = Project.open(config.project)
     names = [name for name in (config.activations, config.other_activations) if name]

@@ -69,7 +69,7 @@ def plan_run(config: TrainConfig) -> PlannedRun:
     if finished is not None:
         return PlannedRun(config, folder, recipe, None, finished)
     checkpoint = load_checkpoint(folder / run_folder.CHECKPOINT)
-    if checkpoint is not None and checkpoint.progress.config != identity(config):
+    if checkpoint is not None and not _same(checkpoint.progress.config, config):
         raise _name_taken(config)
     if checkpoint is None and folder.is_dir():
         # A run killed before its first checkpoint left nothing to go on from.
@@ -143,8 +143,21 @@ def identity(config: TrainConfig) -> str:
         checkpoint_seconds=0.0,
         keep_checkpoints=0,
         metric_rows=0,
+        measure_loss=True,
     )
     return msgspec.json.encode(neutral).decode()
+
+
+def _same(saved: str, config: TrainConfig) -> bool:
+    """Return whether a run that was begun with `saved`, an identity, is the one asked for.
+
+    What an older program did not know yet has its default.
+    """
+    try:
+        begun = msgspec.json.decode(saved, type=TrainConfig)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return identity(begun) == identity(config)
 
 
 def record(config: TrainConfig) -> str:

@@ -46,6 +46,7 @@ _OF_ONE_PASS = (
 """Settings that decide which rows a step is given, as what, and where."""
 _FREE_SETTINGS = (
     "project", "name", "device", "checkpoint_seconds", "keep_checkpoints", "metric_rows",
+    "measure_loss",
 )  # fmt: skip
 """Settings that may change when a sweep goes on."""
 _END_OF_RUN = 0.02
@@ -270,7 +271,10 @@ class _PassContext:
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         self._outer.progress(
-            self._before + done / max(total, 1) * self._rows, self._total, unit, self._message
+            self._before + done / max(total, 1) * self._rows,
+            self._total,
+            unit,
+            " · ".join(part for part in (self._message, message) if part),
         )
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:

@@ -139,6 +139,15 @@ def test_bounds__are_looked_for_in_configs_within() -> None:
     assert list(beyond_limits(TrainConfig(project="", name="n", stream=stream))) == ["context_size"]
 
 
+def test_record_of_an_older_run__stays_readable_and_can_go_on() -> None:
+    # A stream is kept without an amount of its own, an identity without any.
+    stream = HarvestConfig(project="", name="", tokens=0)
+    made = TrainConfig(project="P", name="n", stream=stream, keep_checkpoints=0)
+    read = msgspec.json.decode(msgspec.json.encode(made), type=TrainConfig)
+    assert read == made
+    assert list(beyond_limits(read)) == ["keep_checkpoints"]
+
+
 def test_limits__say_in_words_what_a_number_must_be() -> None:
     assert limits(TrainConfig, "k") == Limits(least=1)
     assert limits(TrainConfig, "name") is None

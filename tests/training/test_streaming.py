@@ -18,7 +18,7 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
-from sae_desktop.training import streaming
+from sae_desktop.training import loss_pace, streaming
 from sae_desktop.training.checkpoint import StreamPosition, load_checkpoint
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.job import train, train_together
@@ -109,12 +109,32 @@ def test_stream__goes_on_anywhere_with_the_same_rows(
     assert places[5000].passes >= 1
 
 
+@pytest.mark.parametrize(("measures", "times"), [(True, 1), (False, 0)])
+def test_loss_recovered__is_measured_once_where_there_is_no_time_and_not_at_all_if_not_asked(
+    project: Project,
+    stream: HarvestConfig,
+    small_parts: None,
+    monkeypatch: pytest.MonkeyPatch,
+    measures: bool,
+    times: int,
+) -> None:
+    monkeypatch.setattr(loss_pace, "SHARE", 0.0)
+    train(_config(project, stream, measure_loss=measures), SilentContext())
+    run = read_run(project.dictionary_path("d") / "run.h5")
+    assert len(run.measured("loss_recovered")[1]) == times
+    assert len(run.measured("fvu")[1]) > 5
+
+
 def test_training_on_a_stream__writes_no_store_and_measures_on_rows_held_out(
-    project: Project, stream: HarvestConfig, small_parts: None
+    project: Project, stream: HarvestConfig, small_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = RecordingContext()
+    monkeypatch.setattr(loss_pace, "SHARE", 1e9)
     result = train(_config(project, stream), context)
     assert result.rows == TOKENS
+    told = ["Opening the rows", "Loading the model to measure with", "Preparing “d”"]
+    assert [doing for doing in context.doing if doing in told] == told
+    assert "Measuring the loss recovered of “d”" in context.doing
     assert project.stores() == []
     assert 0 < result.fvu < 1
     dictionary = load(project.dictionary_path("d"))

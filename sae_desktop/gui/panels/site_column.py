@@ -72,6 +72,8 @@ class SiteColumn(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._sites: list[str] = []
+        self._chosen = False
+        """Whether a person picked the sites; if not, another model gets its own middle."""
         self._wanted: list[str] = []
         """Sites of a harvest that was filled in before its model was known."""
         self.setProperty("card", "true")
@@ -130,12 +132,15 @@ class SiteColumn(QFrame):
     def show_model(self, model: ModelDescription | None) -> None:
         """Draw a model; what was picked stays picked where the model has it."""
         if model is None:
-            self._wanted = self._wanted or list(self.picker.picked)
+            if self._chosen:
+                self._wanted = self._wanted or list(self.picker.picked)
             self._sites = []
             self.picker.show_sites([], [])
         else:
             self._sites = list(model.sites)
-            kept = [site for site in self._wanted or self.picker.picked if site in self._sites]
+            wanted = self._wanted or (self.picker.picked if self._chosen else [])
+            kept = [site for site in wanted if site in self._sites]
+            self._chosen = bool(kept)
             default = [model.default_site] if model.default_site in self._sites else []
             self._wanted = []
             self.picker.show_sites(
@@ -154,6 +159,7 @@ class SiteColumn(QFrame):
             self.picker.set_picked(sites)
         else:
             self._wanted = list(sites)
+        self._chosen = True
 
     def show_problem(self, text: str) -> None:
         """Say what is wrong with the sites; nothing: they are fine."""
@@ -163,6 +169,7 @@ class SiteColumn(QFrame):
 
     # ------------------------------------------------------------------ picking
     def _on_picked(self) -> None:
+        self._chosen = self._chosen or bool(self._sites)
         self._show_picked()
         self.changed.emit()
 

@@ -333,6 +333,6 @@ class TrainingPanel(QWidget):
         self.form.forget_name()
         how = "stopped early and kept" if result.stopped_early else "trained"
         self._session.notify(
-            f"“{result.name}” is {how}: FVU {result.fvu:.3f} at L0 {result.l0:.1f}."
+            f"“{result.name}” is {how}: FVU {result.fvu:.3f} on held-out rows, L0 {result.l0:.1f}."
         )
         self.setup.refresh()

@@ -60,6 +60,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "exclude_massive": _check("exclude_massive", d.exclude_massive),
         "seed": _count("seed", d),
         "metric_rows": _count("metric_rows", d, 10_000_000),
+        "measure_loss": _check("measure_loss", d.measure_loss),
         "checkpoint_seconds": _decimal("checkpoint_seconds", d, 86_400.0, 1),
         "keep_checkpoints": _count("keep_checkpoints", d, 1_000),
     }

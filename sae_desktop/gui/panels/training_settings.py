@@ -37,9 +37,12 @@ from sae_desktop.gui.training_draft import stream_text
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
+from sae_desktop.training.usual import usual_features, usual_tokens
 
 _FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations", "architecture")
 """Fields whose values are put together from several, or from lists that come and go."""
+_FITTED = ("tokens", "features")
+"""Fields whose defaults are those that suit the store."""
 
 
 class TrainingSettings(QScrollArea):
@@ -64,6 +67,9 @@ class TrainingSettings(QScrollArea):
         self._wanted_architecture = self._base.architecture
         self._offered_sites: tuple[str, ...] = ()
         self._problems: dict[str, str] = {}
+        self._chosen: set[str] = set()
+        """Of the fields that are fitted to the store: those that a person has set."""
+        self._fitting = False
         self.fields: dict[str, Any] = make_fields(self._base)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
@@ -123,6 +129,8 @@ class TrainingSettings(QScrollArea):
         self._show_applicable()
 
     def _connect(self) -> None:
+        for name in _FITTED:  # before what follows a change: that leaves alone what was set
+            self.fields[name].valueChanged.connect(lambda _value, name=name: self._on_set(name))
         for name, field in self.fields.items():
             if isinstance(field, QComboBox):
                 field.currentIndexChanged.connect(self._on_changed)
@@ -143,8 +151,32 @@ class TrainingSettings(QScrollArea):
     def _on_architecture_chosen(self, _index: int) -> None:
         self._wanted_architecture = self.fields["architecture"].currentData()
 
+    def _on_set(self, name: str) -> None:
+        if not self._fitting:
+            self._chosen.add(name)
+
+    def _fit_to_store(self) -> None:
+        """Set what nobody has set to what suits the store: how many rows, how many features."""
+        name = self.fields["activations"].currentData()
+        store = next((store for store in self._stores if store.name == name), None)
+        if store is None or not store.rows or self._fitting:
+            return
+        width = dict(zip(store.sites, store.widths, strict=True)).get(
+            self.fields["site"].currentData() or "", store.width
+        )
+        self._fitting = True
+        if "tokens" not in self._chosen:
+            batch = self.fields["batch"].value()
+            self.fields["tokens"].setValue(usual_tokens(store.rows, batch))
+        if "features" not in self._chosen:
+            self.fields["features"].setValue(usual_features(width))
+        self._fitting = False
+
     def _on_changed(self, _value: object = None) -> None:
+        if self._fitting:
+            return
         self._offer_sites()
+        self._fit_to_store()
         self._offer_architectures()
         self._show_applicable()
         self.changed.emit()
@@ -239,6 +271,7 @@ class TrainingSettings(QScrollArea):
             box.setCurrentIndex(-1)
             box.blockSignals(quiet)
         self._offer_sites()
+        self._fit_to_store()
         self._show_applicable()
 
     def show_stream(self, stream: HarvestConfig) -> None:
@@ -322,6 +355,7 @@ class TrainingSettings(QScrollArea):
     def fill(self, config: TrainConfig) -> None:
         """Show the settings of a run; a store that is gone is left as it is chosen."""
         self._named, self._base = True, config
+        self._chosen = set(_FITTED)
         self._wanted_architecture = config.architecture
         if config.stream is not None:
             self._stream = config.stream

@@ -301,6 +301,19 @@ def test_column__keeps_what_was_picked_where_the_next_model_has_it(column: SiteC
     assert column.picker.picked == ["blocks.0.hook_resid_post"]
 
 
+def test_column__picks_the_middle_of_every_model_where_nobody_has_chosen(
+    column: SiteColumn,
+) -> None:
+    for layers in (2, 6, 30):
+        middle = f"blocks.{layers // 2}.hook_resid_post"
+        column.show_model(None)
+        column.show_model(model(layers, default_site=middle))
+        assert column.picker.picked == [middle]
+    column.picker.pick("blocks.3.hook_resid_post")  # now somebody has
+    column.show_model(model(6, default_site="blocks.1.hook_resid_post"))
+    assert column.picker.picked == ["blocks.3.hook_resid_post"]
+
+
 def test_column__picks_wanted_sites_once_a_model_has_them(column: SiteColumn) -> None:
     column.show_model(None)
     column.want(["blocks.2.hook_mlp_out", "blocks.2.mlp.hook_in"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 from frame_client import FakeClient
 from frame_project import ARCHITECTURES, SITE, add_run, add_store, train_result
@@ -52,9 +54,28 @@ def test_training__shows_only_what_matters(training: TrainingPanel) -> None:
     choose(training, "architecture", "standard")
     assert {"sparsity", "sparsity_warm_up"} <= shown_fields(training)
     assert not {"k", "aux_weight", "threshold_decay"} & shown_fields(training)
-    assert training.config().name == "standard-2048"
+    assert training.config().name == "standard-64"
     assert training.form.fields["sparsity"].text() == "default (5)"
     assert training.config().sparsity is None
+
+
+def test_training__asks_for_rows_and_features_that_suit_the_store(
+    training: TrainingPanel, session: Session
+) -> None:
+    form, fields = training.form, training.form.fields
+    store = session.inventory.stores[0]
+    small = dataclasses.replace(store, name="small", rows=20_000)
+    large = dataclasses.replace(store, name="large", rows=3_000_000)
+    form.show_stores([small, large], "small")
+    choose(training, "activations", "small")
+    assert fields["features"].value() == max(8 * store.width, 64)
+    assert fields["tokens"].value() == 400_000
+    choose(training, "activations", "large")
+    assert fields["tokens"].value() == 3_000_000
+    fields["tokens"].setValue(1_000_000)  # by hand: it stays
+    fields["features"].setValue(96)
+    choose(training, "activations", "small")
+    assert (fields["tokens"].value(), fields["features"].value()) == (1_000_000, 96)
 
 
 def test_training__a_step_up_from_a_default_begins_at_its_value(training: TrainingPanel) -> None:

@@ -24,6 +24,7 @@ from sae_desktop.gui.run_changes import change_text, merged
 from sae_desktop.gui.run_figures import order, rows_of_runs, rows_of_sweep, used_columns
 from sae_desktop.gui.smoothing import smoothed
 from sae_desktop.gui.training_catalogue import (
+    SETTING_OF,
     SETTINGS,
     architectures_for,
     chosen_sites,
@@ -36,6 +37,7 @@ from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_log import COLUMNS, COSINE_EDGES, RunChange, read_run
 from sae_desktop.training.sweep_config import SweepConfig, SweepRecord, SweepRow
+from sae_desktop.training.usual import usual_features, usual_tokens
 
 MATRYOSHKA, JUMPRELU, STANDARD = ARCHITECTURES
 OUT = "blocks.1.hook_mlp_out"
@@ -290,6 +292,17 @@ def test_draft__an_unfinished_run_of_the_same_settings_is_resumed(project: Proje
 def test_draft__says_what_it_amounts_to() -> None:
     text = summary(config(tokens=20_480, batch=2_048), store())
     assert text == "10 steps, 2.0 passes over “acts”."
+    many = summary(config(tokens=1_110_000, batch=2_048), store())
+    assert many.endswith("111 passes (many: it may learn these rows by heart) over “acts”.")
+
+
+def test_usual_settings__suit_the_store() -> None:
+    assert usual_tokens(20_000, 2_048) == 400_000  # small: some passes, not a hundred
+    assert usual_tokens(500_000) == 2_000_000
+    assert usual_tokens(9_000_000) == 9_000_000  # large: all of it
+    assert usual_tokens(10, 2_048) == 2_048
+    assert usual_features(576) == 4_608
+    assert "8 × the width" in SETTING_OF["features"].explanation
 
 
 # ---------------------------------------------------------------------- tables
