@@ -1,18 +1,48 @@
-"""Deleting what a project holds."""
+"""Deleting what a project holds: into its trash, from which it can be put back.
+
+`.trash/<number>/` holds what was deleted together, under the paths it had in the project, and
+`item.json`, which says what it is. It is kept until the trash is emptied. Free of torch and Qt.
+"""
 
 from __future__ import annotations
 
-import shutil
+import datetime
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
+from sae_desktop.errors import UserError
 from sae_desktop.features.effect_path import effect_path
-from sae_desktop.features.firing_paths import firings_folder, remove_firings
+from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.project import Project
+from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
+from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
+
+_RECORD = "item.json"
+KINDS = ("store", "dictionary", "index", "sweep")
+
+
+class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was deleted and is still there."""
+
+    kind: str
+    """store, dictionary, index, sweep"""
+    name: str
+    deleted: datetime.datetime
+    key: str = ""
+    """Its folder in the trash."""
+    bytes: int = 0
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} “{self.name}”"
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary or index lies."""
+    """Return where a store, dictionary, index or sweep lies."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
@@ -24,15 +54,17 @@ def item_path(project: Project, kind: str, name: str) -> Path:
 
 def deletion_question(project: Project, kind: str, name: str) -> str:
     """Return what is asked before a deletion: how many bytes of what."""
-    path = item_path(project, kind, name)
-    size = format_bytes(index_bytes(path) if kind == "index" else folder_bytes(path))
+    size = format_bytes(sum(folder_bytes(p) for p in _paths(project, kind, name) if p.exists()))
     what = {
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",
         "sweep": "its table; the dictionaries it trained stay",
         "index": "what was found out about its features; labels stay",
     }[kind]
-    return f"Delete the {kind} “{name}”? {size} on disk: {what}."
+    return (
+        f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash and "
+        "keeps its place on the disk until the trash is emptied."
+    )
 
 
 def index_bytes(path: Path) -> int:
@@ -41,20 +73,109 @@ def index_bytes(path: Path) -> int:
     return folder_bytes(path) + (folder_bytes(kept) if kept.exists() else 0)
 
 
-def delete_item(project: Project, kind: str, name: str) -> None:
-    """Delete a store, dictionary or index. Raises UserError when the system refuses.
+def _paths(project: Project, kind: str, name: str) -> list[Path]:
+    """Return all that belongs to an item, what makes it one first."""
+    path = item_path(project, kind, name)
+    if kind != "index":
+        return [path]
+    return [path, firings_folder(path), unfinished_folder(path), effect_path(path)]
 
-    It is renamed first, so that half a deletion never looks like a whole thing.
+
+def delete_item(project: Project, kind: str, name: str) -> TrashItem:
+    """Move a store, dictionary, index or sweep to the trash, at once.
+
+    Raises UserError when there is none of the name, or the system refuses.
     """
     path = item_path(project, kind, name)
-    doomed = path.with_name(f".{path.name}.part")
-    with explained(path):
-        path.rename(doomed)
-        if doomed.is_dir():
-            shutil.rmtree(doomed)
-        else:
-            doomed.unlink()
-    if kind == "index":
-        remove_firings(path)
-        with explained(path):
-            effect_path(path).unlink(missing_ok=True)
+    if not path.exists():
+        raise UserError(f"There is no {kind} “{name}”.", kept="Nothing was changed.")
+    item = TrashItem(
+        kind=kind,
+        name=name,
+        deleted=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+        key=uuid.uuid4().hex,
+    )
+    folder = project.path / TRASH / item.key
+    with explained(folder):
+        write_bytes(folder / _RECORD, msgspec.json.encode(item))
+    try:
+        move_together(
+            project.path,
+            away=[
+                (part, folder / part.relative_to(project.path))
+                for part in _paths(project, kind, name)
+            ],
+        )
+    except UserError:
+        settle_trash(project)
+        raise
+    return item
+
+
+def trash_items(project: Project) -> list[TrashItem]:
+    """Return what is in the trash, the last deleted first."""
+    found = []
+    for record in (project.path / TRASH).glob(f"*/{_RECORD}"):
+        with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+            item = msgspec.json.decode(record.read_bytes(), type=TrashItem)
+            content = folder_bytes(record.parent) - record.stat().st_size
+            if item.kind in KINDS and _parts(record.parent):
+                key = record.parent.name
+                found.append(msgspec.structs.replace(item, key=key, bytes=content))
+    return sorted(found, key=lambda item: item.deleted, reverse=True)
+
+
+def restore_item(project: Project, item: TrashItem) -> None:
+    """Put something back where it was.
+
+    Raises UserError when its name has been taken since, or it is no longer in the trash.
+    """
+    folder = project.path / TRASH / item.key
+    path = item_path(project, item.kind, item.name)
+    if not (folder / path.relative_to(project.path)).exists():
+        raise UserError(f"The {item.title} is no longer in the trash.", kept="Nothing was changed.")
+    moves = [
+        (folder / part.relative_to(project.path), part)
+        for part in _paths(project, item.kind, item.name)
+    ]
+    if any(there.exists() for source, there in moves):
+        raise UserError(
+            f"There is another {item.title} now.",
+            kept="Both are as they were.",
+            next_step="Delete that one first, then put this one back.",
+        )
+    move_together(project.path, into=moves)
+    settle_trash(project)
+
+
+def empty_trash(project: Project) -> int:
+    """Delete for good what is in the trash, and return its bytes. Raises UserError."""
+    items = trash_items(project)
+    move_together(
+        project.path,
+        away=[(project.path / TRASH / item.key, doomed(project.path)) for item in items],
+    )
+    settle_trash(project)
+    empty_gone(project.path)
+    return sum(item.bytes for item in items)
+
+
+def settle_trash(project: Project) -> None:
+    """Remove what is in the trash without being anything: records of what is back in its place."""
+    trash = project.path / TRASH
+    for folder in trash.iterdir() if trash.is_dir() else ():
+        if folder.is_dir() and not folder.is_symlink() and not _parts(folder):
+            with suppress(OSError):
+                (folder / _RECORD).unlink(missing_ok=True)
+            for empty in folder.iterdir():  # folders like those of the project
+                with suppress(OSError):
+                    empty.rmdir()
+            with suppress(OSError):
+                folder.rmdir()
+    with suppress(OSError):
+        trash.rmdir()
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Return what was deleted of an entry of the trash."""
+    return [part for part in folder.glob("*/*") if part.parent.is_dir()]

@@ -41,6 +41,7 @@ class Project:
     presets/<name>.json           steering kept under a name
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
+    .trash/ .work/ .gone/ .moves/ .incoming/   what was deleted, what jobs need while they run
     ```
     """
 
@@ -139,18 +140,18 @@ class Project:
 
     # Names of what is there, sorted.
     def stores(self) -> list[str]:
-        return sorted(p.parent.name for p in self.path.glob("activations/*/000.h5"))
+        return sorted(p.parent.name for p in self.path.glob("activations/[!.]*/000.h5"))
 
     def dictionaries(self) -> list[str]:
         """Dictionaries that can be used: a run that has saved nothing yet is not among them."""
-        return sorted(p.parent.name for p in self.path.glob("dictionaries/*/cfg.json"))
+        return sorted(p.parent.name for p in self.path.glob("dictionaries/[!.]*/cfg.json"))
 
     def runs(self) -> list[str]:
         """Training runs, the unfinished ones too."""
-        return sorted(p.parent.name for p in self.path.glob("dictionaries/*/run.h5"))
+        return sorted(p.parent.name for p in self.path.glob("dictionaries/[!.]*/run.h5"))
 
     def indexes(self) -> list[str]:
-        return sorted(p.stem for p in self.path.glob("features/*.h5"))
+        return sorted(p.stem for p in self.path.glob("features/[!.]*.h5"))
 
     def sweeps(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("sweeps/*.json"))

@@ -70,32 +70,37 @@ class FeatureLists:
         if content is not None:
             self._check_name(dictionary, name, content.name)
         try:
-            with self._notes.database as database:
-                database.execute(
-                    "DELETE FROM lists WHERE name = ? AND dictionary IN "
-                    "(SELECT number FROM dictionaries WHERE name = ?)",
-                    (name, dictionary),
-                )
-                if content is None:
-                    return
-                database.execute(
-                    "INSERT OR IGNORE INTO dictionaries(name) VALUES (?)", (dictionary,)
-                )
-                done = database.execute(
-                    "INSERT INTO lists(dictionary, name, annotation) "
-                    "SELECT number, ?, ? FROM dictionaries WHERE name = ?",
-                    (content.name, content.annotation, dictionary),
-                )
-                database.executemany(
-                    "INSERT INTO list_members(list, place, feature, annotation) "
-                    "VALUES (?, ?, ?, ?)",
-                    [
-                        (done.lastrowid, place, m.feature, m.annotation)
-                        for place, m in enumerate(content.members)
-                    ],
-                )
+            with self._notes.database:
+                self.put(dictionary, name, content)
         except sqlite3.OperationalError as error:
             raise self._notes.refused(f"The list “{name}”", error) from error
+
+    def put(self, dictionary: str, name: str, content: FeatureList | None) -> None:
+        """Do what `write` does within the caller's transaction, for a name that can be given.
+
+        Raises sqlite3.OperationalError.
+        """
+        database = self._notes.database
+        database.execute(
+            "DELETE FROM lists WHERE name = ? AND dictionary IN "
+            "(SELECT number FROM dictionaries WHERE name = ?)",
+            (name, dictionary),
+        )
+        if content is None:
+            return
+        database.execute("INSERT OR IGNORE INTO dictionaries(name) VALUES (?)", (dictionary,))
+        done = database.execute(
+            "INSERT INTO lists(dictionary, name, annotation) "
+            "SELECT number, ?, ? FROM dictionaries WHERE name = ?",
+            (content.name, content.annotation, dictionary),
+        )
+        database.executemany(
+            "INSERT INTO list_members(list, place, feature, annotation) VALUES (?, ?, ?, ?)",
+            [
+                (done.lastrowid, place, m.feature, m.annotation)
+                for place, m in enumerate(content.members)
+            ],
+        )
 
     def _check_name(self, dictionary: str, before: str, after: str) -> None:
         if not after.strip():

@@ -248,16 +248,20 @@ class Notes:
         """Store one feature's note. Raises UserError when the project is read-only."""
         try:
             with self.database:
-                key = (self._number(dictionary, make=True) << _SHIFT) | note.feature
-                self.database.execute(
-                    "INSERT INTO notes(key, label, score, starred, note) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT(key) DO UPDATE SET label = excluded.label, "
-                    "score = excluded.score, starred = excluded.starred, note = excluded.note, "
-                    "changed = CURRENT_TIMESTAMP",
-                    (key, note.label, note.score, int(note.starred), note.note),
-                )
+                self.put_all(dictionary, [note])
         except sqlite3.OperationalError as error:
             raise self.refused(f"The label of feature {note.feature}", error) from error
+
+    def put_all(self, dictionary: str, notes: Iterable[FeatureNote]) -> None:
+        """Store many notes within the caller's transaction. Raises sqlite3.OperationalError."""
+        first = self._number(dictionary, make=True) << _SHIFT
+        self.database.executemany(
+            "INSERT INTO notes(key, label, score, starred, note) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT(key) DO UPDATE SET label = excluded.label, "
+            "score = excluded.score, starred = excluded.starred, note = excluded.note, "
+            "changed = CURRENT_TIMESTAMP",
+            ((first | n.feature, n.label, n.score, int(n.starred), n.note) for n in notes),
+        )
 
     def set_labels(self, dictionary: str, labels: Iterable[tuple[int, str]]) -> None:
         """Label many features at once; stars and notes stay. Raises UserError as `save` does."""

@@ -30,6 +30,7 @@ from sae_desktop.activations.store_writer import SegmentWriter, StoreBatch, segm
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record
+from sae_desktop.storage.atomic import replacing_folder
 from sae_desktop.storage.hdf5_safety import check_plain
 
 _BLOCK = 16_384
@@ -65,13 +66,9 @@ def import_activations(config: ImportActivationsConfig, context: JobContext) -> 
             next_step="Choose another name.",
         )
     path = Path(config.file).expanduser()
-    with open_matrix(path, config.dataset) as matrix:
-        try:
-            _copy(matrix, path, folder, config, context)
-        except BaseException:
-            # Half a matrix is of no use, and importing is quick to begin again.
-            (folder / "000.h5").unlink(missing_ok=True)
-            raise
+    with open_matrix(path, config.dataset) as matrix, replacing_folder(folder) as part:
+        # Half a matrix is of no use, and importing is quick to begin again.
+        _copy(matrix, path, part, config, context)
     rows = ActivationStore.open(folder).rows
     return store_result(folder, rows_added=rows, seconds=time.perf_counter() - began)
 

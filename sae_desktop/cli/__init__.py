@@ -7,6 +7,8 @@ COMMANDS = (
     "harvest",
     "import-activations",
     "stores",
+    "trash",
+    "delete",
     "train",
     "architectures",
     "preflight",

@@ -24,6 +24,7 @@ from sae_desktop.cli import (
     store_commands,
     sweep_commands,
     training_commands,
+    trash_commands,
 )
 from sae_desktop.cli.options import JsonOption
 
@@ -72,6 +73,8 @@ def demo(
 
 app.add_typer(model_commands.models_app, name="models")
 app.add_typer(store_commands.stores_app, name="stores")
+app.add_typer(trash_commands.trash_app, name="trash")
+app.command()(trash_commands.delete)
 app.command()(corpus_commands.corpus)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)

@@ -32,6 +32,7 @@ from sae_desktop.features.layout import IndexInfo
 from sae_desktop.features.reader import FeatureIndex, read_info
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import Notes
+from sae_desktop.upkeep import writing
 
 _NONE: list[str] = []
 
@@ -167,7 +168,7 @@ def concepts(
         opened = Project.open(project)
         if add is not None:
             called = name or add.stem
-            with opened.lock():
+            with writing(opened):
                 save_concepts(opened, called, read_list_file(add))
             return {"name": called, "concepts": _forms(opened, called)}
         if show:

@@ -29,6 +29,7 @@ from sae_desktop.gui.demonstration import CLAMP, PROMPT, demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, SteerResult, clamped
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
+from sae_desktop.upkeep import writing
 
 NAME = "demo"
 """Of the store, the dictionary and the index alike."""
@@ -102,7 +103,7 @@ def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts =
 def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult:
     began = time.perf_counter()
     project = Project.open_or_create(out / "demo.saeproj")
-    with project.lock():
+    with writing(project):
         results = [_run(config, reporter) for config in job_configs(project.path, amounts)]
         index = FeatureIndex(project.index_path(NAME))
         feature = _steerable(index)

@@ -21,6 +21,7 @@ from sae_desktop.engine.registry import job_kind, job_title, project_of, run_job
 from sae_desktop.errors import JobCancelledError
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import Project
+from sae_desktop.upkeep import writing
 
 
 def run_job_command(
@@ -85,7 +86,7 @@ def _locked(config: JobConfig, *, create: bool) -> Iterator[None]:
         yield
         return
     project = Project.open_or_create(path) if create else Project.open(path)
-    with project.lock():
+    with writing(project):
         yield
 
 

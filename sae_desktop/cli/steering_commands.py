@@ -43,6 +43,7 @@ from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.presets import check_preset, preset_of, read_preset, save_preset
+from sae_desktop.upkeep import writing
 
 T = TypeVar("T")
 
@@ -213,7 +214,7 @@ def _of_preset(config: SteerConfig, name: str) -> SteerConfig:
 def _save(config: SteerConfig, name: str, *, replace: bool) -> None:
     def write() -> None:
         project = Project.open(config.project)
-        with project.lock():
+        with writing(project):
             info = _info(project, config.index)
             save_preset(
                 project,

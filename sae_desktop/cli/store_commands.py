@@ -16,11 +16,11 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli import render
 from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command, run_reading_command
-from sae_desktop.deletion import delete_item, deletion_question
+from sae_desktop.cli.trash_commands import deleted
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.token_text import visible_token
-from sae_desktop.project import Project, existing
-from sae_desktop.storage.faults import folder_bytes, format_bytes
+from sae_desktop.project import Project
+from sae_desktop.storage.faults import format_bytes
 
 stores_app = typer.Typer(no_args_is_help=True, help="List, show, verify or delete stores.")
 _NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the store.")]
@@ -63,20 +63,12 @@ def delete_store(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a store, after saying how much space that frees."""
-
-    def work() -> dict[str, Any]:
-        opened = Project.open(project)
-        existing("activation store", name, opened.stores())
-        question = deletion_question(opened, "store", name)
-        if not yes and not typer.confirm(question, err=True):
-            raise UserError(f"“{name}” was not deleted.", kept="Nothing was changed.")
-        with opened.lock():
-            freed = folder_bytes(opened.store_path(name))
-            delete_item(opened, "store", name)
-        return {"name": name, "freed_bytes": freed}
-
-    run_reading_command(work, render.figures, as_json=as_json)
+    """Move a store to the project's trash, after saying how much space it takes."""
+    run_reading_command(
+        lambda: deleted(Project.open(project), "store", name, yes=yes),
+        render.figures,
+        as_json=as_json,
+    )
 
 
 def _summary(project: Project, name: str) -> dict[str, Any]:

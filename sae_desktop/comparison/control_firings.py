@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -17,10 +17,9 @@ from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.project import Project
-from sae_desktop.storage.faults import explained
+from sae_desktop.storage.moves import leave_work, work_folder
 
 _SAMPLE = 8192
-_FOLDER = ".control"
 
 
 class ControlFirings:
@@ -34,22 +33,20 @@ class ControlFirings:
     ) -> None:
         self._project, self._index, self._seed = project, index, seed
         self._device, self._context = device, context
-        self._folder = project.path / "completeness" / _FOLDER
+        self._folder: Path | None = None
 
     def __enter__(self) -> StoredFirings:
         """Read the text. Raises UserError when a store of the index is gone."""
         info, paths = self._index.info, []
-        self._remove()
         stores = [self._store(text.activations) for text in info.texts]
         l0 = float(np.asarray(self._index.columns["density"], np.float64).sum())
         control = random_direction_dictionary(
             self._sample(stores[0]), self._index.features, l0, self._seed
         )
-        with explained(self._folder):
-            self._folder.mkdir(parents=True)
+        whole = self._folder = work_folder(self._project.path, "control")
         try:
             for number, (text, store) in enumerate(zip(info.texts, stores, strict=True)):
-                folder = self._folder / f"{number:03}"
+                folder = whole / f"{number:03}"
                 reading = Reading(
                     dictionary_hash="control",
                     site=info.site,
@@ -82,7 +79,8 @@ class ControlFirings:
         return torch.from_numpy(found).to(resolve_device(self._device))
 
     def _remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            leave_work(self._project.path, self._folder)
 
     def __exit__(
         self,

@@ -38,6 +38,8 @@ from sae_desktop.engine.worker import Workers
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
 from sae_desktop.storage.lock import ProjectLock
+from sae_desktop.storage.moves import empty_gone
+from sae_desktop.upkeep import put_in_order
 
 UNKNOWN_DEVICE = "…"
 """The device before torch has been imported."""
@@ -119,6 +121,8 @@ class Engine:
             )
         lock = project.lock()
         lock.acquire()
+        put_in_order(project)
+        start_thread("upkeep", lambda: empty_gone(project.path))
         self.release()
         self._project, self._lock = project, lock
 

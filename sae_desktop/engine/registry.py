@@ -120,6 +120,17 @@ class JobKind:
     """None for a job that only reads: it needs no project lock."""
     kept: str = ""
     """What is safe when the engine dies in the middle of it."""
+    resumes: bool = False
+    """Started again with the same config it goes on where it ended; else it begins anew."""
+    quiet: bool = False
+    """A quick question: whoever asked shows the answer and the error, no list of jobs does."""
+    elsewhere: bool = False
+    """It writes outside of a project: a file or folder that was named, or the user's own ones."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes the project, for which it needs the project's lock."""
+        return self.output is not None
 
 
 _STORE = Output("store", "name")
@@ -140,6 +151,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _STORE,
         "Every committed row is kept; the same harvest started again resumes there.",
+        resumes=True,
     ),
     ImportActivationsConfig: JobKind(
         "sae_desktop.activations.import_file:import_activations",
@@ -154,24 +166,28 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ModelDescription,
         "Describe model",
         "model",
+        quiet=True,
     ),
     DescribeCorpusConfig: JobKind(
         "sae_desktop.activations.describe_corpus:describe_corpus",
         CorpusDescription,
         "Describe corpus",
         "corpus",
+        quiet=True,
     ),
     EstimateHarvestConfig: JobKind(
         "sae_desktop.activations.estimate:estimate_harvest",
         HarvestEstimate,
         "Estimate the harvest",
         "",
+        quiet=True,
     ),
     DescribeStoreConfig: JobKind(
         "sae_desktop.activations.describe_store:describe_store",
         StoreDescription,
         "Describe store",
         "name",
+        quiet=True,
     ),
     VerifyStoreConfig: JobKind(
         "sae_desktop.activations.verify:verify_store", VerifyResult, "Verify store", "name"
@@ -181,9 +197,16 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         TrustModelResult,
         "Trust the code of model",
         "model",
+        quiet=True,
+        elsewhere=True,
     ),
     GetModelConfig: JobKind(
-        "sae_desktop.language_model.get:get_model", GetModelResult, "Get model", "name"
+        "sae_desktop.language_model.get:get_model",
+        GetModelResult,
+        "Get model",
+        "name",
+        resumes=True,
+        elsewhere=True,
     ),
     TrainConfig: JobKind(
         "sae_desktop.training.job:train",
@@ -192,6 +215,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _DICTIONARY,
         "The last checkpoint is kept; the same training started again resumes there.",
+        resumes=True,
     ),
     SweepConfig: JobKind(
         "sae_desktop.training.sweep:sweep",
@@ -200,15 +224,21 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _SWEEP,
         "Finished runs are kept; the same sweep started again goes on with the others.",
+        resumes=True,
     ),
     PreflightConfig: JobKind(
-        "sae_desktop.training.preflight:preflight", PreflightResult, "Check the training", ""
+        "sae_desktop.training.preflight:preflight",
+        PreflightResult,
+        "Check the training",
+        "",
+        quiet=True,
     ),
     DescribeArchitecturesConfig: JobKind(
         "sae_desktop.training.describe:describe_architectures",
         ArchitecturesDescription,
         "List architectures",
         "",
+        quiet=True,
     ),
     EvaluateConfig: JobKind(
         "sae_desktop.training.evaluate:evaluate",
@@ -225,14 +255,35 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _INDEX,
         "Firings written so far are kept; the same index started again goes on there.",
+        resumes=True,
     ),
-    ProbeConfig: JobKind("sae_desktop.features.probe:probe", ProbeResult, "Probe", ""),
+    ProbeConfig: JobKind(
+        "sae_desktop.features.probe:probe",
+        ProbeResult,
+        "Probe",
+        "",
+        quiet=True,
+    ),
     FindFeaturesConfig: JobKind(
-        "sae_desktop.features.text_sets:find_features", FindFeaturesResult, "Find features", ""
+        "sae_desktop.features.text_sets:find_features",
+        FindFeaturesResult,
+        "Find features",
+        "",
+        quiet=True,
     ),
-    SteerConfig: JobKind("sae_desktop.steering.job:steer", SteerResult, "Steer", ""),
+    SteerConfig: JobKind(
+        "sae_desktop.steering.job:steer",
+        SteerResult,
+        "Steer",
+        "",
+        quiet=True,
+    ),
     SweepStrengthsConfig: JobKind(
-        "sae_desktop.steering.job:sweep_strengths", SweepStrengthsResult, "Sweep over strengths", ""
+        "sae_desktop.steering.job:sweep_strengths",
+        SweepStrengthsResult,
+        "Sweep over strengths",
+        "",
+        quiet=True,
     ),
     OutputEffectConfig: JobKind(
         "sae_desktop.steering.output_effect:output_effect",
@@ -247,6 +298,8 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ExportSteeringResult,
         "Export the steering",
         "",
+        quiet=True,
+        elsewhere=True,
     ),
     MergeIndexesConfig: JobKind(
         "sae_desktop.features.merge:merge_indexes",
@@ -263,6 +316,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "",
         _MATCH,
         "Pairs that were finished are kept.",
+        resumes=True,
     ),
     CompletenessConfig: JobKind(
         "sae_desktop.comparison.completeness:completeness",
@@ -277,6 +331,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         FindDictionariesResult,
         "Look for dictionaries",
         "",
+        quiet=True,
     ),
     ImportDictionaryConfig: JobKind(
         "sae_desktop.exchange.dictionaries:import_dictionary",
@@ -291,6 +346,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ExportResult,
         "Export the dictionary",
         "dictionary",
+        elsewhere=True,
     ),
     ImportFeaturesConfig: JobKind(
         "sae_desktop.exchange.features:import_features",
@@ -305,6 +361,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ExportResult,
         "Export features of",
         "index",
+        elsewhere=True,
     ),
     ImportLabelsConfig: JobKind(
         "sae_desktop.exchange.labels:import_labels",
@@ -319,6 +376,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         ExportResult,
         "Pack the dictionary",
         "dictionary",
+        elsewhere=True,
     ),
     ImportPackageConfig: JobKind(
         "sae_desktop.exchange.package:import_package",

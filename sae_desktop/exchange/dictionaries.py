@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from sae_desktop.language_model.network import empty_model, load_config
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.sites import check_site, site_width
 from sae_desktop.project import Project, checked_name, existing
+from sae_desktop.storage.atomic import replacing_folder
 
 _SEVERAL = " + "
 """Between the sites of a dictionary that reads or writes several."""
@@ -112,14 +112,8 @@ def _notes(found: Found) -> list[str]:
 
 def _save_whole(dictionary: Dictionary, folder: Path) -> None:
     """Save a dictionary so that it is there whole or not at all."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with replacing_folder(folder) as part:
         save(dictionary, part)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _within(found: Found, path: Path) -> str:
@@ -266,12 +260,8 @@ def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> Ex
         )
     dictionary = load(project.dictionary_path(name))
     context.check_cancelled()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        _WRITERS[config.format](dictionary, folder)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with replacing_folder(folder) as part:
+        _WRITERS[config.format](dictionary, part)
     return ExportResult(
         path=str(folder), files=sum(1 for _ in folder.iterdir()), bytes=_bytes(folder)
     )

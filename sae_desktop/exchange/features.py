@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -25,12 +24,20 @@ from sae_desktop.exchange.records import FeatureRecord, records_of
 from sae_desktop.exchange.report import write_report
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.incoming_notes import (
+    IncomingNotes,
+    incoming_path,
+    take_incoming,
+    write_incoming,
+)
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import load_reader
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.project import Project, checked_name, config_record, existing
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.storage.atomic import replacing_folder
+from sae_desktop.storage.moves import leave_work, move_together, work_folder
 
 _TOLD = 256
 """Features after which progress is told."""
@@ -69,14 +76,23 @@ def import_features(config: ImportFeaturesConfig, context: JobContext) -> Import
             index.add(record)
     dictionary = config.dictionary or config.name
     origin = Origin(dictionary, model, site, config.source, config_record(config))
-    path.parent.mkdir(exist_ok=True)
-    index.write(path, origin)
-    labels = index.labels()
-    with closing(Notes(project.notes_path)) as notes:
-        for feature, label, note in labels:
-            before = notes.note(dictionary, feature)
-            if not before.label:
-                notes.save(dictionary, FeatureNote(feature=feature, label=label, note=note))
+    labels = [FeatureNote(feature=f, label=label, note=n) for f, label, n in index.labels()]
+    place = work_folder(project.path, "features")
+    try:
+        index.write(place / "index.h5", origin)
+        incoming = IncomingNotes(dictionary=dictionary, notes=labels, over_labels=False)
+        write_incoming(place / "incoming.json", incoming)
+        context.check_cancelled()
+        move_together(
+            project.path,
+            into=[
+                (place / "index.h5", path),
+                (place / "incoming.json", incoming_path(project, config.name)),
+            ],
+        )
+    finally:
+        leave_work(project.path, place)
+    take_incoming(project)
     found = FeatureIndex(path)
     return ImportFeaturesResult(
         name=config.name, format=kind, model=model, site=site, features=found.features,
@@ -168,19 +184,14 @@ def _write_folder(
         )
     info = index.info
     names = {"model": info.model, "site": info.site, "source": info.dictionary}
-    made = not folder.exists()
-    try:
+    with replacing_folder(folder) as part:
         if config.format == "neuronpedia":
-            neuronpedia.write_batches(folder, records, told=told, **names)
+            neuronpedia.write_batches(part, records, told=told, **names)
         elif config.format == "saedashboard":
-            saedashboard.write_batches(folder, records, told=told, **names)
+            saedashboard.write_batches(part, records, told=told, **names)
         else:
             labels = ((record.feature, record.label) for record in records if record.label)
-            delphi.write_latents(folder, index, labels, told)
-    except BaseException:
-        if made:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+            delphi.write_latents(part, index, labels, told)
 
 
 def _chosen(index: FeatureIndex, notes: Notes, config: ExportFeaturesConfig) -> list[int]:

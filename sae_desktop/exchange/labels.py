@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -76,26 +77,31 @@ def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabe
     """Take what a file says of features; what it does not say stays as it was.
 
     Raises UserError that names the row for a number that is no feature of the index, and for
-    a file without features; nothing is changed then.
+    a file without features; nothing is changed then, nor after a cancel.
     """
+    if config.make_list and not config.make_list.strip():
+        raise UserError("A list needs a name.", next_step="Give it one.")
     project = Project.open(config.project)
     index = FeatureIndex(project.index_path(existing("index", config.index, project.indexes())))
     rows = read_rows(Path(config.file).expanduser())
     found = [_note(row, number, index) for number, row in enumerate(rows, 1)]
     dictionary = index.info.dictionary
     with closing(Notes(project.notes_path)) as notes:
-        for place, told in enumerate(found):
-            context.check_cancelled()
-            if place % 1000 == 0:
-                context.progress(place, len(found), "labels")
-            before = notes.note(dictionary, told["feature"])
-            notes.save(dictionary, msgspec.structs.replace(before, **told))
-        if config.make_list:
-            members = [ListMember(feature=told["feature"]) for told in found]
-            content = FeatureList(
-                name=config.make_list, annotation=f"From {Path(config.file).name}", members=members
-            )
-            FeatureLists(notes).write(dictionary, config.make_list, content)
+        there = notes.notes(dictionary, [told["feature"] for told in found])
+        try:
+            with notes.database:
+                notes.put_all(dictionary, _counted(_merged(found, there), len(found), context))
+                if config.make_list:
+                    members = [ListMember(feature=told["feature"]) for told in found]
+                    content = FeatureList(
+                        name=config.make_list,
+                        annotation=f"From {Path(config.file).name}",
+                        members=members,
+                    )
+                    FeatureLists(notes).put(dictionary, config.make_list, content)
+        except sqlite3.OperationalError as error:
+            raise notes.refused("The labels", error) from error
+    context.progress(len(found), len(found), "labels")
     return ImportLabelsResult(
         labels=sum(bool(told.get("label")) for told in found),
         scores=sum(told.get("score") is not None for told in found),
@@ -103,6 +109,28 @@ def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabe
         notes=sum(bool(told.get("note")) for told in found),
         listed=len(found) if config.make_list else 0,
     )
+
+
+def _merged(
+    found: Sequence[dict[str, Any]], there: dict[int, FeatureNote]
+) -> Iterator[FeatureNote]:
+    """Yield what is to be written: what is told of a feature over what is there."""
+    known = dict(there)
+    for told in found:
+        feature = told["feature"]
+        before = known.get(feature) or FeatureNote(feature=feature)
+        known[feature] = msgspec.structs.replace(before, **told)
+        yield known[feature]
+
+
+def _counted(
+    notes: Iterable[FeatureNote], total: int, context: JobContext
+) -> Iterator[FeatureNote]:
+    for number, note in enumerate(notes):
+        if number % 1000 == 0:
+            context.check_cancelled()
+            context.progress(number, total, "labels")
+        yield note
 
 
 def read_rows(path: Path) -> Sequence[dict[str, Any]]:

@@ -12,8 +12,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +30,12 @@ from sae_desktop.exchange.config import (
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.features.reader import FeatureIndex, read_info
 from sae_desktop.features.references import check_references
+from sae_desktop.incoming_notes import (
+    IncomingNotes,
+    incoming_path,
+    take_incoming,
+    write_incoming,
+)
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists
@@ -40,12 +44,14 @@ from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
+from sae_desktop.storage.moves import leave_work, move_together, work_folder
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
 INDEX = "index.h5"
 DICTIONARY = "dictionary"
+_INCOMING = "incoming.json"
 _MOST_CARD = 64 * 2**20
 _FAST = 1
 """Weights and activations hardly get smaller; the text does at once."""
@@ -159,24 +165,26 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
                 kept="It was not touched.",
                 next_step="Give the package another name.",
             )
-    with explained(project.path), tempfile.TemporaryDirectory(
-        dir=project.path, prefix=".package-"
-    ) as unpacked:  # fmt: skip
-        place = Path(unpacked)
+    place = work_folder(project.path, "package")
+    try:
         unpack(path, place, context)
         labels, lists = _written(path, place, card.features)
         _check_whole(path, place, card)
         if (place / INDEX).is_file():
             _rename_dictionary(place / INDEX, name)
-            index.parent.mkdir(exist_ok=True)
-            shutil.move(place / INDEX, index)
-        folder.parent.mkdir(exist_ok=True)
-        shutil.move(place / DICTIONARY, folder)
-    with closing(Notes(project.notes_path)) as notes:
-        for note in labels:
-            notes.save(name, note)
-        for content in lists:
-            FeatureLists(notes).write(name, content.name, content)
+        incoming = IncomingNotes(dictionary=name, notes=labels, lists=lists)
+        write_incoming(place / _INCOMING, incoming)
+        move_together(
+            project.path,
+            into=[
+                (place / INDEX, index),
+                (place / DICTIONARY, folder),
+                (place / _INCOMING, incoming_path(project, name)),
+            ],
+        )
+    finally:
+        leave_work(project.path, place)
+    take_incoming(project)
     return ImportPackageResult(
         name=name, index=name if index.exists() else "", features=card.features,
         labels=sum(bool(note.label) for note in labels), lists=len(lists), card=card,

@@ -143,7 +143,16 @@ def _begin(folder: Path, reading: Reading) -> int:
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
         write_bytes(record, data)
-    return sum(FiringGroup(path).info.text.rows for path in group_paths(folder))
+    done = 0
+    for path in group_paths(folder):
+        text = FiringGroup(path).info.text
+        if text.first_row != reading.text.first_row + done:
+            # Half of a folder that was being removed: nothing can be gone on with.
+            with explained(folder):
+                shutil.rmtree(folder)
+            return _begin(folder, reading)
+        done += text.rows
+    return done
 
 
 class _Group:

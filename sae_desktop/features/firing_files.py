@@ -13,7 +13,6 @@ A group is written in one step and never changed, so whatever is there is whole.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +27,8 @@ from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.firings import FiringBlock, RowBlock
 from sae_desktop.features.layout import TextSource
 from sae_desktop.storage.atomic import replacing
-from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5 import open_checked, write_header
+from sae_desktop.storage.moves import doomed, move_together, remove
 
 Array = npt.NDArray[Any]
 
@@ -273,7 +272,7 @@ def joined_texts(texts: Sequence[TextSource]) -> list[TextSource]:
 def kept_firings(index: Path, texts: Sequence[TextSource], digest: str) -> list[Path]:
     """Return the groups of an index; none when they are not there, or not of its text.
 
-    Killed after an index was written, a job has not moved its groups yet.
+    A job of an earlier version, killed after an index was written, has not moved its groups yet.
     """
     folder, unfinished = firings_folder(index), unfinished_folder(index)
     moved, waiting = group_paths(folder), group_paths(unfinished)
@@ -287,14 +286,39 @@ def kept_firings(index: Path, texts: Sequence[TextSource], digest: str) -> list[
     return []
 
 
-def keep_groups(index: Path, *, add: bool) -> None:
-    """Move what was written into its place, behind what is there or instead of it."""
+def settle_firings(root: Path, index: Path, texts: Sequence[TextSource], digest: str) -> None:
+    """Move what an earlier version, killed, has not moved. Raises UserError."""
     folder, unfinished = firings_folder(index), unfinished_folder(index)
-    with explained(folder):
-        if not add and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(exist_ok=True)
-        first = len(group_paths(folder))
-        for number, path in enumerate(group_paths(unfinished)):
-            path.rename(group_path(folder, first + number))
-        shutil.rmtree(unfinished)
+    kept = kept_firings(index, texts, digest)
+    waiting = [path for path in kept if path.parent == unfinished]
+    if not waiting:
+        return
+    first = len(kept) - len(waiting)
+    move_together(
+        root,
+        away=[] if first else [(folder, doomed(root))],
+        into=[(path, group_path(folder, first + n)) for n, path in enumerate(waiting)],
+    )
+    remove(root, unfinished)
+
+
+def publish(root: Path, index: Path, written: Path, *, keep: bool, add: bool) -> None:
+    """Put an index and what was read for it into their places in one step.
+
+    Its firings are put behind those there (`add`) or instead of them, or are not kept. Raises
+    UserError when the system refuses.
+    """
+    folder, unfinished = firings_folder(index), unfinished_folder(index)
+    away, into = [], [(written, index)]
+    if not (keep and add):
+        away.append((folder, doomed(root)))
+    if keep:
+        first = len(group_paths(folder)) if add else 0
+        into += [
+            (path, group_path(folder, first + number))
+            for number, path in enumerate(group_paths(unfinished))
+        ]
+    else:
+        away.append((unfinished, doomed(root)))
+    move_together(root, away=away, into=into)
+    remove(root, unfinished)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from sae_desktop.storage.faults import explained
+UNFINISHED = ".firings.part"
+"""Ends the name of a folder of firings whose index is not written yet."""
 
 
 def firings_folder(index: Path) -> Path:
@@ -15,12 +15,9 @@ def firings_folder(index: Path) -> Path:
 
 def unfinished_folder(index: Path) -> Path:
     """Return where firings lie until their index is written."""
-    return index.with_suffix(".firings.part")
+    return index.with_suffix(UNFINISHED)
 
 
-def remove_firings(index: Path) -> None:
-    """Delete what is kept beside an index."""
-    for folder in (firings_folder(index), unfinished_folder(index)):
-        if folder.exists():
-            with explained(folder):
-                shutil.rmtree(folder)
+def has_groups(folder: Path) -> bool:
+    """Tell whether a folder holds firings that a job can go on from."""
+    return any(folder.glob("[0-9]*.h5"))

@@ -23,8 +23,14 @@ from sae_desktop.features.collect import Reading, collect, row_range, typical_li
 from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
 from sae_desktop.features.contexts import Slots
 from sae_desktop.features.dictionary_hash import dictionary_hash, require_same_dictionary
-from sae_desktop.features.firing_files import StoredFirings, group_paths, keep_groups, kept_firings
-from sae_desktop.features.firing_paths import firings_folder, remove_firings, unfinished_folder
+from sae_desktop.features.firing_files import (
+    StoredFirings,
+    group_paths,
+    kept_firings,
+    publish,
+    settle_firings,
+)
+from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.index_text import joined_text
 from sae_desktop.features.layout import IndexInfo, TextSource, write_index
 from sae_desktop.features.parts import PartsSource, part_arrays, vocabulary_arrays
@@ -33,6 +39,7 @@ from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.faults import folder_bytes
+from sae_desktop.storage.moves import leave_work, work_folder
 from sae_desktop.training.dictionary_rows import bos_note, open_pair, site_of
 from sae_desktop.training.splice import model_of
 
@@ -75,6 +82,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     kept: list[Path] = []
     if before is not None:
         require_same_dictionary(config.dictionary, folder, config.name, before.dictionary_hash)
+        settle_firings(project.path, path, before.texts, before.dictionary_hash)
         kept = require_firings(path, before)
     material = Material(
         project, config, dictionary, dictionary_hash(folder), store, site_of(dictionary, store)
@@ -88,8 +96,7 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     )
     collect(unfinished_folder(path), reading, store.folder, dictionary, context)
     paths = [*kept, *group_paths(unfinished_folder(path))]
-    write_from_firings(material, paths, context)
-    finish_firings(path, keep=config.keep_firings, add=before is not None)
+    write_from_firings(material, paths, context, add=before is not None)
     return index_result(path, began)
 
 
@@ -169,8 +176,26 @@ def _text_to_read(material: Material, before: IndexInfo | None) -> TextSource:
     )
 
 
-def write_from_firings(material: Material, paths: list[Path], context: JobContext) -> None:
-    """Compute an index from groups of firings and write it in one step."""
+def write_from_firings(
+    material: Material, paths: list[Path], context: JobContext, *, add: bool = False
+) -> None:
+    """Compute an index from groups of firings and write it; index and firings change in one step.
+
+    Firings that are kept go behind those there (`add`), or into their place.
+    """
+    root = material.project.path
+    scratch = work_folder(root, "index")
+    try:
+        written = scratch / "index.h5"
+        _write(material, paths, scratch, written, context)
+        publish(root, material.path, written, keep=material.config.keep_firings, add=add)
+    finally:
+        leave_work(root, scratch)
+
+
+def _write(
+    material: Material, paths: list[Path], scratch: Path, target: Path, context: JobContext
+) -> None:
     config, store = material.config, material.store
     firings = StoredFirings.open(paths)
     text = joined_text(firings.groups)
@@ -178,7 +203,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
         config.top_contexts, config.buckets, config.bucket_contexts, config.bucket_scheme,
         config.seed, config.context_reach,
     )  # fmt: skip
-    arrays = figures_of(firings, text, slots, unfinished_folder(material.path), context)
+    arrays = figures_of(firings, text, slots, scratch, context)
     lm = model_of(store, config.device)
     texts = firings.texts
     density = arrays["columns/density"]
@@ -193,6 +218,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
         lm=lm,
         site=material.site,
         massive_norm=typical_limit(store, material.site),
+        scratch=scratch,
     )
     arrays |= part_arrays(parts, context)
     arrays |= vocabulary_arrays(lm)
@@ -218,15 +244,7 @@ def write_from_firings(material: Material, paths: list[Path], context: JobContex
         bos_prepended=store.info.bos_prepended,
         config=config_record(config),
     )
-    write_index(material.path, info, arrays)
-
-
-def finish_firings(path: Path, *, keep: bool, add: bool) -> None:
-    """Keep the firings of an index just written in their place, or remove them."""
-    if keep:
-        keep_groups(path, add=add)
-    else:
-        remove_firings(path)
+    write_index(target, info, arrays)
 
 
 def index_result(path: Path, began: float) -> IndexResult:

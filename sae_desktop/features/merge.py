@@ -17,7 +17,6 @@ from sae_desktop.features.firing_files import FiringGroup, group_path
 from sae_desktop.features.firing_paths import unfinished_folder
 from sae_desktop.features.index import (
     Material,
-    finish_firings,
     index_result,
     require_firings,
     write_from_firings,
@@ -71,7 +70,6 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
     )
     material = Material(project, settings, dictionary, first.dictionary_hash, store, first.site)
     write_from_firings(material, copies, context)
-    finish_firings(path, keep=config.keep_firings, add=False)
     return index_result(path, began)
 
 

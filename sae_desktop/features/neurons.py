@@ -45,13 +45,15 @@ def neuron_arrays(
     massive_norm: float,
     windows: Sequence[TextWindow],
     context: JobContext,
+    folder: Path | None = None,
 ) -> dict[str, Array]:
     """Return `neurons/…` and the column neuron_correlation; nothing for a model without MLPs.
 
     Pearson correlations of every feature's activation with every neuron of the layers before
     the site, over the rows of `windows`, zeros counted; rows of a norm over `massive_norm` are
-    left out. Of each feature the KEPT largest by absolute value. Neurons wait in a temporary
-    file, a layer at a time in memory. A feature that is silent on these rows has none (−1, 0).
+    left out. Of each feature the KEPT largest by absolute value. Neurons wait in a file in
+    `folder` (by default that of temporary files), a layer at a time in memory. A feature that is
+    silent on these rows has none (−1, 0).
     """
     layers = _neuron_sites(lm, site)
     rows = sum(window.length for window in windows)
@@ -59,7 +61,7 @@ def neuron_arrays(
     if not layers or rows < 2:
         return {}
     found = _Best(features)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
         table = _Table(Path(scratch), {s: site_width(lm.model, s) for s in layers}, rows)
         for number, window in enumerate(windows):
             context.check_cancelled()

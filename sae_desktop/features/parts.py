@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ class PartsSource:
     lm: LanguageModel | None
     site: str
     massive_norm: float
+    scratch: Path
+    """A folder for what needs the disk meanwhile."""
 
 
 def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
@@ -59,12 +62,13 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     if lm is not None:
         arrays |= logit_arrays(lm, source.site, dictionary.W_dec, _LOGITS, context)
     if config.coactivation:
-        arrays |= coactive_arrays(source.firings, _COACTIVE, context)
+        arrays |= coactive_arrays(source.firings, _COACTIVE, context, source.scratch)
     if lm is not None and config.neuron_rows:
         windows = _sampled_windows(source)
         arrays |= neuron_arrays(
-            lm, parse_site(source.site), dictionary, source.massive_norm, windows, context
-        )
+            lm, parse_site(source.site), dictionary, source.massive_norm, windows, context,
+            source.scratch,
+        )  # fmt: skip
     if config.map:
         arrays |= map_arrays(dictionary.W_dec, source.density > 0, near, context)
     return arrays

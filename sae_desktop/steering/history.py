@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterator
 
 import msgspec
@@ -25,7 +26,11 @@ class SteeredRun(msgspec.Struct, frozen=True, kw_only=True):
 def remember_run(project: Project, run: SteeredRun) -> None:
     """Add a run at the end. Raises UserError when it cannot be written."""
     path = project.steering_path
-    with explained(path), path.open("ab") as file:
+    with explained(path), path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")  # a process killed in the middle left half a line
         file.write(msgspec.json.encode(run) + b"\n")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            mode = _made_empty(part)
             yield part
-            part.chmod(_usual_mode())
+            part.chmod(mode)
             sync_file(part)
             os.replace(part, path)
             sync_folder(path.parent)
@@ -51,11 +54,43 @@ def replacing(path: Path) -> Iterator[Path]:
             raise
 
 
-def _usual_mode() -> int:
-    """The permissions a new file gets; some libraries make theirs readable by the owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; on success it becomes `path`.
+
+    `path` is missing or an empty folder. What a killed process left is removed first; on failure
+    nothing is left. Raises UserError when the system refuses.
+    """
+    part = path.with_name(f".{path.name}.part")
+    with explained(path):
+        if part.exists():
+            shutil.rmtree(part)
+        part.mkdir(parents=True)
+        try:
+            yield part
+            for folder in [part, *(p for p in part.rglob("*") if p.is_dir())]:
+                sync_folder(folder)
+            if path.is_dir():
+                path.rmdir()
+            os.replace(part, path)
+            sync_folder(path.parent)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+def _made_empty(path: Path) -> int:
+    """Make an empty file and return the permissions the system gave it.
+
+    Some libraries make theirs readable by the owner alone. The mask of new files belongs to the
+    whole process and can only be read by changing it, which other threads would meet.
+    """
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -19,6 +19,7 @@ from sae_desktop.training.capacity import refuse_what_cannot_fit
 from sae_desktop.training.checkpoint import (
     Checkpoint,
     Progress,
+    delete_checkpoints,
     load_checkpoint,
     optimiser_tensors,
     restore_optimiser,
@@ -67,6 +68,8 @@ def plan_run(config: TrainConfig) -> PlannedRun:
     recipe = recipe_of(config)
     finished = _finished(folder, config)
     if finished is not None:
+        # A run killed after it was saved has not removed them yet.
+        delete_checkpoints(folder / run_folder.CHECKPOINT)
         return PlannedRun(config, folder, recipe, None, finished)
     checkpoint = load_checkpoint(folder / run_folder.CHECKPOINT)
     if checkpoint is not None and not _same(checkpoint.progress.config, config):

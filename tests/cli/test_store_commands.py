@@ -83,11 +83,26 @@ def test_delete__says_the_space_and_needs_a_yes(project: Path) -> None:
     done = sae_desktop("stores", "delete", project, "a")
     assert done.status != 0
     assert "kB on disk" in done.stderr
+    assert "Give --yes" in done.stderr
     assert Project.open(project).stores() == ["a"]
     with Project.open(project).lock():
         locked = sae_desktop("stores", "delete", project, "a", "--yes", "--json")
         assert "already open" in locked.error["what"]
     done = sae_desktop("stores", "delete", project, "a", "--yes", "--json")
     assert done.status == 0
-    assert done.result["freed_bytes"] > 20_000
+    assert done.result["trash_bytes"] > 20_000
     assert Project.open(project).stores() == []
+
+
+def test_trash__gives_back_what_was_deleted_or_its_space(project: Path) -> None:
+    listed = sae_desktop("trash", "list", project, "--json").result
+    assert [(i["kind"], i["name"]) for i in listed["items"]] == [("store", "a")]
+    wrong = sae_desktop("trash", "restore", project, "index", "a", "--json")
+    assert "no index “a” in the trash" in wrong.error["what"]
+    assert sae_desktop("trash", "restore", project, "store", "a", "--json").status == 0
+    assert Project.open(project).stores() == ["a"]
+    assert "The trash is empty" in sae_desktop("trash", "list", project).stdout
+    assert sae_desktop("delete", project, "store", "a", "--yes", "--json").status == 0
+    freed = sae_desktop("trash", "empty", project, "--yes", "--json").result
+    assert freed["freed_bytes"] == listed["bytes"]
+    assert not (project / ".trash").exists()

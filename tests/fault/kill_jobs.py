@@ -1,0 +1,229 @@
+"""One small job of every kind that writes, for the sweep of kills: where it begins, its config.
+
+`SCENARIOS` has a row for every kind of `engine/registry.py` that writes; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from toy_models import TEXT, save_toy_model
+
+from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
+from sae_desktop.comparison.concepts import save_concepts
+from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
+from sae_desktop.deletion import delete_item, empty_trash, restore_item, trash_items
+from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.engine.registry import run_job
+from sae_desktop.exchange.config import (
+    ExportDictionaryConfig,
+    ExportFeaturesConfig,
+    ExportPackageConfig,
+    ImportDictionaryConfig,
+    ImportFeaturesConfig,
+    ImportLabelsConfig,
+    ImportPackageConfig,
+)
+from sae_desktop.features import collect, firing_files
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.steering.config import clamped
+from sae_desktop.steering.effect_config import OutputEffectConfig
+from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.sweep_config import SweepConfig
+
+ROWS, FEATURES = 480, 16
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of a trial: the project, and what lies beside it."""
+
+    folder: Path
+    material: Path
+    """What imports and harvests read; the same for all trials."""
+
+    @property
+    def project(self) -> str:
+        return str(self.folder / "p")
+
+    @property
+    def out(self) -> Path:
+        """Where exports go."""
+        return self.folder / "out"
+
+
+def make_small_groups() -> None:
+    """Let a few hundred rows be several groups of firings, as millions are."""
+    collect._GROUP_ROWS = 100
+    firing_files.ENTRIES = 400
+
+
+def _train(place: Place, name: str, **changes: object) -> TrainConfig:
+    config = TrainConfig(
+        project=place.project, name=name, activations="acts", features=FEATURES, k=4, batch=64,
+        tokens=320, metric_rows=64, checkpoint_seconds=1e-6, device="cpu",
+    )  # fmt: skip
+    return msgspec.structs.replace(config, **changes)
+
+
+def _index(place: Place, name: str, **changes: object) -> IndexConfig:
+    config = IndexConfig(
+        project=place.project, dictionary="d", name=name, coactivation=False, neuron_rows=0,
+        map=False, device="cpu",
+    )  # fmt: skip
+    return msgspec.structs.replace(config, **changes)
+
+
+def _harvest(place: Place, name: str) -> HarvestConfig:
+    return HarvestConfig(
+        project=place.project, name=name, model=str(place.material / "model"),
+        corpus=str(place.material / "text"), site="blocks.1.hook_resid_post", tokens=ROWS,
+        context_size=32, batch_tokens=64, commit_seconds=0.0, device="cpu",
+    )  # fmt: skip
+
+
+def make_place(folder: Path) -> Place:
+    """Make the project, and the files that imports take."""
+    place = Place(folder, folder / "material")
+    material = place.material
+    text = material / "text"
+    text.mkdir(parents=True)
+    for number in range(4):
+        (text / f"{number}.txt").write_text(TEXT[number * 9 :] + TEXT[: 60 * number])
+    save_toy_model(material / "model")
+    project = Project.open_or_create(place.project)
+    make_small_groups()
+    for config in (
+        _harvest(place, "acts"),
+        _train(place, "d"),
+        _train(place, "e", features=24),
+        _index(place, "i"),
+        _index(place, "first", shard="1/2"),
+        _index(place, "second", shard="2/2"),
+        _index(place, "third", rows=ROWS // 2),
+    ):
+        run_job(config, SilentContext())
+    with closing(Notes(project.notes_path)) as notes:
+        for feature in range(5):
+            notes.save("d", FeatureNote(feature=feature, label=f"label {feature}"))
+        content = FeatureList(name="some", members=[ListMember(feature=f) for f in (3, 1)])
+        FeatureLists(notes).write("d", "some", content)
+    save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
+    np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
+    with (material / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("feature", "label"), (2, "two"), (9, "nine"), (11, "eleven")])
+    for config in (
+        ExportPackageConfig(
+            project=place.project, dictionary="d", index="i", path=str(material / "d.saepack")
+        ),
+        ExportDictionaryConfig(
+            project=place.project, dictionary="d", path=str(material / "dictionary")
+        ),
+        ExportFeaturesConfig(project=place.project, index="i", path=str(material / "features")),
+    ):
+        run_job(config, SilentContext())
+    delete_item(project, "index", "third")
+    place.out.mkdir()
+    return place
+
+
+def _put_back(project: Project) -> None:
+    """Put back what is in the trash, the index “third”."""
+    for item in trash_items(project):
+        restore_item(project, item)
+
+
+def copy_place(base: Place, folder: Path) -> Place:
+    """Lay a copy of project and exports over what a trial left; the material is shared."""
+    place = Place(folder, base.material)
+    for path in (Path(place.project), place.out):
+        if path.exists():
+            shutil.rmtree(path)
+        shutil.copytree(base.folder / path.name, path)
+    return place
+
+
+Scenario = Callable[[Place], "JobConfig | Action"]
+Action = Callable[[Project], object]
+
+SCENARIOS: dict[str, Scenario] = {
+    "harvest": lambda p: _harvest(p, "new"),
+    "harvest more": lambda p: msgspec.structs.replace(_harvest(p, "acts"), tokens=2 * ROWS),
+    "import activations": lambda p: ImportActivationsConfig(
+        project=p.project, name="new", file=str(p.material / "rows.npy")
+    ),
+    "train": lambda p: _train(p, "new"),
+    "sweep": lambda p: SweepConfig(
+        project=p.project, name="new", base=_train(p, "", tokens=192), features=(8, 16),
+        together=1,
+    ),
+    "evaluate": lambda p: EvaluateConfig(
+        project=p.project, dictionary="d", rows=64, dead_rows=64, device="cpu"
+    ),
+    "index": lambda p: _index(p, "new"),
+    "index again": lambda p: _index(p, "i", context_tokens=8),
+    "index without firings": lambda p: _index(p, "i", keep_firings=False),
+    "index --add": lambda p: _index(p, "first", shard="2/2", add=True),
+    "merge": lambda p: MergeIndexesConfig(
+        project=p.project, name="new", indexes=["first", "second"], device="cpu"
+    ),
+    "merge over": lambda p: MergeIndexesConfig(
+        project=p.project, name="first", indexes=["first", "second"], device="cpu"
+    ),
+    "match": lambda p: MatchConfig(project=p.project, dictionaries=("d", "e"), device="cpu"),
+    "completeness": lambda p: CompletenessConfig(
+        project=p.project, name="new", concepts="words", indexes=("i",), least_occurrences=1,
+        device="cpu",
+    ),
+    "output effect": lambda p: OutputEffectConfig(
+        project=p.project, index="i", count=1, device="cpu"
+    ),
+    "import dictionary": lambda p: ImportDictionaryConfig(
+        project=p.project, name="new", source=str(p.material / "dictionary")
+    ),
+    "import features": lambda p: ImportFeaturesConfig(
+        project=p.project, name="new", source=str(p.material / "features")
+    ),
+    "import labels": lambda p: ImportLabelsConfig(
+        project=p.project, index="i", file=str(p.material / "labels.csv"), make_list="listed"
+    ),
+    "import package": lambda p: ImportPackageConfig(
+        project=p.project, file=str(p.material / "d.saepack"), name="new"
+    ),
+    "export dictionary": lambda p: ExportDictionaryConfig(
+        project=p.project, dictionary="d", path=str(p.out / "new")
+    ),
+    "export features": lambda p: ExportFeaturesConfig(
+        project=p.project, index="i", path=str(p.out / "new")
+    ),
+    "export package": lambda p: ExportPackageConfig(
+        project=p.project, dictionary="d", index="i", path=str(p.out / "new.saepack")
+    ),
+    "export steering": lambda p: ExportSteeringConfig(
+        project=p.project, index="i", path=str(p.out / "new.py"), prompt="In the",
+        variant=clamped({1: 2.0}), device="cpu",
+    ),
+    "delete a store": lambda p: lambda project: delete_item(project, "store", "acts"),
+    "delete an index": lambda p: lambda project: delete_item(project, "index", "i"),
+    "put back": lambda p: _put_back,
+    "empty the trash": lambda p: empty_trash,
+}  # fmt: skip
+"""A job's config, or what the window does itself, to a project."""
+
+NOT_SWEPT = {
+    "get_model": "It fills the user's own cache from the network.",
+    "trust_model": "One record in the user's own settings, replaced in one step.",
+}
+"""Kinds that write outside of a project and are tested where their parts are."""
