@@ -21,7 +21,8 @@ from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import COMPRESSIONS
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
-from sae_desktop.corpus.formats import SAVED, Format, format_of, is_known
+from sae_desktop.corpus.formats import SAVED, Format, format_of
+from sae_desktop.corpus.names import is_known
 from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.records import Message as Message

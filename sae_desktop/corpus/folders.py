@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sae_desktop.corpus.arrow_tables import DATASETS_FILES, DEFAULT_SPLIT, no_split
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.formats import is_known, is_table
+from sae_desktop.corpus.names import is_known, is_table
 from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.source_code import BUILD_FOLDERS, PACKAGE_FOLDERS, PROJECT_FILES
 from sae_desktop.errors import UserError

@@ -24,17 +24,12 @@ from sae_desktop.corpus.json_text import (
     json_layout,
     names_documents,
 )
+from sae_desktop.corpus.names import TEXT_NAMES
 from sae_desktop.corpus.pieces import parts
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.source_code import code_language, is_generated
 from sae_desktop.errors import UserError
 
-TEXT_NAMES = {
-    ".txt": "text", ".text": "text", ".log": "log", ".md": "Markdown", ".markdown": "Markdown",
-    ".mdx": "Markdown", ".rst": "reStructuredText", ".org": "Org", ".adoc": "AsciiDoc",
-    ".tex": "LaTeX", ".html": "HTML", ".htm": "HTML", ".xhtml": "HTML", ".xml": "XML",
-    ".srt": "subtitles", ".vtt": "subtitles",
-}  # fmt: skip
 GENERATED_KIND = "generated or minified files"
 LARGEST_SOURCE = 1 << 20
 """Bytes of the largest program file of a folder that is read: larger ones are generated."""
@@ -81,23 +76,6 @@ _BY_SUFFIX = {
     ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": DELIMITED, ".tsv": DELIMITED,
     ".parquet": PARQUET, ".pq": PARQUET, ".arrow": ARROW, ".feather": ARROW,
 }  # fmt: skip
-
-
-def is_table(name: str) -> bool:
-    """Whether files of that name hold rows."""
-    return Path(inner_name(name)).suffix in _BY_SUFFIX
-
-
-def is_known(name: str) -> bool:
-    """Whether files of that name are read in a folder. Any text may be a corpus of its own."""
-    inner = inner_name(name)
-    suffix = Path(inner).suffix
-    return (
-        suffix in _BY_SUFFIX
-        or suffix in TEXT_NAMES
-        or suffix == ".json"
-        or (bool(code_language(inner)))
-    )
 
 
 def format_of(file: Path, settings: CorpusSettings, *, in_folder: bool) -> Format:

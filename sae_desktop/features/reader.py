@@ -88,9 +88,7 @@ class FeatureIndex:
             for column in COLUMNS
             if f"columns/{column.name}" in arrays
         }
-        effects = read_effects(path, self.features, self.info.dictionary_hash)
-        if effects is not None:
-            self.columns[OUTPUT_EFFECT] = effects
+        self.read_output_effects()
 
     def _check(self, arrays: dict[str, Array]) -> None:
         """Raise ValueError or KeyError unless what every page needs is there."""
@@ -104,6 +102,12 @@ class FeatureIndex:
             raise ValueError("the contexts are cut short")
         if len(arrays["passages"]) == 0 or len(arrays["tokens"]) < self.info.rows:
             raise ValueError("the text is cut short")
+
+    def read_output_effects(self) -> None:
+        """Take over what a job has written of the features' effects on the output."""
+        effects = read_effects(self.path, self.features, self.info.dictionary_hash)
+        if effects is not None:
+            self.columns[OUTPUT_EFFECT] = effects
 
     def array(self, name: str) -> Array | None:
         """Return a dataset of the file by its path in `layout.py`; None when it is not there."""

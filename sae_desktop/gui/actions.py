@@ -106,6 +106,10 @@ class ActionRegistry(QObject):
     def info(self, action_id: str) -> ActionInfo:
         return self._infos[action_id]
 
+    def owner(self, action_id: str) -> QObject | None:
+        """Return the widget in which the action's shortcut works."""
+        return self._actions[action_id].parent()
+
     def infos(self) -> list[ActionInfo]:
         return list(self._infos.values())
 

@@ -36,6 +36,8 @@ _ROOT = QModelIndex()
 _WIDTH = 640
 _ROW = 32
 _ROWS = 12
+_MOST = 200
+"""Entries listed; how many more there are is said."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,9 @@ class CommandPalette(QFrame):
                 else:
                     direct.append((entry, provider))
         found = direct + [(entry, offered[entry]) for entry in rank(text, offered)]
+        if len(found) > _MOST:
+            more = Entry("", f"{len(found) - _MOST} more: type on", "", enabled=False)
+            found = [*found[:_MOST], (more, found[0][1])]
         self.model.show(found)
         if found:
             self.list.setCurrentIndex(self.model.index(0))

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from sae_desktop.corpus.decoding import check_text, head_bytes
+from sae_desktop.corpus.names import is_known, is_table
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.exchange.delphi_layout import holds_explanations, modules_in
@@ -19,19 +21,17 @@ Kind = Literal[
     "unknown",
 ]  # fmt: skip
 
-_TABLES = frozenset({".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow"})
-_TEXT = frozenset(
-    {
-        *(".txt", ".md", ".rst", ".tex", ".html", ".xml", ".log", ".org", ".srt"),
-        *(".py", ".js", ".ts", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".rb"),
-        *(".sh", ".sql", ".css", ".toml", ".yaml", ".yml", ".ini"),
-    }
-)
-_PACKED = frozenset({".xz", ".gz", ".zst"})
-_READABLE = _TABLES | _TEXT | _PACKED
-_MATRIX = frozenset({".npy", ".safetensors", ".h5", ".hdf5"})
-_WEIGHTS = frozenset({".npz", ".pt", ".pth", ".zip"})
+_MATRIX = (".npy", ".safetensors", ".h5", ".hdf5")
+_WEIGHTS = (".npz", ".pt", ".pth", ".bin", ".zip")
 """Files that can only be dictionaries."""
+FILTERS = {
+    "activations": f"Matrices ({' '.join(f'*{end}' for end in _MATRIX)});;All (*)",
+    "dictionary": (
+        f"Weights and archives ({' '.join(f'*{end}' for end in ('.safetensors', *_WEIGHTS))});;"
+        "All (*)"
+    ),
+}
+"""Kind → the filter of the dialog in which a file of it is chosen."""
 _OF_DICTIONARIES = ("cfg.json", "ae.pt", "params.npz", "params.safetensors", "hyperparams.json")
 """Files that stand in the folder of a dictionary."""
 _ENCODERS = ("W_enc", "w_enc", "W_E", "encoder.weight", "W_enc_0")
@@ -63,13 +63,13 @@ def classify(path: Path) -> Drop:
         return Drop("dictionary", path)
     if suffix in _MATRIX:
         return Drop("activations", path)
-    if suffix in _READABLE:
+    if is_known(path.name) or _is_text(path):
         return Drop("corpus", path)
     return Drop(
         "unknown",
         path,
         "Models are folders or .gguf files, dictionaries folders or .npz, .pt and .zip files, "
-        "texts .txt, .jsonl, .csv or .parquet, activations "
+        "texts anything that is text, or tables such as .jsonl, .csv and .parquet, activations "
         ".npy, .safetensors or .h5.",
     )
 
@@ -94,9 +94,20 @@ def _folder(path: Path) -> Drop:
         return Drop("model", packed[0])
     if any((path / name).is_file() for name in _DATASET):
         return Drop("corpus", path)
-    if any(p.suffix.lower() in _READABLE for p in islice(_files(path), _LOOKED_AT)):
+    if any(is_known(p.name) for p in islice(_files(path), _LOOKED_AT)):
         return Drop("corpus", path)
     return Drop("unknown", path, "The folder holds neither a model nor text files.")
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a file holds text, whatever its name says."""
+    try:
+        if not path.stat().st_size:
+            return False
+        check_text(path, head_bytes(path))
+    except (UserError, OSError):
+        return False
+    return True
 
 
 def _is_dictionary(path: Path) -> bool:
@@ -159,9 +170,9 @@ def _one_corpus(paths: Sequence[Path]) -> Path:
     next_step = "Put the files into a folder of their own and drop that, or drop one of them."
     if any(path.is_dir() or path.parent != folder for path in paths):
         raise UserError("These files and folders are not one corpus.", next_step=next_step)
-    if len({path.suffix.lower() in _TABLES for path in paths}) > 1:
+    if len({is_table(path.name) for path in paths}) > 1:
         raise UserError("Texts and tables are not one corpus.", next_step=next_step)
-    there = {path for path in folder.iterdir() if path.suffix.lower() in _READABLE}
+    there = {path for path in folder.iterdir() if path.is_file() and is_known(path.name)}
     others = len(there - set(paths))
     if others:
         files = "1 other file" if others == 1 else f"{others} other files"

@@ -39,6 +39,9 @@ from sae_desktop.gui.workspace import Workspace
 
 _STATE_VERSION = 1
 _TITLE = "SAE Desktop"
+_FIRST_SIZE = 1280, 800
+_TITLE_BAR = 40
+"""Of the screen, left to the frame that the desktop draws around the window."""
 
 
 class MainWindow(QMainWindow):
@@ -52,7 +55,8 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self._save = save
         self.setWindowTitle(_TITLE)
-        self.setMinimumSize(960, 600)
+        room = self.screen().availableSize()
+        self.setMinimumSize(min(1200, room.width()), min(600, room.height() - _TITLE_BAR))
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry)
         self.registry.add(workspace_infos(self), self)
@@ -82,6 +86,9 @@ class MainWindow(QMainWindow):
                 self._recent = QMenu("Open recent", menu)
                 self._recent.aboutToShow.connect(self._fill_recent)
                 menu.insertMenu(self.registry.action("project.open_demonstration"), self._recent)
+                self._import = QMenu("Import", menu)
+                self._import.aboutToShow.connect(self._fill_import)
+                menu.insertMenu(self.registry.action("project.reveal"), self._import)
                 self._file_menu = menu
         self._panel_menu = QMenu("&Panel", self)
         self._panel_menu.aboutToShow.connect(self._fill_panel_menu)
@@ -234,6 +241,22 @@ class MainWindow(QMainWindow):
         if self._recent.isEmpty():
             self._recent.addAction("Nothing yet").setEnabled(False)
 
+    def _fill_import(self) -> None:
+        """Offer what the Project workspace can bring in; it is shown with its dialog."""
+        self._import.clear()
+        for info in self.workspace("project").action_infos():
+            if info.id.startswith("project.import"):
+                action = self._import.addAction(info.text)
+                action.setEnabled(info.enabled_when is None or info.enabled_when())
+                action.triggered.connect(
+                    lambda _checked=False, info=info: self._run_in("project", info.id)
+                )
+
+    def _run_in(self, workspace: str, action_id: str) -> None:
+        """Do what belongs to a workspace where it can be seen."""
+        self.show_workspace(workspace)
+        self.registry.trigger(action_id)
+
     def _fill_panel_menu(self) -> None:
         self._panel_menu.clear()
         workspace = self._stack.currentWidget()
@@ -275,7 +298,11 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         settings = self.settings
         if not self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode())):
-            self.resize(1280, 800)
+            room = self.screen().availableSize()
+            self.resize(
+                min(_FIRST_SIZE[0], room.width()),
+                min(_FIRST_SIZE[1], room.height() - _TITLE_BAR),
+            )
         self.restoreState(QByteArray.fromBase64(settings.window_state.encode()), _STATE_VERSION)
         self._jobs.hide()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sae_desktop.gui.amounts import count_text, exact_count
-from sae_desktop.gui.inventory import Inventory
+from sae_desktop.gui.inventory import DictionaryItem, Inventory
 
 Kind = Literal["harvest", "resume_harvest", "train", "resume_train", "index", "explore", "watch"]
 
@@ -31,12 +31,31 @@ RUNNING = {
 """Tag of a running job's config → where to watch it."""
 
 
+def _fresh(inventory: Inventory) -> DictionaryItem | None:
+    """Return the newest dictionary, where there are indexes and it is newer than any of them."""
+    usable = [d for d in inventory.dictionaries if d.summary is not None and d.complete]
+    if not usable or not inventory.indexes:
+        return None
+    newest = max(usable, key=lambda item: item.modified)
+    read = max(item.modified for item in inventory.indexes)
+    return newest if not newest.indexes and newest.modified > read else None
+
+
 def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> NextStep:
     """Return the next step; `running` holds the tags of the configs of jobs under way.
 
-    An index is explored even while something runs. Otherwise a running job comes first, then
+    What was trained since the last index is indexed next; else an index is explored, even while
+    something runs. Otherwise a running job comes first, then
     work that was interrupted, then the first thing that is missing on the way to an index.
     """
+    fresh = _fresh(inventory)
+    if fresh is not None and "index" not in running:
+        return NextStep(
+            "index",
+            f"“{fresh.name}” is trained; an index tells what its features respond to.",
+            "Build an index",
+            fresh.name,
+        )
     if inventory.indexes:
         newest = max(inventory.indexes, key=lambda item: item.modified)
         return NextStep(

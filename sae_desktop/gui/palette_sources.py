@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.amounts import count_text, figure_text
 from sae_desktop.gui.command_palette import Provider
 from sae_desktop.gui.feature_link import parse_feature_link
+from sae_desktop.gui.frame_actions import MENUS
 from sae_desktop.gui.search import Entry, feature_number, score
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.workspace import Workspace
 
+_AREAS = {action: menu.replace("&", "") for menu, ids in MENUS.items() for action in ids}
+"""Action → the menu it stands in."""
 _LABELS = 20
 _LOOKED_AT = 500
 """Labels with the words of the query of which the best are shown."""
@@ -18,7 +24,8 @@ def sources(session: Session, registry: ActionRegistry) -> list[Provider]:
     """Return the palette's providers, those that answer the query itself first."""
     return [
         Provider(lambda query: _feature_entries(session, query), _run(session), ranked=False),
-        Provider(lambda _query: _action_entries(registry), lambda e: registry.trigger(e.key)),
+        Provider(lambda _query: _action_entries(registry), _trigger(session, registry)),
+        Provider(lambda _query: _panel_entries(registry), _show_panel(session, registry)),
         Provider(lambda _query: _project_entries(session), _run(session)),
     ]
 
@@ -31,10 +38,55 @@ def _action_entries(registry: ActionRegistry) -> list[Entry]:
             key=info.id,
             shortcut=info.shortcut,
             enabled=info.enabled_when is None or info.enabled_when(),
+            words=_words(info.id),
         )
         for info in registry.infos()
         if info.id != "view.search"
     ]
+
+
+def _words(action_id: str) -> str:
+    """Return what an action is found by besides its text: its menu, and where it belongs."""
+    words = f"{_AREAS.get(action_id, '')} {action_id.replace('.', ' ').replace('_', ' ')}"
+    return f"{words} settings" if action_id.startswith("theme.") else words
+
+
+def _trigger(session: Session, registry: ActionRegistry) -> Callable[[Entry], None]:
+    """Return what carries out an action where it can be seen."""
+
+    def run(entry: Entry) -> None:
+        owner = registry.owner(entry.key)
+        if isinstance(owner, Workspace) and not owner.isVisible():
+            session.show_workspace(owner.id)
+        registry.trigger(entry.key)
+
+    return run
+
+
+def _workspaces(registry: ActionRegistry) -> list[Workspace]:
+    owners = [registry.owner(info.id) for info in registry.infos()]
+    return list(dict.fromkeys(owner for owner in owners if isinstance(owner, Workspace)))
+
+
+def _panel_entries(registry: ActionRegistry) -> list[Entry]:
+    return [
+        Entry("Panel", f"Show “{dock.windowTitle()}”", dock.objectName(), f"in {space.id}")
+        for space in _workspaces(registry)
+        for dock in space.docks()
+    ]
+
+
+def _show_panel(session: Session, registry: ActionRegistry) -> Callable[[Entry], None]:
+    def run(entry: Entry) -> None:
+        for space in _workspaces(registry):
+            for dock in space.docks():
+                if dock.objectName() == entry.key:
+                    session.show_workspace(space.id)
+                    dock.show()
+                    dock.raise_()
+                    dock.widget().setFocus()
+
+    return run
 
 
 def _feature_entries(session: Session, query: str) -> list[Entry]:
@@ -55,9 +107,12 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
         return found
     some = notes.notes(dictionary, notes.search(dictionary, query)[:_LOOKED_AT].tolist())
     scored = [(score(query, note.label), feature, note) for feature, note in some.items()]
-    for _, feature, note in sorted(scored, key=lambda item: -item[0])[:_LABELS]:
-        if note.label:
-            found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
+    best = [item for item in sorted(scored, key=lambda item: -item[0]) if item[2].label]
+    for _, feature, note in best[:_LABELS]:
+        found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
+    if len(best) > _LABELS:
+        more = f"{len(best) - _LABELS} more labels: type on, or search the list in Explore"
+        found.append(Entry("Feature", more, "", enabled=False))
     return found
 
 

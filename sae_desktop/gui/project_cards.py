@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from sae_desktop.gui.amounts import (
@@ -21,6 +22,7 @@ from sae_desktop.gui.inventory import (
     ModelItem,
     StoreItem,
 )
+from sae_desktop.training.sweep_config import SweepRecord
 
 ACTIONS = {
     "harvest": "Harvest from it",
@@ -31,6 +33,9 @@ ACTIONS = {
     "verify": "Verify",
     "resume_train": "Resume the training",
     "curves": "Show its curves",
+    "unfold": "List its runs here",
+    "fold": "Hide its runs",
+    "runs": "Compare its runs",
     "evaluate": "Evaluate…",
     "index": "Build an index…",
     "open_index": "Open its index",
@@ -48,7 +53,7 @@ WRITING = frozenset(
 @dataclass(frozen=True)
 class Card:
     kind: str
-    """model, store, dictionary, index"""
+    """model, store, dictionary, sweep, index"""
     name: str
     figures: tuple[tuple[str, str], ...]
     """(what, value with its unit)"""
@@ -63,12 +68,17 @@ class Card:
         return self.name.rstrip("/").rsplit("/", 1)[-1] if self.kind == "model" else self.name
 
 
-def cards(inventory: Inventory, now: datetime.datetime) -> dict[str, list[Card]]:
-    """Return heading → cards, in the order of the work; empty sections are left out."""
+def cards(
+    inventory: Inventory, now: datetime.datetime, unfolded: Collection[str] = ()
+) -> dict[str, list[Card]]:
+    """Return heading → cards, in the order of the work; empty sections are left out.
+
+    The runs of a sweep share a card, but for those with an index and where it is `unfolded`.
+    """
     sections = {
         "Models": [_model(item) for item in inventory.models],
         "Activation stores": [_store(item, now) for item in inventory.stores],
-        "Dictionaries": [_dictionary(item, now) for item in inventory.dictionaries],
+        "Dictionaries": _dictionaries(inventory, now, unfolded),
         "Indexes": [_index(item, now) for item in inventory.indexes],
     }
     places = {
@@ -104,6 +114,42 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
         warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
         actions = ("resume_harvest", *actions)
     return Card("store", item.name, tuple(figures), _footer(item, now), actions, warning)
+
+
+def _dictionaries(
+    inventory: Inventory, now: datetime.datetime, unfolded: Collection[str]
+) -> list[Card]:
+    found: list[Card] = []
+    of_sweeps: set[str] = set()
+    for record in inventory.sweeps:
+        runs = {row.dictionary for row in record.rows}
+        items = [item for item in inventory.dictionaries if item.name in runs]
+        if items:
+            found.append(_sweep(record, items, record.config.name in unfolded))
+            if record.config.name in unfolded:
+                found += [_dictionary(item, now) for item in items]
+            of_sweeps |= runs
+    alone = [
+        _dictionary(item, now)
+        for item in inventory.dictionaries
+        if item.name not in of_sweeps or (item.indexes and not _is_unfolded(item, found))
+    ]
+    return alone + found
+
+
+def _is_unfolded(item: DictionaryItem, found: Iterable[Card]) -> bool:
+    return any(card.kind == "dictionary" and card.name == item.name for card in found)
+
+
+def _sweep(record: SweepRecord, items: list[DictionaryItem], unfolded: bool) -> Card:
+    done = [row for row in record.rows if row.state == "done"]
+    figures = [("Runs", f"{len(done)} of {len(record.rows)} done")]
+    best = min((row.fvu for row in done if row.fvu is not None), default=None)
+    if best is not None:
+        figures.append(("Best FVU", figure_text(best)))
+    footer = f"Sweep · {bytes_text(sum(item.bytes for item in items))}"
+    fold = "fold" if unfolded else "unfold"
+    return Card("sweep", record.config.name, tuple(figures), footer, (fold, "runs", "reveal"))
 
 
 def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:

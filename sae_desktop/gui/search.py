@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MOST_LETTERS = 4
+"""Of a query whose letters may be anywhere in a title."""
 _EXACT, _PREFIX, _WORDS, _SUBSTRING, _SUBSEQUENCE = 100.0, 80.0, 60.0, 40.0, 15.0
 
 
@@ -20,6 +22,8 @@ class Entry:
     detail: str = ""
     shortcut: str = ""
     enabled: bool = True
+    words: str = ""
+    """Further words it is found by, such as the menu it stands in."""
 
 
 def score(query: str, title: str) -> float:
@@ -38,20 +42,27 @@ def score(query: str, title: str) -> float:
     if query in title:
         return _SUBSTRING + shortness
     letters = iter(title)
-    if len(query) > 1 and all(letter in letters for letter in query if letter != " "):
+    # Of longer words it is chance: “settings” lies in “splits itself into finer things”.
+    if 1 < len(query) <= _MOST_LETTERS and all(letter in letters for letter in query):
         return _SUBSEQUENCE + shortness
     return 0.0
 
 
-def rank(query: str, entries: Iterable[Entry], limit: int = 40) -> list[Entry]:
+def rank(query: str, entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries that answer `query`, best first; equals keep their order."""
-    scored = [(max(score(query, e.title), 0.5 * score(query, e.kind)), e) for e in entries]
+    scored = [(_score(query, entry), entry) for entry in entries]
     best = max((s for s, _ in scored), default=0.0)
     # Letters that merely occur in order count only where nothing fits better.
     least = _SUBSTRING / 2 if best >= _SUBSTRING else 0.0
     found = [(s, e) for s, e in scored if s > least]
     found.sort(key=lambda pair: (not pair[1].enabled, -pair[0]))
-    return [entry for _, entry in found[:limit]]
+    return [entry for _, entry in found]
+
+
+def _score(query: str, entry: Entry) -> float:
+    """Return how well an entry answers: by its title, else by all that is known of it."""
+    beside = score(query, f"{entry.kind} {entry.words} {entry.title}")
+    return max(score(query, entry.title), 0.75 * beside if beside > _SUBSEQUENCE + 1 else 0.0)
 
 
 def feature_number(query: str) -> int | None:

@@ -33,7 +33,7 @@ from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
-from sae_desktop.steering.effect_config import OutputEffectConfig
+from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
@@ -121,10 +121,14 @@ class Session(QObject):
     """Name of a store whose rows the Harvest panel is to show."""
     trainRequested = Signal(str)
     """Name of the store to train on."""
+    sweepRequested = Signal(str)
+    """Name of a sweep over settings whose runs are to be compared."""
     steerRequested = Signal(int)
     """A feature to be put in the rack of sliders."""
     featuresRequested = Signal(object)
     """FeatureSet, to be shown alone in the list of features."""
+    columnMade = Signal(str)
+    """A job has given the open index a column of this name."""
     textRequested = Signal(str)
     """A text to be tried on the features."""
 
@@ -363,9 +367,22 @@ class Session(QObject):
             self.store = result.name
         elif isinstance(result, TrainResult) and self.index is None:
             self.dictionary = result.name
+        elif isinstance(result, OutputEffectResult):
+            self._take_effects(result)
         self._on_settled()
         if isinstance(result, IndexResult) and self.index is None:
             self.open_index(result.name)
+
+    def _take_effects(self, result: OutputEffectResult) -> None:
+        """Have the open index show what was just measured of its features."""
+        if self.index is None or result.index != self.index_name:
+            return
+        try:
+            self.index.read_output_effects()
+        except UserError as error:
+            self.show_error(error)
+            return
+        self.columnMade.emit("output_effect")
 
     def _on_job_ended(self, _message: object = None) -> None:
         self._on_settled()

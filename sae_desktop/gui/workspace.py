@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 from sae_desktop.gui.actions import ActionInfo
 
 _STATE_VERSION = 1
+_SETTLE_MS = 500
+"""After it is shown, how long the desktop may take to give the window its size."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Workspace(QMainWindow):
         self._infos = list(docks)
         self._docks = {info.id: self._make_dock(info) for info in docks}
         self._sized = False
+        self._restored: QByteArray | None = None
+        """What was restored, until the window has found its size: a maximised one only then."""
+        self._settling = QTimer(self, singleShot=True, interval=_SETTLE_MS)
+        self._settling.timeout.connect(self._settle)
         self._arrange()
 
     def _make_dock(self, info: DockInfo) -> QDockWidget:
@@ -114,6 +120,17 @@ class Workspace(QMainWindow):
             # Only now is there a width of which the docks can have their share.
             self._sized = True
             QTimer.singleShot(0, self, self._size_docks)
+        if self._restored is not None:
+            self.restoreState(self._restored, _STATE_VERSION)
+            self._settling.start()
+
+    def _settle(self) -> None:
+        self._restored = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._restored is not None and self.isVisible():
+            self.restoreState(self._restored, _STATE_VERSION)
 
     def action_infos(self) -> list[ActionInfo]:
         """Return the actions of the panel in the middle."""
@@ -138,6 +155,7 @@ class Workspace(QMainWindow):
 
     def reset_layout(self) -> None:
         """Put every dock back where it was at the first start."""
+        self._restored = None
         self._arrange()
 
     def layout_state(self) -> str:
@@ -151,7 +169,8 @@ class Workspace(QMainWindow):
         data = QByteArray.fromBase64(state.encode())
         if not self.restoreState(data, _STATE_VERSION):
             return False
-        self._sized = True
+        self._sized, self._restored = True, data
         if all(dock.isHidden() for dock in self.docks()):
+            self._restored = None
             self._arrange()
         return True

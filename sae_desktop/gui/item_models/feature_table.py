@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from sae_desktop.features.columns import column_info
+from sae_desktop.features.columns import COLUMNS, column_info
 from sae_desktop.features.filter import (
     LABEL as LABEL_COLUMN,
 )
@@ -46,31 +46,18 @@ FEATURE_ROLE = Qt.ItemDataRole.UserRole
 """The feature's number, as an int."""
 
 NOTE = "note"
+_FIRST = ("density", "max_activation", "mean_activation")
+"""Shown where nobody has chosen columns."""
 TABLE_COLUMNS = (
     STARRED,
     NUMBER_COLUMN,
     LABEL_COLUMN,
-    "density",
-    "max_activation",
-    "mean_activation",
-    "firings",
-    "std_activation",
-    "skewness",
-    "kurtosis",
-    "language",
-    "language_share",
-    "language_independence",
-    "source",
-    "source_share",
-    "token",
-    "token_share",
-    "neuron_correlation",
-    "nearest_cosine",
-    "cluster",
+    *_FIRST,
+    *(info.name for info in COLUMNS if info.name not in _FIRST and info.kind != "coordinate"),
     SCORE,
     NOTE,
 )
-"""All a list can show, from left to right."""
+"""All a list can show, at first from left to right: what an index may hold, but for places."""
 STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN = range(6)
 
 _WRITTEN = {
@@ -282,7 +269,7 @@ class FeatureTableModel(QAbstractTableModel):
             sorted_by = section == self.sort_column and not self._as_given
             return column_title(name) + (arrow if sorted_by else "")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{column_tip(name)}. A right click chooses the columns."
+            return f"{column_tip(name)}. Drag it to move it; a right click chooses the columns."
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(section)
         if role == Qt.ItemDataRole.InitialSortOrderRole:

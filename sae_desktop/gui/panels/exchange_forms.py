@@ -33,6 +33,7 @@ from sae_desktop.exchange.config import (
     ImportLabelsResult,
 )
 from sae_desktop.gui.amounts import bytes_text, exact_count
+from sae_desktop.gui.drops import FILTERS
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.job_forms import JobForm, free_name
 from sae_desktop.gui.session import Session
@@ -46,7 +47,6 @@ _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("People: a page of its run", "html"),
 )
 _SUFFIXES = {"package": PACKAGE_SUFFIX, "html": ".html"}
-_WEIGHTS = "Weights and archives (*.safetensors *.npz *.pt *.pth *.bin *.zip);;All (*)"
 
 
 def safe_name(text: str) -> str:
@@ -188,7 +188,9 @@ class ImportDictionaryForm(JobForm):
             self.look()
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Weights of a dictionary", "", _WEIGHTS)
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Weights of a dictionary", "", FILTERS["dictionary"]
+        )
         if name:
             self.source.setText(name)
             self.look()

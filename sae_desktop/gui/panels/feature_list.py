@@ -88,7 +88,6 @@ class FeatureListPanel(QWidget):
         column.addWidget(self.range)
         column.addWidget(self.table, 1)
         column.addLayout(foot)
-        self.setMinimumWidth(320)
         self.setFocusProxy(self.table)
 
     def _connect(self) -> None:
@@ -112,6 +111,7 @@ class FeatureListPanel(QWidget):
         self._session.projectChanged.connect(lambda: self.show_index(self._session.index))
         self._session.featureSelected.connect(self._on_feature_selected)
         self._session.featuresRequested.connect(self.show_only)
+        self._session.columnMade.connect(self._on_column_made)
 
     # ------------------------------------------------------------------ content
     def show_index(self, index: FeatureIndex | None) -> None:
@@ -270,6 +270,14 @@ class FeatureListPanel(QWidget):
 
     def _on_columns_chosen(self) -> None:
         self._settings.list_columns = self.table.shown_columns()
+
+    def _on_column_made(self, name: str) -> None:
+        """Show a column that a job has just made."""
+        self.range.set_index(self._session.index)
+        self.range.set_ranges(self.model.filter.ranges)
+        self.table.fit_columns()
+        if name in TABLE_COLUMNS:
+            self.table.show_column(name)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         if index.column() == STAR:

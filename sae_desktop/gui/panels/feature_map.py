@@ -107,7 +107,6 @@ class FeatureMapPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.addWidget(self._stack)
-        self.setMinimumWidth(240)
 
     # ------------------------------------------------------------------ content
     def _on_index_opened(self, index: FeatureIndex | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QPoint, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QPlainTextEdit, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
@@ -25,6 +25,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.probe_bars import PageBar, ProbeSettings
+from sae_desktop.gui.widgets.text_box import TextBox
 from sae_desktop.gui.widgets.token_matrix import TokenMatrix
 from sae_desktop.gui.widgets.token_text import Passage, TokenTextView
 
@@ -52,7 +53,7 @@ class ProbePanel(QWidget):
         self._lit: int | None = None
         self._token: int | None = None
         self._folder = QTemporaryDir()
-        self.text = QPlainTextEdit()
+        self.text = TextBox()
         self.text.setPlaceholderText("Type or paste a text: its tokens light up.")
         self.text.setAccessibleName("Text to try")
         self.text.setToolTip("A text of your own (Ctrl+T)")
@@ -105,11 +106,11 @@ class ProbePanel(QWidget):
         column.addWidget(self.page)
         column.addWidget(self._results, 1)
         column.addStretch()
-        self.setMinimumWidth(240)
 
     def _connect(self) -> None:
         session = self._session
         self.text.textChanged.connect(self._on_text_changed)
+        self.text.refused.connect(session.show_error)
         self.settings.changed.connect(self._on_settings_changed)
         self.page.pageChanged.connect(self._show)
         self.tokens.tokenHovered.connect(self.tokenHovered)

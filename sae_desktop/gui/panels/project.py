@@ -25,7 +25,7 @@ from sae_desktop.deletion import delete_item, deletion_question, item_path
 from sae_desktop.errors import UserError
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.dialogs import reveal
-from sae_desktop.gui.drops import classify, harvest_fields
+from sae_desktop.gui.drops import FILTERS, classify, harvest_fields
 from sae_desktop.gui.next_step import NextStep, next_step
 from sae_desktop.gui.packages import import_package, open_package
 from sae_desktop.gui.panels.exchange_forms import (
@@ -49,6 +49,8 @@ class ProjectPanel(QStackedWidget):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self._unfolded: set[str] = set()
+        """Sweeps whose runs have cards of their own."""
         self._session = session
         self._stale = True
         self.setAcceptDrops(True)
@@ -205,7 +207,7 @@ class ProjectPanel(QStackedWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        found = cards(self._session.inventory, datetime.datetime.now())
+        found = cards(self._session.inventory, datetime.datetime.now(), self._unfolded)
         sections = [
             (heading, [CardWidget(card, self.run, self._allowed) for card in some])
             for heading, some in found.items()
@@ -270,6 +272,12 @@ class ProjectPanel(QStackedWidget):
             session.show_workspace("train")
         elif action == "extend":
             extend_store(session, name)
+        elif action in ("unfold", "fold"):
+            self._unfolded ^= {name}
+            self.refresh()
+        elif action == "runs":
+            session.show_workspace("train")
+            session.sweepRequested.emit(name)
         elif action == "rows":
             show_store(session, name)
         elif action == "verify":
@@ -397,7 +405,7 @@ class ProjectPanel(QStackedWidget):
 
     def _choose_import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Import activations", "", "Matrices (*.npy *.safetensors *.h5 *.hdf5)"
+            self, "Import activations", "", FILTERS["activations"]
         )
         if name:
             self.take(Path(name))

@@ -140,6 +140,7 @@ class SteeringPanel(QWidget):
         session = self._session
         self.rack.rackChanged.connect(self._on_rack_changed)
         self.form.promptChanged.connect(self._on_prompt_changed)
+        self.form.prompt.refused.connect(session.show_error)
         self.form.controlsChanged.connect(self._show_controls)
         self.form.samplingChanged.connect(self._mark_earlier)
         self.form.picker.picked.connect(self.rack.choose_tokens)

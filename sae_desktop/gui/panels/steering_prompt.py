@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSpinBox,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.gui.panels.steering_outputs import CONTROLS
 from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.text_box import TextBox
 from sae_desktop.gui.widgets.token_picker import TokenPicker
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.presets import Preset
@@ -41,7 +41,7 @@ class SteeringPrompt(QWidget):
 
     def __init__(self, presets: QPushButton, generate: QPushButton, stop: QPushButton) -> None:
         super().__init__()
-        self.prompt = QPlainTextEdit()
+        self.prompt = TextBox()
         self.prompt.setPlaceholderText("A prompt for the model to continue")
         self.prompt.setAccessibleName("Prompt")
         self.prompt.setTabChangesFocus(True)

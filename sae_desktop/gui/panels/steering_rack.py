@@ -175,7 +175,6 @@ class SteeringRack(QWidget):
         column.addLayout(place)
         column.addWidget(self._layers_row)
         column.addWidget(self.unit)
-        self.setMinimumWidth(264)
 
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""

@@ -35,6 +35,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import inset
+from sae_desktop.gui.widgets.text_box import TextBox
 from sae_desktop.language_model.token_text import visible_token
 
 _SHOWN = 20
@@ -79,6 +80,8 @@ class TextSetsPanel(QWidget):
         self.weights = FeatureLinks(session, "Features with a weight in the classifier")
         self.latest = LatestJob(session, 0, self)
         self._build()
+        for box in (self.on, self.off):
+            box.refused.connect(session.show_error)
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._on_busy)
@@ -253,8 +256,8 @@ def _state_text(result: FindFeaturesResult) -> str:
     return f"{count_text(result.total)} features tell A from B{more}, by margin."
 
 
-def _box(placeholder: str, name: str) -> QPlainTextEdit:
-    box = QPlainTextEdit()
+def _box(placeholder: str, name: str) -> TextBox:
+    box = TextBox(lambda path: joined_texts(read_texts(path)))
     box.setPlaceholderText(placeholder)
     box.setAccessibleName(name)
     box.setTabChangesFocus(True)

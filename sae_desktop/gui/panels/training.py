@@ -10,13 +10,16 @@ from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import JobMetrics
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.advice import advice
+from sae_desktop.gui.amounts import elide_middle
 from sae_desktop.gui.job_list import JobRow
+from sae_desktop.gui.panels.job_forms import IndexForm
 from sae_desktop.gui.panels.run_board import RunBoard
 from sae_desktop.gui.panels.sweep_form import SweepForm
 from sae_desktop.gui.panels.training_setup import TrainingSetup
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.empty_state import EmptyState
+from sae_desktop.gui.widgets.labels import push_button
 from sae_desktop.gui.widgets.live_controls import LiveControls
 from sae_desktop.gui.workspace import DockInfo
 from sae_desktop.training.config import (
@@ -51,6 +54,15 @@ class TrainingPanel(QWidget):
         self.live = LiveControls()
         self.live.hide()
         self.live.applied.connect(self._adjust)
+        self._trained = ""
+        self.index_button = push_button(
+            "Build an index",
+            self._build_index,
+            icon="list-bullets",
+            primary=True,
+            tip="Find out what its features respond to",
+        )
+        self.index_button.hide()
         self.sweep = SweepForm(session, self.setup.config)
         self._no_store = EmptyState(
             "A dictionary is trained on a model’s activations; the project has none yet.",
@@ -99,6 +111,7 @@ class TrainingPanel(QWidget):
         session.contentsChanged.connect(self._on_contents_changed)
         session.selectionChanged.connect(self._on_selection_changed)
         session.trainRequested.connect(self.form.choose_store)
+        session.sweepRequested.connect(self.runs.choose_sweep)
         session.client.jobAdded.connect(self._on_job_added)
         session.client.stateChanged.connect(self._on_client_state)
 
@@ -264,11 +277,13 @@ class TrainingPanel(QWidget):
         while self._job_place.count():
             item = self._job_place.takeAt(0)
             widget = item.widget() if item is not None else None
-            if widget is not None and widget is not self.live:
+            if widget is not None and widget not in (self.live, self.index_button):
                 widget.hide()
                 widget.deleteLater()
         self._job_place.addWidget(JobRow(job))
         self._job_place.addWidget(self.live)
+        self._job_place.addWidget(self.index_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.index_button.hide()
         self.live.setVisible(isinstance(job.config, TrainConfig) and not job.ended)
         if isinstance(job.config, TrainConfig):
             config, chosen = job.config, self.form.architecture_named(job.config.architecture)
@@ -335,4 +350,12 @@ class TrainingPanel(QWidget):
         self._session.notify(
             f"“{result.name}” is {how}: FVU {result.fvu:.3f} on held-out rows, L0 {result.l0:.1f}."
         )
+        self._trained = result.name
+        self.index_button.setText(f"Build an index of “{elide_middle(result.name, 32)}”")
+        self.index_button.setVisible(not self._session.read_only)
         self.setup.refresh()
+
+    def _build_index(self) -> None:
+        """Ask for an index of the dictionary that was trained last: the next step."""
+        if any(item.name == self._trained for item in self._session.inventory.dictionaries):
+            IndexForm(self._session, self._trained).present(self)

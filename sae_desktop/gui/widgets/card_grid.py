@@ -22,7 +22,13 @@ from sae_desktop.gui.project_cards import ACTIONS, Card
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import IconLabel, label, push_button
 
-ICONS = {"model": "brain", "store": "database", "dictionary": "book-open", "index": "list-numbers"}
+ICONS = {
+    "model": "brain",
+    "store": "database",
+    "dictionary": "book-open",
+    "sweep": "grid-four",
+    "index": "list-numbers",
+}
 _LEAST_WIDTH = 256
 _MOST_WIDTH = 440
 _SPACING = 12

@@ -35,7 +35,6 @@ class DensityPlot(QWidget):
         self._run: RunCurves | None = None
         self._follow = True
         self._samples: list[FeatureSample] = []
-        self.setMinimumWidth(220)
         self.kind = QComboBox()
         self.kind.setAccessibleName("Histogram of what")
         self._offer(list(HISTOGRAMS))

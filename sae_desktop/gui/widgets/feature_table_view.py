@@ -85,10 +85,12 @@ class FeatureTable(QTableView):
         columns = self.horizontalHeader()
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(24)
-        columns.setSectionsMovable(False)
+        columns.setSectionsMovable(True)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         columns.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         columns.customContextMenuRequested.connect(self._on_header_menu_requested)
+        columns.sectionMoved.connect(self._on_moved)
+        self._arranging = False
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
         super().setModel(model)
@@ -103,15 +105,46 @@ class FeatureTable(QTableView):
 
     # ------------------------------------------------------------------ columns
     def shown_columns(self) -> list[str]:
-        """Return the names of the columns that were chosen."""
-        return [TABLE_COLUMNS[column] for column in sorted(self._shown)]
+        """Return the names of the columns that were chosen, from left to right."""
+        at = self.horizontalHeader().visualIndex
+        return [TABLE_COLUMNS[column] for column in sorted(self._shown, key=at)]
 
     def show_columns(self, names: list[str]) -> None:
-        """Show these columns, and those that no list is without."""
+        """Show these columns in this order, and those that no list is without."""
         known = {name: column for column, name in enumerate(TABLE_COLUMNS)}
-        self._shown = {known[name] for name in names if name in known} | set(_ALWAYS)
+        wanted = [known[name] for name in names if name in known]
+        self._shown = {*wanted, *_ALWAYS}
         self._chosen = True
+        self._arrange([*wanted, *(c for c in _ALWAYS if c not in wanted)])
         self.fit_columns()
+
+    def _arrange(self, columns: list[int]) -> None:
+        """Put columns at the left, in this order."""
+        header = self.horizontalHeader()
+        self._arranging = True
+        for place, column in enumerate(columns):
+            header.moveSection(header.visualIndex(column), place)
+        self._arranging = False
+
+    def _on_moved(self, _column: int, _before: int, _after: int) -> None:
+        if not self._arranging:
+            self._chosen = True
+            self.columnsChosen.emit()
+
+    def show_column(self, name: str) -> None:
+        """Show a column beside those that are shown, in sight."""
+        column = TABLE_COLUMNS.index(name)
+        if column not in self._shown:
+            self._on_column_toggled(column, shown=True)
+        self.reveal(column)
+
+    def reveal(self, column: int) -> None:
+        """Scroll sideways so that a column is in sight."""
+        self.updateGeometries()
+        bar, left = self.horizontalScrollBar(), self.columnViewportPosition(column)
+        right = left + self.columnWidth(column) - self.viewport().width()
+        if left < 0 or right > 0:
+            bar.setValue(bar.value() + (left if left < 0 else min(right, left)))
 
     def fit_columns(self) -> None:
         """Give the columns their widths; the label takes what is left."""
@@ -152,13 +185,17 @@ class FeatureTable(QTableView):
             action.setCheckable(True)
             action.setChecked(column in self._shown)
             action.setEnabled(isinstance(model, FeatureTableModel) and model.has_column(column))
-            action.toggled.connect(lambda on, column=column: self._on_column_toggled(column, on))
+            action.toggled.connect(
+                lambda on, column=column: self._on_column_toggled(column, shown=on)
+            )
         return menu
 
-    def _on_column_toggled(self, column: int, shown: bool) -> None:
+    def _on_column_toggled(self, column: int, *, shown: bool) -> None:
         self._shown = self._shown | {column} if shown else self._shown - {column}
         self._chosen = True
         self.fit_columns()
+        if shown:
+            self.reveal(column)
         self.columnsChosen.emit()
 
     # ------------------------------------------------------------------ rows

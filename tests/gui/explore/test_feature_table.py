@@ -10,6 +10,8 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.features.columns import COLUMNS
+from sae_desktop.features.effect_file import EffectInfo, write_effects
 from sae_desktop.features.filter import FeatureFilter
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.item_models.feature_table import (
@@ -19,10 +21,12 @@ from sae_desktop.gui.item_models.feature_table import (
     MAXIMUM,
     NUMBER,
     STAR,
+    TABLE_COLUMNS,
     FeatureTableModel,
 )
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_table_view import FeatureTable
+from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 DOWN, UP = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
 
@@ -185,3 +189,66 @@ def test_few_selected_rows__go_along_when_sorted(qtbot: QtBot, model: FeatureTab
     assert sorted(model.feature_at(row) for row in table.selected_rows()) == [0, 1, 2, 3]
     model.sort(DENSITY, DOWN)
     assert sorted(model.feature_at(row) for row in table.selected_rows()) == [0, 1, 2, 3]
+
+
+def test_columns__are_all_that_an_index_may_hold() -> None:
+    places = {"map_x", "map_y"}
+    assert {info.name for info in COLUMNS} - set(TABLE_COLUMNS) == places
+
+
+@pytest.fixture
+def table(qtbot: QtBot, model: FeatureTableModel) -> FeatureTable:
+    table = FeatureTable()
+    qtbot.addWidget(table)
+    table.setModel(model)
+    table.resize(420, 300)
+    table.show()
+    qtbot.waitExposed(table)
+    return table
+
+
+def test_column__that_is_chosen_comes_into_sight(table: FeatureTable) -> None:
+    table.show_columns(["starred", "feature", "label", "density", "firings", "skewness"])
+    column = TABLE_COLUMNS.index("kurtosis")
+    action = next(a for a in table.column_menu().actions() if a.text() == "Kurtosis")
+    action.setChecked(True)
+    left = table.columnViewportPosition(column)
+    assert not table.isColumnHidden(column)
+    assert left >= 0
+    assert left + table.columnWidth(column) <= table.viewport().width()
+
+
+def test_columns__keep_the_order_they_were_dragged_into(table: FeatureTable, qtbot: QtBot) -> None:
+    header = table.horizontalHeader()
+    assert header.sectionsMovable()
+    with qtbot.waitSignal(table.columnsChosen):
+        header.moveSection(header.visualIndex(MAXIMUM), 1)
+    kept = table.shown_columns()
+    assert kept[:3] == ["starred", "max_activation", "feature"]
+    other = FeatureTable()
+    qtbot.addWidget(other)
+    other.setModel(table.model())
+    other.show_columns(kept)
+    assert other.shown_columns() == kept
+
+
+def test_output_effect__is_there_as_soon_as_it_is_measured(
+    qtbot: QtBot, session: Session, client, table: FeatureTable, model: FeatureTableModel
+) -> None:
+    index = session.index
+    column = TABLE_COLUMNS.index("output_effect")
+    assert not model.has_column(column)
+    job = session.run(OutputEffectConfig(project=session.project_path, index=session.index_name))
+    info = EffectInfo(dictionary_hash=index.info.dictionary_hash, strength=1.0, prompts=["a"])
+    effects = np.linspace(1, 0, index.features).astype(np.float32)
+    write_effects(index.path, info, effects)
+    result = OutputEffectResult(
+        index=session.index_name, features=index.features, prompts=1, median=0.5, largest=1.0,
+        seconds=1.0,
+    )  # fmt: skip
+    with qtbot.waitSignal(session.columnMade) as made:
+        client.answer(job, result)
+    table.show_column(made.args[0])
+    assert not table.isColumnHidden(column)
+    model.sort(column, UP)
+    assert _features(model) == list(range(index.features))[::-1]

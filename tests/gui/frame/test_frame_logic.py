@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from pathlib import Path
 
@@ -12,18 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.corpus import formats
+from sae_desktop.corpus.names import TABLE_NAMES, TEXT_NAMES
 from sae_desktop.deletion import delete_item, deletion_question
-from sae_desktop.gui import amounts
+from sae_desktop.gui import amounts, drops
 from sae_desktop.gui import settings as settings_file
-from sae_desktop.gui.drops import classify
+from sae_desktop.gui.drops import FILTERS, classify
 from sae_desktop.gui.history import History, Place
-from sae_desktop.gui.inventory import Inventory, take_inventory
+from sae_desktop.gui.inventory import IndexItem, Inventory, take_inventory
 from sae_desktop.gui.job_text import crash_text
 from sae_desktop.gui.next_step import next_step
 from sae_desktop.gui.project_cards import cards
 from sae_desktop.gui.search import Entry, feature_number, rank
 from sae_desktop.gui.settings import Settings
 from sae_desktop.project import Project
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.sweep_config import SweepConfig, SweepRecord, SweepRow
 
 NOW = datetime.datetime(2026, 11, 23, 14, 0)
 
@@ -125,6 +130,15 @@ def test_search__takes_words_in_any_order_and_puts_disabled_entries_last() -> No
     assert rank("zebra", [training]) == []
 
 
+def test_search__finds_by_menu_and_kind_and_not_by_letters_of_chance() -> None:
+    splits = Entry("Action", "Find features that split into finer things", "s")
+    dark = Entry("Setting", "Theme: dark", "d", words="View theme dark settings")
+    keys = Entry("Action", "Keyboard shortcuts", "k", words="Help help shortcuts")
+    assert rank("settings", [splits, dark, keys]) == [dark]
+    assert rank("help", [splits, dark, keys]) == [keys]
+    assert rank("thm", [dark]) == [dark]  # letters in order, of a short query
+
+
 @pytest.mark.parametrize(
     ("query", "number"),
     [("12", 12), ("#12", 12), ("f12", 12), ("feature 12", 12), ("twelve", None), ("", None)],
@@ -152,6 +166,42 @@ def test_next_step__follows_training_with_an_index(project: Project) -> None:
     delete_item(project, "dictionary", "unfinished")
     add_run(project, "done")
     assert next_step(take_inventory(project)).kind == "index"
+
+
+def test_next_step__is_an_index_for_what_was_trained_since(project: Project) -> None:
+    add_run(project, "new")
+    inventory = take_inventory(project)
+    (item,) = inventory.dictionaries
+    read = IndexItem(
+        name="i", dictionary="old", dictionary_hash="", model="", features=8, rows=1, bytes=1,
+        modified=item.modified,
+    )  # fmt: skip
+    before = dataclasses.replace(read, modified=item.modified - datetime.timedelta(hours=1))
+    assert next_step(dataclasses.replace(inventory, indexes=[before])).kind == "index"
+    assert next_step(dataclasses.replace(inventory, indexes=[before])).target == "new"
+    assert next_step(dataclasses.replace(inventory, indexes=[read])).kind == "explore"
+
+
+def test_cards__show_the_runs_of_a_sweep_as_one(project: Project) -> None:
+    for name in ("s-k1", "s-k2", "alone"):
+        add_run(project, name)
+    base = TrainConfig(project="", name="s")
+    rows = [
+        SweepRow(
+            dictionary=name, architecture="topk", features=8, k=1, sparsity=None, lr=0.0,
+            tokens=10, batch=1, seed=0, state="done", fvu=fvu,
+        )
+        for name, fvu in (("s-k1", 0.5), ("s-k2", 0.25))
+    ]  # fmt: skip
+    record = SweepRecord(config=SweepConfig(project="", name="s", base=base), rows=rows)
+    inventory = dataclasses.replace(take_inventory(project), sweeps=[record])
+    now = datetime.datetime.now()
+    folded = cards(inventory, now)["Dictionaries"]
+    assert [(card.kind, card.name) for card in folded] == [("dictionary", "alone"), ("sweep", "s")]
+    assert ("Runs", "2 of 2 done") in folded[1].figures
+    assert folded[1].actions[:2] == ("unfold", "runs")
+    names = [card.name for card in cards(inventory, now, {"s"})["Dictionaries"]]
+    assert names == ["alone", "s", "s-k1", "s-k2"]
 
 
 def test_cards__say_the_key_figures(project: Project) -> None:
@@ -202,6 +252,28 @@ def test_drops__are_told_apart(tmp_path: Path) -> None:
     for name, kind in (("x.gguf", "model"), ("x.npy", "activations"), ("x.jsonl", "corpus")):
         assert classify(tmp_path / name).kind == kind
     assert classify(tmp_path / "x.exe").reason
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*TEXT_NAMES, *TABLE_NAMES, ".json", ".kt", ".ipynb", ".txt.gz", ".csv.bz2"})
+)
+def test_drops__take_every_file_that_a_corpus_may_be(tmp_path: Path, name: str) -> None:
+    assert classify(tmp_path / f"x{name}").kind == "corpus"
+    assert classify(tmp_path / f"X{name.upper()}").kind == "corpus"
+
+
+def test_drops__take_a_text_whatever_its_name_says(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("A text.")
+    (tmp_path / "x.dat").write_bytes(bytes(range(256)))
+    assert classify(tmp_path / "README").kind == "corpus"
+    assert classify(tmp_path / "x.dat").kind == "unknown"
+
+
+def test_drops__know_the_names_that_the_reader_does() -> None:
+    assert set(formats._BY_SUFFIX) == TABLE_NAMES
+    assert all(end in FILTERS["dictionary"] for end in drops._WEIGHTS)
+    for end in drops._WEIGHTS:
+        assert classify(Path(f"nowhere{end}")).kind == "dictionary"
 
 
 def test_crash__says_what_happened_and_what_was_kept() -> None:

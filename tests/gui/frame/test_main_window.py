@@ -17,9 +17,12 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.engine.protocol import EngineStatus, ErrorInfo
 from sae_desktop.gui import icons, theme
 from sae_desktop.gui.actions import ActionInfo, ActionRegistry
+from sae_desktop.gui.command_palette import CommandPalette, Provider
 from sae_desktop.gui.error_hook import describe
 from sae_desktop.gui.frame_actions import MENUS, WORKSPACES
 from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.search import Entry
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.toasts import DetailsDialog
@@ -247,6 +250,78 @@ def test_palette__finds_a_store_and_trains_on_it(
     qtbot.keyClicks(window.search.field, "train on acts")
     qtbot.keyClick(window.search.field, Qt.Key.Key_Return)
     assert window.session.workspace == "train"
+
+
+def test_palette__shows_where_an_action_of_another_workspace_runs(
+    full_window: MainWindow, project: Project, qtbot: QtBot
+) -> None:
+    full_window.session.open_project(project.path)
+    full_window.show_workspace("project")
+    full_window.open_search()
+    qtbot.keyClicks(full_window.search.field, "start the harvest")
+    assert full_window.search.model.entries[0][0].key == "harvest.start"
+    full_window.show_workspace("project")
+    full_window.search.open("copy the curves’ data")
+    full_window.search.accept()
+    assert full_window.session.workspace == "train"
+    assert full_window.workspace("train").isVisible()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sweep", {"train.sweep", "steer.sweep"}),
+        ("settings", {"theme.dark", "theme.light", "theme.system"}),
+        ("help", {"help.shortcuts", "help.about", "help.associate"}),
+    ],
+)
+def test_palette__finds_all_of_a_word(
+    full_window: MainWindow, query: str, expected: set[str]
+) -> None:
+    full_window.search.open(query)
+    found = {entry.key for entry, _ in full_window.search.model.entries}
+    assert expected <= found
+    if query != "help":
+        assert any(entry.kind == "Panel" for entry, _ in full_window.search.model.entries)
+
+
+def test_palette__brings_a_panel_forward(full_window: MainWindow) -> None:
+    full_window.show_workspace("project")
+    full_window.search.open("show sweep over strengths")
+    entries = [entry for entry, _ in full_window.search.model.entries]
+    place = [entry.kind for entry in entries].index("Panel")
+    assert entries[place].key == "steer.sweep"
+    full_window.search.list.setCurrentIndex(full_window.search.model.index(place))
+    full_window.search.accept()
+    assert full_window.session.workspace == "steer"
+    docks = {dock.objectName(): dock for dock in full_window.workspace("steer").docks()}
+    assert docks["steer.sweep"].isVisible()
+
+
+def test_palette__says_how_many_more_there_are(window: MainWindow, qtbot: QtBot) -> None:
+    many = [Entry("Action", f"Thing {n}", str(n)) for n in range(250)]
+    palette = CommandPalette(window, [Provider(lambda _query: many, lambda _entry: None)])
+    qtbot.addWidget(palette)
+    palette.open("thing")
+    assert len(palette.model.entries) == 201
+    last = palette.model.entries[-1][0]
+    assert (last.title, last.enabled) == ("50 more: type on", False)
+
+
+def test_file_menu__imports(window: MainWindow, project: Project) -> None:
+    file = next(a.menu() for a in window.menuBar().actions() if a.text() == "&File")
+    imports = next(a.menu() for a in file.actions() if a.text() == "Import")
+    imports.aboutToShow.emit()
+    texts = [action.text() for action in imports.actions()]
+    assert "Import a dictionary…" in texts
+    assert len(texts) == 4
+    assert not any(action.isEnabled() for action in imports.actions())  # no project is open
+    window.session.open_project(project.path)
+    window.show_workspace("train")
+    imports.aboutToShow.emit()
+    next(a for a in imports.actions() if a.text() == "Import a dictionary…").trigger()
+    assert window.session.workspace == "project"
+    assert window.findChild(ImportDictionaryForm) is not None
 
 
 def test_palette__escape_gives_the_focus_back(window: MainWindow, qtbot: QtBot) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import AdjustJob
-from sae_desktop.gui.panels.job_forms import EvaluateForm
+from sae_desktop.gui.panels.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.panels.training import TrainingPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.training_catalogue import STREAM
@@ -180,6 +180,23 @@ def test_training__stops_and_keeps(training: TrainingPanel, client: FakeClient) 
     result = msgspec.structs.replace(train_result(job.config.name), stopped_early=True)
     client.finish(job, result)
     assert not enabled()
+
+
+def test_training__leads_on_to_an_index(
+    training: TrainingPanel, client: FakeClient, project: Project
+) -> None:
+    assert training.index_button.isHidden()
+    training.start()
+    job = client.last(TrainConfig)
+    assert training.index_button.isHidden()
+    add_run(project, job.config.name)
+    client.finish(job, train_result(job.config.name))
+    assert not training.index_button.isHidden()
+    assert job.config.name in training.index_button.text()
+    training.index_button.click()
+    form = training.window().findChild(IndexForm)
+    assert form is not None
+    assert job.config.name in form.windowTitle()
 
 
 def test_training__changes_lr_and_lambda_of_a_running_one(

@@ -1,0 +1,64 @@
+"""A field for several lines that takes a file dropped on it as the text it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtWidgets import QPlainTextEdit
+
+from sae_desktop.corpus.decoding import decoded
+from sae_desktop.errors import UserError
+
+MOST_CHARACTERS = 4_000_000
+"""Of a dropped file, what is read: no field is for more."""
+
+
+def file_text(path: Path) -> str:
+    """Return the text of a file, decompressed. Raises UserError for none, and a too long one."""
+    if path.is_dir():
+        raise UserError(f"“{path.name}” is a folder.", next_step="Drop a text file.")
+    blocks, count = [], 0
+    for block in decoded(path):
+        blocks.append(block)
+        count += len(block)
+        if count > MOST_CHARACTERS:
+            raise UserError(
+                f"“{path.name}” has more than {MOST_CHARACTERS:,} characters.",
+                next_step="Drop a shorter text.",
+            )
+    return "".join(blocks)
+
+
+class TextBox(QPlainTextEdit):
+    """Takes dropped and pasted files for their content, everything else as it is."""
+
+    refused = Signal(object)
+    """UserError: why a file was not taken."""
+
+    def __init__(self, read: Callable[[Path], str] = file_text) -> None:
+        """`read` gives the text that a file stands for. Raises UserError."""
+        super().__init__()
+        self._read = read
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return bool(_files(source)) or super().canInsertFromMimeData(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        files = _files(source)
+        if not files:
+            super().insertFromMimeData(source)
+            return
+        try:
+            text = "\n".join(self._read(path) for path in files)
+        except UserError as error:
+            self.refused.emit(error)
+            return
+        # In place of all: a file is a whole text, and where it was let go means nothing.
+        self.selectAll()
+        self.insertPlainText(text)
+
+
+def _files(source: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in source.urls() if url.isLocalFile()]

@@ -1,0 +1,72 @@
+"""Files dropped on a field for a text are read."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QUrl
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.panels.probe import ProbePanel
+from sae_desktop.gui.panels.steering import SteeringPanel
+from sae_desktop.gui.panels.text_sets import TextSetsPanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.text_box import TextBox
+
+
+def dropped(box: TextBox, *paths: Path) -> str:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    assert box.canInsertFromMimeData(data)
+    box.insertFromMimeData(data)
+    return box.toPlainText()
+
+
+@pytest.mark.parametrize("panel", [ProbePanel, SteeringPanel])
+def test_text_file__is_read_where_a_text_is_typed(
+    qtbot: QtBot, session: Session, tmp_path: Path, panel: type
+) -> None:
+    made = panel(session)
+    qtbot.addWidget(made)
+    box = made.text if panel is ProbePanel else made.form.prompt
+    (tmp_path / "a.txt").write_text("Naïve text\nof two lines", encoding="utf-16")
+    box.setPlainText("before")
+    assert dropped(box, tmp_path / "a.txt") == "Naïve text\nof two lines"
+    box.undo()
+    assert box.toPlainText() == "before"
+
+
+def test_text_sets__take_the_texts_of_a_file(
+    qtbot: QtBot, session: Session, tmp_path: Path
+) -> None:
+    panel = TextSetsPanel(session)
+    qtbot.addWidget(panel)
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n"two"\n')
+    assert dropped(panel.on, tmp_path / "a.jsonl") == "one\ntwo\n"
+
+
+def test_file__that_is_no_text_is_refused_and_what_was_typed_stays(
+    qtbot: QtBot, session: Session, tmp_path: Path, heard
+) -> None:
+    panel = ProbePanel(session)
+    qtbot.addWidget(panel)
+    panel.text.setPlainText("typed")
+    (tmp_path / "x.bin").write_bytes(bytes(range(256)))
+    assert dropped(panel.text, tmp_path / "x.bin") == "typed"
+    assert "no text" in heard.errors[-1].what
+    dropped(panel.text, tmp_path)
+    assert "is a folder" in heard.errors[-1].what
+
+
+def test_packed_file__is_unpacked(qtbot: QtBot, tmp_path: Path) -> None:
+    box = TextBox()
+    qtbot.addWidget(box)
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"packed"))
+    assert dropped(box, tmp_path / "a.txt.gz") == "packed"
+    data = QMimeData()
+    data.setText("plain")
+    box.selectAll()
+    box.insertFromMimeData(data)
+    assert box.toPlainText() == "plain"
