@@ -35,6 +35,10 @@ class JobContext(Protocol):
     def stop_requested(self) -> bool:
         """True once the person asked the job to end early and keep what it has made."""
 
+    @property
+    def ending(self) -> bool:
+        """True once a pause, an early end or a cancel was asked for: what can wait is left out."""
+
     def adjustments(self) -> Mapping[str, float]:
         """Return the settings the person changed since the last call, by name; mostly none."""
 
@@ -47,6 +51,7 @@ class SilentContext:
 
     pause_requested = False
     stop_requested = False
+    ending = False
 
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         del done, total, unit, message

@@ -39,6 +39,10 @@ class RecordingContext:
     def stop_requested(self) -> bool:
         return self.stop_after is not None and self.checks > self.stop_after
 
+    @property
+    def ending(self) -> bool:
+        return self.pause_requested or self.stop_requested
+
     def progress(self, done: float, total: float, unit: str, message: str = "") -> None:
         self.steps.append((done, total, unit))
         if message and message not in self.doing:

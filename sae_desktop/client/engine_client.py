@@ -88,6 +88,8 @@ class EngineClient(QObject):
         self._input = b""
         self._project = ""
         self._waiting: list[StartJob] = []
+        self.interrupted: list[Job] = []
+        """The jobs that write and ended with the engine when it crashed last."""
         self._last_id = 0
         self._decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
         self._encoder = msgspec.json.Encoder()
@@ -279,6 +281,7 @@ class EngineClient(QObject):
 
     def _crash(self, exit_: EngineExit) -> None:
         _logger.error("%s", exit_.reason)
+        self.interrupted = [job for job in self.jobs if not job.ended and job.writes]
         self._enter(EngineState.CRASHED)
         self._fail_jobs(exit_.reason, exit_.stderr_tail)
         self.engineCrashed.emit(exit_)

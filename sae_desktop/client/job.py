@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -32,6 +33,7 @@ from sae_desktop.engine.protocol import (
 from sae_desktop.engine.registry import job_kind, job_title
 
 LOG_LINES = 1000
+Asked = Literal["", "pause", "stop", "cancel"]
 
 
 class JobState(StrEnum):
@@ -50,7 +52,7 @@ class Job(QObject):
     """Made by EngineClient.start_job; lives on after it ended."""
 
     stateChanged = Signal(object)
-    """JobState."""
+    """JobState; also when something was asked of the job."""
     progressed = Signal(object)
     """JobProgress."""
     metricLogged = Signal(object)
@@ -76,6 +78,8 @@ class Job(QObject):
         self.result: msgspec.Struct | None = None
         self.error: ErrorInfo | None = None
         self.log_lines: list[str] = []
+        self.asked: Asked = ""
+        """What it was asked for and has not come to yet."""
         self._send = send
 
     @property
@@ -85,32 +89,49 @@ class Job(QObject):
     @property
     def writes(self) -> bool:
         """Whether it changes the project: such jobs are long and stay in the list."""
-        return job_kind(self.config).output is not None
+        return job_kind(self.config).writes
+
+    @property
+    def quiet(self) -> bool:
+        """Whether whoever asked shows the answer and the error, and no list of jobs does."""
+        return job_kind(self.config).quiet
+
+    @property
+    def again(self) -> str:
+        """What starting it once more does, on a button: it goes on, or begins anew."""
+        return "Resume" if job_kind(self.config).resumes else "Start again"
 
     def pause(self) -> None:
         """Ask for a pause at the next safe point; the state changes when it is reached."""
         if self.state is JobState.RUNNING:
-            self._send(PauseJob(job_id=self.id))
+            self._ask("pause", PauseJob(job_id=self.id))
 
     def resume(self) -> None:
         """Go on; also takes back a pause that has not been reached yet."""
         if not self.ended:
-            self._send(ResumeJob(job_id=self.id))
+            self._ask("", ResumeJob(job_id=self.id))
 
     def cancel(self) -> None:
         """End the job at its next safe point; what is committed stays."""
         if not self.ended:
-            self._send(CancelJob(job_id=self.id))
+            self._ask("cancel", CancelJob(job_id=self.id))
 
     def stop_and_keep(self) -> None:
         """End the job early and keep what it has made as its result."""
         if not self.ended:
-            self._send(StopJob(job_id=self.id))
+            self._ask("stop", StopJob(job_id=self.id))
 
     def adjust(self, values: dict[str, float]) -> None:
         """Change settings while the job runs: of a training "lr" and "sparsity"."""
         if not self.ended:
             self._send(AdjustJob(job_id=self.id, values=values))
+
+    def _ask(self, asked: Asked, command: Command) -> None:
+        """Send a request, and show at once that it was made."""
+        self.asked = asked
+        self._send(command)
+        if not self.ended:
+            self.stateChanged.emit(self.state)
 
     def receive(self, event: Event) -> None:
         """Take an event of the engine that concerns this job."""
@@ -163,4 +184,6 @@ class Job(QObject):
 
     def _enter(self, state: JobState) -> None:
         self.state = state
+        if state in ENDED or (state is JobState.PAUSED and self.asked == "pause"):
+            self.asked = ""
         self.stateChanged.emit(state)

@@ -112,6 +112,10 @@ class WorkerContext:
         return self._stopped
 
     @property
+    def ending(self) -> bool:
+        return self._paused or self._stopped or self._cancelled
+
+    @property
     def cancel_requested(self) -> bool:
         return self._cancelled
 

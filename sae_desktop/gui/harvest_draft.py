@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import bytes_text, count_text, duration_words, exact_count
 from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.gui.model_card import code_text
+from sae_desktop.gui.running_jobs import Written
 from sae_desktop.gui.site_words import site_tag
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.limits import beyond_limits
@@ -39,8 +41,19 @@ _FIELD_TEXTS = {
 }
 
 
-def default_name(config: HarvestConfig, taken: list[str]) -> str:
-    """Return a name that tells model, layer and hook, with a number where it is taken."""
+def default_name(
+    config: HarvestConfig, stores: Sequence[StoreItem], written: Written = frozenset()
+) -> str:
+    """Return a name that tells model, layer and hook, with a number where it is taken.
+
+    Where a harvest of these settings was broken off, it is that one's: it goes on.
+    """
+    for store in stores:
+        if store.harvest and not store.complete and ("store", store.name) not in written:
+            same = config.tokens == store.rows_wanted and not _differences(config, store.harvest)
+            if same:
+                return store.name
+    taken = [store.name for store in stores]
     model = config.model.rstrip("/").rsplit("/", 1)[-1].removesuffix(".gguf")
     parts = (re.sub(r"[^A-Za-z0-9_+-]+", "-", model).strip("-") or "model", site_tag(config.site))
     name = "-".join(part for part in parts if part).replace(" ", "-")[:70]

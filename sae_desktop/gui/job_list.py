@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.client.job import Job
 from sae_desktop.gui.job_text import progress_text, share_done
-from sae_desktop.gui.session import ASKING_JOBS, Session
+from sae_desktop.gui.session import Session
 from sae_desktop.gui.toasts import DetailsDialog
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -31,9 +31,10 @@ _BAR_WIDTH = 200
 class JobRow(QFrame):
     """One job."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, session: Session) -> None:
         super().__init__()
-        self.job = job
+        self.job, self._session = job, session
+        self._started_again = False
         self.setProperty("card", "true")
         self.setAccessibleName(job.title)
         title = ElidedLabel(job.title)
@@ -54,6 +55,7 @@ class JobRow(QFrame):
             tip="End the training now and keep the dictionary as it is",
         )
         self._cancel = push_button("Cancel", job.cancel, icon="x", flat=True)
+        self._again = push_button(job.again, self._start_again, icon="play", flat=True)
         self._details = push_button("Details", self._show_details, flat=True)
         self._log_button = push_button("Log", self._toggle_log, icon="list", flat=True)
         self._log = QPlainTextEdit()
@@ -64,7 +66,14 @@ class JobRow(QFrame):
         self._log_shown = 0
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        for button in (self._pause, self._stop, self._cancel, self._details, self._log_button):
+        for button in (
+            self._pause,
+            self._stop,
+            self._cancel,
+            self._again,
+            self._details,
+            self._log_button,
+        ):
             buttons.addWidget(button)
         grid = QGridLayout(self)
         grid.setContentsMargins(12, 8, 8, 8)
@@ -99,16 +108,18 @@ class JobRow(QFrame):
         self._bar.setRange(0, 0 if running and share is None and job.state == "running" else 1000)
         self._bar.setValue(round((share or 0.0) * 1000))
         self._bar.setVisible(running)
-        text = progress_text(job.state, job.progress)
+        text = progress_text(job.state, job.progress, job.asked)
         if job.error is not None:
             text = f"{text} · {job.error.what}"
         self._state.setText(text)
-        paused = job.state == "paused"
+        paused = job.state == "paused" or job.asked == "pause"
         self._pause.setText("Resume" if paused else "Pause")
         self._pause.setAccessibleName(self._pause.text())
         self._pause.setVisible(running and job.state != "queued")
         self._stop.setVisible(running and isinstance(job.config, TrainConfig | SweepConfig))
         self._cancel.setVisible(running)
+        ended_early = job.state in ("failed", "cancelled")
+        self._again.setVisible(ended_early and not self._started_again)
         self._details.setVisible(job.error is not None)
         self._log_button.setVisible(bool(job.log_lines))
         if self._log.isVisible() and len(job.log_lines) != self._log_shown:
@@ -117,10 +128,14 @@ class JobRow(QFrame):
             self._log.verticalScrollBar().setValue(self._log.verticalScrollBar().maximum())
 
     def _pause_or_resume(self) -> None:
-        if self.job.state == "paused":
+        if self.job.state == "paused" or self.job.asked == "pause":
             self.job.resume()
         else:
             self.job.pause()
+
+    def _start_again(self) -> None:
+        self._started_again = self._session.run_again(self.job) is not None
+        self.refresh()
 
     def _toggle_log(self) -> None:
         self._log.setVisible(not self._log.isVisible())
@@ -149,16 +164,17 @@ class JobList(QScrollArea):
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
         self.setWidget(inside)
+        self._session = session
         session.client.jobAdded.connect(self._on_job_added)
 
     def rows(self) -> list[JobRow]:
         return list(self._rows)
 
     def _on_job_added(self, job: Job) -> None:
-        if isinstance(job.config, ASKING_JOBS):
+        if job.quiet:
             return
         self._empty.hide()
-        row = JobRow(job)
+        row = JobRow(job, self._session)
         self._rows.insert(0, row)
         self._layout.insertWidget(0, row)
         for old in self._rows[_LIMIT:]:

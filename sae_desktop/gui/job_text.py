@@ -23,17 +23,25 @@ def share_done(progress: JobProgress | None) -> float | None:
     return min(max(progress.done / progress.total, 0.0), 1.0)
 
 
-def progress_text(state: str, progress: JobProgress | None) -> str:
+ASKED_NAMES = {
+    "pause": "Pausing after this step…",
+    "stop": "Stopping after this step, and keeping what there is…",
+    "cancel": "Cancelling after this step…",
+}
+"""What a job was asked for and has not come to yet."""
+
+
+def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> str:
     """Return a line such as "412k of 500k tokens · 3.1k tokens/s · 0:28 left"."""
-    name = STATE_NAMES.get(state, state)
+    name = ASKED_NAMES.get(asked) or STATE_NAMES.get(state, state)
     if progress is None:
         return name
-    parts = [] if state == "running" else [name]
-    if progress.message and state == "running":
+    parts = [] if state == "running" and not asked else [name]
+    if progress.message and not asked and state == "running":
         parts.append(progress.message)
     if progress.total > 0:
         parts.append(f"{count_text(progress.done)} of {count_text(progress.total)} {progress.unit}")
-    if state == "running":
+    if state == "running" and not asked:
         rate = rate_text(progress.rate, progress.unit)
         if rate:
             parts.append(rate)

@@ -98,8 +98,9 @@ class MainWindow(QMainWindow):
         self._rail = Rail([self.registry.info(f"view.{name}") for name, _, _ in WORKSPACES])
         self._stack = QStackedWidget()
         restart = push_button("Restart the engine", self.restart_engine, primary=True)
+        self._resume_button = push_button("", self.resume_jobs)
         close = push_button("Close", lambda: self._crash_banner.hide(), flat=True)
-        self._crash_banner = Banner("warning", [close, restart])
+        self._crash_banner = Banner("warning", [close, self._resume_button, restart])
         again = push_button("Try again", self.session.take_lock)
         self._read_only_banner = Banner("lock", [again])
         page = QWidget()
@@ -231,6 +232,13 @@ class MainWindow(QMainWindow):
         self._crash_banner.hide()
         self.session.client.restart()
 
+    def resume_jobs(self) -> None:
+        """Restart the engine, and start the jobs again that ended with it, as they were."""
+        interrupted, self.session.client.interrupted = self.session.client.interrupted, []
+        self.restart_engine()
+        for job in interrupted:
+            self.session.run(job.config)
+
     def _fill_recent(self) -> None:
         self._recent.clear()
         for path in self.settings.recent_projects:
@@ -288,6 +296,10 @@ class MainWindow(QMainWindow):
 
     def _on_engine_crashed(self, exit_: EngineExit) -> None:
         kept = [job.error.kept for job in self.session.client.jobs if job.error is not None]
+        interrupted = self.session.client.interrupted
+        resumes = all(job.again == "Resume" for job in interrupted)
+        self._resume_button.setText(f"Restart and {'resume' if resumes else 'start again'}")
+        self._resume_button.setVisible(bool(interrupted))
         self._crash_banner.say(crash_text(exit_, [text for text in kept if text]))
 
     def _on_engine_state(self, state: str) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.gui.inventory import DictionaryItem, Inventory
+from sae_desktop.gui.running_jobs import Written
 
 Kind = Literal["harvest", "resume_harvest", "train", "resume_train", "index", "explore", "watch"]
 
@@ -26,6 +27,7 @@ RUNNING = {
     "harvest": NextStep("watch", "The harvest is running.", "Watch the harvest", "harvest"),
     "import_activations": NextStep("watch", "Activations are being imported.", "Show jobs", "jobs"),
     "train": NextStep("watch", "A dictionary is being trained.", "Watch the curves", "train"),
+    "sweep": NextStep("watch", "A sweep is running.", "Watch the curves", "train"),
     "index": NextStep("watch", "The features are being indexed.", "Show jobs", "jobs"),
 }
 """Tag of a running job's config → where to watch it."""
@@ -41,8 +43,12 @@ def _fresh(inventory: Inventory) -> DictionaryItem | None:
     return newest if not newest.indexes and newest.modified > read else None
 
 
-def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> NextStep:
+def next_step(
+    inventory: Inventory, running: frozenset[str] = frozenset(), written: Written = frozenset()
+) -> NextStep:
     """Return the next step; `running` holds the tags of the configs of jobs under way.
+
+    `written`: what these jobs write, which did not stop.
 
     What was trained since the last index is indexed next; else an index is explored, even while
     something runs. Otherwise a running job comes first, then
@@ -68,7 +74,8 @@ def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> Ne
         if tag in running:
             return step
     for store in inventory.stores:
-        if not store.complete and store.harvest is not None:
+        stopped = not store.complete and ("store", store.name) not in written
+        if stopped and store.harvest is not None:
             return NextStep(
                 "resume_harvest",
                 f"The harvest “{store.name}” stopped at {count_text(store.rows)} of "
@@ -83,7 +90,7 @@ def next_step(inventory: Inventory, running: frozenset[str] = frozenset()) -> Ne
             "Harvest activations",
         )
     for item in inventory.dictionaries:
-        if not item.complete and item.train is not None:
+        if not item.complete and item.train and ("dictionary", item.name) not in written:
             return NextStep(
                 "resume_train",
                 f"The training of “{item.name}” stopped after {count_text(item.rows)} rows.",

@@ -6,6 +6,11 @@ import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
+from sae_desktop.engine.registry import JOB_KINDS
+from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.amounts import (
     bytes_text,
     count_text,
@@ -22,6 +27,8 @@ from sae_desktop.gui.inventory import (
     ModelItem,
     StoreItem,
 )
+from sae_desktop.gui.running_jobs import Written
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.sweep_config import SweepRecord
 
 ACTIONS = {
@@ -44,10 +51,22 @@ ACTIONS = {
     "reveal": "Show in the file manager",
     "delete": "Delete…",
 }
-WRITING = frozenset(
-    {"harvest", "train", "resume_harvest", "extend", "resume_train", "evaluate", "index", "delete"}
-)
-"""Actions that a read-only project does not allow."""
+JOBS: dict[str, type[msgspec.Struct]] = {
+    "harvest": HarvestConfig,
+    "train": TrainConfig,
+    "resume_harvest": HarvestConfig,
+    "extend": HarvestConfig,
+    "resume_train": TrainConfig,
+    "verify": VerifyStoreConfig,
+    "evaluate": EvaluateConfig,
+    "index": IndexConfig,
+}
+"""What an action starts."""
+
+
+def writes(action: str) -> bool:
+    """Tell whether a read-only project does not allow an action."""
+    return action == "delete" or (action in JOBS and JOB_KINDS[JOBS[action]].writes)
 
 
 @dataclass(frozen=True)
@@ -69,17 +88,25 @@ class Card:
 
 
 def cards(
-    inventory: Inventory, now: datetime.datetime, unfolded: Collection[str] = ()
+    inventory: Inventory,
+    now: datetime.datetime,
+    unfolded: Collection[str] = (),
+    written: Written = frozenset(),
 ) -> dict[str, list[Card]]:
     """Return heading → cards, in the order of the work; empty sections are left out.
 
     The runs of a sweep share a card, but for those with an index and where it is `unfolded`.
+    `written`: what jobs under way write, which is neither resumed nor deleted meanwhile.
     """
     sections = {
         "Models": [_model(item) for item in inventory.models],
         "Activation stores": [_store(item, now) for item in inventory.stores],
         "Dictionaries": _dictionaries(inventory, now, unfolded),
         "Indexes": [_index(item, now) for item in inventory.indexes],
+    }
+    sections = {
+        heading: [_under_way(card, written) for card in found]
+        for heading, found in sections.items()
     }
     places = {
         "store": "Activation stores",
@@ -90,6 +117,14 @@ def cards(
     for broken in inventory.broken:
         sections.setdefault(places[broken.kind], []).append(_broken(broken))
     return {heading: found for heading, found in sections.items() if found}
+
+
+def _under_way(card: Card, written: Written) -> Card:
+    """Say of what a job is writing that it is, in place of why it ended and how to go on."""
+    if (card.kind, card.name) not in written:
+        return card
+    actions = [a for a in card.actions if a not in ("resume_harvest", "resume_train", "delete")]
+    return replace(card, actions=tuple(actions), warning="", footer=f"Running now · {card.footer}")
 
 
 def _model(item: ModelItem) -> Card:

@@ -13,72 +13,26 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from sae_desktop.activations.config import (
-    DescribeStoreConfig,
-    EstimateHarvestConfig,
     HarvestConfig,
     HarvestResult,
-    ImportActivationsConfig,
 )
-from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
-from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
+from sae_desktop.engine.registry import job_kind
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.config import FindDictionariesConfig
-from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesConfig, ProbeConfig
-from sae_desktop.features.text_set_config import FindFeaturesConfig
+from sae_desktop.features.config import IndexResult
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
-from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
+from sae_desktop.gui.running_jobs import Written, being_written
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
-from sae_desktop.steering.config import SteerConfig, SweepStrengthsConfig
-from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
-from sae_desktop.steering.export_config import ExportSteeringConfig
-from sae_desktop.training.config import (
-    DescribeArchitecturesConfig,
-    EvaluateConfig,
-    TrainConfig,
-    TrainResult,
-)
-from sae_desktop.training.preflight_config import PreflightConfig
-from sae_desktop.training.sweep_config import SweepConfig
+from sae_desktop.steering.effect_config import OutputEffectResult
+from sae_desktop.training.config import TrainResult
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
     from sae_desktop.client.job import Job
     from sae_desktop.features.reader import FeatureIndex
-
-WRITING_JOBS = (
-    HarvestConfig,
-    ImportActivationsConfig,
-    TrainConfig,
-    SweepConfig,
-    EvaluateConfig,
-    IndexConfig,
-    MergeIndexesConfig,
-    MatchConfig,
-    CompletenessConfig,
-    OutputEffectConfig,
-)
-"""Jobs that change the project; the others run on a read-only one too."""
-
-ASKING_JOBS = (
-    FindDictionariesConfig,
-    DescribeModelConfig,
-    TrustModelConfig,
-    DescribeCorpusConfig,
-    DescribeStoreConfig,
-    EstimateHarvestConfig,
-    DescribeArchitecturesConfig,
-    PreflightConfig,
-    ProbeConfig,
-    FindFeaturesConfig,
-    SteerConfig,
-    SweepStrengthsConfig,
-    ExportSteeringConfig,
-)
-"""Quick questions: their panel shows the answer and the error, no list and no toast does."""
 
 _FOLDERS = (
     "activations",
@@ -167,6 +121,12 @@ class Session(QObject):
     @property
     def read_only(self) -> bool:
         return self.refusal is not None
+
+    @property
+    def written(self) -> Written:
+        """What jobs under way write, as (kind, name)."""
+        running = [job.config for job in self.client.jobs if not job.ended]
+        return being_written(running, self.inventory.sweeps)
 
     @property
     def engine_stopped(self) -> bool:
@@ -321,7 +281,7 @@ class Session(QObject):
     # ------------------------------------------------------------------ jobs and errors
     def run(self, config: JobConfig) -> Job | None:
         """Start a job. On a read-only project a job that writes is refused with a toast: None."""
-        if self.refusal is not None and isinstance(config, WRITING_JOBS):
+        if self.refusal is not None and job_kind(config).writes:
             self.show_error(self.refusal)
             return None
         try:
@@ -330,6 +290,19 @@ class Session(QObject):
             self.show_error(error)
             return None
         return self.client.start_job(config)
+
+    def run_again(self, job: Job) -> Job | None:
+        """Start an ended job once more, as it was; the engine is started where none runs.
+
+        None where the job is of another project, or the project is read-only.
+        """
+        project = str(getattr(job.config, "project", ""))
+        if project and (self.project is None or project != self.project_path):
+            self.notify(f"That job belongs to “{Path(project).stem}”: open that project first.")
+            return None
+        if self.engine_stopped:
+            self.client.restart()
+        return self.run(job.config)
 
     def show_error(self, error: UserError | ErrorInfo) -> None:
         """Show what happened, what was kept and what to do, as a toast."""
@@ -356,7 +329,7 @@ class Session(QObject):
         self.writableChanged.emit()
 
     def _on_job_added(self, job: Job) -> None:
-        if isinstance(job.config, ASKING_JOBS):
+        if job.quiet:
             return  # whoever asked shows the answer, or why there is none
         job.finished.connect(self._on_job_finished)
         job.cancelled.connect(self._on_job_ended)

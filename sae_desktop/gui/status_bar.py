@@ -11,7 +11,7 @@ from sae_desktop.gui import icons
 from sae_desktop.gui.amounts import duration_text
 from sae_desktop.gui.job_list import REFRESH_MS
 from sae_desktop.gui.job_text import engine_text, share_done
-from sae_desktop.gui.session import ASKING_JOBS, Session
+from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import push_button
 
@@ -87,7 +87,7 @@ class StatusBar(QStatusBar):
         self.refresh()
 
     def _on_job_added(self, job: Job) -> None:
-        if not isinstance(job.config, ASKING_JOBS):
+        if not job.quiet:
             job.progressed.connect(self._schedule)
             job.stateChanged.connect(self._schedule)
             self._schedule()
@@ -100,9 +100,7 @@ class StatusBar(QStatusBar):
         """Show the engine and the jobs as they are now."""
         client = self._session.client
         self._engine.setText(engine_text(client.state, client.status))
-        running = [
-            job for job in client.jobs if not job.ended and not isinstance(job.config, ASKING_JOBS)
-        ]
+        running = [job for job in client.jobs if not job.ended and not job.quiet]
         for number, strip in enumerate(self._strips):
             if number < len(running):
                 strip.show_job(running[number])

@@ -10,12 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import count_text
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.settings_check import sweep_problems
-from sae_desktop.training.sweep_config import AXES, SweepConfig, SweepPoint, sweep_points
+from sae_desktop.training.sweep_config import (
+    AXES,
+    SweepConfig,
+    SweepPoint,
+    SweepRecord,
+    sweep_points,
+)
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)([km]?)", re.IGNORECASE)
@@ -124,6 +132,23 @@ def build_sweep(
         return None, points, {"": "Give at least one setting several values."}
     unsound = sweep_problems(points, heeded)
     return (None if unsound else config), points, unsound
+
+
+def unfinished_sweep(config: SweepConfig | None, records: Sequence[SweepRecord]) -> str:
+    """Return the name of a sweep of the same settings that was broken off; empty: none was."""
+    if config is None:
+        return ""
+    for record in records:
+        made = record.config
+        base = msgspec.structs.replace(made.base, project=config.base.project, name="")
+        same = msgspec.structs.replace(
+            made, project=config.project, base=base, together=config.together
+        ) == msgspec.structs.replace(
+            config, name=made.name, base=msgspec.structs.replace(config.base, name="")
+        )
+        if same and any(row.state != "done" for row in record.rows):
+            return made.name
+    return ""
 
 
 def passes(points: Sequence[SweepPoint]) -> list[TrainConfig]:

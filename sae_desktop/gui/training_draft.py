@@ -21,8 +21,16 @@ from sae_desktop.training.targets import resolve_target
 from sae_desktop.training.usual import passes_text
 
 
-def default_name(config: TrainConfig, taken: list[str]) -> str:
-    """Return a name that is free, such as "batchtopk-2048" or "transcoder-2048"."""
+def default_name(
+    config: TrainConfig, taken: list[str], dictionaries: Collection[DictionaryItem] = ()
+) -> str:
+    """Return a name that is free, such as "batchtopk-2048" or "transcoder-2048".
+
+    Where a training of these settings was broken off, it is that one's: it goes on.
+    """
+    for item in dictionaries:
+        if resumes(msgspec.structs.replace(config, name=item.name), item):
+            return item.name
     kind = config.architecture if config.target == "input" else config.target
     return free_name(f"{kind}-{config.features}", taken)
 

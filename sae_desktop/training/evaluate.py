@@ -118,11 +118,12 @@ class _Measuring:
     def _loss_figures(self, dictionary: Dictionary) -> dict[str, Any]:
         if self._text is None:
             return {}
-        self._context.check_cancelled()
         if self._losses is None:
-            self._losses = measure_losses(self._text, dictionary)
+            self._losses = measure_losses(self._text, dictionary, self._context.check_cancelled)
         else:
-            self._losses = spliced_loss(self._text, dictionary, self._losses)
+            self._losses = spliced_loss(
+                self._text, dictionary, self._losses, self._context.check_cancelled
+            )
         found = self._losses
         return {
             "loss_recovered": _finite(found.recovered),

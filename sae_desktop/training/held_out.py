@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -38,27 +38,35 @@ class HeldOut:
         """Whether there is a model that a dictionary can be spliced into."""
         return self._text is not None
 
-    def losses(self, dictionary: Dictionary, limit: float = math.inf) -> SpliceLosses | None:
+    def losses(
+        self,
+        dictionary: Dictionary,
+        limit: float = math.inf,
+        between: Callable[[], None] = lambda: None,
+    ) -> SpliceLosses | None:
         """Measure the model with the dictionary spliced in; None without a model.
 
         The first measurement takes as much of the text as can be read in `limit` seconds, some
-        windows at least, and the later ones take the same.
+        windows at least, and the later ones take the same. `between` is called before every batch
+        of windows, and may raise.
         """
         if self._text is None:
             return None
         if self._losses is None:
-            self._text = self._fitted(self._text, dictionary, limit)
-            self._losses = measure_losses(self._text, dictionary)
+            self._text = self._fitted(self._text, dictionary, limit, between)
+            self._losses = measure_losses(self._text, dictionary, between)
             return self._losses
-        return spliced_loss(self._text, dictionary, self._losses)
+        return spliced_loss(self._text, dictionary, self._losses, between)
 
-    def _fitted(self, text: SpliceText, dictionary: Dictionary, limit: float) -> SpliceText:
+    def _fitted(
+        self, text: SpliceText, dictionary: Dictionary, limit: float, between: Callable[[], None]
+    ) -> SpliceText:
         """Return as many of the windows as can be measured in so many seconds."""
         if math.isinf(limit) or len(text.windows) <= _LEAST_WINDOWS:
             return text
         few = replace(text, windows=text.windows[:_LEAST_WINDOWS])
         began = time.perf_counter()
-        measure_losses(few, dictionary)
+        measure_losses(few, dictionary, between)
         each = (time.perf_counter() - began) / _LEAST_WINDOWS
         count = max(_LEAST_WINDOWS, int(limit / max(each, 1e-9)))
         return replace(text, windows=text.windows[:count])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -10,6 +11,7 @@ from sae_desktop.dictionary import save
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
+from sae_desktop.project import Project
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import observer as watching
 from sae_desktop.training import run_folder
@@ -25,6 +27,7 @@ from sae_desktop.training.data import Sides
 from sae_desktop.training.held_out import HeldOut
 from sae_desktop.training.loss_pace import LossPace
 from sae_desktop.training.observer import Metric, RunClock, RunObserver, Tell
+from sae_desktop.training.reservation import reserved
 from sae_desktop.training.run_log import RunLogWriter
 from sae_desktop.training.run_setup import (
     PlannedRun,
@@ -48,7 +51,8 @@ def train(config: TrainConfig, context: JobContext) -> TrainResult:
     goes on bit for bit. Raises UserError for settings that cannot work, a name taken by another
     run, rows that cannot be trained on, a training that diverges, or a full disk.
     """
-    outcome = train_together([config], context)[0]
+    with reserved(Project.open(config.project), [config.name]):
+        outcome = train_together([config], context)[0]
     if isinstance(outcome, UserError):
         raise outcome
     return outcome
@@ -57,8 +61,9 @@ def train(config: TrainConfig, context: JobContext) -> TrainResult:
 def train_together(configs: Sequence[TrainConfig], context: JobContext) -> list[Outcome]:
     """Train several dictionaries, those that learn from the same batches in one pass.
 
-    Each comes out as `train` alone would give it. Returns what became of each, in order: its
-    result, or the UserError that ended it; the others go on. Raises JobCancelledError.
+    Each comes out as `train` alone would give it. The caller has reserved them. Returns what
+    became of each, in order: its result, or the UserError that ended it; the others go on.
+    Raises JobCancelledError.
     """
     outcomes: dict[int, Outcome] = {}
     planned: dict[int, PlannedRun] = {}
@@ -131,11 +136,13 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
         context.progress(rows, total, "rows", doing)
 
     tell(behind.rows, "Opening the rows")
+    context.check_cancelled()
     source = _open_source(behind, context)
     for note in source.notes:
         context.log(note)
     text, sample = None, None
     tell(behind.rows, "Loading the model to measure with")
+    context.check_cancelled()
     try:
         text, sample = source.texts(config.device)
     except UserError as error:
@@ -149,8 +156,9 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
         for number, run in enumerate(runs, 1):
             which = f" ({number} of {len(runs)})" if len(runs) > 1 else ""
             tell(run.rows, f"Preparing “{run.config.name}”{which}")
+            context.check_cancelled()
             try:
-                members.append(_begin(run, source, held_out, clock, metric, pace, tell))
+                members.append(_begin(run, source, held_out, clock, metric, pace, tell, context))
             except UserError as error:
                 members.append(error)
             else:
@@ -164,6 +172,19 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
         for member in members:
             if isinstance(member, Member):
                 member.observer.log.close()
+                _leave_nothing_of_nothing(member)
+
+
+def _leave_nothing_of_nothing(member: Member) -> None:
+    """Remove the folder of a run that ended before its first step was kept."""
+    folder = member.planned.folder
+    kept = (folder / run_folder.CFG).is_file() or any(member.planned.checkpoints.glob("*"))
+    if kept or member.run.state.step:
+        return
+    (folder / run_folder.RUN_LOG).unlink(missing_ok=True)
+    for empty in (member.planned.checkpoints, folder):
+        with suppress(OSError):
+            empty.rmdir()
 
 
 def _open_source(run: PlannedRun, context: JobContext) -> Source:
@@ -193,12 +214,13 @@ def _begin(
     metric: Metric,
     pace: LossPace,
     tell: Tell,
+    context: JobContext,
 ) -> Member:
     state = begin_state(run, source, resolve_device(run.config.device))
     progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
     observer = RunObserver(
         run.config, run.recipe, metric, _open_log(run, progress), held_out, source.sides,
-        progress, clock, pace, tell,
+        progress, clock, pace, tell, lambda: context.ending,
     )  # fmt: skip
     return Member(
         planned=run,

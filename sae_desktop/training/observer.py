@@ -37,6 +37,10 @@ Tell = Callable[[int, str], None]
 """Takes the rows consumed and what is being done."""
 
 
+class _BrokenOffError(Exception):
+    """Ends a measurement for which nobody wants to wait."""
+
+
 class RunClock:
     """Seconds of a pass over the rows, pauses left out, and what its steps have waited."""
 
@@ -79,11 +83,14 @@ class RunObserver:
         clock: RunClock,
         pace: LossPace | None = None,
         tell: Tell | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         """`progress` is where the run stood when this pass began.
 
-        `pace` is that of all runs of the pass, `tell` takes what is done beside the steps.
+        `pace` is that of all runs of the pass, `tell` takes what is done beside the steps. A
+        measurement that can wait is broken off once `ending` is true.
         """
+        self._ending = ending
         self._pace, self._tell = pace or LossPace(), tell
         self._measures_loss = config.measure_loss and held_out.has_text
         self._recipe, self._metric, self.log = recipe, metric, log
@@ -169,7 +176,7 @@ class RunObserver:
             "shrinkage": fit.shrinkage,
         }
         if self._measures_loss and self._loss_due(state.step, last):
-            losses = self._losses(state, dictionary)
+            losses = self._losses(state, dictionary, last)
             if losses is not None:
                 values |= {
                     "loss_recovered": losses.recovered,
@@ -188,14 +195,27 @@ class RunObserver:
         moment = step > 1 and _due(step, self._recipe.steps, LOSS_MEASUREMENTS)
         return last or (moment and self._pace.due(step, self._clock.seconds, self._done(step)))
 
-    def _losses(self, state: TrainerState, dictionary: Dictionary) -> SpliceLosses | None:
+    def _losses(
+        self, state: TrainerState, dictionary: Dictionary, last: bool
+    ) -> SpliceLosses | None:
         if self._tell is not None:
             self._tell(state.rows, f"Measuring the loss recovered of “{self._name}”")
         began = time.perf_counter()
         limit = self._pace.limit(self._clock.seconds, self._done(state.step))
-        losses = self._held_out.losses(dictionary, limit)
+        try:
+            between = self._go_on if last else self._break_off
+            losses = self._held_out.losses(dictionary, limit, between)
+        except _BrokenOffError:
+            return None
         self._pace.took(time.perf_counter() - began)
         return losses
+
+    def _go_on(self) -> None:
+        """The figure at the end of a run is waited for: no later one takes its place."""
+
+    def _break_off(self) -> None:
+        if self._ending():
+            raise _BrokenOffError
 
     def _log_snapshot(self, state: TrainerState) -> None:
         dictionary = self.folded(state)

@@ -94,12 +94,13 @@ class Session:
         Raises JobCancelledError, and whatever error ended the session, after a checkpoint.
         """
         self._clock.start()
-        try:
-            with closing(self._watched()) as batches:
+        with closing(self._watched()) as batches:
+            try:
                 train_loop([member.run for member in self._members], batches, start=self._start)
-        except BaseException as error:
-            self._save_last(error)
-            raise
+            except BaseException as error:
+                # Before the batches are closed: rows that come slowly are long in ending.
+                self._save_last(error)
+                raise
         self._tell_progress()
 
     def _watched(self) -> Generator[Batch, None, None]:
@@ -108,17 +109,24 @@ class Session:
             with closing(iter(self._batches)) as batches:
                 for batch in batches:
                     yield batch
-                    self._settle()
-                    self._adjust(self._context.adjustments())
-                    self._obey()
-                    if time.monotonic() >= self._next_save:
-                        self._save()
-                    self._tell_progress()
+                    self._between_steps()
                     if self._context.stop_requested:
                         raise _StoppedError
         except _StoppedError:
             for member in self._members:
                 member.stopped_early = member.going
+
+    def _between_steps(self) -> None:
+        try:
+            self._settle()
+            self._adjust(self._context.adjustments())
+            self._obey()
+            if time.monotonic() >= self._next_save:
+                self._save()
+            self._tell_progress()
+        except Exception as error:
+            self._save_last(error)
+            raise
 
     def _while_waiting(self) -> None:
         """Obey also where rows come slowly; what has learned nothing yet is not kept."""
@@ -133,7 +141,11 @@ class Session:
         if paused:
             self._save()
         began = time.perf_counter()
-        self._context.check_cancelled()
+        try:
+            self._context.check_cancelled()
+        except JobCancelledError as error:
+            self._save_last(error)
+            raise
         if paused:  # the pause itself is no time of the runs
             self._clock.leave_out(time.perf_counter() - began)
 
@@ -192,7 +204,9 @@ class Session:
 
     def _checkpoint(self, member: Member) -> None:
         state, observer = member.run.state, member.observer
-        if member.saved_at == state.step or observer.failure is not None or not _finite(member):
+        if not state.step or member.saved_at == state.step or observer.failure is not None:
+            return
+        if not _finite(member):
             return
         observer.log.sync()
         progress = msgspec.structs.replace(

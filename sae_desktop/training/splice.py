@@ -161,14 +161,19 @@ def _mean(store: ActivationStore, site: str) -> Tensor:
     return torch.from_numpy(usable.mean(axis=0))
 
 
-def measure_losses(text: SpliceText, dictionary: Dictionary) -> SpliceLosses:
-    """Return the model's losses as it is, with the reconstruction, with zeros, with the mean."""
+def measure_losses(
+    text: SpliceText, dictionary: Dictionary, between: Callable[[], None] = lambda: None
+) -> SpliceLosses:
+    """Return the model's losses as it is, with the reconstruction, with zeros, with the mean.
+
+    `between` is called before every batch of windows, and may raise.
+    """
     changes = {
         "spliced": _reconstruct(text, dictionary),
         "zero": _ablate([torch.zeros_like(mean) for mean in text.means]),
         "mean": _ablate(text.means),
     }
-    found = _measure(text, changes)
+    found = _measure(text, changes, between)
     return SpliceLosses(
         clean=found["clean"].loss,
         spliced=found["spliced"].loss,
@@ -180,9 +185,14 @@ def measure_losses(text: SpliceText, dictionary: Dictionary) -> SpliceLosses:
     )
 
 
-def spliced_loss(text: SpliceText, dictionary: Dictionary, base: SpliceLosses) -> SpliceLosses:
+def spliced_loss(
+    text: SpliceText,
+    dictionary: Dictionary,
+    base: SpliceLosses,
+    between: Callable[[], None] = lambda: None,
+) -> SpliceLosses:
     """Return `base` with loss and KL of another dictionary in place of its own."""
-    found = _measure(text, {"spliced": _reconstruct(text, dictionary)})["spliced"]
+    found = _measure(text, {"spliced": _reconstruct(text, dictionary)}, between)["spliced"]
     return replace(base, spliced=found.loss, kl=found.kl)
 
 
@@ -204,7 +214,9 @@ def _ablate(values: Sequence[Tensor]) -> _Change:
     return lambda x: [value.expand(*x[0].shape[:2], -1) for value in values]
 
 
-def _measure(text: SpliceText, changes: Mapping[str, _Change]) -> dict[str, _Figures]:
+def _measure(
+    text: SpliceText, changes: Mapping[str, _Change], between: Callable[[], None]
+) -> dict[str, _Figures]:
     """Return loss and KL for the model as it is (“clean”) and with each change."""
     totals = {name: [0.0, 0.0] for name in ("clean", *changes)}
     count = 0
@@ -212,6 +224,7 @@ def _measure(text: SpliceText, changes: Mapping[str, _Change]) -> dict[str, _Fig
     vocabulary = int(text.lm.model.get_input_embeddings().num_embeddings)
     batch = min(_BATCH, max(1, _LOGITS_AT_ONCE // (longest * vocabulary)))
     for begin in range(0, len(text.windows), batch):
+        between()
         ids, mask = _pad(text.windows[begin : begin + batch], text.lm.device)
         predicted = mask[:, 1:] > 0
         targets_N = ids[:, 1:][predicted]

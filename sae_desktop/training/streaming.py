@@ -13,7 +13,7 @@ order. They are the same bit for bit where the model is: on the CPU with as many
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -113,7 +113,7 @@ class StreamSource(Source):
                 context.check_cancelled()
                 if rows >= wanted:
                     break
-                batches.append(reader.read(piece))
+                batches.append(reader.read(piece, context.check_cancelled))
                 windows.append(piece.windows)
                 rows += len(batches[-1].tokens)
                 context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
@@ -328,13 +328,12 @@ class StreamFeed:
             pieces = prefetch(window_groups(self._harvest, begin, _EVERY_ROW))
             with closing(pieces):
                 for piece in pieces:
-                    if self._stop.is_set():
-                        raise UserError("The harvest was ended.")
+                    self._refuse_when_ended()
                     first = piece.windows[0].spans[0]
                     place = msgspec.structs.replace(
                         place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
                     )
-                    batch = reader.read(piece)
+                    batch = reader.read(piece, self._refuse_when_ended)
                     values = [values_of(batch, site) for site in self._sites]
                     usable = usable_rows(values, self._limits)[skip:]
                     skip = 0
@@ -352,6 +351,10 @@ class StreamFeed:
                 self._first, passes=place.passes + 1, windows=place.windows
             )
 
+    def _refuse_when_ended(self) -> None:
+        if self._stop.is_set():
+            raise UserError("The harvest was ended.")
+
 
 class HarvestReader:
     """Rows of groups of windows, as a store would hold them."""
@@ -359,9 +362,12 @@ class HarvestReader:
     def __init__(self, plan: HarvestPlan) -> None:
         self._reader, self._maker = RowReader(plan), BatchMaker(plan)
 
-    def read(self, group: Group) -> StoreBatch:
-        """Return a group's rows. Raises UserError for values that are no numbers."""
-        return self._maker.batch(self._reader.read(group, lambda: None))
+    def read(self, group: Group, before_batch: Callable[[], None] = lambda: None) -> StoreBatch:
+        """Return a group's rows, `before_batch` being called before each forward pass.
+
+        Raises UserError for values that are no numbers.
+        """
+        return self._maker.batch(self._reader.read(group, before_batch))
 
 
 def values_of(batch: StoreBatch, site: str) -> Array:

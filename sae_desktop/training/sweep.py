@@ -26,6 +26,7 @@ from sae_desktop.training.capacity import how_many_fit
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.job import train_together
 from sae_desktop.training.preflight import plan_of
+from sae_desktop.training.reservation import reserved
 from sae_desktop.training.run_log import read_run
 from sae_desktop.training.sweep_config import (
     AXES,
@@ -68,15 +69,17 @@ def sweep(config: SweepConfig, context: JobContext) -> SweepResult:
         context.log(f"{len(points) - len(waiting)} of {len(points)} runs are done already.")
     passes = [some for alike in _sharing_batches(waiting) for some in _packed(alike, config)]
     told = _PassContext(context, sum(_rows(some) for some in passes))
-    for some in passes:
-        context.check_cancelled()
-        if context.stop_requested:
-            break
-        told.begin(_rows(some), table.progress(points))
-        with table.running(some):
-            results = _train_pass([table.train_config(point) for point in some], told)
-            for row in table.enter(some, results):
-                context.log(_told(row))
+    with reserved(project, [table.row(point).dictionary for point in waiting]):
+        table.save()
+        for some in passes:
+            context.check_cancelled()
+            if context.stop_requested:
+                break
+            told.begin(_rows(some), table.progress(points))
+            with table.running(some):
+                results = _train_pass([table.train_config(point) for point in some], told)
+                for row in table.enter(some, results):
+                    context.log(_told(row))
     table.save()
     rows = [table.row(point) for point in points]
     states = [row.state for row in rows]
@@ -296,6 +299,10 @@ class _PassContext:
     @property
     def stop_requested(self) -> bool:
         return self._outer.stop_requested
+
+    @property
+    def ending(self) -> bool:
+        return self._outer.ending
 
     def check_cancelled(self) -> None:
         self._outer.check_cancelled()

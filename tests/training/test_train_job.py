@@ -108,7 +108,7 @@ def test_training__resumed_ends_bit_for_bit_as_if_never_interrupted(
 
 
 def test_training__stopped_early_keeps_what_it_has(filled: Project) -> None:
-    result = train(_config(filled), RecordingContext(stop_after=40))
+    result = train(_config(filled), RecordingContext(stop_after=45))
     assert result.stopped_early
     assert 40 < result.steps < 60
     assert load(filled.dictionary_path("d")).features == 64

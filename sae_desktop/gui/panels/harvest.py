@@ -256,7 +256,7 @@ class HarvestPanel(HarvestDrops):
 
     def _on_changed(self, _value: object = None) -> None:
         stores = self._session.inventory.stores
-        self.amount.suggest_name(default_name(self.config(), [s.name for s in stores]))
+        self.amount.suggest_name(default_name(self.config(), stores, self._session.written))
         config = self.config()
         if self.model.description is not None:
             self._session.draft_harvest(config)
@@ -337,7 +337,7 @@ class HarvestPanel(HarvestDrops):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self._job_place.addWidget(JobRow(job), 1)
+        self._job_place.addWidget(JobRow(job, self._session), 1)
         self._job_place.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def _on_finished(self, result: HarvestResult) -> None:

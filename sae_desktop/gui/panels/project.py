@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.job import Job
-from sae_desktop.deletion import delete_item, deletion_question, item_path
+from sae_desktop.deletion import deletion_question, item_path
 from sae_desktop.errors import UserError
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.dialogs import reveal
@@ -35,9 +35,10 @@ from sae_desktop.gui.panels.exchange_forms import (
     ImportLabelsForm,
 )
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
-from sae_desktop.gui.project_cards import WRITING, Card, cards
+from sae_desktop.gui.project_cards import Card, cards, writes
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.store_actions import extend_store, show_store, verify_store
+from sae_desktop.gui.trash import Trash
 from sae_desktop.gui.widgets.card_grid import CardWidget, SectionColumns
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -58,6 +59,7 @@ class ProjectPanel(QStackedWidget):
         self.addWidget(self._welcome())
         self.addWidget(self._project_page())
         self.setFocusProxy(self.next_button)
+        self._trash = Trash(session)
         session.projectChanged.connect(self.refresh)
         session.contentsChanged.connect(self.refresh)
         session.writableChanged.connect(self.refresh)
@@ -106,6 +108,14 @@ class ProjectPanel(QStackedWidget):
                 "",
                 self._choose_labels,
                 lambda: bool(self._session.inventory.indexes) and not self._session.read_only,
+            ),
+            ActionInfo(
+                "project.empty_trash",
+                "Empty the trash…",
+                "trash",
+                "",
+                lambda: self._trash.ask_to_empty(self.window()),
+                lambda: open_() and not self._session.read_only,
             ),
         ]
 
@@ -207,7 +217,10 @@ class ProjectPanel(QStackedWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        found = cards(self._session.inventory, datetime.datetime.now(), self._unfolded)
+        session = self._session
+        found = cards(
+            session.inventory, datetime.datetime.now(), self._unfolded, written=session.written
+        )
         sections = [
             (heading, [CardWidget(card, self.run, self._allowed) for card in some])
             for heading, some in found.items()
@@ -222,15 +235,17 @@ class ProjectPanel(QStackedWidget):
                 widget.setFocus()
 
     def _allowed(self, action: str) -> bool:
-        return not (self._session.read_only and action in WRITING)
+        return not (self._session.read_only and writes(action))
 
     def _step(self) -> NextStep:
         jobs = self._session.client.jobs
         running = frozenset(str(job.config.__struct_config__.tag) for job in jobs if not job.ended)
-        return next_step(self._session.inventory, running)
+        return next_step(self._session.inventory, running, self._session.written)
 
     def _on_job_added(self, job: Job) -> None:
         job.stateChanged.connect(self._refresh_step)
+        if job.writes and self._session.project is not None:
+            self._show_cards()
 
     def _refresh_step(self, _state: object = None) -> None:
         if self._session.project is not None:
@@ -337,17 +352,8 @@ class ProjectPanel(QStackedWidget):
         box.open()
 
     def delete(self, kind: str, name: str) -> None:
-        """Delete a store, dictionary or index for good."""
-        session = self._session
-        if session.project is None:
-            return
-        if kind == "index" and name == session.index_name:
-            session.close_index()
-        try:
-            delete_item(session.project, kind, name)
-        except UserError as error:
-            session.show_error(error)
-        session.refresh()
+        """Move a store, dictionary or index to the trash."""
+        self._trash.delete(kind, name)
 
     # ------------------------------------------------------------------ drops
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -323,7 +323,8 @@ class RunBoard(QObject):
         if self._session.read_only or item is None:
             return False
         if action == "resume":
-            return not item.complete and item.train is not None and run.name not in self._live
+            stopped = not item.complete and ("dictionary", run.name) not in self._session.written
+            return stopped and item.train is not None
         return item.summary is not None
 
     def _do(self, action: str, name: str) -> None:

@@ -22,6 +22,7 @@ from sae_desktop.gui.sweep_draft import (
     build_sweep,
     heeded_axes,
     sweep_text,
+    unfinished_sweep,
 )
 from sae_desktop.gui.training_draft import free_name
 from sae_desktop.gui.widgets.curve_bar import CheckMenu, menu_button
@@ -145,8 +146,13 @@ class SweepForm(QWidget):
         """Look again at what the lists amount to."""
         base = self._base()
         if not self._named:
-            taken = [record.config.name for record in self._session.inventory.sweeps]
-            self.fields["name"].setText(free_name("sweep", taken))
+            sweeps = self._session.inventory.sweeps
+            taken = [record.config.name for record in sweeps]
+            free = free_name("sweep", taken)
+            draft = SweepDraft(free, self.chosen_architectures(), self.draft().texts)
+            config, _, _ = build_sweep(draft, base, base.project, self.heeded)
+            idle = [r for r in sweeps if ("sweep", r.config.name) not in self._session.written]
+            self.fields["name"].setText(unfinished_sweep(config, idle) or free)
         axes = heeded_axes(base, self.chosen_architectures(), self.heeded)
         for info in AXIS_INFOS:
             self._groups[info.axis].setVisible(info.axis in axes)

@@ -280,7 +280,7 @@ class TrainingPanel(QWidget):
             if widget is not None and widget not in (self.live, self.index_button):
                 widget.hide()
                 widget.deleteLater()
-        self._job_place.addWidget(JobRow(job))
+        self._job_place.addWidget(JobRow(job, self._session))
         self._job_place.addWidget(self.live)
         self._job_place.addWidget(self.index_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.index_button.hide()

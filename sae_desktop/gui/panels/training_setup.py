@@ -18,7 +18,7 @@ from sae_desktop.gui.preflight_text import (
     preflight_text,
 )
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.training_draft import copied, default_name, problems, summary
+from sae_desktop.gui.training_draft import copied, default_name, problems, resumes, summary
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
@@ -26,6 +26,9 @@ from sae_desktop.training.sweep_config import AXES
 
 PREFLIGHT_MS = 400
 """After so long without a change the engine is asked what the training needs."""
+
+
+_START = "Start the training"
 
 
 class TrainingSetup(QWidget):
@@ -64,7 +67,7 @@ class TrainingSetup(QWidget):
             tip="Takes a few real steps, to tell how long the training will take",
         )
         self.start_button = push_button(
-            "Start the training",
+            _START,
             self.startRequested.emit,
             icon="play",
             primary=True,
@@ -126,8 +129,13 @@ class TrainingSetup(QWidget):
         inventory = self._session.inventory
         config = self.config()
         taken = [item.name for item in inventory.dictionaries]
-        self.form.suggest_name(default_name(config, taken))
+        written = self._session.written
+        idle = [i for i in inventory.dictionaries if ("dictionary", i.name) not in written]
+        self.form.suggest_name(default_name(config, taken, idle))
         config = self.config()
+        same = next((item for item in idle if item.name == config.name), None)
+        goes_on = same is not None and resumes(config, same)
+        self.start_button.setText("Resume the training" if goes_on else _START)
         found = self._problems(config)
         # An empty project is no mistake: the middle says what to do.
         self.form.show_problems(found if inventory.stores or config.stream else {})

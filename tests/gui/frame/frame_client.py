@@ -51,6 +51,7 @@ class FakeClient(QObject):
         self.sent: list[Command] = []
         self.opened: list[str] = []
         self.restarts = 0
+        self.interrupted: list[Job] = []
 
     def open_project(self, path: str) -> None:
         self.opened.append(path)
@@ -103,6 +104,7 @@ class FakeClient(QObject):
 
     def crash(self, reason: str) -> None:
         self.state = "crashed"
+        self.interrupted = [job for job in self.jobs if not job.ended and job.writes]
         titles = [job.title for job in self.jobs if not job.ended]
         for job in self.jobs:
             if not job.ended:

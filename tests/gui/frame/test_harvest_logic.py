@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,24 @@ def test_extension__doubles_what_is_complete_and_completes_what_is_not() -> None
 def test_names__tell_model_site_and_how_many_more() -> None:
     config = changed(site="blocks.1.mlp.hook_post", sites=("blocks.2.hook_mlp_out",))
     assert draft.default_name(config, []) == "builtin-L1-mlp_post+1"
-    assert draft.default_name(config, ["builtin-L1-mlp_post+1"]) == "builtin-L1-mlp_post+1-2"
+    taken = replace(store(1_000), name="builtin-L1-mlp_post+1")
+    assert draft.default_name(config, [taken]) == "builtin-L1-mlp_post+1-2"
     packed = changed(model="/models/Smol LM.Q4_1.gguf", site="")
     assert draft.default_name(packed, []) == "Smol-LM-Q4_1"
+
+
+def test_names__of_a_harvest_that_was_broken_off_are_its_own_so_that_it_goes_on() -> None:
+    begun = store(300)
+    assert draft.default_name(changed(name=""), [begun]) == begun.name
+    assert draft.store_plan(changed(name=begun.name), [begun]).kind == "resume"
+    running = frozenset({("store", begun.name)})
+    for other in (
+        draft.default_name(changed(name=""), [store(1_000)]),
+        draft.default_name(changed(name="", tokens=2_000), [begun]),
+        draft.default_name(changed(name="", context_size=7), [begun]),
+        draft.default_name(changed(name=""), [begun], running),
+    ):
+        assert other != begun.name
 
 
 # ---------------------------------------------------------------------- problems
