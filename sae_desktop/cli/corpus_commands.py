@@ -14,6 +14,7 @@ from sae_desktop.cli.options import JsonOption, bounds, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 
 _MOST_NAMES = 8
@@ -50,7 +51,10 @@ def corpus_text(described: CorpusDescription) -> str:
     lines = [f"{described.name}: {described.format}, {counted}, {size}"]
     if described.duplicates:
         lines.append(f"Duplicates among the documents read: {described.duplicates:,}")
-    for title, names in (("Sources", described.sources), ("Languages", described.languages)):
+    for title, names in (
+        ("Sources", described.sources),
+        ("Languages", [language_name(code) for code in described.languages]),
+    ):
         if names:
             lines.append(f"{title}: {_some(names)}")
     if described.columns:
@@ -67,7 +71,7 @@ def corpus_text(described: CorpusDescription) -> str:
 
 
 def _window_lines(number: int, window: WindowPreview) -> list[str]:
-    heads = [window.title, window.source, window.language]
+    heads = [window.title, window.source, language_name(window.language)]
     heads += [f"{name}: {value}" for name, value in window.metadata.items()]
     lines = [f"Window {number}, {len(window.tokens)} tokens: {' · '.join(filter(None, heads))}"]
     role = ""

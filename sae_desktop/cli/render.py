@@ -12,6 +12,7 @@ from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.config import ProbeResult
 from sae_desktop.features.text_set_config import FindFeaturesResult
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 
 _NOTHING = "–"
@@ -176,7 +177,8 @@ def _company(page: dict[str, Any]) -> list[str]:
     }
     for kind in ("languages", "sources"):
         shares = sorted(page[kind], key=lambda s: -s["firings"])[:8]
-        parts[kind] = [f"{s['name']} {s['firings']:,}" for s in shares if s["firings"]]
+        told = language_name if kind == "languages" else str
+        parts[kind] = [f"{told(s['name'])} {s['firings']:,}" for s in shares if s["firings"]]
     return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
 
 

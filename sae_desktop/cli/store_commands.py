@@ -19,6 +19,7 @@ from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.cli.trash_commands import deleted
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes
 
@@ -131,7 +132,9 @@ def _store_text(store: StoreDescription) -> str:
     lines.append("  " + ", ".join(f"{visible_token(t.name)} {t.rows:,}" for t in store.tokens))
     for words, shares in (("languages", store.languages), ("sources", store.sources)):
         if shares:
-            lines.append(f"{words}: " + ", ".join(f"{s.name} {s.rows:,}" for s in shares[:12]))
+            told = language_name if words == "languages" else str
+            named = [f"{told(s.name)} {s.rows:,}" for s in shares[:12]]
+            lines.append(f"{words}: " + ", ".join(named))
     return "\n".join(lines)
 
 

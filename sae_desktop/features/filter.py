@@ -20,6 +20,7 @@ from sae_desktop.features.search import (
     features_raising,
     features_with_context,
 )
+from sae_desktop.language_names import language_name
 
 Array = npt.NDArray[Any]
 
@@ -107,7 +108,10 @@ def matching(
     if conditions.dead_only:
         kept &= density <= 0.0
     if conditions.languages:
-        kept &= _of_categories(index, "language", index.info.languages, conditions.languages)
+        codes = index.info.languages
+        told = {language_name(code).casefold(): code for code in codes}  # as they are shown
+        wanted = tuple(told.get(name.casefold(), name) for name in conditions.languages)
+        kept &= _of_categories(index, "language", codes, wanted)
     if conditions.sources:
         kept &= _of_categories(index, "source", index.info.sources, conditions.sources)
     if conditions.clusters:
@@ -265,7 +269,7 @@ def _name_ranks(index: FeatureIndex, info: ColumnInfo) -> Array:
     if info.kind == "token":
         names = [index.token(i).strip().casefold() for i in range(index.vocabulary_size)]
     elif info.name == "language":
-        names = index.info.languages
+        names = [language_name(code) for code in index.info.languages]
     elif info.name == "source":
         names = index.info.sources
     else:

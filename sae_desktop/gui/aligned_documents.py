@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.facts import AlignedFiring
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_names import language_name
 
 Array = npt.NDArray[Any]
 
@@ -42,19 +44,36 @@ class AlignedDocument:
     """Tokens before and after those that are shown."""
 
 
-def ranked_groups(index: FeatureIndex, feature: int) -> list[RankedGroup]:
-    """Return the aligned documents: those in which it fires in most languages first."""
+def ranked_groups(
+    index: FeatureIndex, feature: int, readable: Sequence[str] = ("en",)
+) -> list[RankedGroup]:
+    """Return the aligned documents: those in which it fires in most languages first.
+
+    Their titles are those of the first of the `readable` languages that has one; of another
+    language its name is told.
+    """
     found = []
     for name in index.aligned_groups:
         members = index.aligned(feature, name)
         best = {m.language: 0.0 for m in members}
         for member in members:
             best[member.language] = max(best[member.language], member.activation)
-        title = next((m.title for m in members if m.language == "en"), members[0].title)
+        title = _title(members, readable)
         values = list(best.values())
         fires_in = sum(value > 0 for value in values)
         found.append(RankedGroup(name, title, len(values), fires_in, max(values)))
     return sorted(found, key=lambda g: (-g.fires_in, -g.strongest, g.name))
+
+
+def _title(members: Sequence[AlignedFiring], readable: Sequence[str]) -> str:
+    titles = {member.language: member.title for member in members if member.title}
+    for language in readable:
+        if language in titles:
+            return titles[language]
+    if not titles:
+        return ""
+    language, title = next(iter(titles.items()))
+    return f"{title} ({language_name(language)})" if language else title
 
 
 def strongest_by_language(index: FeatureIndex, feature: int, group: str) -> list[AlignedFiring]:

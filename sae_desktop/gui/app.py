@@ -15,6 +15,7 @@ from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.gui import settings as settings_file
 from sae_desktop.gui import theme
 from sae_desktop.gui.error_hook import ErrorHook
+from sae_desktop.gui.focus_keeper import FocusKeeper
 from sae_desktop.gui.main_window import MainWindow
 from sae_desktop.gui.packages import open_package
 from sae_desktop.gui.session import Session
@@ -51,6 +52,8 @@ def make_application() -> QApplication:
     if font.pointSizeF() < _LEAST_POINT_SIZE:
         font.setPointSizeF(_LEAST_POINT_SIZE)
         application.setFont(font)
+    if application.findChild(FocusKeeper) is None:
+        FocusKeeper(application)
     return application
 
 

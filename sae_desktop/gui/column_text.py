@@ -7,6 +7,7 @@ import math
 from sae_desktop.features.columns import column_info
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 
 _NONE = "–"
 
@@ -41,4 +42,6 @@ def _named(index: FeatureIndex, name: str, number: int) -> str:
     names = {"language": index.info.languages, "source": index.info.sources}.get(name)
     if names is None:
         return str(number)
-    return names[number] if number < len(names) else _NONE
+    if number >= len(names):
+        return _NONE
+    return language_name(names[number]) if name == "language" else names[number]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sae_desktop.features.facts import Context
 from sae_desktop.features.layout import TOP_BUCKET
+from sae_desktop.language_names import language_name
 
 SHORT_TOP = 6
 SHORT_BUCKET = 1
@@ -75,4 +76,5 @@ def bucket_title(bucket: int, buckets: int, scheme: str = "linear") -> str:
 
 def origin_text(context: Context) -> str:
     """Return where a context is from, such as "udhr · fr"; parts that are not known left out."""
-    return " · ".join(part for part in (context.source, context.language) if part)
+    language = language_name(context.language)
+    return " · ".join(part for part in (context.source, language) if part)

@@ -7,6 +7,7 @@ from itertools import islice
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowPreview
 from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
+from sae_desktop.language_names import language_name
 
 PACKINGS = (
     ("document", "Separate"),
@@ -43,7 +44,7 @@ def corpus_text(corpus: CorpusDescription) -> str:
     if len(languages) > _MOST_LANGUAGES:
         text += f", {len(languages)} languages"
     elif languages:
-        text += ": " + ", ".join(languages)
+        text += ": " + ", ".join(map(language_name, languages))
     return text + "." if text else ""
 
 
@@ -114,7 +115,7 @@ def window_heading(number: int, preview: WindowPreview) -> str:
     if preview.source and preview.source != preview.title:
         parts.append(elide_middle(preview.source, _SOURCE_LENGTH))
     if preview.language:
-        parts.append(preview.language)
+        parts.append(language_name(preview.language))
     shown = islice(preview.metadata.items(), _METADATA_SHOWN)
     parts += [f"{name}: {elide_middle(value, _METADATA_LENGTH)}" for name, value in shown]
     return " · ".join(parts)

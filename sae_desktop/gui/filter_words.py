@@ -11,6 +11,7 @@ from sae_desktop.features.columns import column_info
 from sae_desktop.features.filter import FeatureFilter, Range
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.column_text import figure_of
+from sae_desktop.language_names import language_name
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
             Condition(bounds_text(index, bounds), filter_.with_range(Range(bounds.column)))
         )
     if filter_.languages:
-        found.append(Condition(" or ".join(filter_.languages), without(languages=())))
+        found.append(
+            Condition(" or ".join(map(language_name, filter_.languages)), without(languages=()))
+        )
     if filter_.sources:
         found.append(Condition(" or ".join(filter_.sources), without(sources=())))
     if filter_.clusters:

@@ -90,7 +90,7 @@ def test_text__shows_columns_notes_and_windows_with_roles() -> None:
     assert "→  messages  chat   user: hi" in lines
     assert "Each window begins with <|bos|>." in lines
     assert lines[-6:] == [
-        "Window 1, 5 tokens: T · s0 · en · n: 3",
+        "Window 1, 5 tokens: T · s0 · English · n: 3",
         "⟦<|bos|>⟧",
         "  user:",
         "user|:·hi↵|⟦<|eos|>⟧".replace("·", " "),

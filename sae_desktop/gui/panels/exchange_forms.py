@@ -117,6 +117,10 @@ class ImportDictionaryForm(JobForm):
         """Set what stands in the fields where the files do not say it, and what is checked."""
         self._expected = (model, site, site_out)
         self._sha256 = sha256
+        for field, expected in zip(
+            (self.model, self.site, self.site_out), self._expected, strict=True
+        ):
+            field.setText(field.text() or expected)
 
     # ------------------------------------------------------------------ looking
     def look(self) -> None:

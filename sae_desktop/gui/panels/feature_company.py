@@ -13,6 +13,7 @@ from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 
 _TWO_COLUMNS = 680
 _NOT_MEASURED = "Not measured when the index was built."
@@ -104,7 +105,13 @@ class FeatureCompany(QWidget):
             rows = share_rows(shares)
             bars.set_bars(
                 [
-                    Bar(row.name, row.share, f"{100 * row.share:.0f}%", "accent", tip=row.tip)
+                    Bar(
+                        language_name(row.name) if bars is self.languages else row.name,
+                        row.share,
+                        f"{100 * row.share:.0f}%",
+                        "accent",
+                        tip=row.tip,
+                    )
                     for row in rows
                 ],
                 "None" if shares else "The text does not say.",

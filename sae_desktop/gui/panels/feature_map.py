@@ -33,6 +33,7 @@ from sae_desktop.gui.widgets.feature_map_view import FeatureMapView
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.plot_image import add_image_actions
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 
 _DENSITY, _LABELLED = "", "labelled"
 
@@ -199,6 +200,7 @@ class FeatureMapPanel(QWidget):
             names = index.info.languages if name == "language" else index.info.sources
             colours = theme.run_colours()
             ranks = self._ranked(name)[:-1]
+            names = [language_name(n) for n in names] if name == "language" else names
             shown = sorted((rank, names[i]) for i, rank in enumerate(ranks.tolist()) if rank >= 0)
             text = " ".join(
                 f'<span style="color:{colours[rank].name()}">●</span> {escape(title)}'

@@ -285,7 +285,9 @@ class GalleryPanel(QSplitter):
         if choice is None or not self.import_button.isEnabled():
             return
         if isinstance(choice, DictionaryHere):
-            ImportDictionaryForm(self._session, choice.source).present(self)
+            form = ImportDictionaryForm(self._session, choice.source)
+            form.expect(choice.model, choice.site, "", "")
+            form.present(self)
             return
         form = ImportDictionaryForm(self._session, choice.source(layer))
         form.expect(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -38,6 +38,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.token_text import Passage, TokenTextView
+from sae_desktop.language_names import language_name
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +46,11 @@ _LISTED = 300
 _COLUMNS = 4
 """Languages shown at first."""
 _COLUMN_WIDTH = 240
+
+
+def _readable() -> list[str]:
+    """Return the languages a person can read, as far as the system tells: theirs and English."""
+    return [QLocale.system().name().partition("_")[0], "en"]
 
 
 class LanguageColumn(QWidget):
@@ -79,7 +85,7 @@ class LanguageColumn(QWidget):
     ) -> None:
         """Show a document's tokens; not `whole`: only its strongest activation is known yet."""
         firing = document.firing
-        self.heading.setText(firing.language or "–")
+        self.heading.setText(language_name(firing.language) or "–")
         self.heading.setToolTip(firing.title)
         most = max(float(values.max(initial=0.0)), firing.activation)
         told = f"max {most:.2f}" if most > 0 else "does not fire"
@@ -88,7 +94,7 @@ class LanguageColumn(QWidget):
             told += f" · {count_text(count)} {'token' if count == 1 else 'tokens'}"
         self.figure.setText(told)
         peak = int(values.argmax()) if most > 0 and values.any() else None
-        self.text.setAccessibleName(f"The document in {firing.language}")
+        self.text.setAccessibleName(f"The document in {language_name(firing.language)}")
         self.text.set_scale(scale)
         note = f"{count_text(document.left_out)} more tokens" if document.left_out else ""
         self.text.set_blocks([Passage(document.tokens, values, peak, note)])
@@ -186,7 +192,7 @@ class LanguagesPanel(QWidget):
         index, feature = self._session.index, self._session.feature
         self._groups = []
         if index is not None and feature is not None:
-            self._groups = ranked_groups(index, feature)[:_LISTED]
+            self._groups = ranked_groups(index, feature, _readable())[:_LISTED]
         chosen = self.documents.currentData()
         self.documents.blockSignals(True)
         self.documents.clear()
@@ -226,8 +232,8 @@ class LanguagesPanel(QWidget):
         menu.addAction("The strongest", self._choose_strongest)
         menu.addSeparator()
         shown = {m.language for m in self.shown()}
-        for member in sorted(self._members, key=lambda m: m.language):
-            title = f"{member.language} ({member.activation:.2f})"
+        for member in sorted(self._members, key=lambda m: language_name(m.language)):
+            title = f"{language_name(member.language)} ({member.activation:.2f})"
             action = QAction(title, menu, checkable=True)
             action.setChecked(member.language in shown)
             action.toggled.connect(lambda on, name=member.language: self._on_language(name, on))

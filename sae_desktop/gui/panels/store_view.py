@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -38,6 +39,7 @@ from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.norm_histogram import NormHistogram
 from sae_desktop.gui.widgets.throughput_plot import ThroughputPlot
 from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_names import language_name
 
 _PLOT_HEIGHT = 192
 _TOOL_TIP = Qt.ItemDataRole.ToolTipRole
@@ -325,7 +327,15 @@ class StoreView(QStackedWidget):
         sources = description.sources if description else []
         named = sources and not any(share.name for share in languages)
         self._tags_title.setText("Rows by source" if named else "Rows by language")
-        self._fill(self.languages, share_rows(sources if named else languages, rows))
+        told = (
+            sources
+            if named
+            else [
+                msgspec.structs.replace(share, name=language_name(share.name))
+                for share in languages
+            ]
+        )
+        self._fill(self.languages, share_rows(told, rows))
 
     def _offer_sites(self, sites: Sequence[SiteFigures]) -> None:
         names = [figures.site for figures in sites]

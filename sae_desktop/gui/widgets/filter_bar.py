@@ -25,6 +25,7 @@ from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.condition_chips import ConditionChips
 from sae_desktop.gui.widgets.labels import push_button
+from sae_desktop.language_names import language_name
 from sae_desktop.project_lists import SavedFilters
 
 SCOPES = {
@@ -251,8 +252,9 @@ class FilterBar(QWidget):
     def _add_choices(self, menu: QMenu, field: str, names: list[str]) -> None:
         menu.setEnabled(bool(names))
         chosen = getattr(self._rest, field)
-        for name in sorted(names)[:_MANY]:
-            action = menu.addAction(name)
+        told = language_name if field == "languages" else str
+        for name in sorted(names, key=told)[:_MANY]:
+            action = menu.addAction(told(name))
             action.setCheckable(True)
             action.setChecked(name in chosen)
             action.toggled.connect(

@@ -143,6 +143,16 @@ class TokenMatrix(QAbstractScrollArea):
             CELL,
         )
 
+    def number_rect(self, row: int) -> QRect:
+        """Return where the number of a row's feature is painted, a link to it."""
+        feature = 0 if self._rows is None else int(self._rows.features[row])
+        width = self.fontMetrics().horizontalAdvance(f"#{feature}")
+        return QRect(4, self.cell_rect(row, 0).top(), width, CELL)
+
+    def _is_number(self, point: QPoint) -> bool:
+        row, _ = self._place(point)
+        return row >= 0 and self.number_rect(row).contains(point)
+
     # ------------------------------------------------------------------ painting
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
@@ -205,12 +215,14 @@ class TokenMatrix(QAbstractScrollArea):
         middle = Qt.AlignmentFlag.AlignVCenter
         figure = max(metrics.horizontalAdvance(_FIGURE), metrics.horizontalAdvance("−0.000"))
         name = QRectF(4, line.top(), self._name_width - figure - 16, CELL)
-        painter.setPen(colours.link)
-        text = metrics.elidedText(
-            self._title(row.feature), Qt.TextElideMode.ElideRight, int(name.width())
-        )
-        painter.drawText(name, Qt.AlignmentFlag.AlignLeft | middle, text)
+        left, number_text = Qt.AlignmentFlag.AlignLeft | middle, f"#{row.feature}"
+        painter.setPen(colours.link)  # as it opens the feature
+        painter.drawText(name, left, number_text)
         painter.setPen(colours.text)
+        rest = self._title(row.feature).removeprefix(number_text)
+        name.setLeft(name.left() + metrics.horizontalAdvance(number_text))
+        text = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, int(name.width()))
+        painter.drawText(name, left, text)
         right = QRectF(self._name_width - figure - 8, line.top(), figure, CELL)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, self._figure(row, number))
 
@@ -254,8 +266,16 @@ class TokenMatrix(QAbstractScrollArea):
             return
         if row >= 0:
             self._go(row, self._current[1] if column < 0 else column)
+            if self._is_number(event.position().toPoint()) and self._rows is not None:
+                self.featureOpened.emit(int(self._rows.features[row]))
         elif column >= 0:
             self.tokenChosen.emit(column + self._first)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        link = self._is_number(event.position().toPoint())
+        shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(shape)
+        super().mouseMoveEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         row, _ = self._place(event.position().toPoint())

@@ -94,6 +94,8 @@ class TokenTextView(QWidget):
         self._blocks: list[_Block] = []
         self._scale = ColourScale(1.0)
         self._laid_out = (0, "")
+        self._marked: int | None = None
+        """Piece of the first passage that a line is drawn around."""
         self._anchor: tuple[int, int] | None = None
         self._cursor: tuple[int, int] | None = None
         self._hovered: tuple[int, int] | None = None
@@ -108,7 +110,7 @@ class TokenTextView(QWidget):
     def set_blocks(self, items: Sequence[Heading | Passage]) -> None:
         """Show headings and passages, in place of what is shown."""
         self._blocks = [_Block(item) for item in items]
-        self._anchor = self._cursor = None
+        self._anchor = self._cursor = self._marked = None
         self._hover(None)
         self._laid_out = (0, "")
         self._lay_out()
@@ -198,6 +200,8 @@ class TokenTextView(QWidget):
             block.paragraph.paint(
                 painter, QPointF(0.0, block.top), self._scale, tokens, self._selection_in(number)
             )
+            if number == 0 and self._marked is not None:
+                self._paint_mark(painter, block.paragraph, block.top)
             if note and isinstance(block.item, Passage):
                 painter.setFont(small)
                 painter.setPen(colours.muted_text)
@@ -211,6 +215,15 @@ class TokenTextView(QWidget):
             painter.setPen(QPen(colours.focus, 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
+
+    def _paint_mark(self, painter: QPainter, paragraph: TokenParagraph, top: float) -> None:
+        """Draw around the marked token, whose colour goes on telling its activation."""
+        if self._marked is None or self._marked >= len(paragraph.text.pieces):
+            return
+        painter.setPen(QPen(theme.palette().focus, 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for box in paragraph.boxes(self._marked):
+            painter.drawRoundedRect(box.translated(0.0, top).adjusted(1, 1, -1, -1), 3, 3)
 
     def _paint_heading(
         self, painter: QPainter, row: QRect, item: Heading | Passage, small: QFont
@@ -301,15 +314,12 @@ class TokenTextView(QWidget):
             self.tokenClicked.emit(paragraph.text.pieces[found[1]].first)
 
     def mark_token(self, token: int | None) -> None:
-        """Select a token of the first passage; None: nothing."""
-        self._anchor = self._cursor = None
+        """Draw a line around a token of the first passage; None: around none."""
         paragraph = self._blocks[0].paragraph if self._blocks else None
         number = (
             None if token is None or paragraph is None else paragraph.text.piece_of_token(token)
         )
-        if number is not None and paragraph is not None:
-            piece = paragraph.text.pieces[number]
-            self._anchor, self._cursor = (0, piece.start_offset), (0, piece.end_offset)
+        self._marked = number
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

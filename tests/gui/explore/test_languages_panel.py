@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -10,6 +12,7 @@ from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.firings import FiringBlock
 from sae_desktop.gui.aligned_documents import (
     LONGEST,
+    _title,
     activations_on,
     known_activations,
     ranked_groups,
@@ -76,6 +79,18 @@ def test_documents__are_those_of_the_group_with_their_activations(
     assert max(len(d.ids) for d in [document]) < LONGEST
 
 
+def test_documents__are_titled_in_a_language_the_person_reads() -> None:
+    members = [
+        SimpleNamespace(language="zh", title="世界人权宣言"),
+        SimpleNamespace(language="fr", title="Déclaration"),
+        SimpleNamespace(language="en", title="Declaration"),
+    ]
+    assert _title(members, ["fr", "en"]) == "Déclaration"
+    assert _title(members, ["cs", "en"]) == "Declaration"
+    assert _title(members[:2], ["cs", "en"]) == "世界人权宣言 (Chinese)"
+    assert _title([SimpleNamespace(language="zh", title="")], ["en"]) == ""
+
+
 # ---------------------------------------------------------------- the panel
 def test_columns__are_filled_from_the_disk(
     panel: LanguagesPanel, session: Session, acts: np.ndarray, client, monkeypatch
@@ -83,7 +98,7 @@ def test_columns__are_filled_from_the_disk(
     monkeypatch.setattr(type(session.index), "firings", lambda self: Stored(acts))
     session.select_feature(CHINESE)
     shown = [c for c in panel._columns if not c.isHidden()]
-    assert shown[0].heading.text() == "zh"
+    assert shown[0].heading.text() == "Chinese"
     assert len(shown) == 4
     length = int((acts[CHINESE] > 0).sum() / 12)
     assert f"{length} tokens" in shown[0].figure.text()
@@ -142,9 +157,9 @@ def test_languages__can_be_chosen(
     assert len(panel.shown()) == 2
     assert panel.shown()[0].language == "ar"
     actions = {a.text().split()[0]: a for a in panel.languages.menu().actions() if a.isCheckable()}
-    assert sorted(actions) == ["ar", "fr", "he", "zh"]
-    actions["zh"].trigger()
-    actions["ar"].trigger()
+    assert sorted(actions) == ["Arabic", "Chinese", "French", "Hebrew"]
+    actions["Chinese"].trigger()
+    actions["Arabic"].trigger()
     assert "zh" in [m.language for m in panel.shown()]
     assert "ar" not in [m.language for m in panel.shown()]
     panel.languages.menu().actions()[0].trigger()

@@ -79,7 +79,7 @@ def test_click_on_a_token__ranks_the_features_that_fire_there(shown: ProbePanel)
     QTest.mouseClick(shown.tokens, Qt.MouseButton.LeftButton, pos=rect)
     assert shown.matrix.features() == [7]
     assert shown.ranked.text() == "1 feature at token 1, by activation"
-    assert shown.tokens.selected_text() == " the"
+    assert shown.tokens._marked == 1
     shown.whole.click()
     assert shown.matrix.features() == [0, 7, 30]
 
@@ -88,7 +88,8 @@ def test_click_on_a_feature__lights_its_tokens_and_does_not_leave_the_page(
     qtbot: QtBot, shown: ProbePanel, session: Session, client
 ) -> None:
     assert shown.state.text() == "at most 9.00 on this text"
-    place = QPoint(20, shown.matrix.cell_rect(2, 0).center().y())
+    number = shown.matrix.number_rect(2)
+    place = QPoint(number.right() + 8, number.center().y())
     QTest.mouseClick(shown.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert shown.shown_feature == 30
     assert shown.state.text() == "at most 2.00 on this text"
@@ -96,6 +97,12 @@ def test_click_on_a_feature__lights_its_tokens_and_does_not_leave_the_page(
     assert answered(qtbot, shown, client, RESULT).features == [0, 30]
     QTest.mouseDClick(shown.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert session.feature == 30
+
+
+def test_click_on_the_number_of_a_feature__opens_it(shown: ProbePanel, session: Session) -> None:
+    place = shown.matrix.number_rect(1).center()
+    QTest.mouseClick(shown.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert session.feature == 7
 
 
 def test_matrix__is_walked_by_keys(shown: ProbePanel, session: Session) -> None:

@@ -147,6 +147,21 @@ def test_selection__follows_the_pointer(qtbot: QtBot) -> None:
     assert _is_near(pixel, theme.palette().selection)
 
 
+def test_marked_token__keeps_the_colour_of_its_activation(qtbot: QtBot) -> None:
+    view = _view(qtbot)
+    rect = view.piece_rects(0, 3)[0]
+    at = int(rect.left()) + 5, int(rect.top()) + 4
+    before = QColor(_image(view).pixel(*at))
+    view.mark_token(3)
+    after = _image(view)
+    assert QColor(after.pixel(*at)) == before
+    edge = QColor(after.pixel(int(rect.left()) + 1, int(rect.center().y())))
+    assert _is_near(edge, theme.palette().focus)
+    assert view.selected_text() == ""
+    view.mark_token(None)
+    assert QColor(_image(view).pixel(int(rect.left()) + 1, int(rect.center().y()))) != edge
+
+
 def _moved(point: QPointF) -> QMouseEvent:
     left = Qt.MouseButton.LeftButton
     return QMouseEvent(

@@ -121,6 +121,9 @@ def test_gallery__imports_from_other_projects_and_the_cache(
         panel.import_chosen()
         asked = client.last(FindDictionariesConfig).config
         assert asked == FindDictionariesConfig(source=source)
+        known = panel.choice
+        form = panel.window().findChildren(ImportDictionaryForm)[-1]
+        assert (form.model.text(), form.site.text()) == (known.model, known.site)
     settled = panel.about.text()
     assert "hub's cache" in settled
 

@@ -300,7 +300,7 @@ def test_corpus__window_headings_elide_long_sources_in_the_middle() -> None:
     window = preview(["a"], source="/home/" + "x" * 100 + "/end.parquet", metadata={"stars": "5"})
     heading = window_heading(2, window)
     assert heading.startswith("Window 2 · 1 token · T · /home/xxx")
-    assert "end.parquet · en · stars: 5" in heading
+    assert "end.parquet · English · stars: 5" in heading
     assert len(heading) < 100
 
 

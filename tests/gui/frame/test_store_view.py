@@ -75,7 +75,7 @@ def test_view__shows_the_store_that_is_chosen(view: StoreView, client: FakeClien
     assert view.outliers.text() == "dimension 7\t25.0% · mean −3.5"
     assert view.tokens.text().splitlines()[0] == "·the\t506 · 50.0%"
     assert view.lengths.text().splitlines() == ["1–8\t100 · 9.9%", "9–128\t912 · 90.1%"]
-    assert view.languages.text() == "en\t1.01k · 100.0%"
+    assert view.languages.text() == "English\t1.01k · 100.0%"
 
 
 def test_view__shows_each_site_by_itself(view: StoreView, client: FakeClient) -> None:
