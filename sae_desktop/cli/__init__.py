@@ -30,6 +30,7 @@ COMMANDS = (
     "output-effect",
     "import",
     "export",
+    "formats",
     "gallery",
     "associate",
 )

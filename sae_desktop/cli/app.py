@@ -16,6 +16,7 @@ from sae_desktop.cli import (
     corpus_commands,
     exchange_commands,
     feature_commands,
+    formats_command,
     gallery_commands,
     list_commands,
     model_commands,
@@ -100,6 +101,7 @@ app.command()(steering_commands.output_effect)
 app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)
+app.command()(formats_command.formats)
 app.command()(associate_command.associate)
 
 

@@ -140,7 +140,7 @@ def _read_cfg(folder: Path) -> dict[str, Any] | None:
     """
     cfg = read_config(folder, (CFG,))
     if saelens.is_config(cfg):
-        return saelens.current(cfg)
+        return saelens.config_of(folder, cfg)
     if not cfg and not any(path.suffix in SUFFIXES for path in [folder, *folder.rglob("*")]):
         raise UserError(
             f"“{folder}” holds no dictionary: there is no {CFG}.",

@@ -24,6 +24,7 @@ from sae_desktop.exchange.config import (
     ImportDictionaryConfig,
     ImportDictionaryResult,
 )
+from sae_desktop.exchange.fitting_sites import SEVERAL, fitting_sites, save_for_saelens
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.jobs import JobContext
@@ -34,9 +35,6 @@ from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.sites import check_site, site_width
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.storage.atomic import replacing_folder
-
-_SEVERAL = " + "
-"""Between the sites of a dictionary that reads or writes several."""
 
 
 def find_dictionaries(
@@ -88,7 +86,9 @@ def import_dictionary(
         model, site = config.model or found.model, config.site or found.site
         site_out = config.site_out or found.site_out
         _require(found, model, site)
-        _check_width(dictionary, model, site)
+        network = _network_here(model)
+        site, site_out, said = fitting_sites(network, found, site, site_out)
+        _check_width(dictionary, model, network, site)
         if config.scale != 1.0:
             dictionary = dictionary.scaled(config.scale)
         dictionary.metadata = _metadata(config, found, model, site, site_out)
@@ -97,7 +97,7 @@ def import_dictionary(
     return ImportDictionaryResult(
         name=config.name, format=found.format, architecture=architecture_name(dictionary),
         features=dictionary.features, width=dictionary.width, model=model, site=site,
-        site_out=site_out, bytes=_bytes(folder), notes=_notes(found),
+        site_out=site_out, bytes=_bytes(folder), notes=[*_notes(found), *said],
     )  # fmt: skip
 
 
@@ -177,14 +177,16 @@ def _check_finite(dictionary: Dictionary, path: Path) -> None:
             )
 
 
-def _check_width(dictionary: Dictionary, model: str, site: str) -> None:
+def _check_width(dictionary: Dictionary, model: str, network: Any, site: str) -> None:
     """Raise UserError where the model is on this machine and its site has another width."""
-    sites = site.split(_SEVERAL)
+    sites = site.split(SEVERAL)
     for name in sites:
         parse_site(name)
-    wide = model_site_width(model, sites[0])
+    if network is None:
+        return
+    wide = site_width(network, check_site(network, parse_site(sites[0])))
     own = dictionary.width // len(sites)
-    if wide is not None and wide != own:
+    if wide != own:
         raise UserError(
             f"The dictionary reads rows of {own} numbers; “{sites[0]}” of “{model}” has {wide}.",
             kept="Nothing was written.",
@@ -197,6 +199,12 @@ def model_site_width(model: str, site: str) -> int | None:
 
     Nothing of its weights is read. Raises UserError for a site the model does not have.
     """
+    network = _network_here(model)
+    return None if network is None else site_width(network, check_site(network, parse_site(site)))
+
+
+def _network_here(model: str) -> Any:
+    """Return a model without weights; None where it is not on this machine."""
     if is_hub_name(model):
         cached = cached_hub_models().get(model)
         if cached is None:
@@ -204,10 +212,9 @@ def model_site_width(model: str, site: str) -> int | None:
         model = str(cached)
     try:
         files = find_model(model, fetch=False)
-        network = empty_model(files, load_config(files))
+        return empty_model(files, load_config(files))
     except UserError:
         return None
-    return site_width(network, check_site(network, parse_site(site)))
 
 
 def _metadata(
@@ -216,12 +223,12 @@ def _metadata(
     kept: dict[str, Any] = {
         key: value
         for key, value in found.metadata.items()
-        if key not in ("sae_lens_version", "hook_name_out")
+        if key not in ("sae_lens_version", "hook_name_out", "hf_hook_name", "hf_hook_name_out")
         and isinstance(value, str | int | float | bool)
     }
     kept |= {"model_name": model, "source": config.source, "source_format": found.format,
              "source_architecture": found.architecture}  # fmt: skip
-    inputs, outputs = site.split(_SEVERAL), site_out.split(_SEVERAL)
+    inputs, outputs = site.split(SEVERAL), site_out.split(SEVERAL)
     kept["hook_name"] = inputs[0]
     if len(inputs) > 1:
         kept |= {"input_sites": inputs, "output_sites": outputs}
@@ -234,7 +241,7 @@ def _metadata(
 
 # ---------------------------------------------------------------- to others
 _WRITERS: dict[str, Callable[[Dictionary, Path], None]] = {
-    "saelens": save,
+    "saelens": save_for_saelens,
     "sparsify": sparsify.write,
     "dictionary_learning": dictionary_learning.write,
 }

@@ -12,7 +12,7 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.json_lines import json_lines, numbers, pairs, texts, whole
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
-from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.site_names import is_centred, parse_site, uncentred
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 
@@ -26,7 +26,8 @@ _TOP = -1.0
 _SHORT = {
     "hook_resid_pre": "res-pre", "hook_resid_post": "res", "hook_mlp_out": "mlp",
     "hook_attn_out": "att", "attn.hook_z": "att-z", "hook_resid_mid": "res-mid",
-    "mlp.hook_in": "mlp-in", "mlp.hook_post": "mlp-post",
+    "mlp.hook_in": "mlp-in", "mlp.hook_post": "mlp-post", "attn.hook_in": "att-in",
+    "ln1.hook_normalized": "ln1", "ln2.hook_normalized": "ln2",
 }  # fmt: skip
 
 
@@ -34,7 +35,9 @@ def layer_name(site: str, source: str) -> str:
     """Return what Neuronpedia calls a dictionary: “8-res-name”."""
     found = parse_site(site)
     safe = "".join(c if c.isalnum() else "-" for c in source.lower()).strip("-")
-    return f"{found.layer}-{_SHORT[found.hook]}-{safe or 'sae'}"
+    short = _SHORT[uncentred(found.hook)]
+    centred = "-centred" if is_centred(found.hook) else ""
+    return f"{found.layer}-{short}{centred}-{safe or 'sae'}"
 
 
 # ---------------------------------------------------------------- writing

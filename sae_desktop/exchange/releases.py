@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -69,16 +70,31 @@ def _require_known(name: str, names: list[str], says: str, introduces: str) -> N
     raise UserError(f"{says} “{name}”.", next_step=f"{introduces}: {', '.join(near)}{rest}.")
 
 
+_guard = threading.Lock()
+_guarded = 0
+"""How many imports need the guard now; what they found stands in `_before`."""
+_before: str | None = None
+_ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+
+
 @contextlib.contextmanager
 def _tensors_only() -> Iterator[None]:
-    """Have torch refuse pickles that hold more than tensors, whoever reads them."""
-    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
+    """Have torch refuse pickles that hold more than tensors, whoever reads them.
+
+    It is one switch for the whole process: it stays on while any import needs it.
+    """
+    global _guarded, _before
+    with _guard:
+        if _guarded == 0:
+            _before = os.environ.get(_ONLY_WEIGHTS)
+        _guarded += 1
+        os.environ[_ONLY_WEIGHTS] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        with _guard:
+            _guarded -= 1
+            if _guarded == 0 and _before is None:
+                os.environ.pop(_ONLY_WEIGHTS, None)
+            elif _guarded == 0:
+                os.environ[_ONLY_WEIGHTS] = str(_before)

@@ -21,6 +21,17 @@ HOOK_TEXTS = {
     "hook_resid_post": "residual stream after",
 }
 """What the drawing has a place for, in the order of the forward pass."""
+VARIANT_TEXTS = {
+    "hook_resid_pre.centred": ("residual stream before, less its mean", "hook_resid_pre"),
+    "ln1.hook_normalized": ("attention input before the norm’s gain", "hook_resid_pre"),
+    "attn.hook_in": ("attention input", "hook_resid_pre"),
+    "hook_attn_out.centred": ("attention output, less its mean", "hook_attn_out"),
+    "hook_resid_mid.centred": ("residual stream between, less its mean", "hook_resid_mid"),
+    "ln2.hook_normalized": ("MLP input before the norm’s gain", "mlp.hook_in"),
+    "hook_mlp_out.centred": ("MLP output, less its mean", "hook_mlp_out"),
+    "hook_resid_post.centred": ("residual stream after, less its mean", "hook_resid_post"),
+}
+"""What public dictionaries were trained on besides: in words, and beside which drawn site it is."""
 _ORDER = {hook: number for number, hook in enumerate(HOOK_TEXTS)}
 
 
@@ -50,8 +61,22 @@ def site_points(sites: Sequence[str]) -> list[SitePoint]:
 def site_text(site: str, shape: str = "") -> str:
     """Return a site in words: “Layer 15: MLP neurons, 1,536 wide”."""
     match = _SITE.fullmatch(site)
-    text = f"Layer {match[1]}: {HOOK_TEXTS.get(match[2], match[2])}" if match else site
+    text = f"Layer {match[1]}: {_hook_text(match[2])}" if match else site
     return f"{text}, {shape}" if shape else text
+
+
+def _hook_text(hook: str) -> str:
+    return HOOK_TEXTS.get(hook) or VARIANT_TEXTS.get(hook, (hook, ""))[0]
+
+
+def variant_points(sites: Sequence[str]) -> list[SitePoint]:
+    """Return the sites that the drawing shows beside another, at the place of that other."""
+    found = ((site, _SITE.fullmatch(site)) for site in sites)
+    return [
+        SitePoint(site, int(m[1]), VARIANT_TEXTS[m[2]][1])
+        for site, m in found
+        if m is not None and m[2] in VARIANT_TEXTS
+    ]
 
 
 def site_tag(site: str) -> str:
@@ -77,19 +102,24 @@ def site_shapes(model: ModelDescription) -> dict[str, str]:
 
 def same_hook(sites: Sequence[str], site: str) -> list[str]:
     """Return the sites with the hook of `site`, of every layer."""
-    points = site_points(sites)
-    hook = next((point.hook for point in points if point.site == site), None)
-    return [point.site for point in points if point.hook == hook]
+    hook = _hook_of(site)
+    return [other for other in sites if hook and _hook_of(other) == hook]
+
+
+def _hook_of(site: str) -> str:
+    match = _SITE.fullmatch(site)
+    return match[2] if match and (match[2] in HOOK_TEXTS or match[2] in VARIANT_TEXTS) else ""
 
 
 def same_layer(sites: Sequence[str], site: str) -> list[str]:
-    """Return the sites in the layer of `site`."""
-    points = site_points(sites)
-    layer = next((point.layer for point in points if point.site == site), None)
-    return [point.site for point in points if point.layer == layer]
+    """Return the drawn sites in the layer of `site`."""
+    drawn = site_points(sites)
+    known = [*drawn, *variant_points([site])]
+    layer = next((point.layer for point in known if point.site == site), None)
+    return [point.site for point in drawn if point.layer == layer]
 
 
 def unnamed_sites(sites: Sequence[str]) -> list[str]:
-    """Return the sites that have no place in the drawing."""
-    drawn = {point.site for point in site_points(sites)}
+    """Return the sites that have no place in the drawing, nor beside one of it."""
+    drawn = {point.site for point in [*site_points(sites), *variant_points(sites)]}
     return [site for site in sites if site not in drawn]

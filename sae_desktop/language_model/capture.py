@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.norms import plain_norm
+from sae_desktop.language_model.site_names import HOOKS
 from sae_desktop.language_model.sites import HookPoint, Site, hook_point
 
 if TYPE_CHECKING:
@@ -55,10 +57,12 @@ def visit_sites(
     """Call `visit(site, value)` as each site's value passes in one forward pass.
 
     The value is the model's own tensor, in its dtype and on the device of its layer, (B, S, D):
-    what is to be kept is copied at once. Nothing after the last site is computed. `input_ids`
-    (B, S) are padded on the right. A causal model's value at a token does not see what follows
-    it, so `attention_mask` (B, S) may be None even then, which is faster; an encoder's does, and
-    needs the mask wherever there is padding. What comes at the padding has no meaning.
+    what is to be kept is copied at once. Where no tensor of the model holds it (a norm without
+    its gain, a stream without its mean) it is float32. Nothing after the last site is computed.
+    `input_ids` (B, S) are padded on the right. A causal model's value at a token does not see
+    what follows it, so `attention_mask` (B, S) may be None even then, which is faster; an
+    encoder's does, and needs the mask wherever there is padding. What comes at the padding has
+    no meaning.
     Raises UserError for a site the model lacks, and for one that holds no vector a token.
     """
     rows, length = input_ids.shape
@@ -66,7 +70,9 @@ def visit_sites(
     if not left:
         return
     with lm.lock, ExitStack() as hooks:
-        points = {site: hook_point(lm.model, site) for site in sites}
+        # In the order of the forward pass: some are at one and the same module.
+        ordered = sorted(left, key=lambda site: (site.layer, HOOKS.index(site.hook)))
+        points = {site: hook_point(lm.model, site) for site in ordered}
 
         def see(site: Site, value: Tensor) -> None:
             visit(site, by_token(value.detach(), rows, length, site))
@@ -99,18 +105,48 @@ def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
     return value
 
 
+def centred_value(x: Tensor) -> Tensor:
+    """Return values (…, D) less their mean over the coordinates, float32."""
+    x = x.float()
+    return x - x.mean(dim=-1, keepdim=True)
+
+
 def watch(point: HookPoint, see: Any) -> Any:
     """Call `see(value)` whenever the point's value passes; return the hook's handle."""
-    scale = point.scale
+    if point.norm is not None:
+        return _watch_norm(point.norm, see)
+    scale, told = point.scale, see
+    if point.centred:
+
+        def told(value: Tensor) -> None:
+            see(centred_value(value))
+
     if point.side == "output":
 
         def after(module: nn.Module, args: Any, output: Any) -> None:
             value = output[0] if isinstance(output, tuple | list) else output
-            see(value if scale == 1.0 else value * scale)
+            told(value if scale == 1.0 else value * scale)
 
         return point.module.register_forward_hook(after)
 
     def before(module: nn.Module, args: Any, kwargs: Any) -> None:
-        see(args[0] if args else kwargs["hidden_states"])
+        told(_entering(args, kwargs))
 
     return point.module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _watch_norm(norm: nn.Module, see: Any) -> Any:
+    """As `watch`, for what a norm makes of its input before its gain, float32."""
+    plain: list[nn.Module] = []
+
+    def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+        value = _entering(args, kwargs)
+        if not plain:
+            plain.append(plain_norm(norm, value.device))
+        see(plain[0](value.float()))
+
+    return norm.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def _entering(args: Any, kwargs: Any) -> Any:
+    return args[0] if args else kwargs["hidden_states"]

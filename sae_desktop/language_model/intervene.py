@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.pytorch_utils import Conv1D
 
-from sae_desktop.language_model.capture import watch
-from sae_desktop.language_model.site_names import Hook
+from sae_desktop.language_model.capture import centred_value, watch
+from sae_desktop.language_model.norms import SPREAD, gain
+from sae_desktop.language_model.site_names import Hook, is_centred, uncentred
 from sae_desktop.language_model.sites import (
     HookPoint,
     Site,
@@ -37,6 +39,10 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
     lock is held for the whole block, since the hooks sit on a model that jobs share.
     Raises UserError for a site the model lacks.
     """
+    if is_centred(site.hook):
+        # What is added to the centred value is added to the stream: its mean stays.
+        transform = partial(_moved_as_centred, transform)
+        site = Site(site.layer, uncentred(site.hook))
     with lm.lock, ExitStack() as stack:
         point = hook_point(lm.model, site)
         # What enters the layer: the stream to add to, and the shape some branches flatten.
@@ -45,7 +51,7 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
         def remember(value: Tensor) -> None:
             entered[:] = [value]
 
-        def replace(value: Tensor) -> Tensor:
+        def replaced(value: Tensor) -> Tensor:
             x = value.reshape(*entered[0].shape[:2], -1) if entered else value
             return transform(x.float()).reshape(value.shape)
 
@@ -62,9 +68,38 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
         if site.hook == "hook_resid_mid" and point.side == "input":
             branch = hook_point(lm.model, Site(site.layer, "hook_attn_out"))
             stack.callback(_replace(branch, replace_middle).remove)
+        elif point.norm is not None:
+            _replace_normed(stack, point, replaced, lm)
         else:
-            stack.callback(_replace(point, replace).remove)
+            stack.callback(_replace(point, replaced).remove)
         yield
+
+
+def _moved_as_centred(transform: Transform, x: Tensor) -> Tensor:
+    value = centred_value(x)
+    return x + (transform(value.clone()) - value)
+
+
+def _replace_normed(
+    stack: ExitStack, point: HookPoint, change: Transform, lm: LanguageModel
+) -> None:
+    """Change what a norm made before its gain, in the one branch that reads it.
+
+    The branch's input moves by the change times the gain; what else reads the norm does not.
+    """
+    assert point.norm is not None
+    scale_D = gain(point.norm, int(text_config(lm.model).hidden_size), lm)
+    normed: list[Tensor] = []
+
+    def remember(value: Tensor) -> None:
+        normed[:] = [value]
+
+    def moved(value: Tensor) -> Tensor:
+        x = normed[0].reshape(value.shape)
+        return value.float() + (change(x.clone()) - x) * scale_D.to(value.device)
+
+    stack.callback(watch(point, remember).remove)
+    stack.callback(_replace(replace(point, norm=None), moved).remove)
 
 
 def _replace(point: HookPoint, change: Transform) -> Any:
@@ -114,7 +149,7 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         norm = _final_norm(parent)
         return (
             W_U if factor == 1.0 else W_U * factor,
-            None if norm is None else _gain(norm, W_U.shape[0], lm).to(W_U.device),
+            None if norm is None else gain(norm, W_U.shape[0], lm).to(W_U.device),
         )
 
 
@@ -135,8 +170,8 @@ def final_norm_centres(lm: LanguageModel) -> bool:
         dtype = weight.dtype if weight is not None and weight.is_meta else torch.float32
         signs = torch.ones(1, width, dtype=dtype, device=device)
         signs[:, 1::2] = -1
-        plain: Tensor = norm(_SPREAD * signs).float()
-        moved: Tensor = norm(_SPREAD * signs + _SPREAD).float()
+        plain: Tensor = norm(SPREAD * signs).float()
+        moved: Tensor = norm(SPREAD * signs + SPREAD).float()
         return bool((plain - moved).abs().max() < 1e-2 * plain.abs().max())
 
 
@@ -211,25 +246,3 @@ def _logit_factor(config: Any) -> float:
             return float(config.logit_scale)
         case _:
             return 1.0
-
-
-def _gain(norm: nn.Module, width: int, lm: LanguageModel) -> Tensor:
-    """Return what a norm scales each coordinate by, (D,), float32.
-
-    Measured, since norms do not agree on what their weight means: Gemma's adds 1 to it, OLMo's
-    has none. A vector of ±c has mean 0 and root mean square c under both kinds of norm.
-    """
-    weight = next(norm.parameters(), torch.empty(0, device=lm.device))
-    if weight.is_meta:
-        signs = torch.ones(1, width, dtype=weight.dtype, device=lm.device)
-    else:
-        # A bias would else round what a 16-bit norm gives.
-        norm = copy.deepcopy(norm).float()
-        signs = torch.ones(1, width, device=weight.device)
-    signs[:, 1::2] = -1
-    # Far above the epsilon of any norm.
-    spread: Tensor = norm(_SPREAD * signs).float() - norm(-_SPREAD * signs).float()
-    return (spread / 2 * signs.float())[0]
-
-
-_SPREAD = 64.0

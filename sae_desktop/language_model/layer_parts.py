@@ -20,6 +20,10 @@ class LayerParts:
     down projection, a layer of convolutions no attention heads.
     """
 
+    attention_norm: str = "input_layernorm"
+    """The norm of what attention reads; "": it reads the stream itself."""
+    attention_in: str = "self_attn"
+    """Its input is what attention reads."""
     attention: str = "self_attn"
     """Its output, times the scale, is what attention adds to the stream."""
     heads: str = "self_attn.o_proj"
@@ -29,6 +33,8 @@ class LayerParts:
     middle_side: Literal["input", "output"] = "input"
     """A norm's input where the MLP's norm stands in its branch, its output where the norm
     stands in the stream itself."""
+    mlp_norm: str | None = None
+    """The norm of what the MLP reads, "" for none; None: `middle`, where that is such a norm."""
     mlp_in: str = "mlp"
     """Its input is what the MLP, or the mixture of experts with its router, reads."""
     neurons: str = "mlp.down_proj"
@@ -40,9 +46,16 @@ class LayerParts:
     why: str = ""
     """Why a setting takes sites away that the architecture has."""
 
+    @property
+    def before_mlp(self) -> str:
+        """The norm of what the MLP reads; "" where it reads the stream itself."""
+        if self.mlp_norm is not None:
+            return self.mlp_norm
+        return self.middle if self.middle_side == "input" else ""
+
 
 _LLAMA = LayerParts()
-_SIDE_BY_SIDE = replace(_LLAMA, middle="")
+_SIDE_BY_SIDE = replace(_LLAMA, middle="", mlp_norm="input_layernorm")
 _EXPERTS = replace(_LLAMA, mlp_in="mlp|block_sparse_moe", mlp="mlp|block_sparse_moe")
 # Gemma 2 and 3 norm each branch before and after; OLMo 2 after only.
 _SANDWICH = replace(
@@ -51,18 +64,23 @@ _SANDWICH = replace(
     middle="pre_feedforward_layernorm",
     mlp="post_feedforward_layernorm",
 )
-_NORM_AFTER = replace(_SANDWICH, middle="mlp")
-_GPT2 = LayerParts("attn", "attn.c_proj", "ln_2", neurons="mlp.c_proj")
-_GPTJ = LayerParts("attn", "attn.out_proj", "", neurons="mlp.fc_out")
+_NORM_AFTER = replace(_SANDWICH, attention_norm="", middle="mlp", mlp_norm="")
+_GPT2 = LayerParts("ln_1", "attn", "attn", "attn.c_proj", "ln_2", neurons="mlp.c_proj")
+_GPTJ = LayerParts(
+    "ln_1", "attn", "attn", "attn.out_proj", middle="", mlp_norm="ln_1", neurons="mlp.fc_out"
+)
 _OPT = LayerParts(
+    attention_norm="self_attn_layer_norm",
     heads="self_attn.out_proj",
     middle="final_layer_norm",
     mlp_in="fc1",
     neurons="fc2",
     mlp="fc2",
 )
-_HYBRID = replace(_LLAMA, attention="self_attn|linear_attn")
+_HYBRID = replace(_LLAMA, attention_in="self_attn|linear_attn", attention="self_attn|linear_attn")
 _BERT = LayerParts(
+    attention_norm="",
+    attention_in="",
     attention="attention.output.dense",
     heads="attention.output.dense",
     middle="attention.output.LayerNorm",
@@ -72,8 +90,10 @@ _BERT = LayerParts(
     mlp="output.dense",
 )
 # Of encoders whose modules have a decoder's names.
-_NORMED_STREAM = replace(_LLAMA, middle_side="output")
+_NORMED_STREAM = replace(_LLAMA, attention_norm="", attention_in="", middle_side="output")
 _LFM2 = LayerParts(
+    attention_norm="operator_norm",
+    attention_in="self_attn|conv",
     attention="self_attn|conv",
     heads="self_attn.out_proj",
     middle="ffn_norm",
@@ -81,7 +101,7 @@ _LFM2 = LayerParts(
     neurons="feed_forward.w2",
     mlp="feed_forward",
 )
-_MODERNBERT = LayerParts("attn", "attn.Wo", "mlp_norm", neurons="mlp.Wo")
+_MODERNBERT = LayerParts("attn_norm", "attn", "attn", "attn.Wo", "mlp_norm", neurons="mlp.Wo")
 
 PARTS = {
     **dict.fromkeys(
@@ -154,14 +174,19 @@ PARTS = {
     **dict.fromkeys(("lfm2", "lfm2_moe"), _LFM2),
     **dict.fromkeys(("modernbert", "modernbert-decoder"), _MODERNBERT),
     "afmoe": replace(_SANDWICH, middle="pre_mlp_layernorm", mlp="post_mlp_layernorm"),
-    "apertus": replace(_LLAMA, middle="feedforward_layernorm"),
+    "apertus": replace(
+        _LLAMA, attention_norm="attention_layernorm", middle="feedforward_layernorm"
+    ),
     "bloom": LayerParts(
+        attention_in="self_attention",
         attention="self_attention.dense",
         heads="self_attention.dense",
         neurons="mlp.dense_4h_to_h",
         mlp="mlp.dense_4h_to_h",
     ),
     "distilbert": LayerParts(
+        attention_norm="",
+        attention_in="",
         attention="attention",
         heads="attention.out_lin",
         middle="sa_layer_norm",
@@ -170,10 +195,21 @@ PARTS = {
         neurons="ffn.lin2",
         mlp="ffn",
     ),
-    "falcon": LayerParts("self_attention", "self_attention.dense", neurons="mlp.dense_4h_to_h"),
+    "falcon": LayerParts(
+        "ln_attn|input_layernorm",
+        "self_attention",
+        "self_attention",
+        "self_attention.dense",
+        neurons="mlp.dense_4h_to_h",
+    ),
     "glm4": replace(_LLAMA, attention="post_self_attn_layernorm", mlp="post_mlp_layernorm"),
     "gpt_neo": replace(_GPT2, heads="attn.attention.out_proj"),
-    "gpt_neox": LayerParts("attention", "attention.dense", neurons="mlp.dense_4h_to_h"),
+    "gpt_neox": LayerParts(
+        attention_in="attention",
+        attention="attention",
+        heads="attention.dense",
+        neurons="mlp.dense_4h_to_h",
+    ),
     "granite": replace(_LLAMA, scale="residual_multiplier"),
     "granitemoe": replace(_EXPERTS, scale="residual_multiplier"),
     "llama4_text": replace(
@@ -186,7 +222,14 @@ PARTS = {
         middle="attention.LayerNorm",
     ),
     "mpt": LayerParts(
-        "attn", "attn.out_proj", "norm_2", "input", "ffn", "ffn.down_proj", "ffn.down_proj"
+        "norm_1",
+        "attn",
+        "attn",
+        "attn.out_proj",
+        "norm_2",
+        mlp_in="ffn",
+        neurons="ffn.down_proj",
+        mlp="ffn.down_proj",
     ),
     "nanochat": replace(_LLAMA, neurons="mlp.fc2"),
     "persimmon": replace(_LLAMA, heads="self_attn.dense", neurons="mlp.dense_4h_to_h"),
@@ -197,10 +240,11 @@ PARTS = {
 """By model type; each has a small random model in the tests, with its modules named by hand."""
 # In these, with the setting named, the branches run side by side.
 _PARALLEL_FLAGS = {
-    "falcon": "parallel_attn",
-    "gpt_neox": "use_parallel_residual",
-    "stablelm": "use_parallel_residual",
+    "falcon": ("parallel_attn", "ln_mlp|input_layernorm"),
+    "gpt_neox": ("use_parallel_residual", "post_attention_layernorm"),
+    "stablelm": ("use_parallel_residual", "input_layernorm"),
 }
+"""Model type → that setting, and the norm that then stands before the MLP."""
 
 UNREADABLE = {
     "cpmant": "reads further tokens before the text's",
@@ -224,10 +268,14 @@ def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
     parts = PARTS.get(kind)
     if parts is None or not type(layer).__module__.startswith("transformers."):
         return None
-    if kind in _PARALLEL_FLAGS and getattr(config, _PARALLEL_FLAGS[kind]):
-        return replace(parts, middle="")
+    if kind in _PARALLEL_FLAGS:
+        flag, norm = _PARALLEL_FLAGS[kind]
+        if getattr(config, flag):
+            return replace(parts, middle="", mlp_norm=norm)
     if kind == "opt" and not config.do_layer_norm_before:
-        return replace(parts, middle="self_attn_layer_norm", middle_side="output")
+        return replace(
+            parts, attention_norm="", middle="self_attn_layer_norm", middle_side="output"
+        )
     if kind == "bloom":
         return _bloom(config, parts)
     if kind == "gemma4_text" and config.enable_moe_block:
@@ -242,10 +290,11 @@ def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
 def _bloom(config: Any, parts: LayerParts) -> LayerParts:
     if config.apply_residual_connection_post_layernorm:
         why = "what its attention adds to is not the stream but its norm"
-        parts = replace(parts, middle="", why=why)
+        parts = replace(parts, middle="", mlp_norm=parts.before_mlp, why=why)
     if config.pretraining_tp > 1 and config.slow_but_exact:
         why = "its projections are computed in slices (slow_but_exact)"
-        parts = LayerParts("", "", "", mlp_in=parts.mlp_in, neurons="", mlp="", why=why)
+        parts = replace(parts, attention_in="", attention="", heads="", middle="", neurons="",
+                        mlp="", mlp_norm=parts.before_mlp, why=why)  # fmt: skip
     return parts
 
 

@@ -7,20 +7,29 @@ every layer has, its input and its output.
 Where a layer norms the residual stream itself, after each branch was added to it (BERT, the
 350M OPT), `hook_attn_out` and `hook_mlp_out` are still what is added; `hook_resid_mid` is the
 stream after the first norm, which is what the MLP reads, and `hook_resid_post` after the second.
+Norms in the stream are none before a branch: such a model has no `ln2.hook_normalized`.
 There, the stream and a branch do not add up to the next: the norm is between. Gemma 4 scales its
 stream at the end of a layer, and Bloom with one of its settings adds to the normed stream.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.layer_parts import UNREADABLE, LayerParts, find_part, layer_parts
-from sae_desktop.language_model.site_names import HOOKS, Hook, Site, parse_site
+from sae_desktop.language_model.norms import takes_mean_off
+from sae_desktop.language_model.site_names import (
+    HOOKS,
+    Hook,
+    Site,
+    is_centred,
+    parse_site,
+    uncentred,
+)
 
 __all__ = [
     "HookPoint",
@@ -43,6 +52,11 @@ class HookPoint:
     module: nn.Module
     side: Literal["input", "output"]
     scale: float = 1.0
+    norm: nn.Module | None = None
+    """Where there is one, the value is what this makes of its input before its gain; `module`
+    reads it with the gain."""
+    centred: bool = False
+    """Whether the mean over the coordinates is taken off."""
 
 
 _OTHER_SENSES = ("vision", "visual", "audio")
@@ -145,6 +159,11 @@ def site_shape(model: nn.Module, site: Site) -> str:
 def _find(
     model: nn.Module, layer: nn.Module, parts: LayerParts | None, hook: Hook
 ) -> HookPoint | None:
+    if is_centred(hook):
+        if parts is None or not _norms_centre(layer, parts):
+            return None
+        point = _find(model, layer, parts, uncentred(hook))
+        return None if point is None else replace(point, centred=True)
     if hook == "hook_resid_pre":
         return HookPoint(layer, "input")
     if hook == "hook_resid_post":
@@ -155,20 +174,40 @@ def _find(
     module = find_part(layer, names)
     if module is None:
         return None
+    if hook in _NORMED:
+        norm = _norm_before(layer, parts, hook)
+        return None if norm is None else HookPoint(module, side, norm=norm)
     scaled = parts.scale and hook in ("hook_attn_out", "hook_mlp_out")
     scale = float(getattr(text_config(model), parts.scale)) if scaled else 1.0
     return HookPoint(module, side, scale)
 
 
+_NORMED: tuple[Hook, ...] = ("ln1.hook_normalized", "ln2.hook_normalized")
+
+
+def _norm_before(layer: nn.Module, parts: LayerParts, hook: Hook) -> nn.Module | None:
+    names = parts.attention_norm if hook == "ln1.hook_normalized" else parts.before_mlp
+    norm = find_part(layer, names)
+    return None if isinstance(norm, nn.Identity) else norm
+
+
+def _norms_centre(layer: nn.Module, parts: LayerParts) -> bool:
+    """Return whether the stream's mean makes no difference to what the layer reads of it."""
+    norms = [_norm_before(layer, parts, hook) for hook in _NORMED]
+    return any(norms) and all(norm is None or takes_mean_off(norm) for norm in norms)
+
+
 def _place(parts: LayerParts, hook: Hook) -> tuple[str, Literal["input", "output"]]:
     match hook:
+        case "ln1.hook_normalized" | "attn.hook_in":
+            return parts.attention_in, "input"
         case "attn.hook_z":
             return parts.heads, "input"
         case "hook_attn_out":
             return parts.attention, "output"
         case "hook_resid_mid":
             return parts.middle, parts.middle_side
-        case "mlp.hook_in":
+        case "ln2.hook_normalized" | "mlp.hook_in":
             return parts.mlp_in, "input"
         case "mlp.hook_post":
             return parts.neurons, "input"
@@ -189,8 +228,16 @@ def _why(model: nn.Module, layers: nn.ModuleList, parts: LayerParts | None, site
     if parts is None:
         kind = text_config(model).model_type
         return f": of this “{kind}” model only the layers’ inputs and outputs are known"
+    if is_centred(site.hook) and _find(model, layers[site.layer], parts, uncentred(site.hook)):
+        return (
+            ": its norms do not take the mean off the stream, so that none of its weights are "
+            f"centred; “blocks.{site.layer}.{uncentred(site.hook)}” is what was read"
+        )
     if parts.why:
         return f": {parts.why}"
+    if site.hook in _NORMED:
+        branch = "attention" if site.hook == "ln1.hook_normalized" else "MLP"
+        return f": there is no norm before its {branch}"
     if site.hook == "hook_resid_mid":
         return ": its attention and MLP run side by side, with no stream between them"
     if site.hook == "mlp.hook_post" and any(

@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.norms import gain, plain_norm, takes_mean_off
+from sae_desktop.language_model.site_names import uncentred
 from sae_desktop.language_model.sites import hook_point
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.export_config import (
@@ -91,7 +93,8 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
     """Return the body Neuronpedia's `vector/new` takes, which knows the stream before a layer."""
     site = opened.site
     layers = {"hook_resid_pre": site.layer, "hook_resid_post": site.layer + 1}
-    if site.hook not in layers:
+    hook = uncentred(site.hook)  # to add there is to add to the stream
+    if hook not in layers:
         raise UserError(
             f"Neuronpedia takes vectors of the residual stream before a layer, not of “{site}”.",
             next_step="Export a .safetensors file.",
@@ -99,7 +102,7 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
     strength = float(vector.norm())
     body = {
         "modelId": opened.index.info.model,
-        "layerNumber": layers[site.hook],
+        "layerNumber": layers[hook],
         "hookType": "hook_resid_pre",
         "vector": (vector / max(strength, 1e-12)).tolist(),
         "vectorDefaultSteerStrength": strength,
@@ -122,15 +125,21 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
             next_step="Use “add”, which needs none.",
         )
     lm, point = opened.lm, hook_point(opened.lm.model, opened.site)
-    module = next(name for name, found in lm.model.named_modules() if found is point.module)
+
+    def named(module: nn.Module | None) -> str:
+        return next((name for name, m in lm.model.named_modules() if m is module), "")
+
     ids = prompt_ids(opened, config.prompt, chat=config.chat)
     values = {
         "MODEL": str(lm.files.folder),
         "OPTIONS": {} if lm.files.gguf is None else {"gguf_file": lm.files.gguf},
         "DTYPE": str(lm.model.dtype).removeprefix("torch."),
-        "MODULE": module,
+        "MODULE": named(point.module),
         "SIDE": point.side,
         "SCALE": point.scale,
+        "CENTRED": point.centred,
+        "NORM": named(point.norm),
+        **_norm_values(opened, point.norm),
         "PROMPT_IDS": ids,
         "SPECIALS": len(opened.bos),
         "ENDS": sorted(lm.eos_ids),
@@ -146,6 +155,32 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
     template = resource_path("steering_script.py.txt").read_text(encoding="utf-8")
     told = "\n".join(f"{name} = {value!r}" for name, value in values.items())
     return template.replace("# VALUES", told)
+
+
+def _norm_values(opened: OpenedIndex, norm: nn.Module | None) -> dict[str, Any]:
+    """Return what a script needs to norm as a module does. Raises UserError where it cannot."""
+    if norm is None:
+        return {"NORM_CENTRES": False, "NORM_EPSILON": 0.0, "NORM_GAIN": ""}
+    width = opened.dictionary.width
+    epsilon = next((getattr(norm, name) for name in _EPSILONS if hasattr(norm, name)), 0.0)
+    x = torch.randn(4, width, generator=torch.Generator().manual_seed(0))
+    centred = x - x.mean(-1, keepdim=True) if takes_mean_off(norm) else x
+    expected = centred / (centred.pow(2).mean(-1, keepdim=True) + epsilon).sqrt()
+    found = plain_norm(norm, torch.device("cpu"))(x)
+    if not torch.allclose(found, expected, rtol=1e-4, atol=1e-4):
+        raise UserError(
+            f"The norm before “{opened.site}” is of a kind that a script does not know.",
+            next_step="Keep a preset instead, or export a .safetensors file.",
+        )
+    return {
+        "NORM_CENTRES": takes_mean_off(norm),
+        "NORM_EPSILON": epsilon,
+        "NORM_GAIN": _numbers(gain(norm, width, opened.lm)),
+    }
+
+
+_EPSILONS = ("variance_epsilon", "eps", "epsilon")
+"""What norms call the number that keeps them from dividing by 0."""
 
 
 def _told_change(opened: OpenedIndex, change: Change) -> dict[str, Any]:

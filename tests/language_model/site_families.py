@@ -24,6 +24,9 @@ class Hand:
     """Module names of an architecture. "": there is none."""
 
     layers: str = "model.layers"
+    attention_norm: str = "input_layernorm"
+    """Between the stream and attention; "-" where it reads the stream itself, "" where what it
+    reads is no site."""
     out_proj: str = "self_attn.o_proj"
     mlp: str = "mlp"
     """What reads the stream as the MLP, gives what the MLP gives."""
@@ -31,6 +34,10 @@ class Hand:
     mlp_norm: str = "post_attention_layernorm"
     """Between the stream after attention and the MLP; "-" where the MLP reads the stream itself,
     "" where it stands beside attention."""
+    beside_norm: str = "input_layernorm"
+    """The MLP's where it stands beside attention."""
+    centres: bool = False
+    """Whether its norms are LayerNorms, which take the mean off."""
     after_attention: str = ""
     after_mlp: str = ""
     """Norms of what a branch gives, before it is added."""
@@ -43,8 +50,10 @@ class Hand:
 
 
 LLAMA = Hand()
+LAYER_NORMS = replace(LLAMA, centres=True)
 BERT = Hand(
     layers="encoder.layer",
+    attention_norm="",
     out_proj="attention.output.dense",
     mlp="",
     down="output.dense",
@@ -52,31 +61,45 @@ BERT = Hand(
 )
 OLMO2 = replace(
     LLAMA,
+    attention_norm="-",
     mlp_norm="-",
     after_attention="post_attention_layernorm",
     after_mlp="post_feedforward_layernorm",
 )
-GEMMA2 = replace(OLMO2, mlp_norm="pre_feedforward_layernorm")
-GPT2 = Hand("transformer.h", "attn.c_proj", down="mlp.c_proj", mlp_norm="ln_2")
-GPTJ = Hand("transformer.h", "attn.out_proj", down="mlp.fc_out", mlp_norm="")
-OPT = Hand(
-    "model.decoder.layers", "self_attn.out_proj", mlp="", down="fc2", mlp_norm="final_layer_norm"
+GEMMA2 = replace(OLMO2, attention_norm="input_layernorm", mlp_norm="pre_feedforward_layernorm")
+GPT2 = Hand(
+    "transformer.h", "ln_1", "attn.c_proj", down="mlp.c_proj", mlp_norm="ln_2", centres=True
 )
-PARALLEL = replace(LLAMA, mlp_norm="")
-NEOX = Hand("gpt_neox.layers", "attention.dense", down="mlp.dense_4h_to_h")
-FALCON = Hand("transformer.h", "self_attention.dense", down="mlp.dense_4h_to_h")
-BLOOM = Hand("transformer.h", "self_attention.dense", mlp="", down="mlp.dense_4h_to_h")
+GPTJ = Hand(
+    "transformer.h", "ln_1", "attn.out_proj", down="mlp.fc_out", mlp_norm="", beside_norm="ln_1",
+    centres=True,
+)  # fmt: skip
+OPT = Hand(
+    "model.decoder.layers", "self_attn_layer_norm", "self_attn.out_proj", mlp="", down="fc2",
+    mlp_norm="final_layer_norm", centres=True,
+)  # fmt: skip
+PARALLEL = replace(LAYER_NORMS, mlp_norm="")
+NEOX = replace(
+    LAYER_NORMS, layers="gpt_neox.layers", out_proj="attention.dense", down="mlp.dense_4h_to_h",
+    beside_norm="post_attention_layernorm",
+)  # fmt: skip
+FALCON = replace(
+    LAYER_NORMS, layers="transformer.h", out_proj="self_attention.dense", down="mlp.dense_4h_to_h"
+)
+BLOOM = replace(FALCON, mlp="", beside_norm="post_attention_layernorm")
 
 LFM2 = Hand(
+    attention_norm="operator_norm",
     out_proj="self_attn.out_proj",
     mlp="feed_forward",
     down="feed_forward.w2",
     mlp_norm="ffn_norm",
 )
-GTE = Hand("layers", stream_norms=("post_attention_layernorm", "post_mlp_layernorm"))
+GTE = Hand("layers", "", stream_norms=("post_attention_layernorm", "post_mlp_layernorm"))
 
 HANDS: dict[str, Hand] = {
     **dict.fromkeys(SIZES, LLAMA),
+    **dict.fromkeys(("nemotron", "olmo", "phimoe", "stablelm"), LAYER_NORMS),
     **dict.fromkeys(ENCODER_SIZES, BERT),
     "gemma2": GEMMA2,
     "gemma3_text": GEMMA2,
@@ -91,9 +114,15 @@ HANDS: dict[str, Hand] = {
     "afmoe": replace(GEMMA2, mlp_norm="pre_mlp_layernorm", after_mlp="post_mlp_layernorm"),
     "llama4_text": replace(LLAMA, mlp="feed_forward", down="feed_forward.down_proj"),
     "mpt": Hand(
-        "transformer.blocks", "attn.out_proj", mlp="", down="ffn.down_proj", mlp_norm="norm_2"
+        "transformer.blocks",
+        "norm_1",
+        "attn.out_proj",
+        mlp="",
+        down="ffn.down_proj",
+        mlp_norm="norm_2",
+        centres=True,
     ),
-    "starcoder2": replace(LLAMA, down="mlp.c_proj"),
+    "starcoder2": replace(LAYER_NORMS, down="mlp.c_proj"),
     "cohere": PARALLEL,
     "cohere2": PARALLEL,
     "granite": replace(LLAMA, scale=0.22),
@@ -101,9 +130,11 @@ HANDS: dict[str, Hand] = {
     "glm4": replace(
         LLAMA, after_attention="post_self_attn_layernorm", after_mlp="post_mlp_layernorm"
     ),
-    "apertus": replace(LLAMA, mlp_norm="feedforward_layernorm"),
+    "apertus": replace(
+        LLAMA, attention_norm="attention_layernorm", mlp_norm="feedforward_layernorm"
+    ),
     "nanochat": replace(LLAMA, down="mlp.fc2"),
-    "persimmon": replace(LLAMA, out_proj="self_attn.dense", down="mlp.dense_4h_to_h"),
+    "persimmon": replace(LAYER_NORMS, out_proj="self_attn.dense", down="mlp.dense_4h_to_h"),
     "lfm2": LFM2,
     "lfm2_moe": LFM2,
     "gpt2": GPT2,
@@ -117,17 +148,19 @@ HANDS: dict[str, Hand] = {
     "biogpt": replace(OPT, layers="biogpt.layers"),
     "falcon": FALCON,
     "bloom": BLOOM,
-    **dict.fromkeys(
-        ("mixtral", "qwen3_moe", "olmoe", "phimoe", "gpt_oss"), replace(LLAMA, down="")
-    ),
+    **dict.fromkeys(("mixtral", "qwen3_moe", "olmoe", "gpt_oss"), replace(LLAMA, down="")),
+    "phimoe": replace(LAYER_NORMS, down=""),
     "distilbert": Hand(
         layers="transformer.layer",
+        attention_norm="",
         out_proj="attention.out_lin",
         mlp="ffn",
         down="ffn.lin2",
         stream_norms=("sa_layer_norm", "output_layer_norm"),
     ),
-    "modernbert": Hand("layers", "attn.Wo", down="mlp.Wo", mlp_norm="mlp_norm"),
+    "modernbert": Hand(
+        "layers", "attn_norm", "attn.Wo", down="mlp.Wo", mlp_norm="mlp_norm", centres=True
+    ),
     "mpnet": replace(
         BERT,
         out_proj="attention.attn.o",
@@ -135,7 +168,13 @@ HANDS: dict[str, Hand] = {
     ),
     "gte": GTE,
     "nomic_bert": GTE,
-    "modernbert-decoder": Hand(out_proj="attn.Wo", down="mlp.Wo", mlp_norm="mlp_norm"),
+    "modernbert-decoder": Hand(
+        attention_norm="attn_norm",
+        out_proj="attn.Wo",
+        down="mlp.Wo",
+        mlp_norm="mlp_norm",
+        centres=True,
+    ),
     "eurobert": replace(LLAMA, layers="layers"),
 }
 
@@ -179,7 +218,12 @@ VARIANTS = [
     variant("gpt_neox", use_parallel_residual=False),
     variant("stablelm", PARALLEL, use_parallel_residual=True),
     variant("falcon", parallel_attn=False),
-    variant("falcon", replace(FALCON, mlp_norm=""), new_decoder_architecture=True, num_kv_heads=2),
+    variant(
+        "falcon",
+        replace(FALCON, attention_norm="ln_attn", mlp_norm="", beside_norm="ln_mlp"),
+        new_decoder_architecture=True,
+        num_kv_heads=2,
+    ),
     variant(
         "falcon",
         replace(FALCON, mlp_norm=""),
@@ -190,7 +234,7 @@ VARIANTS = [
     variant("falcon", parallel_attn=False, alibi=True),
     variant(
         "opt",
-        replace(OPT, stream_norms=("self_attn_layer_norm", "final_layer_norm")),
+        replace(OPT, attention_norm="-", stream_norms=("self_attn_layer_norm", "final_layer_norm")),
         do_layer_norm_before=False,
         word_embed_proj_dim=16,
     ),
@@ -224,6 +268,13 @@ def part(module: nn.Module, path: str) -> nn.Module | None:
         return module.get_submodule(path)
     except AttributeError:
         return None
+
+
+def norms_before(hand: Hand, layer: nn.Module) -> tuple[nn.Module | None, nn.Module | None]:
+    """The norms of what attention and MLP of a layer read, None where they read the stream."""
+    mlp_norm = "-" if hand.stream_norms else hand.mlp_norm or hand.beside_norm
+    first, second = part(layer, hand.attention_norm), part(layer, mlp_norm)
+    return None if isinstance(first, nn.Identity) else first, second
 
 
 def seen_by(
@@ -281,6 +332,7 @@ __all__ = [
     "Variant",
     "hidden_states",
     "language_model",
+    "norms_before",
     "part",
     "seen_by",
     "variant",

@@ -137,6 +137,8 @@ def test_visits__come_in_the_order_of_the_forward_pass(model: Variant) -> None:
     if model.hand.mlp_norm != "-":
         for number in range(LAYERS):
             inside = [site.hook for site in seen if site.layer == number]
+            if not model.hand.mlp_norm:  # one norm, or one beside the other, before both
+                inside.remove("ln2.hook_normalized")
             assert inside == [hook for hook in HOOKS if hook in inside]
 
 
@@ -221,7 +223,8 @@ def test_values__come_in_the_models_dtype_and_are_kept_exactly(
     visit_sites(lm, IDS, None, sites, lambda site, value: seen.update({site: value.clone()}))
     kept = capture_sites(lm, IDS, None, sites)
     for site in sites:
-        assert seen[site].dtype == dtype
+        derived = "normalized" in site.hook or "centred" in site.hook
+        assert seen[site].dtype == (torch.float32 if derived else dtype)
         assert kept[site].dtype == torch.float32
         assert torch.equal(kept[site], seen[site].float())
     own = hidden_states(network)
@@ -245,8 +248,8 @@ def test_layers_on_several_devices__give_values_where_they_are(model_type: str) 
         value = capture(lm, IDS, None, site)
         assert value.shape == (*IDS.shape, site_width(network, site))
         # A hook of the device's own moves a layer's input after it was read.
-        begins = Site(2, "hook_resid_pre")
-        assert value.device.type == ("meta" if site.layer >= 2 and site != begins else "cpu")
+        begins = str(site).startswith("blocks.2.hook_resid_pre")
+        assert value.device.type == ("meta" if site.layer >= 2 and not begins else "cpu")
         if value.device.type == "cpu":
             assert torch.equal(value, capture(whole, IDS, None, site))
 

@@ -16,6 +16,7 @@ from site_families import (
     Variant,
     hidden_states,
     language_model,
+    norms_before,
     part,
     seen_by,
     variant,
@@ -70,15 +71,25 @@ def test_sites__are_those_the_layers_have(model: Variant) -> None:
     hand = model.hand
     layers = part(model.network, hand.layers)
     for number, layer in enumerate(layers):
+        attention, mlp = norms_before(hand, layer)
+        centres = hand.centres and hand.stream_norms is None
         there = {
             "hook_resid_pre": True,
+            "hook_resid_pre.centred": centres,
+            "ln1.hook_normalized": attention is not None,
+            "attn.hook_in": bool(hand.attention_norm),
             "attn.hook_z": part(layer, hand.out_proj) is not None,
             "hook_attn_out": True,
+            "hook_attn_out.centred": centres,
             "hook_resid_mid": bool(hand.mlp_norm),
+            "hook_resid_mid.centred": centres and bool(hand.mlp_norm),
+            "ln2.hook_normalized": mlp is not None,
             "mlp.hook_in": True,
             "mlp.hook_post": part(layer, hand.down) is not None,
             "hook_mlp_out": True,
+            "hook_mlp_out.centred": centres,
             "hook_resid_post": True,
+            "hook_resid_post.centred": centres,
         }
         assert _hooks(model.network, number) == [hook for hook, has in there.items() if has]
 
@@ -130,7 +141,8 @@ def test_layers_of_several_kinds__have_sites_of_their_own() -> None:
 
 def test_bloom_in_slices__names_no_projection_that_is_passed_by() -> None:
     network = toy_network("bloom", pretraining_tp=2, slow_but_exact=True)
-    assert _hooks(network, 0) == ["hook_resid_pre", "mlp.hook_in", "hook_resid_post"]
+    plain = [hook for hook in _hooks(network, 0) if "centred" not in hook]
+    assert plain == ["hook_resid_pre", "ln2.hook_normalized", "mlp.hook_in", "hook_resid_post"]
     with pytest.raises(UserError, match="its projections are computed in slices"):
         check_site(network, Site(0, "attn.hook_z"))
 
@@ -255,7 +267,7 @@ def test_site_that_does_not_exist__says_why_and_lists_those_that_do(
 def test_site_one_layer_lacks__lists_those_of_that_layer() -> None:
     with pytest.raises(UserError, match="that layer has no attention heads") as caught:
         check_site(variant("lfm2").network, Site(0, "attn.hook_z"))
-    assert "blocks.0 has hook_resid_pre, hook_attn_out" in caught.value.next_step
+    assert "blocks.0 has hook_resid_pre, ln1.hook_normalized" in caught.value.next_step
     with pytest.raises(UserError) as caught:
         check_site(variant("lfm2").network, Site(4, "attn.hook_z"))
     assert caught.value.next_step == "There are blocks.0 to blocks.3."

@@ -11,10 +11,19 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.formats.fields import (
+    FieldTable,
+    Told,
+    converted,
+    honoured,
+    no_effect,
+    no_effects,
+    one_of,
+)
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.gates import gated
-from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.dictionary.formats.names import model_name, site_name, site_of_input
 from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
 from sae_desktop.errors import UserError
@@ -23,6 +32,73 @@ from sae_desktop.storage.atomic import replacing, write_bytes
 NAME = "dictionary_learning"
 WEIGHTS = "ae.pt"
 CFG = "config.json"
+
+_LINEAR = {
+    "encoder.weight": converted("The encoder, transposed."),
+    "encoder.bias": honoured("Added before activation."),
+    "decoder.weight": converted("The decoder, transposed; the lengths of its rows are folded in."),
+}
+_DIRECT = {
+    "W_enc": honoured("The encoder."),
+    "W_dec": honoured("The decoder; the lengths of its rows are folded in."),
+    "b_enc": honoured("Added before activation."),
+}
+_IO = {"in": "the input", "out": "the output"}
+TABLES = (
+    FieldTable(
+        NAME, CFG,
+        {
+            "trainer.dict_class": honoured("Which of the library’s classes it is."),
+            "trainer.k": honoured(
+                "How many features fire at once, where the weights do not hold it; another number "
+                "there is refused."
+            ),
+            "trainer.lm_name": converted("The model’s name."),
+            "trainer.submodule_name": converted("The site."),
+            "trainer.layer": converted("The site, where no module is named."),
+            "buffer.io": honoured(
+                "Whether the module’s input or its output was read; both at once are not.",
+                refuses=one_of(*_IO),
+            ),
+            "buffer.ctx_len": converted("The context size."),
+            **no_effects(
+                "The tensors’ shapes tell it.",
+                "trainer.activation_dim trainer.dict_size trainer.group_sizes buffer.d_submodule",
+            ),
+            **no_effects(
+                "Of training.",
+                "trainer.trainer_class trainer.lr trainer.steps trainer.auxk_alpha "
+                "trainer.warmup_steps trainer.decay_start trainer.threshold_beta "
+                "trainer.threshold_start_step trainer.top_k_aux trainer.seed trainer.device "
+                "trainer.wandb_name trainer.bandwidth trainer.sparsity_penalty "
+                "trainer.sparsity_warmup_steps trainer.target_l0 trainer.group_fractions "
+                "trainer.group_weights trainer.l1_penalty trainer.resample_steps "
+                "trainer.sparsity_function trainer.p_start trainer.p_end trainer.anneal_start "
+                "trainer.anneal_end trainer.sparsity_queue_length trainer.n_sparsity_updates "
+                "trainer.initial_sparsity_penalty trainer.lr_decay_start buffer.n_ctxs "
+                "buffer.refresh_batch_size buffer.out_batch_size buffer.device buffer.layer",
+            ),
+        },
+    ),
+    FieldTable(
+        NAME, f"{WEIGHTS} (state dict)",
+        {
+            **_LINEAR, **_DIRECT,
+            "bias": honoured("Of an AutoEncoder: taken off what is read, added to what it writes."),
+            "decoder.bias": honoured("Of an AutoEncoderNew: added to what is written."),
+            "decoder_bias": honoured("Of a GatedAutoEncoder: as an AutoEncoder’s bias."),
+            "r_mag": honoured("Of a GatedAutoEncoder: the logarithm of what magnitudes gain."),
+            "gate_bias": honoured("Of a GatedAutoEncoder: decides what fires."),
+            "mag_bias": honoured("Of a GatedAutoEncoder: decides how strongly."),
+            "b_dec": honoured(
+                "Added to what is written; taken off what is read, except in a JumpReluAutoEncoder."
+            ),
+            "k": honoured("Of an AutoEncoderTopK: how many fire at once."),
+            "threshold": honoured("What is not above it is 0; not used by an AutoEncoderTopK."),
+            "group_sizes": no_effect("All groups are read."),
+        },
+    ),
+)  # fmt: skip
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "GatedAutoEncoder": ("decoder_bias", "r_mag", "gate_bias", "mag_bias", "encoder.weight"),
@@ -49,7 +125,11 @@ def _class_of(view: FolderView, file: WeightsFile) -> str:
     for name, keys in _KEYS.items():
         if file.has(*keys):
             return told if name in _SAME_KEYS and told in _SAME_KEYS else name
-    return ""
+    # Before December 2024 its k stood in the config alone, and it had no threshold.
+    return told if told == _TOP_K and file.has(*_BEFORE_THRESHOLDS) else ""
+
+
+_BEFORE_THRESHOLDS = ("b_dec", "encoder.weight", "encoder.bias", "decoder.weight")
 
 
 def _trainer(view: FolderView) -> dict[str, Any]:
@@ -63,26 +143,58 @@ def _found(view: FolderView, file: WeightsFile, name: str) -> Found:
         width, features = file.shapes["W_enc"]
     else:
         features, width = file.shapes["encoder.weight"]
-    layer = trainer.get("layer")
-    site = site_name(str(trainer.get("submodule_name") or ""))
     notes = []
     if not trainer and name in _SAME_KEYS:
         notes.append(
             "There is no config.json to tell TopK from BatchTopK: read as BatchTopK, by threshold."
         )
-    if not site and isinstance(layer, int):
-        site = site_name(f"blocks.{layer}.hook_resid_post")
-        notes.append(f"The module is not named: taken as the residual stream after layer {layer}.")
+    cfg = view.config(CFG)
+    site, assumed = _site(cfg)
+    if assumed:
+        notes.append(
+            f"The module is not named: taken as the residual stream around layer "
+            f"{trainer['layer']}."
+        )
+    buffer = cfg.get("buffer")
     return Found(
         format=NAME, path=file.path, architecture=name, width=width, features=features,
-        read=partial(_read, file, name), model=model_name(str(trainer.get("lm_name") or "")),
-        site=site, notes=tuple(notes),
+        read=partial(_read, file, name, trainer),
+        model=model_name(str(trainer.get("lm_name") or "")), site=site, notes=tuple(notes),
+        modules=((site, str(trainer.get("submodule_name"))),) if site and not assumed else (),
+        metadata={"context_size": buffer.get("ctx_len") if isinstance(buffer, dict) else None},
+        told=(Told(TABLES[0], cfg), Told(TABLES[1], file.entries)),
     )  # fmt: skip
 
 
-def _read(file: WeightsFile, name: str) -> Dictionary:
+def _site(cfg: dict[str, Any]) -> tuple[str, bool]:
+    """Return the site that was read, and whether its module was assumed."""
+    trainer, buffer = (cfg.get(key) for key in ("trainer", "buffer"))
+    trainer = trainer if isinstance(trainer, dict) else {}
+    reads_input = isinstance(buffer, dict) and buffer.get("io") == "in"
+    named = str(trainer.get("submodule_name") or "")
+    named_site = site_of_input(named) if reads_input else site_name(named)
+    if named_site or not isinstance(trainer.get("layer"), int):
+        return named_site, False
+    side = "hook_resid_pre" if reads_input else "hook_resid_post"
+    return site_name(f"blocks.{trainer['layer']}.{side}"), True
+
+
+def _k(file: WeightsFile, tensors: dict[str, Tensor], trainer: dict[str, Any]) -> int:
+    """Return how many features fire at once. Raises UserError where it is not said, or twice."""
+    found = {int(tensors["k"])} if "k" in tensors else set()
+    found |= {int(file.values["k"])} if "k" in file.values else set()
+    found |= {int(trainer["k"])} if trainer.get("k") is not None else set()
+    if len(found) != 1 or min(found) < 1:
+        said = " and ".join(map(str, sorted(found))) if found else "no number"
+        raise UserError(
+            f"How many features of “{file.path}” fire at once (k) is not clear: there is {said}.",
+            next_step=f"Put the {CFG} it was saved with beside it.",
+        )
+    return found.pop()
+
+
+def _read(file: WeightsFile, name: str, trainer: dict[str, Any]) -> Dictionary:
     tensors = file.tensors()
-    k = int(tensors["k"]) if "k" in tensors else None
     match name:
         case "GatedAutoEncoder":
             return gated(
@@ -95,6 +207,7 @@ def _read(file: WeightsFile, name: str) -> Dictionary:
         case "AutoEncoderNew":
             return folded(*_linear(tensors), tensors["decoder.bias"])
         case "AutoEncoderTopK":
+            k = _k(file, tensors, trainer)
             return folded(*_linear(tensors), tensors["b_dec"], k=k, subtracts_b_dec=True)
         case "BatchTopKSAE":
             threshold = _everywhere(tensors["threshold"], tensors["encoder.bias"])

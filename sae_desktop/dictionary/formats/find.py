@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sae_desktop.dictionary.dictionary import Dictionary
@@ -16,6 +17,7 @@ from sae_desktop.dictionary.formats import (
     saelens,
     sparsify,
 )
+from sae_desktop.dictionary.formats.fields import FieldTable
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
@@ -34,6 +36,11 @@ FORMATS = (
     "SAELens", "sparsify", "dictionary_learning", "Gemma Scope 1 and 2", "circuit-tracer",
     "Llama Scope", "Llamascopium", "Qwen-Scope",
 )  # fmt: skip
+TABLES: tuple[FieldTable, ...] = (
+    *saelens.TABLES, *sparsify.TABLES, *dictionary_learning.TABLES, *gemma_scope.TABLES,
+    *circuit_tracer.TABLES, *openmoss.TABLES, *qwen_scope.TABLES,
+)  # fmt: skip
+"""Every field of every format, and what is done with it."""
 _MOST_FOLDERS = 10_000
 _DEEPEST = 8
 _SHOWN = 6
@@ -123,5 +130,20 @@ def _in_folder(view: FolderView) -> list[Found]:
                 next_step="Download them again, or restore them from a copy.",
             ) from error
         if found:
-            return found
+            return [_held(one) for one in found]
     return []
+
+
+def _held(found: Found) -> Found:
+    """Return a dictionary held to its format's tables of fields.
+
+    What is not declared there is among its notes; it is not read while a value is to be refused.
+    """
+
+    def read() -> Dictionary:
+        for told in found.told:
+            told.table.check(told.values, found.path)
+        return found.read()
+
+    notes = [note for told in found.told for note in told.table.notes(told.values)]
+    return replace(found, read=read, notes=(*found.notes, *dict.fromkeys(notes)))

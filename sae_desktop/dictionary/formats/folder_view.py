@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.formats.fields import Told
 from sae_desktop.dictionary.formats.weights_file import SUFFIXES, WeightsFile, look_into
 from sae_desktop.errors import UserError
 
@@ -41,6 +42,10 @@ class Found:
     """What a person should know: what was assumed, what is missing."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What else the library says of it, by this project's names."""
+    modules: tuple[tuple[str, str], ...] = ()
+    """Sites, each with the path of the module whose input or output the library says it is."""
+    told: tuple[Told, ...] = ()
+    """What its files say, each with the table of fields it is held to."""
 
 
 class FolderView:

@@ -9,13 +9,57 @@ from typing import Any
 from torch import Tensor
 
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.formats.fields import (
+    FieldTable,
+    Told,
+    converted,
+    honoured,
+    no_effect,
+    no_effects,
+    one_of,
+)
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.names import model_name, site_name
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
+from sae_desktop.errors import UserError
 
+_TENSORS = {
+    "w_enc": honoured("The encoder."),
+    "w_dec": honoured("The decoder; the lengths of its rows are folded in."),
+    "b_enc": honoured("Added before the threshold."),
+    "b_dec": honoured("Added to what is written; not taken off what is read."),
+    "threshold": honoured("What is not above it is 0."),
+    "scaling_factor": honoured("What a feature writes is multiplied by it."),
+}
+TABLES = (
+    FieldTable("Gemma Scope 1", "params.npz (arrays)", _TENSORS),
+    FieldTable(
+        "Gemma Scope 2", "config.json",
+        {
+            "architecture": honoured("jump_relu.", refuses=one_of("jump_relu")),
+            "model_name": converted("The model’s name."),
+            "hf_hook_point_in": converted("The site that is read; a module’s output has its gain."),
+            "hf_hook_point_out": converted("The site that is written."),
+            "affine_connection": honoured("affine_skip_connection, which must be there."),
+            "type": honoured(
+                "sae or transcoder; one that writes several layers is not known here.",
+                refuses=one_of("sae", "transcoder"),
+            ),
+            **no_effects("The tensors’ shapes tell it.", "width"),
+            "l0": no_effect("How many features fired on a token in training."),
+        },
+    ),
+    FieldTable(
+        "Gemma Scope 2", "params.safetensors (tensors)",
+        {**_TENSORS, "affine_skip_connection": honoured("The skip connection.")},
+    ),
+)  # fmt: skip
+"""Of the first, model, layer and site stand in the names of its folders."""
 _LEVELS = 5
 """Parts of the path whose names may tell model, layer and site."""
+_GAINLESS = "ln2.hook_normalized"
+"""What the first transcoders read: the norm’s gain was folded into the MLP (arXiv 2408.05147)."""
 _PLACES = (
     (r"transcoder|clt", "mlp.hook_in"),
     (r"resid_post|-res\b", "hook_resid_post"),
@@ -43,24 +87,49 @@ def find(view: FolderView) -> list[Found]:
 def _gemma(file: WeightsFile, names: dict[str, str], cfg: dict[str, Any]) -> Found:
     width, features = file.shapes[names["w_enc"]]
     told = "/".join(file.path.parts[-_LEVELS:])
-    layer = re.search(r"layer_(\d+)", told)
-    hook = next((hook for word, hook in _PLACES if re.search(word, told)), "")
-    site, site_out = "", ""
-    if layer is not None and hook:
-        site = f"blocks.{layer[1]}.{hook}"
-        site_out = f"blocks.{layer[1]}.hook_mlp_out" if hook == "mlp.hook_in" else ""
-    elif told_hook := cfg.get("hf_hook_point_in"):
-        site = site_name(str(told_hook))
+    embedding = not cfg and bool(re.search(r"(^|/)embedding/", told))
+    site, site_out = ("blocks.0.hook_resid_pre", "") if embedding else _sites(told, cfg)
     notes = (
         [] if site else ["Layer and site stand in the names of the folders, which were changed."]
     )
     if l0 := re.search(r"average_l0_(\d+)", told):
         notes.append(f"On average {l0[1]} features fire on a token, its folder says.")
+    if embedding:
+        notes.append("It was trained on embeddings; Gemma multiplies them by √width, as here.")
+    table = TABLES[2] if cfg else TABLES[0]
     return Found(
         format="Gemma Scope 2" if cfg else "Gemma Scope", path=file.path, architecture="jumprelu",
-        width=width, features=features, read=partial(_read_gemma, file, names),
+        width=width, features=features,
+        read=partial(_read_gemma, file, names, cfg, 1 / width**0.5 if embedding else 1.0),
         model=_model(told, cfg), site=site, site_out=site_out, notes=tuple(notes),
+        told=(
+            *((Told(TABLES[1], cfg),) if cfg else ()),
+            Told(table, {name.lower(): value for name, value in file.entries.items()}),
+        ),
     )  # fmt: skip
+
+
+def _sites(told: str, cfg: dict[str, Any]) -> tuple[str, str]:
+    """Return what is read, and what is written where that is another site; "" if it is not told."""
+    layer = re.search(r"layer_(\d+)", told)
+    hook = next((hook for word, hook in _PLACES if re.search(word, told)), "")
+    named = site_name(str(cfg.get("hf_hook_point_in") or ""))
+    if named:
+        out = site_name(str(cfg.get("hf_hook_point_out") or ""))
+        transcodes = hook == "mlp.hook_in" or cfg.get("type") == "transcoder"
+        site = named
+        site_out = (out or _written(site)) if transcodes else ""
+        return site, site_out if site_out != site else ""
+    if layer is None or not hook:
+        return "", ""
+    read = _GAINLESS if hook == "mlp.hook_in" and not cfg else hook
+    site = f"blocks.{layer[1]}.{read}"
+    return site, _written(site) if hook == "mlp.hook_in" else ""
+
+
+def _written(site: str) -> str:
+    """Return the output of the MLP whose input a site is."""
+    return f"{'.'.join(site.split('.')[:2])}.hook_mlp_out"
 
 
 def _model(told: str, cfg: dict[str, Any]) -> str:
@@ -72,13 +141,24 @@ def _model(told: str, cfg: dict[str, Any]) -> str:
     return ""
 
 
-def _read_gemma(file: WeightsFile, names: dict[str, str]) -> Dictionary:
+def _read_gemma(
+    file: WeightsFile, names: dict[str, str], cfg: dict[str, Any], scalar: float
+) -> Dictionary:
+    """Read one that was trained on rows × scalar."""
+    if len(file.shapes[names["w_dec"]]) != 2:
+        raise UserError(
+            f"“{file.path}” writes several layers at once, in a form that is not known here.",
+            next_step="circuit-tracer’s sets of cross-layer transcoders open.",
+        )
     tensors = file.tensors()
+    if cfg.get("affine_connection") and "affine_skip_connection" not in tensors:
+        raise KeyError("affine_skip_connection")
     own = [tensors[names[key]] for key in ("w_enc", "b_enc", "w_dec", "b_dec")]
     skip = tensors.get("affine_skip_connection")
     found = folded(*own, threshold=tensors[names["threshold"]], W_skip=skip)
     factor = tensors.get("scaling_factor")
-    return found if factor is None else _written_scaled(found, factor.float())
+    found = found if factor is None else _written_scaled(found, factor.float())
+    return found if scalar == 1.0 else found.scaled(scalar)
 
 
 def _written_scaled(dictionary: Dictionary, factor: Tensor) -> Dictionary:

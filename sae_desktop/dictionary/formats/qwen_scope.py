@@ -6,12 +6,26 @@ import re
 from functools import partial
 
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.formats.fields import FieldTable, Told, converted, honoured
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.names import model_name
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
 from sae_desktop.errors import UserError
 
+NAME = "Qwen-Scope"
+TABLES = (
+    FieldTable(
+        NAME, "layerN.sae.pt (tensors)",
+        {
+            "W_enc": converted("The encoder, transposed."),
+            "W_dec": converted("The decoder, transposed."),
+            "b_enc": honoured("Added before the k largest are chosen."),
+            "b_dec": honoured("Added to what is written; not taken off what is read."),
+        },
+    ),
+)  # fmt: skip
+"""The layer and k stand in the names of file and folder."""
 _LEVELS = 4
 """Parts of the path whose names may tell model and k."""
 
@@ -28,10 +42,10 @@ def find(view: FolderView) -> list[Found]:
         features, width = file.shapes["W_enc"]
         found.append(
             Found(
-                format="Qwen-Scope", path=file.path, architecture="topk", width=width,
+                format=NAME, path=file.path, architecture="topk", width=width,
                 features=features, read=partial(_read_qwen, file, int(k[1]) if k else None),
                 model=model_name(model[1]) if model else "",
-                site=f"blocks.{layer[1]}.hook_resid_post",
+                site=f"blocks.{layer[1]}.hook_resid_post", told=(Told(TABLES[0], file.entries),),
             )
         )  # fmt: skip
     return found

@@ -15,15 +15,18 @@ from torch import Tensor
 
 from sae_desktop.dictionary.cross_layer_files import read_cross_layer
 from sae_desktop.dictionary.dictionary import Dictionary, RowNorm
+from sae_desktop.dictionary.formats.fields import Told
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
 from sae_desktop.dictionary.formats.folding import folded
 from sae_desktop.dictionary.formats.gates import gated
-from sae_desktop.dictionary.formats.names import model_name, site_name
+from sae_desktop.dictionary.formats.names import centred_site, model_name, site_name
+from sae_desktop.dictionary.formats.saelens_fields import CONFIG, CONFIG_BEFORE, NAME, TENSORS
+from sae_desktop.dictionary.formats.saelens_overrides import overridden
 from sae_desktop.dictionary.formats.through_saelens import read_through_saelens
 from sae_desktop.dictionary.formats.weights_file import WeightsFile, look_into
 from sae_desktop.errors import UserError
 
-NAME = "SAELens"
+TABLES = (CONFIG, CONFIG_BEFORE, TENSORS)
 CFG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
 CROSS_LAYER = "cross_layer_transcoder"
@@ -59,7 +62,8 @@ _BEFORE_6 = {
 """Fields that had another name before version 6."""
 _METADATA = (
     "model_name", "hook_name", "hook_head_index", "context_size", "prepend_bos", "dataset_path",
-    "neuronpedia_id", "hook_name_out",
+    "neuronpedia_id", "hook_name_out", "hf_hook_name", "hf_hook_name_out",
+    "model_from_pretrained_kwargs",
 )  # fmt: skip
 """Fields that stood beside the others before version 6."""
 _IN_TRAINING_ONLY = {
@@ -76,18 +80,27 @@ _SIGNED = (
 
 def find(view: FolderView) -> list[Found]:
     """Return the dictionary of a folder with a `cfg.json` of SAELens's."""
-    cfg = view.config(CFG)
-    if not is_config(cfg):
+    told = view.config(CFG)
+    if not is_config(told):
         return []
-    cfg = current(cfg)
+    cfg = current({**told, **overridden(view.path)})
     if cfg["architecture"] == CROSS_LAYER:
-        return [_described(view.path, cfg, partial(_read_cross_layer, view.path, cfg))]
+        return [_described(view.path, cfg, told, partial(_read_cross_layer, view.path, cfg))]
     own = ("W_dec", "b_dec")
     return [
-        _described(file.path, cfg, partial(_read_file, file, cfg), file)
+        _described(file.path, cfg, told, partial(_read_file, file, cfg), file)
         for file in view.weights
         if file.has(*own)
     ]
+
+
+def config_of(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """Return a folder's config in the form of version 6, as SAELens would read it.
+
+    Raises UserError for a field that changes the mathematics and cannot be honoured.
+    """
+    (CONFIG if _is_current(told) else CONFIG_BEFORE).check(told, folder / CFG)
+    return current({**told, **overridden(folder)})
 
 
 def is_config(cfg: dict[str, Any]) -> bool:
@@ -95,14 +108,61 @@ def is_config(cfg: dict[str, Any]) -> bool:
     return any(key in cfg for key in ("architecture", "d_sae", "hook_point"))
 
 
+def _told(told: dict[str, Any], file: WeightsFile | None) -> tuple[Told, ...]:
+    config = Told(CONFIG if _is_current(told) else CONFIG_BEFORE, told)
+    return (config,) if file is None else (config, Told(TENSORS, file.entries))
+
+
+def _sites(metadata: dict[str, Any]) -> tuple[str, str]:
+    """Return what is read and what is written, as the model was processed in training."""
+    read = site_name(str(metadata.get("hf_hook_name") or "")) or site_name(
+        str(metadata.get("hook_name") or "")
+    )
+    written = site_name(str(metadata.get("hf_hook_name_out") or "")) or site_name(
+        str(metadata.get("hook_name_out") or "")
+    )
+    processed = _processed(metadata)
+    if processed.get("fold_ln") and read.endswith(".mlp.hook_in"):
+        read = read.replace("mlp.hook_in", "ln2.hook_normalized")
+    if processed.get("center_writing_weights"):
+        read, written = centred_site(read), centred_site(written)
+    return read, written
+
+
+def _processed(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what was done to the model’s weights before it was trained on."""
+    found = metadata.get("model_from_pretrained_kwargs")
+    return found if isinstance(found, dict) else {}
+
+
+_AT_HEADS = {
+    "fold_value_biases": "what the heads give was moved by a constant of the model",
+    "refactor_factored_attn_matrices": "what the heads give has other coordinates",
+}
+
+
+def _refuse_processed_heads(metadata: dict[str, Any], path: Path) -> None:
+    """Raise UserError where the heads of the model were changed before it was trained on."""
+    for name, changed in _AT_HEADS.items():
+        if _processed(metadata).get(name) and "hook_z" in str(metadata.get("hook_name")):
+            raise UserError(
+                f"“{path}” says {name}: {changed}, which cannot be honoured here.",
+                kept="Nothing was written.",
+                next_step="Where the model has no biases of values, such as a Llama or Gemma, "
+                f"set {name} to false in its cfg.json.",
+            )
+
+
 def _described(
-    path: Path, cfg: dict[str, Any], read: Any, file: WeightsFile | None = None
-) -> Found:
+    path: Path, cfg: dict[str, Any], told: dict[str, Any], read: Any,
+    file: WeightsFile | None = None,
+) -> Found:  # fmt: skip
     metadata = cfg["metadata"]
+    site, site_out = _sites(metadata)
     features, _ = file.shapes["W_dec"] if file is not None else (int(cfg.get("d_sae", 0)), 0)
     notes = []
-    if told := _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations"))):
-        notes.append(told)
+    if scaled := _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations"))):
+        notes.append(scaled)
     if cfg["architecture"] == _BOTH_WAYS:
         notes.append(_SIGNED.format(count=features))
         features *= 2
@@ -110,9 +170,8 @@ def _described(
         format=NAME, path=path, architecture=str(cfg["architecture"]),
         width=int(cfg.get("d_in", 0)), features=features, read=read,
         model=model_name(str(metadata.get("model_name") or "")),
-        site=site_name(str(metadata.get("hook_name") or "")),
-        site_out=site_name(str(metadata.get("hook_name_out") or "")),
-        notes=tuple(notes), metadata=metadata,
+        site=site, site_out=site_out, notes=tuple(notes), metadata=metadata,
+        told=_told(told, file),
     )  # fmt: skip
 
 
@@ -120,12 +179,10 @@ def current(cfg: dict[str, Any]) -> dict[str, Any]:
     """Return a config in the form of version 6: what was flat before stands in `metadata`."""
     told = cfg.get("metadata")
     metadata = dict(told) if isinstance(told, dict) else {}
-    version = str(metadata.get("sae_lens_version") or cfg.get("sae_lens_version") or "0")
-    if version.split(".")[0].isdecimal() and int(version.split(".")[0]) >= 6:
-        return {**cfg, "architecture": cfg.get("architecture", "standard"), "metadata": metadata}
+    if _is_current(cfg):
+        return _defaulted({**cfg, "metadata": metadata})
     flat = {_BEFORE_6.get(key, key): value for key, value in cfg.items() if key != "metadata"}
-    flat.setdefault("architecture", "standard")
-    flat.setdefault("apply_b_dec_to_input", True)
+    flat = _defaulted(flat)
     arguments = flat.get("activation_fn_kwargs") or {}
     if flat.get("activation_fn") == "topk" and arguments.get("k") is not None:
         flat |= {"architecture": "topk", "k": arguments["k"]}
@@ -134,6 +191,21 @@ def current(cfg: dict[str, Any]) -> dict[str, Any]:
     metadata |= {key: flat[key] for key in _METADATA if flat.get(key) is not None}
     metadata.setdefault("prepend_bos", True)
     return {**flat, "metadata": metadata}
+
+
+def _is_current(cfg: dict[str, Any]) -> bool:
+    """Return whether a config is of version 6 or later."""
+    metadata = cfg.get("metadata")
+    told = metadata.get("sae_lens_version") if isinstance(metadata, dict) else None
+    first = str(told or cfg.get("sae_lens_version") or "0").split(".")[0]
+    return first.isdecimal() and int(first) >= 6
+
+
+def _defaulted(cfg: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with what SAELens takes where a field is not given."""
+    architecture = cfg.get("architecture", "standard")
+    subtracts = not str(architecture).endswith("transcoder")
+    return {"apply_b_dec_to_input": subtracts, **cfg, "architecture": architecture}
 
 
 # ---------------------------------------------------------------- reading
@@ -158,6 +230,7 @@ def _read_cross_layer(folder: Path, cfg: dict[str, Any]) -> Dictionary:
 
 
 def _read_file(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
+    _refuse_processed_heads(cfg["metadata"], file.path.parent / CFG)
     if cfg["architecture"] not in SUPPORTED:
         return read_through_saelens(file.path.parent, cfg)
     _check_norm(cfg, file.path.parent / CFG)
@@ -179,7 +252,13 @@ def _check_norm(cfg: dict[str, Any], path: Path) -> None:
 def _from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Dictionary:
     architecture = cfg["architecture"]
     row_norm = _ROW_NORMS[cfg.get("normalize_activations", "none")]
-    subtracts = bool(cfg.get("apply_b_dec_to_input", False))
+    subtracts = bool(cfg["apply_b_dec_to_input"])
+    if subtracts and architecture.endswith("transcoder"):
+        raise UserError(
+            f"“{path}” is a transcoder that says apply_b_dec_to_input: what it writes is no bias "
+            "of what it reads.",
+            next_step="Set it to false in its cfg.json, as SAELens wants it.",
+        )
     W_dec = _written(cfg, tensors, path)
     if architecture == "gated":
         return gated(

@@ -9,9 +9,20 @@ from typing import Any
 import msgspec
 
 from sae_desktop.dictionary.dictionary import Dictionary
-from sae_desktop.dictionary.formats.folder_view import FolderView, Found
+from sae_desktop.dictionary.formats.fields import (
+    FieldTable,
+    Told,
+    converted,
+    honoured,
+    no_effect,
+    no_effects,
+    one_of,
+    refused,
+    told,
+)
+from sae_desktop.dictionary.formats.folder_view import FolderView, Found, read_config
 from sae_desktop.dictionary.formats.folding import folded
-from sae_desktop.dictionary.formats.names import site_name
+from sae_desktop.dictionary.formats.names import model_name, site_name, site_of_input
 from sae_desktop.dictionary.formats.weights_file import WeightsFile
 from sae_desktop.dictionary.tensor_files import write_tensors
 from sae_desktop.errors import UserError
@@ -20,6 +31,63 @@ from sae_desktop.storage.atomic import write_bytes
 NAME = "sparsify"
 WEIGHTS = "sae.safetensors"
 CFG = "cfg.json"
+_RUN = "config.json"
+_PRECISION = "The model’s numbers were rounded in training."
+TABLES = (
+    FieldTable(
+        NAME, CFG,
+        {
+            "activation": honoured(
+                "topk, or groupmax: the largest of each of k groups.",
+                refuses=one_of("topk", "groupmax"),
+            ),
+            "k": honoured("How many features fire at once."),
+            "transcode": honoured(
+                "It reads the input of its module and writes the output, and takes no bias off."
+            ),
+            "skip_connection": honoured("W_skip, which must be there."),
+            "signed": refused("Features that keep their sign are not known here."),
+            **no_effects("The tensors’ shapes tell it.", "d_in num_latents expansion_factor"),
+            "normalize_decoder": no_effect("Of training; decoder norms are folded in."),
+            "multi_topk": no_effect("A loss of training."),
+        },
+    ),
+    FieldTable(
+        NAME, f"{_RUN} (of the run, in the folder above)",
+        {
+            "model": converted("The model’s name."),
+            "revision": told(
+                "Another version of the model.",
+                lambda value: f"It was trained on the model’s revision “{value}”." if value else "",
+            ),
+            "load_in_8bit": told(_PRECISION, lambda value: _PRECISION if value else ""),
+            "ctx_len": converted("The context size."),
+            "dataset": converted("The text’s name."),
+            "finetune": no_effect("What training began with."),
+            "sae": no_effect("The same as cfg.json, which is read."),
+            **no_effects(
+                "Of training.",
+                "batch_size grad_acc_steps micro_acc_steps loss_fn optimizer lr lr_warmup_steps "
+                "k_decay_steps auxk_alpha dead_feature_threshold exclude_tokens hookpoints "
+                "init_seeds layers layer_stride distribute_modules save_every save_best "
+                "log_to_wandb run_name wandb_log_frequency save_dir split hf_token max_examples "
+                "resume text_column shuffle_seed data_preprocessing_num_proc data_args",
+            ),
+        },
+    ),
+    FieldTable(
+        NAME, f"{WEIGHTS} (tensors)",
+        {
+            "encoder.weight": converted("The encoder, transposed."),
+            "encoder.bias": honoured("Added before the k largest are chosen."),
+            "W_dec": honoured("The decoder; the lengths of its rows are folded in."),
+            "b_dec": honoured(
+                "Added to what is written; taken off what is read, except in a transcoder."
+            ),
+            "W_skip": converted("The skip connection, transposed."),
+        },
+    ),
+)  # fmt: skip
 
 
 def find(view: FolderView) -> list[Found]:
@@ -33,30 +101,33 @@ def find(view: FolderView) -> list[Found]:
 
 def _found(view: FolderView, file: WeightsFile) -> Found:
     cfg = view.config(CFG)
+    run = _of_run(view)
     features, width = file.shapes["encoder.weight"]
-    site = site_name(view.path.name)
-    transcodes = bool(cfg.get("transcode", False))
+    site, site_out = _sites(view.path.name, transcodes=bool(cfg.get("transcode", False)))
     notes = () if cfg else ("There is no cfg.json: k was not found.",)
     return Found(
-        format=NAME,
-        path=file.path,
-        architecture=str(cfg.get("activation", "topk")),
-        width=width,
-        features=features,
-        read=partial(_read, file, cfg),
-        site=site.replace("hook_mlp_out", "mlp.hook_in") if transcodes else site,
-        site_out=site if transcodes else "",
-        notes=notes,
-    )
+        format=NAME, path=file.path, architecture=str(cfg.get("activation", "topk")), width=width,
+        features=features, read=partial(_read, file, cfg),
+        model=model_name(str(run.get("model") or "")), site=site, site_out=site_out, notes=notes,
+        modules=tuple((found, view.path.name) for found in (site, site_out) if found),
+        metadata={"context_size": run.get("ctx_len"), "dataset_path": run.get("dataset")},
+        told=tuple(map(Told, TABLES, (cfg, run, file.entries))),
+    )  # fmt: skip
+
+
+def _of_run(view: FolderView) -> dict[str, Any]:
+    """Return the config of the run whose folder holds the hook point’s."""
+    found = read_config(view.path.parent, (_RUN,))
+    return found if "sae" in found else {}
+
+
+def _sites(module: str, *, transcodes: bool) -> tuple[str, str]:
+    """Return what a dictionary of a module reads, and what it writes if that is another site."""
+    out = site_name(module)
+    return (site_of_input(module), out) if transcodes else (out, "")
 
 
 def _read(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
-    activation = cfg.get("activation", "topk")
-    if activation not in ("topk", "groupmax"):
-        raise UserError(
-            f"“{file.path}” activates by “{activation}”, which cannot be opened.",
-            next_step="Those of “topk” and “groupmax” can.",
-        )
     k = cfg.get("k")
     if not isinstance(k, int) or k < 1:
         raise UserError(
@@ -64,10 +135,11 @@ def _read(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
             next_step="Put the cfg.json it was saved with beside it.",
         )
     tensors = file.tensors()
-    skip = tensors.get("W_skip")
+    skip = tensors["W_skip"] if cfg.get("skip_connection") else tensors.get("W_skip")
     return folded(
         tensors["encoder.weight"].T, tensors["encoder.bias"], tensors["W_dec"], tensors["b_dec"],
-        k=k, grouped=activation == "groupmax", subtracts_b_dec=not cfg.get("transcode", False),
+        k=k, grouped=cfg.get("activation") == "groupmax",
+        subtracts_b_dec=not cfg.get("transcode", False),
         W_skip=None if skip is None else skip.T,
     )  # fmt: skip
 

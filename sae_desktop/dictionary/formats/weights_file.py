@@ -39,6 +39,11 @@ class WeightsFile:
         """Return whether all these tensors or numbers are there."""
         return all(name in self.shapes or name in self.values for name in names)
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """Names → shapes of tensors, and numbers."""
+        return {**self.shapes, **self.values}
+
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors as they are stored; those of safetensors are mapped, not copied."""
         try:

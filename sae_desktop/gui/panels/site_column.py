@@ -16,7 +16,15 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from sae_desktop.gui.site_words import same_hook, same_layer, site_shapes, unnamed_sites
+from sae_desktop.gui.site_words import (
+    same_hook,
+    same_layer,
+    site_points,
+    site_shapes,
+    site_text,
+    unnamed_sites,
+    variant_points,
+)
 from sae_desktop.gui.widgets.curve_bar import menu_button
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.site_picker import SitePicker
@@ -237,7 +245,25 @@ class SiteColumn(QFrame):
         only = self.menu.addAction("None but this one")
         only.setEnabled(len(self.picker.picked) > 1)
         only.triggered.connect(lambda _on=False: self.picker.pick(around))
+        self._add_variants(layer)
         self._add_unnamed()
+
+    def _add_variants(self, layer: Sequence[str]) -> None:
+        """Offer what public dictionaries read besides, in the layer the keyboard is at."""
+        drawn = site_points(layer)
+        number = drawn[0].layer if drawn else -1
+        sites = [p.site for p in variant_points(self._sites) if p.layer == number]
+        if not sites:
+            return
+        menu: QMenu = self.menu.addMenu("Further sites of this layer")
+        menu.setToolTipsVisible(True)
+        for site in sites:
+            words = site_text(site).partition(": ")[2]
+            action = menu.addAction(f"{words[0].upper()}{words[1:]}")
+            action.setToolTip(site)
+            action.setCheckable(True)
+            action.setChecked(site in self.picker.picked)
+            action.triggered.connect(lambda _on=False, site=site: self.picker.toggle(site))
 
     def _add_all(self, text: str, sites: Sequence[str]) -> None:
         action = self.menu.addAction(text)

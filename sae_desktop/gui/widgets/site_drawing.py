@@ -83,6 +83,8 @@ class Drawing:
     """The site the keyboard is at; empty while the keyboard is elsewhere."""
     width: int
     causal: bool = True
+    beside: Sequence[SitePoint] = ()
+    """Where picked sites that are not drawn lie: each at the site it is a variant of."""
 
     def position(self, point: SitePoint) -> QPointF:
         """Return where a site is drawn."""
@@ -99,11 +101,15 @@ class Drawing:
     @cached_property
     def last(self) -> tuple[int, int] | None:
         """The place of the last picked site: nothing after it is computed."""
-        return max((p.place for p in self.points if p.site in self.picked), default=None)
+        return max((p.place for p in self._picked), default=None)
+
+    @property
+    def _picked(self) -> list[SitePoint]:
+        return [*(p for p in self.points if p.site in self.picked), *self.beside]
 
     @cached_property
     def _picked_layers(self) -> frozenset[int]:
-        return frozenset(p.layer for p in self.points if p.site in self.picked)
+        return frozenset(p.layer for p in self._picked)
 
     def computed(self, layer: int, order: int = 0) -> bool:
         """Tell whether a place in the forward pass is reached; all is while none is picked."""

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui import theme
-from sae_desktop.gui.site_words import SitePoint, same_hook, site_points, site_text
+from sae_desktop.gui.site_words import SitePoint, same_hook, site_points, site_text, variant_points
 from sae_desktop.gui.widgets.site_drawing import ROW, Drawing, height_of
 
 _REACH = 14
@@ -128,11 +128,13 @@ class SitePicker(QWidget):
             current,
             self.width(),
             self._causal,
+            variant_points(self.picked),
         )
 
     def position_of(self, site: str) -> QPointF | None:
         """Return where a site is drawn; None for one without a place."""
-        point = next((p for p in self._points if p.site == site), None)
+        known = [*self._points, *variant_points([site])]
+        point = next((p for p in known if p.site == site), None)
         return None if point is None else self._drawing().position(point)
 
     def rect_of(self, site: str) -> QRect:
@@ -193,7 +195,11 @@ class SitePicker(QWidget):
 
     def _reached_by(self, key: Qt.Key) -> str:
         sites = [point.site for point in self._points]
-        at = sites.index(self.current) if self.current in sites else 0
+        beside = [b.place for b in variant_points([self.current])]
+        here = (
+            n for n, p in enumerate(self._points) if p.site == self.current or p.place in beside
+        )
+        at = next(here, 0)
         if key in (Qt.Key.Key_Home, Qt.Key.Key_End):
             return sites[0 if key == Qt.Key.Key_Home else -1]
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):

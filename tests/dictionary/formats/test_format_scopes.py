@@ -191,7 +191,8 @@ def test_circuit_tracer_set(
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(cfg))
     found = find_dictionaries(tmp_path)
     assert [(one.format, one.site, one.site_out) for one in found] == [
-        ("circuit-tracer", f"blocks.{i}.mlp.hook_in", f"blocks.{i}.hook_mlp_out") for i in (0, 1)
+        ("circuit-tracer", f"blocks.{i}.ln2.hook_normalized", f"blocks.{i}.hook_mlp_out")
+        for i in (0, 1)
     ]
     with pytest.raises(UserError, match="holds 2 dictionaries"):
         load(tmp_path)

@@ -1,0 +1,37 @@
+"""What SAELens's directory of releases sets right in configs that were published otherwise.
+
+A repository that is read without SAELens is read as SAELens reads it: `resources/` holds of its
+directory what changes the mathematics, made by `packaging/saelens_overrides.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sae_desktop.resources import resource_path
+
+_CACHED = "models--"
+"""How a folder of the hub's cache begins: models--owner--name."""
+
+
+def overridden(folder: Path) -> dict[str, Any]:
+    """Return the fields of a config that the directory overrides, by where its folder lies."""
+    repository = _repository(folder)
+    return dict(_overrides().get(repository, {})) if repository else {}
+
+
+def _repository(folder: Path) -> str:
+    """Return the repository of a folder of the hub's cache as owner/name; "" for another."""
+    cached = next((part for part in reversed(folder.parts) if part.startswith(_CACHED)), "")
+    return cached.removeprefix(_CACHED).replace("--", "/", 1)
+
+
+@cache
+def _overrides() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(
+        resource_path("saelens_overrides.json").read_text(encoding="utf-8")
+    )
+    return found
