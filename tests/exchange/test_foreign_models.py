@@ -208,7 +208,10 @@ def toy_model(folder: Path, kind: str) -> Path:
 def in_project(folder: Path, case: Case, model: Path) -> Project:
     """Import, harvest, index: the index is called “i”."""
     project = Project.open_or_create(folder / "p.saeproj")
-    (folder / "text.txt").write_text(TEXT * 3)
+    texts = folder / "texts"
+    texts.mkdir()
+    for start in range(0, len(TEXT) - 18, 9):  # each is shorter than a window
+        (texts / f"{start}.txt").write_text(TEXT[start : start + 18], encoding="utf-8")
     context = RecordingContext()
     result = import_dictionary(
         ImportDictionaryConfig(
@@ -222,7 +225,7 @@ def in_project(folder: Path, case: Case, model: Path) -> Project:
     harvest(
         HarvestConfig(
             project=str(project.path), name="acts", model=str(model), site=case.site,
-            corpus=str(folder / "text.txt"), tokens=400, context_size=24, batch_tokens=96,
+            corpus=str(texts), tokens=400, context_size=64, batch_tokens=256,
             dtype="float32", device="cpu",
         ),
         context,
