@@ -127,8 +127,8 @@ _THROUGH = honoured("Computed by SAELens itself.")
 _TRAINING = (
     "l1_coefficient lp_norm l1_warm_up_steps decoder_init_norm jumprelu_init_threshold "
     "jumprelu_bandwidth jumprelu_sparsity_loss_mode l0_coefficient l0_warm_up_steps "
-    "pre_act_loss_coefficient target_l0 jumprelu_tanh_scale jumprelu_ste_to_input use_sparse_activations "
-    "aux_loss_coefficient topk_threshold_lr matryoshka_widths "
+    "pre_act_loss_coefficient target_l0 jumprelu_tanh_scale jumprelu_ste_to_input "
+    "use_sparse_activations aux_loss_coefficient topk_threshold_lr matryoshka_widths "
     "use_matryoshka_aux_loss include_outer_loss_with_weight"
 )
 _BEFORE_6 = (

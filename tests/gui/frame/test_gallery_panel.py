@@ -101,7 +101,7 @@ def test_gallery__imports_the_chosen_layer_with_what_is_known_of_it(
     )  # fmt: skip
     client.finish(asked, FindDictionariesResult(source=family.source(5), dictionaries=[found]))
     assert form.model.text() == "google/gemma-2-2b"
-    assert form.site.text() == "blocks.5.mlp.hook_in"
+    assert form.site.text() == "blocks.5.ln2.hook_normalized"
     assert form.site_out.text() == "blocks.5.hook_mlp_out"
     assert form._start.isEnabled()
 
