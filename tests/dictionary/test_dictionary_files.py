@@ -126,7 +126,8 @@ def test_load__folds_topk_and_keeps_its_choice(tmp_path: Path, rescaled: bool) -
         tensors | {"W_dec": unit.W_dec * norms[:, None]}, tmp_path / "sae_weights.safetensors"
     )
     version = {"sae_lens_version": "6.54.12"}
-    cfg = {"architecture": "topk", "d_in": D, "d_sae": F, "k": 3, "metadata": version}
+    cfg = {"architecture": "topk", "d_in": D, "d_sae": F, "k": 3, "metadata": version,
+           "apply_b_dec_to_input": False}  # fmt: skip
     (tmp_path / "cfg.json").write_text(json.dumps(cfg | {"rescale_acts_by_decoder_norm": rescaled}))
     x = torch.randn(30, D)
     loaded = load(tmp_path)

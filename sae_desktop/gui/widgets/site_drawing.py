@@ -248,6 +248,10 @@ class Drawing:
             painter.setPen(QPen(colours.muted_text if reached else colours.disabled_text, 1.5))
             painter.setBrush(colours.surface)
             painter.drawEllipse(place, _RADIUS, _RADIUS)
+        if any(point.place == other.place for other in self.beside):
+            painter.setPen(QPen(colours.accent, 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(place, _RADIUS + 3.5, _RADIUS + 3.5)
         if point.site == self.current:
             painter.setPen(QPen(colours.focus, 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)

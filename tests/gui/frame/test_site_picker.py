@@ -292,6 +292,27 @@ def test_column__sites_without_a_place_are_added_by_name(column: SiteColumn) -> 
     assert words(column)[-1] == "embed, 32 wide"
 
 
+def test_column__variants_of_a_layers_sites_are_in_a_menu_and_ringed(column: SiteColumn) -> None:
+    variants = {
+        "blocks.1.hook_resid_pre.centred": "residual stream before, less its mean",
+        "blocks.1.ln2.hook_normalized": "MLP input before the norm’s gain",
+    }
+    column.show_model(model(3, sites=[*sites(3), *variants, "blocks.2.ln2.hook_normalized"]))
+    column.picker.pick("blocks.1.hook_resid_post")
+    column._fill_menu()
+    (further,) = [a.menu() for a in column.menu.actions() if a.text().startswith("Further sites")]
+    assert [a.toolTip() for a in further.actions()] == list(variants)
+    further.actions()[1].trigger()
+    assert column.further == ("blocks.1.ln2.hook_normalized",)
+    assert words(column)[1].startswith("Layer 1: MLP input before the norm’s gain")
+    assert near(column.picker, "blocks.1.mlp.hook_in", QColor(theme.palette().accent))
+    assert not near(column.picker, "blocks.2.mlp.hook_in", QColor(theme.palette().accent))
+    column._fill_menu()
+    every = next(a for a in column.menu.actions() if "before the norm’s gain" in a.text())
+    every.trigger()
+    assert column.further[1:] == ("blocks.2.ln2.hook_normalized",)
+
+
 def test_column__keeps_what_was_picked_where_the_next_model_has_it(column: SiteColumn) -> None:
     column.picker.pick("blocks.1.hook_mlp_out")
     column.show_model(None)
