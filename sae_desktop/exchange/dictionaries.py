@@ -153,9 +153,9 @@ def _check_digest(path: Path, wanted: str) -> None:
         return
     if path.is_dir():
         raise UserError(
-            f"“{path}” is a dictionary of several files: one SHA-256 cannot be theirs.",
+            f"“{path}” is a dictionary of several files, which no single SHA-256 describes.",
             kept="Nothing was written.",
-            next_step="Import it without one.",
+            next_step="Import it without a SHA-256.",
         )
     with path.open("rb") as whole:
         found = hashlib.file_digest(whole, "sha256").hexdigest()
@@ -163,7 +163,7 @@ def _check_digest(path: Path, wanted: str) -> None:
         raise UserError(
             f"“{path.name}” is not the file that was meant: its SHA-256 is {found}, not {wanted}.",
             kept="Nothing was written.",
-            next_step="Download it again; if it stays so, ask who names the other SHA-256.",
+            next_step="Download it again; if that is the same, ask whoever gave the other SHA-256.",
         )
 
 

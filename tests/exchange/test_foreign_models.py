@@ -8,6 +8,8 @@ own.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,8 @@ from sae_desktop.features.probe import probe
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.steering.config import Intervention, Sampling, SteerConfig, Variant
+from sae_desktop.steering.export import export_steering
+from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.job import steer
 
 D, F, K, LAYER = 32, 40, 3, 1
@@ -324,6 +328,7 @@ def test_foreign_dictionary__steers_as_computed_by_hand(tmp_path: Path, name: st
     index = FeatureIndex(project.index_path("i"))
     feature = int(index.columns["max_activation"].argmax())
     value = STRENGTH * float(index.columns["max_activation"][feature])
+    sampling = Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0)
     variants = [
         Variant(name="plain"),
         Variant(name="steered", interventions=[Intervention(feature=feature, strength=STRENGTH)]),
@@ -331,7 +336,7 @@ def test_foreign_dictionary__steers_as_computed_by_hand(tmp_path: Path, name: st
     result = steer(
         SteerConfig(
             project=str(project.path), index="i", prompt=PROMPT, variants=variants, device="cpu",
-            sampling=Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0),
+            sampling=sampling,
         ),
         RecordingContext(),
     )  # fmt: skip
@@ -339,3 +344,16 @@ def test_foreign_dictionary__steers_as_computed_by_hand(tmp_path: Path, name: st
     own = steered_by_hand(case, model, prompt, feature, value)
     assert PROMPT + result.variants[1].text == tokenizer.decode(own[1:])
     assert result.variants[0].text != result.variants[1].text
+    script = tmp_path / "steered.py"
+    export_steering(
+        ExportSteeringConfig(
+            project=str(project.path), index="i", path=str(script), variant=variants[1],
+            prompt=PROMPT, sampling=sampling, device="cpu",
+        ),
+        RecordingContext(),
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", str(script)], capture_output=True, text=True, check=True,
+        env={"PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.stdout.strip().endswith((PROMPT + result.variants[1].text).strip())

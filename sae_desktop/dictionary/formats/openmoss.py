@@ -234,7 +234,7 @@ def _scalar(file: WeightsFile, norm: object, width: int) -> float:
     value = norm.get("in") if isinstance(norm, dict) else norm
     if not isinstance(value, int | float) or not value > 0:
         raise UserError(
-            f"How long the rows are on which “{file.path}” was trained is not said ({_NORM}).",
+            f"“{file.path}” does not say how long the rows it was trained on are ({_NORM}).",
             next_step="Put the config it came with beside it.",
         )
     return float(width**0.5) / float(value)

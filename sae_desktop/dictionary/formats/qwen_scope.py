@@ -56,7 +56,7 @@ def _read_qwen(file: WeightsFile, k: int | None) -> Dictionary:
         raise UserError(
             f"How many features of “{file.path}” fire at once stands in the name of its folder, "
             "“…-L0_50”, which was changed.",
-            next_step="Give the folder its name back.",
+            next_step="Restore the folder’s name.",
         )
     tensors = file.tensors()
     return folded(tensors["W_enc"].T, tensors["b_enc"], tensors["W_dec"].T, tensors["b_dec"], k=k)

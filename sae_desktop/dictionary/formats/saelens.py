@@ -163,6 +163,8 @@ def _described(
     notes = []
     if scaled := _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations"))):
         notes.append(scaled)
+    if names := ", ".join(overridden(path)):
+        notes.append(f"{names}: read as SAELens’s directory of releases sets it, not as the file.")
     if cfg["architecture"] == _BOTH_WAYS:
         notes.append(_SIGNED.format(count=features))
         features *= 2
@@ -290,7 +292,7 @@ def _written(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> Ten
         return W_dec
     if not cfg.get("finetuning_scaling_factor", False):
         raise UserError(
-            f"“{path}” holds a scaling factor its config does not speak of.",
+            f"“{path}” holds a scaling factor that its config does not mention.",
             next_step="Ask who made it whether finetuning_scaling_factor belongs in its cfg.json.",
         )
     return W_dec * factor[:, None]
