@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,11 @@ from sae_desktop.storage.faults import explained
 from sae_desktop.storage.lock import ProjectLock
 
 SCHEMA_VERSION = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,79}")
+LONGEST_NAME, LONGEST_NAME_BYTES = 80, 120
+"""Two names and an ending fit into the 255 bytes that file systems allow."""
+_MARKS = " ._+-"
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+"""Of devices on Windows, whatever follows after a point."""
 
 
 class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,19 +183,47 @@ def config_record(config: msgspec.Struct) -> str:
 
 
 def checked_name(name: str) -> str:
-    """Return `name` if it can name a thing in a project. Raises UserError otherwise."""
-    if not _NAME.fullmatch(name) or name.endswith((".", " ")):
+    """Return `name`, composed (NFC), if it can name a thing in a project on every system.
+
+    Raises UserError otherwise.
+    """
+    name = unicodedata.normalize("NFC", name)
+    fits = len(name) <= LONGEST_NAME and len(name.encode("utf-8", "replace")) <= LONGEST_NAME_BYTES
+    if not (name and fits and _is_letter(name[0]) and all(map(_may_stand, name))) or (
+        name.endswith((".", " "))
+    ):
         raise UserError(
             f"“{name}” cannot be a name here.",
-            next_step="Use up to 80 letters, digits, spaces or . _ + - beginning with a letter "
-            "or digit.",
+            next_step=f"Use up to {LONGEST_NAME} letters, digits, spaces or . _ + - beginning with "
+            "a letter or digit.",
+        )
+    if _RESERVED.fullmatch(name.partition(".")[0].rstrip()):
+        raise UserError(
+            f"“{name}” cannot be a name here: it is that of a device on Windows.",
+            next_step="Choose another name.",
         )
     return name
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character) in {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"}
+
+
+def _may_stand(character: str) -> bool:
+    # Marks are the vowels of many scripts. None of these is a separator or has another meaning.
+    return (
+        character in _MARKS
+        or _is_letter(character)
+        or unicodedata.category(character) in {"Mn", "Mc"}
+    )
 
 
 def existing(kind: str, name: str, names: list[str]) -> str:
     """Return `name` if it is among `names`. Raises UserError that lists what there is."""
     if name in names:
         return name
+    composed = unicodedata.normalize("NFC", name)
+    if composed in names:
+        return composed
     there = ", ".join(names[:12]) if names else "none yet"
     raise UserError(f"The project has no {kind} “{name}”.", next_step=f"There: {there}.")

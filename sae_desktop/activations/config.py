@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.config import CorpusSettings, decode_made
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.limits import AtLeast0, Count, CountOrNone
 
@@ -40,8 +40,18 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     """How often the rows written are synced and committed."""
 
 
-FREE_SETTINGS = frozenset({"project", "name", "device", "batch_tokens", "commit_seconds", "tokens"})
+FREE_SETTINGS = frozenset(
+    {"project", "name", "device", "batch_tokens", "commit_seconds", "tokens", "skip_limit"}
+)
 """Where, how fast and how long a harvest runs does not change what its rows are."""
+
+
+def made_harvest(record: str) -> HarvestConfig:
+    """Return the harvest whose config a store's file holds as JSON.
+
+    Raises msgspec.DecodeError where it is none.
+    """
+    return decode_made(record, HarvestConfig)
 
 
 def differing_settings(made: HarvestConfig, asked: HarvestConfig) -> list[str]:

@@ -30,12 +30,18 @@ _CHARACTERS_PER_TOKEN = 16
 def describe_corpus(config: DescribeCorpusConfig, context: JobContext) -> CorpusDescription:
     """Count a corpus's documents and kinds, and show the first windows as the model reads them.
 
-    What cannot be read in a few seconds is not counted: `documents` is −1 then.
+    What cannot be read in a few seconds is not counted: `documents` is −1 then. Of tables whose
+    column of texts is not clear the columns are told, and why: `problem`.
     Raises UserError for a corpus that is missing, empty or cannot be read.
     """
     corpus = Corpus(config)
     beginning = _Beginning(config)
-    whole = _read(corpus, beginning, context)
+    try:
+        whole = _read(corpus, beginning, context)
+    except UserError as error:
+        if beginning.documents or not corpus.report.tables:
+            raise
+        return _without_text(config, corpus, error)
     if not beginning.documents:
         raise empty_corpus(config.corpus)
     previews, notes = _preview(beginning.first, config, context)
@@ -52,6 +58,29 @@ def describe_corpus(config: DescribeCorpusConfig, context: JobContext) -> Corpus
         languages=sorted(beginning.languages),
         notes=[*notes, *report.notes()],
         preview=previews,
+        tables=report.tables,
+    )
+
+
+def _without_text(
+    config: DescribeCorpusConfig, corpus: Corpus, error: UserError
+) -> CorpusDescription:
+    """Describe tables of which none has a text that can be read: their columns are to choose."""
+    report = corpus.report
+    return CorpusDescription(
+        name=config.corpus,
+        format=report.format,
+        documents=0,
+        duplicates=0,
+        bytes=corpus_bytes(config.corpus),
+        columns=report.tables[0].columns,
+        column="",
+        sources=[],
+        languages=[],
+        notes=report.notes(),
+        preview=[],
+        tables=report.tables,
+        problem=f"{error.what} {error.next_step}".strip(),
     )
 
 

@@ -7,12 +7,14 @@ one writes: a harvest takes hardly longer than the forward passes.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from sae_desktop.activations.batch_size import find_batch
+from sae_desktop.activations.compaction import compact
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.activations.harvest_groups import window_groups
 from sae_desktop.activations.harvest_pace import Pace
@@ -24,11 +26,17 @@ from sae_desktop.activations.harvest_plan import (
     store_info,
 )
 from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
-from sae_desktop.activations.harvest_settings import check_same_settings
+from sae_desktop.activations.harvest_settings import as_begun, check_same_settings
 from sae_desktop.activations.prefetch import prefetch
-from sae_desktop.activations.store import ActivationStore, segment_paths, store_result
+from sae_desktop.activations.store import (
+    ActivationStore,
+    repeated_tokens,
+    segment_paths,
+    store_result,
+)
 from sae_desktop.activations.store_filler import StoreFiller
 from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter, segment_path
+from sae_desktop.corpus.documents import Corpus
 from sae_desktop.corpus.windows import Place
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -38,6 +46,8 @@ from sae_desktop.storage.faults import format_bytes, free_bytes
 _MORE_ROOM = 8
 """Where a segment's tables were too small, those of the next one are so many times larger."""
 
+_COMPARED = 16
+"""Tokens by which it is told that the corpus is the one the store was begun with."""
 _GROUPS_AHEAD = 2
 """Groups tokenised before the model asks for them."""
 
@@ -50,10 +60,8 @@ class _OpenSegment:
 
     writer: SegmentWriter
     place: Place
-    documents: int = 0
-    """Those the segment has."""
-    last_ordinal: int = -1
-    """The last one's place in the corpus."""
+    documents: Sequence[int] = ()
+    """Places in the corpus of those the segment has."""
 
 
 def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
@@ -68,6 +76,7 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
     folder = Project.open(config.project).store_path(config.name)
     rows = 0
     if segment_paths(folder):
+        config = as_begun(config, folder)
         check_same_settings(config, folder)
         rows = ActivationStore.open(folder).rows
         if rows >= config.tokens:
@@ -120,6 +129,8 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
             outcome = _fill(plan, segment, context)
         if not segment.writer.committed_rows:
             segment.writer.path.unlink()
+        elif outcome in ("full", "ended"):
+            compact(segment.writer.path)
         if outcome == "full":
             context.log(
                 "Documents are shorter than the corpus's beginning promised: the harvest goes on "
@@ -160,8 +171,7 @@ def _open_segment(
     writer = SegmentWriter(paths[-1])
     if writer.rows_left and not begin_new:
         last = ActivationStore.open_segments([paths[-1]])
-        ordinal = int(last.documents[-1]["ordinal"]) if len(last.documents) else -1
-        return _OpenSegment(writer, place, len(last.documents), ordinal)
+        return _OpenSegment(writer, place, last.documents["ordinal"].tolist())
     writer.close()
     left = plan.config.tokens - store.rows
     if next(window_groups(plan, place, left), None) is None:
@@ -193,10 +203,15 @@ def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
     last = store.spans[-1]
     ordinal = int(store.documents[last["document"]]["ordinal"])
     after = int(last["offset"]) + int(last["length"])
-    if plan.config.packing == "document":
+    if plan.config.packing == "document" and not repeated_tokens(store.windows[-1]):
         # The table counts the rows kept; the row left out may be the document's.
         after += plan.dropped - len(plan.windows.prefix)
-    return Place(ordinal, after)
+        if after <= int(last["offset"]):  # it was cut before the first token of its text
+            return Place(ordinal, int(last["offset"]))
+    if plan.config.order == "files":
+        return Place(ordinal, after)
+    taken = store.tokens[-min(int(last["length"]), _COMPARED) :].tolist()
+    return Place(ordinal, after, after=True, taken=tuple(taken))
 
 
 def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:
@@ -213,9 +228,12 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Out
     begun = _rows(writer.path.parent)
     # A segment may have more room than this harvest asks for.
     wanted = min(writer.rows_left, total - begun)
-    maker = BatchMaker(plan, segment.documents, segment.last_ordinal)
+    maker = BatchMaker(plan, segment.documents)
     reader, pace, read = RowReader(plan), Pace(context), 0
-    groups = prefetch(window_groups(plan, segment.place, wanted), _GROUPS_AHEAD)
+    corpus = Corpus(plan.windows.settings)
+    groups = prefetch(
+        window_groups(plan, segment.place, wanted, corpus, corpus.report), _GROUPS_AHEAD
+    )
     try:
         with closing(groups), StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
 
@@ -235,4 +253,6 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Out
                     return "stopped"
     except SegmentFullError:
         return "full"
+    for note in corpus.report.notes():
+        context.log(note)
     return "filled" if read == wanted else "ended"

@@ -9,13 +9,15 @@ Shape legend: B windows, S tokens of the longest, R rows, W windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from sae_desktop.activations.harvest_plan import GROUP_BATCHES, HarvestPlan
+from sae_desktop.corpus.documents import Document
+from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.windows import Place, Window, windows
 
 
@@ -62,14 +64,21 @@ class Group:
     batches: Sequence[TokenBatch]
 
 
-def window_groups(plan: HarvestPlan, start: Place, rows: int) -> Iterator[Group]:
+def window_groups(
+    plan: HarvestPlan,
+    start: Place,
+    rows: int,
+    documents: Iterable[Document] | None = None,
+    report: Report | None = None,
+) -> Iterator[Group]:
     """Yield groups of windows, from `start` on, that give exactly `rows` rows together.
 
-    The last window is cut to fit; fewer rows come only where the corpus ends before.
+    The last window is cut to fit; fewer rows come only where the corpus ends before. They are of
+    `documents` where these are given, and what is left out of these is counted in `report`.
     """
     found: list[Window] = []
     tokens = 0
-    for window in windows(plan.windows, plan.encode, start):
+    for window in windows(plan.windows, plan.encode, start, documents, report):
         window = _cut(plan, window, rows)
         rows -= plan.rows_of(window)
         found.append(window)
@@ -89,12 +98,14 @@ def _cut(plan: HarvestPlan, window: Window, rows: int) -> Window:
     if excess <= 0:
         return window
     body = len(window.ids) - len(plan.windows.suffix) - excess
-    spans, left = [], body - len(plan.windows.prefix)
+    spans, left = [], body - len(plan.windows.prefix) - window.repeated
     for span in window.spans:
         if left > 0:
             spans.append(replace(span, length=min(span.length, left)))
         left -= span.length
-    return Window([*window.ids[:body], *plan.windows.suffix], tuple(spans))
+    if not spans:  # only the row of the special token before the text is left
+        spans = [replace(window.spans[0], length=0)]
+    return replace(window, ids=[*window.ids[:body], *plan.windows.suffix], spans=tuple(spans))
 
 
 def make_group(plan: HarvestPlan, found: Sequence[Window]) -> Group:
@@ -121,7 +132,7 @@ def _batch(
     kept, targets = [], []
     for number, (window, start, rows) in enumerate(chosen):
         ids_BS[number, : len(window.ids)] = torch.tensor(window.ids)
-        begin = number * longest + plan.dropped
+        begin = number * longest + plan.lead(window)
         kept.append(torch.arange(begin, begin + rows))
         targets.append(torch.arange(start, start + rows))
     lengths = torch.tensor([len(window.ids) for window, _, _ in chosen])

@@ -16,7 +16,14 @@ from sae_desktop.activations.layout import (
     segment_specs,
 )
 from sae_desktop.corpus.documents import canonical_corpus, read_documents
-from sae_desktop.corpus.windows import Encoder, Window, WindowPlan, empty_corpus
+from sae_desktop.corpus.windows import (
+    BLOCK_CHARACTERS,
+    BLOCK_DOCUMENTS,
+    Encoder,
+    Window,
+    WindowPlan,
+    empty_corpus,
+)
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model
@@ -58,7 +65,13 @@ class HarvestPlan:
 
     def rows_of(self, window: Window) -> int:
         """Return how many rows a window gives."""
-        return len(window.ids) - self.dropped - len(self.windows.suffix)
+        return len(window.ids) - self.lead(window) - len(self.windows.suffix)
+
+    def lead(self, window: Window) -> int:
+        """Return how many tokens a window begins with whose rows are not kept."""
+        if window.repeated:
+            return len(self.windows.prefix) + window.repeated
+        return self.dropped
 
     def with_batch(self, batch_tokens: int) -> HarvestPlan:
         """Return the plan with another size of the forward passes."""
@@ -150,9 +163,10 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
     """Return the room that `rows` rows of this corpus need, judged by its beginning.
 
     Every window of a document but its last is full, so there are at most rows ÷ full rows
-    windows and one more a document. A corpus that ends within the beginning is known exactly;
-    of a longer one it is assumed that documents go on as they begin, with a margin. Where they
-    are shorter still, the harvest goes on in another segment, with `times` the room for them.
+    windows and one more a document; of windows that repeat tokens a document's first has more
+    rows. A corpus that ends within the beginning is known exactly; of a longer one it is assumed
+    that documents go on as they begin, with a margin. Where they are shorter still, the harvest
+    goes on in another segment, with `times` the room for them.
     Raises UserError for a corpus that is empty or cannot be read.
     """
     found = _read_beginning(plan, rows)
@@ -161,14 +175,20 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
         rows = min(rows, 2 * found.size + found.documents)
         documents = found.documents
     else:
-        tokens = found.characters * found.tokens_per_character / found.documents
-        documents = min(rows, times * (int(_MARGIN * rows / tokens) + _FEWEST_DOCUMENTS))
+        each = found.characters / found.documents
+        tokens = each * found.tokens_per_character
+        documents = int(_MARGIN * rows / tokens) + _FEWEST_DOCUMENTS
+        if plan.config.order == "shuffled":  # windows come from all documents of a block
+            documents += min(BLOCK_DOCUMENTS, int(_MARGIN * BLOCK_CHARACTERS / each))
+        documents = min(rows, times * documents)
     each = int(_MARGIN * found.metadata / found.documents) + 64
     return _room(plan, rows, documents, min(METADATA_BYTES, times * each))
 
 
 def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
     room = plan.windows.room + len(plan.windows.prefix) - plan.dropped
+    if plan.config.overlap:
+        room = plan.windows.room - plan.config.overlap
     packed = plan.config.packing == "packed"
     windows = rows // room + 2 + (0 if packed else documents)
     return Capacity(
@@ -203,6 +223,8 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
         context_size=config.context_size,
         corpus=plan.windows.settings.corpus,
         seed=config.seed,
+        order=config.order,
+        overlap=config.overlap,
         keep_first=config.keep_first,
         sites=[str(site) for site in plan.sites],
         widths=list(plan.widths),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +16,20 @@ from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.layout import (
     DOCUMENT_DTYPE,
     SPAN_DTYPE,
-    WINDOW_DTYPE,
     encode_text,
     metadata_bytes,
+    window_dtype,
 )
 from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store_writer import EncodedRows, StoreBatch
-from sae_desktop.corpus.windows import Span, Window
+from sae_desktop.corpus.windows import BLOCK_DOCUMENTS, Span, Window
 from sae_desktop.language_model.capture import visit_sites
 from sae_desktop.language_model.sites import Site
 
 Array = npt.NDArray[Any]
+
+_REMEMBERED = 2 * BLOCK_DOCUMENTS
+"""Documents whose numbers are known, the latest: more than any of their windows are apart."""
 
 
 @dataclass
@@ -85,14 +88,17 @@ class RowReader:
 class BatchMaker:
     """Makes of what was read the batches a segment is appended with, and numbers documents.
 
-    `documents` and `last_ordinal` say which documents the segment already has: how many, and
-    the last one's place in the corpus (−1: none).
+    `documents` are the places in the corpus of those that the segment already has, by its order.
     """
 
-    def __init__(self, plan: HarvestPlan, documents: int = 0, last_ordinal: int = -1) -> None:
+    def __init__(self, plan: HarvestPlan, documents: Sequence[int] = ()) -> None:
         self._plan = plan
-        self._documents = documents
-        self._last_ordinal = last_ordinal
+        self._documents = len(documents)
+        # Windows of a block of documents come mixed; those of one before it come no more.
+        first = max(0, len(documents) - _REMEMBERED)
+        self._numbers = {
+            int(ordinal): number for number, ordinal in enumerate(documents[first:], start=first)
+        }
 
     def batch(self, pending: PendingGroup) -> StoreBatch:
         """Return the rows of a group in the order of the corpus.
@@ -122,32 +128,43 @@ class BatchMaker:
         )
 
     def _tables(self, group: Group) -> _Tables:
-        windows: list[tuple[int, ...]] = []
+        windows: list[tuple[Any, ...]] = []
         spans: list[tuple[int, ...]] = []
         documents: list[tuple[Any, ...]] = []
         metadata = bytearray()
         packed = self._plan.config.packing == "packed"
+        overlap = self._plan.config.overlap
         first = 0
         for window, rows in zip(group.windows, group.rows, strict=True):
             numbers = [self._number(span, documents, metadata) for span in window.spans]
             left_out = window.ids[0] if self._plan.dropped else -1
-            windows.append((first, rows, numbers[0], window.spans[0].offset, left_out))
+            entry = (first, rows, numbers[0], window.spans[0].offset, left_out)
+            windows.append((*entry, self._repeated(window)) if overlap else entry)
             if packed:
                 spans += self._spans(window, numbers, first)
             first += rows
         return _Tables(
-            np.array(windows, dtype=WINDOW_DTYPE),
+            np.array(windows, dtype=window_dtype(overlap)),
             np.array(documents, dtype=DOCUMENT_DTYPE),
             np.array(spans, dtype=SPAN_DTYPE),
             bytes(metadata),
         )
 
+    def _repeated(self, window: Window) -> list[int]:
+        """Return the tokens a window has from the one before it, as many as may be, −1 first."""
+        begin = len(self._plan.windows.prefix)
+        tokens = window.ids[begin : begin + window.repeated]
+        return [-1] * (self._plan.config.overlap - len(tokens)) + tokens
+
     def _number(self, span: Span, new: list[tuple[Any, ...]], metadata: bytearray) -> int:
         """Return a document's row of /documents; one not seen before is added to `new`."""
         document = span.document
-        if document.ordinal != self._last_ordinal:
-            self._last_ordinal = document.ordinal
+        number = self._numbers.get(document.ordinal)
+        if number is None:
+            number = self._numbers[document.ordinal] = self._documents
             self._documents += 1
+            if len(self._numbers) > _REMEMBERED:
+                del self._numbers[next(iter(self._numbers))]
             data = metadata_bytes(document.metadata, span.roles)
             new.append(
                 (
@@ -160,7 +177,7 @@ class BatchMaker:
                 )
             )
             metadata += data
-        return self._documents - 1
+        return number
 
     def _spans(self, window: Window, numbers: list[int], first: int) -> list[tuple[int, ...]]:
         """Return the rows of each document of a window, the special tokens' left out."""

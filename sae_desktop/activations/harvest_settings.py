@@ -6,9 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.activations.config import HarvestConfig, differing_settings
+from sae_desktop.activations.config import HarvestConfig, differing_settings, made_harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
+
+
+def as_begun(config: HarvestConfig, folder: Path) -> HarvestConfig:
+    """Return the harvest with the order of a store from before there was one to choose."""
+    made = msgspec.json.decode(ActivationStore.open(folder).info.config)
+    old = isinstance(made, dict) and "packing" in made and "order" not in made
+    return msgspec.structs.replace(config, order="files") if old else config
 
 
 def check_same_settings(config: HarvestConfig, folder: Path) -> None:
@@ -17,7 +24,7 @@ def check_same_settings(config: HarvestConfig, folder: Path) -> None:
     kept = f"Its {store.rows:,} tokens are as they were."
     other_name = "Harvest under another name."
     try:
-        made = msgspec.json.decode(store.info.config, type=HarvestConfig)
+        made = made_harvest(store.info.config)
     except msgspec.DecodeError as error:
         raise UserError(
             f"The name “{config.name}” is taken by activations of another origin.",

@@ -22,13 +22,16 @@ import numpy.typing as npt
 
 from sae_desktop.activations.config import StoreDtype
 from sae_desktop.activations.statistics import record_length
+from sae_desktop.corpus.config import Order
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec
 
 Array = npt.NDArray[Any]
 
 KIND = "activations"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""2: windows as they follow each other in the corpus. 3: shuffled ones, and such as repeat
+tokens."""
 BLOCK_ROWS = 4096
 
 WINDOW_DTYPE = np.dtype(
@@ -40,6 +43,16 @@ WINDOW_DTYPE = np.dtype(
         ("first_token", "<i4"),  # id of the first token if its row was left out, else −1
     ]
 )
+
+
+def window_dtype(overlap: int) -> np.dtype[Any]:
+    """Return what is kept of a window that repeats up to `overlap` tokens of the one before."""
+    if not overlap:
+        return WINDOW_DTYPE
+    # The repeated tokens, the last one last, −1 where there are fewer; their rows are not kept.
+    return np.dtype([*WINDOW_DTYPE.descr, ("repeated", "<i4", (overlap,))])
+
+
 SPAN_DTYPE = np.dtype(
     [
         ("first_row", "<i8"),
@@ -90,6 +103,10 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     context_size: int = 0
     corpus: str = ""
     seed: int = 0
+    order: Order = "files"
+    """Of documents and windows; stores from before there was a choice have file after file."""
+    overlap: int = 0
+    """Tokens that windows repeat."""
     keep_first: bool = False
     sites: list[str]
     widths: list[int]
@@ -130,7 +147,7 @@ def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
     return [
         DatasetSpec("committed", (len(COMMITTED),), "<i8"),
         *by_row,
-        DatasetSpec("windows", (room.windows,), WINDOW_DTYPE),
+        DatasetSpec("windows", (room.windows,), window_dtype(info.overlap)),
         DatasetSpec("documents", (room.documents,), DOCUMENT_DTYPE),
         DatasetSpec("spans", (room.spans,), SPAN_DTYPE),
         DatasetSpec("metadata", (room.metadata,), "u1"),

@@ -22,10 +22,10 @@ from sae_desktop.activations.layout import (
     KIND,
     SCHEMA_VERSION,
     SPAN_DTYPE,
-    WINDOW_DTYPE,
     StoreInfo,
     decode_rows,
     read_dtype,
+    window_dtype,
 )
 from sae_desktop.activations.statistics import SiteStatistics
 from sae_desktop.errors import UserError
@@ -88,7 +88,7 @@ class _Segment:
 
     @property
     def windows(self) -> Array:
-        return self._table("windows", WINDOW_DTYPE)
+        return self._table("windows", window_dtype(self.info.overlap))
 
     @property
     def documents(self) -> Array:
@@ -243,6 +243,8 @@ class ActivationStore:
         first = int(window["first_row"])
         last, left_out = first + int(window["length"]), int(window["first_token"])
         ids = [left_out] if left_out >= 0 else []
+        if self.info.overlap and (repeated := repeated_tokens(window)):
+            ids = [*self.info.prefix, *repeated]
         for segment, start in zip(self._segments, self._starts, strict=False):
             low, high = max(first - start, 0), min(last - start, segment.rows)
             if low < high:
@@ -316,6 +318,13 @@ class ActivationStore:
 
     def _concatenate(self, parts: list[Array]) -> Array:
         return np.asarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+
+
+def repeated_tokens(window: Any) -> list[int]:
+    """Return the tokens that a window, an entry of `windows`, has from the one before it."""
+    if "repeated" not in window.dtype.names:
+        return []
+    return [int(token) for token in window["repeated"] if token >= 0]
 
 
 class _Asked(msgspec.Struct, frozen=True):

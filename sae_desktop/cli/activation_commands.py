@@ -8,7 +8,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig, StoreDtype
+from sae_desktop.activations.config import (
+    HarvestConfig,
+    ImportActivationsConfig,
+    StoreDtype,
+    made_harvest,
+)
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli import render
 from sae_desktop.cli.config_options import Settings, with_options
@@ -51,7 +56,7 @@ def _extended(config: HarvestConfig, more: int) -> HarvestConfig:
         raise typer.BadParameter(f"there is no store “{config.name}” yet", param_hint="--more")
     try:
         store = ActivationStore.open(folder)
-        made = msgspec.json.decode(store.info.config, type=HarvestConfig)
+        made = made_harvest(store.info.config)
     except (UserError, msgspec.DecodeError) as error:
         raise typer.BadParameter(str(error), param_hint="--more") from error
     return msgspec.structs.replace(

@@ -18,6 +18,7 @@ from sae_desktop.cli import (
     feature_commands,
     formats_command,
     gallery_commands,
+    item_commands,
     list_commands,
     model_commands,
     reading_commands,
@@ -76,6 +77,8 @@ app.add_typer(model_commands.models_app, name="models")
 app.add_typer(store_commands.stores_app, name="stores")
 app.add_typer(trash_commands.trash_app, name="trash")
 app.command()(trash_commands.delete)
+app.add_typer(item_commands.dictionaries_app, name="dictionaries")
+app.add_typer(item_commands.indexes_app, name="indexes")
 app.command()(corpus_commands.corpus)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)

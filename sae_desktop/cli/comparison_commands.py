@@ -133,8 +133,9 @@ class _Pages:
             page["density"] = float(index.columns["density"][node.feature])
             contexts = index.contexts(node.feature, 8, 4)
             if contexts:
-                tokens = list(contexts[0].tokens)
-                tokens[contexts[0].peak] = f"[{tokens[contexts[0].peak]}]"
+                shown = contexts[0].as_read()
+                tokens = list(shown.tokens)
+                tokens[shown.peak] = f"[{tokens[shown.peak]}]"
                 page["context"] = "".join(tokens)
         return page
 

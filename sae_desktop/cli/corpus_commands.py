@@ -41,7 +41,9 @@ def corpus(
 ) -> None:
     """Show what a corpus holds, and its first windows as a model would read them."""
     config = DescribeCorpusConfig(corpus=name, model=model, preview=preview, **settings)
-    run_job_command(config, corpus_text, as_json=as_json)
+    run_job_command(
+        config, corpus_text, as_json=as_json, failed=lambda described: bool(described.problem)
+    )
 
 
 def corpus_text(described: CorpusDescription) -> str:
@@ -49,6 +51,8 @@ def corpus_text(described: CorpusDescription) -> str:
     counted = f"{described.documents:,} documents" if described.documents >= 0 else "not counted"
     size = format_bytes(described.bytes) if described.bytes >= 0 else "size not known"
     lines = [f"{described.name}: {described.format}, {counted}, {size}"]
+    if described.problem:
+        lines = [described.problem]
     if described.duplicates:
         lines.append(f"Duplicates among the documents read: {described.duplicates:,}")
     for title, names in (
@@ -64,6 +68,10 @@ def corpus_text(described: CorpusDescription) -> str:
             for column in described.columns
         ]  # fmt: skip
         lines += ["", render.table(("", "column", "kind", "example"), rows, left={0, 1, 2, 3})]
+    for other in described.tables:
+        if not other.column and len(described.tables) > 1:
+            columns = ", ".join(column.name for column in other.columns)
+            lines.append(f"Not read: {other.name} (columns: {columns})")
     lines += ["", *described.notes] if described.notes else []
     for number, window in enumerate(described.preview, start=1):
         lines += ["", *_window_lines(number, window)]

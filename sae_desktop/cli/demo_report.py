@@ -96,6 +96,7 @@ def _features(index: FeatureIndex) -> list[str]:
 
 
 def _marked(context: Context) -> str:
+    context = context.as_read()
     tokens = list(context.tokens)
     tokens[context.peak] = f"⟦{visible_token(tokens[context.peak])}⟧"
     return _line("".join(tokens))

@@ -13,7 +13,12 @@ STREAM_PANEL = "Training while harvesting"
 READING_CHOICES = (
     Choice("subset", _TEXT, "Configuration of a hub dataset."),
     Choice("split", _TEXT, "Split of a dataset that has several."),
-    Choice("text_column", _TEXT, "Column of the texts; none: found by its name."),
+    Choice(
+        "text_column",
+        _TEXT,
+        "Column of the texts; of several, as “body | review”, the first that a table has. None: "
+        "found by its name.",
+    ),
     Choice(
         "chat_column",
         _TEXT,
@@ -21,8 +26,20 @@ READING_CHOICES = (
         "template; none: found where there is no column of texts.",
     ),
     Choice("deduplicate", _TEXT, "Leave out documents that came before, exactly."),
+    Choice(
+        "skip_limit",
+        _TEXT,
+        "Share of rows that may be left out because they cannot be read; 0: none.",
+    ),
     Choice("seed", _TEXT, "Order of the documents."),
+    Choice("order", _TEXT, "Mix documents over the whole corpus, or read file after file."),
     Choice("context_size", _TEXT, "Tokens in a window."),
+    Choice(
+        "overlap",
+        _TEXT,
+        "Tokens a window repeats from the one before, as context only: rows kept have at least "
+        "so many before them in their document.",
+    ),
     Choice("packing", _TEXT, "Windows of one document each, or filled up with the next."),
     Choice("bos", _TEXT, "Begin each window with the BOS token."),
     Choice("special_tokens", _TEXT, "Whether <|names|> in a text are tokens or letters."),
@@ -48,8 +65,8 @@ HARVEST_CHOICES = (
 )
 _OF_STREAM = (
     "model", "model_dtype", "corpus", "subset", "split", "text_column", "chat_column",
-    "deduplicate", "context_size", "packing", "bos", "special_tokens", "keep_first",
-    "batch_tokens",
+    "deduplicate", "skip_limit", "order", "context_size", "overlap", "packing", "bos",
+    "special_tokens", "keep_first", "batch_tokens",
 )  # fmt: skip
 STREAM_CHOICES = tuple(
     choice._replace(panel=STREAM_PANEL) for choice in HARVEST_CHOICES if choice.field in _OF_STREAM

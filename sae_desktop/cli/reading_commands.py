@@ -181,6 +181,7 @@ def feature_page(
                 "tokens": context.tokens,
                 "activations": context.activations.tolist(),
                 "peak": context.peak,
+                "read": list(context.read or (0, len(context.tokens))),
                 "source": context.source,
                 "language": context.language,
                 "title": context.title,

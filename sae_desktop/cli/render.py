@@ -182,6 +182,10 @@ def _company(page: dict[str, Any]) -> list[str]:
     return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
 
 
+WINDOW_BAR = "│"
+"""Where a window of what the model reads begins."""
+
+
 def feature_page(page: dict[str, Any]) -> str:
     """Return one feature: figures, logits, neighbours, contexts with the peak in brackets."""
     label = f" “{page['label']}”" if page["label"] else ""
@@ -200,6 +204,11 @@ def feature_page(page: dict[str, Any]) -> str:
         tokens = list(context["tokens"])
         peak = context["peak"]
         tokens[peak] = f"[{tokens[peak]}]"
+        first, last = context["read"]
+        if last < len(tokens):
+            tokens.insert(last, WINDOW_BAR)
+        if first > 0:  # what stands before was not read together with the token in brackets
+            tokens.insert(first, WINDOW_BAR)
         text = "".join(tokens).replace("\n", "↵").replace("\t", "→")
         lines.append(f"{context['bucket']:>8}  {max(context['activations']):6.2f}  {text}")
     return "\n".join(lines)

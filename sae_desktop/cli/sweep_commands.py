@@ -103,9 +103,12 @@ def preflight(
     measure: Annotated[bool, typer.Option(help="Take a few steps to tell the time.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell whether a training fits into memory and disk, and how long it takes."""
+    """Tell whether a training fits into memory and disk, and how long it takes.
+
+    Exit status 1 where it does not fit.
+    """
     config = PreflightConfig(train=train_config(project, name, settings), measure=measure)
-    run_job_command(config, _preflight_text, as_json=as_json)
+    run_job_command(config, _preflight_text, as_json=as_json, failed=lambda result: not result.fits)
 
 
 def _preflight_text(result: PreflightResult) -> str:

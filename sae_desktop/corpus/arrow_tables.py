@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from sae_desktop.corpus.chats import is_chat_schema
-from sae_desktop.corpus.columns import PEEK_ROWS, Kind
+from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import damaged, unreadable
 from sae_desktop.errors import UserError
 
 BATCH_ROWS = 128
+_PARTS_OF_GROUP = 16
+_PART_BYTES = 1 << 20
+_EVERY = 2**62
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 DATASETS_FILES = (_STATE, _SPLITS, "dataset_info.json")
 DEFAULT_SPLIT = str(CorpusSettings().split)
@@ -38,24 +41,49 @@ class ArrowTable:
                 break
         return rows[:PEEK_ROWS]
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        number = 0
-        for batch in self._batches(needed, BATCH_ROWS):
-            for row in batch.to_pylist():
+    def parts(self) -> list[Part]:
+        with _faults(self.file):
+            groups = self._groups()
+        total = sum(rows for rows, _ in groups)
+        found: list[Part] = []
+        first = 0
+        for rows, size in groups:
+            count = max(1, min(_PARTS_OF_GROUP, int(size // _PART_BYTES), rows))
+            for number in range(count):
+                begin, end = first + rows * number // count, first + rows * (number + 1) // count
+                if end > begin:
+                    found.append(Part((end - begin) / total, begin, end))
+            first += rows
+        size = self.file.stat().st_size
+        return [part._replace(weight=part.weight * size) for part in found]
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        number, end = (0, _EVERY) if part is None else (part.first, part.end)
+        for batch in self._batches(needed, BATCH_ROWS, number):
+            for row in batch.slice(0, max(end - number, 0)).to_pylist():
                 number += 1
                 yield number, row
+            if number >= end:
+                return
 
     def place(self, number: int) -> str:
         return f"Row {number:,} of “{self.file}”"
 
-    def _batches(self, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    def _batches(self, columns: Sequence[str], rows: int, first: int = 0) -> Iterator[Any]:
+        """Yield batches of at most so many rows, from the row `first` on."""
         with _faults(self.file):
-            yield from self._read(list(dict.fromkeys(columns)), rows)
+            yield from self._read(list(dict.fromkeys(columns)), rows, first)
 
     def _schema(self) -> Any:
         raise NotImplementedError
 
-    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+    def _read(self, columns: list[str], rows: int, first: int) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def _groups(self) -> list[tuple[int, int]]:
+        """Return the rows and the bytes of each group, without reading them."""
         raise NotImplementedError
 
 
@@ -67,11 +95,24 @@ class ParquetTable(ArrowTable):
 
         return parquet.read_schema(self.file)
 
-    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+    def _read(self, columns: list[str], rows: int, first: int) -> Iterator[Any]:
         from pyarrow import parquet
 
         with parquet.ParquetFile(self.file, buffer_size=1 << 20, pre_buffer=False) as file:
-            yield from file.iter_batches(rows, columns=columns, use_threads=False)
+            groups = list(range(file.num_row_groups))
+            while groups and first >= file.metadata.row_group(groups[0]).num_rows:
+                first -= file.metadata.row_group(groups.pop(0)).num_rows
+            if groups:
+                yield from _from_row(
+                    file.iter_batches(rows, groups, columns=columns, use_threads=False), first
+                )
+
+    def _groups(self) -> list[tuple[int, int]]:
+        from pyarrow import parquet
+
+        metadata = parquet.read_metadata(self.file)
+        groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+        return [(group.num_rows, group.total_byte_size) for group in groups]
 
 
 class IpcTable(ArrowTable):
@@ -81,11 +122,15 @@ class IpcTable(ArrowTable):
         with self._open() as (reader, _):
             return reader.schema
 
-    def _read(self, columns: list[str], rows: int) -> Iterator[Any]:
+    def _read(self, columns: list[str], rows: int, first: int) -> Iterator[Any]:
         with self._open() as (_, batches):
-            for batch in batches:
+            for batch in _from_row(batches, first):
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows).select(columns)
+
+    def _groups(self) -> list[tuple[int, int]]:
+        with self._open() as (_, batches):
+            return [(batch.num_rows, batch.nbytes) for batch in batches]
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Any, Iterator[Any]]]:
@@ -100,6 +145,16 @@ class IpcTable(ArrowTable):
                 source.seek(0)
                 stream = pyarrow.ipc.open_stream(source)
                 yield stream, iter(stream)
+
+
+def _from_row(batches: Iterator[Any], first: int) -> Iterator[Any]:
+    """Yield batches without their first rows."""
+    for batch in batches:
+        if first >= batch.num_rows:
+            first -= batch.num_rows
+            continue
+        yield batch.slice(first) if first else batch
+        first = 0
 
 
 def schema_kinds(schema: Any) -> dict[str, Kind]:

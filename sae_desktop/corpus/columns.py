@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from sae_desktop.corpus.chats import chat_text, is_chat, messages_of, pair_messages
-from sae_desktop.corpus.config import ColumnDescription, CorpusSettings
-from sae_desktop.corpus.records import LeftOutError, Message, Record, Report
+from sae_desktop.corpus.config import ColumnDescription, CorpusSettings, TableDescription
+from sae_desktop.corpus.records import BadRowError, LeftOutError, Message, Record, Report
 from sae_desktop.errors import UserError
 
 Kind = Literal["text", "chat", "other"]
@@ -29,10 +29,24 @@ _PAIRS = (
     ("question", "response"), ("input", "output"), ("query", "response"),
 )  # fmt: skip
 _PAIR_MARK = " + "
+ALTERNATIVES = " | "
+"""Between the columns of which each table's first is read."""
 _TAGS = {"source": ("source",), "language": ("language", "lang"), "title": ("title",)}
 _NOT_TEXTS = {"id", "url", "uuid", "date", "timestamp", "source", "language", "lang", "title"}
 NO_COLUMN_KIND = "tables without such a column of texts"
 EMPTY_KIND = "tables without a text"
+
+
+class Part(NamedTuple):
+    """A stretch of a table."""
+
+    weight: float
+    """Its share of the table's bytes or rows, times what these are."""
+    first: int = 0
+    """Byte or row, as the table counts."""
+    end: int = 2**62
+    number: int = 0
+    """Of the row before its first, where that is known."""
 
 
 class Table(Protocol):
@@ -46,8 +60,16 @@ class Table(Protocol):
     def peek(self) -> list[dict[str, Any]]:
         """Return the first rows."""
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """Yield each row and its number, with the columns `needed` at least."""
+    def parts(self) -> Sequence[Part]:
+        """Return the stretches that can be read by themselves, in order."""
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, Mapping[str, Any] | BadRowError]]:
+        """Yield each row and its number, with the columns `needed` at least; of one part or all.
+
+        A row that cannot be read comes as the reason for that.
+        """
 
     def place(self, number: int) -> str:
         """Return where a row stands, such as “Line 7 of “c.jsonl””."""
@@ -64,38 +86,83 @@ class Choice:
         return _PAIR_MARK.join(self.names)
 
 
-def table_records(table: Table, settings: CorpusSettings, report: Report) -> Iterator[Record]:
-    """Yield the texts of a table.
+class TableReader:
+    """The texts of a table, whose column is chosen once, read whole or part by part."""
 
-    Raises LeftOutError for a table without the column or without a text in it, UserError at the
-    row where the column is missing or holds something else.
-    """
-    head = table.peek()
-    columns = describe_columns(head, table.declared)
-    if not columns:
-        raise LeftOutError(
-            EMPTY_KIND, f"“{table.label}” is empty: it has no rows.", next_step=_OTHER_CORPUS
+    def __init__(self, table: Table, settings: CorpusSettings, report: Report) -> None:
+        """Choose the column. Raises LeftOutError for a table without the column, or empty."""
+        self._table, self._report, self._limit = table, report, settings.skip_limit
+        self._columns = describe_columns(table.peek(), table.declared)
+        if not self._columns:
+            raise LeftOutError(
+                EMPTY_KIND, f"“{table.label}” is empty: it has no rows.", next_step=_OTHER_CORPUS
+            )
+        try:
+            self._choice = choose_column(self._columns, settings, table.label)
+        except UserError as reason:
+            self._tell("", reason.what)
+            raise
+        self._tell(str(self._choice))
+        if not report.column:
+            report.columns, report.column = self._columns, str(self._choice)
+        self._others = _others(self._columns, self._choice)
+        self._left: int | None = None
+        self._rows = self._missing = self._bad = 0
+
+    def _tell(self, column: str, why: str = "") -> None:
+        self._report.table(
+            TableDescription(name=self._table.label, column=column, columns=self._columns, why=why)
         )
-    choice = choose_column(columns, settings, table.label)
-    if not report.columns:
-        report.columns, report.column = columns, str(choice)
-    others = _others(columns, choice)
-    needed = [*choice.names, *others.tags.values(), *others.rest]
-    rows = missing = 0
-    for number, row in table.rows(needed):
-        rows += 1
-        record = _record(row, choice, others, table, number)
-        if record is None:
-            missing += 1
-        else:
-            yield record
-    if missing == rows:
-        why = f"all {rows:,} of its values are missing" if rows else "it has no rows"
-        raise LeftOutError(
+
+    def parts(self) -> Sequence[Part]:
+        """Return the stretches of the table. `records` of all of them are those of the table."""
+        found = self._table.parts()
+        self._left = len(found)
+        return found
+
+    def records(self, part: Part | None = None) -> Iterator[Record]:
+        """Yield the texts of a part, by default of the whole table.
+
+        Rows that cannot be read are left out and counted. Raises LeftOutError at the end of a
+        table without a text in it, UserError where too many rows cannot be read.
+        """
+        choice, others = self._choice, self._others
+        needed = [*choice.names, *others.tags.values(), *others.rest]
+        for number, row in self._table.rows(needed, part):
+            self._rows += 1
+            self._report.rows += 1
+            try:
+                if isinstance(row, BadRowError):
+                    raise row
+                record = _record(row, choice, others, self._table, number)
+            except BadRowError as bad:
+                self._bad += 1
+                self._report.leave_out(bad, self._limit)
+                continue
+            if record is None:
+                self._missing += 1
+            else:
+                yield record
+        if self._left is not None:
+            self._left -= 1
+        if not self._left and self._missing + self._bad == self._rows:
+            raise self._empty()
+
+    def _empty(self) -> LeftOutError:
+        first = self._report.first_bad
+        if self._bad and first is not None:
+            return LeftOutError(EMPTY_KIND, first.what, next_step=first.next_step)
+        why = f"all {self._rows:,} of its values are missing" if self._rows else "it has no rows"
+        return LeftOutError(
             EMPTY_KIND,
-            f"The column “{choice}” of “{table.label}” is empty: {why}.",
-            next_step=f"Choose another column: {_list(columns)}.",
+            f"The column “{self._choice}” of “{self._table.label}” is empty: {why}.",
+            next_step=f"Choose another column: {_list(self._columns)}.",
         )
+
+
+def table_records(table: Table, settings: CorpusSettings, report: Report) -> Iterator[Record]:
+    """Yield the texts of a table. Raises as `TableReader` does."""
+    return TableReader(table, settings, report).records()
 
 
 _OTHER_CORPUS = "Choose a corpus with texts in it, or “builtin”."
@@ -133,10 +200,24 @@ def choose_column(
             next_step="Choose one of them.",
         )
     if settings.text_column:
-        return Choice("text", (_asked(settings.text_column, columns, label, not_of="chat"),))
+        name = _first_there(settings.text_column, columns)
+        return Choice("text", (_asked(name, columns, label, not_of="chat"),))
     if settings.chat_column:
         return _asked_chat(settings.chat_column, columns, label)
     return _found(columns) or _no_column(columns, label)
+
+
+def _first_there(asked: str, columns: Sequence[ColumnDescription]) -> str:
+    """Return the first of several names that is a column; what is asked for where none is."""
+    names = [column.name for column in columns]
+    if asked in names:
+        return asked
+    return next((one for one in asked_names(asked) if one in names), asked)
+
+
+def asked_names(asked: str) -> list[str]:
+    """Return the names of columns among which each table has its first."""
+    return [one.strip() for one in asked.split(ALTERNATIVES) if one.strip()]
 
 
 def _asked_chat(asked: str, columns: Sequence[ColumnDescription], label: str) -> Choice:
@@ -233,7 +314,7 @@ def _record(
     values = []
     for name in choice.names:
         if name not in row:
-            raise UserError(
+            raise BadRowError(
                 f"{table.place(number)} has no column “{name}”.",
                 next_step=f"Each row must have a column “{name}”, or choose another column.",
             )
@@ -258,8 +339,8 @@ def _record(
     return Record(text, metadata=metadata, messages=messages, **tags)
 
 
-def _wrong_kind(table: Table, number: int, choice: Choice, value: Any, wanted: str) -> UserError:
-    return UserError(
+def _wrong_kind(table: Table, number: int, choice: Choice, value: Any, wanted: str) -> BadRowError:
+    return BadRowError(
         f"{table.place(number)} has {_words(value)} in the column “{choice}”, not {wanted}.",
         next_step="Correct that row, or choose another column.",
     )

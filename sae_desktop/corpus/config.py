@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from sae_desktop.limits import ContextSize, CountOrNone, Seed
+from sae_desktop.limits import ContextSize, CountOrNone, Seed, Share
 
 BosPolicy = Literal["auto", "always", "never"]
 Packing = Literal["document", "packed"]
 SpecialTokens = Literal["tokens", "text"]
+Order = Literal["shuffled", "files"]
 
 
 class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,22 +27,53 @@ class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
     split: str = "train"
     """Split of a dataset that has several."""
     text_column: str = ""
-    """Column of the texts; empty: found by its name, or the only one of strings."""
+    """Column of the texts; empty: found by its name, or the only one of strings. Several, such
+    as “body | review”: of each table the first that it has."""
     chat_column: str = ""
     """Column of a list of messages, put through the model's chat template; empty: found where
     there is no column of texts."""
     deduplicate: bool = True
     """Whether a document whose text came before, character by character, is left out."""
+    skip_limit: Share = 0.05
+    """Share of rows, chats and files that may be left out because they cannot be read, a few in
+    any case; 0: the first one ends the reading."""
     seed: Seed = 0
     """Order of the documents."""
+    order: Order = "shuffled"
+    """shuffled: documents are mixed over all files and rows, and windows over all documents, so
+    that any beginning is a sample of the whole; files: file after file, each from its first row
+    on."""
     context_size: ContextSize = 128
     """Tokens in a window, special ones included."""
+    overlap: CountOrNone = 0
+    """Tokens that a window repeats from the one before it in the same document. They are context
+    only: every token is kept once, where it has at least so many tokens before it, except at the
+    beginning of its document."""
     packing: Packing = "document"
     """Windows of one document each, or filled with one document after the other."""
     bos: BosPolicy = "auto"
     """Whether each window begins with the beginning-of-sequence token; auto: if there is one."""
     special_tokens: SpecialTokens = "tokens"
     """Whether the name of a special token in a text stands for the token or for its letters."""
+
+
+_Config = TypeVar("_Config", bound=msgspec.Struct)
+
+
+def decode_made(record: str | bytes, kind: type[_Config]) -> _Config:
+    """Return the config of something made earlier, from the JSON kept with it.
+
+    What was made before there was an order to choose has file after file. Raises
+    msgspec.DecodeError where the record is of another kind.
+    """
+    return msgspec.convert(_in_order(msgspec.json.decode(record)), kind)
+
+
+def _in_order(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    found = {name: _in_order(one) for name, one in value.items()}
+    return {"order": "files", **found} if {"corpus", "packing"} <= found.keys() else found
 
 
 class DescribeCorpusConfig(CorpusSettings, frozen=True, kw_only=True, tag="describe_corpus"):
@@ -77,6 +109,17 @@ class ColumnDescription(msgspec.Struct, frozen=True, kw_only=True):
     """The beginning of its first value."""
 
 
+class TableDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of a corpus, and which of its columns is read."""
+
+    name: str
+    column: str
+    """Empty where none is: the table is left out."""
+    columns: list[ColumnDescription]
+    why: str = ""
+    """Of a table that is left out."""
+
+
 class CorpusDescription(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     format: str
@@ -90,9 +133,13 @@ class CorpusDescription(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[ColumnDescription]
     """Empty for plain texts."""
     column: str
-    """The column that is read; empty for plain texts."""
+    """The column that is read; empty for plain texts, and where none is."""
     sources: list[str]
     languages: list[str]
     notes: list[str]
     """What a person should know: the BOS policy in force, files left out."""
     preview: list[WindowPreview]
+    tables: list[TableDescription] = []
+    """Of a corpus of tables, at least those found first."""
+    problem: str = ""
+    """Why no text can be read, where the choice of a column would help."""

@@ -10,11 +10,11 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sae_desktop.corpus.records import LeftOutError
-from sae_desktop.errors import UserError
+from sae_desktop.corpus.records import LeftOutError, UnreadableError
 
 BLOCK = 1 << 20
 HEAD = 1 << 16
@@ -249,6 +249,52 @@ def byte_lines(file: Path) -> Iterator[bytes]:
         yield from _lines_of(stream, first.removeprefix(codecs.BOM_UTF8), file)
 
 
+def byte_parts(file: Path, size: int, most: int) -> list[tuple[int, int]]:
+    """Return a file's lines in stretches of at least `size` bytes, `most` of them at most.
+
+    One alone where it cannot be entered in the middle: compressed, or not UTF-8.
+    """
+    total = file.stat().st_size
+    with faults_of(file), file.open("rb") as stream:
+        head = stream.read(8)
+        if total < 2 * size or not _can_be_entered(head):
+            return [(0, total)]
+        count = min(most, total // size)
+        starts = [0]
+        for number in range(1, count):
+            stream.seek(total * number // count)
+            at = total * number // count + len(stream.readline(LINE_LIMIT))
+            if starts[-1] < at < total:
+                starts.append(at)
+    return list(pairwise([*starts, total]))
+
+
+def _can_be_entered(head: bytes) -> bool:
+    packed = any(head.startswith(magic) for magic in COMPRESSIONS.values())
+    return not packed and encoding_of(head) == "utf-8"
+
+
+def stretch_lines(file: Path, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a stretch of a file that is not compressed, each after its offset."""
+    with faults_of(file), file.open("rb") as stream:
+        stream.seek(first)
+        while first < end and (line := stream.readline(LINE_LIMIT)):
+            if len(line) >= LINE_LIMIT and not line.endswith(b"\n"):
+                raise too_long(file, lines_before(file, first) + 1, len(line), more=True)
+            yield first, line.removeprefix(codecs.BOM_UTF8) if first == 0 else line
+            first += len(line)
+
+
+def lines_before(file: Path, offset: int) -> int:
+    """Return how many lines end before an offset."""
+    found = 0
+    with faults_of(file), file.open("rb") as stream:
+        while offset > 0 and (block := stream.read(min(BLOCK, offset))):
+            found += block.count(b"\n")
+            offset -= len(block)
+    return found
+
+
 def _lines_of(stream: IO[bytes], first: bytes, file: Path) -> Iterator[bytes]:
     number, line = 1, first
     while line:
@@ -264,9 +310,9 @@ def _lines_of(stream: IO[bytes], first: bytes, file: Path) -> Iterator[bytes]:
         number += 1
 
 
-def too_long(file: Path, number: int, size: int, *, more: bool) -> UserError:
+def too_long(file: Path, number: int, size: int, *, more: bool) -> UnreadableError:
     """Return the error for a line that is longer than any that is read."""
-    return UserError(
+    return UnreadableError(
         f"Line {number:,} of “{file}” has {'more than ' if more else ''}{size / 1e6:,.0f} MB, "
         f"which is more than the {LINE_LIMIT / 1e6:,.0f} MB that a line may have.",
         next_step="Split it into several documents; a text without columns may be any length "
@@ -274,25 +320,25 @@ def too_long(file: Path, number: int, size: int, *, more: bool) -> UserError:
     )
 
 
-def wrongly_encoded(file: Path, offset: int, encoding: str = "utf-8") -> UserError:
+def wrongly_encoded(file: Path, offset: int, encoding: str = "utf-8") -> UnreadableError:
     """Return the error for a byte that is not valid in its file's encoding."""
-    return UserError(
+    return UnreadableError(
         f"“{file}” is not {encoding.upper()}: the byte at offset {offset:,} is not valid.",
         next_step=f"Save it as UTF-8, for example with: "
         f"iconv -f WINDOWS-1252 -t UTF-8 “{file.name}”.",
     )
 
 
-def damaged(file: Path, why: str) -> UserError:
+def damaged(file: Path, why: str) -> UnreadableError:
     """Return the error for a file that is not whole."""
-    return UserError(
+    return UnreadableError(
         f"“{file}” is damaged or cut short: it cannot be read ({why.rstrip('.')}).",
         next_step="Copy or download it again.",
     )
 
 
-def unreadable(file: Path, error: OSError) -> UserError:
-    return UserError(
+def unreadable(file: Path, error: OSError) -> UnreadableError:
+    return UnreadableError(
         f"“{file}” cannot be read: {error.strerror or error}.",
         next_step="Check that it is there and that you may read it.",
     )

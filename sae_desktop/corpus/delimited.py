@@ -6,18 +6,31 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sae_desktop.corpus.columns import PEEK_ROWS, TEXT_NAMES, Kind
-from sae_desktop.corpus.decoding import HEAD, LINE_LIMIT, decoded, text_lines
-from sae_desktop.corpus.records import Report
+from sae_desktop.corpus.columns import PEEK_ROWS, TEXT_NAMES, Kind, Part, asked_names
+from sae_desktop.corpus.decoding import (
+    HEAD,
+    LINE_LIMIT,
+    byte_parts,
+    decoded,
+    stretch_lines,
+    text_lines,
+    wrongly_encoded,
+)
+from sae_desktop.corpus.json_text import MOST_PARTS, PART_BYTES
+from sae_desktop.corpus.records import Report, UnreadableError
 from sae_desktop.errors import UserError
 
 _DELIMITERS = (",", "\t", ";", "|")
 _SAMPLE_ROWS = 50
 _LONGEST_NAME = 60
+_MOST_MEASURED = 1 << 30
+"""Bytes of the largest file that is looked through for where its rows begin; of a larger one
+the rows are mixed over a stretch only."""
 RAGGED_KIND = "rows with more fields than the header names"
 _KNOWN_NAMES = {
     *TEXT_NAMES, "id", "label", "source", "language", "lang", "title", "url", "date", "author",
@@ -55,19 +68,32 @@ class DelimitedTable:
     def peek(self) -> list[dict[str, Any]]:
         return [row for _, row in islice(self._rows(count=False), PEEK_ROWS)]
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def parts(self) -> list[Part]:
+        size = self.file.stat().st_size
+        if size < 2 * PART_BYTES or size > _MOST_MEASURED:
+            return [Part(size)]
+        return list(_row_parts(self.file, size, self.file.stat().st_mtime_ns, self.delimiter))
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         del needed
-        return self._rows(count=True)
+        return self._rows(count=True, part=part)
 
     def place(self, number: int) -> str:
         return f"Row {number:,} of “{self.file}”"
 
-    def _rows(self, *, count: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _rows(
+        self, *, count: bool, part: Part | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         csv.field_size_limit(LINE_LIMIT)
-        reader = csv.reader(text_lines(self.file), delimiter=self.delimiter)
-        width, number = len(self.names), 0
+        lines, before = text_lines(self.file), 0
+        if part is not None and part.end < 2**62:
+            lines, before = _stretch_text(self.file, part), part.number
+        reader = csv.reader(lines, delimiter=self.delimiter)
+        width, number = len(self.names), before
         try:
-            for number, fields in enumerate(reader, start=1):
+            for number, fields in enumerate(reader, start=before + 1):
                 if not fields or (number == 1 and self.has_header):
                     continue
                 if len(fields) > width:
@@ -77,11 +103,59 @@ class DelimitedTable:
                 fields += [""] * (width - len(fields))
                 yield number, dict(zip(self.names, fields, strict=True))
         except csv.Error as error:
-            raise UserError(
+            raise UnreadableError(
                 f"{self.place(number + 1)}, at line {reader.line_num:,}, cannot be read: {error}.",
                 next_step="A quotation mark that is not closed there may be the reason: double "
                 "those that belong to a text.",
             ) from error
+
+
+@lru_cache(maxsize=64)
+def _row_parts(file: Path, size: int, changed: int, delimiter: str) -> tuple[Part, ...]:
+    """Return stretches of whole rows: a quoted field may hold any number of lines.
+
+    `changed` tells a file that was written anew from what is remembered. One stretch where the
+    file cannot be entered in the middle.
+    """
+    del changed
+    whole = (Part(size),)
+    if len(byte_parts(file, PART_BYTES, 2)) < 2 or _has_old_newlines(file):
+        return whole
+    csv.field_size_limit(LINE_LIMIT)
+    least = max(PART_BYTES, size // MOST_PARTS)
+    begins = [(0, 0)]
+    after = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal after
+        for offset, line in stretch_lines(file, 0, size):
+            after = offset + len(line)
+            yield line.decode()
+
+    try:
+        for number, _ in enumerate(csv.reader(lines(), delimiter=delimiter), start=1):
+            if after - begins[-1][0] >= least:
+                begins.append((after, number))
+    except (csv.Error, UserError, UnicodeDecodeError):  # told where the row is read
+        return whole
+    ends = [*(offset for offset, _ in begins[1:]), size]
+    found = zip(begins, ends, strict=True)
+    return tuple(Part(end - at, at, end, number) for (at, number), end in found if end > at)
+
+
+def _has_old_newlines(file: Path) -> bool:
+    """Whether a file ends its lines with a carriage return alone."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    return b"\r" in head.replace(b"\r\n", b"").removesuffix(b"\r")
+
+
+def _stretch_text(file: Path, part: Part) -> Iterator[str]:
+    for offset, line in stretch_lines(file, part.first, part.end):
+        try:
+            yield line.decode().replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError as error:
+            raise wrongly_encoded(file, offset + error.start) from error
 
 
 def _beginning(file: Path) -> str:
@@ -119,7 +193,7 @@ def find_delimiter(sample: str) -> str:
 def has_header(first: Sequence[str], text_column: str) -> bool:
     """Whether the first row names the columns."""
     names = [name.strip() for name in first]
-    if text_column in names:
+    if text_column in names or any(name in names for name in asked_names(text_column)):
         return True
     if text_column.startswith("column ") and text_column.removeprefix("column ").isdigit():
         return False

@@ -10,25 +10,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sae_desktop.corpus.arrow_tables import (
     DEFAULT_SPLIT,
     is_saved_dataset,
     saved_shards,
 )
+from sae_desktop.corpus.columns import Part, TableReader
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import COMPRESSIONS
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
 from sae_desktop.corpus.formats import SAVED, Format, format_of
-from sae_desktop.corpus.names import is_known
-from sae_desktop.corpus.pieces import PIECE_CHARACTERS, parts
-from sae_desktop.corpus.records import LeftOutError, Record, Report
+from sae_desktop.corpus.json_text import PART_BYTES
+from sae_desktop.corpus.mixing import OPEN_UNITS, Labelled, Unit, mixed
+from sae_desktop.corpus.names import is_known, is_table
+from sae_desktop.corpus.pieces import parts, piece_characters
+from sae_desktop.corpus.records import LeftOutError, Record, Report, UnreadableError
 from sae_desktop.corpus.records import Message as Message
 from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 
+if TYPE_CHECKING:
+    from sae_desktop.corpus.hub import HubTables
+
+OPEN_SHARDS = 4
+"""Shards of the hub read at once: each is a connection."""
 BUILTIN = "builtin"
 HUB_FORMAT = "dataset on the hub"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -111,8 +122,9 @@ def corpus_bytes(name: str) -> int:
 def read_documents(settings: CorpusSettings) -> Iterator[Document]:
     """Yield the documents of a corpus in an order that `settings.seed` alone decides.
 
-    The files of a folder and the shards of a dataset are shuffled; within a file the order is
-    its own. Empty texts are left out, and exact duplicates with `settings.deduplicate`.
+    Documents are mixed over files, shards and rows as `mixing` says; with the order “files” only
+    files and shards are shuffled, and within one the order is its own. Empty texts are left out,
+    and exact duplicates with `settings.deduplicate`.
     Raises UserError for a corpus that is missing, at the place where it cannot be read, and for
     one on the hub where the connection is lost.
     """
@@ -133,85 +145,194 @@ class Corpus:
         """Yield each document, and None for what is read and left out: it takes time, too."""
         seen = DuplicateFilter()
         ordinal = -1
-        for record, label in self._records():
-            for part in _bounded(record):
-                if not part.text or part.text.isspace():
-                    yield None
-                    continue
-                ordinal += 1
-                if self.settings.deduplicate and seen.seen(_content(part)):
-                    self.report.duplicates += 1
-                    yield None
-                    continue
-                source = part.source or label
-                yield Document(
-                    ordinal, part.text, source, part.language, part.title, part.metadata,
-                    part.messages,
-                )  # fmt: skip
+        for part, label in self._records():
+            if not part.text or part.text.isspace():
+                yield None
+                continue
+            ordinal += 1
+            if self.settings.deduplicate and seen.seen(_content(part)):
+                self.report.duplicates += 1
+                yield None
+                continue
+            source = part.source or label
+            yield Document(
+                ordinal, part.text, source, part.language, part.title, part.metadata,
+                part.messages,
+            )  # fmt: skip
 
-    def _records(self) -> Iterator[tuple[Record, str]]:
-        """Yield records, and what is their source where they do not say so."""
+    def _records(self) -> Iterator[Labelled]:
+        """Yield records of bounded length, and what is their source where they do not say so."""
+        settings = self.settings
+        units, most_open = self._units()
+        most = piece_characters(settings)
+        units = [Unit(unit.weight, partial(_cut_texts, unit.read, most)) for unit in units]
+        if settings.order == "shuffled":
+            return mixed(units, settings.seed, most_open)
+        return chain.from_iterable(unit.read() for unit in units)
+
+    def _units(self) -> tuple[list[Unit], int]:
+        """Return what can be read by itself, in the seed's order, and how many of it at once."""
         settings, report = self.settings, self.report
         remote = hub_name(settings.corpus)
         if remote:
             from sae_desktop.corpus.hub import HubTables
 
             report.formats[HUB_FORMAT] += 1
-            for record in HubTables(remote, settings).records(report):
-                yield record, remote
-            return
+            tables = HubTables(remote, settings)
+            return _Shards(tables, remote, report).units(), OPEN_SHARDS
         path = corpus_path(settings.corpus)
         _no_subset(settings)
         if path.is_dir() and is_saved_dataset(path):
             shards = saved_shards(path, settings)
-            yield from self._several(path, shards, lambda file: SAVED)
-            return
+            return _Files(path, shards, lambda file: SAVED, self).units(), OPEN_UNITS
         if path.is_dir():
             files = folder_files(path, settings.seed, report)
             files = files_of_split(path, files, settings, report)
-            yield from self._several(path, files, lambda f: format_of(f, settings, in_folder=True))
-            return
+            return _Files(
+                path, files, lambda file: format_of(file, settings, in_folder=True), self
+            ).units(), OPEN_UNITS
         if settings.split != DEFAULT_SPLIT:
             raise without_splits(settings)
         how = format_of(path, settings, in_folder=False)
         report.formats[how.name] += 1
-        for record in how.read(path, settings, report):
-            yield record, path.name
+        if how.table is not None and settings.order == "shuffled":
+            table = how.table(path, settings, report)
+            return _table_units(table, path.name, lambda records: records), OPEN_UNITS
 
-    def _several(
-        self, folder: Path, files: list[Path], format_for: Callable[[Path], Format]
-    ) -> Iterator[tuple[Record, str]]:
-        """Yield the records of a folder's files. Those that give none are counted; if none does,
-        the first one's reason is raised."""
-        report = self.report
-        reasons: list[LeftOutError] = []
-        read = 0
-        for file in files:
-            label = file.relative_to(folder).as_posix()
+        def read() -> Iterator[Labelled]:
+            return ((record, path.name) for record in how.read(path, settings, report))
+
+        return [Unit(1.0, read)], OPEN_UNITS
+
+
+def _table_units(
+    table: TableReader, label: str, read: Callable[[Iterator[Labelled]], Iterator[Labelled]]
+) -> list[Unit]:
+    """Return the parts of a table; `read` stands between its records and who takes them."""
+
+    def unit(part: Part) -> Unit:
+        return Unit(part.weight, lambda: read((record, label) for record in table.records(part)))
+
+    return [unit(part) for part in table.parts()]
+
+
+class _Several:
+    """Files or shards of which some may give no text: these are counted, and if none gives any,
+    the first one's reason is raised."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._reasons: list[UserError] = []
+        self._texts = 0
+        self._left = 0
+
+    def _counted(self, records: Iterator[Labelled], limit: float) -> Iterator[Labelled]:
+        try:
+            for found in records:
+                self._texts += 1
+                yield found
+        except LeftOutError as reason:
+            self._report.left_out[reason.kind] += 1
+            self._reasons.append(reason)
+        except UnreadableError as reason:
+            self._reasons.append(reason)
+            self._report.rows += 1
+            self._report.leave_out(reason, limit)
+        self._left -= 1
+        if self._left == 0 and not self._texts:
+            raise self._reasons[0] if self._reasons else self._no_texts()
+
+    def _no_texts(self) -> UserError:
+        raise NotImplementedError
+
+
+class _Shards(_Several):
+    """The shards of a dataset on the hub."""
+
+    def __init__(self, tables: HubTables, name: str, report: Report) -> None:
+        super().__init__(report)
+        self._tables, self._name = tables, name
+
+    def _no_texts(self) -> UserError:
+        return UserError(
+            f"The dataset “{self._name}” has no texts.", next_step="Choose another one."
+        )
+
+    def units(self) -> list[Unit]:
+        shards = self._tables.shards
+        self._left = len(shards)
+        return [self._unit(shard) for shard in shards]
+
+    def _unit(self, shard: int) -> Unit:
+        def read() -> Iterator[Labelled]:
+            records = self._tables.shard_records(shard, self._report)
+            return self._counted(((record, self._name) for record in records), 0.0)
+
+        return Unit(1.0, read)
+
+
+class _Files(_Several):
+    """The files of a folder."""
+
+    def __init__(
+        self, folder: Path, files: list[Path], format_for: Callable[[Path], Format], corpus: Corpus
+    ) -> None:
+        super().__init__(corpus.report)
+        self._folder, self._files, self._format_for = folder, files, format_for
+        self._settings = corpus.settings
+
+    def _no_texts(self) -> UserError:
+        return UserError(
+            f"The folder “{self._folder}” holds no texts.",
+            next_step="Put files into it that end in .txt, .md, .jsonl, .csv or .parquet, or "
+            "programs.",
+        )
+
+    def units(self) -> list[Unit]:
+        if not self._files:
+            raise self._no_texts()
+        found = [unit for file in self._files for unit in self._of_file(file)]
+        self._left = len(found)
+        return found
+
+    def _of_file(self, file: Path) -> list[Unit]:
+        """Return a file's units. A large table is cut, any other file is opened when it is read."""
+        label = file.relative_to(self._folder).as_posix()
+        size = file.stat().st_size
+        large = self._settings.order == "shuffled" and is_table(file.name) and size >= PART_BYTES
+        if large:
             try:
-                how = format_for(file)
-                for number, record in enumerate(how.read(file, self.settings, report)):
-                    if number == 0:
-                        read += 1
-                        report.formats[how.name] += 1
-                    yield record, label
-            except LeftOutError as reason:
-                report.left_out[reason.kind] += 1
-                reasons.append(reason)
-        if read == 0 and reasons:
-            raise reasons[0]
-        if read == 0:
-            raise UserError(
-                f"The folder “{folder}” holds no texts.",
-                next_step="Put files into it that end in .txt, .md, .jsonl, .csv or .parquet, or "
-                "programs.",
-            )
+                how = self._format_for(file)
+                assert how.table is not None
+                table = how.table(file, self._settings, self._report)
+                units = _table_units(
+                    table, label, lambda records: self._counted(records, self._limit)
+                )
+            except (LeftOutError, UnreadableError):
+                pass  # it is met, and counted, where the file is read
+            else:
+                self._report.formats[how.name] += 1
+                return units
+        return [Unit(float(size), lambda: self._counted(self._read(file, label), self._limit))]
+
+    @property
+    def _limit(self) -> float:
+        return self._settings.skip_limit
+
+    def _read(self, file: Path, label: str) -> Iterator[Labelled]:
+        how = self._format_for(file)
+        for number, record in enumerate(how.read(file, self._settings, self._report)):
+            if number == 0:
+                self._report.formats[how.name] += 1
+            yield record, label
 
 
-def _bounded(record: Record) -> Iterator[Record]:
-    if len(record.text) <= PIECE_CHARACTERS or record.messages:
-        return iter((record,))
-    return parts(record, [record.text])
+def _cut_texts(read: Callable[[], Iterator[Labelled]], most: int) -> Iterator[Labelled]:
+    for record, label in read():
+        if len(record.text) <= most or record.messages:
+            yield record, label
+        else:
+            yield from ((part, label) for part in parts(record, [record.text], most))
 
 
 def _content(record: Record) -> Iterator[str]:

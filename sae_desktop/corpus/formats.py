@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sae_desktop.corpus.arrow_tables import IpcTable, ParquetTable
-from sae_desktop.corpus.columns import Table, table_records
+from sae_desktop.corpus.columns import Table, TableReader
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import (
     check_text,
@@ -25,7 +25,7 @@ from sae_desktop.corpus.json_text import (
     names_documents,
 )
 from sae_desktop.corpus.names import TEXT_NAMES
-from sae_desktop.corpus.pieces import parts
+from sae_desktop.corpus.pieces import parts, piece_characters
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.source_code import code_language, is_generated
 from sae_desktop.errors import UserError
@@ -42,23 +42,29 @@ class Format:
     name: str
     """In words."""
     read: Callable[[Path, CorpusSettings, Report], Iterator[Record]]
+    table: Callable[[Path, CorpusSettings, Report], TableReader] | None = None
+    """Of a table: the reader of its parts."""
 
 
 def _table_format(name: str, make: Callable[[Path, CorpusSettings, Report], Table]) -> Format:
-    def read(file: Path, settings: CorpusSettings, report: Report) -> Iterator[Record]:
-        return table_records(make(file, settings, report), settings, report)
+    def table(file: Path, settings: CorpusSettings, report: Report) -> TableReader:
+        return TableReader(make(file, settings, report), settings, report)
 
-    return Format(name, read)
+    def read(file: Path, settings: CorpusSettings, report: Report) -> Iterator[Record]:
+        return table(file, settings, report).records()
+
+    return Format(name, read, table)
 
 
 def text_format(name: str, *, code: bool = False) -> Format:
     """Return the format of a file that is one text, or a program in the language `name`."""
 
     def read(file: Path, settings: CorpusSettings, report: Report) -> Iterator[Record]:
-        del settings, report
+        report.rows += 1
         full = file.name[: len(inner_name(file.name))]
+        most = piece_characters(settings)
         title, language = (full, name.lower()) if code else (Path(full).stem, "")
-        return parts(Record("", title=title, language=language), decoded(file))
+        return parts(Record("", title=title, language=language), decoded(file), most)
 
     return Format(name, read)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sae_desktop.corpus.arrow_tables import BATCH_ROWS, no_split, schema_kinds
-from sae_desktop.corpus.columns import PEEK_ROWS, Kind, table_records
+from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part, table_records
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.errors import UserError
@@ -37,16 +37,25 @@ class HubTables:
         """The first rows: those of the first shard that has any. All have the same columns."""
         self._stream = self._opened(self._load)
 
-    def records(self, report: Report) -> Iterator[Record]:
-        """Yield the texts of all shards, in the seed's order."""
+    @property
+    def shards(self) -> list[int]:
+        """The shards in the seed's order."""
         order = list(range(self._stream.num_shards))
         random.Random(self.settings.seed).shuffle(order)
+        return order
+
+    def shard_records(self, shard: int, report: Report) -> Iterator[Record]:
+        """Yield the texts of a shard. Raises LeftOutError where it has none."""
+        for record in table_records(_Shard(self, shard), self.settings, report):
+            self.documents += 1
+            yield record
+
+    def records(self, report: Report) -> Iterator[Record]:
+        """Yield the texts of all shards, one after the other in the seed's order."""
         reasons: list[LeftOutError] = []
-        for index in order:
+        for index in self.shards:
             try:
-                for record in table_records(_Shard(self, index), self.settings, report):
-                    self.documents += 1
-                    yield record
+                yield from self.shard_records(index, report)
             except LeftOutError as reason:
                 report.left_out[reason.kind] += 1
                 reasons.append(reason)
@@ -160,7 +169,13 @@ class _Shard:
         first = self._tables.first
         return first.to_pylist() if first is not None else []
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def parts(self) -> list[Part]:
+        return [Part(1.0)]
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        del part
         number = 0
         for table in self._tables.batches(self._index, BATCH_ROWS):
             for row in table.select(list(dict.fromkeys(needed))).to_pylist():

@@ -10,11 +10,23 @@ from typing import Any
 
 import msgspec
 
-from sae_desktop.corpus.columns import CHAT_NAMES, PEEK_ROWS, TEXT_NAMES, Kind
+from sae_desktop.corpus.columns import CHAT_NAMES, PEEK_ROWS, TEXT_NAMES, Kind, Part, asked_names
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.decoding import LINE_LIMIT, byte_lines, decoded, wrongly_encoded
+from sae_desktop.corpus.decoding import (
+    LINE_LIMIT,
+    byte_lines,
+    byte_parts,
+    decoded,
+    lines_before,
+    stretch_lines,
+    wrongly_encoded,
+)
+from sae_desktop.corpus.records import BadRowError, UnreadableError
 from sae_desktop.errors import UserError
 
+PART_BYTES = 1 << 18
+MOST_PARTS = 256
+"""A file of lines is read in so many stretches at most, of so many bytes at least."""
 _PEEK_BYTES = 1 << 20
 # An object written over several lines breaks its first one sooner.
 _LONG_LINE = 10_000
@@ -34,9 +46,13 @@ class JsonTable:
     def peek(self) -> list[dict[str, Any]]:
         """Return the first rows, up to the first that is wrong."""
         found: list[dict[str, Any]] = []
-        size = 0
+        size, bad = 0, None
         try:
             for _, row in self.rows(()):
+                if isinstance(row, BadRowError):
+                    if not found:
+                        bad = bad or row
+                    continue
                 found.append(row)
                 size += sum(len(value) for value in row.values() if isinstance(value, str))
                 if len(found) == PEEK_ROWS or size > _PEEK_BYTES:
@@ -44,9 +60,16 @@ class JsonTable:
         except UserError:
             if not found:
                 raise
+        if bad is not None and not found:
+            raise bad
         return found
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def parts(self) -> list[Part]:
+        return [Part(self.file.stat().st_size)]
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, dict[str, Any] | BadRowError]]:
         raise NotImplementedError
 
     def place(self, number: int) -> str:
@@ -56,16 +79,36 @@ class JsonTable:
 class JsonLines(JsonTable):
     """A file with an object in each line."""
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def parts(self) -> list[Part]:
+        stretches = byte_parts(self.file, PART_BYTES, MOST_PARTS)
+        return [Part(end - first, first, end) for first, end in stretches]
+
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, dict[str, Any] | BadRowError]]:
         del needed
+        if part is not None and (part.first > 0 or part.end < self.file.stat().st_size):
+            # The number of a line in the middle is counted only where a person is told of it.
+            for offset, line in stretch_lines(self.file, part.first, part.end):
+                if not line.isspace():
+                    yield -offset - 1, self._read(-offset - 1, offset, line)
+            return
         offset = 0
         for number, line in enumerate(byte_lines(self.file), start=1):
             if not line.isspace():
-                yield number, _row(self._value(number, offset, line), self.place(number))
+                yield number, self._read(number, offset, line)
             offset += len(line)
 
     def place(self, number: int) -> str:
+        if number < 0:
+            number = lines_before(self.file, -number - 1) + 1
         return f"Line {number:,} of “{self.file}”"
+
+    def _read(self, number: int, offset: int, line: bytes) -> dict[str, Any] | BadRowError:
+        try:
+            return _row(self._value(number, offset, line), number, self)
+        except BadRowError as bad:
+            return bad
 
     def _value(self, number: int, offset: int, line: bytes) -> Any:
         try:
@@ -75,9 +118,10 @@ class JsonLines(JsonTable):
                 # Python's own writes NaN and lone surrogates, and reads them.
                 return json.loads(line.decode())
             except UnicodeDecodeError as bad:
-                raise wrongly_encoded(self.file, offset + bad.start) from error
+                wrong = wrongly_encoded(self.file, offset + bad.start)
+                raise BadRowError(wrong.what, next_step=wrong.next_step) from error
             except (ValueError, RecursionError):
-                raise UserError(
+                raise BadRowError(
                     f"{self.place(number)} is no JSON object with a text: {error}.",
                     next_step="Each line must be a JSON object with a column “text”.",
                 ) from error
@@ -86,10 +130,15 @@ class JsonLines(JsonTable):
 class JsonArray(JsonTable):
     """A file that is one array of objects."""
 
-    def rows(self, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        del needed
+    def rows(
+        self, needed: Sequence[str], part: Part | None = None
+    ) -> Iterator[tuple[int, dict[str, Any] | BadRowError]]:
+        del needed, part
         for number, value in enumerate(self._values(), start=1):
-            yield number, _row(value, self.place(number))
+            try:
+                yield number, _row(value, number, self)
+            except BadRowError as bad:
+                yield number, bad
 
     def place(self, number: int) -> str:
         return f"Entry {number:,} of “{self.file}”"
@@ -119,15 +168,15 @@ class JsonArray(JsonTable):
             at = end
             number += 1
 
-    def _too_long(self, number: int) -> UserError:
-        return UserError(
+    def _too_long(self, number: int) -> UnreadableError:
+        return UnreadableError(
             f"{self.place(number)} is no JSON, or longer than the {LINE_LIMIT / 1e6:,.0f} MB that "
             "an entry may have.",
             next_step="Write the documents as JSON lines, or split that entry.",
         )
 
-    def _not_valid(self, number: int, error: Exception) -> UserError:
-        return UserError(
+    def _not_valid(self, number: int, error: Exception) -> UnreadableError:
+        return UnreadableError(
             f"{self.place(number)} is not valid JSON, or the file ends there ({error}).",
             next_step="The file may be cut short: copy or download it again.",
         )
@@ -154,7 +203,8 @@ def json_layout(head: str) -> str:
 
 def names_documents(head: str, settings: CorpusSettings) -> bool:
     """Whether the beginning of a JSON file has a column that texts or chats are known by."""
-    known = {*TEXT_NAMES, *CHAT_NAMES, settings.text_column, *settings.chat_column.split(" + ")}
+    asked = [*asked_names(settings.text_column), *settings.chat_column.split(" + ")]
+    known = {*TEXT_NAMES, *CHAT_NAMES, *asked}
     return any(name in known or name.casefold() in known for name in _KEY.findall(head))
 
 
@@ -174,12 +224,12 @@ def _between(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _row(value: Any, place: str) -> dict[str, Any]:
+def _row(value: Any, number: int, table: JsonTable) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     if isinstance(value, str):
         return {"text": value}
-    raise UserError(
-        f"{place} is no JSON object with a text.",
+    raise BadRowError(
+        f"{table.place(number)} is no JSON object with a text.",
         next_step="Each must be a JSON object with a column “text”, or a text.",
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import Record
 
 PIECE_CHARACTERS = 200_000
@@ -12,12 +14,27 @@ PIECE_CHARACTERS = 200_000
 found again without tokenising a whole library."""
 
 
-def parts(whole: Record, blocks: Iterable[str]) -> Iterator[Record]:
+SHUFFLED_PIECE_CHARACTERS = 1 << 15
+"""Of a shuffled corpus: long texts are mixed with the others piece by piece."""
+_PART_NUMBER = re.compile(r" ?\(part \d+\)$")
+
+
+def piece_characters(settings: CorpusSettings) -> int:
+    """Return how long a document is at most."""
+    return SHUFFLED_PIECE_CHARACTERS if settings.order == "shuffled" else PIECE_CHARACTERS
+
+
+def whole_title(title: str) -> str:
+    """Return the title of the text of which a document may be a part."""
+    return _PART_NUMBER.sub("", title)
+
+
+def parts(whole: Record, blocks: Iterable[str], most: int) -> Iterator[Record]:
     """Yield a text that comes in blocks as one record like `whole`, or as several.
 
     The titles of several say which part each is.
     """
-    pieces = cut(blocks, PIECE_CHARACTERS)
+    pieces = cut(blocks, most)
     first, second = next(pieces, ""), next(pieces, None)
     if second is None:
         if first:

@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sae_desktop.corpus.config import ColumnDescription
+from sae_desktop.corpus.config import ColumnDescription, TableDescription
 from sae_desktop.errors import UserError
+
+MOST_TABLES = 200
+"""Tables whose columns are remembered."""
+_NAMED = 5
 
 
 class Message(NamedTuple):
@@ -42,6 +46,18 @@ class LeftOutError(UserError):
         self.kind = kind
 
 
+class UnreadableError(UserError):
+    """A file that cannot be read on: the end of a corpus that is this file, counted in a folder."""
+
+
+class BadRowError(UserError):
+    """A row, or a chat, that cannot be read, among others that may be."""
+
+
+FEW_BAD = 10
+"""So many rows may be left out of any corpus, unless none may."""
+
+
 @dataclass
 class Report:
     """What is learnt of a corpus while it is read."""
@@ -54,6 +70,34 @@ class Report:
     left_out: Counter[str] = field(default_factory=Counter)
     """Files, folders and rows that gave no text, by what they are called."""
     duplicates: int = 0
+    tables: list[TableDescription] = field(default_factory=list)
+    """The first tables and which of their columns is read."""
+    rows: int = 0
+    """Rows and texts looked at."""
+    bad: int = 0
+    """Of these, those that could not be read."""
+    first_bad: UserError | None = None
+
+    def leave_out(self, error: UserError, limit: float) -> None:
+        """Count what cannot be read. Raises UserError where more than the share `limit` is bad.
+
+        With a limit of 0 the error itself is raised.
+        """
+        if limit <= 0:
+            raise error
+        self.bad += 1
+        self.first_bad = self.first_bad or error
+        if self.bad > max(FEW_BAD, limit * self.rows):
+            raise UserError(
+                f"{self.bad:,} of {max(self.rows, self.bad):,} rows cannot be read, more than the "
+                f"{limit:.3g} of them that may be left out. The first: {self.first_bad.what}",
+                next_step=f"{self.first_bad.next_step} Or let a larger share be left out.".lstrip(),
+            )
+
+    def table(self, found: TableDescription) -> None:
+        """Remember a table's columns, of very many the first."""
+        if len(self.tables) < MOST_TABLES:
+            self.tables.append(found)
 
     @property
     def format(self) -> str:
@@ -65,10 +109,23 @@ class Report:
 
     def notes(self) -> list[str]:
         """Return sentences on what was left out."""
-        if not self.left_out:
-            return []
-        kinds = (_counted(kind, count) for kind, count in sorted(self.left_out.items()))
-        return [f"Left out: {', '.join(kinds)}."]
+        found = []
+        if self.left_out:
+            kinds = (_counted(kind, count) for kind, count in sorted(self.left_out.items()))
+            found.append(f"Left out: {', '.join(kinds)}.")
+        without = [table.name for table in self.tables if not table.column]
+        if without and len(self.tables) > 1:
+            shown = ", ".join(f"“{name}”" for name in without[:_NAMED])
+            more = f" and {len(without) - _NAMED:,} more" if len(without) > _NAMED else ""
+            found.append(f"Tables that are not read: {shown}{more}.")
+        if self.bad and self.first_bad is not None:
+            what = "One row" if self.bad == 1 else f"{self.bad:,} rows"
+            rest = "" if self.bad == 1 else " The first:"
+            found.append(
+                f"{what} could not be read and {'was' if self.bad == 1 else 'were'} "
+                f"left out.{rest} {self.first_bad.what}"
+            )
+        return found
 
 
 def _counted(kind: str, count: int) -> str:

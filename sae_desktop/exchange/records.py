@@ -28,6 +28,8 @@ class ContextRecord:
     """Of the feature's firings, those in that bucket."""
     source: str = ""
     title: str = ""
+    before: list[str] = field(default_factory=list)
+    """Tokens before the first one: of the text, but not read together with these."""
 
 
 @dataclass
@@ -89,6 +91,8 @@ def _context(
         edges = index.bucket_edges(feature)
         bounds = (float(edges[context.bucket - 1]), float(edges[context.bucket]))
         share = shares[context.bucket - 1]
+    before = context.tokens[: context.read[0]] if context.read is not None else []
+    context = context.as_read()
     values = [float(value) for value in context.activations]
     values[context.peak] = context.activation  # the others are kept in half precision
     return ContextRecord(
@@ -99,6 +103,7 @@ def _context(
         share=share,
         source=context.source,
         title=context.title,
+        before=before,
     )
 
 

@@ -96,6 +96,7 @@ def _context(context: ContextRecord, top: float) -> dict[str, Any]:
         "peak": context.peak - first,
         "firings": [(place, _short(value)) for place, value in enumerate(values) if value],
         "bucket": bucket,
+        "before": context.before[-max(_BEFORE - context.peak, 0) :] if first == 0 else [],
         "source": context.source,
     }
 

@@ -22,6 +22,7 @@ from sae_desktop.features.figures import (
     moments,
     most_of,
     name_counts,
+    window_start_share,
 )
 from sae_desktop.features.firing_files import StoredFirings
 from sae_desktop.features.firings import FiringBlock
@@ -86,6 +87,9 @@ class _Assembly:
         firings, maxima = columns["firings"], columns["max_activation"]
         self._put(block, {f"columns/{name}": values for name, values in columns.items()})
         self._put(block, {"histogram/counts": histogram(block, maxima)})
+        if self.text.has_windows:
+            starts = window_start_share(block, self.text, firings)
+            self._put(block, {"columns/window_start_share": starts})
         self._add_contexts(block, passage, maxima)
         for kind, column in (("languages", "language"), ("sources", "source")):
             names = self.text.languages if kind == "languages" else self.text.sources
@@ -160,6 +164,9 @@ class _Assembly:
             self.text.rows, np.dtype(np.int32), token_pieces(self.firings.groups)
         )
         arrays["passages"] = self.text.passages
+        if self.text.has_windows:
+            arrays["windows"] = self.text.windows
+            arrays["read_before"] = self.text.read_before
         arrays["documents"] = self.text.documents
         return arrays
 

@@ -35,6 +35,13 @@ COLUMNS: tuple[ColumnInfo, ...] = (
     ColumnInfo(
         "std_activation", "Std", "activation", "Standard deviation of the activations above 0", True
     ),
+    ColumnInfo(
+        "window_start_share",
+        "At window start",
+        "share",
+        "Share of its firings on the first token kept of a window: the model had read nothing "
+        "of the text before it",
+    ),
     ColumnInfo("skewness", "Skewness", "score", "Third standardised moment of those above 0"),
     ColumnInfo("kurtosis", "Kurtosis", "score", "Excess kurtosis of the activations above 0"),
     ColumnInfo("language", "Language", "category", "Language of most of its firings"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -31,6 +31,25 @@ class Context:
     title: str
     group: str
     """What its document has in common with its translations; empty: none."""
+    starts: tuple[int, ...] = ()
+    """The tokens at which a window begins; what stands before was read apart."""
+    read: tuple[int, int] | None = None
+    """First token and one past the last that the model read together with the chosen one; None
+    where the index does not know."""
+
+    def as_read(self) -> Context:
+        """Return the context without the tokens that the model did not read with the chosen one."""
+        if self.read is None or self.read == (0, len(self.tokens)):
+            return self
+        first, last = self.read
+        return replace(
+            self,
+            tokens=self.tokens[first:last],
+            activations=self.activations[first:last],
+            peak=self.peak - first,
+            starts=tuple(s - first for s in self.starts if first < s < last),
+            read=(0, last - first),
+        )
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,10 @@ def aligned_peaks(
         block.rows[peaks],
         block.values[peaks],
     )
+
+
+def window_start_share(block: FiringBlock, text: IndexText, firings: Array) -> Array:
+    """Return (features,) the share of each feature's firings on the first row of a window."""
+    local = block.features - block.first
+    found = np.bincount(local, text.begins_window[block.rows], len(block.offsets) - 1)
+    return np.asarray((found / np.maximum(firings, 1)).astype(np.float32))

@@ -7,6 +7,7 @@ D documents; rows and documents are counted from the group's first:
     by_row/offsets (R+1,), features, values (n,)     sorted by row, then feature
     tokens (R,), passages (P,), documents (D,)       its text, as `layout.py` has it
     windows (W,)                                     first rows of what the model read at once
+    read_before (W,)                                 tokens it read before these rows, not kept
 
 A group is written in one step and never changed, so whatever is there is whole.
 """
@@ -121,6 +122,10 @@ class FiringGroup:
 
     def length(self, name: str) -> int:
         return self._extents[name][2]
+
+    def has(self, name: str) -> bool:
+        """Whether the group holds an array; earlier ones lack some."""
+        return name in self._extents
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """Return the elements start…stop−1 of an array of the group."""

@@ -53,13 +53,16 @@ class StoreText:
         windows = store.windows
         self._passages = _without_gaps(passages, windows)
         self._windows = windows["first_row"]
+        # A row's place in its window counts what stands before it, a BOS too.
+        places = store.positions[self._windows].astype(np.int64)
+        self._read_before = np.maximum(places - len(store.info.prefix), 0).astype(np.int32)
 
     def of_rows(self, first: int, last: int) -> dict[str, Array]:
         """Return tokens, passages and documents of whole windows, counted from `first`."""
         low, high = np.searchsorted(self._passages["first_row"], [first, last])
         passages = self._passages[low:high].copy()
         passages["first_row"] -= first
-        windows = self._windows[slice(*np.searchsorted(self._windows, [first, last]))]
+        own = slice(*np.searchsorted(self._windows, [first, last]))
         used, number = np.unique(passages["document"], return_inverse=True)
         passages["document"] = number
         documents = np.zeros(len(used), DOCUMENT_DTYPE)
@@ -72,7 +75,8 @@ class StoreText:
             "tokens": np.asarray(self._store.tokens[first:last], np.int32),
             "passages": merged_passages(passages),
             "documents": documents,
-            "windows": windows - first,
+            "windows": self._windows[own] - first,
+            "read_before": self._read_before[own],
         }
 
 
@@ -106,6 +110,21 @@ class IndexText:
     windows: Array
     """(W,) first rows of what the model read at once, ascending."""
     rows: int
+    read_before: Array
+    """(W,) tokens of its document that the model read in a window before its first row."""
+
+    @property
+    def has_windows(self) -> bool:
+        """False for rows that were imported, each for itself."""
+        return len(self.windows) < self.rows
+
+    @cached_property
+    def begins_window(self) -> Array:
+        """(R,) whether a row is the first of a window, with nothing or a token that is not kept
+        before it."""
+        found = np.zeros(self.rows, dtype=np.bool_)
+        found[self.windows[self.read_before <= 1]] = True
+        return found
 
     def window_of(self, rows: Array) -> Array:
         """Return which window each row is in."""
@@ -177,37 +196,37 @@ def _largest(values: Array, rows: Array, of_passage: Array) -> Names:
 
 
 def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
-    """Put the groups' text together; a document cut between two groups becomes one again."""
-    passages, documents, windows = [], [], []
-    rows = count = 0
-    last: Any = None
+    """Put the groups' text together; a document that is in several groups is one again."""
+    passages, documents, windows, before = [], [], [], []
+    numbers: dict[tuple[str, bytes], int] = {}
+    rows = 0
     for group in groups:
         own, table = group.read("passages").copy(), group.read("documents")
-        same = last is not None and len(table) > 0 and _goes_on(last, group, own, table)
+        place = np.empty(len(table), np.int64)
+        new = []
+        for number, document in enumerate(table):
+            key = (group.info.text.activations, document.tobytes())
+            if key not in numbers:
+                numbers[key] = len(numbers)
+                new.append(number)
+            place[number] = numbers[key]
         own["first_row"] += rows
-        own["document"] += count - int(same)
+        own["document"] = place[own["document"]]
         passages.append(own)
         windows.append(group.read("windows") + rows)
-        documents.append(table[int(same) :])
-        count += len(table) - int(same)
+        before.append(
+            group.read("read_before")
+            if group.has("read_before")
+            else np.zeros(len(windows[-1]), np.int32)
+        )
+        documents.append(table[new])
         rows += group.info.text.rows
-        last = (group, own[-1], table[-1])
     return IndexText(
         merged_passages(np.concatenate(passages)),
         np.concatenate(documents),
         np.concatenate(windows),
         rows,
-    )
-
-
-def _goes_on(last: Any, group: FiringGroup, passages: Array, documents: Array) -> bool:
-    """Tell whether a group's first document is the one with which the group before it ended."""
-    before, passage, document = last
-    return bool(
-        before.info.text.corpus == group.info.text.corpus
-        and document == documents[passages["document"][0]]
-        and passages["document"][0] == 0
-        and 0 <= passage["offset"] + passage["length"] <= passages["offset"][0]
+        np.concatenate(before),
     )
 
 

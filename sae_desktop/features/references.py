@@ -97,6 +97,14 @@ class _Check:
             raise ValueError("the passages are not the text")
         if not _within(passages["document"], 0, len(documents)):
             raise ValueError("a passage is of no document")
+        windows, before = self._index.array("windows"), self._index.array("read_before")
+        if windows is not None:
+            ascending = bool((np.diff(windows) > 0).all())
+            alike = before is not None and before.shape == windows.shape
+            if windows.ndim != 1 or not ascending or not alike:
+                raise ValueError("the windows are not those of the text")
+            self._inside("windows", 0, self._info.rows)
+            self._inside("read_before", 0, 2**31)
         self._runs("vocabulary/offsets", "vocabulary/bytes", None)
         self._inside("tokens", -(2**31), 2**31)
 

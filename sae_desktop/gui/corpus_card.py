@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
+from sae_desktop.corpus.columns import ALTERNATIVES, asked_names
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowPreview
 from sae_desktop.gui.amounts import bytes_text, elide_middle, exact_count
 from sae_desktop.language_names import language_name
@@ -12,6 +13,10 @@ from sae_desktop.language_names import language_name
 PACKINGS = (
     ("document", "Separate"),
     ("packed", "Packed"),
+)
+ORDERS = (
+    ("shuffled", "Mixed"),
+    ("files", "File by file"),
 )
 BOS_POLICIES = (
     ("auto", "If there is one"),
@@ -64,6 +69,13 @@ def policy_text(settings: CorpusSettings) -> str:
     )
     if settings.special_tokens == "text":
         parts.append("names of special tokens read as plain text")
+    if settings.overlap:
+        parts.append(
+            f"{exact_count(settings.overlap)} tokens of each repeated from the one before, as "
+            "context only"
+        )
+    if settings.order == "files":
+        parts.append("file by file")
     parts.append("exact duplicates left out" if settings.deduplicate else "duplicates kept")
     return "; ".join(parts) + "."
 
@@ -91,19 +103,38 @@ class ColumnChoice:
     tip: str = ""
 
 
-def column_choices(corpus: CorpusDescription) -> list[ColumnChoice]:
-    """Return what can be chosen; empty for plain texts."""
+def column_choices(corpus: CorpusDescription, asked: str = "") -> list[ColumnChoice]:
+    """Return what can be chosen; empty for plain texts.
+
+    `asked` is the column of texts chosen before. Where tables differ, a column of one that is
+    left out is offered beside it: each table is read by the first of them that it has.
+    """
     if not corpus.columns:
         return []
-    found = f"Auto: {corpus.column}" if corpus.column else "Auto"
+    found = f"Auto: {corpus.column}" if corpus.column else "Choose a column"
     choices = [ColumnChoice(found)]
-    for column in corpus.columns:
+    named = {column.name: column for column in corpus.columns}
+    for table in corpus.tables:
+        named = {**{column.name: column for column in table.columns}, **named}
+    for column in named.values():
         if column.kind == "text":
             choices.append(ColumnChoice(column.name, text_column=column.name, tip=column.example))
         elif column.kind == "chat":
             name = f"{column.name} (chat)"
             choices.append(ColumnChoice(name, chat_column=column.name, tip=column.example))
-    return choices
+    return choices + _beside(corpus, asked or corpus.column)
+
+
+def _beside(corpus: CorpusDescription, first: str) -> list[ColumnChoice]:
+    """Return columns of tables that are left out, each beside those that are read."""
+    found: dict[str, ColumnChoice] = {}
+    for table in corpus.tables:
+        for column in table.columns if first and not table.column else ():
+            name = f"{first}{ALTERNATIVES}{column.name}"
+            if column.kind == "text" and column.name not in asked_names(first):
+                tip = f"In “{table.name}”: {column.example}"
+                found.setdefault(name, ColumnChoice(name, text_column=name, tip=tip))
+    return list(found.values())
 
 
 def window_heading(number: int, preview: WindowPreview) -> str:

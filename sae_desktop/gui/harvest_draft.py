@@ -156,6 +156,10 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
         found["site"] = f"The model has no site “{missing[0]}”."
     if model.context_size and config.context_size > model.context_size:
         found["context_size"] = f"The model reads {exact_count(model.context_size)} at most."
+    if config.overlap and config.packing == "packed":
+        found["overlap"] = "Packed windows cannot overlap."
+    elif config.overlap >= config.context_size - 1:
+        found["overlap"] = "It must be smaller than a window."
     if config.bos == "always" and model.cached and not model.bos_token:
         found["bos"] = "The model’s tokenizer has no BOS token."
     return found

@@ -10,7 +10,8 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.config import HarvestConfig, made_harvest
+from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, checked_name
 from sae_desktop.storage.faults import folder_bytes
@@ -183,7 +184,7 @@ def _store(folder: Path) -> StoreItem:
 
 def _harvest_config(text: str) -> HarvestConfig | None:
     try:
-        return msgspec.json.decode(text, type=HarvestConfig)
+        return made_harvest(text)
     except msgspec.DecodeError:
         return None
 
@@ -209,7 +210,7 @@ def _dictionary(folder: Path) -> DictionaryItem:
 
 def _train_config(text: str) -> TrainConfig | None:
     try:
-        return msgspec.json.decode(text, type=TrainConfig)
+        return decode_made(text, TrainConfig)
     except msgspec.DecodeError:
         return None
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from sae_desktop.corpus.documents import Document, Message
+from sae_desktop.corpus.records import BadRowError
 from sae_desktop.corpus.windows import Encoded, RoleSpan
-from sae_desktop.errors import UserError
 from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_backend, special_tokens
 
@@ -49,7 +49,7 @@ class ChatEncoder:
         try:
             text = self._render(document.messages)
         except Exception as error:
-            raise UserError(
+            raise BadRowError(
                 f"The chat template of “{self._name}” refuses document {document.ordinal:,} of "
                 f"“{document.source}”: {str(error).strip() or type(error).__name__}.",
                 next_step="Choose chats whose roles this model knows, or a column of texts.",

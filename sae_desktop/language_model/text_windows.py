@@ -32,7 +32,23 @@ def plan_windows(lm: TextReader, settings: CorpusSettings, *, minimum: int = 1) 
             f"A window of {settings.context_size} tokens has no room for a text.",
             next_step=f"Use a context of at least {least}; 128 is usual.",
         )
+    _check_overlap(plan)
     return plan
+
+
+def _check_overlap(plan: WindowPlan) -> None:
+    overlap = plan.settings.overlap
+    if overlap < 0 or overlap >= plan.room:
+        raise UserError(
+            f"Windows cannot repeat {overlap:,} tokens of the one before: they have room for "
+            f"{plan.room:,}.",
+            next_step=f"Use an overlap of at most {plan.room - 1:,}; half a window is usual.",
+        )
+    if overlap and plan.settings.packing == "packed":
+        raise UserError(
+            "Windows filled with one document after the other cannot overlap.",
+            next_step="Use windows of one document each, or no overlap.",
+        )
 
 
 def policy_text(lm: TextReader, plan: WindowPlan) -> str:

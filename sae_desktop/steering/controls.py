@@ -59,7 +59,7 @@ def _redirected(
 
 def _texts(index: FeatureIndex, feature: int) -> list[str]:
     contexts = index.contexts(feature, _AROUND, 0)
-    return ["".join(c.tokens) for c in contexts if c.bucket == TOP_BUCKET][:_TEXTS]
+    return ["".join(c.as_read().tokens) for c in contexts if c.bucket == TOP_BUCKET][:_TEXTS]
 
 
 def _anywhere(index: FeatureIndex) -> list[str]:

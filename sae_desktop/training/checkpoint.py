@@ -18,6 +18,7 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.training.config import RunChange
+from sae_desktop.training.document_split import HeldOutBy
 from sae_desktop.training.pool import PoolSize
 
 SCHEMA_VERSION = 2
@@ -43,6 +44,8 @@ class StorePosition(msgspec.Struct, frozen=True, kw_only=True, tag="store"):
     rows: int
     """Rows of the store when the run began; an extension does not change a run under way."""
     pool: PoolSize = PoolSize()
+    held_out: HeldOutBy = "rows"
+    """What is held out; earlier runs held the last rows out."""
 
 
 class StreamPosition(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):

@@ -1,6 +1,6 @@
 """Which rows of a store a run trains on, and what they are normalised by.
 
-The last rows are held out for figures; rows that are massive at any site are left out if asked.
+Whole documents are held out for figures; rows that are massive at any site are left out if asked.
 Each part of a batch, the rows of one site, has a scalar of its own, and a centre where it has
 one: its mean is taken off if asked, or where it is large beside the spread around it.
 
@@ -22,6 +22,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.dictionary.normalisation import Affine, joined, massive_rows, scalar_of
 from sae_desktop.errors import UserError
+from sae_desktop.training.document_split import HeldOutBy, held_out_rows
 
 HELD_OUT_SHARE = 0.1
 MAX_HELD_OUT = 65_536
@@ -52,6 +53,8 @@ class Split:
     excluded: Rows
     scalar: float
     """Raw rows × scalar have E‖x‖² = D over the training rows, at the first site."""
+    texts: int = 0
+    """How many texts the rows are of; 0 where the last rows are held out, whatever their text."""
 
 
 class SiteRows(NamedTuple):
@@ -71,21 +74,32 @@ class SiteRows(NamedTuple):
 
 
 def split_rows(
-    store: ActivationStore, site: str, *, exclude_massive: bool, rows: int | None = None
+    store: ActivationStore,
+    site: str,
+    *,
+    exclude_massive: bool,
+    rows: int | None = None,
+    by: HeldOutBy = "documents",
 ) -> Split:
     """Divide the first `rows` rows of a store (all, by default) by one site.
 
     Raises UserError when the store is empty, all its rows are zero, or one is not finite.
     """
-    return split_parts([SiteRows(store, site)], exclude_massive=exclude_massive, rows=rows)
+    parts = [SiteRows(store, site)]
+    return split_parts(parts, exclude_massive=exclude_massive, rows=rows, by=by)
 
 
 def split_parts(
-    parts: Sequence[SiteRows], *, exclude_massive: bool, rows: int | None = None
+    parts: Sequence[SiteRows],
+    *,
+    exclude_massive: bool,
+    rows: int | None = None,
+    by: HeldOutBy = "documents",
 ) -> Split:
     """Divide the first `rows` rows of the stores, which hold the same tokens row by row.
 
-    A row that is massive at any of the sites is excluded. Raises UserError as `split_rows`.
+    Held out are all rows of some documents; of a store with too few, and with `by` rows, the last
+    ones. A row that is massive at any of the sites is excluded. Raises UserError as `split_rows`.
     """
     first = parts[0].store
     count = min(part.store.rows for part in parts)
@@ -101,9 +115,11 @@ def split_parts(
         _refuse_not_finite(part, norms)
         if exclude_massive:
             massive |= massive_rows(norms)
-    first_held_out = count - min(MAX_HELD_OUT, max(1, int(count * HELD_OUT_SHARE)))
-    usable = np.flatnonzero(~massive)
-    training, held_out = np.split(usable, [np.searchsorted(usable, first_held_out)])
+    wanted = min(MAX_HELD_OUT, max(1, int(count * HELD_OUT_SHARE)))
+    found = held_out_rows(first, count, wanted) if by == "documents" else None
+    held = np.zeros(count, dtype=np.bool_)
+    held[slice(count - wanted, None) if found is None else found[0]] = True
+    training, held_out = np.flatnonzero(~massive & ~held), np.flatnonzero(~massive & held)
     for part in parts:
         if len(training) == 0 or not float(part.store.norms(part.site)[training].max()) > 0:
             raise UserError(
@@ -116,6 +132,7 @@ def split_parts(
         held_out=held_out,
         excluded=np.flatnonzero(massive),
         scalar=scalar_of(first.norms(parts[0].site)[training], parts[0].width),
+        texts=0 if found is None else found[1],
     )
 
 
@@ -270,6 +287,23 @@ class Sides:
 
         y = side("y")
         return cls(side("x"), y if y.affines else None)
+
+
+def held_out_windows(store: ActivationStore, rows: Rows) -> Array:
+    """Return the windows of a store, entries of its table, whose first and last row are among
+    `rows`; where none is whole, those that have any."""
+    windows = store.windows
+    inside = np.zeros(store.rows + 1, dtype=np.int64)
+    inside[rows + 1] = 1
+    count = np.cumsum(inside)
+    ends = windows["first_row"] + windows["length"]
+    found = count[ends] - count[windows["first_row"]]
+    whole = found >= np.maximum(windows["length"] - _MASSIVE_IN_WINDOW, 1)
+    return np.asarray(windows[whole if whole.any() else found > 0])
+
+
+_MASSIVE_IN_WINDOW = 2
+"""Rows of a held-out window that may be missing among those held out: massive ones."""
 
 
 def evenly(rows: Rows, count: int) -> Rows:

@@ -22,6 +22,7 @@ from sae_desktop.language_model.device import resolve_device
 from sae_desktop.project import Project, existing
 from sae_desktop.training.data import Rows, SiteRows, Split, split_parts
 from sae_desktop.training.dictionary_sites import dictionary_sites
+from sae_desktop.training.document_split import HeldOutBy
 from sae_desktop.training.metrics import Block
 
 _BLOCK = 4096
@@ -52,10 +53,13 @@ class DictionaryRows:
     def output_sites(self) -> list[str]:
         return [part.site for part in self.outputs]
 
-    def split(self) -> Split:
-        """Divide the rows as a run does; a row that is massive at any site is left out."""
+    def split(self, by: HeldOutBy) -> Split:
+        """Divide the rows as a run does that holds out by rows or documents.
+
+        A row that is massive at any site is left out.
+        """
         others = [part for part in self.outputs if part not in self.inputs]
-        return split_parts([*self.inputs, *others], exclude_massive=True)
+        return split_parts([*self.inputs, *others], exclude_massive=True, by=by)
 
     def gather(self, rows: Rows) -> Block:
         """Return raw rows, float32: those read, and beside them those to be written if others."""
@@ -67,6 +71,11 @@ class DictionaryRows:
         for begin in range(0, len(rows), _BLOCK):
             context.check_cancelled()
             yield self.gather(rows[begin : begin + _BLOCK])
+
+
+def held_out_by(dictionary: Dictionary) -> HeldOutBy:
+    """Return how a dictionary's run held rows out of its store; earlier ones the last rows."""
+    return "documents" if dictionary.metadata.get("held_out") == "documents" else "rows"
 
 
 def open_pair(

@@ -21,7 +21,13 @@ from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training import run_folder
 from sae_desktop.training.config import DictionaryFigures, EvaluateConfig, EvaluateResult
 from sae_desktop.training.data import Rows, evenly
-from sae_desktop.training.dictionary_rows import DictionaryRows, bos_note, open_pair, rows_of
+from sae_desktop.training.dictionary_rows import (
+    DictionaryRows,
+    bos_note,
+    held_out_by,
+    open_pair,
+    rows_of,
+)
 from sae_desktop.training.geometry import nearest_cosines
 from sae_desktop.training.metrics import DENSE_SHARE, count_fires, measure_fit
 from sae_desktop.training.run_log import cosine_histogram, density_histogram, read_run
@@ -51,7 +57,7 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
     if note := bos_note(dictionary, store):
         context.log(note)
     source = rows_of(project, dictionary, store)
-    split = source.split()
+    split = source.split(held_out_by(dictionary))
     everything = np.concatenate([split.training, split.held_out])
     rows = (split.held_out if own_store and len(split.held_out) else everything)[: config.rows]
     every = np.sort(everything)[: config.dead_rows]
@@ -178,7 +184,7 @@ def _text(
         source.input_sites,
         outputs=source.output_sites,
         windows=config.loss_windows,
-        first_row=int(rows[0]),
+        rows=rows,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
 
@@ -67,11 +68,11 @@ def _weights_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def _optional(path: Path, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decode_made(path.read_bytes(), kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

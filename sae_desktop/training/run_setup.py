@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
@@ -72,8 +73,10 @@ def plan_run(config: TrainConfig) -> PlannedRun:
         delete_checkpoints(folder / run_folder.CHECKPOINT)
         return PlannedRun(config, folder, recipe, None, finished)
     checkpoint = load_checkpoint(folder / run_folder.CHECKPOINT)
-    if checkpoint is not None and not _same(checkpoint.progress.config, config):
-        raise _name_taken(config)
+    if checkpoint is not None:
+        config = _in_order_of(checkpoint.progress.config, config)
+        if not _same(checkpoint.progress.config, config):
+            raise _name_taken(config)
     if checkpoint is None and folder.is_dir():
         # A run killed before its first checkpoint left nothing to go on from.
         (folder / run_folder.RUN_LOG).unlink(missing_ok=True)
@@ -157,10 +160,20 @@ def _same(saved: str, config: TrainConfig) -> bool:
     What an older program did not know yet has its default.
     """
     try:
-        begun = msgspec.json.decode(saved, type=TrainConfig)
+        begun = decode_made(saved, TrainConfig)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return identity(begun) == identity(config)
+
+
+def _in_order_of(known: str, config: TrainConfig) -> TrainConfig:
+    """Return the config of a streamed run, begun before there was an order to choose, with it."""
+    stream = msgspec.json.decode(known).get("stream")
+    if config.stream is None or not stream or "order" in stream:
+        return config
+    return msgspec.structs.replace(
+        config, stream=msgspec.structs.replace(config.stream, order="files")
+    )
 
 
 def record(config: TrainConfig) -> str:

@@ -14,7 +14,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
-from sae_desktop.training.data import Array, SiteRows
+from sae_desktop.training.data import Array, Rows, SiteRows, held_out_windows
 from sae_desktop.training.run_log import FeatureSample, SampleContext
 
 SHOWN = 3
@@ -33,14 +33,13 @@ class SampleText:
 
 
 def sample_text(
-    lm: LanguageModel, store: ActivationStore, parts: Sequence[SiteRows], first_row: int
+    lm: LanguageModel, store: ActivationStore, parts: Sequence[SiteRows], held_out: Rows
 ) -> SampleText | None:
-    """Take the first windows at or after a row; None when there are none.
+    """Take the first windows of held-out rows; None when there are none.
 
     `parts` are what a dictionary reads; the tokens are the store's.
     """
-    table = store.windows
-    chosen = table[table["first_row"] >= first_row][:_WINDOWS]
+    chosen = held_out_windows(store, held_out)[:_WINDOWS]
     if not len(chosen):
         return None
     rows = np.concatenate([np.arange(w["first_row"], w["first_row"] + w["length"]) for w in chosen])

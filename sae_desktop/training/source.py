@@ -30,6 +30,7 @@ from sae_desktop.training.data import (
     part_affine,
     split_parts,
 )
+from sae_desktop.training.document_split import FEW_TEXTS, HeldOutBy
 from sae_desktop.training.pool import (
     Feed,
     PooledFeed,
@@ -150,8 +151,9 @@ class StoreSource(Source):
             else [SiteRows(stores[p.source], p.site) for p in self.plan.outputs]
         )
         rows = store.rows if position is None else position.rows
-        self.split = self._split(rows)
-        self.position = position or StorePosition(rows=rows, pool=self._pool(memory))
+        by: HeldOutBy = "documents" if position is None else position.held_out
+        self.split = self._split(rows, by)
+        self.position = position or StorePosition(rows=rows, pool=self._pool(memory), held_out=by)
         self.sides = Sides(
             self._side(self._inputs), self._side(self._outputs) if self._outputs else None
         )
@@ -161,7 +163,7 @@ class StoreSource(Source):
     def _parts(self) -> list[SiteRows]:
         return self._inputs + self._outputs
 
-    def _split(self, rows: int) -> Split:
+    def _split(self, rows: int, by: HeldOutBy) -> Split:
         if rows < FEWEST_ROWS:
             raise UserError(
                 f"The store “{self._config.activations}” holds {rows} rows; a dictionary learns "
@@ -169,7 +171,9 @@ class StoreSource(Source):
                 kept="Nothing was changed.",
                 next_step="Harvest more before training.",
             )
-        return split_parts(self._parts, exclude_massive=self._config.exclude_massive, rows=rows)
+        return split_parts(
+            self._parts, exclude_massive=self._config.exclude_massive, rows=rows, by=by
+        )
 
     def _pool(self, memory: int | None) -> PoolSize:
         free = free_memory() if memory is None else memory
@@ -194,6 +198,8 @@ class StoreSource(Source):
                 f"{len(self.split.excluded):,} rows of more than ten times the median norm "
                 "are left out."
             )
+        if self.info.model and self.position.held_out == "documents":
+            notes += few_texts_notes(self.split.texts)
         pool = self.position.pool
         if pool.rows:
             notes.append(
@@ -222,7 +228,10 @@ class StoreSource(Source):
         return [part.gather(rows) for part in self._parts]
 
     def metadata(self) -> Mapping[str, Any]:
-        names = {"activation_store": self._config.activations}
+        names = {
+            "activation_store": self._config.activations,
+            "held_out": self.position.held_out,
+        }
         if self._config.other_activations:
             names["other_activations"] = self._config.other_activations
         return self.base_metadata() | names
@@ -235,8 +244,7 @@ class StoreSource(Source):
         lm = model_of(self._store, device)
         if lm is None:
             return None, None
-        first = int(held_out[0])
-        sample = sample_text(lm, self._store, self._inputs, first)
+        sample = sample_text(lm, self._store, self._inputs, held_out)
         if not lm.causal:  # no next token, no loss
             return None, sample
         splice = splice_text(
@@ -245,9 +253,25 @@ class StoreSource(Source):
             [part.site for part in self.plan.inputs],
             outputs=[part.site for part in self._outputs],
             windows=CURVE_WINDOWS,
-            first_row=first,
+            rows=held_out,
         )
         return splice, sample
+
+
+def few_texts_notes(texts: int) -> list[str]:
+    """Return what is to be said of a store of so few texts that figures on held-out ones are no
+    guide; 0: none could be held out whole."""
+    if texts == 0:
+        return [
+            "The rows held out are the last ones: the store has too few documents to keep a whole "
+            "one apart, so figures on them are better than on other texts."
+        ]
+    if texts < FEW_TEXTS:
+        return [
+            f"The store holds rows of {texts:,} texts only: figures on the few held out say "
+            "little of other texts. Harvest more tokens, or from more documents."
+        ]
+    return []
 
 
 def _open(project: Project, name: str) -> ActivationStore:

@@ -28,6 +28,7 @@ from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
 from sae_desktop.language_model.sites import Site, hook_point, parse_site
+from sae_desktop.training.data import Rows, held_out_windows
 
 _BATCH = 16
 _LOGITS_AT_ONCE = 2**25
@@ -116,9 +117,9 @@ def splice_text(
     *,
     outputs: Sequence[str] = (),
     windows: int,
-    first_row: int,
+    rows: Rows,
 ) -> SpliceText:
-    """Take the first long enough windows at or after a row (else the store's last ones).
+    """Take the first long enough windows of held-out rows; where there is none, of the store.
 
     `sites` are what a dictionary reads, `outputs` what it writes; (): the same. All of them
     must be in the store. Raises UserError for one that is not, and for an encoder.
@@ -127,9 +128,10 @@ def splice_text(
     inputs = (sites,) if isinstance(sites, str) else tuple(sites)
     written = tuple(outputs) or inputs
     table = store.windows
-    usable = table[table["length"] >= min(_SHORTEST_WINDOW, int(table["length"].max()))]
-    held_out = usable[usable["first_row"] >= first_row]
-    chosen = (held_out if len(held_out) else usable)[:windows]
+    least = min(_SHORTEST_WINDOW, int(table["length"].max()))
+    held_out = held_out_windows(store, rows)
+    held_out = held_out[held_out["length"] >= least]
+    chosen = (held_out if len(held_out) else table[table["length"] >= least])[:windows]
     texts = [_window_ids(lm, store, window) for window in chosen]
     return SpliceText(
         lm=lm,

@@ -1,7 +1,8 @@
 """Training while harvesting: rows go from the model into a pool, and no store is written.
 
-The harvest's own plan, windows and rows are used. The first windows are held out; those after
-them are measured for the scalars, and are the first to be trained on. Rows fill one pool after
+The harvest's own plan, windows and rows are used. Some of the first documents are held out whole
+(of a corpus read file after file the first windows); the first windows of the others are measured
+for the scalars, and are the first to be trained on. Rows fill one pool after
 the other, and of a full pool they are drawn in an order that depends on the seed and the pool's
 number alone. When the corpus ends it is read again, without the windows held out.
 
@@ -13,7 +14,7 @@ order. They are the same bit for bit where the model is: on the CPU with as many
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -28,7 +29,8 @@ from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
 from sae_desktop.activations.layout import decode_rows
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.activations.store_writer import StoreBatch
-from sae_desktop.corpus.windows import Place, empty_corpus
+from sae_desktop.corpus.documents import Document
+from sae_desktop.corpus.windows import BEGINNING, EmptyCorpusError, Place, Window, empty_corpus
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -47,6 +49,7 @@ from sae_desktop.training.pool import Feed, Pool, joined_parts, shuffled
 from sae_desktop.training.samples import SampleText, text_of
 from sae_desktop.training.source import CURVE_WINDOWS, Source
 from sae_desktop.training.splice import SpliceText
+from sae_desktop.training.stream_texts import HeldOutTexts
 from sae_desktop.training.targets import resolve_target
 
 HELD_OUT_ROWS = 16_384
@@ -90,6 +93,7 @@ class StreamSource(Source):
         inputs = [part.site for part in self.plan.inputs]
         outputs = [part.site for part in self.plan.outputs]
         self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
+        self._texts: HeldOutTexts | None = None
         self._begin(held_out_rows or HELD_OUT_ROWS, measured_rows or MEASURED_ROWS, context)
         self.position = position or self._first
         self._limits = self._massive_limits()
@@ -105,9 +109,50 @@ class StreamSource(Source):
 
     def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
         """Harvest the first windows, and part them into those held out and those measured."""
+        if self._harvest.config.order == "files":
+            self._begin_in_order(held_out, measured, context)
+            return
+        self._texts = texts = HeldOutTexts(self._harvest, held_out)
+        self._first = StreamPosition(ordinal=-1)
+        self._held_out_windows, self._held_out = self._read(texts.held_out(), held_out, context)
+        _, self._measured = self._read(texts.others(), measured, context)
+        self._refuse_small(self._rows(self._held_out) + self._rows(self._measured))
+
+    def _read(
+        self, documents: Iterable[Document], rows: int, context: JobContext
+    ) -> tuple[list[Window], list[StoreBatch]]:
+        """Harvest the first rows of some documents."""
+        reader = HarvestReader(self._harvest)
+        batches: list[StoreBatch] = []
+        windows: list[Window] = []
+        try:
+            with closing(
+                prefetch(window_groups(self._harvest, BEGINNING, rows, documents))
+            ) as pieces:
+                for piece in pieces:
+                    context.check_cancelled()
+                    batches.append(reader.read(piece))
+                    windows += piece.windows
+                    context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
+        except EmptyCorpusError:
+            if self._texts is None or self._texts.none:
+                raise
+        return windows, batches
+
+    def _refuse_small(self, rows: int) -> None:
+        if rows - self._rows(self._held_out) < FEWEST_ROWS:
+            raise UserError(
+                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary learns from "
+                f"{FEWEST_ROWS} at least beside those held out.",
+                kept="Nothing was changed.",
+                next_step="Choose a larger corpus, or a smaller harvest batch.",
+            )
+
+    def _begin_in_order(self, held_out: int, measured: int, context: JobContext) -> None:
+        """Hold the first windows of a corpus out that is read file after file."""
         reader, batches, windows = HarvestReader(self._harvest), [], []
         rows, wanted = 0, held_out + measured
-        pieces = prefetch(window_groups(self._harvest, Place(), _EVERY_ROW))
+        pieces = prefetch(window_groups(self._harvest, BEGINNING, _EVERY_ROW))
         with closing(pieces):
             for piece in pieces:
                 context.check_cancelled()
@@ -124,14 +169,8 @@ class StreamSource(Source):
         while kept < least:
             kept += len(batches[count].tokens)
             count += 1
-        if rows - kept < FEWEST_ROWS:
-            raise UserError(
-                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary learns from "
-                f"{FEWEST_ROWS} at least beside those held out.",
-                kept="Nothing was changed.",
-                next_step="Choose a larger corpus, or a smaller harvest batch.",
-            )
         self._held_out, self._measured = batches[:count], batches[count:]
+        self._refuse_small(rows)
         self._held_out_windows = [window for piece in windows[:count] for window in piece]
         first = windows[count][0].spans[0]
         self._first = StreamPosition(
@@ -191,6 +230,7 @@ class StreamSource(Source):
             seed=self._config.seed,
             pool_rows=self.pool_rows,
             total=self._config.tokens,
+            texts=self._texts,
         )
         return self._feed
 
@@ -255,8 +295,13 @@ class StreamFeed:
         seed: int,
         pool_rows: int,
         total: int,
+        texts: HeldOutTexts | None = None,
     ) -> None:
-        """Begin with the pool at `start`; a new pass over the corpus begins at `first`."""
+        """Begin with the pool at `start`; a new pass over the corpus begins at `first`.
+
+        Without the documents that `texts` holds out.
+        """
+        self._texts = texts
         self._harvest, self._sites, self._limits = harvest, sites, limits
         self._start, self._first = start, first
         self._seed, self._size, self._total = seed, pool_rows, total
@@ -325,7 +370,8 @@ class StreamFeed:
         reader = HarvestReader(self._harvest)
         while True:
             begin, found = Place(place.ordinal, place.offset), 0
-            pieces = prefetch(window_groups(self._harvest, begin, _EVERY_ROW))
+            documents = None if self._texts is None else self._texts.others()
+            pieces = prefetch(window_groups(self._harvest, begin, _EVERY_ROW, documents))
             with closing(pieces):
                 for piece in pieces:
                     self._refuse_when_ended()

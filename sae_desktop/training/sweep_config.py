@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed
 from sae_desktop.project import Project, checked_name
@@ -185,7 +186,7 @@ def _point(
 def read_sweep(path: Path) -> SweepRecord:
     """Read a sweep's table, also while it runs. Raises UserError when damaged or too new."""
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=SweepRecord)
+        record = decode_made(path.read_bytes(), SweepRecord)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"The sweep “{path.stem}” cannot be read: {error}.",

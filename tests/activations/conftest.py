@@ -37,6 +37,7 @@ def make(tmp_path: Path, toy_model_folder: Path, corpus: Path) -> Any:
             "model": str(toy_model_folder),
             "site": SITE,
             "corpus": str(corpus),
+            "order": "files",
             "tokens": 700,
             "context_size": 16,
             "batch_tokens": 16,

@@ -35,7 +35,7 @@ def peak():
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 def read(path):
     count = characters = longest = 0
-    for document in read_documents(CorpusSettings(corpus=path, deduplicate=False)):
+    for document in read_documents(CorpusSettings(order="files", corpus=path, deduplicate=False)):
         count += 1
         characters += len(document.text)
         longest = max(longest, len(document.text))

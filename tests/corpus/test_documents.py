@@ -19,7 +19,7 @@ from sae_desktop.errors import UserError
 
 
 def read(path: Path, **settings: Any) -> list[Document]:
-    return list(read_documents(CorpusSettings(corpus=str(path), **settings)))
+    return list(read_documents(CorpusSettings(order="files", corpus=str(path), **settings)))
 
 
 def test_folder__order_is_the_seeds(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_invalid_utf8__is_named_with_its_offset(
     path.write_bytes(data)
     for corpus in (path, tmp_path):
         with pytest.raises(UserError, match="not UTF-8") as caught:
-            read(corpus)
+            read(corpus, skip_limit=0)
         assert f"offset {data.index(0xE9)} " in caught.value.what
         assert str(path) in caught.value.what
         assert "UTF-8" in caught.value.next_step
@@ -161,7 +161,7 @@ def test_missing_and_empty_corpora__are_refused(tmp_path: Path) -> None:
         read(tmp_path)
     (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{"words": "b"}\n')
     with pytest.raises(UserError, match=r"Line 2 .* no column “text”"):
-        read(tmp_path / "bad.jsonl")
+        read(tmp_path / "bad.jsonl", skip_limit=0)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_wrong_line__is_named_after_the_documents_before_it(
 ) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(f'{{"text": "first"}}\n{line}\n')
-    documents = read_documents(CorpusSettings(corpus=str(path)))
+    documents = read_documents(CorpusSettings(order="files", corpus=str(path), skip_limit=0))
     assert next(documents).text == "first"
     with pytest.raises(UserError, match=said):
         next(documents)
@@ -200,7 +200,7 @@ def test_duplicates__are_left_out_and_keep_their_place(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     texts = ["a", "b", "a", " ", "a ", "c", "b"]
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    corpus = Corpus(CorpusSettings(corpus=str(path)))
+    corpus = Corpus(CorpusSettings(order="files", corpus=str(path)))
     assert [(d.ordinal, d.text) for d in corpus] == [(0, "a"), (1, "b"), (3, "a "), (4, "c")]
     assert corpus.report.duplicates == 2
     assert [d.text for d in read(path, deduplicate=False)] == ["a", "b", "a", "a ", "c", "b"]

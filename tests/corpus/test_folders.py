@@ -17,7 +17,7 @@ from sae_desktop.errors import UserError
 
 def opened(path: Path, **settings: Any) -> tuple[Corpus, dict[str, Document]]:
     """Return a corpus and its documents by source."""
-    corpus = Corpus(CorpusSettings(corpus=str(path), **settings))
+    corpus = Corpus(CorpusSettings(order="files", corpus=str(path), **settings))
     return corpus, {document.source: document for document in corpus}
 
 

@@ -92,7 +92,7 @@ def read(url: str, home: Path, **settings: Any) -> Found:
 
 def read_each(url: str, home: Path, *settings: dict[str, Any]) -> list[Found]:
     """Read datasets in a process of its own: the library reads the hub's address once."""
-    asked = [{"corpus": "owner/name", **one} for one in settings]
+    asked = [{"corpus": "owner/name", "order": "files", **one} for one in settings]
     environment = {**os.environ, "HF_ENDPOINT": url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-c", READ, json.dumps(asked)],
@@ -116,6 +116,21 @@ def test_hub__gives_every_row_once_with_its_columns_in_the_seeds_order(
     other = [text.split()[1] for text, *_ in second[::ROWS]]
     assert sorted(shards) == sorted(other) == ["0", "1", "2", "3"]
     assert shards != other
+
+
+def test_shuffled_hub__mixes_rows_of_the_first_shards_and_gives_each_once(
+    serve: Any, tmp_path: Path
+) -> None:
+    first, second = read_each(
+        serve().url, tmp_path, {"order": "shuffled"}, {"order": "shuffled", "seed": 1}
+    )
+    texts = [text for text, *_ in first[0]]
+    assert sorted(texts) == sorted(
+        f"shard {number} row {row}" for number in range(SHARDS) for row in range(ROWS)
+    )
+    assert len({text.split()[1] for text in texts[:8]}) == SHARDS
+    assert texts[:SHARDS] != [f"shard {number} row 0" for number in range(SHARDS)]
+    assert texts != [text for text, *_ in second[0]]
 
 
 def test_connection_cut_once__is_made_anew(serve: Any, tmp_path: Path) -> None:
@@ -189,7 +204,7 @@ def test_offline__is_the_reason_given(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(UserError, match="HF_HUB_OFFLINE is set"):
-        list(read_documents(CorpusSettings(corpus="nobody/nothing")))
+        list(read_documents(CorpusSettings(order="files", corpus="nobody/nothing")))
 
 
 class Stream:
@@ -229,7 +244,7 @@ def test_rows_before_a_lost_connection__are_not_given_twice(
     stream = Stream(rows=1000, lasts=2 * hub.BATCH_ROWS)
     monkeypatch.setattr(hub, "RETRY_SECONDS", (0.0,))
     monkeypatch.setattr(hub.HubTables, "_load", lambda self: stream)
-    found = list(read_documents(CorpusSettings(corpus="owner/name")))
+    found = list(read_documents(CorpusSettings(order="files", corpus="owner/name")))
     assert [document.text for document in found] == [f"row {row}" for row in range(1000)]
     assert stream.opened == [0, 0, 256, 512, 768]
 

@@ -50,7 +50,9 @@ def test_texts__come_back(name: str, texts: list[str], block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, patch.object(decoding, "BLOCK", block):
         path = Path(folder, name)
         WRITERS[name](path, texts)
-        asked = CorpusSettings(corpus=str(path), deduplicate=False, text_column="text")
+        asked = CorpusSettings(
+            order="files", corpus=str(path), deduplicate=False, text_column="text"
+        )
         assert [document.text for document in read_documents(asked)] == texts
 
 

@@ -26,7 +26,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def read(path: Path, **settings: Any) -> list[Document]:
-    return list(read_documents(CorpusSettings(corpus=str(path), **settings)))
+    return list(read_documents(CorpusSettings(order="files", corpus=str(path), **settings)))
 
 
 def write_jsonl(path: Path) -> None:
@@ -84,7 +84,7 @@ FORMATS = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_table__gives_texts_tags_and_metadata(tmp_path: Path, name: str) -> None:
     WRITERS[name](tmp_path / name)
-    corpus = Corpus(CorpusSettings(corpus=str(tmp_path / name)))
+    corpus = Corpus(CorpusSettings(order="files", corpus=str(tmp_path / name)))
     found = list(corpus)
     assert [d.text for d in found] == [row["body"] for row in ROWS]
     assert [d.ordinal for d in found] == list(range(len(ROWS)))
@@ -123,7 +123,7 @@ def test_column__is_found_by_name_else_the_only_one_of_strings(tmp_path: Path) -
         ({"prompt": "p", "response": "r", "id": "1"}, "prompt + response"),
     ):
         path.write_text(json.dumps(row))
-        corpus = Corpus(CorpusSettings(corpus=str(path)))
+        corpus = Corpus(CorpusSettings(order="files", corpus=str(path)))
         assert len(list(corpus)) == 1
         assert corpus.report.column == column
 
@@ -239,7 +239,7 @@ def test_csv_with_ragged_rows__leaves_out_and_counts_those_with_more_fields(
 ) -> None:
     path = tmp_path / "c.csv"
     path.write_text("text,n,note\nwhole,1,a\ncut, here,2,b\n\nshort,3\n")
-    corpus = Corpus(CorpusSettings(corpus=str(path)))
+    corpus = Corpus(CorpusSettings(order="files", corpus=str(path)))
     assert [d.text for d in corpus] == ["whole", "short"]
     assert corpus.report.notes() == ["Left out: 1 row with more fields than the header names."]
 
@@ -268,7 +268,7 @@ def test_json_array_that_ends_or_breaks__is_named(
 ) -> None:
     path = tmp_path / "c.json"
     path.write_text('[{"text": "a"}, {"text": "b"')
-    documents = read_documents(CorpusSettings(corpus=str(path)))
+    documents = read_documents(CorpusSettings(order="files", corpus=str(path)))
     assert next(documents).text == "a"
     with pytest.raises(UserError, match=r"Entry 2 .* not valid JSON"):
         next(documents)

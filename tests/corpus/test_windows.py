@@ -34,6 +34,7 @@ def cases(draw: st.DrawFn, packing: str | None = None) -> Case:
     minimum = draw(st.integers(1, 4))
     size = max(draw(st.integers(1, 12)) + len(prefix) + len(suffix), minimum)
     settings = CorpusSettings(
+        order="files",
         context_size=size,
         packing=packing or draw(st.sampled_from(["document", "packed"])),  # type: ignore[arg-type]
     )
@@ -120,7 +121,7 @@ def test_windows__from_any_place_hold_the_tokens_after_it_once(
 
 def write(path: Path, texts: list[str]) -> CorpusSettings:
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return CorpusSettings(corpus=str(path), context_size=5)
+    return CorpusSettings(order="files", corpus=str(path), context_size=5)
 
 
 def test_windows__begin_with_bos_and_hold_one_document(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_windows__go_on_among_duplicates_as_if_never_left(tmp_path: Path) -> Non
 
 
 def test_roles__go_with_every_window_of_their_document() -> None:
-    plan = WindowPlan(CorpusSettings(context_size=3))
+    plan = WindowPlan(CorpusSettings(order="files", context_size=3))
     roles = (RoleSpan("user", 0, 2), RoleSpan("assistant", 2, 3))
     document = Document(0, "abcde", "s", "", "")
     found = windows(plan, lambda d: Encoded(byte_ids(d).ids, roles), documents=[document])
@@ -176,6 +177,6 @@ def test_roles__go_with_every_window_of_their_document() -> None:
 
 def test_windows__of_a_corpus_without_a_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text(" \n")
-    plan = WindowPlan(CorpusSettings(corpus=str(tmp_path / "empty.txt")))
+    plan = WindowPlan(CorpusSettings(order="files", corpus=str(tmp_path / "empty.txt")))
     with pytest.raises(UserError, match="is empty"):
         list(windows(plan, byte_ids))

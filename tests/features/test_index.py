@@ -50,6 +50,7 @@ def corpus_project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: P
         HarvestConfig(
             project=str(project.path), name="acts", model=str(toy_model_folder), corpus=str(text),
             site="blocks.1.hook_resid_post", tokens=ROWS, context_size=32, batch_tokens=128,
+            order="files",
         ),
         SilentContext(),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
@@ -101,7 +102,7 @@ def test_what_needs_a_next_token__refuses_an_encoder(lm: LanguageModel) -> None:
         next(continuations(lm, [[2, 5]], {}, Positions([0], 1, [1]), Sampling()))
     store: Any = SimpleNamespace()
     with pytest.raises(UserError, match=r"“.*bert” is an encoder"):
-        splice_text(lm, store, "blocks.0.hook_resid_post", windows=1, first_row=0)
+        splice_text(lm, store, "blocks.0.hook_resid_post", windows=1, rows=np.arange(10))
 
 
 def test_decoder__is_what_needs_a_next_token(toy_model_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -48,6 +49,7 @@ def stream(project: Project, toy_model_folder: Path, tmp_path: Path) -> HarvestC
     return HarvestConfig(
         project=str(project.path), name="", model=str(toy_model_folder), site=SITE,
         corpus=str(tmp_path / "texts"), tokens=1, context_size=24, batch_tokens=24, dtype="float32",
+        order="files",
     )  # fmt: skip
 
 
@@ -223,3 +225,32 @@ def test_training_on_a_stream__refuses_a_corpus_too_small(
             _config(project, msgspec.structs.replace(stream, corpus=str(tmp_path / "short.txt"))),
             SilentContext(),
         )
+
+
+def _documents(windows: list[Any]) -> set[str]:
+    return {span.document.title for window in windows for span in window.spans}
+
+
+def test_shuffled_stream__holds_whole_documents_out_and_goes_on_anywhere(
+    project: Project, stream: HarvestConfig, small_parts: None
+) -> None:
+    mixed = msgspec.structs.replace(stream, order="shuffled")
+    config = _config(project, mixed)
+    source = StreamSource(config, None, SilentContext())
+    held = _documents(source._held_out_windows)
+    assert held
+    assert source._texts is not None
+    others = {document.title for document in source._texts.others()}
+    assert not held & others
+    assert len(held | others) == 30
+    held_out = {row.tobytes() for row in source.held_out_parts(10**6)[0]}
+    feed = source.feed()
+    rows = np.concatenate([feed.take(begin, 128)[0] for begin in range(0, TOKENS, 128)])
+    place = source.place(4000)
+    feed.close()
+    assert not held_out & {row.tobytes() for row in rows}
+    resumed = StreamSource(config, place, SilentContext())
+    assert np.array_equal(resumed.held_out_parts(10**6)[0], source.held_out_parts(10**6)[0])
+    again = resumed.feed()
+    assert np.array_equal(again.take(4000, 200)[0], rows[4000:4200])
+    again.close()

@@ -124,9 +124,13 @@ class CorpusColumn(QFrame):
 
     def _on_described(self, description: CorpusDescription) -> None:
         self.description = description
-        self.fields.show_columns(column_choices(description))
+        asked = self.fields.values()["text_column"]
+        self.fields.show_columns(column_choices(description, asked))
         self._show()
-        self._say(corpus_text(description))
+        if description.problem:
+            self._say(description.problem, "error")
+        else:
+            self._say(corpus_text(description))
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self.description = None

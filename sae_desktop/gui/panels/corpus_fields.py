@@ -12,18 +12,21 @@ from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.gui import icons
 from sae_desktop.gui.corpus_card import (
     BOS_POLICIES,
+    ORDERS,
     PACKINGS,
     SPECIAL_POLICIES,
     ColumnChoice,
 )
-from sae_desktop.gui.field_ranges import least_count
+from sae_desktop.gui.field_ranges import decimal_range, least_count
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.labels import push_button
-from sae_desktop.gui.widgets.number_fields import CountField
+from sae_desktop.gui.widgets.number_fields import CountField, DecimalField
 
 _TYPING_MS = 500
 _LONGEST_CONTEXT = 1_048_576
+_LIMIT_DIGITS = 4
+_RARE = ("bos", "special_tokens", "seed", "order", "overlap", "skip_limit")
 _SHARES = {"column": 5, "packing": 4}
 """Of the width of their row; the others have 3."""
 
@@ -50,6 +53,12 @@ class CorpusFields(QWidget):
         self.special = _box(SPECIAL_POLICIES)
         self.seed = CountField(defaults.seed, least_count(CorpusSettings, "seed"))
         self.seed.setMinimumWidth(80)
+        self.order = _box(ORDERS)
+        self.overlap = CountField(defaults.overlap, least_count(CorpusSettings, "overlap"))
+        self.overlap.setMinimumWidth(80)
+        low, high = decimal_range(CorpusSettings, "skip_limit", 1.0, _LIMIT_DIGITS)
+        self.skip_limit = DecimalField(defaults.skip_limit, high, _LIMIT_DIGITS)
+        self.skip_limit.setMinimum(low)
         self.deduplicate = QCheckBox("Leave exact duplicates out")
         self.deduplicate.setChecked(defaults.deduplicate)
         self.deduplicate.setToolTip(
@@ -74,6 +83,25 @@ class CorpusFields(QWidget):
                 "Whether “<s>” in a text stands for the token, or for its three letters",
             ),
             "seed": LabelledField("Seed", self.seed, "Order of the documents"),
+            "order": LabelledField(
+                "Order",
+                self.order,
+                "Documents mixed over all files and rows, so that any beginning is a sample of the "
+                "whole, or file after file",
+            ),
+            "overlap": LabelledField(
+                "Overlap",
+                self.overlap,
+                "Tokens that a window repeats from the one before it. They are context only: each "
+                "row kept has at least so many tokens before it in its document. The amount counts "
+                "rows kept, so the model reads more than that",
+            ),
+            "skip_limit": LabelledField(
+                "Unreadable, at most",
+                self.skip_limit,
+                "Share of rows, chats and files that may be left out because they cannot be read; "
+                "0: the first one ends the harvest",
+            ),
         }
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self.changed)
@@ -87,7 +115,9 @@ class CorpusFields(QWidget):
         self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
         self.more_button.setAccessibleName("More settings of the text")
         self.more = QWidget()
-        rare = _rows([["bos", "special_tokens", "seed"]], self._fields)
+        rare = _rows(
+            [["bos", "special_tokens", "seed"], ["order", "overlap", "skip_limit"]], self._fields
+        )
         rare.addWidget(self.deduplicate)
         self.more.setLayout(rare)
         self.more.hide()
@@ -99,10 +129,10 @@ class CorpusFields(QWidget):
         column.addWidget(self.more)
 
     def _connect(self) -> None:
-        for box in (self.column, self.packing, self.bos, self.special):
+        for box in (self.column, self.packing, self.bos, self.special, self.order):
             box.currentIndexChanged.connect(self._tell)
         self.deduplicate.toggled.connect(self._tell)
-        for spin in (self.context_size, self.seed):
+        for spin in (self.context_size, self.seed, self.overlap, self.skip_limit):
             spin.valueChanged.connect(self._tell)
         for field in (self.subset, self.split):
             field.textEdited.connect(lambda _text: self._typing.start())
@@ -130,6 +160,9 @@ class CorpusFields(QWidget):
             "chat_column": choice.chat_column,
             "deduplicate": self.deduplicate.isChecked(),
             "seed": self.seed.value(),
+            "order": self.order.currentData(),
+            "overlap": self.overlap.value(),
+            "skip_limit": self.skip_limit.value(),
             "context_size": self.context_size.value(),
             "packing": self.packing.currentData(),
             "bos": self.bos.currentData(),
@@ -148,12 +181,18 @@ class CorpusFields(QWidget):
             self.show_columns([ColumnChoice("Auto"), wanted] if name else [])
             self._choose_column(wanted)
         self.deduplicate.setChecked(fields.get("deduplicate", self.deduplicate.isChecked()))
-        for spin, name in ((self.seed, "seed"), (self.context_size, "context_size")):
+        for spin, name in (
+            (self.seed, "seed"),
+            (self.context_size, "context_size"),
+            (self.overlap, "overlap"),
+            (self.skip_limit, "skip_limit"),
+        ):
             spin.setValue(fields.get(name, spin.value()))
         for box, name in (
             (self.packing, "packing"),
             (self.bos, "bos"),
             (self.special, "special_tokens"),
+            (self.order, "order"),
         ):
             if name in fields:
                 box.setCurrentIndex(max(box.findData(fields[name]), 0))
@@ -202,7 +241,7 @@ class CorpusFields(QWidget):
         """Say under each field what is wrong with it."""
         for name, field in self._fields.items():
             field.show_problem(problems.get(name, ""))
-        if self.more.isHidden() and any(name in problems for name in ("bos", "special_tokens")):
+        if self.more.isHidden() and any(name in problems for name in _RARE):
             self.toggle_more()
 
 

@@ -249,7 +249,14 @@ class FeaturePage(QScrollArea):
                 note = f"{total - group.hidden} of {total}"
             blocks.append(Heading(group.name, note))
             blocks += [
-                Passage(c.tokens, c.activations, c.peak, _note(c, group.times.get(c.slot, 1)))
+                Passage(
+                    c.tokens,
+                    c.activations,
+                    c.peak,
+                    _note(c, group.times.get(c.slot, 1)),
+                    c.starts,
+                    c.read,
+                )
                 for c in group.contexts
             ]
         if not blocks:

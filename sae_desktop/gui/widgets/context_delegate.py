@@ -56,7 +56,9 @@ class ContextDelegate(QStyledItemDelegate):
         key = (id(context), option.font.toString())
         found = self._laid_out.get(key)
         if found is None:
-            found = TokenParagraph(context.tokens, context.activations, context.peak)
+            found = TokenParagraph(
+                context.tokens, context.activations, context.peak, context.starts, context.read
+            )
             found.lay_out(_ONE_LINE, option.font)
             self._laid_out[key] = found
         return found

@@ -170,7 +170,7 @@ class SliderCard(QFrame):
         if index is not None and rows is not None:
             for slot in range(min(_SHOWN_CONTEXTS, rows.shape[1])):
                 if rows[feature, slot] >= 0:
-                    found = index.context(feature, slot, 10, 4)
+                    found = index.context(feature, slot, 10, 4).as_read()
                     tokens = [visible_token(t) if t.strip() == "" else t for t in found.tokens]
                     tokens[found.peak] = f"[{tokens[found.peak]}]"
                     lines.append("".join(tokens))

@@ -41,6 +41,8 @@ class TokenColours:
 
     surface: RGB
     text: RGB
+    muted: RGB
+    """Of text that the model did not read with the chosen token."""
     accent: RGB
     selection: RGB
     selected_text: RGB
@@ -50,10 +52,26 @@ class TokenParagraph:
     """T tokens with their activations (T,), laid out to a width."""
 
     def __init__(
-        self, tokens: Sequence[str], activations: npt.ArrayLike, peak: int | None = None
+        self,
+        tokens: Sequence[str],
+        activations: npt.ArrayLike,
+        peak: int | None = None,
+        starts: Sequence[int] = (),
+        read: tuple[int, int] | None = None,
     ) -> None:
-        """`peak` is the token to underline; None: the strongest, if any fires."""
+        """`peak` is the token to underline; None: the strongest, if any fires.
+
+        `starts` are tokens with a bar before them, `read` those that are not grey: the first, and
+        one past the last.
+        """
         self.text = RunningText(tokens)
+        self._starts = [self.text.piece_of_token(start) for start in starts]
+        first, last = (0, len(tokens)) if read is None else read
+        self._apart = [
+            number
+            for number, piece in enumerate(self.text.pieces)
+            if piece.end <= first or piece.first >= last
+        ]
         values = np.asarray(activations, dtype=np.float32)
         self.activations = values
         if len(self.text.pieces) != len(values):
@@ -184,8 +202,9 @@ class TokenParagraph:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         default_text: list[tuple[int, RGB]] = []
         other_text: dict[RGB, list[tuple[int, RGB]]] = {}
+        apart = set(self._apart)
         for number, activation in enumerate(self.activations):
-            if scale.share(float(activation)) <= 0.0:
+            if scale.share(float(activation)) <= 0.0 or number in apart:
                 continue
             background = scale.background(float(activation), colours.surface, colours.accent)
             text = readable_on(background, colours.text)
@@ -210,6 +229,7 @@ class TokenParagraph:
             painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
             self._draw_text(painter, text)
             painter.restore()
+        self._paint_apart(painter, colours)
         self._underline_peak(painter, scale, colours)
         if selection[1] > selection[0]:
             self._paint_selection(painter, selection, colours)
@@ -218,6 +238,25 @@ class TokenParagraph:
     def _draw_text(self, painter: QPainter, colour: RGB) -> None:
         painter.setPen(QColor(*colour))
         self._layout.draw(painter, QPointF(0.0, 0.0))
+
+    def _paint_apart(self, painter: QPainter, colours: TokenColours) -> None:
+        """Paint text of other windows grey, and a bar where a window begins."""
+        if self._apart:
+            clip = QPainterPath()
+            for number in self._apart:
+                for rect in self.boxes(number):
+                    clip.addRect(rect)
+            painter.save()
+            painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
+            painter.fillPath(clip, QColor(*colours.surface))
+            self._draw_text(painter, colours.muted)
+            painter.restore()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(*colours.muted))
+        for start in self._starts:
+            if start is not None:
+                for rect in self.boxes(start)[:1]:
+                    painter.drawRect(QRectF(rect.left() - 1.0, rect.top(), 2.0, rect.height()))
 
     def _underline_peak(self, painter: QPainter, scale: ColourScale, colours: TokenColours) -> None:
         if self.peak_piece is None:
@@ -266,6 +305,7 @@ def token_colours(colours: Palette, ground: str = "surface") -> TokenColours:
     return TokenColours(
         surface=rgb(getattr(colours, ground)),
         text=rgb(colours.text),
+        muted=rgb(colours.disabled_text),
         accent=rgb(colours.accent),
         selection=rgb(colours.selection),
         selected_text=rgb(colours.text),

@@ -53,6 +53,10 @@ class Passage:
     activations: npt.ArrayLike
     peak: int | None = None
     note: str = ""
+    starts: tuple[int, ...] = ()
+    """Tokens at which a window begins."""
+    read: tuple[int, int] | None = None
+    """First token and one past the last that were read together; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class _Block:
     def __init__(self, item: Heading | Passage) -> None:
         self.item = item
         self.paragraph = (
-            TokenParagraph(item.tokens, item.activations, item.peak)
+            TokenParagraph(item.tokens, item.activations, item.peak, item.starts, item.read)
             if isinstance(item, Passage)
             else None
         )

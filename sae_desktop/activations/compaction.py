@@ -1,0 +1,64 @@
+"""Giving back the disk that a segment reserved and does not need. Free of torch."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import msgspec
+
+from sae_desktop.activations.layout import (
+    COMMITTED,
+    KIND,
+    SCHEMA_VERSION,
+    TABLES,
+    Capacity,
+    StoreInfo,
+    segment_specs,
+)
+from sae_desktop.errors import UserError
+from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.hdf5 import (
+    RowWriter,
+    create_contiguous,
+    map_dataset,
+    open_checked,
+    spec_bytes,
+)
+
+_HEADER = ("kind", "schema_version", "writer")
+_WORTH_BYTES = 1 << 16
+_AT_ONCE = 1 << 24
+
+
+def compact(path: Path) -> int:
+    """Write a segment anew with room for just its committed rows, and return the bytes saved.
+
+    The new file takes the place of the old one in one step; who has the old one mapped goes on
+    reading it. Nothing is done, and 0 returned, where little would be saved, where the disk has
+    no room for both, or where the system refuses.
+    """
+    before = path.stat().st_size
+    with suppress(UserError), open_checked(path, KIND, SCHEMA_VERSION) as file:
+        info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
+        committed = dict(zip(COMMITTED, (int(n) for n in file["committed"][:]), strict=True))
+        room = Capacity(**{name: committed[name] for name in ("rows", *TABLES)})
+        specs = segment_specs(info, room)
+        saved = before - sum(spec_bytes(spec) for spec in specs)
+        if saved < max(_WORTH_BYTES, before // 10):
+            return 0
+        attributes = {name: value for name, value in file.attrs.items() if name not in _HEADER}
+        with replacing(path) as part:
+            create_contiguous(part, KIND, SCHEMA_VERSION, specs, attributes)
+            with RowWriter(part) as out:
+                for spec in specs:
+                    _copy_rows(path, file[spec.name], out, spec.name, spec.shape[0])
+    return before - path.stat().st_size
+
+
+def _copy_rows(path: Path, dataset: h5py.Dataset, out: RowWriter, name: str, count: int) -> None:
+    values = map_dataset(path, dataset)
+    step = max(1, _AT_ONCE // max(1, values[:1].nbytes))
+    for first in range(0, count, step):
+        out.write(name, first, values[first : min(first + step, count)])

@@ -1,0 +1,184 @@
+"""Whole documents held out from training, with those that are nearly the same.
+
+What is said twice must not be learned on one side and asked for on the other: parts of one text,
+and documents of which about four fifths of all runs of five tokens are shared, stay together.
+
+R rows, D documents, S spans, H hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.corpus.pieces import whole_title
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+HeldOutBy = Literal["rows", "documents"]
+"""rows: the last rows of the store, as runs did before documents were told apart."""
+
+FEW_TEXTS = 50
+"""With fewer, what is held out says little of other texts."""
+_SHINGLE = 5
+_BANDS, _ROWS_OF_BAND = 4, 3
+_AT_ONCE = 1 << 22
+_MOST_OF_ALL = 0.5
+"""A text with more of the rows than this is never held out."""
+_SPARE = 1.25
+"""So many times the rows wanted may be held out, to end with a whole text."""
+_SEED = 0x5EED
+
+
+def text_of_rows(store: ActivationStore, rows: int) -> Array:
+    """Return (R,) for the first `rows` rows which text each is of, from 0; −1 for none.
+
+    Parts of one text, and near-equal documents, are one text.
+    """
+    documents = store.documents
+    if not len(documents):
+        return np.full(rows, -1)
+    _, text_D = np.unique(documents["ordinal"], return_inverse=True)
+    text_D = _joined(text_D, _of_one_text(documents))
+    spans = store.spans
+    spans = spans[spans["first_row"] < rows]
+    near_D = text_D
+    for band in _bands(store, spans, rows, len(documents)):
+        near_D = _joined(near_D, band)
+    sizes = np.bincount(near_D[spans["document"]], spans["length"], near_D.max() + 1)
+    if sizes.max(initial=0) <= _MOST_OF_ALL * rows:
+        text_D = near_D  # else all of it is alike, and texts are told apart as they come
+    of_row = np.full(rows, -1)
+    lengths = np.minimum(spans["length"], rows - spans["first_row"])
+    places = _places(spans["first_row"], lengths)
+    of_row[places] = np.repeat(text_D[spans["document"]], lengths)
+    return _filled(of_row, store)
+
+
+def held_out_rows(store: ActivationStore, rows: int, wanted: int) -> tuple[Rows, int] | None:
+    """Return about `wanted` of the first `rows` rows, all those of some texts, and how many
+    texts there are. None where there are too few texts to hold a whole one out.
+    """
+    text_R = text_of_rows(store, rows)
+    known = text_R >= 0
+    if not known.any():
+        return None
+    names, number = np.unique(text_R[known], return_inverse=True)
+    sizes = np.bincount(number)
+    order = np.random.Generator(np.random.PCG64(_SEED)).permutation(len(names))
+    chosen, total = [], 0
+    for text in order.tolist():
+        size = int(sizes[text])
+        if total >= wanted:
+            break
+        if size <= _MOST_OF_ALL * rows and total + size <= max(_SPARE * wanted, 1):
+            chosen.append(text)
+            total += size
+    if not chosen and len(names) > 1:
+        smallest = int(np.argmin(sizes))
+        if sizes[smallest] <= _MOST_OF_ALL * rows:
+            chosen = [smallest]
+    if not chosen:
+        return None
+    return np.flatnonzero(np.isin(text_R, names[chosen])), len(names)
+
+
+def _of_one_text(documents: Array) -> Array:
+    """Return (D,) equal numbers for parts of one text, different ones otherwise."""
+    found = np.arange(len(documents))
+    first: dict[tuple[bytes, str], int] = {}
+    for place in np.flatnonzero(np.char.find(documents["title"], b"(part ") >= 0).tolist():
+        title = whole_title(documents["title"][place].decode("utf-8", "replace"))
+        found[place] = first.setdefault((documents["source"][place].tobytes(), title), place)
+    return found
+
+
+def _bands(store: ActivationStore, spans: Array, rows: int, documents: int) -> Iterator[Array]:
+    """Yield (D,) numbers that are equal for documents that share a band of their signatures."""
+    signatures = np.full((documents, _BANDS * _ROWS_OF_BAND), np.iinfo(np.uint64).max)
+    order = np.lexsort((spans["offset"], spans["document"]))
+    spans = spans[order]
+    tokens = store.tokens
+    first = 0
+    while first < len(spans):
+        sizes = np.cumsum(spans["length"][first:])
+        last = first + max(1, int(np.searchsorted(sizes, _AT_ONCE)))
+        while last < len(spans) and spans["document"][last] == spans["document"][last - 1]:
+            last += 1
+        _sign(tokens, spans[first:last], rows, signatures)
+        first = last
+    unsigned = signatures[:, 0] == np.iinfo(np.uint64).max
+    for band in range(_BANDS):
+        keys = signatures[:, band * _ROWS_OF_BAND : (band + 1) * _ROWS_OF_BAND]
+        _, number = np.unique(keys, axis=0, return_inverse=True)
+        number = number.reshape(-1)
+        # Documents too short for a run of tokens are like no other.
+        yield np.where(unsigned, number.max(initial=0) + 1 + np.arange(documents), number)
+
+
+def _sign(tokens: Array, spans: Array, rows: int, signatures: Array) -> None:
+    lengths = np.minimum(spans["length"], rows - spans["first_row"])
+    places = _places(spans["first_row"], lengths)
+    document = np.repeat(spans["document"], lengths)
+    ids = np.asarray(tokens[places]).astype(np.uint64)
+    if len(ids) < _SHINGLE:
+        return
+    shingles = np.zeros(len(ids) - _SHINGLE + 1, np.uint64)
+    for step in range(_SHINGLE):
+        shingles = _mix(shingles ^ ids[step : len(ids) - _SHINGLE + 1 + step])
+    whole = document[_SHINGLE - 1 :] == document[: len(document) - _SHINGLE + 1]
+    shingles, document = shingles[whole], document[: len(document) - _SHINGLE + 1][whole]
+    if not len(shingles):
+        return
+    starts = np.flatnonzero(np.concatenate([[True], document[1:] != document[:-1]]))
+    for number in range(signatures.shape[1]):
+        hashed = _mix(shingles ^ _mix(np.array([number + 1], np.uint64)))
+        signatures[document[starts], number] = np.minimum.reduceat(hashed, starts)
+
+
+def _mix(x: Array) -> Array:
+    """The step of SplitMix64 (Steele, Lea and Flood 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def _joined(first: Array, second: Array) -> Array:
+    """Return numbers from 0 that are equal where either of two are, along chains of any length."""
+    label = np.unique(first, return_inverse=True)[1].reshape(-1)
+    groups = [label, np.unique(second, return_inverse=True)[1].reshape(-1)]
+    while True:
+        before = label
+        for group in groups:
+            lowest = np.full(int(group.max(initial=0)) + 1, len(label))
+            np.minimum.at(lowest, group, label)
+            label = lowest[group]
+        if np.array_equal(before, label):
+            return np.asarray(np.unique(label, return_inverse=True)[1].reshape(-1))
+
+
+def _places(first: Array, lengths: Array) -> Array:
+    """Return the rows of some spans, one span after the other."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.asarray(np.arange(total) + np.repeat(first - (ends - lengths), lengths))
+
+
+def _filled(of_row: Array, store: ActivationStore) -> Array:
+    """Give rows of no document, those of a kept BOS, to the text of their window."""
+    if (of_row >= 0).all():
+        return of_row
+    windows = store.windows
+    own = np.searchsorted(windows["first_row"], np.arange(len(of_row)), side="right") - 1
+    after = np.full(len(of_row), -1)
+    known = np.flatnonzero(of_row >= 0)
+    if len(known):  # the next row with a text: a window begins with its BOS
+        nearest = known[np.minimum(np.searchsorted(known, np.arange(len(of_row))), len(known) - 1)]
+        same = own[nearest] == own
+        after[same] = of_row[nearest][same]
+    return np.asarray(np.where(of_row >= 0, of_row, after))

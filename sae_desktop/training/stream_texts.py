@@ -1,0 +1,57 @@
+"""Whole documents of a streamed corpus, held out from training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sae_desktop.activations.harvest_plan import HarvestPlan
+from sae_desktop.corpus.documents import Corpus, Document
+from sae_desktop.corpus.pieces import whole_title
+
+_EVERY = 8
+_MARGIN = 1.2
+
+
+class HeldOutTexts:
+    """Which documents are held out: one in eight of the first ones, with all parts of their texts.
+
+    They follow from the corpus and the settings alone, so that a run that goes on has the same.
+    """
+
+    def __init__(self, harvest: HarvestPlan, rows: int) -> None:
+        """Choose documents of at least so many rows together, where the corpus has them."""
+        self._settings = harvest.windows.settings
+        self._ordinals: set[int] = set()
+        self._texts: set[tuple[str, str]] = set()
+        tokens = 0.0
+        for number, document in enumerate(Corpus(self._settings)):
+            text = _text(document)
+            if number % _EVERY == 0 or text in self._texts:
+                self._ordinals.add(document.ordinal)
+                if text is not None:
+                    self._texts.add(text)
+                tokens += len(harvest.lm.encode(document.text))
+            if tokens > _MARGIN * rows:
+                break
+
+    @property
+    def none(self) -> bool:
+        """Whether the corpus has no document at all."""
+        return not self._ordinals
+
+    def held_out(self) -> Iterator[Document]:
+        """Yield the documents held out."""
+        return (document for document in Corpus(self._settings) if self._holds(document))
+
+    def others(self) -> Iterator[Document]:
+        """Yield the documents to train on."""
+        return (document for document in Corpus(self._settings) if not self._holds(document))
+
+    def _holds(self, document: Document) -> bool:
+        return document.ordinal in self._ordinals or _text(document) in self._texts
+
+
+def _text(document: Document) -> tuple[str, str] | None:
+    """Return what the parts of a text have in common; None for a document that is whole."""
+    title = whole_title(document.title)
+    return None if title == document.title else (document.source, title)
