@@ -111,7 +111,7 @@ def import_(
 def _kind_of(path: Path) -> Kind:
     if path.suffix == PACKAGE_SUFFIX:
         return "package"
-    if path.is_file() and path.suffix.lower() in labels.SUFFIXES:
+    if path.is_file() and path.suffix.lower() in (*labels.SUFFIXES, ".tsv"):
         return "labels"
     if path.is_dir():
         if delphi_layout.holds_explanations(path):

@@ -99,6 +99,7 @@ class DelimitedTable:
                 if len(fields) > width:
                     if count:
                         self._report.left_out[RAGGED_KIND] += 1
+                        self._report.first_ragged = self._report.first_ragged or self.place(number)
                     continue
                 fields += [""] * (width - len(fields))
                 yield number, dict(zip(self.names, fields, strict=True))

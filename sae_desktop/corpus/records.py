@@ -77,6 +77,8 @@ class Report:
     bad: int = 0
     """Of these, those that could not be read."""
     first_bad: UserError | None = None
+    first_ragged: str = ""
+    """Where the first row stands that has more fields than its table has columns."""
 
     def leave_out(self, error: UserError, limit: float) -> None:
         """Count what cannot be read. Raises UserError where more than the share `limit` is bad.

@@ -12,6 +12,11 @@ from typing import Any
 
 import msgspec
 
+from sae_desktop.corpus.columns import ALTERNATIVES, Table
+from sae_desktop.corpus.decoding import decoded, encoding_of, head_bytes, inner_name
+from sae_desktop.corpus.delimited import DelimitedTable
+from sae_desktop.corpus.json_text import JsonArray, JsonLines, json_layout
+from sae_desktop.corpus.records import BadRowError, Report
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
@@ -24,10 +29,12 @@ from sae_desktop.storage.atomic import replacing, write_bytes
 from sae_desktop.storage.faults import explained
 
 SUFFIXES = (".csv", ".json", ".parquet")
+"""Of files that are written."""
+READ_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Of files that are read, compressed or not."""
 _MOST_BYTES = 2**30
 _NUMBER_NAMES = ("feature", "index", "feature_index", "id")
 _LABEL_NAMES = ("label", "description", "explanation", "name")
-_FIELD_LIMIT = 2**20
 
 
 # ---------------------------------------------------------------- writing
@@ -65,10 +72,10 @@ def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
     return len(rows)
 
 
-def _other_ending(path: Path) -> UserError:
+def _other_ending(path: Path, suffixes: Sequence[str] = SUFFIXES) -> UserError:
     return UserError(
         f"“{path.name}” is none of the files labels are kept in.",
-        next_step=f"Its name must end with {', '.join(SUFFIXES)}.",
+        next_step=f"Its name must end with {', '.join(suffixes)}.",
     )
 
 
@@ -146,21 +153,23 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
                 next_step="Choose a table, or the folder with Delphi's …_latent0.txt.",
             )
         return [{"feature": feature, "label": label} for feature, label in found.items()]
-    if path.suffix.lower() not in SUFFIXES:
-        raise _other_ending(path)
+    if Path(inner_name(path.name)).suffix not in READ_SUFFIXES:
+        raise _other_ending(path, READ_SUFFIXES)
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise UserError(f"“{path.name}” has {size:,} bytes: it is no table of labels.")
-        match path.suffix.lower():
-            case ".csv":
-                return _read_csv(path)
-            case ".json":
-                return _read_json(path)
-            case _:
-                return _read_parquet(path)
+        if path.suffix.lower() == ".parquet":
+            return _read_parquet(path)
+        if json_layout(_beginning(path)) == "object" and path.suffix.lower() == ".json":
+            return _read_mapping(path)
+        return _read_table(path)
+    except UserError as error:
+        raise UserError(
+            error.what, kept=error.kept or "Nothing was changed.", next_step=error.next_step
+        ) from error
     except (
-        OSError, ValueError, NotImplementedError, csv.Error, msgspec.DecodeError, RecursionError,
+        OSError, ValueError, NotImplementedError, msgspec.DecodeError, RecursionError,
     ) as error:  # fmt: skip
         raise UserError(
             f"“{path.name}” cannot be read: {error}.",
@@ -169,18 +178,52 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
         ) from error
 
 
-def _read_csv(path: Path) -> list[dict[str, Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return [dict(row) for row in csv.DictReader(file, restkey="", strict=True)]
+def _beginning(path: Path) -> str:
+    head = head_bytes(path)
+    return head.decode(encoding_of(head), "replace")
 
 
-def _read_json(path: Path) -> list[dict[str, Any]]:
-    found = msgspec.json.decode(path.read_bytes())
-    if isinstance(found, dict):  # feature → label
-        return [{"feature": key, "label": value} for key, value in found.items()]
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+def _read_table(path: Path) -> list[dict[str, Any]]:
+    """Read a table of text as a corpus is read: any of its delimiters and encodings.
+
+    Raises UserError for the first row that cannot be read: labels are taken whole or not at all.
+    """
+    report = Report()
+    table: Table
+    match Path(inner_name(path.name)).suffix:
+        case ".csv" | ".tsv":
+            table = DelimitedTable(path, ALTERNATIVES.join(_NUMBER_NAMES), report)
+        case ".jsonl":
+            table = JsonLines(path)
+        case _:
+            lines = json_layout(_beginning(path)) in ("line", "lines")
+            table = JsonLines(path) if lines else JsonArray(path)
+    found = []
+    for _, row in table.rows(()):
+        if isinstance(row, BadRowError):
+            raise row
+        found.append(dict(row))
+    if report.left_out:
+        raise UserError(
+            f"{report.first_ragged} has more fields than the first row names.",
+            next_step="Put a text in which the delimiter stands between quotation marks.",
+        )
+    return _named(found)
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table without a first row of names: a number, then its label."""
+    if rows and set(rows[0]) == {"column 1", "column 2"}:
+        return [{"feature": row["column 1"], "label": row["column 2"]} for row in rows]
+    return [{name.strip().casefold(): value for name, value in row.items()} for row in rows]
+
+
+def _read_mapping(path: Path) -> list[dict[str, Any]]:
+    """Read an object of features and their labels."""
+    found = msgspec.json.decode("".join(decoded(path)))
+    if not isinstance(found, dict):
         raise ValueError("it is no list of objects")
-    return found
+    return [{"feature": key, "label": value} for key, value in found.items()]
 
 
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
@@ -192,12 +235,27 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     return list(file.read(columns=columns).to_pylist())
 
 
+def _number(value: object) -> int:
+    """Return a feature's number, also one that a spreadsheet wrote as 5.0 or 5,0.
+
+    Raises ValueError for what is none.
+    """
+    text = str(value).strip().removeprefix("#")
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text.replace(",", "."))
+        if not number.is_integer():
+            raise ValueError(text) from None
+        return int(number)
+
+
 def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, Any]:
     """Return the fields of a FeatureNote that a row tells."""
     named = next((row[name] for name in _NUMBER_NAMES if row.get(name) not in (None, "")), None)
     try:
-        feature = index.check_feature(int(str(named).removeprefix("#")))
-    except (ValueError, UserError) as error:
+        feature = index.check_feature(_number(named))
+    except (ValueError, OverflowError, UserError) as error:
         reason = error.what if isinstance(error, UserError) else f"“{named}” is no feature."
         raise UserError(
             f"Row {number}: {reason}",
@@ -219,7 +277,7 @@ def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, An
 
 def _score(value: object, number: int) -> float:
     try:
-        score = float(str(value))
+        score = float(str(value).strip().replace(",", "."))
     except ValueError:
         score = math.nan
     if not 0.0 <= score <= 1.0:
