@@ -103,4 +103,7 @@ def _tags(tags: Array, spans: Array) -> list[Share]:
     rows = np.bincount(numbers[spans["document"]], weights=spans["length"], minlength=len(names))
     order = np.argsort(-rows, kind="stable")
     found = [(names[i].decode("utf-8", "replace"), int(rows[i])) for i in order]
-    return [Share(name=name, rows=count) for name, count in found if name][:_TAGS]
+    if not any(name for name, _ in found):
+        return []
+    # Documents that name none stay among them: shares are of all rows.
+    return [Share(name=name, rows=count) for name, count in found][:_TAGS]

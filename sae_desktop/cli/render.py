@@ -178,7 +178,9 @@ def _company(page: dict[str, Any]) -> list[str]:
     for kind in ("languages", "sources"):
         shares = sorted(page[kind], key=lambda s: -s["firings"])[:8]
         told = language_name if kind == "languages" else str
-        parts[kind] = [f"{told(s['name'])} {s['firings']:,}" for s in shares if s["firings"]]
+        parts[kind] = [
+            f"{told(s['name']) or 'not known'} {s['firings']:,}" for s in shares if s["firings"]
+        ]
     return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
 
 

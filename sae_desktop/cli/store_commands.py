@@ -133,7 +133,10 @@ def _store_text(store: StoreDescription) -> str:
     for words, shares in (("languages", store.languages), ("sources", store.sources)):
         if shares:
             told = language_name if words == "languages" else str
-            named = [f"{told(s.name)} {s.rows:,}" for s in shares[:12]]
+            named = [
+                f"{told(s.name) or 'not known'} {s.rows:,} ({s.rows / max(store.rows, 1):.0%})"
+                for s in shares[:12]
+            ]
             lines.append(f"{words}: " + ", ".join(named))
     return "\n".join(lines)
 

@@ -404,11 +404,12 @@ class FeatureIndex:
         ]
 
     def languages(self, feature: int) -> list[Share]:
-        """Return the feature's firings by language, in the order of the info."""
+        """Return the feature's firings by language, in the order of the info; those in documents
+        without one come last, under no name."""
         return self._shares("languages", self.info.languages, feature)
 
     def sources(self, feature: int) -> list[Share]:
-        """Return the feature's firings by source, in the order of the info."""
+        """Return the feature's firings by source, as by language."""
         return self._shares("sources", self.info.sources, feature)
 
     def _shares(self, kind: str, names: list[str], feature: int) -> list[Share]:
@@ -416,10 +417,16 @@ class FeatureIndex:
         if counts is None:
             return []
         tokens = self._arrays[f"{kind}/tokens"]
-        return [
+        found = [
             Share(name, int(n), int(t))
             for name, n, t in zip(names, counts[feature], tokens, strict=True)
         ]
+        firings = self.columns.get("firings")
+        unnamed = self.info.rows - sum(share.tokens for share in found)
+        if firings is not None and unnamed > 0:
+            of_named = sum(share.firings for share in found)
+            found.append(Share("", max(int(firings[feature]) - of_named, 0), unnamed))
+        return found
 
     def firing_tokens(self, feature: int) -> list[tuple[str, int]]:
         """Return (token, firings) of the tokens on which the feature fires most often."""

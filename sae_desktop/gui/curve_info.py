@@ -54,7 +54,12 @@ CURVES = (
         "Norm of the reconstruction over the row’s: under 1, activations come out too small.",
     ),
     CurveInfo(
-        "dead_fraction", "Dead", "share of features", False, "Silent for the whole window.", 0.05
+        "dead_fraction",
+        "Dead",
+        "share of features",
+        False,
+        "Silent for the training’s “Dead after” rows.",
+        0.05,
     ),
     CurveInfo(
         "dense_fraction",

@@ -26,7 +26,12 @@ _FIGURES = (
     ("cosine", "Cosine", figure_text, "Between a row and its reconstruction, on average"),
     ("shrinkage", "Shrinkage", figure_text, "1: activations are as large as serves the fit best"),
     ("nearest_cosine", "Nearest cosine", figure_text, "To the nearest other feature, median"),
-    ("dead_fraction", "Dead", share_text, "Features that never fired on the rows read"),
+    (
+        "dead_fraction",
+        "Dead",
+        share_text,
+        "Never fired on the rows the evaluation read",
+    ),
     ("dense_fraction", "Dense", share_text, "Features that fire on over a tenth of the rows"),
     ("loss_recovered", "Loss recovered", share_text, "Counted from zero ablation"),
     ("loss_recovered_mean", "… from mean ablation", share_text, "A harder measure"),
@@ -54,7 +59,8 @@ def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
 
 def evaluation_text(found: EvaluateResult) -> str:
     """Return on what the figures were measured."""
-    text = f"On {exact_count(found.rows)} rows; dead over {exact_count(found.dead_window)}."
+    text = f"On {exact_count(found.rows)} rows; dead features are those silent on "
+    f"{exact_count(found.dead_window)} rows."
     if found.excluded_rows:
         text += f" {exact_count(found.excluded_rows)} massive rows were left out."
     if found.control_spread is not None:

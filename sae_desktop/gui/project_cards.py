@@ -200,7 +200,8 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     if measured is not None:
         figures.append(("L0", figure_text(measured.l0, 1)))
         figures.append(("FVU", figure_text(measured.fvu)))
-        figures.append(("Dead", share_text(measured.dead_fraction)))
+        where = "evaluation" if summary and summary.evaluation else "training"
+        figures.append((f"Dead in {where}", share_text(measured.dead_fraction)))
     if summary is not None and summary.evaluation is not None:
         figures.append(("Loss recovered", share_text(summary.evaluation.loss_recovered)))
     actions: list[str] = ["open_index", "index"] if item.indexes else ["index"]

@@ -100,7 +100,12 @@ COLUMNS = (
         "Share recovered by random directions of the same size and L0",
         share_text,
     ),
-    FigureColumn("dead", "Dead", "Share of features that never fire", share_text),
+    FigureColumn(
+        "dead",
+        "Dead",
+        "Features silent for the training’s “Dead after” rows",
+        share_text,
+    ),
     FigureColumn("loss", "Loss", "At the end of the training", lambda v: f"{v:.4g}"),
     FigureColumn("lr", "lr", "Learning rate; “–”: the default", _small),
     FigureColumn("seed", "Seed", "", exact_count),

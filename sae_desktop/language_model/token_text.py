@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_UNSEEN_SPACES = re.compile(r"^ +| +$|(?<=[\n\r\t]) +| +(?=[\n\r\t])")
+
 
 def token_text(data: bytes) -> str:
     """Return a token as text; bytes that are no character appear as ⟨0xE2⟩."""
@@ -15,7 +19,7 @@ def token_text(data: bytes) -> str:
 
 
 def visible_token(text: str) -> str:
-    """Return a token for display: ↵ for a newline, → for a tab, · for a leading space."""
-    if text.startswith(" "):
-        text = "·" + text[1:]
-    return text.replace("\n", "↵").replace("\t", "→")
+    """Return a token for display: ↵ for a newline, ␍ for a carriage return, → for a tab, · for a
+    space at an end or beside a newline, where it would not be seen."""
+    shown = _UNSEEN_SPACES.sub(lambda found: "·" * len(found[0]), text)
+    return shown.replace("\n", "↵").replace("\r", "␍").replace("\t", "→").replace("\u00a0", "⍽")

@@ -158,7 +158,16 @@ class FeaturePage(QScrollArea):
         grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.no_logits, 2, 0, 1, 2)
-        unit = label("Effect on the logit, per unit of activation", "small", wrap=True)
+        unit = label(
+            "Effect on the logit per unit of activation, times the final norm’s scale",
+            "small",
+            wrap=True,
+        )
+        unit.setToolTip(
+            "The final norm divides the stream by its size, which differs from token to token. "
+            "At a token, the change of a logit is this figure, times the activation, divided by "
+            "that size: figures tell how tokens compare, not how far a logit moves."
+        )
         grid.addWidget(unit, 3, 0)
         grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
         grid.setRowStretch(4, 1)

@@ -225,7 +225,7 @@ class FilterBar(QWidget):
         self._add_choices(menu.addMenu("Source"), "sources", self._index.info.sources)
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
-        menu.addAction("Dead", lambda: self._set(dead_only=True))
+        menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
         lists = menu.addMenu("On a list")
         for name, count in KeptLists.of(self._session).names():
             action = lists.addAction(f"{name} ({count})")

@@ -216,7 +216,7 @@ def test_cards__say_the_key_figures(project: Project) -> None:
     dictionary = dict(sections["Dictionaries"][0].figures)
     assert dictionary["L0"] == "7.5"
     assert dictionary["FVU"] == "0.125"
-    assert dictionary["Dead"] == "25.0%"
+    assert dictionary["Dead in training"] == "25.0%"
 
 
 def test_inventory__lists_what_is_damaged_instead_of_failing(project: Project) -> None:
