@@ -14,6 +14,7 @@ from sae_desktop.activations.describe_corpus import describe_corpus
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.corpus.windows import windows
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.gui.corpus_card import column_choices
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows
 
@@ -174,3 +175,36 @@ def test_empty_corpus__is_refused(tmp_path: Path, toy_model_folder: Path) -> Non
     (tmp_path / "e.txt").write_text("\n\n")
     with pytest.raises(UserError, match="is empty"):
         described(tmp_path / "e.txt", toy_model_folder)
+
+
+def test_table_whose_column_is_not_clear__is_described_by_its_columns(
+    tmp_path: Path, toy_model_folder: Path
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("first,second\nred apple,green pear\nblue sky,grey sea\n")
+    said = described(path, toy_model_folder)
+    assert "not clear which column" in said.problem
+    assert (said.documents, said.column, said.preview) == (0, "", [])
+    assert [(c.name, c.example) for c in said.columns] == [
+        ("first", "red apple"),
+        ("second", "green pear"),
+    ]
+    choices = column_choices(said)
+    assert [choice.text for choice in choices] == ["Choose a column", "first", "second"]
+    chosen = described(path, toy_model_folder, text_column=choices[2].text_column)
+    assert (chosen.problem, chosen.column, chosen.documents) == ("", "second", 2)
+
+
+def test_tables_that_differ__offer_a_column_for_each(
+    tmp_path: Path, toy_model_folder: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("headline,body\nh,text a\n")
+    (tmp_path / "b.csv").write_text("summary,review\ns,text c\n")
+    said = described(tmp_path, toy_model_folder, text_column="body")
+    assert said.column == "body"
+    offered = [choice.text_column for choice in column_choices(said, "body")]
+    assert "body | review" in offered
+    assert [Path(table.name).name for table in said.tables if not table.column] == ["b.csv"]
+    assert any("b.csv" in note for note in said.notes)
+    both = described(tmp_path, toy_model_folder, text_column="body | review")
+    assert both.documents == 2

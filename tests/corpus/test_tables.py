@@ -207,7 +207,10 @@ def test_broken_chat__is_named(tmp_path: Path) -> None:
     good = {"messages": [{"role": "user", "content": "hi"}]}
     path.write_text(json.dumps(good) + "\n" + json.dumps({"messages": ["hi"]}) + "\n")
     with pytest.raises(UserError, match=r"Line 2 .* not a list of messages"):
-        read(path)
+        read(path, skip_limit=0)
+    corpus = Corpus(CorpusSettings(corpus=str(path)))
+    assert len(list(corpus)) == 1
+    assert corpus.report.notes()[0].startswith("One row could not be read and was left out. Line 2")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -340,3 +343,50 @@ def test_shards_of_a_saved_dataset__come_in_the_seeds_order(tmp_path: Path) -> N
     orders = [[d.text for d in read(tmp_path / "d", seed=seed)] for seed in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == sorted(orders[2]) == sorted(row["body"] for row in ROWS)
+
+
+def _write_rows(path: Path, rows: list[object]) -> CorpusSettings:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return CorpusSettings(corpus=str(path), skip_limit=0.1)
+
+
+def test_bad_rows__are_left_out_up_to_the_share_that_may_be(tmp_path: Path) -> None:
+    rows: list[object] = [{"text": f"text {n}"} for n in range(300)]
+    rows[::15] = [{"text": n} for n in range(20)]
+    corpus = Corpus(_write_rows(tmp_path / "few.jsonl", rows))
+    assert len(list(corpus)) == 280
+    assert corpus.report.bad == 20
+    rows[::5] = [{"text": n} for n in range(60)]
+    with pytest.raises(UserError, match=r"more than the 0\.1 of them") as caught:
+        list(Corpus(_write_rows(tmp_path / "many.jsonl", rows)))
+    assert "Line " in caught.value.what
+    assert "let a larger share be left out" in caught.value.next_step
+
+
+def test_table_of_bad_rows_alone__is_refused_with_the_first(tmp_path: Path) -> None:
+    settings = _write_rows(tmp_path / "c.jsonl", [{"text": 1}, {"text": 2}, {"text": 3}])
+    with pytest.raises(UserError, match=r"Line 1 .* has a number"):
+        list(Corpus(settings))
+
+
+def test_damaged_file_of_a_folder__is_left_out_and_named(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("good")
+    (tmp_path / "bad.txt").write_bytes(b"caf\xe9")
+    corpus = Corpus(CorpusSettings(corpus=str(tmp_path)))
+    assert [document.text for document in corpus] == ["good"]
+    assert "bad.txt” is not UTF-8" in corpus.report.notes()[0]
+
+
+def test_columns__may_be_named_for_each_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,headline,body\n1,h,text a\n2,i,text b\n")
+    (tmp_path / "b.csv").write_text("id,summary,review\n1,s,text c\n2,t,text d\n")
+    one = Corpus(CorpusSettings(corpus=str(tmp_path), text_column="body"))
+    assert sorted(document.text for document in one) == ["text a", "text b"]
+    assert any("Tables that are not read: “" in note and "b.csv" in note
+               for note in one.report.notes())  # fmt: skip
+    both = Corpus(CorpusSettings(corpus=str(tmp_path), text_column="body | review"))
+    assert sorted(document.text for document in both) == [f"text {c}" for c in "abcd"]
+    assert {(Path(table.name).name, table.column) for table in both.report.tables} == {
+        ("a.csv", "body"),
+        ("b.csv", "review"),
+    }
