@@ -281,10 +281,14 @@ def _list(columns: Sequence[ColumnDescription]) -> str:
 
 
 def _kind(values: Sequence[Any]) -> Kind:
-    first = next((value for value in values if value != []), None)
-    if first is None or isinstance(first, str):
-        return "text" if first is not None or not values else "other"
-    return "chat" if is_chat(first) else "other"
+    """Return what most of the values are: a few may be wrong."""
+    given = [value for value in values if value != []]
+    if not given:
+        return "other" if values else "text"
+    texts = sum(isinstance(value, str) for value in given)
+    if 2 * texts >= len(given):
+        return "text"
+    return "chat" if 2 * sum(map(is_chat, given)) >= len(given) else "other"
 
 
 @dataclass(frozen=True)

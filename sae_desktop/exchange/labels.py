@@ -161,8 +161,10 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
             raise UserError(f"“{path.name}” has {size:,} bytes: it is no table of labels.")
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
-        if json_layout(_beginning(path)) == "object" and path.suffix.lower() == ".json":
-            return _read_mapping(path)
+        if path.suffix.lower() == ".json":
+            layout = json_layout(_beginning(path))
+            if layout == "object" or (layout == "line" and not _names_feature(path)):
+                return _read_mapping(path)
         return _read_table(path)
     except UserError as error:
         raise UserError(
@@ -216,6 +218,12 @@ def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if rows and set(rows[0]) == {"column 1", "column 2"}:
         return [{"feature": row["column 1"], "label": row["column 2"]} for row in rows]
     return [{name.strip().casefold(): value for name, value in row.items()} for row in rows]
+
+
+def _names_feature(path: Path) -> bool:
+    """Whether the one object of a file is a row, not an object of all labels."""
+    found = msgspec.json.decode("".join(decoded(path)))
+    return isinstance(found, dict) and any(name.casefold() in _NUMBER_NAMES for name in found)
 
 
 def _read_mapping(path: Path) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from sae_desktop.language_model.text_windows import document_encoder, plan_windo
 
 def described(corpus: Path, model: Path | str, **rest: Any) -> CorpusDescription:
     config = DescribeCorpusConfig(
-        corpus=str(corpus), model=str(model), **{"context_size": 32, **rest}
+        corpus=str(corpus), model=str(model), **{"context_size": 32, "order": "files", **rest}
     )
     return describe_corpus(config, RecordingContext())
 
@@ -75,6 +75,7 @@ def test_preview__is_the_first_windows_as_a_harvest_would_cut_them(
         context_size=24,
         packing=packing,  # type: ignore[arg-type]
         preview=5,
+        order="files",
     )
     lm = load_model(str(toy_model_folder))
     names = lm.token_bytes()

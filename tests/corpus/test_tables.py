@@ -365,7 +365,10 @@ def test_bad_rows__are_left_out_up_to_the_share_that_may_be(tmp_path: Path) -> N
 
 def test_table_of_bad_rows_alone__is_refused_with_the_first(tmp_path: Path) -> None:
     settings = _write_rows(tmp_path / "c.jsonl", [{"text": 1}, {"text": 2}, {"text": 3}])
-    with pytest.raises(UserError, match=r"Line 1 .* has a number"):
+    with pytest.raises(UserError, match=r"no column of texts"):
+        list(Corpus(settings))
+    settings = _write_rows(tmp_path / "d.jsonl", [{"text": None}] * 20 + [{"text": 2}, {"text": 3}])
+    with pytest.raises(UserError, match=r"Line 21 .* has a number"):
         list(Corpus(settings))
 
 
