@@ -31,6 +31,7 @@ from sae_desktop.gui.theme import Palette
 
 RADIUS = 3.0
 _FIRST_RIGHT_TO_LEFT = "\u0590"
+_FAR = 1e6
 LINE_SPACING = 1.3
 """Line height as a multiple of the font's."""
 
@@ -215,7 +216,7 @@ class TokenParagraph:
         painter.setPen(Qt.PenStyle.NoPen)
         for number, background in default_text:
             _fill(painter, self.boxes(number), background)
-        self._draw_text(painter, colours.text)
+        self._draw_read_and_apart(painter, colours)
         # Boxes on which the usual text colour is hard to read are painted over it, and the
         # text again within them, which leaves the shaping of the whole untouched.
         for text, pieces in other_text.items():
@@ -229,28 +230,35 @@ class TokenParagraph:
             painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
             self._draw_text(painter, text)
             painter.restore()
-        self._paint_apart(painter, colours)
+        self._paint_starts(painter, colours)
         self._underline_peak(painter, scale, colours)
         if selection[1] > selection[0]:
             self._paint_selection(painter, selection, colours)
         painter.restore()
 
+    def _draw_read_and_apart(self, painter: QPainter, colours: TokenColours) -> None:
+        """Draw the text, that of other windows grey."""
+        if not self._apart:
+            self._draw_text(painter, colours.text)
+            return
+        apart = QPainterPath()
+        for number in self._apart:
+            for rect in self.boxes(number):
+                apart.addRect(rect)
+        rest = QPainterPath()
+        rest.addRect(QRectF(-_FAR, -_FAR, 2 * _FAR, 2 * _FAR))
+        for path, colour in ((rest.subtracted(apart), colours.text), (apart, colours.muted)):
+            painter.save()
+            painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
+            self._draw_text(painter, colour)
+            painter.restore()
+
     def _draw_text(self, painter: QPainter, colour: RGB) -> None:
         painter.setPen(QColor(*colour))
         self._layout.draw(painter, QPointF(0.0, 0.0))
 
-    def _paint_apart(self, painter: QPainter, colours: TokenColours) -> None:
-        """Paint text of other windows grey, and a bar where a window begins."""
-        if self._apart:
-            clip = QPainterPath()
-            for number in self._apart:
-                for rect in self.boxes(number):
-                    clip.addRect(rect)
-            painter.save()
-            painter.setClipPath(clip, Qt.ClipOperation.IntersectClip)
-            painter.fillPath(clip, QColor(*colours.surface))
-            self._draw_text(painter, colours.muted)
-            painter.restore()
+    def _paint_starts(self, painter: QPainter, colours: TokenColours) -> None:
+        """Paint a bar where a window begins."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(*colours.muted))
         for start in self._starts:
