@@ -24,7 +24,7 @@ from sae_desktop.cli.options import (
     bounds,
     default,
 )
-from sae_desktop.cli.runner import run_job_command
+from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.errors import UserError
 from sae_desktop.features.chat_text import parse_chat
 from sae_desktop.features.config import (
@@ -201,7 +201,7 @@ def find_features(
 
 def _texts(path: Path) -> list[str]:
     try:
-        return read_texts(path)
+        return read_texts(path, told)
     except UserError as error:
         raise typer.BadParameter(f"{error.what} {error.next_step}") from None
 

@@ -24,6 +24,11 @@ from sae_desktop.project import Project
 from sae_desktop.upkeep import writing
 
 
+def told(note: str) -> None:
+    """Write something a person should know, beside the result."""
+    typer.echo(note, err=True)
+
+
 def run_job_command(
     config: JobConfig,
     render: Render,

@@ -22,7 +22,7 @@ from sae_desktop.cli.options import (
     default,
     finite,
 )
-from sae_desktop.cli.runner import run_job_command
+from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.errors import UserError
 from sae_desktop.features.layout import IndexInfo
 from sae_desktop.features.reader import read_info
@@ -270,7 +270,7 @@ def output_effect(
     as_json: JsonOption = False,
 ) -> None:
     """Measure what each feature does to the next token: a column to sort the features by."""
-    texts = [] if prompts is None else _or_exit(lambda: read_texts(prompts))
+    texts = [] if prompts is None else _or_exit(lambda: read_texts(prompts, told))
     config = OutputEffectConfig(
         project=str(project), index=index, prompts=texts, count=count, strength=strength,
         device=device,

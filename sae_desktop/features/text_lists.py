@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.decoding import decoded
+from sae_desktop.corpus.records import BadRowError, LeftOutError, Report, UnreadableError
 from sae_desktop.errors import UserError
 
 MOST_BYTES = 64 * 2**20
@@ -27,10 +31,11 @@ def joined_texts(texts: list[str]) -> str:
     return ("\n\n" if several else "\n").join(plain) + ("\n\n" if several else "\n")
 
 
-def read_texts(path: Path) -> list[str]:
+def read_texts(path: Path, tell: Callable[[str], None] | None = None) -> list[str]:
     """Return the texts of a file: of .jsonl each line's string, or its “text”; else as written.
 
-    Raises UserError for a file that is missing, too large, not UTF-8, or no JSON lines.
+    A few lines that hold no text are left out, which `tell` is told. Raises UserError for a file
+    that is missing, too large or no text, and for one with many such lines.
     """
     try:
         size = path.stat().st_size
@@ -39,24 +44,42 @@ def read_texts(path: Path) -> list[str]:
                 f"“{path.name}” has {size:,} bytes; at most {MOST_BYTES:,} are read.",
                 next_step="Give fewer texts.",
             )
-        data = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        data = "".join(decoded(path))
+    except OSError as error:
         raise UserError(
             f"“{path.name}” cannot be read: {error}.", next_step="Give a text file in UTF-8."
         ) from error
+    except (UnreadableError, LeftOutError) as error:
+        raise UserError(
+            f"“{path.name}” cannot be read: {error.what}", next_step=error.next_step
+        ) from error
     if path.suffix.lower() != ".jsonl":
         return split_texts(data)
-    return [_json_text(path, n, line) for n, line in enumerate(data.split("\n"), 1) if line.strip()]
+    found, report = [], Report()
+    for number, line in enumerate(data.split("\n"), 1):
+        if not line.strip():
+            continue
+        report.rows += 1
+        try:
+            found.append(_json_text(path, number, line))
+        except BadRowError as bad:
+            report.leave_out(bad, CorpusSettings().skip_limit)
+    if report.first_bad is not None and not found:
+        raise report.first_bad
+    if tell is not None:
+        for note in report.notes():
+            tell(note)
+    return found
 
 
 def _json_text(path: Path, number: int, line: str) -> str:
     try:
         found = json.loads(line)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         found = None
     text = found.get("text") if isinstance(found, dict) else found
     if not isinstance(text, str):
-        raise UserError(
+        raise BadRowError(
             f"Line {number} of “{path.name}” holds no text.",
             next_step="Give a string a line, or an object with “text”.",
         )

@@ -46,6 +46,12 @@ def test_files__that_hold_no_texts_are_named(
     bad = tmp_path / "a.jsonl"
     for line in ("{", "3", '{"txt": "a"}'):
         bad.write_text(f'"fine"\n{line}\n')
+        told: list[str] = []
+        assert read_texts(bad, told.append) == ["fine"]
+        assert told == [
+            "One row could not be read and was left out. Line 2 of “a.jsonl” holds no text."
+        ]
+        bad.write_text(f"\n{line}\n")
         with pytest.raises(UserError, match=r"Line 2 of “a\.jsonl” holds no text"):
             read_texts(bad)
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
@@ -55,3 +61,10 @@ def test_files__that_hold_no_texts_are_named(
     monkeypatch.setattr(text_lists, "MOST_BYTES", 3)
     with pytest.raises(UserError, match="at most 3 are read"):
         read_texts(bad)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files__are_read_in_the_encoding_they_name(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("größe\nmaß\n", encoding=encoding)
+    assert read_texts(path) == ["größe", "maß"]
