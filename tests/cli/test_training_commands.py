@@ -155,7 +155,7 @@ def test_preflight__tells_what_is_needed_and_how_long_it_takes(imported: Path) -
     assert "Adam’s moments" in text
     assert "It fits" in text
     refused = sae_desktop(*command, "--features", str(2**34))
-    assert refused.status == 0, refused.stderr
+    assert refused.status == 1, refused.stderr
     assert "This would fit: " in refused.stdout
     assert "preflight" not in Project.open(imported).runs()
 
