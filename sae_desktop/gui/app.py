@@ -14,6 +14,7 @@ from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.gui import settings as settings_file
 from sae_desktop.gui import theme
+from sae_desktop.gui.drop_guard import DropGuard
 from sae_desktop.gui.error_hook import ErrorHook
 from sae_desktop.gui.focus_keeper import FocusKeeper
 from sae_desktop.gui.main_window import MainWindow
@@ -54,6 +55,7 @@ def make_application() -> QApplication:
         application.setFont(font)
     if application.findChild(FocusKeeper) is None:
         FocusKeeper(application)
+        DropGuard(application)
     return application
 
 

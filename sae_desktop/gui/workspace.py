@@ -113,6 +113,16 @@ class Workspace(QMainWindow):
                 self.resizeDocks(docks, [info.size for info in infos], orientation)
         for bar in self.findChildren(QTabBar):  # Qt makes them, without a name
             bar.setAccessibleName(bar.accessibleName() or "Panels")
+        QTimer.singleShot(0, self, self._hide_stray_bars)
+
+    def _hide_stray_bars(self) -> None:
+        """Hide the bars of tabs that Qt leaves behind, over other panels, when docks move."""
+        if not self.isVisible():
+            return
+        sides = {(d.geometry().left(), d.width()) for d in self.docks() if d.isVisible()}
+        for bar in self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if (bar.geometry().left(), bar.width()) not in sides:
+                bar.hide()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -122,10 +132,11 @@ class Workspace(QMainWindow):
             QTimer.singleShot(0, self, self._size_docks)
         if self._restored is not None:
             self.restoreState(self._restored, _STATE_VERSION)
-            self._settling.start()
+        self._settling.start()
 
     def _settle(self) -> None:
         self._restored = None
+        self._hide_stray_bars()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -38,6 +38,7 @@ from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.job_forms import JobForm, free_name
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.text_box import PathField
 
 _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("SAELens", "saelens"),
@@ -67,7 +68,7 @@ class ImportDictionaryForm(JobForm):
             "Import",
         )
         self._found: list[DictionaryFound] = []
-        self.source = QLineEdit(source)
+        self.source = PathField(source)
         self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name of the hub")
         self.source.setToolTip("With SAELens installed also saelens:release/id of its directory")
         self.source.setMinimumWidth(280)

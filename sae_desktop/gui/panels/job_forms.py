@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.activations.config import ImportActivationsConfig
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.field_ranges import least_count
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.number_fields import CountField
@@ -112,6 +114,10 @@ class JobForm(QDialog):
             field.setFocus()
 
 
+def _default(config: type[msgspec.Struct], field: str) -> int:
+    return next(int(f.default) for f in msgspec.structs.fields(config) if f.name == field)
+
+
 def _rows_field(rows: int, special: str = "") -> CountField:
     field = CountField(rows, 0 if special else 1, _MOST_ROWS)
     field.setSpecialValueText(special)
@@ -155,7 +161,8 @@ class IndexForm(JobForm):
         self.more.setAutoDefault(False)
         self.more.toggled.connect(self._adapt)
         self.form.addRow("", self.more)
-        self.contexts = CountField(20, 1, 200)
+        least = least_count(IndexConfig, "top_contexts")
+        self.contexts = CountField(_default(IndexConfig, "top_contexts"), least, 200)
         self.add_row("Strongest contexts", self.contexts, "Kept for each feature")
         self.scheme = QComboBox()
         self.scheme.addItem("from equal ranges of activation", "linear")
@@ -224,9 +231,10 @@ class EvaluateForm(JobForm):
         item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
         width = item.summary.width if item.summary else None
         self.store = self.add_stores(item.train.activations if item.train else "", width)
-        self.rows = _rows_field(65_536)
+        self.rows = _rows_field(_default(EvaluateConfig, "rows"))
         self.add_row("Rows", self.rows, "Rows on which reconstruction is measured")
-        self.windows = CountField(64, 1, 10_000)
+        least = least_count(EvaluateConfig, "loss_windows")
+        self.windows = CountField(_default(EvaluateConfig, "loss_windows"), least, 10_000)
         self.add_row("Windows of text", self.windows, "Over which the loss recovered is measured")
         self.control = QCheckBox("Also measure a dictionary of random directions")
         self.control.setChecked(True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, 
 
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labels import push_button
+from sae_desktop.gui.widgets.text_box import PathField
 
 _TYPING_MS = 500
 
@@ -64,7 +65,7 @@ class SourceChoice(QWidget):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        field = QLineEdit()
+        field = PathField() if option.browse else QLineEdit()
         field.setPlaceholderText(option.placeholder)
         field.setAccessibleName(option.text)
         field.textChanged.connect(lambda text: self._on_typed(field, text))

@@ -1,4 +1,4 @@
-"""A field for several lines that takes a file dropped on it as the text it holds."""
+"""Fields on which files can be dropped: for the text they hold, or for their path."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Signal
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
 from sae_desktop.corpus.decoding import decoded
 from sae_desktop.errors import UserError
@@ -31,6 +32,25 @@ def file_text(path: Path) -> str:
     return "".join(blocks)
 
 
+class PathField(QLineEdit):
+    """A field for a path: a file or folder dropped on it is named there."""
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_files(event.mimeData()):
+            event.acceptProposedAction()
+        else:
+            super().dragEnterEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        files = local_files(event.mimeData())
+        if not files:
+            super().dropEvent(event)
+            return
+        self.setText(str(files[0]))
+        event.acceptProposedAction()
+        self.editingFinished.emit()
+
+
 class TextBox(QPlainTextEdit):
     """Takes dropped and pasted files for their content, everything else as it is."""
 
@@ -43,10 +63,10 @@ class TextBox(QPlainTextEdit):
         self._read = read
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return bool(_files(source)) or super().canInsertFromMimeData(source)
+        return bool(local_files(source)) or super().canInsertFromMimeData(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        files = _files(source)
+        files = local_files(source)
         if not files:
             super().insertFromMimeData(source)
             return
@@ -60,5 +80,6 @@ class TextBox(QPlainTextEdit):
         self.insertPlainText(text)
 
 
-def _files(source: QMimeData) -> list[Path]:
+def local_files(source: QMimeData) -> list[Path]:
+    """Return the files and folders that are dragged."""
     return [Path(url.toLocalFile()) for url in source.urls() if url.isLocalFile()]

@@ -6,14 +6,17 @@ import gzip
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.gui.drop_guard import DropGuard
 from sae_desktop.gui.panels.probe import ProbePanel
 from sae_desktop.gui.panels.steering import SteeringPanel
 from sae_desktop.gui.panels.text_sets import TextSetsPanel
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.text_box import TextBox
+from sae_desktop.gui.widgets.text_box import PathField, TextBox
 
 
 def dropped(box: TextBox, *paths: Path) -> str:
@@ -70,3 +73,31 @@ def test_packed_file__is_unpacked(qtbot: QtBot, tmp_path: Path) -> None:
     box.selectAll()
     box.insertFromMimeData(data)
     assert box.toPlainText() == "plain"
+
+
+def _drop(widget: QWidget, *paths: Path) -> QDropEvent:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    nothing = Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(2, 2), copy, data, left, nothing))
+    drop = QDropEvent(QPointF(2, 2), copy, data, left, nothing)
+    QApplication.sendEvent(widget, drop)
+    drop.held = data  # the event does not keep it
+    return drop
+
+
+def test_file__becomes_no_address_in_a_field(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    guard = DropGuard(qapp)
+    field, path = QLineEdit("typed"), PathField("before")
+    for widget in (field, path):
+        qtbot.addWidget(widget)
+    assert not _drop(field, tmp_path / "a.txt").isAccepted()
+    assert field.text() == "typed"
+    with qtbot.waitSignal(path.editingFinished):
+        _drop(path, tmp_path / "a.txt")
+    assert path.text() == str(tmp_path / "a.txt")
+    qapp.removeEventFilter(guard)
+    guard.deleteLater()

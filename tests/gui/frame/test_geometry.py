@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QRadioButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QRadioButton, QTabBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui import theme
@@ -75,6 +75,20 @@ def test_first_window__fits_its_screen(
     assert window.width() <= 1280
     assert window.height() <= 720 - 40
     assert window.minimumHeight() <= 680
+
+
+def test_tabs_of_panels__stand_where_their_panels_are_and_nowhere_else(
+    window: MainWindow, project: Project, qtbot: QtBot
+) -> None:
+    window.session.open_project(project.path)
+    for name, _, _ in WORKSPACES:
+        window.show_workspace(name)
+        space = window.workspace(name)
+        qtbot.waitUntil(lambda space=space: not space._settling.isActive(), timeout=5000)
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        bars = [bar for bar in space.findChildren(QTabBar, options=direct) if bar.isVisible()]
+        shown = [tuple(bar.tabText(n) for n in range(bar.count())) for bar in bars]
+        assert len(set(shown)) == len(shown), name
 
 
 def _space(qtbot: QtBot) -> Workspace:

@@ -152,7 +152,7 @@ def test_text__is_shown_as_it_begins(
     harvest: HarvestPanel, client: FakeClient, asked: Wait
 ) -> None:
     client.finish(asked(DescribeCorpusConfig), corpus(notes=["2 files were left out."]))
-    assert harvest.corpus._message.text() == "3 documents, 2 kB: en, de."
+    assert harvest.corpus._message.text() == "3 documents, 2 kB: English, German."
     assert harvest.corpus._notes.text() == "2 files were left out."
     assert "In·the" in harvest.corpus.preview.toPlainText().replace("\u200b", "")
 
