@@ -19,6 +19,7 @@ from torch import Tensor
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.cross_layer_files import write_cross_layer
 from sae_desktop.dictionary.dictionary import Dictionary
+from sae_desktop.dictionary.earlier_imports import require_right_import
 from sae_desktop.dictionary.formats import saelens
 from sae_desktop.dictionary.formats.find import find_dictionaries, only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import read_config
@@ -80,7 +81,8 @@ def load(source: str | Path, device: str | torch.device = "cpu") -> Dictionary:
     Decoder norms, scalars and subtracted biases are folded in, so whatever the source an
     activation means the same. Raises UserError that names the file and what is wrong with it:
     missing, damaged, of an architecture not known here, or with tensors that do not fit together;
-    and for a folder with several dictionaries.
+    for a folder with several dictionaries, and for one of a project that an earlier version of
+    this program imported wrongly.
     """
     path = Path(source)
     cfg = _read_cfg(path)
@@ -88,7 +90,9 @@ def load(source: str | Path, device: str | torch.device = "cpu") -> Dictionary:
         read: Callable[[], Dictionary] = partial(saelens.read_folder, path, cfg)
     else:
         read = only_one(find_dictionaries(path), path).read
-    return read_found(read, path).to(device)
+    dictionary = read_found(read, path)
+    require_right_import(path.name, dictionary)
+    return dictionary.to(device)
 
 
 def architecture_name(dictionary: Dictionary) -> str:

@@ -14,8 +14,8 @@ from job_contexts import RecordingContext
 from safetensors.torch import save_file
 from toy_models import save_toy_model
 
-from sae_desktop.dictionary import load
-from sae_desktop.dictionary.formats.saelens_overrides import _overrides
+from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.formats.saelens_overrides import corrections
 from sae_desktop.errors import UserError
 from sae_desktop.exchange import releases
 from sae_desktop.exchange.config import ExportDictionaryConfig, ImportDictionaryConfig
@@ -116,14 +116,47 @@ def test_module__whose_output_is_normed_before_it_is_added_is_no_site(
     assert project.dictionaries() == []
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"source_format": "Gemma Scope", "hook_name": "blocks.3.mlp.hook_in"},
+            "reads “blocks.3.ln2.hook_normalized”, not “blocks.3.mlp.hook_in”",
+        ),
+        (
+            {"source_format": "SAELens", "hook_name": "blocks.1.hook_resid_pre",
+             "source": "jbloom/GPT2-Small-SAEs-Reformatted/blocks.1.hook_resid_pre"},
+            "reads “blocks.1.hook_resid_pre.centred”",
+        ),
+        (
+            {"source_format": "SAELens", "hook_name": "blocks.8.hook_resid_pre",
+             "source": "JoshEngels/Mistral-7B-Residual-Stream-SAEs/mistral_7b_layer_8"},
+            "normalises each row by “constant_norm_rescale”",
+        ),
+    ],
+)  # fmt: skip
+def test_dictionary__that_an_earlier_version_read_wrongly_is_to_be_imported_again(
+    tmp_path: Path, told: dict[str, str], said: str
+) -> None:
+    own = tensors()
+    dictionary = Dictionary(own["W_enc"], own["b_enc"], own["W_dec"], own["b_dec"])
+    dictionary.metadata = told
+    save(dictionary, tmp_path / "old")
+    with pytest.raises(UserError) as error:
+        load(tmp_path / "old")
+    assert said in error.value.what
+    dictionary.metadata = {"source_format": "SAELens", "hook_name": "blocks.1.hook_resid_pre"}
+    save(dictionary, tmp_path / "other")
+    assert load(tmp_path / "other").features == F
+
+
 def test_gallery__names_the_sites_that_the_libraries_read() -> None:
     families = {family.repository: family for family in catalogue()}
     transcoders = families["google/gemma-scope-2b-pt-transcoders"]
     assert transcoders.site(3) == "blocks.3.ln2.hook_normalized"
-    for repository, fields in _overrides().items():
-        processed = fields.get("model_from_pretrained_kwargs", {})
-        if repository in families and processed.get("center_writing_weights"):
-            assert families[repository].hook.endswith(".centred")
+    for repository, family in families.items():
+        processed = corrections(repository).get("model_from_pretrained_kwargs", {})
+        assert family.hook.endswith(".centred") == bool(processed.get("center_writing_weights"))
     assert families["jbloom/GPT2-Small-SAEs-Reformatted"].hook == "hook_resid_pre.centred"
 
 

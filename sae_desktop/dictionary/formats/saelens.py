@@ -129,6 +129,13 @@ def _sites(metadata: dict[str, Any]) -> tuple[str, str]:
     return read, written
 
 
+def _modules(metadata: dict[str, Any], *sites: str) -> tuple[tuple[str, str], ...]:
+    """Return the sites that are named by a module of the model, each with its path."""
+    names = [str(metadata.get(key) or "") for key in ("hook_name", "hook_name_out")]
+    pairs = zip(sites, names, strict=True)
+    return tuple((site, name) for site, name in pairs if site and not name.startswith("blocks."))
+
+
 def _processed(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return what was done to the model’s weights before it was trained on."""
     found = metadata.get("model_from_pretrained_kwargs")
@@ -173,6 +180,7 @@ def _described(
         width=int(cfg.get("d_in", 0)), features=features, read=read,
         model=model_name(str(metadata.get("model_name") or "")),
         site=site, site_out=site_out, notes=tuple(notes), metadata=metadata,
+        modules=_modules(metadata, site, site_out),
         told=_told(told, file),
     )  # fmt: skip
 

@@ -19,8 +19,12 @@ _CACHED = "models--"
 
 def overridden(folder: Path) -> dict[str, Any]:
     """Return the fields of a config that the directory overrides, by where its folder lies."""
-    repository = _repository(folder)
-    return dict(_overrides().get(repository, {})) if repository else {}
+    return corrections(_repository(folder))
+
+
+def corrections(repository: str) -> dict[str, Any]:
+    """Return the fields that the directory overrides of a repository, given as owner/name."""
+    return dict(_overrides().get(repository, {}))
 
 
 def _repository(folder: Path) -> str:
