@@ -17,6 +17,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.capture import visit_sites
 from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.site_names import uncentred
 from sae_desktop.language_model.sites import Site, check_site, site_width
 
 KEPT = 3
@@ -95,7 +96,7 @@ def neuron_arrays(
 
 
 def _neuron_sites(lm: LanguageModel, site: Site) -> list[Site]:
-    last = site.layer + (site.hook in _AFTER_THE_NEURONS)
+    last = site.layer + (uncentred(site.hook) in _AFTER_THE_NEURONS)
     found = []
     for layer in range(last):
         neurons = Site(layer, "mlp.hook_post")

@@ -17,6 +17,7 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, ProbeConfig
 from sae_desktop.features.index import build_index
+from sae_desktop.features.neurons import _neuron_sites
 from sae_desktop.features.opened import open_index
 from sae_desktop.features.probe import probe
 from sae_desktop.features.reader import FeatureIndex
@@ -152,3 +153,11 @@ def test_encoder__is_indexed_without_logits_and_probed_as_it_was_harvested(tmp_p
             ),
             RecordingContext(),
         )  # fmt: skip
+
+
+def test_neurons_before_a_centred_site__are_those_before_the_site_itself(tmp_path: Path) -> None:
+    lm = load_model(str(save_toy_model(tmp_path / "model", "gpt2")))
+    for hook in ("hook_resid_pre", "hook_mlp_out", "hook_resid_post"):
+        plain, centred = (parse_site(f"blocks.2.{name}") for name in (hook, f"{hook}.centred"))
+        assert _neuron_sites(lm, centred) == _neuron_sites(lm, plain)
+    assert len(_neuron_sites(lm, parse_site("blocks.2.hook_resid_post.centred"))) == 3
