@@ -40,6 +40,8 @@ _logger = logging.getLogger(__name__)
 SHUTDOWN_MS = 8000
 """A little more than the engine gives its jobs to checkpoint."""
 _TERMINATE_MS = 2000
+STARTING_MS = 120_000
+"""After which an engine that has said nothing is given up: a cold disk may take a minute."""
 
 _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
@@ -75,15 +77,24 @@ class EngineClient(QObject):
     """EngineExit."""
 
     def __init__(
-        self, parent: QObject | None = None, *, command: Sequence[str] | None = None
+        self,
+        parent: QObject | None = None,
+        *,
+        command: Sequence[str] | None = None,
+        starting_ms: int = STARTING_MS,
     ) -> None:
-        """`command` replaces the engine's program and arguments, for tests."""
+        """`command` replaces the engine's program and arguments, for tests.
+
+        An engine that has said nothing after `starting_ms` is given up.
+        """
         super().__init__(parent)
         self.state = EngineState.STOPPED
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self._command = list(command) if command is not None else engine_command()
         self._process: QProcess | None = None
+        self._patience = QTimer(self, interval=starting_ms, singleShot=True)
+        self._patience.timeout.connect(self._give_up_starting)
         self._log = EngineLog()
         self._input = b""
         self._project = ""
@@ -111,6 +122,7 @@ class EngineClient(QObject):
         self._process = process
         self._enter(EngineState.STARTING)
         process.start(self._command[0], self._command[1:])
+        self._patience.start()
 
     def restart(self) -> None:
         """Start the engine again, after a crash or to free what it holds."""
@@ -271,6 +283,11 @@ class EngineClient(QObject):
         reason = f"The engine could not be started: {cause}."
         self._crash(EngineExit(reason, None, -1, "", self._running_titles()))
 
+    def _give_up_starting(self) -> None:
+        if self.state is EngineState.STARTING:
+            seconds = self._patience.interval() // 1000
+            self._end_with(f"The engine did not start within {seconds} seconds.")
+
     def _end_with(self, reason: str) -> None:
         process = self._drop_process()
         if process is not None:
@@ -307,6 +324,8 @@ class EngineClient(QObject):
 
     def _enter(self, state: EngineState) -> None:
         self.state = state
+        if state is not EngineState.STARTING:
+            self._patience.stop()
         self.stateChanged.emit(state)
 
 

@@ -19,7 +19,7 @@ from sae_desktop.engine.protocol import (
     JobFinished,
     JobStarted,
 )
-from sae_desktop.engine.registry import output_name, project_of, run_job
+from sae_desktop.engine.registry import job_title, output_name, run_job
 from sae_desktop.errors import JobCancelledError, UserError
 
 
@@ -44,7 +44,8 @@ class Workers:
     def start(self, job_id: str, config: JobConfig) -> None:
         """Start a job.
 
-        Raises UserError when a running job writes the same thing, or the engine is ending.
+        Raises UserError when a running job writes the same thing, the engine is ending, or the
+        system has no thread for it.
         """
         context = WorkerContext(job_id, self._emit)
         thread = threading.Thread(
@@ -53,7 +54,17 @@ class Workers:
         with self._lock:
             self._refuse_clash(job_id, config)
             self._running[job_id] = Worker(config, context, thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            with self._lock:
+                del self._running[job_id]
+            raise UserError(
+                f"{job_title(config)} could not be started: the system gives the engine no "
+                f"further thread ({error}).",
+                kept="Nothing was changed.",
+                next_step="Wait for other jobs or close other programs, then start it again.",
+            ) from error
 
     def _refuse_clash(self, job_id: str, config: JobConfig) -> None:
         if self._ending:
@@ -62,8 +73,8 @@ class Workers:
             raise UserError(f"A job “{job_id}” is running already.")
         name = output_name(config)
         for worker in self._running.values():
-            same_project = project_of(worker.config) == project_of(config)
-            if name and same_project and output_name(worker.config) == name:
+            # All of them write to the one project that is open.
+            if name and output_name(worker.config) == name:
                 raise UserError(
                     f"The {name} is being written by a job that is still running.",
                     kept="That job goes on.",

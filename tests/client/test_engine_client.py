@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from pytestqt.qtbot import QtBot
+from toy_jobs import TOY_ENGINE
 
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.client.engine_client import EngineClient
@@ -151,6 +152,33 @@ def test_client__says_that_the_engine_cannot_be_started(qapp: object, qtbot: QtB
         job = client.start_job(DescribeModelConfig())
     assert "could not be started" in crashed.args[0].reason
     assert job.state is JobState.FAILED
+    client.shutdown()
+
+
+def test_client__gives_up_an_engine_that_says_nothing(qapp: object, qtbot: QtBot) -> None:
+    mute = EngineClient(
+        command=[sys.executable, "-c", "import time; time.sleep(600)"], starting_ms=300
+    )
+    job = None
+    with qtbot.waitSignal(mute.engineCrashed, timeout=WAIT) as crashed:
+        mute.start()
+        job = mute.start_job(DescribeModelConfig(model="builtin"))
+    exit_: EngineExit = crashed.args[0]
+    assert "did not start" in exit_.reason
+    assert mute.state is EngineState.CRASHED
+    assert job is not None
+    assert job.state is JobState.FAILED
+    assert mute._process is None
+    mute.shutdown()
+
+
+def test_client__is_patient_no_longer_once_the_engine_has_spoken(
+    qapp: object, qtbot: QtBot
+) -> None:
+    del qapp
+    client = EngineClient(command=TOY_ENGINE, starting_ms=WAIT)
+    start(client, qtbot)
+    assert not client._patience.isActive()
     client.shutdown()
 
 
