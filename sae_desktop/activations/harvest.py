@@ -150,6 +150,7 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
             f"The corpus ended after {_rows(folder):,} tokens of the {total:,} asked for; "
             "the store holds them all."
         )
+        context.progress(_rows(folder), _rows(folder), "tokens")
     elif outcome == "stopped":
         context.log(f"Stopped at {_rows(folder):,} of {total:,} tokens, as asked.")
 

@@ -128,6 +128,7 @@ def _told_blocks(firings: StoredFirings, context: JobContext) -> Iterator[Firing
         context.check_cancelled()
         context.progress(block.first, firings.features, "features", "Asking every feature")
         yield block
+    context.progress(firings.features, firings.features, "features", "Asking every feature")
 
 
 def _control(

@@ -148,6 +148,7 @@ def score(firings: StoredFirings, marks: Marks, choice: Choice, context: JobCont
             figures = _figures(block, marks, 1 - half, concept, choice.thresholds[half, concept])
             found.f1[half, concept], found.precision[half, concept] = figures[:2]
             found.recall[half, concept] = figures[2]
+    context.progress(len(wanted), len(wanted), "features", "Scoring what was chosen")
     return found
 
 

@@ -82,6 +82,7 @@ def find_occurrences(
             )
         )
         documents.append(np.full(len(matches), passages["document"][number]))
+    context.progress(len(passages), len(passages), "passages", "Looking for the concepts")
     if not found:
         none = np.empty(0, np.int64)
         return Occurrences(none, none, none, none)

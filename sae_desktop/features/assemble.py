@@ -183,4 +183,5 @@ def figures_of(
         context.check_cancelled()
         context.progress(block.first, firings.features, "features", "Measuring the features")
         assembly.add(block, tokens)
+    context.progress(firings.features, firings.features, "features", "Measuring the features")
     return assembly.result()

@@ -47,6 +47,7 @@ def coactive_arrays(
                 table.offsets, table.ids, table.values, table.mean, table.std,
                 *work, ids[span], pearson[span], share[span],
             )  # fmt: skip
+        context.progress(features, features, "features", "Finding co-active features")
         table.close()
     return {"coactive/ids": ids, "coactive/pearson": pearson, "coactive/share": share}
 
@@ -74,6 +75,7 @@ class _RowTable:
                 exact = values.astype(np.float64)
                 sums += np.bincount(ids, exact, features)
                 squares += np.bincount(ids, exact**2, features)
+        context.progress(rows, rows, "rows", "Sorting firings by row")
         total = int(self.offsets[-1])
         self.ids, self.values = (
             np.asarray(np.memmap(name, dtype, "r", shape=(total,)) if total else np.empty(0, dtype))

@@ -62,6 +62,7 @@ def logit_arrays(
                 best = torch.topk(effects_FV, kept, dim=1, largest=side == "top")
                 arrays[f"logits/{side}_ids"][span] = best.indices.cpu().numpy()
                 arrays[f"logits/{side}_values"][span] = best.values.cpu().numpy()
+    context.progress(features, features, "features", "Finding effects on the logits")
     return arrays | _by_token(arrays["logits/top_ids"], vocabulary)
 
 

@@ -84,6 +84,7 @@ def _compare_all(
         best = torch.topk(block, kept, dim=1)
         ids[begin : begin + step, :kept] = best.indices.cpu().numpy()
         cosines[begin : begin + step, :kept] = best.values.cpu().numpy()
+    context.progress(features, features, "features", "Finding neighbours")
 
 
 def _descend(
@@ -110,3 +111,4 @@ def _descend(
         there = np.isfinite(best)
         ids[rows, :kept] = np.where(there, np.take_along_axis(near, order, axis=1), -1)
         cosines[rows, :kept] = np.where(there, best, 0.0)
+    context.progress(1, 1, "passes", "Finding neighbours (approximately)")

@@ -68,6 +68,7 @@ def neuron_arrays(
             context.check_cancelled()
             context.progress(number, len(windows), "windows", "Reading neurons")
             _read(lm, site, dictionary, massive_norm, window, table)
+        context.progress(len(windows), len(windows), "windows", "Reading neurons")
         firings, mean_F, std_F = table.firings(features)
         for number, layer in enumerate(layers):
             context.check_cancelled()
@@ -83,6 +84,7 @@ def neuron_arrays(
                     r = (products - mean_F[span, None] * mean) / spread
                 found.offer(span, layer.layer, np.where(spread > 1e-12, r, 0.0))
             del values
+        context.progress(len(layers), len(layers), "layers", "Comparing features with neurons")
         table.close()
     arrays = found.arrays()
     alive = std_F > 0

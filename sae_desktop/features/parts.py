@@ -56,7 +56,6 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     """
     config, dictionary, lm = source.config, source.dictionary, source.lm
     context.check_cancelled()
-    context.progress(0, dictionary.features, "features", "Finding neighbours")
     near = nearest_directions(dictionary.W_dec, max(_NEIGHBOURS, MAP_NEIGHBOURS - 1), context)
     arrays = neighbour_arrays(near, _NEIGHBOURS)
     if lm is not None:

@@ -57,6 +57,7 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
         context.check_cancelled()
         context.progress(number, len(on) + len(off), "texts", "Reading the texts")
         pooled.append(_pooled(opened, text, number))
+    context.progress(len(pooled), len(pooled), "texts", "Reading the texts")
     maxima = opened.index.columns["max_activation"]
     of_on, of_off = pooled[: len(on)], pooled[len(on) :]
     found = _found(of_on, of_off, maxima, config.threshold, config.missed)
@@ -80,6 +81,7 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
         return result
     context.progress(0, 1, "classifiers", "Training classifiers")
     classifiers, weights = compared(of_on, of_off, maxima, config, context)
+    context.progress(1, 1, "classifiers", "Training classifiers")
     few = min(len(on), len(off)) < FEWEST
     warning = (
         f"With fewer than {FEWEST} texts a side the scores are little more than chance."

@@ -74,6 +74,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     tokenizer = _tokenizer(files)
     experts = _figure(text, _EXPERTS)
     heads = _figure(text, _HEADS)
+    context.progress(1, 1, "models", "Reading the configuration")
     return ModelDescription(
         name=files.name,
         architecture=type(model).__name__,

@@ -50,12 +50,13 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     if not len(alive):
         raise UserError("No feature of the index fires.", next_step="Index more text.")
     sums = np.zeros(len(maxima))
+    doing = f"Trying {len(alive):,} features on each"
     for number, ids in enumerate(prompts):
-        done = number * len(alive)
         for first, kl in _effects(opened, ids, alive, maxima * config.strength, config.batch):
             context.check_cancelled()
-            context.progress(done + first, len(prompts) * len(alive), "features")
+            context.progress(number + first / len(alive), len(prompts), "prompts", doing)
             sums[alive[first : first + len(kl)]] += kl
+    context.progress(len(prompts), len(prompts), "prompts", doing)
     effects = np.full(len(maxima), np.nan, np.float32)
     effects[alive] = sums[alive] / len(prompts)
     told = [opened.lm.tokenizer.decode(ids) for ids in prompts]

@@ -66,11 +66,16 @@ class DictionaryRows:
         x = _gather(self.inputs, rows)
         return x if self.outputs == self.inputs else (x, _gather(self.outputs, rows))
 
-    def blocks(self, rows: Rows, context: JobContext) -> Iterator[Block]:
-        """Yield the rows in blocks; between them the job can be cancelled."""
+    def blocks(self, rows: Rows, context: JobContext, doing: str) -> Iterator[Block]:
+        """Yield the rows in blocks, and tell how many have been read for what is being done.
+
+        Between them the job can be cancelled.
+        """
         for begin in range(0, len(rows), _BLOCK):
             context.check_cancelled()
+            context.progress(begin, len(rows), "rows", doing)
             yield self.gather(rows[begin : begin + _BLOCK])
+        context.progress(len(rows), len(rows), "rows", doing)
 
 
 def held_out_by(dictionary: Dictionary) -> HeldOutBy:

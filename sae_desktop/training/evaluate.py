@@ -65,10 +65,10 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
 
     with torch.no_grad():
         measuring = _Measuring(config, context, source, rows, _text(config, source, rows, context))
-        context.progress(0, len(every), "rows", "Measuring the fit")
         figures = measuring.figures(dictionary)
-        context.progress(0, len(every), "rows", "Counting dead features")
-        counts_F, _ = count_fires(dictionary, source.blocks(every, context))
+        counts_F, _ = count_fires(
+            dictionary, source.blocks(every, context, "Counting dead features")
+        )
         controls = measuring.controls(dictionary, figures.l0) if config.control else []
     result = EvaluateResult(
         **msgspec.structs.asdict(figures)
@@ -98,9 +98,10 @@ class _Measuring:
         self._config, self._context = config, context
         self._source, self._rows, self._text = source, rows, text
         self._losses: SpliceLosses | None = None
+        self._doing = "Measuring the fit"
 
     def figures(self, dictionary: Dictionary) -> DictionaryFigures:
-        blocks = self._source.blocks(self._rows, self._context)
+        blocks = self._source.blocks(self._rows, self._context, self._doing)
         fit = measure_fit(dictionary, blocks, gains=True)
         cosines = nearest_cosines(dictionary.W_dec).numpy()
         return DictionaryFigures(
@@ -149,7 +150,8 @@ class _Measuring:
         x, y = (block, None) if isinstance(block, Tensor) else block
         found, seeds = [], max(1, self._config.control_seeds)
         for number in range(seeds):
-            self._context.progress(number, seeds, "controls", "Measuring random directions")
+            which = f" ({number + 1} of {seeds})" if seeds > 1 else ""
+            self._doing = f"Measuring random directions{which}"
             control = random_direction_dictionary(
                 x.to(dictionary.device),
                 dictionary.features,

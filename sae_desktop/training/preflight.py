@@ -114,6 +114,7 @@ def _measure(
         )
     )  # fmt: skip
     seconds: list[float] = []
+    number = 0
     with closing(batches):
         began = time.perf_counter()
         for number, batch in enumerate(batches):
@@ -128,4 +129,5 @@ def _measure(
             began = ended
             if sum(seconds) > _SECONDS:
                 break
+    context.progress(number + 1, number + 1, "steps")
     return seconds

@@ -1,0 +1,146 @@
+"""What every kind of job says of how far it is: up to its total, never back, in true counts."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from job_contexts import RecordingContext
+from kill_jobs import FEATURES, ROWS, SCENARIOS, Place, copy_place, make_place
+
+from sae_desktop.activations.config import (
+    DescribeStoreConfig,
+    EstimateHarvestConfig,
+    VerifyStoreConfig,
+)
+from sae_desktop.corpus.config import DescribeCorpusConfig
+from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.engine.registry import JOB_KINDS, run_job
+from sae_desktop.exchange.config import FindDictionariesConfig
+from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.features.text_set_config import FindFeaturesConfig
+from sae_desktop.language_model.config import DescribeModelConfig
+from sae_desktop.steering.config import (
+    PLAIN,
+    Sampling,
+    SteerConfig,
+    SweepStrengthsConfig,
+    clamped,
+)
+from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
+from sae_desktop.training.preflight_config import PreflightConfig
+
+TOTALS = {
+    "harvest": {("tokens", ROWS)},
+    "harvest more": {("tokens", 2 * ROWS)},
+    "import activations": {("rows", 200)},
+    "train": {("rows", 320)},
+    "sweep": {("rows", 2 * 192)},
+    "index": {("rows", ROWS), ("features", FEATURES)},
+    "output effect": {("prompts", 1)},
+    "match": {("features", FEATURES + 24)},
+    "import labels": {("labels", 3)},
+}
+"""Units and their true counts, where a job has so many of them."""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    torch.set_num_threads(1)
+    return make_place(tmp_path_factory.mktemp("progress") / "base")
+
+
+def _questions(p: Place) -> dict[str, JobConfig]:
+    """One job of every kind that writes nothing."""
+    harvest = SCENARIOS["harvest"](p)
+    train = SCENARIOS["train"](p)
+    assert isinstance(train, TrainConfig)
+    return {
+        "describe model": DescribeModelConfig(model=str(p.material / "model")),
+        "describe corpus": DescribeCorpusConfig(corpus=str(p.material / "text")),
+        "describe store": DescribeStoreConfig(project=p.project, name="acts"),
+        "verify": VerifyStoreConfig(project=p.project, name="acts"),
+        "estimate": EstimateHarvestConfig(harvest=harvest),  # type: ignore[arg-type]
+        "architectures": DescribeArchitecturesConfig(),
+        "preflight": PreflightConfig(train=train, measure=True),
+        "probe": ProbeConfig(project=p.project, index="i", text="In the beginning"),
+        "find features": FindFeaturesConfig(
+            project=p.project, index="i", on=["In the beginning"] * 3, off=["def add(a)"] * 3
+        ),
+        "find dictionaries": FindDictionariesConfig(source=str(p.material / "dictionary")),
+        "steer": SteerConfig(
+            project=p.project, index="i", prompt="In the", variants=[PLAIN],
+            sampling=Sampling(max_new_tokens=4),
+        ),
+        "strengths": SweepStrengthsConfig(
+            project=p.project, index="i", prompt="In the", variant=clamped({1: 1.0}),
+            strengths=[1.0, 2.0],
+            sampling=Sampling(max_new_tokens=4),
+        ),
+        "map": IndexConfig(
+            project=p.project, dictionary="e", name="mapped", device="cpu", neuron_rows=64
+        ),
+    }  # fmt: skip
+
+
+def _run(config: JobConfig) -> RecordingContext:
+    context = RecordingContext()
+    run_job(config, context)
+    return context
+
+
+def check(steps: list[tuple[float, float, str]]) -> None:
+    """Hold what a job said to what a person may rely on.
+
+    A part of a job is what it says in one unit and of one total. It never goes back but from the
+    total to the beginning of another part, and it ends at its total. Where there turned out to be
+    less than was asked for, a last word says of how much.
+    """
+    parts = [
+        (unit, total, [done for done, *_ in some])
+        for (total, unit), some in itertools.groupby(steps, key=lambda step: step[1:])
+    ]
+    for number, (unit, total, done) in enumerate(parts):
+        where = f"{unit} of {total:g}: {done[:3]} … {done[-3:]}"
+        assert unit, where
+        assert total >= 0, where
+        assert all(0 <= d <= max(total, d * (not total)) for d in done), where
+        for before, after in itertools.pairwise(done):
+            assert after >= before or not total or before == total, f"it goes back: {where}"
+        following = parts[number + 1] if number + 1 < len(parts) else None
+        told_less = following is not None and following[:1] == (unit,) and following[1] < total
+        if total and not (told_less and number + 2 == len(parts)):
+            assert done[-1] == total, f"it does not end at its total: {where}"
+
+
+@pytest.mark.parametrize("job", [job for job, make in SCENARIOS.items() if job not in (
+    "delete a store", "delete an index", "put back", "empty the trash")])  # fmt: skip
+def test_progress__of_a_job_that_writes_ends_at_its_true_total(
+    job: str, base: Place, tmp_path: Path
+) -> None:
+    place = copy_place(base, tmp_path)
+    config = SCENARIOS[job](place)
+    assert isinstance(config, msgspec.Struct)
+    context = _run(config)
+    check(context.steps)
+    told = {(unit, total) for _, total, unit in context.steps}
+    assert TOTALS.get(job, set()) <= told
+
+
+@pytest.mark.parametrize("question", sorted(_questions(Place(Path("p"), Path("m")))))
+def test_progress__of_a_question_ends_at_its_total(
+    question: str, base: Place, tmp_path: Path
+) -> None:
+    place = copy_place(base, tmp_path)
+    check(_run(_questions(place)[question]).steps)
+
+
+def test_progress__is_asked_of_every_kind_of_job_but_those_of_the_network() -> None:
+    place = Place(Path("p"), Path("m"))
+    asked = {type(config) for config in _questions(place).values()}
+    asked |= {type(make(place)) for make in SCENARIOS.values()}
+    missing = {kind.__struct_config__.tag for kind in JOB_KINDS if kind not in asked}
+    assert missing == {"get_model", "trust_model"}
