@@ -11,6 +11,8 @@ from sae_desktop.dictionary.architectures import (
     Batch,
     Setup,
     StepState,
+    gated,
+    standard,
 )
 
 T, D, OUT, F, K = 40, 8, 6, 48, 3
@@ -69,7 +71,35 @@ SETUPS = {
 @pytest.mark.parametrize("kind", SETUPS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_gradients__equal_those_of_the_plain_formula(name: str, kind: str, dead: bool) -> None:
-    setup = SETUPS[kind]
+    _hold_to_formula(name, SETUPS[kind], dead)
+
+
+@pytest.mark.parametrize("share", [0.0, 2.0], ids=["dense", "sparse"])
+@pytest.mark.parametrize("kind", SETUPS)
+@pytest.mark.parametrize("name", ["standard", "gated"])
+def test_both_paths__equal_the_plain_formula(
+    name: str, kind: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = {"standard": standard, "gated": gated}[name]
+    monkeypatch.setattr(module, "SPARSE_SHARE", share)
+    taken: list[str] = []
+    sparse, owner = {
+        "standard": ("_sparse_sums", standard.Standard),
+        "gated": ("_sparse_gradients", gated.Gated),
+    }[name]
+    whole = getattr(owner, sparse)
+
+    def told(*args: object) -> object:
+        taken.append(sparse)
+        return whole(*args)
+
+    monkeypatch.setattr(owner, sparse, told)
+    _hold_to_formula(name, SETUPS[kind], dead=False)
+    assert bool(taken) == (share > 1)
+
+
+def _hold_to_formula(name: str, setup: Setup, dead: bool) -> None:
+    """Compare the loss and all gradients of an architecture with autograd's of its formula."""
     batch = _batch(setup)
     architecture = _trained_like(name, setup, batch)
     dead_F = torch.zeros(F, dtype=torch.bool)

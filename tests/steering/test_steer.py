@@ -423,10 +423,6 @@ def test_comparison__is_what_both_models_say_of_the_same_tokens(
     if steered.tokens[0].text in texts:
         told = steered.tokens[0].plain_log_probability
         assert told == pytest.approx(texts[steered.tokens[0].text], abs=1e-3)
-    assert steered.perplexity == pytest.approx(
-        math.exp(-sum(t.plain_log_probability for t in steered.tokens) / len(steered.tokens))
-    )
-    assert steered.kl == pytest.approx(sum(t.kl for t in steered.tokens) / len(steered.tokens))
     assert steered.kl > 0.01
     assert steered.typical_strength is not None
     assert steered.typical_strength > 0.1
@@ -451,6 +447,51 @@ def test_strength_in_typical_norms__does_not_count_a_text_that_has_ended(
     other = run(project, [added, clamped({feature: 20.0})], max_new_tokens=6).variants
     assert other[1].text  # it goes on where the first has ended
     assert (other[0].text, other[0].typical_strength) == ("", None)
+
+
+def test_figures__are_those_of_both_models_logits_by_hand(
+    project: Project, opened: OpenedIndex, feature: int
+) -> None:
+    ids, dictionary = ids_of(opened), opened.dictionary
+    value = 6.0 * float(opened.index.columns["max_activation"][feature])
+    changes = [Change("clamp", value, dictionary.W_dec[feature], feature)]
+    positions = positions_of(opened, [ids])
+    steps = continuations(
+        opened.lm,
+        [ids],
+        {opened.site: SteeredSite([changes], dictionary, opened.lm.device).transform(positions)},
+        positions,
+        Sampling(max_new_tokens=12, temperature=0.0),
+    )
+    output = [i for step in steps for i in step.ids if i is not None]
+
+    def by_hand(x: torch.Tensor) -> torch.Tensor:
+        a = dictionary.encode(x)[..., feature, None]
+        a[:, : len(opened.bos)] = value
+        return x + (value - a) * dictionary.W_dec[feature]
+
+    before = slice(len(ids) - 1, -1)
+    steered_TV = hooked(opened, ids + output, by_hand)[before].double().softmax(-1)
+    plain_TV = plain_logits(opened, ids + output)[before].double().softmax(-1)
+    rows = torch.arange(len(output))
+    kl = (steered_TV * (steered_TV / plain_TV).log()).sum(-1)
+    reversed_kl = (plain_TV * (plain_TV / steered_TV).log()).sum(-1)
+    assert float((kl - reversed_kl).abs().max()) > 0.01  # the direction can be told
+
+    result = run(project, [clamped({feature: 6.0})], temperature=0.0).variants[0]
+    assert result.text == b"".join(opened.lm.token_bytes()[i] for i in output).decode(
+        errors="replace"
+    )
+    assert [t.kl for t in result.tokens] == pytest.approx(kl.tolist(), rel=1e-3, abs=1e-5)
+    assert [t.plain_log_probability for t in result.tokens] == pytest.approx(
+        plain_TV[rows, output].log().tolist(), abs=1e-3
+    )
+    assert [t.log_probability for t in result.tokens] == pytest.approx(
+        steered_TV[rows, output].log().tolist(), abs=1e-3
+    )
+    surprise = -plain_TV[rows, output].log().mean()
+    assert result.perplexity == pytest.approx(float(surprise.exp()), rel=1e-3)
+    assert result.kl == pytest.approx(float(kl.mean()), rel=1e-3)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -13,6 +13,7 @@ from toy_models import WIDTH
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES
+from sae_desktop.features.attribution import attributions
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import list_sites, parse_site, site_width
@@ -63,13 +64,13 @@ def test_attribution__equals_ablation_with_a_linear_downstream(name: str) -> Non
     x = data.batch(40, torch.Generator().manual_seed(3)).requires_grad_(True)
     downstream = torch.nn.Linear(WIDTH, 9)
     torch.nn.init.normal_(downstream.weight, generator=torch.Generator().manual_seed(4))
-    # a_i · (W_dec,i · ∇_x(logit_a − logit_b)), against the change when it is set to 0.
+    # What is told of a feature, against the change when it is set to 0.
     logits = downstream(x)
     (gradient,) = torch.autograd.grad((logits[:, 2] - logits[:, 5]).sum(), x)
     checked = 0
     with torch.no_grad():
         acts = dictionary.encode(x)
-        attribution = acts * (gradient @ dictionary.W_dec.T)
+        attribution = attributions(acts, gradient, dictionary, x)
         for feature in torch.nonzero(acts.sum(dim=0)).flatten().tolist():
             change = Change("ablate", 0.0, dictionary.W_dec[feature], feature)
             steered = SteeredSite([[change]], dictionary, x.device)
