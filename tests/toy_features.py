@@ -169,11 +169,12 @@ def toy_architecture(
     *,
     features: int = 128,
     k: int = 3,
-    sparsity: float = 1.0,
+    sparsity: float | None = 1.0,
     steps: int = 1500,
     rows: int = 1024,
     lr: float = 0.0,
     seed: int = 0,
+    aims_at_k: bool = False,
     **more: Any,
 ) -> Architecture:
     """Train on fresh toy batches.
@@ -182,7 +183,7 @@ def toy_architecture(
     that suit a real model would let none of them through. `more` goes to the architecture.
     """
     generator = torch.Generator().manual_seed(seed)
-    setup = Setup(data.directions.shape[1], features, steps, k)
+    setup = Setup(data.directions.shape[1], features, steps, k, aims_at_k=aims_at_k)
     architecture = ARCHITECTURES[name](setup, generator, **more)
     train_architecture(
         architecture,
@@ -192,6 +193,7 @@ def toy_architecture(
         steps=steps,
         rows=rows,
         lr=lr,
+        aims_at_k=aims_at_k,
     )
     return architecture
 
@@ -205,6 +207,7 @@ def train_architecture(
     rows: int = 1024,
     sparsity: float | None = None,
     lr: float = 0.0,
+    aims_at_k: bool = False,
 ) -> None:
     """Train in the real loop on batches of `sample`; the rates are the defaults where not named."""
     architecture.initialise_from(sample(4096))
@@ -224,6 +227,7 @@ def train_architecture(
         architecture.default_sparsity if sparsity is None else sparsity,
         rows * steps // 10,
         sparsity_warm_up=architecture.sparsity_warm_up,
+        aims_at_k=aims_at_k,
     )
     train_loop([Run(state, recipe, _Patient())], batches())
 

@@ -36,6 +36,7 @@ from sae_desktop.training.config import (
 )
 from sae_desktop.training.run_folder import RUN_LOG
 from sae_desktop.training.run_log import read_run
+from sae_desktop.training.sweep_config import settings_in_force
 
 
 @with_training_options()
@@ -60,7 +61,8 @@ def _advice(config: TrainConfig) -> list[str]:
     if not log.is_file():
         return []
     buffer = CurveBuffer.of_run(read_run(log), config.features)
-    remarks = advice(config, buffer, heeds=architecture_settings(config.architecture))
+    heeds = settings_in_force(architecture_settings(config.architecture), config.sparsity)
+    remarks = advice(config, buffer, heeds=heeds)
     return ["", *remarks.values()] if remarks else []
 
 

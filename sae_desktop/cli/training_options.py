@@ -56,7 +56,7 @@ _TRAIN = (
         f"Features of the dictionary; none: {USUAL_EXPANSION} times the width.",
         fitted=True,
     ),
-    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka)."),
+    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka, jumprelu)."),
     Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…)."),
     Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
     Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),

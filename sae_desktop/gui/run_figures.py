@@ -18,7 +18,7 @@ from sae_desktop.gui.curve_files import as_table
 from sae_desktop.gui.inventory import DictionaryItem
 from sae_desktop.gui.training_catalogue import TARGETS
 from sae_desktop.training.config import EvaluateResult, TrainConfig
-from sae_desktop.training.sweep_config import SweepRecord, SweepRow
+from sae_desktop.training.sweep_config import SweepRecord, SweepRow, settings_in_force
 
 _STATES = {"waiting": "waiting", "running": "running", "done": "trained", "failed": "failed"}
 
@@ -162,7 +162,9 @@ def rows_of_runs(
 
 def row_of_begun(config: TrainConfig, heeded: Mapping[str, Sequence[str]]) -> RunRow:
     """Return a run that has begun and left nothing on disk so far."""
-    settings = heeded.get(config.architecture, ("k", "sparsity"))
+    settings: Sequence[str] = ("k", "sparsity")
+    if config.architecture in heeded:
+        settings = settings_in_force(heeded[config.architecture], config.sparsity)
     return RunRow(
         name=config.name,
         state="running",

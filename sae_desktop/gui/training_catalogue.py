@@ -188,6 +188,10 @@ def explanation(field: str, architecture: ArchitectureInfo, target: Target) -> s
         return next(text for value, _, text in TARGETS if value == target)
     if field == "site" and target != "input":
         return "The site it reads."
+    if field == "k" and architecture.aims_at_k:
+        return "Features active on a row in the end, unless you choose λ yourself."
+    if field == "sparsity" and architecture.aims_at_k:
+        return "Weight of the sparsity loss; by default it presses until k features are active."
     return SETTING_OF[field].explanation
 
 

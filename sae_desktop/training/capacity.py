@@ -57,6 +57,7 @@ def load_of(
     weights = [sum(p.numel() for p in a.parameters.values()) for a in (small, twice)]
     per_feature = (weights[1] - weights[0]) / (sizes[1] - sizes[0])
     steps = math.ceil(config.tokens / config.batch)
+    keeps_k = "k" in small.settings and not small.aims
     plain = type(small).gradients is Architecture.gradients
     return Load(
         weights_fixed=weights[0] - per_feature * sizes[0],
@@ -66,11 +67,11 @@ def load_of(
         out_width=plan.out_width,
         reconstructs_input=plan.reconstructs_input,
         batch=config.batch,
-        pairs_per_row=config.k if "k" in small.settings else 0,
+        pairs_per_row=config.k if keeps_k else 0,
         groups=len(getattr(small, "group_sizes", (1,))),
         low_precision=resolve_precision(config.precision, device) != torch.float32,
         # Where k features are kept, only the encoder's product is dense.
-        low_share=0.0 if plain else 0.5 if "k" in small.settings else 1.0,
+        low_share=0.0 if plain else 0.5 if keeps_k else 1.0,
         step_bytes=small.step_bytes,
         metric_rows=config.metric_rows,
         keep_checkpoints=config.keep_checkpoints,

@@ -45,7 +45,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     architecture: str = "matryoshka"
     features: Count = 2048
     k: Count = 32
-    """Active features per row; of BatchTopK and Matryoshka on average over the batch."""
+    """Active features per row; of BatchTopK and Matryoshka on average over the batch.
+
+    Where λ is led by L0 (JumpReLU, if no λ is chosen): the L0 it comes down to.
+    """
     sparsity: AtLeast0 | None = None
     """λ, the weight of the sparsity loss under E‖x‖² = D; null: the architecture's default."""
     tokens: Count = 2_000_000
@@ -102,6 +105,8 @@ class ArchitectureInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of TrainConfig that matter to it and not to every other."""
     default_sparsity: float
     sparsity_warm_up: float
+    aims_at_k: bool = False
+    """Whether λ, where none is chosen, presses only until k features are active."""
 
 
 class ArchitecturesDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ def describe_architectures(
                 settings=list(ARCHITECTURES[name].settings),
                 default_sparsity=ARCHITECTURES[name].default_sparsity,
                 sparsity_warm_up=ARCHITECTURES[name].sparsity_warm_up,
+                aims_at_k=ARCHITECTURES[name].aims,
             )
             for name in names
         ]

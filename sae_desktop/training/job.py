@@ -220,7 +220,7 @@ def _begin(
     progress = run.checkpoint.progress if run.checkpoint else Progress(config=identity(run.config))
     observer = RunObserver(
         run.config, run.recipe, metric, _open_log(run, progress), held_out, source.sides,
-        progress, clock, pace, tell, lambda: context.ending,
+        progress, clock, pace, tell, lambda: context.ending, context.log,
     )  # fmt: skip
     return Member(
         planned=run,

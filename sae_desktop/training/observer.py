@@ -30,6 +30,10 @@ FITS = 60
 SNAPSHOTS = 40
 LOSS_MEASUREMENTS = 10
 _SAMPLE_CANDIDATES = 200
+COLLAPSED = 0.5
+"""An L0 below which a dictionary says nothing on most rows."""
+_SETTLED = 0.1
+"""Before this share of the run, L0 still moves too much to say anything."""
 
 Metric = Callable[[int, Mapping[str, float]], None]
 """As JobContext.metric."""
@@ -84,14 +88,16 @@ class RunObserver:
         pace: LossPace | None = None,
         tell: Tell | None = None,
         ending: Callable[[], bool] = lambda: False,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         """`progress` is where the run stood when this pass began.
 
-        `pace` is that of all runs of the pass, `tell` takes what is done beside the steps. A
-        measurement that can wait is broken off once `ending` is true.
+        `pace` is that of all runs of the pass, `tell` takes what is done beside the steps, `warn`
+        what a person should know before the run has ended. A measurement that can wait is
+        broken off once `ending` is true.
         """
         self._ending = ending
-        self._pace, self._tell = pace or LossPace(), tell
+        self._pace, self._tell, self._warn = pace or LossPace(), tell, warn
         self._measures_loss = config.measure_loss and held_out.has_text
         self._recipe, self._metric, self.log = recipe, metric, log
         self._held_out, self._sides = held_out, sides
@@ -168,6 +174,7 @@ class RunObserver:
     def _figures(self, state: TrainerState, last: bool) -> dict[str, float]:
         dictionary = self.folded(state)
         fit = self.fit(dictionary)
+        self._warn_of_collapse(state, fit.l0)
         values = {
             "l0": fit.l0,
             "fvu": fit.fvu,
@@ -184,6 +191,18 @@ class RunObserver:
                     "kl": losses.kl,
                 }
         return values
+
+    def _warn_of_collapse(self, state: TrainerState, l0: float) -> None:
+        """Say once that hardly a feature is active any more."""
+        if self._warn is None or l0 >= COLLAPSED or state.step < _SETTLED * self._recipe.steps:
+            return
+        self._warn(
+            f"“{self._name}” is collapsing: at step {state.step:,} of {self._recipe.steps:,} only "
+            f"{l0:.2g} features are active on a row, so that hardly anything is reconstructed. "
+            "λ or the learning rate is too large for this data: stop, and train again under "
+            "another name with a smaller one."
+        )
+        self._warn = None
 
     def _done(self, step: int) -> float:
         """Return the share of this pass that the run has done."""

@@ -12,6 +12,7 @@ import torch
 
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
+from sae_desktop.dictionary.architectures._l0_aim import BUFFER as L0_BUFFER
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, config_record
@@ -28,7 +29,7 @@ from sae_desktop.training.checkpoint import (
 from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
 from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.resampling import can_resample
-from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.training.settings_check import aims_at_k, setting_problems
 from sae_desktop.training.source import Source
 from sae_desktop.training.target_architecture import architecture_of
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
@@ -128,6 +129,7 @@ def recipe_of(config: TrainConfig) -> Recipe:
             else config.sparsity_warm_up
         ),
         gradient_clip=config.gradient_clip,
+        aims_at_k=aims_at_k(config, architecture.aims),
     )
 
 
@@ -137,6 +139,7 @@ def changed(recipe: Recipe, change: RunChange) -> Recipe:
         recipe,
         lr=recipe.lr if change.lr is None else change.lr,
         sparsity=recipe.sparsity if change.sparsity is None else change.sparsity,
+        aims_at_k=recipe.aims_at_k and change.sparsity is None,
     )
 
 
@@ -227,6 +230,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
         aux_weight=config.aux_weight,
         threshold_decay=config.threshold_decay,
         init=config.init,
+        aims_at_k=aims_at_k(config, architecture_of(config).aims),
     )
     architecture = architecture_of(config)(setup, generator)
     if config.resample and not can_resample(architecture):
@@ -264,6 +268,9 @@ def _restore(state: TrainerState, checkpoint: Checkpoint) -> None:
         ("buffers", architecture.buffers),
         ("firing", state.firing.state()),
     ):
+        if prefix == "buffers" and f"buffers/{L0_BUFFER}" not in checkpoint.shapes:
+            # Saved by a version that did not lead λ by L0: that begins with the next batch.
+            own = {name: tensor for name, tensor in own.items() if name != L0_BUFFER}
         checkpoint.require_shapes(prefix, own)
         for name, tensor in checkpoint.group(prefix):
             own[name].data.copy_(tensor)

@@ -9,7 +9,15 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sae_desktop.limits import beyond_limits
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.sweep_config import SweepPoint
+from sae_desktop.training.sweep_config import SweepPoint, settings_in_force
+
+
+def aims_at_k(config: TrainConfig, aims: bool) -> bool:
+    """Return whether λ presses only until k features are active.
+
+    `aims`: whether the architecture can; it does where no λ was chosen.
+    """
+    return aims and config.sparsity is None
 
 
 def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, str]:
@@ -20,7 +28,7 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
     found = beyond_limits(config)
     if found:
         return found
-    if "k" in used and config.k > config.features:
+    if "k" in settings_in_force(used, config.sparsity) and config.k > config.features:
         found["k"] = f"It cannot exceed the number of features, {config.features:,}."
     if config.tokens < config.batch:
         found["tokens"] = f"It must cover one batch of {config.batch:,} rows."

@@ -6,7 +6,7 @@ The table is `sweeps/<name>.json`: a `SweepRecord`, written anew whenever a run 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -125,6 +125,16 @@ class SweepPoint(NamedTuple):
     train: TrainConfig
 
 
+def settings_in_force(settings: Collection[str], sparsity: float | None) -> tuple[str, ...]:
+    """Return which of an architecture's own settings matter to a run with this λ.
+
+    Where k leads λ, as in JumpReLU, it matters only as long as no λ is chosen.
+    """
+    led = "k" in settings and "sparsity" in settings
+    without = "k" if sparsity is not None else "sparsity"
+    return tuple(name for name in settings if not (led and name == without))
+
+
 def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> list[SweepPoint]:
     """Return the grid's runs, without those that differ only in what the architecture ignores.
 
@@ -144,7 +154,8 @@ def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> 
     for combination in itertools.product(*(values[axis] for axis in AXES)):
         chosen = dict(zip(AXES, combination, strict=True))
         heeded = settings.get(chosen["architecture"], tuple(_SETTINGS_OF_SOME))
-        ignored = _SETTINGS_OF_SOME - set(heeded)
+        in_force = {*settings_in_force(heeded, chosen["sparsity"]), "sparsity"}
+        ignored = _SETTINGS_OF_SOME - (in_force & set(heeded))
         for axis in ignored:
             chosen[axis] = getattr(config.base, axis)
         key = tuple(chosen.values())

@@ -46,6 +46,8 @@ class Recipe:
     sparsity_warm_up: float = 0.05
     gradient_clip: float = MAX_GRADIENT_NORM
     """Largest norm of the whole gradient; 0: not clipped."""
+    aims_at_k: bool = False
+    """Whether the architecture says how much of λ is used, by how far L0 is from k."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class StepReport:
     """() before clipping."""
     lr: float
     sparsity: float
+    """λ as it was used."""
 
 
 class Observer(Protocol):
@@ -119,6 +122,8 @@ def train_step(state: TrainerState, recipe: Recipe, batch: Batch) -> StepReport:
     architecture, optimiser = state.architecture, state.optimiser
     lr = learning_rate(state.step, recipe)
     sparsity = sparsity_coefficient(state.step, recipe)
+    if recipe.aims_at_k:
+        sparsity *= architecture.sparsity_share()
     for group in optimiser.param_groups:
         group["lr"] = lr
     dead_F = state.firing.dead(recipe.dead_window)

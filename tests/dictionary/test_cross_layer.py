@@ -9,7 +9,6 @@ from toy_targets import train_on
 
 from sae_desktop.dictionary.architectures import Batch, Setup, StepState
 from sae_desktop.dictionary.architectures._cross_layer import CrossLayerTranscoder
-from sae_desktop.dictionary.architectures.jumprelu import PRE_ACTIVATION_WEIGHT, TANH_SCALE
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.normalisation import Affine, joined
 
@@ -55,9 +54,9 @@ def test_loss__is_the_formula_over_layers() -> None:
             written = written + acts[source] @ p[f"W_dec_{source}"][:, place : place + D]
         error = error + (y[:, layer * D : (layer + 1) * D] - written).square().sum() / len(x)
     a, w = torch.cat(acts, dim=1), torch.cat(norms)
-    paid = LAMBDA * torch.tanh(TANH_SCALE * a * w).sum() / len(x)
+    paid = LAMBDA * torch.tanh(4.0 * a * w).sum() / len(x)
     short = (p["log_threshold"].exp() - torch.cat(pre, dim=1)).relu() * w
-    total = error + paid + PRE_ACTIVATION_WEIGHT * short.sum() / len(x)
+    total = error + paid + 3e-6 * short.sum() / len(x)
     loss = architecture.loss(Batch(x, y), state())
     torch.testing.assert_close(loss.total, total)
     assert torch.equal(loss.fired_F, (a > 0).sum(dim=0))

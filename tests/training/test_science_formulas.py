@@ -18,7 +18,7 @@ from sae_desktop.dictionary.architectures import (
     Setup,
     StepState,
 )
-from sae_desktop.dictionary.architectures.jumprelu import BANDWIDTH, PRE_ACTIVATION_WEIGHT
+from sae_desktop.dictionary.architectures.jumprelu import Constants
 from sae_desktop.dictionary.normalisation import (
     Affine,
     geometric_median,
@@ -244,10 +244,11 @@ def test_gradient_of_a_jump__is_the_straight_through_estimate() -> None:
     error = f @ p["W_dec"].detach() + p["b_dec"].detach() - batch.y_TO
     loss = (error.pow(2).sum() + ALIVE.sparsity * torch.tanh(4 * f * norms).sum()) / T
     (grad_f,) = torch.autograd.grad(loss, f)
-    near = (pre - threshold).abs() < BANDWIDTH / 2
-    wanted = -threshold / BANDWIDTH * (grad_f * near).sum(dim=0)
+    assert architecture.constants == Constants(4.0, 2.0, 0.1, 3e-6)  # the recipe's own
+    near = (pre - threshold).abs() < 2.0 / 2
+    wanted = -threshold / 2.0 * (grad_f * near).sum(dim=0)
     below = (pre < threshold).sum(dim=0)
-    wanted += PRE_ACTIVATION_WEIGHT / T * threshold * norms * below
+    wanted += 3e-6 / T * threshold * norms * below
     (found,) = torch.autograd.grad(architecture.loss(batch, ALIVE).total, p["log_threshold"])
     torch.testing.assert_close(found, wanted)
 

@@ -19,6 +19,7 @@ from toy_features import (
     unit_directions,
 )
 
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import Batch, StepState
 
 Report = Callable[[str, object], None]
@@ -90,6 +91,48 @@ def test_standard__shrinks_by_half_lambda_over_one_minus_p(
     shrunk = data.scale * (1 - shown_alone(data, dictionary))
     record_property("a − act", float(shrunk.median()))
     assert float(shrunk.median()) == pytest.approx(sparsity / 2 / (1 - 0.1), rel=0.01)
+
+
+# JumpReLU's own λ suits one width; led by L0, it empties no dictionary
+
+
+def _detection(data: ToyData, dictionary: Dictionary) -> tuple[float, float]:
+    """Return (F1, L0) on fresh rows: how well each true feature's best one tells when it is on."""
+    seeded = [torch.Generator().manual_seed(99) for _ in range(2)]
+    on_TN = data.activations(20_000, seeded[0]) > 0
+    acts_TF = dictionary.encode(data.batch(20_000, seeded[1]))
+    best_N = (data.directions @ dictionary.W_dec.T).argmax(dim=1)
+    fired_TN = acts_TF[:, best_N] > 0
+    both = (fired_TN & on_TN).sum(dim=0).double()
+    f1_N = 2 * both / (fired_TN.sum(dim=0) + on_TN.sum(dim=0)).clamp_min(1)
+    return float(f1_N.mean()), float((acts_TF > 0).sum()) / len(acts_TF)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rows", "least", "seed"),
+    [(1200, 512, 0.7, 0), *(pytest.param(1500, 1024, 0.82, s, marks=nightly) for s in range(3))],
+)
+def test_jumprelu__led_by_l0_comes_down_to_k_and_finds_the_true_features(
+    steps: int, rows: int, least: float, seed: int, record_property: Report
+) -> None:
+    data = ToyData.make()  # 3.2 features a row, of width 32
+    led = train_toy(
+        data, "jumprelu", k=3, sparsity=None, aims_at_k=True, steps=steps, rows=rows, seed=seed
+    )
+    f1, l0 = _detection(data, led)
+    record_property("F1", f1)
+    record_property("L0", l0)
+    assert l0 == pytest.approx(3.0, rel=0.25)
+    assert f1 >= least
+
+
+@nightly
+def test_jumprelu__with_the_recipes_lambda_is_empty_on_narrow_rows(record_property: Report) -> None:
+    data = ToyData.make()
+    f1, l0 = _detection(data, train_toy(data, "jumprelu", sparsity=10.0, steps=2000))
+    record_property("F1", f1)
+    record_property("L0", l0)
+    assert l0 < 0.1
 
 
 # Fact 18

@@ -15,7 +15,9 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
+from sae_desktop.training import run_setup
 from sae_desktop.training.batches import Batches
+from sae_desktop.training.checkpoint import Checkpoint, load_checkpoint
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.data import split_rows
 from sae_desktop.training.evaluate import evaluate
@@ -105,6 +107,63 @@ def test_training__resumed_ends_bit_for_bit_as_if_never_interrupted(
     curve_b = read_run(filled.dictionary_path("cut") / "run.h5").columns
     for name in ("step", "loss", "l0", "fvu", "dead_fraction"):
         assert np.array_equal(curve_a[name], curve_b[name], equal_nan=True), name
+
+
+def test_jumprelu__comes_down_to_k_where_no_lambda_is_chosen(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(filled, architecture="jumprelu", k=2, tokens=400_000)
+    whole = RecordingContext()
+    result = train(config, whole)
+    assert result.l0 == pytest.approx(2.0, rel=0.4)
+    assert not any("collapsing" in line for line in whole.lines)
+    used = read_run(filled.dictionary_path("d") / "run.h5").measured("sparsity_coefficient")[1]
+    assert (used == 0.0).any()  # while fewer than k are active
+    assert 1.0 < used.max() <= 10.0
+
+    # Where it stood when it was broken off is where it goes on …
+    again = msgspec.structs.replace(config, name="again")
+    with pytest.raises(JobCancelledError):
+        train(again, RecordingContext(cancel_after=400))
+    train(again, RecordingContext())
+    first, second = (load(filled.dictionary_path(name)) for name in ("d", "again"))
+    assert torch.equal(first.W_enc, second.W_enc)
+
+    # … and a checkpoint that does not know of it is gone on from as well.
+    older = msgspec.structs.replace(config, name="older")
+    with pytest.raises(JobCancelledError):
+        train(older, RecordingContext(cancel_after=400))
+
+    def without_it(folder: Path) -> Checkpoint | None:
+        found = load_checkpoint(folder)
+        assert found is None or found.shapes.pop("buffers/recent_l0") == ()
+        return found
+
+    monkeypatch.setattr(run_setup, "load_checkpoint", without_it)
+    assert train(older, RecordingContext()).l0 == pytest.approx(2.0, rel=0.4)
+
+
+def test_lambda_chosen_during_a_run__is_used_as_it_is(filled: Project) -> None:
+    context = RecordingContext()
+    context.adjusted = {"sparsity": 0.25}
+    config = _config(filled, architecture="jumprelu", sparsity_warm_up=0.0, tokens=50_000)
+    train(config, context)
+    used = read_run(filled.dictionary_path("d") / "run.h5").measured("sparsity_coefficient")[1]
+    assert used[-1] == pytest.approx(0.25)
+
+
+def test_collapse__is_told_while_the_run_goes_on(filled: Project) -> None:
+    context = RecordingContext()
+    config = _config(
+        filled, architecture="jumprelu", sparsity=200.0, sparsity_warm_up=0.0, tokens=400_000
+    )
+    told: list[int] = []
+    context.on_check = lambda _: told.append(sum("collapsing" in line for line in context.lines))
+    result = train(config, context)
+    assert result.l0 < 0.5
+    assert told[-1] == 1  # once, and before the end
+    (line,) = (line for line in context.lines if "collapsing" in line)
+    assert "smaller one" in line
 
 
 def test_training__stopped_early_keeps_what_it_has(filled: Project) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures._blocks import block_step_bytes, gradients_in_blocks
+from sae_desktop.dictionary.architectures._l0_aim import L0Aim
 from sae_desktop.dictionary.architectures._linear import fold
 from sae_desktop.dictionary.architectures.base import (
     Architecture,
@@ -24,12 +25,7 @@ from sae_desktop.dictionary.architectures.base import (
     StepState,
     random_directions,
 )
-from sae_desktop.dictionary.architectures.jumprelu import (
-    INITIAL_THRESHOLD,
-    PRE_ACTIVATION_WEIGHT,
-    TANH_SCALE,
-    jump,
-)
+from sae_desktop.dictionary.architectures.jumprelu import Constants, jump
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import Affine
@@ -44,8 +40,9 @@ class CrossLayerTranscoder(Architecture):
 
     title = "Cross-layer transcoder"
     summary = "Each feature reads one layer and writes the MLP outputs of it and all later ones."
-    settings = ("sparsity",)
+    settings = ("sparsity", "k")
     default_sparsity = 10.0
+    aims = True
     sparsity_warm_up = 1.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
@@ -55,17 +52,21 @@ class CrossLayerTranscoder(Architecture):
         """D, the width of a layer."""
         self.size = setup.features // self.layers
         """Features of a layer."""
+        written = self.layers * self.depth
+        self.constants = Constants.of(setup, written)
+        threshold = math.log(self.constants.initial_threshold)
         self.parameters = {
             "W_enc": random_directions(setup.features, self.depth, generator),
             "b_enc": torch.zeros(setup.features),
-            "log_threshold": torch.full((setup.features,), math.log(INITIAL_THRESHOLD)),
-            "b_dec": torch.zeros(self.layers * self.depth),
+            "log_threshold": torch.full((setup.features,), threshold),
+            "b_dec": torch.zeros(written),
         }
         for layer in range(self.layers):
             written = (self.layers - layer) * self.depth
             entries = torch.empty(self.size, written).uniform_(-1, 1, generator=generator)
             self.parameters[f"W_dec_{layer}"] = entries.div_(math.sqrt(written))
         self.buffers = {}
+        self._aim = L0Aim(self.buffers, setup, self.layers * self.depth)
 
     def initialise_from(self, batch: Batch) -> None:
         """Set b_dec to the outputs' mean, and b_enc so that a share of the features fires."""
@@ -74,10 +75,14 @@ class CrossLayerTranscoder(Architecture):
         for layer, x in enumerate(torch.split(batch.x_TI, self.depth, dim=1)):
             mine = slice(layer * self.size, (layer + 1) * self.size)
             smallest = (x @ self.parameters["W_enc"][mine].T).topk(count, dim=0).values[-1]
-            self.parameters["b_enc"][mine] = INITIAL_THRESHOLD - smallest
+            self.parameters["b_enc"][mine] = self.constants.initial_threshold - smallest
+
+    def sparsity_share(self) -> float:
+        return self._aim.share()
 
     def encode(self, x_TI: Tensor) -> Tensor:
-        return jump(self._pre_activations(x_TI), self.parameters["log_threshold"])
+        t_F = self.parameters["log_threshold"]
+        return jump(self._pre_activations(x_TI), t_F, self.constants.bandwidth)
 
     def decode(self, acts_TF: Tensor, x_TI: Tensor) -> Tensor:
         written = self.parameters["b_dec"].expand(len(acts_TF), -1).clone()
@@ -88,22 +93,24 @@ class CrossLayerTranscoder(Architecture):
     def loss(self, batch: Batch, state: StepState) -> Loss:
         rows = len(batch.x_TI)
         pre_TF = self._pre_activations(batch.x_TI)
-        t_F, norms_F = self.parameters["log_threshold"], self.decoder_norms()
-        acts_TF = jump(pre_TF, t_F)
+        t_F, norms_F, c = self.parameters["log_threshold"], self.decoder_norms(), self.constants
+        acts_TF = jump(pre_TF, t_F, c.bandwidth)
         error = self.decode(acts_TF, batch.x_TI) - batch.y_TO
-        paid = torch.tanh(TANH_SCALE * acts_TF * norms_F).sum() / rows
+        paid = torch.tanh(c.tanh_scale * acts_TF * norms_F).sum() / rows
         short = ((t_F.exp() - pre_TF).relu() @ norms_F).sum() / rows
         terms = {
             "reconstruction": error.pow(2).sum() / rows,
             "sparsity": state.sparsity * paid,
-            "pre_activation": PRE_ACTIVATION_WEIGHT * short,
+            "pre_activation": c.pre_activation_weight * short,
         }
         fired_F = (acts_TF.detach() > 0).sum(dim=0)
         total = torch.stack(list(terms.values())).sum()
         return Loss(total, terms, fired_F, float(fired_F.sum()) / rows)
 
     def gradients(self, batch: Batch, state: StepState) -> Loss:
-        return gradients_in_blocks(self, self.setup.features, batch, state)
+        loss = gradients_in_blocks(self, self.setup.features, batch, state)
+        self._aim.update(loss.l0)
+        return loss
 
     def decoder_norms(self) -> Tensor:
         """Return (F,): norms over all layers a feature writes to."""

@@ -63,6 +63,8 @@ class Setup:
     """Of the running mean of the smallest kept activation (BatchTopK)."""
     init: Literal["random", "data"] = "random"
     """Random directions, or rows of the data less their mean."""
+    aims_at_k: bool = False
+    """Whether λ presses only while more than `k` features are active (see `aims`)."""
 
 
 class StepState(NamedTuple):
@@ -102,6 +104,8 @@ class Architecture(ABC):
     """Fields of TrainConfig that matter to it and not to every other."""
     default_sparsity: ClassVar[float] = 0.0
     """λ where none was chosen."""
+    aims: ClassVar[bool] = False
+    """Whether λ, where none was chosen, presses only until `TrainConfig.k` features are active."""
     sparsity_warm_up: ClassVar[float] = 0.05
     """Share of the run over which λ rises from 0."""
 
@@ -136,6 +140,10 @@ class Architecture(ABC):
         return loss._replace(
             total=loss.total.detach(), terms={k: v.detach() for k, v in loss.terms.items()}
         )
+
+    def sparsity_share(self) -> float:
+        """Return what λ is to be multiplied by in the next step."""
+        return 1.0
 
     def constrain_gradients(self) -> None:  # noqa: B027  (optional hook)
         """Change the gradients after the backward pass, before clipping."""

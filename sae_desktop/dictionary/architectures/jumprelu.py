@@ -5,7 +5,10 @@
 
 The jump itself has no gradient: to the threshold goes the straight-through estimate
 ∂f/∂t = −e^t/ε where |pre − e^t| < ε/2. The last term gives silent features one. λ_S rises
-over the whole run.
+over the whole run; where none was chosen, it presses only until k features are active.
+
+c, ε, λ_P and the first threshold are in units of an activation, whose usual size is √(D/k)
+under E‖x‖² = D. The recipe's numbers are taken to be those of width 256 and k = 32.
 """
 
 from __future__ import annotations
@@ -16,19 +19,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary.architectures._l0_aim import L0Aim, activation_unit
 from sae_desktop.dictionary.architectures._linear import LinearArchitecture
 from sae_desktop.dictionary.architectures.base import Batch, Loss, Setup, StepState
 from sae_desktop.dictionary.kernels import Active
 from sae_desktop.dictionary.precision import LowPrecision, column_sums
 from sae_desktop.dictionary.selection import BlockBuffer, EncoderBlocks, above, block_rows
 
-TANH_SCALE = 4.0
-"""c."""
-BANDWIDTH = 2.0
-"""ε."""
-INITIAL_THRESHOLD = 0.1
-PRE_ACTIVATION_WEIGHT = 3e-6
-"""λ_P."""
 _ACTIVE_AT_START = 10_000
 """Features active on a row at the start, at most …"""
 _SHARE_AT_START = 0.02
@@ -40,8 +37,9 @@ class JumpReLU(LinearArchitecture):
 
     title = "JumpReLU"
     summary = "Each feature learns its own threshold; a tanh counts the active ones."
-    settings = ("sparsity",)
+    settings = ("sparsity", "k")
     default_sparsity = 10.0
+    aims = True
     sparsity_warm_up = 1.0
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:
@@ -52,7 +50,10 @@ class JumpReLU(LinearArchitecture):
         p["W_dec"].uniform_(-1, 1, generator=generator).div_(math.sqrt(out_width))
         if self.reconstructs_input:
             p["W_enc"] = p["W_dec"] * (setup.width / setup.features)
-        p["log_threshold"] = torch.full((setup.features,), math.log(INITIAL_THRESHOLD))
+        self.constants = Constants.of(setup, out_width)
+        threshold = math.log(self.constants.initial_threshold)
+        p["log_threshold"] = torch.full((setup.features,), threshold)
+        self._aim = L0Aim(self.buffers, setup, out_width)
         self._low = LowPrecision(setup.precision)
         self._buffers = [BlockBuffer(), BlockBuffer(), BlockBuffer()]
 
@@ -65,22 +66,26 @@ class JumpReLU(LinearArchitecture):
         for ids in torch.split(torch.arange(self.setup.features), 1024):
             pre = batch.x_TI @ p["W_enc"][ids].T
             smallest = pre.topk(count, dim=0).values[-1]
-            p["b_enc"][ids] = INITIAL_THRESHOLD - smallest
+            p["b_enc"][ids] = self.constants.initial_threshold - smallest
+
+    def sparsity_share(self) -> float:
+        return self._aim.share()
 
     def encode(self, x_TI: Tensor) -> Tensor:
-        return jump(self.pre_activations(x_TI), self.parameters["log_threshold"])
+        t = self.parameters["log_threshold"]
+        return jump(self.pre_activations(x_TI), t, self.constants.bandwidth)
 
     def loss(self, batch: Batch, state: StepState) -> Loss:
         rows, t = len(batch.x_TI), self.parameters["log_threshold"]
-        norms = self.decoder_norms()
+        norms, c = self.decoder_norms(), self.constants
         pre_TF = self.pre_activations(batch.x_TI)
-        f_TF = jump(pre_TF, t)
+        f_TF = jump(pre_TF, t, c.bandwidth)
         error = self.decode(f_TF, batch.x_TI) - batch.y_TO
         below = torch.relu(t.exp() - pre_TF)
         terms = {
             "reconstruction": error.pow(2).sum() / rows,
-            "sparsity": state.sparsity * torch.tanh(TANH_SCALE * f_TF * norms).sum() / rows,
-            "pre_activation": PRE_ACTIVATION_WEIGHT * (below @ norms).sum() / rows,
+            "sparsity": state.sparsity * torch.tanh(c.tanh_scale * f_TF * norms).sum() / rows,
+            "pre_activation": c.pre_activation_weight * (below @ norms).sum() / rows,
         }
         fired_F = (f_TF.detach() > 0).sum(dim=0)
         total = torch.stack(list(terms.values())).sum()
@@ -95,10 +100,11 @@ class JumpReLU(LinearArchitecture):
         """
         p, rows, x_TI = self.parameters, len(batch.x_TI), batch.x_TI
         norms, threshold = self.decoder_norms(), p["log_threshold"].exp()
+        c = self.constants
         pairs = self._pairs(batch, state, norms, threshold)
         active, values, grad_f = pairs.active, pairs.values, pairs.grad_f
-        weight = PRE_ACTIVATION_WEIGHT / rows * norms
-        grad_pre = torch.add(grad_f, pairs.norms, alpha=PRE_ACTIVATION_WEIGHT / rows)
+        weight = c.pre_activation_weight / rows * norms
+        grad_pre = torch.add(grad_f, pairs.norms, alpha=c.pre_activation_weight / rows)
         x_sum = x_TI.sum(dim=0)
         pre_sum = p["W_enc"] @ x_sum + rows * p["b_enc"]
         silent_F = rows - active.counts_F
@@ -110,27 +116,30 @@ class JumpReLU(LinearArchitecture):
         }
         p["W_enc"].grad = active.gather_rows(grad_pre, x_TI).addr_(weight, x_sum, alpha=-1)
         p["b_enc"].grad = active.column_sums(grad_pre) - rows * weight
-        p["log_threshold"].grad = threshold * (weight * silent_F - pairs.band_F / BANDWIDTH)
+        p["log_threshold"].grad = threshold * (weight * silent_F - pairs.band_F / c.bandwidth)
         grad_norms = (
-            state.sparsity * TANH_SCALE * active.column_sums(values * (1 - pairs.tanh.square()))
+            state.sparsity * c.tanh_scale * active.column_sums(values * (1 - pairs.tanh.square()))
         )
         p["W_dec"].grad = self.add_norm_gradient(
             active.gather_rows(values, pairs.back_TO),
-            (grad_norms + PRE_ACTIVATION_WEIGHT * below) / rows,
+            (grad_norms + c.pre_activation_weight * below) / rows,
         )
         p["b_dec"].grad = pairs.back_TO.sum(dim=0)
         if "W_skip" in p:
             p["W_skip"].grad = pairs.back_TO.T @ x_TI
         total = torch.stack(list(terms.values())).sum()
-        return Loss(total, terms, active.counts_F, len(active.col) / rows)
+        l0 = len(active.col) / rows
+        self._aim.update(l0)
+        return Loss(total, terms, active.counts_F, l0)
 
     def _pairs(self, batch: Batch, state: StepState, norms: Tensor, threshold: Tensor) -> _Pairs:
         """Go through the batch a block of rows at a time."""
         p, rows, low = self.parameters, len(batch.x_TI), self.setup.precision
+        c, half_band = self.constants, self.constants.bandwidth / 2
         W_enc, W_dec = self._low.of("W_enc", p["W_enc"]), self._low.of("W_dec", p["W_dec"])
         blocks = EncoderBlocks(batch.x_TI.to(low), W_enc, p["b_enc"].to(low), self._buffers[0])
         # ∂L/∂f of the sparsity term where f = 0; less where f is larger.
-        at_zero = state.sparsity * TANH_SCALE / rows * norms
+        at_zero = state.sparsity * c.tanh_scale / rows * norms
         at_zero_low, threshold_low = at_zero.to(low), threshold.to(low)
         back_TO = p["b_dec"] - batch.y_TO + self.skipped(batch.x_TI)
         band_F = torch.zeros_like(threshold)
@@ -145,15 +154,15 @@ class JumpReLU(LinearArchitecture):
             )
             torch.addmm(at_zero_low, back.to(low), W_dec.T, out=grad)
             norms_n = norms[active.col]
-            tanh = torch.tanh(TANH_SCALE * values * norms_n)
-            less = tanh.square().mul_(norms_n).mul_(-state.sparsity * TANH_SCALE / rows)
+            tanh = torch.tanh(c.tanh_scale * values * norms_n)
+            less = tanh.square().mul_(norms_n).mul_(-state.sparsity * c.tanh_scale / rows)
             grad_f = grad.view(-1)[flat].float() + less
             torch.sub(pre_RF, threshold_low, out=distance).abs_().neg_()
             torch.ops.aten.threshold_backward.grad_input(
-                grad, distance, -BANDWIDTH / 2, grad_input=grad
+                grad, distance, -half_band, grad_input=grad
             )
             band_F += column_sums(grad)
-            band_F += active.column_sums(less * (distance.view(-1)[flat] > -BANDWIDTH / 2))
+            band_F += active.column_sums(less * (distance.view(-1)[flat] > -half_band))
             found.append((flat + first * self.setup.features, values, grad_f, tanh, norms_n))
         pieces = list(zip(*found, strict=True))
         flat, values, grad_f, tanh, norms_n = (torch.cat(piece) for piece in pieces)
@@ -173,6 +182,24 @@ class JumpReLU(LinearArchitecture):
     def default_lr(features: int, steps: int) -> float:
         del steps
         return float(min(2e-3, 2e-4 * (2**16 / features) ** 0.5))
+
+
+class Constants(NamedTuple):
+    """The recipe's numbers that are sizes, or ratios of sizes, under E‖y‖² = O."""
+
+    tanh_scale: float
+    """c."""
+    bandwidth: float
+    """ε."""
+    initial_threshold: float
+    pre_activation_weight: float
+    """λ_P."""
+
+    @classmethod
+    def of(cls, setup: Setup, width: int) -> Constants:
+        """Return those of a width: the recipe's own where a λ was chosen by the recipe."""
+        unit = activation_unit(width, setup.k) if setup.aims_at_k else 1.0
+        return cls(4.0 / unit, 2.0 * unit, 0.1 * unit, 3e-6 * unit)
 
 
 class _Pairs(NamedTuple):
@@ -195,21 +222,25 @@ class _Pairs(NamedTuple):
 
 class _Jump(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, pre_TF: Tensor, log_threshold_F: Tensor) -> Tensor:
+    def forward(ctx: Any, pre_TF: Tensor, log_threshold_F: Tensor, bandwidth: float) -> Tensor:
         threshold = log_threshold_F.exp()
         ctx.save_for_backward(pre_TF, threshold)
+        ctx.bandwidth = bandwidth
         return pre_TF * (pre_TF > threshold)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         (grad_TF,) = grads
         pre_TF, threshold = ctx.saved_tensors
-        band = (pre_TF - threshold).abs() < BANDWIDTH / 2
-        grad_t = -threshold / BANDWIDTH * (grad_TF * band).sum(dim=0)
-        return grad_TF * (pre_TF > threshold), grad_t
+        band = (pre_TF - threshold).abs() < ctx.bandwidth / 2
+        grad_t = -threshold / ctx.bandwidth * (grad_TF * band).sum(dim=0)
+        return grad_TF * (pre_TF > threshold), grad_t, None
 
 
-def jump(pre_TF: Tensor, log_threshold_F: Tensor) -> Tensor:
-    """Return pre where it exceeds e^t, else 0, with the straight-through gradient to t."""
-    out: Tensor = _Jump.apply(pre_TF, log_threshold_F)  # type: ignore[no-untyped-call]
+def jump(pre_TF: Tensor, log_threshold_F: Tensor, bandwidth: float) -> Tensor:
+    """Return pre where it exceeds e^t, else 0, with the straight-through gradient to t.
+
+    `bandwidth` is ε, in the units of pre.
+    """
+    out: Tensor = _Jump.apply(pre_TF, log_threshold_F, bandwidth)  # type: ignore[no-untyped-call]
     return out

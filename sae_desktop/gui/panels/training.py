@@ -28,7 +28,7 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
-from sae_desktop.training.sweep_config import SweepConfig, SweepResult
+from sae_desktop.training.sweep_config import SweepConfig, SweepResult, settings_in_force
 
 SNAPSHOT_MS = 2_000
 """How often the log of a running training is looked at for new histograms."""
@@ -310,7 +310,8 @@ class TrainingPanel(QWidget):
         if run is None or config is None:
             self.curves.set_advice({})
             return
-        heeds = self.form.architecture_named(config.architecture).settings
+        settings = self.form.architecture_named(config.architecture).settings
+        heeds = settings_in_force(settings, config.sparsity)
         found = advice(config, run.buffer, heeds=heeds, width=self._width(config))
         if len(self.curves.runs) > 1:
             found = {column: f"“{name}”: {text}" for column, text in found.items()}

@@ -202,7 +202,7 @@ class TrainingSettings(QScrollArea):
         for group, heading in self._headings.items():
             heading.setVisible(group in used)
         for field, default in (
-            ("sparsity", chosen.default_sparsity),
+            ("sparsity", 0.0 if chosen.aims_at_k else chosen.default_sparsity),
             ("sparsity_warm_up", chosen.sparsity_warm_up),
         ):
             optional: OptionalDecimalField = self.fields[field]
