@@ -20,6 +20,7 @@ COMMANDS = (
     "features",
     "show",
     "lists",
+    "jobs",
     "probe",
     "find-features",
     "match",

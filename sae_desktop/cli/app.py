@@ -19,6 +19,7 @@ from sae_desktop.cli import (
     formats_command,
     gallery_commands,
     item_commands,
+    job_commands,
     list_commands,
     model_commands,
     reading_commands,
@@ -93,6 +94,7 @@ app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
 app.command()(list_commands.lists)
+app.command()(job_commands.jobs)
 app.command()(feature_commands.probe)
 app.command()(feature_commands.find_features)
 app.command()(comparison_commands.match)

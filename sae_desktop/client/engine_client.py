@@ -19,6 +19,8 @@ from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
     CancelJob,
     Command,
+    Detach,
+    Detached,
     EngineStatus,
     ErrorInfo,
     Event,
@@ -42,6 +44,7 @@ SHUTDOWN_MS = 8000
 _TERMINATE_MS = 2000
 STARTING_MS = 120_000
 """After which an engine that has said nothing is given up: a cold disk may take a minute."""
+_DETACH_MS = 10_000
 
 _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
@@ -56,11 +59,17 @@ def engine_command() -> list[str]:
     return [sys.executable, "-m", "sae_desktop.engine"]
 
 
+class _EngineProcess(QProcess):
+    def let_go(self) -> None:
+        """Forget the process: it goes on when this object does not."""
+        self.setProcessState(QProcess.ProcessState.NotRunning)
+
+
 class EngineClient(QObject):
     """One engine, its project and its jobs.
 
-    Jobs asked for before the engine is ready wait for it; after a crash, `restart` opens the
-    same project again.
+    Jobs asked for before the engine is started or ready wait for it; after a crash, `restart`
+    opens the same project again.
     """
 
     stateChanged = Signal(object)
@@ -75,6 +84,8 @@ class EngineClient(QObject):
     """Job."""
     engineCrashed = Signal(object)
     """EngineExit."""
+    detached = Signal(object)
+    """Whether the engine goes on without this window, as it was asked to."""
 
     def __init__(
         self,
@@ -88,11 +99,16 @@ class EngineClient(QObject):
         An engine that has said nothing after `starting_ms` is given up.
         """
         super().__init__(parent)
-        self.state = EngineState.STOPPED
+        # Not started yet is as good as starting: what is asked before that waits.
+        self.state = EngineState.STARTING
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self._command = list(command) if command is not None else engine_command()
-        self._process: QProcess | None = None
+        self._process: _EngineProcess | None = None
+        self._ending: QProcess | None = None
+        """The engine before, which still writes its jobs' checkpoints."""
+        self._to_keep: list[str] | None = None
+        """The jobs to be gone on with alone, once the engine is ready to hear it."""
         self._patience = QTimer(self, interval=starting_ms, singleShot=True)
         self._patience.timeout.connect(self._give_up_starting)
         self._log = EngineLog()
@@ -108,33 +124,70 @@ class EngineClient(QObject):
     # ------------------------------------------------------------------ process
     def start(self) -> None:
         """Start the engine; `stateChanged` says when it is ready."""
-        if self._process is not None:
+        if self._process is not None or self._ending is not None:
             return
+        self._enter(EngineState.STARTING)
+        self._start_process()
+
+    def _start_process(self) -> None:
         self._input = b""
         self._log.close()
         self._log = EngineLog()
-        process = QProcess(self)
+        process = _EngineProcess(self)
         process.setProcessEnvironment(_environment())
         process.readyReadStandardOutput.connect(self._on_output)
         process.readyReadStandardError.connect(self._on_stderr)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_process_error)
         self._process = process
-        self._enter(EngineState.STARTING)
         process.start(self._command[0], self._command[1:])
         self._patience.start()
 
     def restart(self) -> None:
-        """Start the engine again, after a crash or to free what it holds."""
-        self.shutdown()
-        self.start()
+        """Start the engine again, after a crash or to free what it holds; returns at once.
+
+        The one before may take some seconds to write its jobs' checkpoints: the next begins
+        when it has ended, and jobs asked for meanwhile wait.
+        """
+        if self._ending is not None:
+            return
+        process = self._drop_process()
+        self._enter(EngineState.STARTING)
+        self._fail_jobs("The engine was ended.")
+        if process is None or process.state() is QProcess.ProcessState.NotRunning:
+            self._start_process()
+            return
+        self._ending = process
+        process.finished.connect(self._on_ended)
+        self._ask_to_end(process)
+        for milliseconds, end in (
+            (SHUTDOWN_MS, process.terminate),
+            (SHUTDOWN_MS + _TERMINATE_MS, process.kill),
+        ):
+            QTimer.singleShot(milliseconds, process, end)
+
+    def _on_ended(self) -> None:
+        process, self._ending = self._ending, None
+        if process is not None:
+            self._log.feed(bytes(process.readAllStandardError().data()))
+            self._log.end()
+            process.deleteLater()
+            self._start_process()
+
+    def _ask_to_end(self, process: QProcess) -> None:
+        process.write(self._encoder.encode(Shutdown()) + b"\n")
+        process.closeWriteChannel()
 
     def shutdown(self) -> None:
         """End the engine: its jobs checkpoint first. Blocks for some seconds at most."""
-        process = self._drop_process()
+        process: QProcess | None = self._drop_process()
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            ending.finished.disconnect(self._on_ended)
+            process = ending
         if process is not None and process.state() is not QProcess.ProcessState.NotRunning:
-            process.write(self._encoder.encode(Shutdown()) + b"\n")
-            process.closeWriteChannel()
+            if process is not ending:
+                self._ask_to_end(process)
             if not process.waitForFinished(SHUTDOWN_MS):
                 process.terminate()
                 if not process.waitForFinished(_TERMINATE_MS):
@@ -145,11 +198,33 @@ class EngineClient(QObject):
             process.deleteLater()
         self._log.end()
         self._log.close()
-        self._fail_jobs("The engine was ended.")
         if self.state is not EngineState.STOPPED:
             self._enter(EngineState.STOPPED)
+        self._fail_jobs("The engine was ended.")
 
-    def _drop_process(self) -> QProcess | None:
+    def detach(self, jobs: Sequence[Job]) -> None:
+        """Let the engine go on with these jobs when the window closes; `detached` answers."""
+        self._to_keep = [job.id for job in jobs]
+        if self.state is EngineState.READY:
+            self._write(Detach(jobs=self._to_keep))
+        elif self.state is not EngineState.STARTING:
+            self._answer_detach(False)
+            return
+        QTimer.singleShot(_DETACH_MS, self, lambda: self._answer_detach(False))
+
+    def _answer_detach(self, alone: bool) -> None:
+        if self._to_keep is None:
+            return
+        self._to_keep = None
+        process = self._drop_process() if alone else None
+        if process is not None:
+            process.closeWriteChannel()
+            process.let_go()
+            process.setParent(None)
+            self._enter(EngineState.STOPPED)
+        self.detached.emit(alone)
+
+    def _drop_process(self) -> _EngineProcess | None:
         process, self._process = self._process, None
         if process is not None:
             for signal in (
@@ -186,6 +261,11 @@ class EngineClient(QObject):
         self.jobAdded.emit(job)
         return job
 
+    def adopt(self, job: Job) -> None:
+        """Show a job that runs elsewhere among one's own."""
+        self.jobs.append(job)
+        self.jobAdded.emit(job)
+
     def _send(self, command: Command) -> None:
         if self.state is EngineState.READY:
             self._write(command)
@@ -218,6 +298,8 @@ class EngineClient(QObject):
             case EngineStatus():
                 self.status = event
                 self.statusReceived.emit(event)
+            case Detached():
+                self._answer_detach(True)
             case ProjectOpened():
                 self.projectOpened.emit(event)
             case ProjectRefused():
@@ -240,6 +322,8 @@ class EngineClient(QObject):
         waiting, self._waiting = self._waiting, []
         for command in waiting:
             self._write(command)
+        if self._to_keep is not None:
+            self._write(Detach(jobs=self._to_keep))
 
     def _deliver(self, job_id: str, event: Event) -> None:
         job = next((job for job in self.jobs if job.id == job_id), None)
@@ -298,18 +382,21 @@ class EngineClient(QObject):
 
     def _crash(self, exit_: EngineExit) -> None:
         _logger.error("%s", exit_.reason)
-        self.interrupted = [job for job in self.jobs if not job.ended and job.writes]
+        self.interrupted = [
+            job for job in self.jobs if not (job.ended or job.elsewhere) and job.writes
+        ]
         self._enter(EngineState.CRASHED)
+        self._answer_detach(False)
         self._fail_jobs(exit_.reason, exit_.stderr_tail)
         self.engineCrashed.emit(exit_)
 
     def _running_titles(self) -> list[str]:
-        return [job.title for job in self.jobs if not job.ended]
+        return [job.title for job in self.jobs if not job.ended and not job.elsewhere]
 
     def _fail_jobs(self, reason: str, details: str = "") -> None:
         self._waiting = []
         for job in list(self.jobs):
-            if not job.ended:
+            if not job.ended and not job.elsewhere:
                 self._fail(job, reason, "Restart the engine, then start the job again.", details)
 
     def _fail_without_engine(self, job: Job) -> None:

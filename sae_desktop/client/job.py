@@ -68,8 +68,17 @@ class Job(QObject):
     cancelled = Signal(object)
     """JobCancelled."""
 
-    def __init__(self, job_id: str, config: JobConfig, send: Callable[[Command], None]) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        config: JobConfig,
+        send: Callable[[Command], None],
+        *,
+        elsewhere: bool = False,
+    ) -> None:
+        """`elsewhere`: it runs in an engine without a window, which goes on without this one."""
         super().__init__()
+        self.elsewhere = elsewhere
         self.id = job_id
         self.config = config
         self.title = job_title(config)

@@ -13,25 +13,23 @@ from collections.abc import Callable
 import msgspec
 import psutil
 
-from sae_desktop.engine.context import WorkerContext
+from sae_desktop.engine.alone import REQUESTS, Alone
 from sae_desktop.engine.explain import explain
 from sae_desktop.engine.pipe import EventWriter
 from sae_desktop.engine.protocol import (
     AdjustJob,
-    CancelJob,
     Command,
+    Detach,
+    Detached,
     EngineStatus,
     JobConfig,
     JobFailed,
     OpenProject,
-    PauseJob,
     ProjectOpened,
     ProjectRefused,
     ProtocolError,
-    ResumeJob,
     Shutdown,
     StartJob,
-    StopJob,
 )
 from sae_desktop.engine.registry import import_lock, job_title, project_of
 from sae_desktop.engine.worker import Workers
@@ -43,13 +41,6 @@ from sae_desktop.upkeep import put_in_order
 
 UNKNOWN_DEVICE = "…"
 """The device before torch has been imported."""
-
-_REQUESTS = {
-    PauseJob: WorkerContext.request_pause,
-    ResumeJob: WorkerContext.request_resume,
-    CancelJob: WorkerContext.request_cancel,
-    StopJob: WorkerContext.request_stop,
-}
 
 
 class _Addressed(msgspec.Struct, tag="start_job"):
@@ -69,6 +60,8 @@ class Engine:
         self._project: Project | None = None
         self._lock: ProjectLock | None = None
         self._device = UNKNOWN_DEVICE
+        self.alone: Alone | None = None
+        """Set once the engine goes on without a window."""
 
     def handle(self, line: bytes) -> bool:
         """Do what a line asks; false when it asks the engine to end."""
@@ -79,7 +72,9 @@ class Engine:
             return True
         if isinstance(command, Shutdown):
             return False
-        if isinstance(command, OpenProject):
+        if isinstance(command, Detach):
+            self._detach(command.jobs)
+        elif isinstance(command, OpenProject):
             self._open_project(command.path)
         elif isinstance(command, StartJob):
             self._start_job(command)
@@ -87,7 +82,7 @@ class Engine:
             values = command.values
             self._workers.ask(command.job_id, lambda job: job.request_adjustment(values))
         else:
-            self._workers.ask(command.job_id, _REQUESTS[type(command)])
+            self._workers.ask(command.job_id, REQUESTS[type(command)])
         return True
 
     def _refuse_line(self, line: bytes, error: Exception) -> None:
@@ -99,6 +94,16 @@ class Engine:
             return
         failed = JobFailed(job_id=job_id, error=explain(UserError(message)))
         self._writer.send([ProtocolError(message=message), failed])
+
+    def _detach(self, jobs: list[str]) -> None:
+        """Go on without the window, if there is a project to tell of it."""
+        if self._project is None:
+            self._writer.send([ProtocolError(message="No project is open: nothing to go on with.")])
+            return
+        self.alone = Alone(self._project.path, self._workers)
+        self._writer.send([Detached()])
+        self._writer.divert(self.alone.take)
+        self.alone.begin(jobs)
 
     def _open_project(self, path: str) -> None:
         try:

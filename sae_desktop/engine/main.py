@@ -7,6 +7,7 @@ it checkpoint, and the process ends within seconds even when a job does not list
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import os
@@ -14,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 from sae_desktop.engine.engine import UNKNOWN_DEVICE, Engine, start_thread
 from sae_desktop.engine.environment import prepare_environment
@@ -46,6 +48,11 @@ def main() -> int:
     for line in sys.stdin.buffer:
         if line.strip() and not engine.handle(line):
             break
+        if engine.alone is not None:
+            break
+    if engine.alone is not None:
+        _leave_parent(engine.alone.log_path)
+        engine.alone.work()
     ending.begin()
     return 0
 
@@ -80,8 +87,34 @@ def _listen_to_signals(ending: Ending) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _leave_parent(log: Path) -> None:
+    """Outlive the window, its terminal and its pipes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    if sys.platform == "win32":
+        ctypes.windll.kernel32.FreeConsole()  # else the console takes it along when it closes
+    else:
+        with contextlib.suppress(OSError):
+            os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError:
+        target = os.open(os.devnull, os.O_WRONLY)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    # Who reads the pipes is about to go; what libraries print must not fail for that.
+    os.dup2(target, 2)
+    os.dup2(target, 1)
+    os.dup2(nothing, 0)
+    for descriptor in (target, nothing):
+        os.close(descriptor)
+
+
 def _watch(engine: Engine, writer: EventWriter, ending: Ending, parent: int) -> None:
     while not writer.broken.is_set() and os.getppid() == parent:
+        if engine.alone is not None:
+            return
         time.sleep(STATUS_SECONDS)
         engine.send_status()
-    ending.begin()
+    if engine.alone is None:
+        ending.begin()

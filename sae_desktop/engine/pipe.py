@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -20,9 +20,18 @@ class EventWriter:
         self._encoder = msgspec.json.Encoder()
         self.broken = threading.Event()
         """Set once nobody reads any more; what is sent from then on goes nowhere."""
+        self._diverted: Callable[[Sequence[Event]], None] | None = None
+
+    def divert(self, take: Callable[[Sequence[Event]], None]) -> None:
+        """Hand all events to `take` from now on, and none to the pipe."""
+        with self._lock:
+            self._diverted = take
 
     def send(self, events: Sequence[Event]) -> None:
         """Write the events, each on a line of its own, in one piece."""
+        if self._diverted is not None:
+            self._diverted(events)
+            return
         data = memoryview(b"".join(self._encoder.encode(event) + b"\n" for event in events))
         with self._lock:
             try:

@@ -123,7 +123,23 @@ class Shutdown(msgspec.Struct, frozen=True, kw_only=True, tag="shutdown"):
     pass
 
 
-Command = OpenProject | StartJob | PauseJob | ResumeJob | CancelJob | StopJob | AdjustJob | Shutdown
+class Detach(msgspec.Struct, frozen=True, kw_only=True, tag="detach"):
+    """Go on with these jobs without the window, and cancel the others; answered by Detached."""
+
+    jobs: list[str]
+
+
+Command = (
+    OpenProject
+    | StartJob
+    | PauseJob
+    | ResumeJob
+    | CancelJob
+    | StopJob
+    | AdjustJob
+    | Shutdown
+    | Detach
+)
 
 
 # ---------------------------------------------------------------- engine → window
@@ -132,6 +148,10 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     pid: int
     device: str
     """Where jobs run by default, such as "cpu" or "cuda:0"."""
+
+
+class Detached(msgspec.Struct, frozen=True, kw_only=True, tag="detached"):
+    """The engine ends no more with the pipe: the window may close."""
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True, tag="engine_status"):
@@ -221,6 +241,7 @@ class ProtocolError(msgspec.Struct, frozen=True, kw_only=True, tag="protocol_err
 
 Event = (
     Ready
+    | Detached
     | EngineStatus
     | ProjectOpened
     | ProjectRefused

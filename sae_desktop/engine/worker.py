@@ -105,6 +105,11 @@ class Workers:
             configs = [worker.config for worker in self._running.values()]
         return [config for config in configs if output_name(config)]
 
+    def running(self) -> dict[str, JobConfig]:
+        """Return job id → config of the jobs that are running."""
+        with self._lock:
+            return {job_id: worker.config for job_id, worker in self._running.items()}
+
     def end(self, seconds: float) -> bool:
         """Cancel every job and wait up to so many seconds; true when all have ended."""
         with self._lock:

@@ -20,6 +20,7 @@ from sae_desktop.gui.focus_keeper import FocusKeeper
 from sae_desktop.gui.main_window import MainWindow
 from sae_desktop.gui.packages import open_package
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.wheel_guard import WheelGuard
 
 _LOG = logging.getLogger(__name__)
 _LEAST_POINT_SIZE = 9.0
@@ -34,11 +35,12 @@ class _WarmUp(QObject):
         threading.Thread(target=self._import, name="warm-up", daemon=True).start()
 
     def _import(self) -> None:
-        import sae_desktop.activations.store
-        import sae_desktop.features.reader
-        import sae_desktop.training.run_log  # noqa: F401
-
-        self.done.emit()
+        try:
+            import sae_desktop.activations.store
+            import sae_desktop.features.reader
+            import sae_desktop.training.run_log  # noqa: F401
+        finally:  # what is missing is told by whoever needs it; the project opens none the less
+            self.done.emit()
 
 
 def make_application() -> QApplication:
@@ -69,6 +71,7 @@ def run_app(project: Path | None, *, demo: bool = False) -> int:
     path = settings_file.settings_path()
     settings = settings_file.load(path)
     theme.manager().apply(settings.theme)
+    WheelGuard(application)
     client = EngineClient()
     session = Session(client)
     hook = ErrorHook()
@@ -92,6 +95,7 @@ def run_app(project: Path | None, *, demo: bool = False) -> int:
         return application.exec()
     finally:
         hook.remove()
+        session.close_project()
         client.shutdown()
 
 

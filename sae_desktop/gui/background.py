@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QMetaMethod, QObject, Signal
 
 from sae_desktop.errors import UserError
+from sae_desktop.gui.error_hook import fault
+
+_LOG = logging.getLogger(__name__)
 
 
 class Background(QObject):
@@ -17,7 +22,7 @@ class Background(QObject):
     answered = Signal(object)
     """(key, result)."""
     refused = Signal(object)
-    """(key, UserError)."""
+    """(key, UserError): a fault of the program comes as one, too, and is in the log."""
     _ended = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -49,12 +54,22 @@ class Background(QObject):
             answer: object = work()
         except UserError as error:
             answer = error
+        except BaseException as error:  # never a thread that dies in silence
+            _LOG.exception("a computation beside the window failed")
+            answer = fault(error)
         self._ended.emit((key, answer))
 
     def _on_ended(self, ended: tuple[object, object]) -> None:
         key, answer = ended
         self._thread = None
         if self._next is None:
-            signal = self.refused if isinstance(answer, UserError) else self.answered
-            signal.emit((key, answer))
+            self._tell(key, answer)
         self._begin()
+
+    def _tell(self, key: object, answer: object) -> None:
+        if not isinstance(answer, UserError):
+            self.answered.emit((key, answer))
+        elif self.isSignalConnected(QMetaMethod.fromSignal(self.refused)):
+            self.refused.emit((key, answer))
+        else:  # whoever asked does not tell it, so the window does
+            sys.excepthook(type(answer), answer, answer.__traceback__)

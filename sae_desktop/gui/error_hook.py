@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from types import TracebackType
 
@@ -22,26 +23,37 @@ def describe(error: BaseException) -> ErrorInfo:
         return ErrorInfo(
             what=error.what, kept=error.kept, next_step=error.next_step, details=details
         )
-    return ErrorInfo(
-        what=f"The window hit a fault of its own: {type(error).__name__}: {error}",
+    error = fault(error)
+    return ErrorInfo(what=error.what, kept=error.kept, next_step=error.next_step, details=details)
+
+
+def fault(error: BaseException) -> UserError:
+    """Return a fault of the program itself as a person should read it."""
+    return UserError(
+        f"Something went wrong in the window: {type(error).__name__}: {error}",
         kept="Jobs go on in the engine, and everything saved is safe.",
         next_step="Go on working; if it comes again, report it with the details.",
-        details=details,
     )
 
 
 class ErrorHook(QObject):
-    """Takes the place of sys.excepthook while installed."""
+    """Takes the place of sys.excepthook, and of threads' own, while installed."""
 
     raised = Signal(object)
     """ErrorInfo."""
 
     def install(self) -> None:
-        self._previous = sys.excepthook
+        self._previous, self._previous_thread = sys.excepthook, threading.excepthook
         sys.excepthook = self._on_exception
+        threading.excepthook = self._on_thread_exception
 
     def remove(self) -> None:
-        sys.excepthook = self._previous
+        sys.excepthook, threading.excepthook = self._previous, self._previous_thread
+
+    def _on_thread_exception(self, arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is None or isinstance(arguments.exc_value, SystemExit):
+            return
+        self._on_exception(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
 
     def _on_exception(
         self,

@@ -60,14 +60,17 @@ def _add_lists(menu: QMenu, session: Session, features: Iterable[int]) -> None:
 
 
 def _ask_list(menu: QMenu, session: Session, features: Iterable[int]) -> None:
+    dictionary = KeptLists.of(session).dictionary  # another may be open when the name is given
     name, given = QInputDialog.getText(menu.parentWidget(), "New list", "Name of the list")
     if given and name.strip():
-        add_to_list(session, name.strip(), features)
+        add_to_list(session, name.strip(), features, dictionary)
 
 
-def add_to_list(session: Session, name: str, features: Iterable[int]) -> None:
-    """Put features on a list, made if need be."""
-    new = KeptLists.of(session).add(name, features)
+def add_to_list(
+    session: Session, name: str, features: Iterable[int], dictionary: str | None = None
+) -> None:
+    """Put features on a list, made if need be, of the open dictionary unless one is named."""
+    new = KeptLists.of(session).add(name, features, dictionary)
     if new is None:
         return
     session.notify(f"{count_text(new)} put on the list “{name}”." if new else "Already there.")

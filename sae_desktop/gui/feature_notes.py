@@ -15,9 +15,9 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand
 
-from sae_desktop.errors import UserError
 from sae_desktop.gui.background import Background
 from sae_desktop.gui.session import Session
+from sae_desktop.project_changes import NoteChange, StarsChange, note_after
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
 
@@ -49,6 +49,8 @@ class FeatureNotes(QObject):
         self._order.answered.connect(self._on_ordered)
         session.indexOpened.connect(self._on_index_opened)
         session.projectChanged.connect(self._on_project_changed)
+        session.notesChanged.connect(self.reload)
+        session.notesDelayed.connect(self._on_delayed)
         self._on_project_changed()
 
     @classmethod
@@ -61,14 +63,19 @@ class FeatureNotes(QObject):
     def note(self, feature: int) -> FeatureNote:
         found = self._held.get(feature)
         if found is None:
-            stored = self._session.notes
-            found = FeatureNote(feature=feature)
-            if stored is not None and self.dictionary:
-                found = stored.note(self.dictionary, feature)
+            found = self.stored_note(self.dictionary, feature)
             if len(self._held) >= _HELD:
                 self._held.clear()
             self._held[feature] = found
         return found
+
+    def stored_note(self, dictionary: str, feature: int) -> FeatureNote:
+        """Return a note of any dictionary, as it is written or about to be."""
+        stored = self._session.notes
+        found = FeatureNote(feature=feature)
+        if stored is not None and dictionary:
+            found = stored.note(dictionary, feature)
+        return note_after(self._session.notes_to_come(), dictionary, found)
 
     def label(self, feature: int) -> str:
         return self.note(feature).label
@@ -86,7 +93,13 @@ class FeatureNotes(QObject):
         stored = self._session.notes
         if stored is None or not self.dictionary:
             return {}
-        notes = stored.notes(self.dictionary, [int(f) for f in features])
+        wanted = [int(f) for f in features]
+        notes = stored.notes(self.dictionary, wanted)
+        for change in self._session.notes_to_come():
+            if not isinstance(change, NoteChange) or change.dictionary != self.dictionary:
+                continue
+            if change.note.feature in wanted:
+                notes[change.note.feature] = change.note
         return {f: note.label for f, note in notes.items() if note.label}
 
     # ------------------------------------------------------------------ all of them
@@ -129,66 +142,58 @@ class FeatureNotes(QObject):
         return None if found is None else np.asarray(found.features, dtype=np.int64)
 
     # ------------------------------------------------------------------ writing
-    def set_label(self, feature: int, label: str) -> None:
-        """Label a feature; an undoable step."""
-        before = self.note(feature)
-        after = msgspec.structs.replace(before, label=" ".join(label.split()))
-        self._push(before, after, f"label of feature {feature}")
+    def set_label(self, feature: int, label: str, dictionary: str | None = None) -> None:
+        """Label a feature, of the open dictionary unless another is named; an undoable step."""
+        text = f"label of feature {feature}"
+        self._replace(dictionary, feature, text, label=" ".join(label.split()))
 
-    def set_note(self, feature: int, text: str) -> None:
+    def set_note(self, feature: int, text: str, dictionary: str | None = None) -> None:
         """Write a note about a feature; an undoable step."""
-        before = self.note(feature)
-        after = msgspec.structs.replace(before, note=text.strip())
-        self._push(before, after, f"note of feature {feature}")
+        self._replace(dictionary, feature, f"note of feature {feature}", note=text.strip())
 
-    def set_score(self, feature: int, score: float | None) -> None:
+    def set_score(self, feature: int, score: float | None, dictionary: str | None = None) -> None:
         """Say how well a feature's label fits, 0 to 1, or nothing; an undoable step."""
-        before = self.note(feature)
-        after = msgspec.structs.replace(before, score=score)
-        self._push(before, after, f"score of feature {feature}")
+        self._replace(dictionary, feature, f"score of feature {feature}", score=score)
 
     def set_starred(self, feature: int, starred: bool) -> None:
         """Star a feature or take its star away; an undoable step."""
-        before = self.note(feature)
-        after = msgspec.structs.replace(before, starred=starred)
-        self._push(before, after, f"star of feature {feature}")
+        self._replace(None, feature, f"star of feature {feature}", starred=starred)
 
     def set_stars(self, features: Array, starred: bool) -> None:
         """Star many features or take their stars away; one undoable step."""
         changed = features[np.isin(features, self.starred_features()) != starred]
-        if len(changed):
+        if len(changed) and self._session.may_write_notes():
             self._session.undo_stack.push(_ChangeStars(self, changed, starred))
 
-    def _push(self, before: FeatureNote, after: FeatureNote, text: str) -> None:
-        if before != after:
-            self._session.undo_stack.push(_ChangeNote(self, before, after, text))
+    def _replace(self, dictionary: str | None, feature: int, text: str, **changes: object) -> None:
+        dictionary = self.dictionary if dictionary is None else dictionary
+        own = dictionary == self.dictionary
+        before = self.note(feature) if own else self.stored_note(dictionary, feature)
+        after = msgspec.structs.replace(before, **changes)
+        if before == after:
+            return
+        if dictionary and self._session.may_write_notes():
+            step = _ChangeNote(self, dictionary, before, after, text)
+            self._session.undo_stack.push(step)
+        elif own:
+            self.noteChanged.emit(feature)  # whoever shows what was typed shows what is kept
 
     def save(self, dictionary: str, note: FeatureNote) -> None:
-        """Write a note to the project; what cannot be saved is said and not shown as done."""
-        if self._session.notes is None:
-            return
-        before = self.note(note.feature)
-        try:
-            self._session.notes.save(dictionary, note)
-        except UserError as error:
-            self._session.show_error(error)
-        else:
-            if dictionary == self.dictionary:
-                self._held[note.feature] = note
-                self._stars = None if note.starred != before.starred else self._stars
-                if note.label != before.label:
-                    self._move_label(note)
-        if dictionary == self.dictionary:
+        """Have a note written to the project."""
+        before = self.note(note.feature) if dictionary == self.dictionary else None
+        self._session.write_notes(NoteChange(dictionary=dictionary, note=note))
+        if before is not None:
+            self._held[note.feature] = note
+            self._stars = None if note.starred != before.starred else self._stars
+            if note.label != before.label:
+                self._move_label(note)
             self.noteChanged.emit(note.feature)
 
     def save_stars(self, dictionary: str, features: Array, starred: bool) -> None:
-        """Write many stars to the project; what cannot be saved is said."""
-        if self._session.notes is None:
-            return
-        try:
-            self._session.notes.set_stars(dictionary, features.tolist(), starred)
-        except UserError as error:
-            self._session.show_error(error)
+        """Have many stars written to the project."""
+        self._session.write_notes(
+            StarsChange(dictionary=dictionary, features=features.tolist(), starred=starred)
+        )
         if dictionary == self.dictionary:
             self._held.clear()
             self._stars = None
@@ -218,6 +223,10 @@ class FeatureNotes(QObject):
     def _on_project_changed(self) -> None:
         self._on_index_opened(self._session.index)
 
+    def _on_delayed(self, delayed: bool) -> None:
+        if not delayed:
+            self.reload()
+
     def reload(self) -> None:
         """Read anew what others wrote into the project."""
         self._load(self.dictionary)
@@ -246,11 +255,16 @@ def _by_label(path: Path, dictionary: str) -> Array:
 
 class _ChangeNote(QUndoCommand):
     def __init__(
-        self, notes: FeatureNotes, before: FeatureNote, after: FeatureNote, text: str
+        self,
+        notes: FeatureNotes,
+        dictionary: str,
+        before: FeatureNote,
+        after: FeatureNote,
+        text: str,
     ) -> None:
         super().__init__(text)
         self._notes, self._before, self._after = notes, before, after
-        self._dictionary = notes.dictionary
+        self._dictionary = dictionary
 
     def redo(self) -> None:
         self._notes.save(self._dictionary, self._after)

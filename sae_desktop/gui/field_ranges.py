@@ -8,8 +8,10 @@ import msgspec
 
 from sae_desktop.limits import limits
 
-MOST_COUNT = 2_000_000_000
-"""Where a count has no bound of its own."""
+MOST_COUNT = 2**53
+"""Where a count has no bound of its own: the largest that JSON carries exactly everywhere."""
+_BESIDE = 1e-12
+"""How near a number may come to a bound that it must not reach."""
 
 
 def least_count(config: type[msgspec.Struct], field: str) -> int:
@@ -18,18 +20,16 @@ def least_count(config: type[msgspec.Struct], field: str) -> int:
     return math.ceil(found.least) if found is not None and found.least is not None else 0
 
 
-def decimal_range(
-    config: type[msgspec.Struct], field: str, most: float, digits: int
-) -> tuple[float, float]:
-    """Return the smallest and the largest number of so many digits a setting may be.
+def decimal_range(config: type[msgspec.Struct], field: str, most: float) -> tuple[float, float]:
+    """Return the smallest and the largest number a setting may be.
 
     `most` is the largest where the setting has no bound of its own.
     """
-    found, step = limits(config, field), 10.0**-digits
+    found = limits(config, field)
     low, high = 0.0, most
     if found is not None:
         low = found.least if found.least is not None else low
-        low = found.above + step if found.above is not None else low
+        low = found.above + _BESIDE if found.above is not None else low
         high = min(high, found.most) if found.most is not None else high
-        high = min(high, found.below - step) if found.below is not None else high
+        high = min(high, found.below - _BESIDE) if found.below is not None else high
     return low, high

@@ -11,6 +11,7 @@ from PySide6.QtGui import QUndoCommand
 from sae_desktop.errors import UserError
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
+from sae_desktop.project_changes import ListChange, lists_after
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 
 
@@ -37,45 +38,70 @@ class KeptLists(QObject):
 
     def names(self) -> list[tuple[str, int]]:
         """Return (name, number of features), by name."""
-        stored = self._session.notes
-        return [] if stored is None else FeatureLists(stored).names(self.dictionary)
+        stored, to_come = self._session.notes, self._session.notes_to_come()
+        counts = {} if stored is None else dict(FeatureLists(stored).names(self.dictionary))
+        for name, content in lists_after(to_come, self.dictionary, {}).items():
+            counts.pop(name, None)
+            if content is not None:
+                counts[name] = len(content.members)
+        return sorted(counts.items(), key=lambda item: item[0].lower())
 
-    def read(self, name: str) -> FeatureList | None:
-        """Return a list, or None when there is none of this name."""
-        stored = self._session.notes
-        return None if stored is None else FeatureLists(stored).read(self.dictionary, name)
+    def read(self, name: str, dictionary: str | None = None) -> FeatureList | None:
+        """Return a list, of the open dictionary unless another is named; None without one."""
+        dictionary = self.dictionary if dictionary is None else dictionary
+        stored, to_come = self._session.notes, self._session.notes_to_come()
+        found = None if stored is None else FeatureLists(stored).read(dictionary, name)
+        return lists_after(to_come, dictionary, {name: found})[name]
 
-    def add(self, name: str, features: Iterable[int]) -> int | None:
+    def add(self, name: str, features: Iterable[int], dictionary: str | None = None) -> int | None:
         """Put features at the end of a list, made if need be; return how many are new on it.
 
         None when it could not be saved, which has been said.
         """
-        before = self.read(name)
+        before = self.read(name, dictionary)
         kept = before or FeatureList(name=name)
         present = set(kept.features)
         new = [ListMember(feature=int(f)) for f in features if int(f) not in present]
         if new or before is None:
             members = [*kept.members, *new]
-            self.replace(name, msgspec.structs.replace(kept, members=members), f"list “{name}”")
-            if self.read(name) is None or self.read(name) == before:
+            content = msgspec.structs.replace(kept, members=members)
+            if not self.replace(name, content, f"list “{name}”", dictionary):
                 return None
         return len(new)
 
-    def replace(self, name: str, content: FeatureList | None, text: str) -> None:
-        """Put `content` in a list's place, None to take it away; an undoable step."""
-        before = self.read(name)
-        if before != content:
-            self._session.undo_stack.push(_ChangeList(self, name, before, content, text))
+    def replace(
+        self,
+        name: str,
+        content: FeatureList | None,
+        text: str,
+        dictionary: str | None = None,
+    ) -> bool:
+        """Put `content` in a list's place, None to take it away; an undoable step.
+
+        False when it could not be done, which has been said.
+        """
+        dictionary = self.dictionary if dictionary is None else dictionary
+        before = self.read(name, dictionary)
+        if before == content:
+            return True
+        if not self._session.may_write_notes():
+            self.changed.emit()
+            return False
+        if content is not None and content.name != name and self.read(content.name, dictionary):
+            self._session.show_error(
+                UserError(
+                    f"There is a list “{content.name}” already.",
+                    next_step="Choose another name.",
+                )
+            )
+            return False
+        step = _ChangeList(self, dictionary, name, before, content, text)
+        self._session.undo_stack.push(step)
+        return True
 
     def write(self, dictionary: str, name: str, content: FeatureList | None) -> None:
-        """Write a list to the project; what cannot be saved is said."""
-        stored = self._session.notes
-        if stored is None:
-            return
-        try:
-            FeatureLists(stored).write(dictionary, name, content)
-        except UserError as error:
-            self._session.show_error(error)
+        """Have a list written to the project."""
+        self._session.write_notes(ListChange(dictionary=dictionary, name=name, content=content))
         self.changed.emit()
 
 
@@ -83,6 +109,7 @@ class _ChangeList(QUndoCommand):
     def __init__(
         self,
         lists: KeptLists,
+        dictionary: str,
         name: str,
         before: FeatureList | None,
         after: FeatureList | None,
@@ -91,7 +118,7 @@ class _ChangeList(QUndoCommand):
         super().__init__(text)
         self._lists, self._before, self._after = lists, before, after
         self._name = name
-        self._dictionary = lists.dictionary
+        self._dictionary = dictionary
 
     def redo(self) -> None:
         self._lists.write(self._dictionary, self._name, self._after)

@@ -41,8 +41,11 @@ class LatestJob(QObject):
         self._wanted: JobConfig | None = None
         self._job: Job | None = None
         self._stale = False
+        self._config: JobConfig | None = None
+        """The last question asked; None once it is answered or dropped."""
         self._timer = QTimer(self, singleShot=True, interval=pause_ms)
         self._timer.timeout.connect(self._ask)
+        session.client.stateChanged.connect(self._on_engine_state)
 
     @property
     def busy(self) -> bool:
@@ -65,7 +68,7 @@ class LatestJob(QObject):
         """Ask nothing more and drop what is under way."""
         was_busy = self.busy
         self._timer.stop()
-        self._wanted = None
+        self._wanted = self._config = None
         self._stale = True
         if self._job is not None:
             self._job.cancel()
@@ -80,6 +83,7 @@ class LatestJob(QObject):
                 self._job.cancel()
             return
         config, self._wanted = self._wanted, None
+        self._config = config
         job = self._session.run(config)
         if job is None:
             self.busyChanged.emit(False)
@@ -93,13 +97,21 @@ class LatestJob(QObject):
         stale = self._stale
         self._on_ended()
         if not stale:
+            self._config = None
             self.answered.emit(result)
 
     def _on_failed(self, error: object) -> None:
         stale = self._stale
         self._on_ended()
         if not stale:
+            if not self._session.engine_stopped:
+                self._config = None  # the engine has answered: it would say the same again
             self.failed.emit(error)
+
+    def _on_engine_state(self, state: object) -> None:
+        """Ask again what the engine could not answer because it was not there."""
+        if state == "ready" and self._config is not None and not self.busy:
+            self.ask(self._config)
 
     def _on_ended(self, _message: object = None) -> None:
         self._job = None

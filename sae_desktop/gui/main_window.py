@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -18,6 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.client.job import Job
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
 from sae_desktop.gui import theme
 from sae_desktop.gui.actions import ActionRegistry
 from sae_desktop.gui.banner import Banner
@@ -27,6 +31,7 @@ from sae_desktop.gui.dialogs import FrameDialogs
 from sae_desktop.gui.frame_actions import MENUS, WORKSPACES, frame_infos, workspace_infos
 from sae_desktop.gui.job_list import JobList
 from sae_desktop.gui.job_text import crash_text
+from sae_desktop.gui.leaving import LeavingDialog
 from sae_desktop.gui.palette_sources import sources
 from sae_desktop.gui.panels import PANELS
 from sae_desktop.gui.rail import Rail
@@ -54,6 +59,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.settings = settings
         self._save = save
+        self._left = False
         self.setWindowTitle(_TITLE)
         room = self.screen().availableSize()
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - _TITLE_BAR))
@@ -150,12 +156,13 @@ class MainWindow(QMainWindow):
         self._rail.chosen.connect(self.show_workspace)
         self._status.jobsClicked.connect(self.toggle_jobs)
         session.workspaceRequested.connect(self.show_workspace)
-        session.errorRaised.connect(self.toasts.show_error)
+        session.errorRaised.connect(self._show_error)
         session.noticeRaised.connect(self.toasts.show_notice)
         session.projectChanged.connect(self._on_project_changed)
         session.writableChanged.connect(self._on_writable_changed)
         session.client.engineCrashed.connect(self._on_engine_crashed)
         session.client.stateChanged.connect(self._on_engine_state)
+        session.client.detached.connect(self._on_detached)
         for signal in (
             session.contentsChanged,
             session.historyChanged,
@@ -167,6 +174,11 @@ class MainWindow(QMainWindow):
         ):
             signal.connect(self._refresh_actions)
         self._refresh_actions()
+
+    def _show_error(self, error: ErrorInfo) -> None:
+        toast = self.toasts.show_error(error)
+        if self.session.engine_stopped and not toast.offers_engine:
+            toast.offer_engine(self.session.client)
 
     def _refresh_actions(self, _value: object = None) -> None:
         self.registry.refresh()
@@ -333,9 +345,48 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         self.workspace(self.session.workspace).focus_first()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Esc comes here where nothing else means anything by it.
+        if event.key() != Qt.Key.Key_Escape or not self.toasts.dismiss_newest():
+            super().keyPressEvent(event)
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        running = [] if self._left else self.session.running_jobs()
+        if running:
+            event.ignore()
+            self._ask_about(running)
+            return
         self.keep_state()
         self.hide()  # the engine may take seconds to checkpoint; the window need not
-        self.session.client.shutdown()
         self.session.close_project()
+        self.session.client.shutdown()
         event.accept()
+
+    def leave(self) -> None:
+        """Close without asking: jobs that run are stopped, what they did is saved."""
+        self._left = True
+        self.close()
+
+    def _ask_about(self, jobs: list[Job]) -> None:
+        if any(dialog.isVisible() for dialog in self.findChildren(LeavingDialog)):
+            return
+        # Without a project there is no place where the engine could be found again.
+        keep = partial(self._keep_running, jobs) if self.session.project is not None else None
+        LeavingDialog(jobs, self, keep=keep, stop=self.leave).open()
+
+    def _keep_running(self, jobs: list[Job]) -> None:
+        self.setEnabled(False)
+        self.session.client.detach(jobs)
+
+    def _on_detached(self, alone: bool) -> None:
+        self.setEnabled(True)
+        if alone:
+            self.leave()
+        else:
+            self.session.show_error(
+                UserError(
+                    "The engine could not be left running without the window.",
+                    kept="The window stays open, and the jobs go on.",
+                    next_step="Try again in a moment, or wait until they have finished.",
+                )
+            )

@@ -16,15 +16,18 @@ from sae_desktop.activations.config import (
     HarvestConfig,
     HarvestResult,
 )
+from sae_desktop.client.detached_jobs import DetachedJobs
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.engine.registry import job_kind
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexResult
 from sae_desktop.gui.history import History, Place
 from sae_desktop.gui.inventory import Inventory, take_inventory
+from sae_desktop.gui.notes_writer import NotesWriter
 from sae_desktop.gui.running_jobs import Written, being_written
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
+from sae_desktop.project_changes import Change
 from sae_desktop.project_notes import Notes
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
@@ -54,6 +57,12 @@ class Session(QObject):
     """Another project (or none) is open."""
     contentsChanged = Signal()
     """Stores, dictionaries or indexes came, went or changed."""
+    leaving = Signal()
+    """Another index or project is about to be opened: what is being typed belongs to this one."""
+    notesDelayed = Signal(bool)
+    """Something else keeps the notes file busy, and changes wait; false: they are written."""
+    notesChanged = Signal()
+    """Another window or job has written notes, or changes of this one were not taken."""
     selectionChanged = Signal()
     """The store, dictionary or index in focus changed."""
     indexOpened = Signal(object)
@@ -90,7 +99,8 @@ class Session(QObject):
         super().__init__(parent)
         self.client = client
         self.project: Project | None = None
-        self.notes: Notes | None = None
+        self._notes: Notes | None = None
+        self._writer: NotesWriter | None = None
         self.index: FeatureIndex | None = None
         self.harvest_draft = HarvestConfig(project="", name="")
         """What the Harvest panel is set to; a training may read it as a stream."""
@@ -106,6 +116,10 @@ class Session(QObject):
         self._watcher.directoryChanged.connect(self._on_folder_changed)
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._on_settled)
+        self.detached = DetachedJobs(self)
+        """Jobs of an engine that works on the project without a window."""
+        self.detached.found.connect(client.adopt)
+        self.detached.ended.connect(self.take_lock)
         client.projectRefused.connect(self._on_project_refused)
         client.projectOpened.connect(self._on_project_opened)
         client.jobAdded.connect(self._on_job_added)
@@ -142,7 +156,9 @@ class Session(QObject):
             self.show_error(error)
             return False
         self.close_project()
-        self.project, self.notes = project, notes
+        self.project, self._notes = project, notes
+        if not notes.read_only:
+            self._begin_writing(notes)
         self._watch_folders()
         self.take_lock()
         self.inventory = take_inventory(project)
@@ -169,17 +185,62 @@ class Session(QObject):
 
     def close_project(self) -> None:
         """Let go of the project's files."""
-        if self.notes is not None:
-            self.notes.close()
+        self.leaving.emit()
+        self.detached.watch(None)
+        if self._writer is not None:
+            self._writer.finish()
+        if self._notes is not None:
+            self._notes.close()
         self._settle.stop()
         if self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
-        self.project = self.notes = self.index = self.feature = self.refusal = None
+        self.project = self.index = self.feature = self.refusal = None
+        self._notes = self._writer = None
         self.store = self.dictionary = ""
         self.inventory = Inventory()
         self.undo_stack.clear()
         self.history = History()
         self.historyChanged.emit()
+
+    # ------------------------------------------------------------------ notes
+    @property
+    def notes(self) -> Notes | None:
+        """What is written in the project, for reading; what was just written is in it."""
+        if self._writer is not None:
+            self._writer.settle()
+        return self._notes
+
+    def notes_to_come(self) -> list[Change]:
+        """Return the changes of notes that are not on the disk yet, oldest first."""
+        return self._writer.waiting() if self._writer is not None else []
+
+    def may_write_notes(self) -> bool:
+        """Whether notes can be changed; that a project is read-only is said."""
+        if self.refusal is not None:
+            self.show_error(self.refusal)
+        elif self.project is not None and self._writer is None:
+            self.show_error(
+                UserError(
+                    f"The project “{self.project.path.name}” is read-only: nothing was changed.",
+                    next_step="Copy it to a folder of yours.",
+                )
+            )
+        return self.refusal is None and self._writer is not None
+
+    def write_notes(self, change: Change) -> None:
+        """Have a change of notes written, beside the window."""
+        if self._writer is not None:
+            self._writer.write(change)
+
+    def _begin_writing(self, notes: Notes) -> None:
+        self._writer = NotesWriter(notes.path)
+        self._writer.refused.connect(self._on_change_refused)
+        self._writer.delayed.connect(self.notesDelayed)
+        self._writer.changedElsewhere.connect(self.notesChanged)
+
+    def _on_change_refused(self, refused: tuple[Change, UserError | ErrorInfo]) -> None:
+        self.show_error(refused[1])
+        self.notesChanged.emit()
 
     # ------------------------------------------------------------------ selection
     def select_store(self, name: str) -> None:
@@ -209,6 +270,7 @@ class Session(QObject):
         except UserError as error:
             self.show_error(error)
             return False
+        self.leaving.emit()
         self.index = index
         self.dictionary, self.store = index.info.dictionary, index.info.activations
         self.feature = None
@@ -218,6 +280,7 @@ class Session(QObject):
 
     def close_index(self) -> None:
         """Let go of the open index."""
+        self.leaving.emit()
         self.index = self.feature = None
         self.indexOpened.emit(None)
         self.selectionChanged.emit()
@@ -304,6 +367,10 @@ class Session(QObject):
             self.client.restart()
         return self.run(job.config)
 
+    def running_jobs(self) -> list[Job]:
+        """Return the jobs of this window's engine that change something and have not ended."""
+        return [j for j in self.client.jobs if not (j.ended or j.elsewhere or j.quiet)]
+
     def show_error(self, error: UserError | ErrorInfo) -> None:
         """Show what happened, what was kept and what to do, as a toast."""
         if isinstance(error, UserError):
@@ -320,18 +387,33 @@ class Session(QObject):
 
     # ------------------------------------------------------------------ from the engine
     def _on_project_opened(self, _message: object) -> None:
+        if self.project is not None:
+            self.detached.watch(self.project.path)  # what it has finished meanwhile
         if self.refusal is not None:
             self.refusal = None
             self.writableChanged.emit()
 
     def _on_project_refused(self, message: ProjectRefused) -> None:
+        if self.project is None:
+            return
         self.refusal = message.error
+        self.detached.watch(self.project.path)
+        at_work = [job.title for job in self.detached.at_work]
+        if at_work:
+            self.refusal = ErrorInfo(
+                what=f"An engine without a window is at work on this project: "
+                f"{', '.join(at_work)}.",
+                next_step="The job list shows how far it is and can stop it; the project can be "
+                "changed again once it has finished.",
+            )
         self.writableChanged.emit()
 
     def _on_job_added(self, job: Job) -> None:
         if job.quiet:
             return  # whoever asked shows the answer, or why there is none
         job.finished.connect(self._on_job_finished)
+        if job.elsewhere:
+            job.finished.connect(lambda _result: self.notify(f"{job.title}: finished."))
         job.cancelled.connect(self._on_job_ended)
         job.failed.connect(self._on_job_failed)
 

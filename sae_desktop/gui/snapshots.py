@@ -43,7 +43,7 @@ def open_for_pictures(project: Path | None) -> Iterator[MainWindow]:
     try:
         yield window
     finally:
-        window.close()
+        window.leave()
         client.shutdown()
         application.quit()
 

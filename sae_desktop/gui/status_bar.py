@@ -11,6 +11,7 @@ from sae_desktop.gui import icons
 from sae_desktop.gui.amounts import duration_text
 from sae_desktop.gui.job_list import REFRESH_MS
 from sae_desktop.gui.job_text import engine_text, share_done
+from sae_desktop.gui.said import Messages, MessagesDialog
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import push_button
@@ -70,6 +71,15 @@ class StatusBar(QStatusBar):
         self._engine.setProperty("role", "small")
         self._engine.setContentsMargins(12, 0, 0, 0)
         self.addWidget(self._engine, 1)
+        self._delay = ElidedLabel(chars=20)
+        self._delay.setProperty("role", "warning")
+        self._delay.setText("Waiting to save notes: the file is busy")
+        self._delay.setToolTip(
+            "Something else is writing the project’s notes. What you type is kept and written "
+            "once it is done."
+        )
+        self._delay.hide()
+        self.addPermanentWidget(self._delay)
         self._strips = [_JobStrip() for _ in range(_SHOWN)]
         for strip in self._strips:
             strip.hide()
@@ -78,6 +88,13 @@ class StatusBar(QStatusBar):
         self._button = push_button("No jobs", self.jobsClicked.emit, flat=True)
         icons.set_icon(self._button, "list-dashes", "muted_text")
         self.addPermanentWidget(self._button)
+        self.messages = Messages(session)
+        self.messages.changed.connect(self._show_messages)
+        self.said = push_button("", self.open_messages, flat=True)
+        icons.set_icon(self.said, "bell", "muted_text")
+        self.addPermanentWidget(self.said)
+        self._show_messages()
+        session.notesDelayed.connect(self._delay.setVisible)
         self._timer = QTimer(self, interval=REFRESH_MS, singleShot=True)
         self._timer.timeout.connect(self.refresh)
         client = session.client
@@ -85,6 +102,18 @@ class StatusBar(QStatusBar):
         client.statusReceived.connect(self.refresh)
         client.jobAdded.connect(self._on_job_added)
         self.refresh()
+
+    def open_messages(self) -> None:
+        """Show what the window has said."""
+        self.messages.mark_read()
+        MessagesDialog(self.messages, self.window()).open()
+
+    def _show_messages(self) -> None:
+        unread = self.messages.unread
+        self.said.setText(str(unread) if unread else "")
+        self.said.setToolTip("What the window has said")
+        new = f", {unread} new" if unread else ""
+        self.said.setAccessibleName(f"Messages{new}")
 
     def _on_job_added(self, job: Job) -> None:
         if not job.quiet:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 from toy_jobs import TOY_ENGINE
@@ -193,11 +194,36 @@ def test_client__refuses_an_engine_of_another_version(qapp: object, qtbot: QtBot
 
 
 def test_client__fails_a_job_that_finds_no_engine(client: EngineClient, qtbot: QtBot) -> None:
+    client.shutdown()
     job = client.start_job(DescribeModelConfig())
     assert job.state is JobState.QUEUED
     with qtbot.waitSignal(job.failed, timeout=WAIT) as failed:
         pass
     assert "needs the engine" in failed.args[0].what
+
+
+def test_client__runs_a_job_asked_for_before_the_engine_was_started(
+    client: EngineClient, qtbot: QtBot
+) -> None:
+    job = client.start_job(DescribeModelConfig(model="fine"))
+    with qtbot.waitSignal(job.stateChanged, timeout=WAIT):
+        client.start()
+    assert job.state is JobState.RUNNING
+
+
+def test_client__restarts_without_waiting_for_the_engine_before(
+    client: EngineClient, qtbot: QtBot, project: Project
+) -> None:
+    job = running(client, qtbot, project)
+    before = pid(client)
+    client.restart()
+    assert client.state is EngineState.STARTING
+    assert psutil.pid_exists(before), "it still writes its checkpoints"
+    assert client._process is None
+    assert job.state is JobState.FAILED
+    again = client.start_job(harvest(project, tokens=3))
+    qtbot.waitUntil(lambda: again.state is JobState.FINISHED, timeout=WAIT)
+    assert pid(client) != before
 
 
 def test_client__lets_jobs_checkpoint_at_shutdown(

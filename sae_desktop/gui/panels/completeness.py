@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -151,13 +151,12 @@ class CompletenessPanel(QWidget):
         names = all_lists(project) if project is not None else []
         if names != [self.lists.itemText(i) for i in range(self.lists.count())]:
             chosen = self.lists.currentText()
-            self.lists.blockSignals(True)
-            self.lists.clear()
-            self.lists.addItems(names)
-            known = project.completeness_tables() if project is not None else []
-            with_table = next((name for name in names if name in known), "")
-            self.lists.setCurrentText(chosen if chosen in names else with_table)
-            self.lists.blockSignals(False)
+            with QSignalBlocker(self.lists):
+                self.lists.clear()
+                self.lists.addItems(names)
+                known = project.completeness_tables() if project is not None else []
+                with_table = next((name for name in names if name in known), "")
+                self.lists.setCurrentText(chosen if chosen in names else with_table)
         self._fill_indexes()
         self._show_table()
 

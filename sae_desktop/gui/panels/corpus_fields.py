@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.corpus.config import CorpusSettings
@@ -56,7 +56,7 @@ class CorpusFields(QWidget):
         self.order = _box(ORDERS)
         self.overlap = CountField(defaults.overlap, least_count(CorpusSettings, "overlap"))
         self.overlap.setMinimumWidth(80)
-        low, high = decimal_range(CorpusSettings, "skip_limit", 1.0, _LIMIT_DIGITS)
+        low, high = decimal_range(CorpusSettings, "skip_limit", 1.0)
         self.skip_limit = DecimalField(defaults.skip_limit, high, _LIMIT_DIGITS)
         self.skip_limit.setMinimum(low)
         self.deduplicate = QCheckBox("Leave exact duplicates out")
@@ -69,20 +69,29 @@ class CorpusFields(QWidget):
             "split": LabelledField("Split", self.split, "Which part of the dataset is read"),
             "column": LabelledField("Column", self.column, "Which column holds the texts or chats"),
             "context_size": LabelledField(
-                "Tokens a window", self.context_size, "The most a window has, special ones included"
+                "Tokens a window",
+                self.context_size,
+                "The most a window has, special ones included",
+                default=defaults.context_size,
             ),
             "packing": LabelledField(
                 "Windows",
                 self.packing,
                 "Each of one document, or filled with one after the other",
+                default=defaults.packing,
             ),
-            "bos": LabelledField("BOS first", self.bos, "Whether a window begins with BOS"),
+            "bos": LabelledField(
+                "BOS first", self.bos, "Whether a window begins with BOS", default=defaults.bos
+            ),
             "special_tokens": LabelledField(
                 "Special tokens",
                 self.special,
                 "Whether “<s>” in a text stands for the token, or for its three letters",
+                default=defaults.special_tokens,
             ),
-            "seed": LabelledField("Seed", self.seed, "Order of the documents"),
+            "seed": LabelledField(
+                "Seed", self.seed, "Order of the documents", default=defaults.seed
+            ),
             "order": LabelledField(
                 "Order",
                 self.order,
@@ -134,6 +143,7 @@ class CorpusFields(QWidget):
         self.deduplicate.toggled.connect(self._tell)
         for spin in (self.context_size, self.seed, self.overlap, self.skip_limit):
             spin.valueChanged.connect(self._tell)
+            spin.problemChanged.connect(self._tell)
         for field in (self.subset, self.split):
             field.textEdited.connect(lambda _text: self._typing.start())
 
@@ -171,32 +181,31 @@ class CorpusFields(QWidget):
 
     def fill(self, fields: Mapping[str, Any]) -> None:
         """Put in values of CorpusSettings; what is not named stays. Tells of nothing."""
-        self.blockSignals(True)
-        self.subset.setText(fields.get("subset", self.subset.text()))
-        self.split.setText(fields.get("split", self.split.text()))
-        if "text_column" in fields or "chat_column" in fields:
-            text, chat = fields.get("text_column", ""), fields.get("chat_column", "")
-            name = text or (f"{chat} (chat)" if chat else "")
-            wanted = ColumnChoice(name or "Auto", text, chat)
-            self.show_columns([ColumnChoice("Auto"), wanted] if name else [])
-            self._choose_column(wanted)
-        self.deduplicate.setChecked(fields.get("deduplicate", self.deduplicate.isChecked()))
-        for spin, name in (
-            (self.seed, "seed"),
-            (self.context_size, "context_size"),
-            (self.overlap, "overlap"),
-            (self.skip_limit, "skip_limit"),
-        ):
-            spin.setValue(fields.get(name, spin.value()))
-        for box, name in (
-            (self.packing, "packing"),
-            (self.bos, "bos"),
-            (self.special, "special_tokens"),
-            (self.order, "order"),
-        ):
-            if name in fields:
-                box.setCurrentIndex(max(box.findData(fields[name]), 0))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.subset.setText(fields.get("subset", self.subset.text()))
+            self.split.setText(fields.get("split", self.split.text()))
+            if "text_column" in fields or "chat_column" in fields:
+                text, chat = fields.get("text_column", ""), fields.get("chat_column", "")
+                name = text or (f"{chat} (chat)" if chat else "")
+                wanted = ColumnChoice(name or "Auto", text, chat)
+                self.show_columns([ColumnChoice("Auto"), wanted] if name else [])
+                self._choose_column(wanted)
+            self.deduplicate.setChecked(fields.get("deduplicate", self.deduplicate.isChecked()))
+            for spin, name in (
+                (self.seed, "seed"),
+                (self.context_size, "context_size"),
+                (self.overlap, "overlap"),
+                (self.skip_limit, "skip_limit"),
+            ):
+                spin.setValue(fields.get(name, spin.value()))
+            for box, name in (
+                (self.packing, "packing"),
+                (self.bos, "bos"),
+                (self.special, "special_tokens"),
+                (self.order, "order"),
+            ):
+                if name in fields:
+                    box.setCurrentIndex(max(box.findData(fields[name]), 0))
 
     # ------------------------------------------------------------------ what there is
     def show_hub(self, hub: bool) -> None:
@@ -207,17 +216,16 @@ class CorpusFields(QWidget):
     def show_columns(self, choices: Sequence[ColumnChoice]) -> None:
         """Offer the columns of a table; none: the text has no columns."""
         kept = self._column_choice()
-        self.column.blockSignals(True)
-        self.column.clear()
-        for choice in choices or [ColumnChoice("Auto")]:
-            self.column.addItem(choice.text, choice)
-            if choice.tip:
-                self.column.setItemData(
-                    self.column.count() - 1, choice.tip, Qt.ItemDataRole.ToolTipRole
-                )
-        if choices and (kept.text_column or kept.chat_column):
-            self._choose_column(kept)
-        self.column.blockSignals(False)
+        with QSignalBlocker(self.column):
+            self.column.clear()
+            for choice in choices or [ColumnChoice("Auto")]:
+                self.column.addItem(choice.text, choice)
+                if choice.tip:
+                    self.column.setItemData(
+                        self.column.count() - 1, choice.tip, Qt.ItemDataRole.ToolTipRole
+                    )
+            if choices and (kept.text_column or kept.chat_column):
+                self._choose_column(kept)
         self._fields["column"].setVisible(bool(choices))
 
     def _column_choice(self) -> ColumnChoice:

@@ -8,7 +8,6 @@ from typing import Literal
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -38,6 +37,7 @@ from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.panels.job_forms import JobForm, free_name
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import NumberField
 from sae_desktop.gui.widgets.text_box import PathField
 
 _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
@@ -97,7 +97,7 @@ class ImportDictionaryForm(JobForm):
         self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name of the hub")
         self.add_row("Site", self.site, "What it reads, such as blocks.8.hook_resid_post")
         self.add_row("Writes", self.site_out, "Of a transcoder: the site it writes")
-        self.scale = QDoubleSpinBox()
+        self.scale = NumberField()
         self.scale.setDecimals(6)
         self.scale.setRange(1e-6, 1e6)
         self.scale.setAlignment(Qt.AlignmentFlag.AlignRight)

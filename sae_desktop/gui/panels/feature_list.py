@@ -107,6 +107,7 @@ class FeatureListPanel(QWidget):
         self.table.columnsChosen.connect(self._on_columns_chosen)
         self.table.horizontalHeader().sectionClicked.connect(self._on_header_clicked)
         self.model.modelReset.connect(self._on_listed)
+        self._session.leaving.connect(self.table.commit_edit)
         self._session.indexOpened.connect(self.show_index)
         self._session.projectChanged.connect(lambda: self.show_index(self._session.index))
         self._session.featureSelected.connect(self._on_feature_selected)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
     QInputDialog,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -25,6 +24,7 @@ from sae_desktop.gui.feature_set import FeatureSet
 from sae_desktop.gui.kept_lists import KeptLists
 from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.bound_line import BoundLine
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.project_lists import FeatureList
 
@@ -77,7 +77,7 @@ class FeatureListsPanel(QWidget):
         self.names = QComboBox()
         self.names.setAccessibleName("List")
         self.names.setToolTip("A list of features of this dictionary")
-        self.annotation = QLineEdit()
+        self.annotation = BoundLine()
         self.annotation.setPlaceholderText("What the list is about")
         self.annotation.setAccessibleName("What the list is about")
         self.new = push_button("New…", self._on_new, icon="plus", tip="Begin a list")
@@ -97,12 +97,13 @@ class FeatureListsPanel(QWidget):
         self.state = label("", "small", wrap=True)
         self._build()
         self.names.currentIndexChanged.connect(self._show)
-        self.annotation.editingFinished.connect(self._on_annotated)
+        self.annotation.committed.connect(self._on_annotated)
         self.members.itemActivated.connect(lambda _item: self.open_member())
         self.members.customContextMenuRequested.connect(self._on_menu_requested)
         self._lists.changed.connect(self.reload)
         self._notes.noteChanged.connect(self._on_note_changed)
         session.featureSelected.connect(self._say_buttons)
+        session.leaving.connect(self.annotation.commit)
         self.reload()
 
     def _build(self) -> None:
@@ -129,13 +130,12 @@ class FeatureListsPanel(QWidget):
     def reload(self) -> None:
         """Show the lists there are; the one that was shown stays in sight."""
         before = self.names.currentData()
-        self.names.blockSignals(True)
-        self.names.clear()
-        for name, count in self._lists.names():
-            self.names.addItem(f"{name} ({count_text(count)})", name)
-        place = self.names.findData(before)
-        self.names.setCurrentIndex(max(place, 0) if self.names.count() else -1)
-        self.names.blockSignals(False)
+        with QSignalBlocker(self.names):
+            self.names.clear()
+            for name, count in self._lists.names():
+                self.names.addItem(f"{name} ({count_text(count)})", name)
+            place = self.names.findData(before)
+            self.names.setCurrentIndex(max(place, 0) if self.names.count() else -1)
         self._show()
 
     def choose(self, name: str) -> None:
@@ -165,7 +165,8 @@ class FeatureListsPanel(QWidget):
                 item.setData(Qt.ItemDataRole.UserRole, member.feature)
                 self.members.addItem(item)
             self.members.setCurrentRow(min(max(row, 0), self.members.count() - 1))
-        self.annotation.setText(shown.annotation if shown else "")
+        key = (self._lists.dictionary, shown.name if shown else "")
+        self.annotation.show_text(key, shown.annotation if shown else "")
         self.annotation.setVisible(shown is not None)
         self.members.setVisible(shown is not None)
         self._say_state()
@@ -198,34 +199,39 @@ class FeatureListsPanel(QWidget):
             self._show()
 
     # ------------------------------------------------------------------ hands
-    def _change(self, content: FeatureList | None, text: str) -> None:
-        if self._shown is not None:
-            self._lists.replace(self._shown.name, content, text)
+    def _change(
+        self, shown: FeatureList, content: FeatureList | None, text: str, dictionary: str = ""
+    ) -> bool:
+        return self._lists.replace(shown.name, content, text, dictionary or self._lists.dictionary)
 
     def _on_new(self) -> None:
+        dictionary = self._lists.dictionary  # another may be open when the name is given
         name, given = QInputDialog.getText(self, "New list", "Name of the list")
         if given and name.strip():
-            self._lists.add(name.strip(), [])
+            self._lists.add(name.strip(), [], dictionary)
             self.choose(name.strip())
 
     def _on_rename(self) -> None:
-        if self._shown is None:
+        shown, dictionary = self._shown, self._lists.dictionary
+        if shown is None:
             return
-        name, given = QInputDialog.getText(self, "Rename the list", "Name", text=self._shown.name)
-        if given and name.strip() != self._shown.name:
-            renamed = msgspec.structs.replace(self._shown, name=name.strip())
-            self._change(renamed, "rename the list")
-            self.choose(name.strip())
+        name, given = QInputDialog.getText(self, "Rename the list", "Name", text=shown.name)
+        if given and name.strip() and name.strip() != shown.name:
+            renamed = msgspec.structs.replace(shown, name=name.strip())
+            if self._change(shown, renamed, "rename the list", dictionary):
+                self.choose(name.strip())
 
     def _on_delete(self) -> None:
         # Ctrl+Z brings it back, so nothing is asked.
         if self._shown is not None:
-            self._change(None, f"delete the list “{self._shown.name}”")
+            self._change(self._shown, None, f"delete the list “{self._shown.name}”")
 
-    def _on_annotated(self) -> None:
-        if self._shown is not None and self.annotation.text() != self._shown.annotation:
-            text = self.annotation.text().strip()
-            self._change(msgspec.structs.replace(self._shown, annotation=text), "annotate a list")
+    def _on_annotated(self, key: tuple[str, str], text: str) -> None:
+        dictionary, name = key
+        found = self._lists.read(name, dictionary)
+        if found is not None and text.strip() != found.annotation:
+            changed = msgspec.structs.replace(found, annotation=text.strip())
+            self._lists.replace(name, changed, "annotate a list", dictionary)
 
     def _on_add(self) -> None:
         if self._shown is not None and self._session.feature is not None:
@@ -257,7 +263,7 @@ class FeatureListsPanel(QWidget):
             return
         members = list(shown.members)
         members[row], members[row + step] = members[row + step], members[row]
-        self._change(msgspec.structs.replace(shown, members=members), "order a list")
+        self._change(shown, msgspec.structs.replace(shown, members=members), "order a list")
         self.members.setCurrentRow(row + step)
 
     def take_off(self) -> None:
@@ -265,11 +271,12 @@ class FeatureListsPanel(QWidget):
         row, shown = self.members.currentRow(), self._shown
         if shown is not None and 0 <= row < len(shown.members):
             members = [m for place, m in enumerate(shown.members) if place != row]
-            self._change(msgspec.structs.replace(shown, members=members), "take off a list")
+            changed = msgspec.structs.replace(shown, members=members)
+            self._change(shown, changed, "take off a list")
 
     def ask_remark(self) -> None:
         """Ask for a remark on the current feature."""
-        row, shown = self.members.currentRow(), self._shown
+        row, shown, dictionary = self.members.currentRow(), self._shown, self._lists.dictionary
         if shown is None or not 0 <= row < len(shown.members):
             return
         before = shown.members[row]
@@ -279,4 +286,5 @@ class FeatureListsPanel(QWidget):
         if given:
             members = list(shown.members)
             members[row] = msgspec.structs.replace(before, annotation=text.strip())
-            self._change(msgspec.structs.replace(shown, members=members), "remark on a list")
+            changed = msgspec.structs.replace(shown, members=members)
+            self._change(shown, changed, "remark on a list", dictionary)

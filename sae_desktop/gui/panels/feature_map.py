@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -123,16 +123,15 @@ class FeatureMapPanel(QWidget):
             self.map.set_places(MapPlaces(np.empty(0), np.empty(0)))
             return
         before = self.colour.currentData()
-        self.colour.blockSignals(True)
-        self.colour.clear()
-        self.colour.addItem("Number of features", _DENSITY)
-        self.colour.addItem("Labelled", _LABELLED)
-        for name in index.columns:
-            info = column_info(name)
-            if info.kind not in ("coordinate", "token"):
-                self.colour.addItem(info.title, name)
-        self.colour.setCurrentIndex(max(self.colour.findData(before), 0))
-        self.colour.blockSignals(False)
+        with QSignalBlocker(self.colour):
+            self.colour.clear()
+            self.colour.addItem("Number of features", _DENSITY)
+            self.colour.addItem("Labelled", _LABELLED)
+            for name in index.columns:
+                info = column_info(name)
+                if info.kind not in ("coordinate", "token"):
+                    self.colour.addItem(info.title, name)
+            self.colour.setCurrentIndex(max(self.colour.findData(before), 0))
         self.map.set_places(MapPlaces(index.columns["map_x"], index.columns["map_y"]))
         self._colour()
         if self._session.feature is not None:

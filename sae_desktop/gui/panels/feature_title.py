@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui import icons
 from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.bound_line import BoundLine
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
 
@@ -22,13 +24,14 @@ class FeatureTitle(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._feature = 0
+        self._dictionary = ""
         self.number = label("", "title")
-        self.label = QLineEdit()
+        self.label = BoundLine()
         self.label.setPlaceholderText("Add a label")
         self.label.setAccessibleName("Label of the feature")
         self.label.setToolTip("What the feature stands for, in a few words (Ctrl+L)")
         self.label.setMaxLength(200)
-        self.label.editingFinished.connect(self._on_label_edited)
+        self.label.committed.connect(self._on_label_edited)
         self.star = QPushButton()
         self.star.setCheckable(True)
         self.star.setProperty("flat", "true")
@@ -53,12 +56,12 @@ class FeatureTitle(QWidget):
             flat=True,
             tip="Write this feature as a page for people, or for other programs (Ctrl+Shift+E)",
         )
-        self.note = QLineEdit()
+        self.note = BoundLine()
         self.note.setPlaceholderText("Add a note")
         self.note.setAccessibleName("Note about the feature")
         self.note.setToolTip("What you remarked about the feature; the list’s search finds it")
         self.note.setMaxLength(10_000)
-        self.note.editingFinished.connect(self._on_note_edited)
+        self.note.committed.connect(self._on_note_edited)
         self.score = OptionalDecimalField(1.0, 2)
         self.score.setSpecialValueText("no score")
         self.score.setKeyboardTracking(False)
@@ -82,28 +85,29 @@ class FeatureTitle(QWidget):
         column.addLayout(top)
         column.addLayout(below)
         self._notes.noteChanged.connect(self._on_note_changed)
+        self._notes.reloaded.connect(self._on_notes_reloaded)
+        session.leaving.connect(self.commit)
+
+    def commit(self) -> None:
+        """Save what is being typed, for the feature it was typed for."""
+        self.label.commit()
+        self.note.commit()
+        self.score.interpretText()
 
     def set_feature(self, feature: int) -> None:
         """Show another feature's; what is still being typed is saved first."""
-        self._on_label_edited()
-        self._on_note_edited()
-        self._feature = feature
+        self.commit()
+        self._feature, self._dictionary = feature, self._notes.dictionary
         self.number.setText(f"#{feature}")
         self._show_note()
 
     def _show_note(self) -> None:
-        note = self._notes.note(self._feature)
-        if self.label.text() != note.label:
-            self.label.setText(note.label)
-            self.label.setCursorPosition(0)
-        self.label.setModified(False)
-        if self.note.text() != note.note:
-            self.note.setText(note.note)
-            self.note.setCursorPosition(0)
-        self.note.setModified(False)
-        self.score.blockSignals(True)
-        self.score.choose(note.score)
-        self.score.blockSignals(False)
+        note, key = self._notes.note(self._feature), (self._dictionary, self._feature)
+        self.label.show_text(key, note.label)
+        self.note.show_text(key, note.note)
+        if not self.score.typing:
+            with QSignalBlocker(self.score):
+                self.score.choose(note.score)
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
         tip = "Take the star away" if note.starred else "Star this feature"
@@ -111,21 +115,23 @@ class FeatureTitle(QWidget):
         self.star.setAccessibleName(tip)
 
     def _on_note_changed(self, feature: int) -> None:
-        if feature == self._feature:
+        if (self._notes.dictionary, feature) == (self._dictionary, self._feature):
             self._show_note()
 
-    def _on_label_edited(self) -> None:
-        if self.label.isModified():
-            self.label.setModified(False)
-            self._notes.set_label(self._feature, self.label.text())
+    def _on_notes_reloaded(self) -> None:
+        if self._notes.dictionary == self._dictionary:
+            self._show_note()
 
-    def _on_note_edited(self) -> None:
-        if self.note.isModified():
-            self.note.setModified(False)
-            self._notes.set_note(self._feature, self.note.text())
+    def _on_label_edited(self, key: tuple[str, int], text: str) -> None:
+        dictionary, feature = key
+        self._notes.set_label(feature, text, dictionary)
+
+    def _on_note_edited(self, key: tuple[str, int], text: str) -> None:
+        dictionary, feature = key
+        self._notes.set_note(feature, text, dictionary)
 
     def _on_score_changed(self, _value: float) -> None:
-        self._notes.set_score(self._feature, self.score.chosen())
+        self._notes.set_score(self._feature, self.score.chosen(), self._dictionary)
 
     def _on_star_clicked(self, starred: bool) -> None:
         self._notes.set_starred(self._feature, starred)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QSignalBlocker, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -235,14 +235,13 @@ class GalleryPanel(QSplitter):
 
     def _show_chosen(self, _new: object = None, _old: object = None) -> None:
         choice, item = self.choice, self.list.currentItem()
-        self.layer.blockSignals(True)
-        self.layer.clear()
-        if isinstance(choice, Family):
-            for number in choice.layers:
-                here = "   on this machine" if choice.is_here(number) else ""
-                self.layer.addItem(f"{number}{here}", number)
-            self.layer.setCurrentIndex(len(choice.layers) // 2)
-        self.layer.blockSignals(False)
+        with QSignalBlocker(self.layer):
+            self.layer.clear()
+            if isinstance(choice, Family):
+                for number in choice.layers:
+                    here = "   on this machine" if choice.is_here(number) else ""
+                    self.layer.addItem(f"{number}{here}", number)
+                self.layer.setCurrentIndex(len(choice.layers) // 2)
         if isinstance(choice, Family):
             self.title.setText(f"{choice.name}, {choice.model}")
             self.about.setText(_about_family(choice))

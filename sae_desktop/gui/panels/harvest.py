@@ -31,7 +31,9 @@ from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.panels.site_column import SiteColumn
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.store_actions import can_extend, can_verify, extend_store, verify_store
+from sae_desktop.gui.widgets.engine_offer import EngineOffer
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import problems_of
 from sae_desktop.language_model.config import ModelDescription
 
 if TYPE_CHECKING:
@@ -179,6 +181,9 @@ class HarvestPanel(HarvestDrops):
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self.estimate, 1)
+        row.addWidget(
+            EngineOffer(self._session, "The engine is not running, which reads the model.")
+        )
         row.addWidget(self.start_button)
         column = QVBoxLayout(frame)
         column.setContentsMargins(16, 12, 16, 12)
@@ -286,7 +291,9 @@ class HarvestPanel(HarvestDrops):
         self.start_button.setToolTip(reason or "Ctrl+Shift+H")
 
     def _problems(self) -> dict[str, str]:
-        return problems(self.config(), self.model.description, self._session.inventory.stores)
+        found = problems(self.config(), self.model.description, self._session.inventory.stores)
+        unreadable = [*problems_of(self.amount), *problems_of(self.corpus)]
+        return {"number": unreadable[0], **found} if unreadable else found
 
     def _blocked(self, found: Mapping[str, str]) -> str:
         if self._session.project is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.activations.config import HarvestConfig
@@ -51,10 +51,16 @@ class HarvestAmount(QWidget):
             "name": LabelledField("Name", self.name, "How the store is called in the project"),
             "tokens": LabelledField("Tokens", self.tokens, "Rows kept: one for each token"),
             "dtype": LabelledField(
-                "Stored as", self.dtype, "Fewer bits take less room and round more"
+                "Stored as",
+                self.dtype,
+                "Fewer bits take less room and round more",
+                default=defaults.dtype,
             ),
             "batch_tokens": LabelledField(
-                "Tokens a pass", self.batch, "In one forward pass, padding included"
+                "Tokens a pass",
+                self.batch,
+                "In one forward pass, padding included",
+                default=defaults.batch_tokens,
             ),
         }
         self._lay_out()
@@ -88,6 +94,7 @@ class HarvestAmount(QWidget):
         self.name.textEdited.connect(self._on_named)
         for spin in (self.tokens, self.batch):
             spin.valueChanged.connect(self._tell)
+            spin.problemChanged.connect(self._tell)
         self.dtype.currentIndexChanged.connect(self._tell)
         self.keep_first.toggled.connect(self._tell)
 
@@ -116,16 +123,15 @@ class HarvestAmount(QWidget):
 
     def fill(self, fields: Mapping[str, Any]) -> None:
         """Put in values of HarvestConfig; what is not named stays. Tells of nothing."""
-        self.blockSignals(True)
-        if "name" in fields:
-            self.name.setText(fields["name"])
-            self._named = True
-        for spin, name in ((self.tokens, "tokens"), (self.batch, "batch_tokens")):
-            spin.setValue(int(fields.get(name, spin.value())))
-        if "dtype" in fields:
-            self.dtype.setCurrentIndex(max(self.dtype.findData(fields["dtype"]), 0))
-        self.keep_first.setChecked(fields.get("keep_first", self.keep_first.isChecked()))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            if "name" in fields:
+                self.name.setText(fields["name"])
+                self._named = True
+            for spin, name in ((self.tokens, "tokens"), (self.batch, "batch_tokens")):
+                spin.setValue(int(fields.get(name, spin.value())))
+            if "dtype" in fields:
+                self.dtype.setCurrentIndex(max(self.dtype.findData(fields["dtype"]), 0))
+            self.keep_first.setChecked(fields.get("keep_first", self.keep_first.isChecked()))
 
     def applied(self, config: HarvestConfig) -> HarvestConfig:
         """Return `config` with what is set here."""

@@ -22,14 +22,14 @@ from PySide6.QtWidgets import (
 from sae_desktop.activations.config import ImportActivationsConfig
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.default_button import set_default_button
 from sae_desktop.gui.field_ranges import least_count
 from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets.engine_offer import EngineOffer
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
-from sae_desktop.gui.widgets.number_fields import CountField
+from sae_desktop.gui.widgets.number_fields import CountField, NumberField
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import EvaluateConfig
-
-_MOST_ROWS = 2_000_000_000
 
 
 def free_name(wanted: str, taken: list[str]) -> str:
@@ -60,8 +60,8 @@ class JobForm(QDialog):
         self.form.setSpacing(8)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self._problem = label("", "error", wrap=True)
+        self._problems: dict[QWidget, str] = {}
         self._start = push_button(button, self.accept, primary=True)
-        self._start.setDefault(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         buttons.addButton(self._start, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
@@ -71,24 +71,35 @@ class JobForm(QDialog):
         layout.addLayout(self.form)
         self._below = QVBoxLayout()
         layout.addLayout(self._below)
+        layout.addWidget(EngineOffer(session, "The engine is not running, which does the work."))
         layout.addWidget(self._problem)
         layout.addWidget(buttons)
+        set_default_button(self, self._start)
+        session.client.stateChanged.connect(self._allow_start)
+        self._allow_start()
 
     def add_row(self, text: str, field: QWidget, tip: str) -> None:
         field.setAccessibleName(text)
         field.setToolTip(tip)
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.form.addRow(text, field)
+        if isinstance(field, NumberField):
+            field.problemChanged.connect(lambda problem: self.say_problem(problem, field))
 
     def add_below(self, widget: QWidget) -> None:
         """Put something between the fields and the buttons; texts have their height there."""
         self._below.addWidget(widget)
 
     def say_problem(self, text: str, field: QWidget) -> None:
-        """Show why it cannot start, at the field it concerns."""
-        self._problem.setText(text)
+        """Show why it cannot start, at the field it concerns; an empty text takes that back."""
+        self._problems[field] = text
         set_property(field, "invalid", "true" if text else "false")
-        self._start.setEnabled(not text)
+        self._problem.setText(next(filter(None, self._problems.values()), ""))
+        self._allow_start()
+
+    def _allow_start(self, _state: object = None) -> None:
+        ready = not any(self._problems.values()) and not self.session.engine_stopped
+        self._start.setEnabled(ready)
 
     def add_name(self, name: str, taken: list[str]) -> QLineEdit:
         field = QLineEdit(name)
@@ -119,7 +130,7 @@ def _default(config: type[msgspec.Struct], field: str) -> int:
 
 
 def _rows_field(rows: int, special: str = "") -> CountField:
-    field = CountField(rows, 0 if special else 1, _MOST_ROWS)
+    field = CountField(rows, 0 if special else 1)
     field.setSpecialValueText(special)
     return field
 

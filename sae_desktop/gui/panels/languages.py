@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QLocale, Qt, QTimer, Signal
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -194,18 +194,19 @@ class LanguagesPanel(QWidget):
         if index is not None and feature is not None:
             self._groups = ranked_groups(index, feature, _readable())[:_LISTED]
         chosen = self.documents.currentData()
-        self.documents.blockSignals(True)
-        self.documents.clear()
-        for group in self._groups:
-            self.documents.addItem(
-                f"{group.title or group.name} – fires in {group.fires_in} of {group.languages} "
-                "languages",
-                group.name,
+        with QSignalBlocker(self.documents):
+            self.documents.clear()
+            for group in self._groups:
+                self.documents.addItem(
+                    f"{group.title or group.name} – fires in {group.fires_in} of {group.languages} "
+                    "languages",
+                    group.name,
+                )
+            # The document stays as long as the feature fires on it.
+            kept = next(
+                (i for i, g in enumerate(self._groups) if g.name == chosen and g.fires_in), 0
             )
-        # The document stays as long as the feature fires on it.
-        kept = next((i for i, g in enumerate(self._groups) if g.name == chosen and g.fires_in), 0)
-        self.documents.setCurrentIndex(kept if self._groups else -1)
-        self.documents.blockSignals(False)
+            self.documents.setCurrentIndex(kept if self._groups else -1)
         self._show_document()
 
     def _on_document_chosen(self, _row: int) -> None:

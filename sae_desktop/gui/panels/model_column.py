@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QVBoxLayout
 
 from sae_desktop.client.job import Job
@@ -58,6 +58,7 @@ class ModelColumn(QFrame):
         self._asking: Job | None = None
         self._getting: Job | None = None
         self.description: ModelDescription | None = None
+        self._unanswered = False
         self._shown = ""
         """The model that is described."""
         self.choice = SourceChoice("Model", OPTIONS)
@@ -78,6 +79,7 @@ class ModelColumn(QFrame):
         self.choice.changed.connect(self.ask)
         self.code.trusted.connect(self.ask)
         self.code.refused.connect(self._on_code_refused)
+        session.client.stateChanged.connect(self._on_engine_state)
         for box in (self.precision, self.device):
             box.currentIndexChanged.connect(self.ask)
 
@@ -124,9 +126,8 @@ class ModelColumn(QFrame):
         """Choose a model, precision and device; a device that is not offered becomes “auto”."""
         before = (self.dtype, self.place)
         for box, value in ((self.precision, dtype), (self.device, device)):
-            box.blockSignals(True)
-            box.setCurrentIndex(max(box.findData(value), 0))
-            box.blockSignals(False)
+            with QSignalBlocker(box):
+                box.setCurrentIndex(max(box.findData(value), 0))
         same = self.model == model
         self.choice.set_value(model)
         if same and before != (self.dtype, self.place):
@@ -138,6 +139,7 @@ class ModelColumn(QFrame):
         if self._asking is not None and not self._asking.ended:
             self._asking.cancel()
         self._asking = None
+        self._unanswered = False
         if self.model != self._shown:
             # In another precision or elsewhere it is the same model: its card stays meanwhile.
             self._show(None)
@@ -155,6 +157,11 @@ class ModelColumn(QFrame):
         if job is not None:
             job.finished.connect(lambda result: self._on_described(job, result))
             job.failed.connect(lambda error: self._on_failed(job, error))
+
+    def _on_engine_state(self, state: object) -> None:
+        """Ask again what the engine could not answer because it was not there."""
+        if state == "ready" and self._unanswered:
+            self.ask()
 
     def get(self) -> None:
         """Bring the model onto this machine."""
@@ -187,6 +194,7 @@ class ModelColumn(QFrame):
 
     def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
         if job is self._asking:
+            self._unanswered = self._session.engine_stopped
             self._show(None)
             self._say(f"{error.what} {error.next_step}".strip(), "error")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
@@ -126,14 +127,22 @@ class PresetButton(QPushButton):
     # ------------------------------------------------------------------ keeping one
     def save_as(self, name: str) -> None:
         """Keep what is set now under a name, in place of a preset that is there."""
-        asked, index, project = self._asked(), self._session.index, self._session.project
-        if asked is None or index is None or project is None:
-            return
-        preset = preset_of(
-            name, index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
+        preset = self._preset()
+        if preset is not None:
+            self._save(preset, name)
+
+    def _preset(self) -> Preset | None:
+        """Return what is set now, without a name."""
+        asked, index = self._asked(), self._session.index
+        if asked is None or index is None:
+            return None
+        return preset_of(
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
         )
+
+    def _save(self, preset: Preset, name: str) -> None:
         replaced = name in self._kept.names()
-        if self._kept.save(preset):
+        if self._kept.save(msgspec.structs.replace(preset, name=name)):
             how = "replaced; Undo brings the old one back" if replaced else "saved"
             self._session.notify(f"The preset “{name}” is {how}.")
 
@@ -167,10 +176,11 @@ class PresetButton(QPushButton):
 
     # ------------------------------------------------------------------ dialogs
     def _on_save(self) -> None:
-        names = self._kept.names()
-        dialog = PresetNameDialog(
-            self, "Save the preset", "Save", names, self.save_as, may_replace=True
-        )
+        preset = self._preset()  # as set when it was asked, whatever is open when a name is given
+        if preset is None:
+            return
+        names, take = self._kept.names(), partial(self._save, preset)
+        dialog = PresetNameDialog(self, "Save the preset", "Save", names, take, may_replace=True)
         dialog.open()
 
     def _on_rename(self, name: str) -> None:

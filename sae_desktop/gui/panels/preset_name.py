@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.errors import UserError
+from sae_desktop.gui.default_button import set_default_button
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.project import checked_name
 
@@ -45,6 +46,7 @@ class PresetNameDialog(QDialog):
         column.addWidget(self.name)
         column.addWidget(self.said)
         column.addWidget(buttons)
+        set_default_button(self, self.accept_button)
         self.setMinimumWidth(360)
         self.name.textChanged.connect(self._look)
         self._look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -110,13 +110,12 @@ class RunList(QWidget):
         if offered == list(names):
             return
         keep = self.sweep
-        self.sweeps.blockSignals(True)
-        while self.sweeps.count() > 1:
-            self.sweeps.removeItem(1)
-        for name in names:
-            self.sweeps.addItem(f"Sweep “{name}”", name)
-        self.sweeps.setCurrentIndex(max(self.sweeps.findData(keep), 0))
-        self.sweeps.blockSignals(False)
+        with QSignalBlocker(self.sweeps):
+            while self.sweeps.count() > 1:
+                self.sweeps.removeItem(1)
+            for name in names:
+                self.sweeps.addItem(f"Sweep “{name}”", name)
+            self.sweeps.setCurrentIndex(max(self.sweeps.findData(keep), 0))
         if self.sweep != keep:
             self.listed.emit(self.sweep)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
     QTreeWidget,
@@ -22,7 +21,7 @@ from sae_desktop.gui.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.context_delegate import CONTEXT_ROLE, ContextDelegate, held_context
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.number_fields import inset
+from sae_desktop.gui.widgets.number_fields import NumberField
 
 _FEATURE, _COSINE, _DENSITY, _CONTEXT = range(4)
 _NODE_ROLE = Qt.ItemDataRole.UserRole
@@ -55,13 +54,12 @@ class SplittingPanel(QWidget):
         self._notes = FeatureNotes.of(session)
         self._stale = True
         self.state = label("", "small", wrap=True)
-        self.least = QDoubleSpinBox()
+        self.least = NumberField()
         self.least.setRange(0.0, 0.95)
         self.least.setSingleStep(0.05)
         self.least.setValue(LEAST_COSINE)
         self.least.setAccessibleName("Least cosine")
         self.least.setToolTip("A part is at least so near to the feature it is a part of")
-        inset(self.least)
         self.match = push_button(
             "Match dictionaries",
             self._on_match,

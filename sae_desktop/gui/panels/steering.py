@@ -30,8 +30,10 @@ from sae_desktop.gui.panels.steering_rack import SteeringRack
 from sae_desktop.gui.panels.strength_sweep import StrengthSweepPanel
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.empty_state import EmptyState
+from sae_desktop.gui.widgets.engine_offer import EngineOffer
 from sae_desktop.gui.widgets.generated_text import GeneratedText
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import problems_of
 from sae_desktop.gui.widgets.probability_bars import ProbabilityBars, TokenProbability
 from sae_desktop.gui.workspace import DockInfo, bring_forward
 from sae_desktop.steering.config import (
@@ -78,6 +80,9 @@ class SteeringPanel(QWidget):
         self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
         self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
         self.form = SteeringPrompt(self.presets, self.generate_button, self.stop_button)
+        self.engine = EngineOffer(
+            session, "The texts stay as they are; to continue a prompt, the model is needed."
+        )
         self.outputs = SteeringOutputs()
         self.bars = ProbabilityBars()
         self.bars_state = label("", "small")
@@ -109,6 +114,7 @@ class SteeringPanel(QWidget):
         column = QVBoxLayout(work)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(12)
+        column.addWidget(self.engine)
         column.addWidget(sides, 1)
         column.addLayout(self._bars_heading())
         column.addWidget(self.bars)
@@ -150,6 +156,7 @@ class SteeringPanel(QWidget):
         self.next_token.failed.connect(self._on_next_token_failed)
         self.next_token.busyChanged.connect(self._on_next_token_busy)
         self.sweep.strengthsChosen.connect(self.rack.set_strengths)
+        session.client.stateChanged.connect(self._on_engine_state)
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
 
@@ -220,6 +227,7 @@ class SteeringPanel(QWidget):
         return (
             self._session.index is not None
             and not self.running
+            and not self._session.engine_stopped
             and bool(self.form.prompt.toPlainText().strip())
         )
 
@@ -314,6 +322,9 @@ class SteeringPanel(QWidget):
     def generate(self) -> None:
         """Continue the prompt plain and steered; tokens appear as they come."""
         if not self.can_generate():
+            return
+        if unread := problems_of(self.form):
+            self._session.show_error(UserError(unread[0], kept="The texts are as they were."))
             return
         config = self._config(self.variants())
         job = self._session.run(config)
@@ -453,6 +464,11 @@ class SteeringPanel(QWidget):
         self.form.chat.setVisible(index is not None and index.info.model != BUILTIN)
         self._show_running()
         self.ask_next_token()
+
+    def _on_engine_state(self, state: object) -> None:
+        self._show_running()
+        if state == "ready":
+            self.ask_next_token()
 
     def _show_running(self) -> None:
         self.generate_button.setEnabled(self.can_generate())

@@ -7,13 +7,11 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +19,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.gui.panels.steering_outputs import CONTROLS
 from sae_desktop.gui.widgets.generated_text import HEADING_HEIGHT
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import NumberField, WholeField
 from sae_desktop.gui.widgets.text_box import TextBox
 from sae_desktop.gui.widgets.token_picker import TokenPicker
 from sae_desktop.steering.config import Sampling
@@ -47,8 +46,8 @@ class SteeringPrompt(QWidget):
         self.prompt.setTabChangesFocus(True)
         self.picker = TokenPicker()
         self.picker.hide()
-        self.tokens, self.seed, self.top_k = QSpinBox(), QSpinBox(), QSpinBox()
-        self.temperature, self.top_p = QDoubleSpinBox(), QDoubleSpinBox()
+        self.tokens, self.seed, self.top_k = WholeField(), WholeField(), WholeField()
+        self.temperature, self.top_p = NumberField(), NumberField()
         self.chat = QCheckBox("Chat template")
         self.chat.setToolTip("Put the prompt through the model’s chat template, as a question")
         self.random = QCheckBox(CONTROLS[0])

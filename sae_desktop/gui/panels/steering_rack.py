@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +24,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import How, Key, Place, Rack, RackEntry
 from sae_desktop.gui.widgets.direction_menu import DirectionButton
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import WholeField
 from sae_desktop.gui.widgets.slider_card import SliderCard
 from sae_desktop.language_model.site_names import Site, parse_site
 from sae_desktop.steering.config import Direction, Intervention, Mode
@@ -95,7 +95,7 @@ class SteeringRack(QWidget):
         self.mode.setToolTip("What the sliders do to a feature")
         self.where.setAccessibleName("On which tokens")
         self.where.setToolTip("On which tokens they do it")
-        self.start = QSpinBox()
+        self.start = WholeField()
         self.start.setRange(0, 100_000)
         self.start.setPrefix("from token ")
         self.start.setAccessibleName("From which token of the prompt on")
@@ -324,6 +324,7 @@ class SteeringRack(QWidget):
         wanted = {entry.key for entry in self.rack}
         for key in set(self._sliders) - wanted:
             slider = self._sliders.pop(key)
+            slider.retire()
             self._column.removeWidget(slider)
             slider.hide()
             slider.deleteLater()

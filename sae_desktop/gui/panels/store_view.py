@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -342,14 +342,13 @@ class StoreView(QStackedWidget):
         if names == [self.site.itemData(n) for n in range(self.site.count())]:
             return
         kept = self.site.currentData()
-        self.site.blockSignals(True)
-        self.site.clear()
-        for name in names:
-            self.site.addItem(site_text(name), name)
-            self.site.setItemData(self.site.count() - 1, name, _TOOL_TIP)
-        if kept in names:
-            self.site.setCurrentIndex(names.index(kept))
-        self.site.blockSignals(False)
+        with QSignalBlocker(self.site):
+            self.site.clear()
+            for name in names:
+                self.site.addItem(site_text(name), name)
+                self.site.setItemData(self.site.count() - 1, name, _TOOL_TIP)
+            if kept in names:
+                self.site.setCurrentIndex(names.index(kept))
 
     def _show_site(self, _index: int = 0) -> None:
         sites = self.description.sites if self.description else []

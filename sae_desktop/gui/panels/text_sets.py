@@ -9,13 +9,11 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QPlainTextEdit,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -34,7 +32,7 @@ from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.number_fields import inset
+from sae_desktop.gui.widgets.number_fields import NumberField, WholeField, problems_of
 from sae_desktop.gui.widgets.text_box import TextBox
 from sae_desktop.language_model.token_text import visible_token
 
@@ -53,16 +51,14 @@ class TextSetsPanel(QWidget):
         self._result: FindFeaturesResult | None = None
         self.on = _box("Texts on which the feature is active: one a line, or paragraphs", "Texts A")
         self.off = _box("Texts on which it is not: one a line, or paragraphs", "Texts B")
-        self.threshold = QDoubleSpinBox()
+        self.threshold = NumberField()
         self.threshold.setRange(0.0, 0.95)
         self.threshold.setSingleStep(0.05)
         self.threshold.setValue(THRESHOLD)
         self.threshold.setToolTip("Active: above this share of the feature’s maximum")
-        self.missed = QSpinBox()
+        self.missed = WholeField()
         self.missed.setRange(0, 10_000)
         self.missed.setToolTip("Of the texts A, so many may be without the feature")
-        inset(self.threshold)
-        inset(self.missed)
         self.classify = QCheckBox("Train a classifier, too")
         self.classify.setToolTip(
             "A sparse linear classifier on the features beside one on the raw activations, with "
@@ -138,6 +134,10 @@ class TextSetsPanel(QWidget):
     def ask(self) -> None:
         """Find the features for the texts in the boxes."""
         if self._session.index is None:
+            return
+        if unread := problems_of(self):
+            self.state.setText(unread[0])
+            self.state.show()
             return
         self.latest.ask(
             FindFeaturesConfig(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
 from sae_desktop.gui.field_ranges import MOST_COUNT, decimal_range, least_count
 from sae_desktop.gui.training_catalogue import SETTING_OF, TARGETS
@@ -85,48 +85,20 @@ def _count(name: str, defaults: TrainConfig, most: int = MOST_COUNT) -> CountFie
     return CountField(getattr(defaults, name), least_count(TrainConfig, name), most)
 
 
-def _decimal(name: str, defaults: TrainConfig, most: float, digits: int) -> DecimalField:
+def _decimal(
+    name: str, defaults: TrainConfig, most: float, digits: int, step: float = 0.0
+) -> DecimalField:
     """Return a field that takes what the setting may be, up to `most`."""
-    field = DecimalField(getattr(defaults, name), most, digits)
-    field.setRange(*decimal_range(TrainConfig, name, most, digits))
+    field = DecimalField(getattr(defaults, name), most, digits, step)
+    field.setRange(*decimal_range(TrainConfig, name, most))
     return field
 
 
 def _share(name: str, defaults: TrainConfig) -> DecimalField:
-    field = _decimal(name, defaults, 1.0, 3)
-    field.setSingleStep(0.05)
-    field.setStepType(DecimalField.StepType.DefaultStepType)
-    return field
+    return _decimal(name, defaults, 1.0, 3, step=0.05)
 
 
 def _check(name: str, on: bool) -> QCheckBox:
     box = QCheckBox(SETTING_OF[name].text)
     box.setChecked(on)
     return box
-
-
-def read_field(field: QWidget) -> Any:
-    """Return what a field holds."""
-    if isinstance(field, QComboBox):
-        return field.currentData()
-    if isinstance(field, QCheckBox):
-        return field.isChecked()
-    if isinstance(field, QLineEdit):
-        return field.text().strip()
-    if isinstance(field, OptionalDecimalField):
-        return field.chosen()
-    return field.value()  # type: ignore[attr-defined]
-
-
-def fill_field(field: QWidget, value: Any) -> None:
-    """Put a value into a field."""
-    if isinstance(field, QComboBox):
-        field.setCurrentIndex(field.findData(value))
-    elif isinstance(field, QCheckBox):
-        field.setChecked(value)
-    elif isinstance(field, QLineEdit):
-        field.setText(value)
-    elif isinstance(field, OptionalDecimalField):
-        field.choose(value)
-    else:
-        field.setValue(value)  # type: ignore[attr-defined]

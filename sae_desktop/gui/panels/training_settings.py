@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
+    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -22,7 +24,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui import icons
 from sae_desktop.gui.amounts import count_text
 from sae_desktop.gui.inventory import StoreItem
-from sae_desktop.gui.panels.training_fields import fill_field, make_fields, read_field
+from sae_desktop.gui.panels.training_fields import make_fields
 from sae_desktop.gui.training_catalogue import (
     SETTINGS,
     STREAM,
@@ -34,8 +36,9 @@ from sae_desktop.gui.training_catalogue import (
     matters,
 )
 from sae_desktop.gui.training_draft import stream_text
+from sae_desktop.gui.widgets.default_mark import DefaultMark, fill_field, read_field
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
-from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
+from sae_desktop.gui.widgets.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 from sae_desktop.training.usual import usual_features, usual_tokens
 
@@ -43,6 +46,7 @@ _FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations"
 """Fields whose values are put together from several, or from lists that come and go."""
 _FITTED = ("tokens", "features")
 """Fields whose defaults are those that suit the store."""
+_WITHOUT_DEFAULT = (*_FORM_ONLY, *_FITTED, "name")
 
 
 class TrainingSettings(QScrollArea):
@@ -73,6 +77,7 @@ class TrainingSettings(QScrollArea):
         self.fields: dict[str, Any] = make_fields(self._base)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
+        self._marks: dict[str, DefaultMark] = {}
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(16, 8, 16, 16)
@@ -110,9 +115,15 @@ class TrainingSettings(QScrollArea):
         column = QVBoxLayout(group)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        if not isinstance(field, QCheckBox):
-            column.addWidget(label(info.text))
-        column.addWidget(field)
+        mark = None
+        if info.field not in _WITHOUT_DEFAULT:
+            default = getattr(TrainConfig(project="", name=""), info.field)
+            mark = self._marks[info.field] = DefaultMark(info.text, field, default)
+        if isinstance(field, QCheckBox):
+            column.addLayout(_row(field, mark))
+        else:
+            column.addLayout(_row(label(info.text), mark))
+            column.addWidget(field)
         line = label(info.explanation, "small", wrap=True)
         column.addWidget(line)
         if info.field == "activations":
@@ -142,6 +153,7 @@ class TrainingSettings(QScrollArea):
                 field.changed.connect(self._on_changed)
             else:
                 field.valueChanged.connect(self._on_changed)
+                field.problemChanged.connect(self._on_changed)
         self.fields["architecture"].activated.connect(self._on_architecture_chosen)
 
     def _on_named(self, text: str) -> None:
@@ -225,10 +237,20 @@ class TrainingSettings(QScrollArea):
         if self._rare.isHidden() and any(i.rare and i.field in problems for i in SETTINGS):
             self._toggle_rare()
 
+    def unreadable(self) -> dict[str, str]:
+        """Return what is wrong with the numbers typed in the fields that matter."""
+        return {
+            name: field.problem
+            for name, field in self.fields.items()
+            if isinstance(field, NumberField)
+            and field.problem
+            and not self._groups[name].isHidden()
+        }
+
     def _explain(self) -> None:
         target, chosen = self.fields["target"].currentData(), self.architecture
         for info in SETTINGS:
-            problem = self._problems.get(info.field, "")
+            problem = self.unreadable().get(info.field) or self._problems.get(info.field, "")
             set_property(self.fields[info.field], "invalid", "true" if problem else "false")
             text = problem or explanation(info.field, chosen, target)
             if info.field == "activations" and not problem and self.config("").stream is not None:
@@ -250,13 +272,12 @@ class TrainingSettings(QScrollArea):
         offered = architectures_for(self.fields["target"].currentData(), self._known)
         if [box.itemData(n) for n in range(box.count())] == [info.name for info in offered]:
             return
-        box.blockSignals(True)
-        box.clear()
-        for info in offered:
-            box.addItem(info.title, info.name)
-            box.setItemData(box.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
-        box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
-        box.blockSignals(False)
+        with QSignalBlocker(box):
+            box.clear()
+            for info in offered:
+                box.addItem(info.title, info.name)
+                box.setItemData(box.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
+            box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
 
     def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
         """Offer the project's stores, and none: a stream."""
@@ -267,9 +288,8 @@ class TrainingSettings(QScrollArea):
         keep = box.currentData() or chosen
         _refill(box, [*entries, ("While harvesting, no store", STREAM)], keep, tips)
         if not stores and keep != STREAM:
-            quiet = box.blockSignals(True)
-            box.setCurrentIndex(-1)
-            box.blockSignals(quiet)
+            with QSignalBlocker(box):
+                box.setCurrentIndex(-1)
         self._offer_sites()
         self._fit_to_store()
         self._show_applicable()
@@ -359,37 +379,50 @@ class TrainingSettings(QScrollArea):
         self._wanted_architecture = config.architecture
         if config.stream is not None:
             self._stream = config.stream
-        for field in self.fields.values():
-            field.blockSignals(True)
-        for name, field in self.fields.items():
-            if name not in _FORM_ONLY:
-                fill_field(field, getattr(config, name))
-        self.choose_store(STREAM if config.stream is not None else config.activations)
-        self._offer_sites()
-        _choose(self.fields["other_activations"], config.other_activations)
-        self._offer_sites()
-        for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
-            _choose(self.fields[name], sites[0] if sites else "")
-        self.fields["sites"].check(config.sites)
-        self._offer_architectures()
-        _choose(self.fields["architecture"], config.architecture)
-        for field in self.fields.values():
-            field.blockSignals(False)
+        with ExitStack() as quiet:
+            for field in self.fields.values():
+                quiet.enter_context(QSignalBlocker(field))
+            for name, field in self.fields.items():
+                if name not in _FORM_ONLY:
+                    fill_field(field, getattr(config, name))
+            self.choose_store(STREAM if config.stream is not None else config.activations)
+            self._offer_sites()
+            _choose(self.fields["other_activations"], config.other_activations)
+            self._offer_sites()
+            for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
+                _choose(self.fields[name], sites[0] if sites else "")
+            self.fields["sites"].check(config.sites)
+            self._offer_architectures()
+            _choose(self.fields["architecture"], config.architecture)
+        for mark in self._marks.values():
+            mark.refresh()
         self._on_changed()
+
+    def mark(self, field: str) -> DefaultMark | None:
+        """Return the mark of a field that has a default."""
+        return self._marks.get(field)
+
+
+def _row(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(left, 1)
+    if mark is not None:
+        row.addWidget(mark)
+    return row
 
 
 def _refill(
     box: QComboBox, entries: Sequence[tuple[str, str]], keep: str, tips: Sequence[str] = ()
 ) -> None:
     """Put entries into a box without a signal, and choose the one that was chosen."""
-    quiet = box.blockSignals(True)
-    box.clear()
-    for place, (text, value) in enumerate(entries):
-        box.addItem(text, value)
-        tip = tips[place] if place < len(tips) else text
-        box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
-    box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
-    box.blockSignals(quiet)
+    with QSignalBlocker(box):
+        box.clear()
+        for place, (text, value) in enumerate(entries):
+            box.addItem(text, value)
+            tip = tips[place] if place < len(tips) else text
+            box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
 
 
 def _choose(box: QComboBox, value: str) -> None:

@@ -19,6 +19,7 @@ from sae_desktop.gui.preflight_text import (
 )
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.training_draft import copied, default_name, problems, resumes, summary
+from sae_desktop.gui.widgets.engine_offer import EngineOffer
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
@@ -76,6 +77,7 @@ class TrainingSetup(QWidget):
         foot = QVBoxLayout()
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
+        foot.addWidget(EngineOffer(session, "The engine is not running, which trains."))
         foot.addWidget(self._summary)
         foot.addWidget(self._needs)
         row = QHBoxLayout()
@@ -209,8 +211,7 @@ class TrainingSetup(QWidget):
     def blocked(self) -> str:
         """Return why the training cannot start; empty when it can."""
         config = self.config()
-        found = self._problems(config)
-        return self._reason(found) or self._too_much(config)
+        return self._reason(self._problems(config)) or self._too_much(config)
 
     def sweep_blocked(self) -> str:
         """Return why no sweep around these settings can start; its runs have their own names."""
@@ -220,7 +221,8 @@ class TrainingSetup(QWidget):
 
     def _problems(self, config: TrainConfig) -> dict[str, str]:
         inventory, used = self._session.inventory, self.form.architecture.settings
-        return problems(config, inventory.stores, inventory.dictionaries, used)
+        found = problems(config, inventory.stores, inventory.dictionaries, used)
+        return {**self.form.unreadable(), **found}
 
     def _reason(self, found: dict[str, str]) -> str:
         if self._session.project is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -179,13 +179,14 @@ class ColumnRange(QWidget):
         """Offer the columns of another index, without bounds."""
         self._index, self._bins, self._ranges, self._listed = index, {}, {}, None
         before = self.column.currentData()
-        self.column.blockSignals(True)
-        self.column.clear()
-        for info in _numeric_columns(index):
-            self.column.addItem(info.title, info.name)
-            self.column.setItemData(self.column.count() - 1, info.tip, Qt.ItemDataRole.ToolTipRole)
-        self.column.setCurrentIndex(max(self.column.findData(before), 0))
-        self.column.blockSignals(False)
+        with QSignalBlocker(self.column):
+            self.column.clear()
+            for info in _numeric_columns(index):
+                self.column.addItem(info.title, info.name)
+                self.column.setItemData(
+                    self.column.count() - 1, info.tip, Qt.ItemDataRole.ToolTipRole
+                )
+            self.column.setCurrentIndex(max(self.column.findData(before), 0))
         self._show()
 
     def set_ranges(self, ranges: Sequence[Range]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSlider, QVBoxLayout, QWidget
 
@@ -77,11 +77,10 @@ class DensityPlot(QWidget):
         if shown is not None and self._run is not None and _same(shown, self._run):
             return
         count = len(self._run.density_steps) if self._run else 0
-        self.slider.blockSignals(True)
-        self.slider.setRange(0, max(count - 1, 0))
-        if self._follow or run is None:
-            self.slider.setValue(max(count - 1, 0))
-        self.slider.blockSignals(False)
+        with QSignalBlocker(self.slider):
+            self.slider.setRange(0, max(count - 1, 0))
+            if self._follow or run is None:
+                self.slider.setValue(max(count - 1, 0))
         self.slider.setEnabled(count > 1)
         self._offer(available(self._run))
         self._show()
@@ -91,13 +90,12 @@ class DensityPlot(QWidget):
         if offered == [info.id for info in infos]:
             return
         keep = self.info.id if self.kind.count() else ""
-        self.kind.blockSignals(True)
-        self.kind.clear()
-        for info in infos:
-            self.kind.addItem(info.title, info)
-            if info.id == keep:
-                self.kind.setCurrentIndex(self.kind.count() - 1)
-        self.kind.blockSignals(False)
+        with QSignalBlocker(self.kind):
+            self.kind.clear()
+            for info in infos:
+                self.kind.addItem(info.title, info)
+                if info.id == keep:
+                    self.kind.setCurrentIndex(self.kind.count() - 1)
 
     @property
     def info(self) -> HistogramInfo:

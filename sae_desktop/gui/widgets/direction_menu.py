@@ -13,14 +13,15 @@ from PySide6.QtWidgets import (
     QMenu,
     QPlainTextEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.default_button import set_default_button
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import label
+from sae_desktop.gui.widgets.number_fields import WholeField
 from sae_desktop.steering.config import DecoderRow, Direction, MeanDifference, RandomDirection
 
 _MOST_FEATURES = 2**31 - 1
@@ -75,6 +76,7 @@ class _DirectionDialog(QDialog):
 
     def _finish(self) -> None:
         self.form.addWidget(self._buttons)
+        set_default_button(self, self.add_button)
         self._check()
 
     def _check(self) -> None:
@@ -119,8 +121,9 @@ class DecoderRowDialog(_DirectionDialog):
         super().__init__("A feature of another dictionary", parent)
         self.dictionary = QComboBox()
         self.dictionary.addItems(dictionaries)
-        self.feature = QSpinBox()
+        self.feature = WholeField()
         self.feature.setRange(0, _MOST_FEATURES)
+        self.feature.problemChanged.connect(lambda _problem: self._check())
         rows = QFormLayout()
         rows.addRow("Dictionary", self.dictionary)
         rows.addRow("Feature", self.feature)
@@ -132,7 +135,7 @@ class DecoderRowDialog(_DirectionDialog):
         return DecoderRow(dictionary=self.dictionary.currentText(), feature=self.feature.value())
 
     def _check(self) -> None:
-        self.add_button.setEnabled(self.dictionary.count() > 0)
+        self.add_button.setEnabled(self.dictionary.count() > 0 and not self.feature.problem)
 
 
 def _lines(field: QPlainTextEdit) -> list[str]:

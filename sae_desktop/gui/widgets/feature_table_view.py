@@ -16,7 +16,14 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QTableView,
+)
 
 from sae_desktop.gui.item_models.feature_table import (
     DENSITY,
@@ -99,6 +106,8 @@ class FeatureTable(QTableView):
             # a selection of its own, which is empty, it need not ask a million rows.
             self.horizontalHeader().setSelectionModel(QItemSelectionModel(model, self))
             model.aboutToSort.connect(self._on_about_to_sort)
+            # Other rows are about to be listed: what is typed belongs to the row it stands in.
+            model.modelAboutToBeReset.connect(self.commit_edit)
 
     def _on_range_changed(self, low: int, high: int) -> None:
         self.verticalScrollBar().setEnabled(high > low)
@@ -251,6 +260,13 @@ class FeatureTable(QTableView):
             self.selectionModel().setCurrentIndex(target, flags.NoUpdate)
         else:
             self.selectionModel().setCurrentIndex(target, flags.ClearAndSelect | flags.Rows)
+
+    def commit_edit(self) -> None:
+        """Save a label that is being edited in place, for the feature it was typed for."""
+        if self.state() == QAbstractItemView.State.EditingState:
+            for editor in self.viewport().findChildren(QLineEdit):
+                self.commitData(editor)
+                self.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
 
     def edit_label(self) -> None:
         """Edit the current row's label in place."""

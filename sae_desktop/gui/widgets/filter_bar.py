@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
@@ -26,6 +28,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.condition_chips import ConditionChips
 from sae_desktop.gui.widgets.labels import push_button
 from sae_desktop.language_names import language_name
+from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters
 
 SCOPES = {
@@ -123,16 +126,14 @@ class FilterBar(QWidget):
 
     def set_conditions(self, conditions: FeatureFilter) -> None:
         """Show these conditions; nothing is emitted."""
-        widgets = (self.search, self.alive, self.starred, self.labelled)
-        for widget in widgets:
-            widget.blockSignals(True)
-        self.choose_scope("text")
-        self.search.setText(conditions.text)
-        self.alive.setChecked(conditions.alive_only)
-        self.starred.setChecked(conditions.starred_only)
-        self.labelled.setChecked(conditions.labelled_only)
-        for widget in widgets:
-            widget.blockSignals(False)
+        with ExitStack() as quiet:
+            for widget in (self.search, self.alive, self.starred, self.labelled):
+                quiet.enter_context(QSignalBlocker(widget))
+            self.choose_scope("text")
+            self.search.setText(conditions.text)
+            self.alive.setChecked(conditions.alive_only)
+            self.starred.setChecked(conditions.starred_only)
+            self.labelled.setChecked(conditions.labelled_only)
         self._rest = msgspec.structs.replace(
             conditions, text="", alive_only=False, starred_only=False, labelled_only=False
         )
@@ -186,9 +187,8 @@ class FilterBar(QWidget):
         text = self.search.text().strip()
         if text and self._scope != "text":
             self._rest = msgspec.structs.replace(self._rest, **{self._scope: text})
-            self.search.blockSignals(True)
-            self.search.clear()
-            self.search.blockSignals(False)
+            with QSignalBlocker(self.search):
+                self.search.clear()
             self._on_changed()
 
     # ------------------------------------------------------------------ menus
@@ -289,17 +289,14 @@ class FilterBar(QWidget):
         return None if notes is None else SavedFilters(notes)
 
     def _ask_name(self) -> None:
+        conditions = msgspec.json.encode(self.conditions()).decode()  # as set when it was asked
         name, given = QInputDialog.getText(self, "Keep this filter", "Name")
         if given and name.strip():
-            self._write(name.strip(), msgspec.json.encode(self.conditions()).decode())
+            self._write(name.strip(), conditions)
 
     def _write(self, name: str, conditions: str | None) -> None:
-        saved = self._saved()
-        try:
-            if saved is not None:
-                saved.write(name, conditions)
-        except UserError as error:
-            self._session.show_error(error)
+        if self._session.may_write_notes():
+            self._session.write_notes(FilterChange(name=name, conditions=conditions))
 
     def _apply_saved(self, conditions: str) -> None:
         try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing import Any
 
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from sae_desktop.gui.widgets.default_mark import DefaultMark
 from sae_desktop.gui.widgets.labels import label, set_property
 
 
 class LabelledField(QWidget):
     """Name, field, and below them a problem when there is one; no name: the line stays empty."""
 
-    def __init__(self, name: str, field: QWidget, tip: str) -> None:
+    def __init__(self, name: str, field: QWidget, tip: str, *, default: Any = None) -> None:
+        """With a `default`, what differs from it is marked."""
         super().__init__()
         self.field = field
         self._tip = tip
@@ -23,7 +27,13 @@ class LabelledField(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(label(name, "small"))
+        head = QHBoxLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.addWidget(label(name, "small"), 1)
+        self.mark_of_default = None if default is None else DefaultMark(name, field, default)
+        if self.mark_of_default is not None:
+            head.addWidget(self.mark_of_default)
+        column.addLayout(head)
         column.addWidget(field)
         column.addWidget(self.problem)
         column.addStretch(1)

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sae_desktop.gui.widgets.labels import label, push_button
-from sae_desktop.gui.widgets.number_fields import OptionalDecimalField
+from sae_desktop.gui.widgets.number_fields import OptionalDecimalField, problems_of
 
 
 class LiveControls(QWidget):
@@ -39,6 +39,7 @@ class LiveControls(QWidget):
         field.setAccessibleName(name)
         field.setMaximumWidth(120)
         field.valueChanged.connect(self._on_changed)
+        field.problemChanged.connect(self._on_changed)
         return field
 
     def begin(self, lr: float | None, sparsity: float | None, *, has_sparsity: bool) -> None:
@@ -58,8 +59,11 @@ class LiveControls(QWidget):
             chosen["sparsity"] = self.sparsity.chosen()
         return {name: value for name, value in chosen.items() if value is not None}
 
-    def _on_changed(self, _value: float = 0.0) -> None:
-        self.button.setEnabled(bool(self.values()))
+    def _on_changed(self, _value: object = None) -> None:
+        unread = problems_of(self)
+        self.button.setEnabled(bool(self.values()) and not unread)
+        if unread:
+            self.note.setText(unread[0])
 
     def _apply(self) -> None:
         values = self.values()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
 from sae_desktop.features.config import Ranking
 from sae_desktop.gui.number_text import count_text
 from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.number_fields import NumberField
 
 DENSEST = 10.0
 """Percent of the indexed tokens: denser features are hidden at first."""
@@ -44,7 +45,7 @@ class ProbeSettings(QWidget):
             self.ranking.setItemData(self.ranking.count() - 1, tip, 3)
         self.ranking.setAccessibleName("Rank features by")
         self.ranking.setToolTip("By what the features are ranked and coloured")
-        self.density = QDoubleSpinBox()
+        self.density = NumberField()
         self.density.setRange(0.01, 100.0)
         self.density.setDecimals(2)
         self.density.setSuffix(" %")

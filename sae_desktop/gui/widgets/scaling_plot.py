@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDoubleValidator, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.errors import UserError
 from sae_desktop.gui import theme
 from sae_desktop.gui.background import Background
 from sae_desktop.gui.curve_files import as_table
+from sae_desktop.gui.number_reading import NotANumberError, read_number
 from sae_desktop.gui.scaling_text import (
     default_budget,
     law_line,
@@ -21,7 +22,7 @@ from sae_desktop.gui.scaling_text import (
     optimum_text,
     series_name,
 )
-from sae_desktop.gui.widgets.labels import label, push_button
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.plot_image import image_button
 from sae_desktop.gui.widgets.plot_style import (
     ValueAxis,
@@ -66,7 +67,6 @@ class ScalingPlot(QWidget):
         self._laws.setWordWrap(True)
         self._laws.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.budget = QLineEdit()
-        self.budget.setValidator(QDoubleValidator(1.0, 1e30, 6, self.budget))
         self.budget.setFixedWidth(_BUDGET_WIDTH)
         self.budget.setAccessibleName("Budget in features × steps")
         self.budget.textChanged.connect(self._say)
@@ -168,7 +168,12 @@ class ScalingPlot(QWidget):
     def _say(self, _text: str = "") -> None:
         if self._report is None:
             return
-        budget = float(self.budget.text() or 0) if self.budget.hasAcceptableInput() else 0.0
+        try:
+            budget = read_number(self.budget.text(), grouping=self.locale().groupSeparator())
+        except NotANumberError:
+            budget = 0.0
+        unread = budget <= 0 and bool(self.budget.text().strip())
+        set_property(self.budget, "invalid", "true" if unread else "false")
         lines = []
         for number, report in enumerate(self._report.series):
             lines += _lines(report, budget, self._done[0].batch, run_colour(number).name())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 _MOST_SHOWN = 6
@@ -26,15 +26,14 @@ class SiteChecks(QListWidget):
         if [self.item(row).text() for row in range(self.count())] == list(sites):
             return
         unchecked = set(self._named(Qt.CheckState.Unchecked))
-        self.blockSignals(True)
-        self.clear()
-        for site in sites:
-            item = QListWidgetItem(site)
-            item.setToolTip(site)
-            on = site not in unchecked
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            self.addItem(item)
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            for site in sites:
+                item = QListWidgetItem(site)
+                item.setToolTip(site)
+                on = site not in unchecked
+                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+                self.addItem(item)
         shown = min(max(len(sites), 1), _MOST_SHOWN)
         self.setFixedHeight(self.fontMetrics().height() * shown * 3 // 2 + 8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFrame, QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout
 
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
@@ -13,6 +13,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import LIMIT, RackEntry, direction_title
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
+from sae_desktop.gui.widgets.number_fields import NumberField
 from sae_desktop.gui.widgets.strength_slider import StrengthSlider, slider_colour
 from sae_desktop.language_model.token_text import visible_token
 
@@ -61,7 +62,7 @@ class SliderCard(QFrame):
         )  # fmt: skip
         self.slider = StrengthSlider(colour)
         self.slider.setToolTip("Arrow keys move it; double click: type a number; Delete: off")
-        self.number = QDoubleSpinBox()
+        self.number = NumberField()
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setKeyboardTracking(False)
         self.number.setSuffix("×" if self.feature is not None else "‖x‖")
@@ -96,6 +97,10 @@ class SliderCard(QFrame):
         column.addLayout(top)
         column.addLayout(bottom)
         column.addWidget(self.in_norms)
+
+    def retire(self) -> None:
+        """Want nothing any more: a number typed here is of an entry that is gone."""
+        self._loading = True
 
     def set_limit(self, limit: float) -> None:
         """Let slider and number go from −limit to limit, without announcing anything."""

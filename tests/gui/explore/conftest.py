@@ -36,7 +36,11 @@ class FakeClient(QObject):
     projectRefused = Signal(object)
     jobAdded = Signal(object)
     stateChanged = Signal(object)
+    statusReceived = Signal(object)
+    engineCrashed = Signal(object)
+    detached = Signal(object)
     state = "ready"
+    status = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +53,19 @@ class FakeClient(QObject):
 
     def restart(self) -> None:
         self.enter("ready")
+
+    def start(self) -> None:
+        self.enter("ready")
+
+    def shutdown(self) -> None:
+        self.enter("stopped")
+
+    def detach(self, jobs: list[Job]) -> None:
+        del jobs
+
+    def adopt(self, job: Job) -> None:
+        self.jobs.append(job)
+        self.jobAdded.emit(job)
 
     def open_project(self, path: str) -> None:
         del path

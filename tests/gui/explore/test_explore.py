@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
+from sae_desktop.errors import UserError
 from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.effect_file import EffectInfo, write_effects
 from sae_desktop.features.filter import FeatureFilter
@@ -36,6 +37,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.token_text import HoveredToken
 from sae_desktop.gui.workspace import Workspace
+from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 
@@ -527,15 +529,17 @@ def test_actions__work_on_the_open_feature(
     qtbot.waitUntil(panel.list.search.hasFocus, timeout=5000)
 
 
-def test_read_only_project__says_that_a_label_was_not_saved(
-    panel: ExplorePanel, session: Session, heard
+def test_label_that_cannot_be_saved__is_said_and_taken_back(
+    panel: ExplorePanel, session: Session, heard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert session.notes is not None
-    session.notes.database.execute("PRAGMA query_only = ON")
+    def refuse(notes: Notes, dictionary: str, note: FeatureNote) -> None:
+        raise UserError("The label could not be saved: the disk is full.")
+
     session.select_feature(9)
+    monkeypatch.setattr(Notes, "save", refuse)
     FeatureNotes.of(session).set_label(9, "lost")
+    qtbot.waitUntil(lambda: panel.page.title.label.text() == "")
     assert "could not be saved" in heard.errors[0].what
-    assert panel.page.title.label.text() == ""
 
 
 def test_note_and_score__of_the_page_are_saved(

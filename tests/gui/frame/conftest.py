@@ -113,5 +113,5 @@ def window(session: Session, saved: list[Settings]) -> Iterator[MainWindow]:
     window.resize(1280, 800)
     window.show()
     yield window
-    window.close()
+    window.leave()
     window.deleteLater()

@@ -42,6 +42,7 @@ class FakeClient(QObject):
     projectRefused = Signal(object)
     jobAdded = Signal(object)
     engineCrashed = Signal(object)
+    detached = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +53,7 @@ class FakeClient(QObject):
         self.opened: list[str] = []
         self.restarts = 0
         self.interrupted: list[Job] = []
+        self.left_alone: list[Job] | None = None
 
     def open_project(self, path: str) -> None:
         self.opened.append(path)
@@ -116,6 +118,17 @@ class FakeClient(QObject):
         self.restarts += 1
         self.state = "ready"
         self.stateChanged.emit("ready")
+
+    def start(self) -> None:
+        self.state = "ready"
+        self.stateChanged.emit("ready")
+
+    def adopt(self, job: Job) -> None:
+        self.jobs.append(job)
+        self.jobAdded.emit(job)
+
+    def detach(self, jobs: list[Job]) -> None:
+        self.left_alone = jobs
 
     def shutdown(self) -> None:
         self.state = "stopped"

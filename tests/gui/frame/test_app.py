@@ -19,6 +19,7 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from sae_desktop.gui import app
+from sae_desktop.gui.frame_actions import WORKSPACES
 from sae_desktop.gui.main_window import MainWindow
 
 application = app.make_application()
@@ -27,7 +28,7 @@ timer = QTimer()
 def look():
     window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow))
     session = window.session
-    built = len(window._workspaces) == 5
+    built = set(window._workspaces) == {name for name, _, _ in WORKSPACES}
     if built and session.inventory.stores and session.client.state == "ready":
         print("pid", int(session.client._process.processId()))
         print("title", window.windowTitle())

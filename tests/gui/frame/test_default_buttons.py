@@ -1,0 +1,138 @@
+"""Return in a dialog: it starts what the dialog is for, and never destroys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from frame_client import FakeClient
+from frame_project import add_run, add_store
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.leaving import LeavingDialog
+from sae_desktop.gui.main_window import MainWindow
+from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
+from sae_desktop.gui.panels.preset_name import PresetNameDialog
+from sae_desktop.gui.panels.project import ProjectPanel
+from sae_desktop.gui.said import Messages, MessagesDialog
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.toasts import DetailsDialog
+from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, TextsDialog
+from sae_desktop.project import Project
+
+Make = Callable[[Session, QWidget], QDialog]
+
+DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
+    IndexForm: (lambda session, _: IndexForm(session, "done"), "Build the index"),
+    EvaluateForm: (lambda session, _: EvaluateForm(session, "done"), "Evaluate"),
+    ImportForm: (lambda session, _: ImportForm(session, Path("a.npy")), "Import"),
+    TextsDialog: (lambda _, parent: TextsDialog(parent), "Add"),
+    DecoderRowDialog: (lambda _, parent: DecoderRowDialog(["d"], parent), "Add"),
+    PresetNameDialog: (
+        lambda _, parent: PresetNameDialog(parent, "Save", "Save", [], print, name="a"),
+        "Save",
+    ),
+    DetailsDialog: (lambda _, parent: DetailsDialog(ErrorInfo(what="x"), parent), "Close"),
+    MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
+    LeavingDialog: (
+        lambda _, parent: LeavingDialog([], parent, keep=lambda: None, stop=lambda: None),
+        "Stay",
+    ),
+}
+"""What Return does in each dialog."""
+
+
+@pytest.fixture
+def filled(session: Session, project: Project) -> Session:
+    add_store(project, "acts", rows=4_000, wanted=4_000)
+    add_run(project, "done")
+    session.open_project(project.path)
+    return session
+
+
+def default_of(dialog: QDialog) -> str:
+    return " ".join(
+        button.text().replace("&", "")
+        for button in dialog.findChildren(QPushButton)
+        if button.isDefault()
+    )
+
+
+@pytest.mark.parametrize("kind", DIALOGS, ids=lambda kind: kind.__name__)
+def test_return__does_what_is_meant(kind: type[QDialog], filled: Session, qtbot: QtBot) -> None:
+    make, wanted = DIALOGS[kind]
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = make(filled, parent)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    for field in dialog.findChildren(QLineEdit):
+        field.setFocus()
+        assert default_of(dialog) == wanted
+    assert default_of(dialog) == wanted
+
+
+def test_every_dialog_of_the_window__is_looked_at() -> None:
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*(below(sub) for sub in kind.__subclasses__()))
+
+    import sae_desktop.gui.panels.exchange_forms  # noqa: F401
+
+    own = {
+        kind
+        for kind in below(QDialog)
+        if kind.__module__.startswith("sae_desktop.gui") and not kind.__name__.startswith("_")
+    }
+    # What its forms have in common is set where JobForm is made.
+    assert {k for k in own if not issubclass(k, JobForm)} == set(DIALOGS) - JOB_FORMS
+
+
+JOB_FORMS: set[type[QDialog]] = {IndexForm, EvaluateForm, ImportForm}
+
+
+def test_return__in_a_form_starts_the_job(
+    filled: Session, client: FakeClient, qtbot: QtBot
+) -> None:
+    form = IndexForm(filled, "done")
+    qtbot.addWidget(form)
+    form.show()
+    form.name.setFocus()
+    QTest.keyClick(form.name, Qt.Key.Key_Return)
+    assert client.last(IndexConfig).config.name == "done"
+    assert not form.isVisible()
+
+
+def test_form__cannot_start_without_the_engine_and_offers_it(
+    filled: Session, client: FakeClient, qtbot: QtBot
+) -> None:
+    client.crash("The engine was killed.")
+    form = IndexForm(filled, "done")
+    qtbot.addWidget(form)
+    form.show()
+    start = next(b for b in form.findChildren(QPushButton) if b.text() == "Build the index")
+    offer = next(b for b in form.findChildren(QPushButton) if b.text() == "Start the engine")
+    assert not start.isEnabled()
+    assert offer.isVisible()
+    offer.click()
+    assert start.isEnabled()
+    assert not offer.isVisible()
+
+
+def test_return__does_not_delete(
+    window: MainWindow, filled: Session, project: Project, qtbot: QtBot
+) -> None:
+    window.workspace("project")
+    panel = window.findChild(ProjectPanel)
+    assert panel is not None
+    panel._ask_delete("dictionary", "done")
+    box = window.findChild(QMessageBox)
+    assert box is not None
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert not box.isVisible()
+    assert project.dictionary_path("done").is_dir()
