@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -198,18 +199,20 @@ def _largest(values: Array, rows: Array, of_passage: Array) -> Names:
 def joined_text(groups: Sequence[FiringGroup]) -> IndexText:
     """Put the groups' text together; a document that is in several groups is one again."""
     passages, documents, windows, before = [], [], [], []
-    numbers: dict[tuple[str, bytes], int] = {}
+    numbers: dict[bytes, int] = {}
     rows = 0
     for group in groups:
         own, table = group.read("passages").copy(), group.read("documents")
+        store = blake2b(group.info.text.activations.encode(), digest_size=32).digest()
         place = np.empty(len(table), np.int64)
         new = []
         for number, document in enumerate(table):
-            key = (group.info.text.activations, document.tobytes())
-            if key not in numbers:
-                numbers[key] = len(numbers)
+            # A digest: there may be millions of documents.
+            told = blake2b(document.tobytes(), digest_size=16, key=store).digest()
+            if told not in numbers:
+                numbers[told] = len(numbers)
                 new.append(number)
-            place[number] = numbers[key]
+            place[number] = numbers[told]
         own["first_row"] += rows
         own["document"] = place[own["document"]]
         passages.append(own)
