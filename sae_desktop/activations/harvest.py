@@ -211,7 +211,8 @@ def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
             return Place(ordinal, int(last["offset"]))
     if plan.config.order == "files":
         return Place(ordinal, after)
-    taken = store.tokens[-min(int(last["length"]), _COMPARED) :].tolist()
+    end = int(last["first_row"]) + int(last["length"])
+    taken = store.tokens[end - min(int(last["length"]), _COMPARED) : end].tolist()
     return Place(ordinal, after, after=True, taken=tuple(taken))
 
 
