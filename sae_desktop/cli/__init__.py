@@ -7,6 +7,8 @@ COMMANDS = (
     "harvest",
     "import-activations",
     "stores",
+    "dictionaries",
+    "indexes",
     "trash",
     "delete",
     "train",
