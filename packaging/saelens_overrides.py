@@ -1,7 +1,7 @@
 """Write resources/saelens_overrides.json: what SAELens's directory of releases sets right.
 
 Needs SAELens. Of each repository, the fields of configs that are overridden and change the
-mathematics; scalars of single dictionaries are not among them.
+mathematics, and by folder what the rows of a dictionary were scaled by in training.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ def overrides() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for release in get_pretrained_saes_directory().values():
         own = {k: v for k, v in (release.config_overrides or {}).items() if k in _MATHEMATICAL}
+        scales = {
+            release.saes_map[name]: scale for name, scale in release.norm_scaling_factor.items()
+        }
+        if scales and release.conversion_func is None:  # the files are SAELens's own
+            own["norm_scaling_factor"] = scales
         if own and found.setdefault(release.repo_id, own) != own:
             raise ValueError(f"{release.repo_id} is overridden in two ways")
     return dict(sorted(found.items()))

@@ -168,10 +168,13 @@ def _described(
     site, site_out = _sites(metadata)
     features, _ = file.shapes["W_dec"] if file is not None else (int(cfg.get("d_sae", 0)), 0)
     notes = []
-    if scaled := _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations"))):
+    scaled = _IN_TRAINING_ONLY.get(str(cfg.get("normalize_activations")))
+    if scaled and not _scale(cfg):
         notes.append(scaled)
     if names := ", ".join(overridden(path)):
-        notes.append(f"{names}: read as SAELens’s directory of releases sets it, not as the file.")
+        notes.append(
+            f"{names}: as SAELens’s directory of releases gives it, which the file does not."
+        )
     if cfg["architecture"] == _BOTH_WAYS:
         notes.append(_SIGNED.format(count=features))
         features *= 2
@@ -247,7 +250,13 @@ def _read_file(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
     tensors = {name: tensor.float() for name, tensor in file.tensors().items()}
     dictionary = _from_tensors(cfg, tensors, file.path)
     dictionary.metadata = cfg["metadata"]
-    return dictionary
+    return dictionary.scaled(_scale(cfg)) if _scale(cfg) else dictionary
+
+
+def _scale(cfg: dict[str, Any]) -> float:
+    """Return what rows were scaled by in training, where it is known; 0: it is not, or nothing."""
+    scaled = cfg.get("normalize_activations") == "expected_average_only_in"
+    return float(cfg.get("norm_scaling_factor") or 0) if scaled else 0.0
 
 
 def _check_norm(cfg: dict[str, Any], path: Path) -> None:

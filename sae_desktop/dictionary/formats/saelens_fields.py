@@ -114,7 +114,7 @@ _COMPUTED: dict[str, Field] = {
     "apply_b_dec_to_input": honoured("Not given: true, but for a transcoder."),
     "normalize_activations": honoured(
         "How each row is normalised; by one number for all rows: that is not in the files, and is "
-        "told."
+        "told where SAELens’s directory does not know it either."
     ),
     "reshape_activations": no_effect("Heads lie side by side here, as it puts them."),
     "k": honoured("How many features fire at once; it must be given."),

@@ -18,8 +18,19 @@ _CACHED = "models--"
 
 
 def overridden(folder: Path) -> dict[str, Any]:
-    """Return the fields of a config that the directory overrides, by where its folder lies."""
-    return corrections(_repository(folder))
+    """Return the fields of a config that the directory overrides, by where its folder lies.
+
+    `norm_scaling_factor` among them is what the rows of this dictionary were scaled by.
+    """
+    found = corrections(_repository(folder))
+    scales = found.pop("norm_scaling_factor", {})
+    scale = next((scales[inside] for inside in _inside(folder) if inside in scales), None)
+    return found if scale is None else {**found, "norm_scaling_factor": scale}
+
+
+def _inside(folder: Path) -> list[str]:
+    """Return the last parts of a folder's path, joined: what may be its path in a repository."""
+    return ["/".join(folder.parts[start:]) for start in range(1, len(folder.parts))]
 
 
 def corrections(repository: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from sae_desktop.dictionary.formats import (
 from sae_desktop.dictionary.formats.describe import markdown
 from sae_desktop.dictionary.formats.fields import FieldTable, honoured, no_effect
 from sae_desktop.dictionary.formats.find import TABLES, find_dictionaries
+from sae_desktop.dictionary.formats.saelens_overrides import corrections
 from sae_desktop.errors import UserError
 
 D, F, K = 12, 20, 3
@@ -208,7 +209,7 @@ def test_circuit_tracer__every_tensor_it_writes_and_field_it_reads_is_declared()
 
 
 def test_llamascopium__every_field_of_its_config_is_declared() -> None:
-    library = pytest.importorskip("llamascopium", reason=REASON)
+    library = pytest.importorskip("llamascopium", reason="installed by hand")
     table = next(t for t in openmoss.TABLES if t.place == "config.json")
     assert set(library.SAEConfig.model_fields) <= set(table.fields)
 
@@ -303,6 +304,25 @@ def test_saelens__repository_that_its_directory_corrects_is_read_corrected(
     acts = ((scaled - tensors["b_dec"]) @ tensors["W_enc"] + tensors["b_enc"]).relu()
     (found,) = find_dictionaries(folder)
     assert_near(found.read().encode(x), acts * tensors["W_dec"].norm(dim=1))
+
+
+def test_saelens__scale_that_its_directory_knows_is_folded_in(
+    tmp_path: Path, tensors: dict[str, Tensor], x: Tensor
+) -> None:
+    name, inside = (
+        "jbloom/Gemma-2b-Residual-Stream-SAEs",
+        "gemma_2b_blocks.12.hook_resid_post_16384",
+    )
+    scale = corrections(name)["norm_scaling_factor"][inside]
+    folder = tmp_path / f"models--{name.replace('/', '--')}" / "snapshots" / "1" / inside
+    folder.parent.mkdir(parents=True)
+    scaled = {"normalize_activations": "expected_average_only_in", "apply_b_dec_to_input": False}
+    (found,) = find_dictionaries(saelens(folder, tensors, **scaled))
+    acts = (x * scale @ tensors["W_enc"] + tensors["b_enc"]).relu()
+    assert_near(found.read().encode(x), acts * tensors["W_dec"].norm(dim=1) / scale)
+    assert not any("one number" in note for note in found.notes)
+    (found,) = find_dictionaries(saelens(tmp_path / "elsewhere", tensors, **scaled))
+    assert any("one number" in note for note in found.notes)
 
 
 # ---------------------------------------------------------------- circuit-tracer

@@ -116,7 +116,7 @@ def test_llama_scope(tmp_path: Path, width: int, features: int) -> None:
 @pytest.mark.parametrize("norm", ["dataset-wise", "token-wise", "inference"])
 @pytest.mark.parametrize("with_norms", [False, True])
 def test_llamascopium(tmp_path: Path, kind: str, norm: str, with_norms: bool) -> None:
-    library = pytest.importorskip("llamascopium", reason="a library that .ci/run installs")
+    library = pytest.importorskip("llamascopium", reason="installed by hand")
     torch.manual_seed(0)
     hook = "blocks.3.hook_resid_post"
     cfg = library.SAEConfig(
