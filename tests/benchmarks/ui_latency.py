@@ -157,7 +157,7 @@ def frame_gaps(project: Path, seconds: float) -> None:
     print(f"{points} points drawn, job {job.state}")
     job.cancel()
     wait(1.0)
-    window.close()
+    window.leave()
     assert "torch" not in sys.modules
 
 
