@@ -12,11 +12,16 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine, joined
 
 FEATURES = 80
-SPARSITY = 0.5
 
 
 def crosscoder(
-    data: TwoModels, name: str, *, l1_of_norms: bool = True, seed: int = 0, steps: int = 1500
+    data: TwoModels,
+    name: str,
+    *,
+    l1_of_norms: bool = True,
+    seed: int = 0,
+    steps: int = 3000,
+    sparsity: float = 0.2,
 ) -> Dictionary:
     generator = torch.Generator().manual_seed(seed)
     parts = (data.width, data.width)
@@ -29,7 +34,7 @@ def crosscoder(
         lambda: Batch.of(data.batch(1024, generator)),
         steps=steps,
         lr=2e-3,
-        sparsity=SPARSITY,
+        sparsity=sparsity,
     )
     whole = joined([Affine.scaling(1.0, width) for width in parts])
     return architecture.folded(whole, whole)
@@ -50,8 +55,9 @@ def test_l1_of_norms__tells_shared_from_exclusive_features(seed: int) -> None:
     cosine, delta = matched(data, crosscoder(data, "standard", seed=seed))
     assert float(cosine.mean()) >= 0.99
     shared, own = data.shared, data.exclusive
-    # Under 0.1: of the first model alone; over 0.9: of the second; between: shared.
-    right = ((delta[:shared] > 0.1) & (delta[:shared] < 0.9)).sum()
+    # Under 0.1: of the first model alone; over 0.9: of the second; about a half: shared. A
+    # larger λ, or a shorter run, leaves shared features unevenly shared.
+    right = ((delta[:shared] >= 0.4) & (delta[:shared] <= 0.6)).sum()
     right += (delta[shared : shared + own] < 0.1).sum() + (delta[shared + own :] > 0.9).sum()
     assert int(right) == len(delta)
 
@@ -60,7 +66,8 @@ def test_l1_of_norms__makes_exclusive_features_exact_where_the_norm_of_all_does_
     data = TwoModels()
     leak = {}
     for l1_of_norms in (True, False):
-        _, delta = matched(data, crosscoder(data, "standard", l1_of_norms=l1_of_norms, steps=800))
+        found = crosscoder(data, "standard", l1_of_norms=l1_of_norms, steps=800, sparsity=0.5)
+        _, delta = matched(data, found)
         first = delta[data.shared : data.shared + data.exclusive]
         leak[l1_of_norms] = float(torch.cat([first, 1 - delta[-data.exclusive :]]).mean())
     assert leak[True] < 1e-4, leak
