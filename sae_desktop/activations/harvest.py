@@ -40,6 +40,7 @@ from sae_desktop.corpus.documents import Corpus
 from sae_desktop.corpus.windows import Place
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes, free_bytes
 
@@ -217,11 +218,10 @@ def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
 
 
 def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:
-    if store.info.model_revision != plan.lm.revision:
-        raise UserError(
-            f"The model “{plan.lm.name}” is not the one that “{store.folder.name}” was begun with.",
-            next_step="Harvest under another name.",
-        )
+    require_same_model(
+        f"store:{store.folder.name}", store.mark, plan.lm.name, plan.lm.mark,
+        Path(plan.config.project).expanduser().resolve(),
+    )  # fmt: skip
 
 
 def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Outcome:

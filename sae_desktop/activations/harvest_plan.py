@@ -85,7 +85,7 @@ def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> Ha
     """
     sites = _sites(config)
     refuse_beyond_limits(config)
-    lm = load_model(config.model, config.device, config.model_dtype, context=context)
+    lm = load_model(config.model, config.device, config.model_dtype, fetch=True, context=context)
     for site in sites:
         check_site(lm.model, site)
     settings = msgspec.structs.replace(config, corpus=canonical_corpus(config.corpus))
@@ -212,6 +212,7 @@ def store_info(plan: HarvestPlan) -> StoreInfo:
     return StoreInfo(
         model=lm.name,
         model_revision=lm.revision,
+        model_origin=lm.origin,
         model_dtype=config.model_dtype,
         tokenizer_hash=lm.tokenizer_hash,
         bos_policy=config.bos,

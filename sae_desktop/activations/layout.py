@@ -87,7 +87,9 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     """Name or path by which the model is loaded again; empty for imported activations."""
     model_revision: str = ""
-    """Hash of the model's configuration and weights index, to tell models apart."""
+    """The model's identity, to tell models apart; of earlier versions 16 digits."""
+    model_origin: str = ""
+    """In words, where its weights come from and what they went through."""
     model_dtype: ModelDtype = "auto"
     """In what the model computed, as it was asked for."""
     tokenizer_hash: str = ""

@@ -29,6 +29,7 @@ from sae_desktop.activations.layout import (
 )
 from sae_desktop.activations.statistics import SiteStatistics
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.names import ModelMark
 from sae_desktop.storage.hdf5 import map_dataset, open_checked
 
 Array = npt.NDArray[Any]
@@ -157,6 +158,12 @@ class ActivationStore:
     def open_segments(cls, paths: Sequence[Path]) -> ActivationStore:
         """Open some of a store's files as if they were all. Raises UserError if damaged."""
         return cls(paths[0].parent, [_Segment(path) for path in paths])
+
+    @property
+    def mark(self) -> ModelMark:
+        """The model that made it."""
+        info = self.info
+        return ModelMark(info.model, info.model_revision, info.tokenizer_hash)
 
     @property
     def rows(self) -> int:

@@ -66,7 +66,12 @@ def show_model(
         raise typer.BadParameter(
             f"“{dtype}” is none of {', '.join(get_args(ModelDtype))}", param_hint="--dtype"
         )
-    config = DescribeModelConfig(model=name, dtype=dtype, device=device)  # type: ignore[arg-type]
+    config = DescribeModelConfig(
+        model=name,
+        dtype=dtype,  # type: ignore[arg-type]
+        device=device,
+        ask_hub=True,
+    )
     run_job_command(config, model_text.card, as_json=as_json)
 
 
@@ -86,7 +91,7 @@ def trust_model(
         from sae_desktop.language_model import trust
         from sae_desktop.language_model.files import find_model
 
-        files = find_model(name, fetch=False)
+        files = find_model(name, ask=True)
         code = trust.code_of(files.folder) if files.gguf is None else trust.ModelCode(files.folder)
         if code.needed and not trust.is_trusted(code):
             trust.check_whole(name, code)
@@ -111,8 +116,9 @@ def _ask(name: str) -> None:
 
 
 def _models() -> dict[str, Any]:
-    from sae_desktop.language_model.files import BUILTIN, SMOLLM2, find_model, models_cache
+    from sae_desktop.language_model.files import find_model, models_cache
     from sae_desktop.language_model.hub import cached_hub_models
+    from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 
     cache = models_cache()
     others = sorted(p.name for p in cache.iterdir() if p.is_dir()) if cache.is_dir() else []
@@ -120,7 +126,7 @@ def _models() -> dict[str, Any]:
     for name in dict.fromkeys([BUILTIN, SMOLLM2, *others]):
         known = name in (BUILTIN, SMOLLM2)
         try:
-            files = find_model(name if known else str(cache / name), fetch=False)
+            files = find_model(name if known else str(cache / name))
         except UserError:
             if known:
                 found.append({"name": name, "cached": False, "path": None})

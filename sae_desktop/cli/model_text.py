@@ -27,6 +27,7 @@ def card(model: ModelDescription) -> str:
         ("device", model.device or number(None)),
         ("memory", _memory(model)),
         ("on disk", format_bytes(model.disk_bytes) if model.disk_bytes else "not here yet"),
+        ("weights", model.origin or number(None)),
         ("special tokens", _special(model)),
         ("chat template", number(model.chat_template if model.parameters else None)),
         ("program code", _code(model)),

@@ -29,6 +29,8 @@ from sae_desktop.features.dictionary_hash import dictionary_hash
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.device import resolve_device
+from sae_desktop.language_model.names import hub_name
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
 
@@ -82,7 +84,8 @@ def _most_of_one_site(found: list[DictionarySummary]) -> list[DictionarySummary]
     kinds: dict[tuple[str, str, int], list[DictionarySummary]] = {}
     for summary in found:
         if summary.site:  # those of several sites name none
-            kinds.setdefault((summary.model, summary.site, summary.width), []).append(summary)
+            model = hub_name(summary.model) or summary.model
+            kinds.setdefault((model, summary.site, summary.width), []).append(summary)
     return max(kinds.values(), key=len, default=[])
 
 
@@ -90,13 +93,17 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
     """Return what is known of the dictionaries, the smallest first."""
     first = found[0]
     for summary in found:
-        if (summary.model, summary.width) != (first.model, first.width):
+        if (bool(summary.model), summary.width) != (bool(first.model), first.width):
             raise UserError(
                 f"The dictionaries “{first.name}” and “{summary.name}” cannot be matched: the "
                 f"first is of {_told(first)}, the other of {_told(summary)}.",
                 kept="Nothing was changed.",
                 next_step="Match dictionaries of one model.",
             )
+        require_same_model(
+            f"dictionary:{first.name}", first.mark, f"dictionary:{summary.name}", summary.mark,
+            project.path,
+        )  # fmt: skip
     sides = [
         MatchedDictionary(
             name=summary.name,

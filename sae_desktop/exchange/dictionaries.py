@@ -211,7 +211,7 @@ def _network_here(model: str) -> Any:
             return None
         model = str(cached)
     try:
-        files = find_model(model, fetch=False)
+        files = find_model(model)
         return empty_model(files, load_config(files))
     except UserError:
         return None

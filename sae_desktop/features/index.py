@@ -37,6 +37,7 @@ from sae_desktop.features.parts import PartsSource, part_arrays, vocabulary_arra
 from sae_desktop.features.reader import FeatureIndex, read_info
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.storage.moves import leave_work, work_folder
@@ -166,10 +167,9 @@ def _text_to_read(material: Material, before: IndexInfo | None) -> TextSource:
             kept="Nothing was changed.",
             next_step="Harvest more of it first, or add another store.",
         )
-    if before is not None and before.model != store.info.model:
-        raise UserError(
-            f"The store “{name}” is of another model than the index “{config.name}”.",
-            kept="Nothing was changed.",
+    if before is not None:
+        require_same_model(
+            f"index:{config.name}", before.mark, f"store:{name}", store.mark, material.project.path
         )
     return TextSource(
         activations=name, corpus=store.info.corpus, first_row=first, rows=last - first
@@ -226,6 +226,9 @@ def _write(
         dictionary=config.dictionary,
         dictionary_hash=material.digest,
         model=store.info.model,
+        model_revision=store.info.model_revision,
+        model_origin=store.info.model_origin,
+        tokenizer_hash=store.info.tokenizer_hash,
         model_dtype=store.info.model_dtype,
         site=material.site,
         activations=texts[0].activations,

@@ -51,6 +51,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.language_model.config import ModelDtype
+from sae_desktop.language_model.names import ModelMark
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import write_header
 
@@ -103,6 +104,10 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     dictionary_hash: str = ""
     """Of the weights, to tell a dictionary from another of its name."""
     model: str
+    model_revision: str = ""
+    """Its identity; empty in indexes of earlier versions, and where it is not known."""
+    model_origin: str = ""
+    tokenizer_hash: str = ""
     model_dtype: ModelDtype = "auto"
     site: str
     activations: str
@@ -125,6 +130,11 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Rows on which neurons were compared; 0: they were not."""
     bos_prepended: bool
     config: str
+
+    @property
+    def mark(self) -> ModelMark:
+        """The model it was made with."""
+        return ModelMark(self.model, self.model_revision, self.tokenizer_hash)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sae_desktop.features.index import (
 from sae_desktop.features.layout import IndexInfo
 from sae_desktop.features.reader import read_info
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import explained
 from sae_desktop.training.dictionary_rows import open_pair
@@ -45,6 +46,9 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
     infos = [_info(project, name) for name in names]
     first = infos[0]
     for name, info in zip(names, infos, strict=True):
+        require_same_model(
+            f"index:{names[0]}", first.mark, f"index:{name}", info.mark, project.path
+        )
         _refuse_other(names[0], first, name, info)
     folder = project.dictionary_path(
         existing("dictionary", first.dictionary, project.dictionaries())
@@ -80,7 +84,6 @@ def _info(project: Project, name: str) -> IndexInfo:
 def _refuse_other(first_name: str, first: IndexInfo, name: str, info: IndexInfo) -> None:
     pairs = [
         ("dictionaries", first.dictionary_hash, info.dictionary_hash),
-        ("models", first.model, info.model),
         ("sites", first.site, info.site),
     ]
     for what, wanted, found in pairs:

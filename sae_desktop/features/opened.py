@@ -11,9 +11,11 @@ from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
 from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.same_model import load_recorded, require_same_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
 from sae_desktop.project import Project, existing
+from sae_desktop.training.dictionary_rows import dictionary_mark
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,14 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
             f"The index “{name}” was made from imported activations: no model belongs to it.",
             next_step="Choose an index made from a harvest.",
         )
-    lm = load_model(index.info.model, device, index.info.model_dtype)
+    info = index.info
+    lm = load_recorded(f"index:{name}", info.mark, project.path, device, info.model_dtype)
     site = check_site(lm.model, parse_site(index.info.site))
     dictionary = _dictionary(project, index.info.dictionary, str(lm.device))
+    require_same_model(
+        f"dictionary:{index.info.dictionary}", dictionary_mark(dictionary), lm.name, lm.mark,
+        project.path,
+    )  # fmt: skip
     width = site_width(lm.model, site)
     if (dictionary.features, dictionary.width) != (index.features, width):
         raise UserError(

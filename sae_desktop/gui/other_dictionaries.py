@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from sae_desktop.errors import UserError
 from sae_desktop.gui.inventory import IndexItem
 from sae_desktop.gui.session import Session
+from sae_desktop.language_model.names import same_name
 
 if TYPE_CHECKING:
     from sae_desktop.comparison.split_node import SplitNode
@@ -85,7 +86,8 @@ class OtherDictionaries(QObject):
             for name, other in summaries.items()
             if name != own.name
             and name not in matched
-            and (other.model, other.site, other.width) == (own.model, own.site, own.width)
+            and same_name(other.model, own.model)
+            and (other.site, other.width) == (own.site, own.width)
         ]
 
     def nearest(self, feature: int) -> dict[str, list[tuple[int, float]]]:

@@ -21,6 +21,8 @@ class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="descri
     dtype: ModelDtype = "auto"
     device: str = "auto"
     """“split”: its layers over all devices there are."""
+    ask_hub: bool = False
+    """Whether the hub is asked about a model that is not on this machine."""
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,8 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """There is on that device."""
     disk_bytes: int = 0
     """Of the model's files on this machine; 0 where they are not."""
+    origin: str = ""
+    """In words, where the weights come from and what they went through; "" where unknown."""
     code_files: list[str] = []
     """Program files the model brings and needs; they are run only once they are trusted."""
     code_trusted: bool = False

@@ -14,6 +14,7 @@ from sae_desktop.language_model.device import SPLIT, resolve_device
 from sae_desktop.language_model.files import ModelFiles, disk_bytes, find_model, weights_there
 from sae_desktop.language_model.load import held_bytes
 from sae_desktop.language_model.memory import free_device_memory
+from sae_desktop.language_model.names import origin_text
 from sae_desktop.language_model.network import (
     empty_model,
     load_config,
@@ -56,7 +57,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     precision or a device that is not to be had.
     """
     context.progress(0, 1, "models", "Reading the configuration")
-    files = find_model(config.model, fetch=False)
+    files = find_model(config.model, ask=config.ask_hub)
     code = needed_code(files)
     if code.needed and not is_trusted(code):
         return _unopened(files, code)
@@ -101,6 +102,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
         memory_bytes=weights_needed(files, settings, model, dtype, rest),
         free_memory_bytes=_free(device, split=split),
         disk_bytes=disk_bytes(files),
+        origin=origin_text(files.folder, files.gguf),
         code_files=list(code.files),
         code_trusted=code.needed,
         code_digest=code.digest,

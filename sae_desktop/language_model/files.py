@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
-from sae_desktop.language_model.hub import fetch_snapshot
+from sae_desktop.language_model.hub import cached_snapshot, fetch_snapshot, look_up_snapshot
+from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 from sae_desktop.resources import resource_path
 
-BUILTIN = "builtin"
-SMOLLM2 = "smollm2"
+_SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class ModelFiles:
     name: str
     folder: Path
     gguf: str | None
-    revision: str
-    """16 hexadecimal digits over the configuration and the weights' sizes and headers."""
+    stamp: str
+    """Changes whenever the files of weights or the configuration do; see `identity`."""
 
 
 def models_cache() -> Path:
@@ -35,11 +37,13 @@ def models_cache() -> Path:
     return Path(platformdirs.user_cache_dir("sae-desktop")) / "models"
 
 
-def find_model(name: str, *, fetch: bool = True, context: JobContext | None = None) -> ModelFiles:
+def find_model(
+    name: str, *, fetch: bool = False, ask: bool = False, context: JobContext | None = None
+) -> ModelFiles:
     """Return the files of the model called `name`, checked to be whole.
 
-    With `fetch` a hub name's files are downloaded, which `context` is told of; without it only
-    its small ones are.
+    With `fetch` a hub name's files are downloaded where they are not here, which `context` is
+    told of; with `ask` its small ones are. Without either the network is not touched.
     Raises UserError that names what is wrong and the way out.
     """
     if name == BUILTIN:
@@ -58,8 +62,10 @@ def find_model(name: str, *, fetch: bool = True, context: JobContext | None = No
             next_step="Give a model folder, a .gguf file, a hub name such as owner/model, "
             "“builtin” or “smollm2”.",
         )
-    folder = fetch_snapshot(name, weights=fetch, context=context or SilentContext())
-    return _in_folder(name, folder, weights=fetch)
+    if not fetch:
+        folder = look_up_snapshot(name) if ask else cached_snapshot(name)
+        return _in_folder(name, folder, weights=_weights_in(folder))
+    return _in_folder(name, fetch_snapshot(name, context=context or SilentContext()))
 
 
 def is_hub_name(name: str) -> bool:
@@ -71,10 +77,12 @@ def is_hub_name(name: str) -> bool:
 
 def weights_there(files: ModelFiles) -> bool:
     """Whether a model's weights are on this machine."""
-    if files.gguf:
-        return True
+    return bool(files.gguf) or _weights_in(files.folder)
+
+
+def _weights_in(folder: Path) -> bool:
     try:
-        return all(path.is_file() for path in weight_files(files.folder))
+        return all(path.is_file() for path in weight_files(folder))
     except UserError:
         return False
 
@@ -98,7 +106,7 @@ def _cached_smollm2() -> ModelFiles:
             "SmolLM2 is not on this machine yet.",
             next_step="Fetch it with: sae-desktop models get smollm2.",
         )
-    return ModelFiles(SMOLLM2, folder, ggufs[0].name, _hash_gguf(ggufs[0]))
+    return ModelFiles(SMOLLM2, folder, ggufs[0].name, _stamp(ggufs[:1]))
 
 
 def _single_file(path: Path) -> ModelFiles:
@@ -109,7 +117,7 @@ def _single_file(path: Path) -> ModelFiles:
                     f"“{path}” is no .gguf file, or a damaged one.",
                     next_step="Copy or download it again.",
                 )
-        return ModelFiles(str(path), path.parent, path.name, _hash_gguf(path))
+        return ModelFiles(str(path), path.parent, path.name, _stamp([path]))
     hint = (
         f"Choose the folder it lies in: {path.parent}."
         if path.suffix in (".safetensors", ".json")
@@ -140,12 +148,43 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
             f"“{config}” cannot be read: it is no JSON ({error}).",
             next_step="Copy or download the model again.",
         ) from error
-    digest = hashlib.sha256(config.read_bytes())
-    if weights:
-        for path in weight_files(folder):
-            digest.update(f"{path.name} {path.stat().st_size}".encode())
-            digest.update(_checked_header(path))
-    return ModelFiles(name, folder, None, digest.hexdigest()[:16])
+    paths = weight_files(folder) if weights else []
+    for path in paths:
+        _checked_header(path)
+    return ModelFiles(name, folder, None, _stamp([config, *paths]))
+
+
+def first_revision(files: ModelFiles) -> str:
+    """Return the 16 hexadecimal digits by which earlier versions told models apart.
+
+    They are of the configuration and the weights' sizes and headers, not of the weights.
+    """
+    if files.gguf:
+        return _hash_gguf(files.folder / files.gguf)
+    digest = hashlib.sha256((files.folder / "config.json").read_bytes())
+    for path in weight_files(files.folder):
+        digest.update(f"{path.name} {path.stat().st_size}".encode())
+        digest.update(_checked_header(path))
+    return digest.hexdigest()[:16]
+
+
+def _stamp(paths: Iterable[Path]) -> str:
+    """Return what changes whenever files do, without reading them whole.
+
+    Sizes and times, and some of their bytes: times can be set, and are coarse on some disks.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            told = os.fstat(file.fileno())
+            digest.update(
+                f"{path.name} {told.st_size} {told.st_mtime_ns} {told.st_ctime_ns} "
+                f"{told.st_dev} {told.st_ino}\n".encode()
+            )
+            for number in range(_SAMPLES):
+                file.seek(told.st_size * number // _SAMPLES)
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:

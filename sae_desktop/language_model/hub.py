@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -40,7 +41,7 @@ class _RemoteFile:
     revision: str
 
 
-def fetch_snapshot(name: str, *, weights: bool, context: JobContext) -> Path:
+def fetch_snapshot(name: str, *, context: JobContext) -> Path:
     """Return the folder of a hub model's snapshot, downloading what is not there.
 
     Python files come along only where the model needs them. Of the weights safetensors are
@@ -50,16 +51,34 @@ def fetch_snapshot(name: str, *, weights: bool, context: JobContext) -> Path:
     with explained_hub(name):
         remote, unreachable = _remote_files(name)
         local = offline() or unreachable
-        folder = _snapshot(name, _SMALL_FILES, local=local)
-        if code_of(folder).needed:
-            folder = _snapshot(name, ["*.py"], local=local, below=True)
-        if not weights:
-            return folder
+        folder = _small_files(name, local=local)
         there = [file.name for file in remote] or [path.name for path in folder.iterdir()]
         patterns = _weight_patterns(name, there, known=bool(remote))
         wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
         _bring(name, wanted, context)
         return _snapshot(name, [*_SMALL_FILES, *patterns], local=local)
+
+
+def look_up_snapshot(name: str) -> Path:
+    """Return the folder of a hub model's small files, downloading them. Raises UserError."""
+    with explained_hub(name):
+        return _small_files(name, local=offline())
+
+
+def cached_snapshot(name: str) -> Path:
+    """Return the folder of a hub model that is on this machine. The network is not touched.
+
+    Raises UserError for one that is not.
+    """
+    with explained_hub(name, asked=False):
+        return _small_files(name, local=True)
+
+
+def _small_files(name: str, *, local: bool) -> Path:
+    folder = _snapshot(name, _SMALL_FILES, local=local)
+    if code_of(folder).needed:
+        folder = _snapshot(name, ["*.py"], local=local, below=True)
+    return folder
 
 
 def fetch_files(name: str, patterns: Sequence[str], *, context: JobContext) -> Path:
@@ -269,8 +288,11 @@ def _alone(part: Path, context: JobContext) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained_hub(name: str) -> Iterator[None]:
-    """Raise UserError in place of what the hub, the network or the disk ends a download with."""
+def explained_hub(name: str, *, asked: bool = True) -> Iterator[None]:
+    """Raise UserError in place of what the hub, the network or the disk ends a download with.
+
+    `asked`: whether the hub was.
+    """
     from huggingface_hub import constants
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -295,7 +317,7 @@ def explained_hub(name: str) -> Iterator[None]:
             next_step="Check the spelling; a private model needs “hf auth login” first.",
         ) from error
     except LocalEntryNotFoundError as error:
-        raise _not_here(name, error) from error
+        raise (_not_here(name, error) if asked else _not_got(name)) from error
     except HfHubHTTPError as error:
         raise _answered(name, error) from error
     except OSError as error:
@@ -312,6 +334,14 @@ def explained_hub(name: str) -> Iterator[None]:
         if isinstance(error, RuntimeError) or library in _TRANSPORTS:
             raise _broken_off(name, error) from error
         raise
+
+
+def _not_got(name: str) -> UserError:
+    return UserError(
+        f"“{name}” is not on this machine.",
+        next_step="Get it under Harvest › Model, or with: sae-desktop models get "
+        f"{shlex.quote(name)}.",
+    )
 
 
 def _not_here(name: str, error: Exception) -> UserError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,9 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.device import SPLIT, resolve_device
 from sae_desktop.language_model.files import ModelFiles, find_model
+from sae_desktop.language_model.identity import Identity, identity_of
 from sae_desktop.language_model.memory import check_fits, free_device_memory
+from sae_desktop.language_model.names import ModelMark, origin_text
 from sae_desktop.language_model.network import (
     empty_model,
     load_config,
@@ -55,8 +56,8 @@ class LanguageModel(TextReader):
         device: torch.device,
         *,
         dtype: str,
+        identity: Identity,
         causal: bool = True,
-        revision: str = "",
     ) -> None:
         config = text_config(model)
         rows = int(model.get_input_embeddings().weight.shape[0])
@@ -68,9 +69,27 @@ class LanguageModel(TextReader):
         self.dtype = dtype
         """In what it computes: float32, bfloat16, float16, 8bit, 4bit."""
         self.lock = threading.RLock()
-        self.revision = revision or files.revision
+        self.identity = identity
+        """What tells this model from every other."""
         self.layers = setting(files, config, "num_hidden_layers")
         self.width = setting(files, config, "hidden_size")
+
+    @property
+    def origin(self) -> str:
+        """In words, where the weights come from and what they went through; "" where unknown."""
+        return origin_text(self.files.folder, self.files.gguf)
+
+    @property
+    def revision(self) -> str:
+        """The identity in text, as stores and dictionaries keep it."""
+        return self.identity.text
+
+    @property
+    def mark(self) -> ModelMark:
+        """What others compare with the model they were made with."""
+        return ModelMark(
+            self.name, self.identity.text, self.tokenizer_hash, first=self.identity.first
+        )
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:
@@ -115,24 +134,26 @@ def load_model(
     device: str = "auto",
     dtype: ModelDtype = "auto",
     *,
+    fetch: bool = False,
     context: JobContext | None = None,
 ) -> LanguageModel:
     """Return the model called `name`: "builtin", "smollm2", a folder, a .gguf file or a hub name.
 
     The process holds one model at a time. `dtype` "auto" is float32 on the CPU, and the type of
-    its weights on a GPU; `device` "split" spreads the layers over all devices there are. A
-    download is told to `context`. Raises UserError that names what is wrong and the way out.
+    its weights on a GPU; `device` "split" spreads the layers over all devices there are. Only
+    with `fetch` is the hub asked for what is not on this machine; a download is told to
+    `context`. Raises UserError that names what is wrong and the way out.
     """
     target = resolve_device(device)
-    files = find_model(name, context=context)  # a download keeps no other job waiting
+    files = find_model(name, fetch=fetch, context=context)  # a download keeps no job waiting
     code = trusted_code(files)
     with _held_lock:
         place = SPLIT if device == SPLIT else str(target)
-        key = (files.name, files.revision, tokenizer_stamp(files), code.digest, place)
+        key = (files.name, files.stamp, tokenizer_stamp(files), code.digest, place)
         if not any(held.answers(key, dtype) for held in _held):
             _held.clear()
             gc.collect()
-            _held.append(_load(files, code, target, dtype, key))
+            _held.append(_load(files, code, target, dtype, key, context))
         return _held[0].lm
 
 
@@ -149,7 +170,7 @@ def load_reader(name: str) -> TextReader:
     for held in list(_held):
         if held.lm.name == name:
             return held.lm
-    files = find_model(name, fetch=False)
+    files = find_model(name)
     return read_text_as(files, trusted_code(files))
 
 
@@ -176,6 +197,7 @@ def _load(
     device: torch.device,
     wanted: ModelDtype,
     key: tuple[str, ...],
+    context: JobContext | None,
 ) -> _Held:
     split = key[-1] == SPLIT
     config = load_config(files)
@@ -196,8 +218,8 @@ def _load(
         tokenizer,
         _entrance(model, device) if split else device,
         dtype=dtype,
+        identity=identity_of(files, context),
         causal=predicts_next(config, code),
-        revision=revision_of(files, code),
     )
     return _Held(key, resolve_dtype("auto", device, files, config), lm)
 
@@ -214,10 +236,3 @@ def place_in_words(device: torch.device, *, split: bool) -> str:
     if split:
         return "the machine, its graphics cards included,"
     return "the memory" if device.type == "cpu" else f"the device “{device}”"
-
-
-def revision_of(files: ModelFiles, code: ModelCode) -> str:
-    """Return 16 hexadecimal digits over configuration, weights and program code."""
-    if not code.needed:
-        return files.revision
-    return hashlib.sha256(f"{files.revision} {code.digest}".encode()).hexdigest()[:16]

@@ -187,7 +187,7 @@ def trust_model(config: TrustModelConfig, context: JobContext) -> TrustModelResu
     from sae_desktop.language_model.files import find_model
 
     context.progress(0, 1, "models", "Reading the code")
-    files = find_model(config.model, fetch=False)
+    files = find_model(config.model)
     code = code_of(files.folder) if files.gguf is None else ModelCode(files.folder)
     if not code.needed:
         raise UserError(

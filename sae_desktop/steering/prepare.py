@@ -15,6 +15,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex
 from sae_desktop.features.probe import activations_of_ids
 from sae_desktop.features.suitable import require_writing_where_it_reads
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.sites import Site, check_site, site_width
 from sae_desktop.project import Project, existing
@@ -27,6 +28,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
 )
 from sae_desktop.steering.interventions import Change
+from sae_desktop.training.dictionary_rows import dictionary_mark
 
 _NORM_TOKENS = 2048
 _MOST_NORMS = 16
@@ -171,13 +173,14 @@ class Preparer:
         project = Project.open(self._project)
         name = existing("dictionary", direction.dictionary, project.dictionaries())
         other = load(project.dictionary_path(name), self._opened.dictionary.device)
-        model = str(other.metadata.get("model_name", ""))
-        own = str(self._opened.dictionary.metadata.get("model_name", ""))
-        if other.out_width != width or (model and own and model != own):
+        require_same_model(
+            f"dictionary:{name}", dictionary_mark(other), self._opened.lm.name,
+            self._opened.lm.mark, project.path,
+        )  # fmt: skip
+        if other.out_width != width:
             raise UserError(
-                f"The dictionary “{name}” is of another model or width: “{model}”, "
-                f"{other.out_width}, not “{own}”, {width}.",
-                next_step="Choose one of the same model.",
+                f"The dictionary “{name}” is {other.out_width} wide, not {width}.",
+                next_step="Choose one of the same model and site.",
             )
         if not 0 <= direction.feature < other.features:
             raise UserError(

@@ -6,6 +6,7 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.layout import IndexInfo
+from sae_desktop.language_model.names import same_name
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import Sampling, Variant
 from sae_desktop.storage.atomic import write_bytes
@@ -100,8 +101,9 @@ def decode_preset(data: bytes, name: str) -> Preset:
 
 def check_preset(preset: Preset, info: IndexInfo) -> None:
     """Raise UserError unless a preset is for the dictionary an index was made from."""
+    same = same_name(preset.model, info.model)
     for what, wanted, found in (
-        ("model", preset.model, info.model),
+        ("model", preset.model, preset.model if same else info.model),
         ("site", preset.site, info.site),
         ("dictionary", preset.dictionary, info.dictionary),
     ):

@@ -19,6 +19,8 @@ from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
+from sae_desktop.language_model.names import ModelMark
+from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.training.data import Rows, SiteRows, Split, split_parts
 from sae_desktop.training.dictionary_sites import dictionary_sites
@@ -101,8 +103,22 @@ def open_pair(
         )
     existing("activation store", name, project.stores())
     store = ActivationStore.open(project.store_path(name))
+    require_same_model(
+        f"dictionary:{dictionary_name}", dictionary_mark(dictionary), f"store:{name}", store.mark,
+        project.path,
+    )  # fmt: skip
     _refuse_mismatch(dictionary_name, dictionary, name, store)
     return dictionary, store, name == trained_on
+
+
+def dictionary_mark(dictionary: Dictionary) -> ModelMark:
+    """Return of which model a dictionary says it is."""
+    told = dictionary.metadata
+    return ModelMark(
+        str(told.get("model_name") or ""),
+        str(told.get("model_revision") or ""),
+        str(told.get("tokenizer_hash") or ""),
+    )
 
 
 def bos_note(dictionary: Dictionary, store: ActivationStore) -> str:
@@ -174,10 +190,7 @@ def _refuse_mismatch(
     dictionary_name: str, dictionary: Dictionary, store_name: str, store: ActivationStore
 ) -> None:
     own = dictionary.metadata
-    pairs = [
-        ("model", own.get("model_name", ""), store.info.model),
-        ("version of the model", own.get("model_revision", ""), store.info.model_revision),
-    ]
+    pairs = []
     sites = dictionary_sites(own)
     if len(sites.inputs) < 2 and sites.inputs == sites.outputs:
         wanted = own.get("hook_name", "")

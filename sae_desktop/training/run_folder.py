@@ -9,6 +9,7 @@ import msgspec
 
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.names import ModelMark
 from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
 
 CFG = "cfg.json"
@@ -29,11 +30,19 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     width: int
     features: int
     model: str
+    model_revision: str = ""
+    model_origin: str = ""
+    tokenizer_hash: str = ""
     site: str
     bytes: int
     train: TrainConfig | None
     result: TrainResult | None
     evaluation: EvaluateResult | None
+
+    @property
+    def mark(self) -> ModelMark:
+        """The model it is of."""
+        return ModelMark(self.model, self.model_revision, self.tokenizer_hash)
 
 
 def read_summary(folder: Path) -> DictionarySummary:
@@ -48,6 +57,9 @@ def read_summary(folder: Path) -> DictionarySummary:
             width=cfg["d_in"],
             features=cfg["d_sae"],
             model=metadata.get("model_name", ""),
+            model_revision=metadata.get("model_revision", ""),
+            model_origin=metadata.get("model_origin", ""),
+            tokenizer_hash=metadata.get("tokenizer_hash", ""),
             site=metadata.get("hook_name", ""),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),

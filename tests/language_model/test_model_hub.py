@@ -92,7 +92,7 @@ def test_model_on_this_machine__is_not_downloaded_again(hub: FakeHub) -> None:
 
 
 def test_description__fetches_no_weights(hub: FakeHub) -> None:
-    said = describe_model(DescribeModelConfig(model=NAME), RecordingContext())
+    said = describe_model(DescribeModelConfig(model=NAME, ask_hub=True), RecordingContext())
     assert (said.layers, said.width, said.cached, said.disk_bytes) == (4, 16, False, 0)
     assert said.memory_bytes == 4 * said.parameters > 0
     assert "model.safetensors" not in hub.fetched
@@ -141,7 +141,7 @@ def test_pickles__are_read_as_weights_only(hub: FakeHub, tmp_path: Path) -> None
     tensors = load_file(repo / "model.safetensors")
     (repo / "model.safetensors").unlink()
     torch.save(tensors, repo / "pytorch_model.bin")
-    assert load_model(NAME).width == 16
+    assert load_model(NAME, fetch=True).width == 16
 
     class Program:
         def __reduce__(self) -> Any:
@@ -190,7 +190,7 @@ def test_code_of_the_hub__opens_the_model_once_it_is_trusted(
         "class OwnForCausalLM(LlamaForCausalLM):\n    config_class = OwnConfig\n"
     )
     with pytest.raises(UserError, match=r"own\.py, part\.py"):
-        load_model(NAME)
+        load_model(NAME, fetch=True)
     said = describe_model(DescribeModelConfig(model=NAME), RecordingContext())
     trust_model(TrustModelConfig(model=NAME, digest=said.code_digest), RecordingContext())
     assert type(load_model(NAME).model).__name__ == "OwnForCausalLM"
@@ -236,7 +236,7 @@ def test_missing_network__leaves_what_is_here_usable(
 def test_half_a_model__is_told_from_none_where_the_hub_is_left_alone(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find_model(NAME, fetch=False)
+    find_model(NAME, ask=True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     error = refused()
     assert f"Only a part of “{NAME}” is on this machine, and HF_HUB_OFFLINE is set" in error.what

@@ -227,7 +227,7 @@ def test_files_that_are_no_model__are_refused(tmp_path: Path, model: Path) -> No
 def test_hub_name_without_a_network__says_so() -> None:
     error = refused("nobody-there/no-such-model")
     assert "not on this machine" in error.what
-    assert "HF_HUB_OFFLINE" in error.what
+    assert "models get nobody-there/no-such-model" in error.next_step
 
 
 def test_device_that_is_not_there__is_named() -> None:
