@@ -158,6 +158,17 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 """Decoders, by the name of their architecture."""
 
+CACHELESS_SIZES: dict[str, dict[str, Any]] = {
+    "mamba": {"state_size": 4},
+    "mamba2": {"state_size": 4, "num_heads": 4, "head_dim": 16, "n_groups": 1},
+    "falcon_mamba": {"state_size": 4},
+    "rwkv": {"attention_hidden_size": WIDTH, "context_length": 64},
+    "recurrent_gemma": {"num_key_value_heads": 1, "lru_width": WIDTH, "head_dim": 8},
+    "openai-gpt": {},
+    "xlnet": {},
+}
+"""Decoders that keep nothing of what they read, or in a way of their own."""
+
 ENCODER_SIZES: dict[str, dict[str, Any]] = {
     "bert": {},
     "roberta": {"pad_token_id": 1, "max_position_embeddings": 66},
@@ -227,7 +238,7 @@ def toy_config(model_type: str, **changes: Any) -> Any:
         for key, value in common.items()
         if hasattr(known, names.get(key, key))
     }
-    sizes = (SIZES | ENCODER_SIZES)[model_type]
+    sizes = (SIZES | ENCODER_SIZES | CACHELESS_SIZES)[model_type]
     return kind(**settings | {"bos_token_id": 0, "eos_token_id": 1} | sizes | changes)
 
 

@@ -169,6 +169,7 @@ def _open_segment(
         return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), Place())
     store = ActivationStore.open(folder)
     _check_same_model(plan, store)
+    _check_same_windows(plan, store)
     place = next_place(plan, store)
     writer = SegmentWriter(paths[-1])
     if writer.rows_left and not begin_new:
@@ -222,6 +223,19 @@ def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:
         f"store:{store.folder.name}", store.mark, plan.lm.name, plan.lm.mark,
         Path(plan.config.project).expanduser().resolve(),
     )  # fmt: skip
+
+
+def _check_same_windows(plan: HarvestPlan, store: ActivationStore) -> None:
+    begun, here = tuple(store.info.prefix), tuple(plan.windows.prefix)
+    if begun != here:
+        names = plan.lm.tokenizer.convert_ids_to_tokens
+        told = [" ".join(names(list(ids))) or "no special token" for ids in (begun, here)]
+        raise UserError(
+            f"The windows of “{store.folder.name}” begin with {told[0]}, and would now begin with "
+            f"{told[1]}.",
+            kept="Its tokens are as they were.",
+            next_step="Harvest under another name, or choose with or without BOS as it was begun.",
+        )
 
 
 def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Outcome:

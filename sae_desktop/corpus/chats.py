@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +46,14 @@ def pair_messages(asked: Any, answered: Any) -> tuple[Message, ...] | None:
 
 def chat_text(messages: Sequence[Message]) -> str:
     """Return a chat as plain text: each message after its role."""
-    return "\n\n".join(f"{role}: {content}" for role, content in messages)
+    return "\n\n".join(f"{m.role}: {m.content}{_calls_text(m)}" for m in messages)
+
+
+def _calls_text(message: Message) -> str:
+    calls = json.loads(message.beside).get("tool_calls") if message.beside else None
+    if not calls:
+        return ""
+    return ("\n" if message.content else "") + json.dumps(calls, ensure_ascii=False)
 
 
 def is_chat_schema(names: Sequence[str]) -> bool:
@@ -67,7 +76,37 @@ def _message(entry: Any) -> Message | None:
     if role is None or key is None:
         return None
     content = _content(entry[key])
-    return None if content is None else Message(_ROLES.get(role, role), content)
+    if content is None:
+        return None
+    rest = {
+        str(name): value
+        for name, value in entry.items()
+        if name not in (*_ROLE_KEYS, *_CONTENT_KEYS) and value is not None
+    }
+    return Message(_ROLES.get(role, role), content, _beside(rest))
+
+
+def _beside(rest: Mapping[str, Any]) -> str:
+    """Return a message's other fields as templates take them; a table's empty ones left out."""
+    kept = _without_empty(rest)
+    for call in kept.get("tool_calls") or []:
+        function = call.get("function", call) if isinstance(call, dict) else {}
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):  # as they are sent; templates take them apart
+            with contextlib.suppress(ValueError):
+                function["arguments"] = json.loads(arguments)
+    try:
+        return json.dumps(kept, ensure_ascii=False) if kept else ""
+    except (TypeError, ValueError, RecursionError):  # a picture, or what else is no text
+        return ""
+
+
+def _without_empty(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _without_empty(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_empty(entry) for entry in value]
+    return value
 
 
 def _content(value: Any) -> str | None:

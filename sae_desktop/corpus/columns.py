@@ -336,7 +336,7 @@ def _record(
             raise _wrong_kind(table, number, choice, values[-1], "a list of messages")
         messages, text = read, chat_text(read)
     text = _valid(text)
-    messages = tuple(Message(_valid(role), _valid(content)) for role, content in messages)
+    messages = tuple(Message(_valid(m.role), _valid(m.content), m.beside) for m in messages)
     tags = {tag: _scalar(row.get(name)) or "" for tag, name in others.tags.items()}
     rest = ((name, _scalar(row.get(name))) for name in others.rest)
     metadata = {name: value[:VALUE_CHARACTERS] for name, value in rest if value}

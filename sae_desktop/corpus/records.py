@@ -21,6 +21,8 @@ class Message(NamedTuple):
 
     role: str
     content: str
+    beside: str = ""
+    """What else the message holds, such as calls of tools: a JSON object, or nothing."""
 
 
 @dataclass(frozen=True)

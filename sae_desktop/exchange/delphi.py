@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from sae_desktop.exchange.delphi_layout import EXPLANATIONS, latent_files
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.layout import BINS
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_model.load import load_reader
 from sae_desktop.storage.atomic import replacing, write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -42,8 +43,9 @@ def write_latents(
 ) -> int:
     """Write all firings of an index, and labels as explanations; return the number of features.
 
-    A text that is longer than a sequence goes on in the next; shorter ones are padded with token
-    0. Raises UserError where the firings were not kept, and when the disk is full.
+    A text that is longer than a sequence goes on in the next; shorter ones are followed
+    by the tokenizer's padding, or its end of a text. Raises UserError where the firings were not
+    kept, for a model that is not here, and when the disk is full.
     """
     firings = index.firings()
     if firings is None:
@@ -52,7 +54,8 @@ def write_latents(
             next_step="Build it again and keep the firings.",
         )
     module = folder / index.info.site
-    tokens, sequence, position = _sequences(index)
+    padding = _padding_of(index)
+    tokens, sequence, position = _sequences(index, padding)
     with explained(folder):
         module.mkdir(parents=True, exist_ok=True)
         for first in range(0, index.features, _FEATURES):
@@ -72,14 +75,28 @@ def write_latents(
         config = {
             "model_name": index.info.model, "dataset_repo": index.info.corpus,
             "cache_ctx_len": LENGTH, "n_tokens": int(tokens.size), "batch_size": 32,
-            "n_splits": -(-index.features // _FEATURES),
+            "n_splits": -(-index.features // _FEATURES), "pad_token_id": padding,
         }  # fmt: skip
         write_bytes(module / "config.json", json.dumps(config, indent=2).encode())
     write_explanations(folder, index.info.site, labels)
     return index.features
 
 
-def _sequences(index: FeatureIndex) -> tuple[Array, Array, Array]:
+def _padding_of(index: FeatureIndex) -> int:
+    """Return a token that stands for no text. Raises UserError for a model that is not here."""
+    reader = load_reader(index.info.model)
+    ids = (reader.tokenizer.pad_token_id, reader.tokenizer.eos_token_id, reader.bos_id)
+    found = next((int(i) for i in (*ids, *sorted(reader.special_ids)) if i is not None), None)
+    if found is None:
+        raise UserError(
+            f"The tokenizer of “{index.info.model}” has no token for padding, which Delphi's "
+            "files need after a short text.",
+            next_step="Export in another format.",
+        )
+    return found
+
+
+def _sequences(index: FeatureIndex, padding: int) -> tuple[Array, Array, Array]:
     """Return tokens (B, LENGTH), and each row's sequence and position (R,)."""
     rows = index.info.rows
     sequence, position = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
@@ -91,7 +108,7 @@ def _sequences(index: FeatureIndex) -> tuple[Array, Array, Array]:
         sequence[first : first + length] = count + place // LENGTH
         position[first : first + length] = place % LENGTH
         count += -(-length // LENGTH)
-    tokens = np.zeros((count, LENGTH), np.int64)
+    tokens = np.full((count, LENGTH), padding, np.int64)
     tokens[sequence, position] = index.tokens[:rows]
     return tokens, sequence, position
 
@@ -104,6 +121,7 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
     file for arrays that do not fit together.
     """
     explanations = _explanations_of(folder)
+    padding = _told_padding(folder)
     for first, last, path in latent_files(folder):
         locations, activations, tokens = _arrays(path, last - first + 1)
         order = np.argsort(locations[:, 2], kind="stable")
@@ -112,10 +130,39 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
         ends = np.append(starts[1:], len(locations))
         for feature, start, end in zip(features, starts, ends, strict=True):
             record = _record(
-                int(feature) + first, locations[start:end], activations[start:end], tokens, token
-            )
+                int(feature) + first, locations[start:end], activations[start:end],
+                _Texts(tokens, _lengths(tokens, padding), token),
+            )  # fmt: skip
             record.label = explanations.get(record.feature, "")
             yield record
+
+
+class _Texts(NamedTuple):
+    """The sequences of a file, and how much of each is text."""
+
+    tokens: Array
+    """(sequences, length)."""
+    lengths: Array
+    """(sequences,)."""
+    token: Callable[[int], str]
+
+
+def _told_padding(folder: Path) -> int | None:
+    """Return the token with which short texts are filled, where the files say it."""
+    try:
+        found = json.loads((folder / "config.json").read_bytes()).get("pad_token_id")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, int) else None
+
+
+def _lengths(tokens: Array, padding: int | None) -> Array:
+    """Return how many tokens of each sequence come before its padding."""
+    if padding is None:
+        return np.full(len(tokens), tokens.shape[1])
+    text = tokens != padding
+    ends = tokens.shape[1] - np.argmax(text[:, ::-1], axis=1)
+    return np.where(text.any(axis=1), ends, 0)
 
 
 def _explanations_of(module: Path) -> dict[int, str]:
@@ -152,42 +199,41 @@ def _arrays(path: Path, features: int) -> tuple[Array, npt.NDArray[np.float32], 
 
 
 def _record(
-    feature: int, locations: Array, activations: npt.NDArray[np.float32], tokens: Array,
-    token: Callable[[int], str],
-) -> FeatureRecord:  # fmt: skip
+    feature: int, locations: Array, activations: npt.NDArray[np.float32], texts: _Texts
+) -> FeatureRecord:
     top = float(activations.max())
     counts, _ = np.histogram(activations, bins=BINS, range=(0.0, max(top, 1e-9)))
     bounds = np.linspace(0.0, top, _BUCKETS + 1)
     strongest = np.argsort(-activations, kind="stable")
-    contexts = [_context(one, locations, activations, tokens, token) for one in strongest[:_TOP]]
+    contexts = [_context(one, locations, activations, texts) for one in strongest[:_TOP]]
     rest = strongest[_TOP:]
     for low, high in pairwise(bounds):
         inside = rest[(activations[rest] > low) & (activations[rest] <= high)]
         chosen = inside[np.linspace(0, len(inside) - 1, min(_EACH, len(inside))).astype(int)]
         for one in chosen:
-            context = _context(one, locations, activations, tokens, token)
+            context = _context(one, locations, activations, texts)
             context.bounds = (float(low), float(high))
             contexts.append(context)
     return FeatureRecord(
         feature=feature,
         max_activation=top,
-        density=len(activations) / tokens.size,
+        density=len(activations) / max(int(texts.lengths.sum()), 1),
         histogram=[float(count) for count in counts],
         contexts=contexts,
     )
 
 
 def _context(
-    one: int, locations: Array, activations: npt.NDArray[np.float32], tokens: Array,
-    token: Callable[[int], str],
-) -> ContextRecord:  # fmt: skip
+    one: int, locations: Array, activations: npt.NDArray[np.float32], texts: _Texts
+) -> ContextRecord:
     sequence, position, _ = locations[one]
     mine = np.flatnonzero(locations[:, 0] == sequence)
-    values = np.zeros(tokens.shape[1])
+    values = np.zeros(texts.tokens.shape[1])
     values[locations[mine, 1]] = activations[mine]
+    length = max(int(texts.lengths[sequence]), int(locations[mine, 1].max()) + 1)
     return ContextRecord(
-        tokens=[token(int(i)) for i in tokens[sequence]],
-        values=[float(value) for value in values],
+        tokens=[texts.token(int(i)) for i in texts.tokens[sequence, :length]],
+        values=[float(value) for value in values[:length]],
         peak=int(position),
         title=f"sequence {sequence}",
     )

@@ -20,6 +20,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.capture import capture
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
+from sae_desktop.language_model.tokenizer import without_repeated
 from sae_desktop.storage.faults import explained
 
 Array = npt.NDArray[Any]
@@ -94,18 +95,14 @@ def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
 
 # ---------------------------------------------------------------- the text
 def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
-    ids = config.ids or opened.lm.encode(
-        _rendered(opened.lm, config.chat) if config.chat else config.text
-    )
+    text = _rendered(opened.lm, config.chat) if config.chat else config.text
+    ids = config.ids or own_ids(opened, text)
     unknown = next((i for i in ids if not 0 <= i < len(opened.lm.token_bytes())), None)
     if unknown is not None:
         raise UserError(
             f"“{opened.lm.name}” has no token {unknown}.",
             next_step="Give tokens of this model's vocabulary.",
         )
-    repeated = len(opened.bos)
-    if config.chat and repeated and ids[:repeated] == opened.bos:
-        ids = ids[repeated:]  # some templates begin with it themselves
     if not ids:
         raise UserError("There is no text to look at.", next_step="Type or paste a text.")
     if len(ids) > MOST_TOKENS:
@@ -114,6 +111,11 @@ def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
             next_step="Give a shorter text.",
         )
     return ids
+
+
+def own_ids(opened: OpenedIndex, text: str) -> list[int]:
+    """Return a text's tokens, without those that every window begins with."""
+    return without_repeated(opened.lm.encode(text), opened.bos)
 
 
 def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.features.probe import MOST_TOKENS, activations_of_ids
+from sae_desktop.features.probe import MOST_TOKENS, activations_of_ids, own_ids
 from sae_desktop.features.text_classifier import FEWEST, compared
 from sae_desktop.features.text_set_config import (
     FindFeaturesConfig,
@@ -122,7 +122,7 @@ def _checked(config: FindFeaturesConfig) -> tuple[list[str], list[str]]:
 
 
 def _pooled(opened: OpenedIndex, text: str, number: int) -> PooledText:
-    ids = opened.lm.encode(text)
+    ids = own_ids(opened, text)
     if not ids or len(ids) > MOST_TOKENS:
         raise UserError(
             f"Text {number + 1} has {len(ids):,} tokens; 1 to {MOST_TOKENS:,} are read.",

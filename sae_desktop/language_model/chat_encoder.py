@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -61,7 +62,10 @@ class ChatEncoder:
         return Encoded(ids, _role_spans(self._turns(text, document.messages), starts))
 
     def _render(self, messages: Sequence[Message]) -> str:
-        said = [message._asdict() for message in messages]
+        said = [
+            {**(json.loads(m.beside) if m.beside else {}), "role": m.role, "content": m.content}
+            for m in messages
+        ]
         return str(
             self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=False)
         )
@@ -102,7 +106,7 @@ class ChatEncoder:
     def _contents(self, text: str, messages: Sequence[Message]) -> list[tuple[int, int]]:
         """Return where in `text` each message is said."""
         try:
-            bare = self._render([Message(role, _SAYS) for role, _ in messages])
+            bare = self._render([message._replace(content=_SAYS) for message in messages])
         except Exception:  # it looks into what is said
             return _searched(text, messages)
         return _aligned(text, bare.split(_SAYS), messages) or _searched(text, messages)

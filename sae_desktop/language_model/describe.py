@@ -82,7 +82,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
         layers=layers,
         width=width,
         vocabulary=int(model.get_input_embeddings().weight.shape[0]),
-        context_size=context_size(text),
+        context_size=context_size(text, model),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         sites=sites,
         default_site=str(Site(layers // 2, "hook_resid_post")),

@@ -61,7 +61,7 @@ class LanguageModel(TextReader):
     ) -> None:
         config = text_config(model)
         rows = int(model.get_input_embeddings().weight.shape[0])
-        super().__init__(files.name, tokenizer, context_size(config), rows, causal=causal)
+        super().__init__(files.name, tokenizer, context_size(config, model), rows, causal=causal)
         self.files = files
         self.model = model
         self.device = device

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from torch import nn
+
 from sae_desktop.language_model.files import ModelFiles
 from sae_desktop.language_model.network import empty_model, load_config, predicts_next
 from sae_desktop.language_model.tokenizer import fit_vocabulary, load_tokenizer, window_tokens
 from sae_desktop.language_model.trust import ModelCode
 from sae_desktop.language_model.vocabulary import text_encoder, vocabulary_bytes
 
-_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "mpnet")
-"""Architectures that number positions from the padding token's id + 1 on."""
 _ANY_LENGTH = 2048
 """Where relative positions (Bloom) set no limit of their own."""
 
@@ -93,17 +93,26 @@ def read_text_as(files: ModelFiles, code: ModelCode) -> TextReader:
     """
     config = load_config(files)
     tokenizer = load_tokenizer(files)
-    rows = int(empty_model(files, config).get_input_embeddings().weight.shape[0])
+    model = empty_model(files, config)
+    rows = int(model.get_input_embeddings().weight.shape[0])
     fit_vocabulary(files.name, tokenizer, rows)
-    size = context_size(config.get_text_config())
+    size = context_size(config.get_text_config(), model)
     return TextReader(files.name, tokenizer, size, rows, causal=predicts_next(config, code))
 
 
-def context_size(config: Any) -> int:
-    """Return the longest sequence a model's configuration allows, in tokens."""
+def context_size(config: Any, model: nn.Module) -> int:
+    """Return the longest sequence a model reads, in tokens.
+
+    Some number positions from the padding token's id + 1 on, RoBERTa and its kin: their table of
+    positions has a row for padding, and those before it are never used.
+    """
     value = getattr(config, "max_position_embeddings", None)
     if not value:
         return _ANY_LENGTH
-    if config.model_type in _OFFSET_POSITIONS:
-        return int(value) - int(config.pad_token_id) - 1
-    return int(value)
+    size = int(value)
+    for name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        table = getattr(module, "weight", None)
+        if "position" in name.rpartition(".")[2] and padding is not None and table is not None:
+            size = min(size, int(table.shape[0]) - int(padding) - 1)
+    return size

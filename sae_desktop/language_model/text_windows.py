@@ -10,6 +10,7 @@ from sae_desktop.corpus.windows import Encoded, Encoder, WindowPlan
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.chat_encoder import ChatEncoder
 from sae_desktop.language_model.text_reader import TextReader
+from sae_desktop.language_model.tokenizer import adds_bos, without_repeated
 from sae_desktop.language_model.vocabulary import letter_encoder
 
 
@@ -82,7 +83,7 @@ def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
 
     def encode(document: Document) -> Encoded:
         if not document.messages:
-            return Encoded(encode_text(document.text))
+            return Encoded(without_repeated(encode_text(document.text), prefix))
         if chats.template:
             return chats.encode(document)
         if settings.chat_column:
@@ -90,7 +91,7 @@ def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
                 f"“{lm.name}” has no chat template, so it cannot read chats as such.",
                 next_step="Choose a model with one, or a column of texts.",
             )
-        return Encoded(encode_text(document.text))
+        return Encoded(without_repeated(encode_text(document.text), prefix))
 
     return encode
 
@@ -98,6 +99,8 @@ def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
 def _around(lm: TextReader, settings: CorpusSettings) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the special tokens before and after each window."""
     if settings.bos == "never":
+        return (), ()
+    if settings.bos == "auto" and lm.causal and not adds_bos(lm.tokenizer):
         return (), ()
     if settings.bos == "always" and lm.causal and lm.bos_id is None:
         raise UserError(
@@ -125,6 +128,8 @@ def _ends_text(lm: TextReader, plan: WindowPlan) -> str:
         return f"Each window begins with {_names(lm, plan.prefix)}."
     if plan.settings.bos == "never":
         return "No token is put before a window."
+    if lm.bos_id is not None:
+        return "No token is put before a window: the tokenizer says that it adds none to texts."
     return "No token is put before a window: the tokenizer has no beginning-of-sequence token."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,23 @@ def load_tokenizer(files: ModelFiles) -> Any:
         )
     options = loading_options(files)
     try:
-        return AutoTokenizer.from_pretrained(files.folder, **options)
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, **options)
+        _keep_own_word(files, tokenizer)
+        return tokenizer
     except Exception as error:
         raise UserError(
             f"The tokenizer of “{files.name}” cannot be read: {first_line(error)}",
             next_step="Copy or download the model again, all of its files.",
         ) from error
+
+
+def _keep_own_word(files: ModelFiles, tokenizer: Any) -> None:
+    """Let a tokenizer say of BOS what its files say: classes have defaults of their own."""
+    path = files.folder / "tokenizer_config.json"
+    told = json.loads(path.read_bytes()) if path.is_file() and not files.gguf else {}
+    tokenizer.init_kwargs.pop("add_bos_token", None)
+    if told.get("add_bos_token") is not None:
+        tokenizer.init_kwargs["add_bos_token"] = told["add_bos_token"]
 
 
 def tokenizer_stamp(files: ModelFiles) -> str:
@@ -71,6 +83,23 @@ def fit_vocabulary(name: str, tokenizer: Any, rows: int) -> None:
     state = json.loads(backend.to_str())
     state["added_tokens"] = [t for t in state["added_tokens"] if t["content"] not in beyond]
     tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether texts are to begin with the beginning-of-sequence token where nobody says.
+
+    A tokenizer that has one may say of itself that it does not put it before texts.
+    """
+    return getattr(tokenizer, "init_kwargs", {}).get("add_bos_token") is not False
+
+
+def without_repeated(ids: list[int], before: Sequence[int]) -> list[int]:
+    """Return a text's tokens without those that stand before it anyway.
+
+    Rendered chats, and texts that were decoded with them, bring them along.
+    """
+    count = len(before)
+    return ids[count:] if count and ids[:count] == list(before) else ids
 
 
 def window_tokens(tokenizer: Any, *, causal: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -31,8 +31,10 @@ def vocabulary_bytes(tokenizer: Any, size: int) -> list[bytes]:
     Special tokens give their name; ids without a token give nothing.
     """
     names = tokenizer.get_vocab()
-    special = {str(token) for token in tokenizer.all_special_tokens}
-    literal = special | {str(token.content) for token in tokenizer.added_tokens_decoder.values()}
+    added = tokenizer.added_tokens_decoder.values()
+    # Added tokens that are text, such as Gemma's runs of spaces, are decoded like any other.
+    literal = {str(token) for token in tokenizer.all_special_tokens}
+    literal |= {str(token.content) for token in added if token.special}
     decode = _decoder(tokenizer)
     out = [b""] * size
     for name, token_id in names.items():
@@ -51,12 +53,53 @@ def is_byte_level(tokenizer: Any) -> bool:
 
 
 def _decoder(tokenizer: Any) -> Callable[[str], bytes]:
+    """Return what the tokenizer's own decoding makes of an entry in the middle of a text."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    told = json.loads(backend.to_str()).get("decoder") if backend is not None else None
-    if told and told.get("type") == "WordPiece":
-        prefix = str(told.get("prefix", "##"))
+    state = json.loads(backend.to_str()) if backend is not None else {}
+    steps, model = _steps(state.get("decoder")), state.get("model") or {}
+    kinds = [str(step.get("type")) for step in steps]
+    if "WordPiece" in kinds:
+        prefix = str(steps[kinds.index("WordPiece")].get("prefix", "##"))
         return lambda name: _word_piece(name, prefix)
-    return _byte_level if is_byte_level(tokenizer) else _sentencepiece
+    if is_byte_level(tokenizer):
+        return _byte_level
+    suffix = model.get("end_of_word_suffix") or ""
+    if "BPEDecoder" in kinds:
+        suffix = str(steps[kinds.index("BPEDecoder")].get("suffix", "</w>"))
+    if suffix:
+        return lambda name: _word_end(name, suffix)
+    if backend is not None and not steps and not _has_word_starts(tokenizer):
+        return lambda name: f" {name}".encode()  # joined by spaces, as whole words are
+    replaced = [found for step in steps if (found := _replacement(step)) is not None]
+    return lambda name: _sentencepiece(name, replaced)
+
+
+def _steps(told: Any) -> list[dict[str, Any]]:
+    """Return the steps of a decoder, those of sequences one after the other."""
+    if not isinstance(told, dict):
+        return []
+    if told.get("type") == "Sequence":
+        return [step for part in told.get("decoders") or [] for step in _steps(part)]
+    return [told]
+
+
+def _replacement(step: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what a step puts in place of what, wherever in an entry that stands."""
+    if step.get("type") == "Metaspace":
+        return str(step.get("replacement", _WORD_START)), " "
+    pattern = step.get("pattern")
+    if step.get("type") == "Replace" and isinstance(pattern, dict) and "String" in pattern:
+        return str(pattern["String"]), str(step.get("content", ""))
+    return None
+
+
+def _has_word_starts(tokenizer: Any) -> bool:
+    return any(name.startswith(_WORD_START) for name in tokenizer.get_vocab())
+
+
+def _word_end(name: str, suffix: str) -> bytes:
+    # Where a word ends is in its entry; it is followed by a space.
+    return (f"{name.removesuffix(suffix)} " if name.endswith(suffix) else name).encode()
 
 
 def _word_piece(name: str, prefix: str) -> bytes:
@@ -71,11 +114,13 @@ def _byte_level(name: str) -> bytes:
     return name.encode()
 
 
-def _sentencepiece(name: str) -> bytes:
+def _sentencepiece(name: str, replaced: Sequence[tuple[str, str]]) -> bytes:
     match = _BYTE_TOKEN.fullmatch(name)
     if match:
         return bytes([int(match[1], 16)])
-    return name.replace(_WORD_START, " ").encode("utf-8", "replace")
+    for old, new in replaced or ((_WORD_START, " "),):
+        name = name.replace(old, new)
+    return name.encode("utf-8", "replace")
 
 
 def text_encoder(tokenizer: Any) -> Callable[[str], list[int]]:

@@ -29,7 +29,7 @@ def compare(
 
     Both read the same tokens, so that the difference is what steering does at each of them.
     """
-    batch = Batch.of([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
+    batch = Batch.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
     # Rows of this batch are padded otherwise than those of the generation.
     own = positions.padded(batch.pads)
     transforms = {site: steered.transform(own) for site, steered in sites.items()}
@@ -37,13 +37,13 @@ def compare(
     plain, _ = forward(lm, batch, {}, own)
     names = lm.token_bytes()
     found: list[list[OutputToken]] = []
-    for row, output in enumerate(outputs):
+    for row, (prompt, output) in enumerate(zip(prompts, outputs, strict=True)):
         count = len(output)
         if not count:
             found.append([])
             continue
-        # The logits before each token of the continuation, which ends with the row.
-        span = slice(batch.ids_BS.shape[1] - count - 1, batch.ids_BS.shape[1] - 1)
+        # The logits before each token of the continuation.
+        span = slice(len(prompt) - 1, len(prompt) - 1 + count)
         found.append(_tokens(steered[row, span], plain[row, span], output, names))
     return found
 

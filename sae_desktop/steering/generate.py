@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
@@ -32,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts of any lengths, padded on the left. B rows, S columns."""
+    """Prompts padded on the left, or whole texts padded on the right. B rows, S columns."""
 
     ids_BS: Tensor
     mask_BS: Tensor
@@ -44,6 +45,13 @@ class Batch:
         ids = [[pad] * (width - len(p)) + list(p) for p in prompts]
         mask = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
         return cls(torch.tensor(ids), torch.tensor(mask))
+
+    @classmethod
+    def whole(cls, texts: Sequence[Sequence[int]], pad: int = 0) -> Batch:
+        """Return texts that nothing is added to: what follows a token is nothing to it."""
+        width = max(map(len, texts))
+        ids = torch.tensor([list(t) + [pad] * (width - len(t)) for t in texts])
+        return cls(ids, torch.ones_like(ids))
 
     @property
     def pads(self) -> list[int]:
@@ -75,24 +83,43 @@ def forward(
 ) -> tuple[Tensor, object]:
     """Read the columns from `done` on; return their logits (B, ·, V) and the cache.
 
-    The model's lock is held meanwhile. `cache` holds the columns before.
+    The model's lock is held meanwhile. `cache` holds the columns before; the one returned is None
+    of a model that has none to go on from. Raises UserError for padding that the model would read.
     """
     takes = inspect.signature(lm.model.forward).parameters
     inputs = batch.inputs(lm.device, takes)
     for name in ("input_ids", "position_ids"):
         if name in inputs:
             inputs[name] = inputs[name][:, done:]
-    options: dict[str, object] = {"use_cache": use_cache}
+    use_cache = use_cache and "past_key_values" in takes
+    options: dict[str, object] = {"use_cache": use_cache} if "use_cache" in takes else {}
     if cache is not None:
         options["past_key_values"] = cache
     if last_only and "logits_to_keep" in takes:
         options["logits_to_keep"] = 1
     positions.begin(done)
+    if not use_cache and "attention_mask" in inputs:
+        _require_blind_to_padding(lm, takes)
     with lm.lock, torch.no_grad(), ExitStack() as stack:
         for site, transform in transforms.items():
             stack.enter_context(intervention(lm, site, transform))
         out = lm.model(**inputs, **options)
-    return out.logits, out.past_key_values if use_cache else None
+    return out.logits, getattr(out, "past_key_values", None) if use_cache else None
+
+
+def _require_blind_to_padding(lm: LanguageModel, takes: Mapping[str, object]) -> None:
+    """Raise UserError for a model that reads padding as text, as some recurrent ones do."""
+    token = min(3, lm.vocabulary_size - 1)
+    plain, padded = Batch.of([[token, token]]), Batch.of([[token, token], [token] * 4])
+    with lm.lock, torch.no_grad():
+        alone = lm.model(**plain.inputs(lm.device, takes)).logits[0, -1]
+        beside = lm.model(**padded.inputs(lm.device, takes)).logits[0, -1]
+    if not torch.allclose(alone.float(), beside.float(), rtol=1e-2, atol=1e-2):
+        raise UserError(
+            f"“{lm.name}” cannot read prompts of different lengths side by side: what one is "
+            "padded with changes it.",
+            next_step="Give all variants one prompt, or prompts of as many tokens.",
+        )
 
 
 def continuations(
@@ -117,11 +144,12 @@ def continuations(
     done = 0
     ended = [False] * len(prompts)
     for position in range(sampling.max_new_tokens):
+        use_cache = use_cache and (position == 0 or cache is not None)
         logits, cache = forward(
             lm, batch, transforms, positions,
             done=done, cache=cache, use_cache=use_cache, last_only=True,
         )  # fmt: skip
-        done = batch.ids_BS.shape[1] if use_cache else 0
+        done = batch.ids_BS.shape[1] if cache is not None else 0
         logits_BV = logits[:, -1].float().cpu()
         chosen_B = choose(logits_BV, sampling, generator)
         ids = [None if over else int(i) for i, over in zip(chosen_B.tolist(), ended, strict=True)]

@@ -8,6 +8,7 @@ features by it raises steering from .29 to .55 on AxBench (Arad et al. 2025). F 
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,11 +21,12 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.effect_file import EffectInfo, write_effects
 from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.probe import own_ids
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.features.suitable import require_writing_where_it_reads
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.intervene import intervention
-from sae_desktop.language_model.load import require_causal
+from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 Array = npt.NDArray[Any]
@@ -75,7 +77,7 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
 
 
 def _prompts(opened: OpenedIndex, config: OutputEffectConfig) -> list[list[int]]:
-    texts = [opened.lm.encode(text) for text in config.prompts]
+    texts = [own_ids(opened, text) for text in config.prompts]
     found = texts or taken_evenly(opened.index, config.count)
     if not all(found) or not found:
         raise UserError("A prompt has no token.", next_step="Leave it out.")
@@ -98,37 +100,59 @@ def _effects(
 ) -> Iterator[tuple[int, Array]]:
     """Yield (place of the first, KL of each) of a prompt, so many features at a time.
 
-    The prompt is read once; only its last token is read again for each feature.
+    The prompt is read once, and only its last token again for each feature; by a model that
+    keeps nothing of what it has read, the whole prompt is.
     """
     lm, dictionary = opened.lm, opened.dictionary
     with lm.lock, torch.no_grad():
         before = None
         if len(ids) > 1:
-            rows = torch.tensor([ids[:-1]], device=lm.device)
-            before = lm.model(input_ids=rows, use_cache=True).past_key_values
-        plain_V = _last(opened, ids[-1], before, 1)[0].log_softmax(-1)
+            before = _cache_of(lm, ids[:-1])
+        plain_V = _last(lm, ids, before, 1)[0].log_softmax(-1)
     for first in range(0, len(features), batch):
         chosen = torch.from_numpy(features[first : first + batch]).to(dictionary.device)
         values = torch.from_numpy(values_F[features[first : first + batch]]).to(lm.device)
 
-        def clamp(x_B1D: Tensor, chosen: Tensor = chosen, values: Tensor = values) -> Tensor:
-            # Every row is the same token: its activations are read once.
+        def clamp(x_BSD: Tensor, chosen: Tensor = chosen, values: Tensor = values) -> Tensor:
+            # Every row is the same tokens: the last one's activations are read once.
+            x_B1D = x_BSD[:, -1:]
             acts = dictionary.encode_features(x_B1D[:1], chosen)[0, 0].float().to(x_B1D.device)
             directions = dictionary.W_dec[chosen].float().to(x_B1D.device)
             worth = dictionary.row_scale(x_B1D[:1])[0, 0].to(x_B1D.device)
-            return x_B1D + ((values - acts)[:, None] * worth * directions)[:, None]
+            changed_B1D = x_B1D + ((values - acts)[:, None] * worth * directions)[:, None]
+            return torch.cat([x_BSD[:, :-1], changed_B1D], dim=1)
 
         with lm.lock, torch.no_grad(), intervention(lm, opened.site, clamp):
-            steered_BV = _last(opened, ids[-1], before, len(chosen)).log_softmax(-1)
+            steered_BV = _last(lm, ids, before, len(chosen)).log_softmax(-1)
         kl = (steered_BV.exp() * (steered_BV - plain_V)).sum(-1).clamp_min(0)
         yield first, kl.double().cpu().numpy()
 
 
-def _last(opened: OpenedIndex, token: int, before: Any, rows: int) -> Tensor:
-    """Return the logits (rows, V) after a token that follows what the cache holds."""
-    cache = copy.deepcopy(before)
-    if cache is not None and rows > 1:
-        cache.batch_repeat_interleave(rows)
-    ids = torch.full((rows, 1), token, device=opened.lm.device)
-    found: Tensor = opened.lm.model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:
+    """Return what the model keeps of tokens it has read; None where it cannot go on from that."""
+    options = _kept(lm, keep=True)
+    if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
+        return None
+    out = lm.model(input_ids=torch.tensor([list(ids)], device=lm.device), **options)
+    found = getattr(out, "past_key_values", None)
+    return found if hasattr(found, "batch_repeat_interleave") else None
+
+
+def _kept(lm: LanguageModel, *, keep: bool) -> dict[str, Any]:
+    takes = inspect.signature(lm.model.forward).parameters
+    return {"use_cache": keep} if "use_cache" in takes else {}
+
+
+def _last(lm: LanguageModel, ids: Sequence[int], before: Any, rows: int) -> Tensor:
+    """Return the logits (rows, V) after tokens of which the cache holds all but the last."""
+    if before is None:
+        whole = torch.tensor([list(ids)] * rows, device=lm.device)
+        out = lm.model(input_ids=whole, **_kept(lm, keep=False))
+    else:
+        cache = copy.deepcopy(before)
+        if rows > 1:
+            cache.batch_repeat_interleave(rows)
+        last = torch.full((rows, 1), ids[-1], device=lm.device)
+        out = lm.model(input_ids=last, past_key_values=cache, **_kept(lm, keep=True))
+    found: Tensor = out.logits
     return found[:, -1].float()

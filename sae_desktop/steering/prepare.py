@@ -13,7 +13,7 @@ from torch import Tensor
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex
-from sae_desktop.features.probe import activations_of_ids
+from sae_desktop.features.probe import activations_of_ids, own_ids
 from sae_desktop.features.suitable import require_writing_where_it_reads
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.language_model.site_names import parse_site
@@ -159,7 +159,7 @@ class Preparer:
             rows = [
                 acts
                 for text in texts
-                for _, acts in activations_of_ids(self._opened, self._opened.lm.encode(text))
+                for _, acts in activations_of_ids(self._opened, own_ids(self._opened, text))
             ]
             if not rows:
                 raise UserError(

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from job_contexts import RecordingContext
+from safetensors.numpy import load_file
 from sample_index import write_sample_index
 from toy_index import make_toy_index
 
@@ -26,6 +27,7 @@ from sae_desktop.exchange.config import (
 from sae_desktop.exchange.features import export_features, import_features
 from sae_desktop.exchange.labels import import_labels
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_model.load import load_model
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -161,6 +163,12 @@ def test_delphi__holds_every_firing_and_comes_back(tmp_path: Path, toy_model_fol
     with closing(Notes(project.notes_path)) as notes:
         notes.save(ours.info.dictionary, FeatureNote(feature=2, label=label))
     export_features(config, RecordingContext())
+    written = next((out / ours.info.site).glob("*.safetensors"))
+    tokens, locations = (load_file(written)[name] for name in ("tokens", "locations"))
+    padding = load_model(str(toy_model_folder)).tokenizer.pad_token_id
+    filled = np.count_nonzero(tokens == padding)
+    assert tokens.size - filled == ours.info.rows  # nothing else stands in for a text
+    assert not (tokens[locations[:, 0], locations[:, 1]] == padding).any()
     (explanation,) = (out / "explanations").iterdir()
     assert explanation.name == f"{ours.info.site}_latent2.txt"
     assert json.loads(explanation.read_text(encoding="utf-8")) == label
@@ -177,6 +185,9 @@ def test_delphi__holds_every_firing_and_comes_back(tmp_path: Path, toy_model_fol
         ours.columns["max_activation"][: theirs.features], rtol=1e-3,
     )  # fmt: skip
     assert theirs.histogram(loudest)[1].sum() == counts[loudest]
+    np.testing.assert_allclose(
+        theirs.columns["density"][loudest], ours.columns["density"][loudest], rtol=1e-6
+    )
     best, same = theirs.contexts(loudest)[0], ours.contexts(loudest)[0]
     assert best.tokens[best.peak] == same.tokens[same.peak]
     assert best.activation == pytest.approx(same.activation, rel=1e-3)

@@ -13,12 +13,19 @@ import pytest
 import torch
 from job_contexts import RecordingContext
 from toy_encoder import LENGTH, save_toy_bert
-from transformers import BertForMaskedLM, BertLMHeadModel, BertModel
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModel,
+    BertForMaskedLM,
+    BertLMHeadModel,
+    BertModel,
+)
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
+from sae_desktop.language_model.text_reader import context_size
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import continuations
 from sae_desktop.steering.interventions import Positions
@@ -132,6 +139,29 @@ def test_encoder_and_decoder_in_one__is_refused(model_type: str, tmp_path: Path)
     with pytest.raises(UserError, match="an encoder and a decoder in one") as caught:
         load_model(str(folder))
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "model_type",
+    ["bert", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert",
+     "data2vec-text", "mpnet", "ibert", "xmod", "esm", "electra", "mra", "yoso"],
+)  # fmt: skip
+def test_context__is_as_long_as_the_positions_that_are_used(model_type: str) -> None:
+    kind = CONFIG_MAPPING[model_type]
+    changes: dict[str, Any] = {"languages": ["en_XX"], "default_language": "en_XX"}
+    config = kind(
+        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=24, pad_token_id=1, embedding_size=16,
+        type_vocab_size=1, **(changes if model_type == "xmod" else {}),
+    )  # fmt: skip
+    model = AutoModel.from_config(config).eval()
+    size = context_size(config, model)
+    assert 20 <= size <= 24
+    ids = torch.full((1, size), 5)
+    with torch.no_grad():
+        model(input_ids=ids)
+        with pytest.raises((IndexError, RuntimeError, ValueError)):
+            model(input_ids=torch.full((1, size + 1), 5))
 
 
 @pytest.mark.skipif(

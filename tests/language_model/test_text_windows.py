@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from toy_models import toy_tokenizer
+from toy_models import save_toy_model, toy_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from sae_desktop.corpus.config import CorpusSettings
@@ -19,6 +19,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
+from sae_desktop.language_model.tokenizer import adds_bos
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -108,6 +109,44 @@ def test_plan__of_an_encoder_has_cls_and_sep() -> None:
     )
     assert made.room == 14
     assert plan(lm, bos="never").room == 16
+
+
+def test_auto__puts_no_bos_where_the_tokenizer_says_it_adds_none() -> None:
+    lm = toy()
+    lm.tokenizer.init_kwargs["add_bos_token"] = False
+    assert plan_windows(lm, CorpusSettings(corpus="c")).prefix == ()
+    assert plan_windows(lm, CorpusSettings(corpus="c", bos="always")).prefix == (0,)
+    words = policy_text(lm, plan_windows(lm, CorpusSettings(corpus="c")))
+    assert "says that it adds none" in words
+
+
+def test_tokenizer__says_of_bos_what_its_files_say(tmp_path: Path) -> None:
+    folder = save_toy_model(tmp_path / "m")
+    path = folder / "tokenizer_config.json"
+    told = json.loads(path.read_text())
+    assert adds_bos(load_model(str(folder)).tokenizer)
+    path.write_text(json.dumps(told | {"add_bos_token": False, "tokenizer_class": "GPT2Tokenizer"}))
+    assert not adds_bos(load_model(str(folder)).tokenizer)
+    told.pop("add_bos_token", None)  # the class's own default is no word of the model's
+    path.write_text(json.dumps(told | {"tokenizer_class": "GPT2Tokenizer"}))
+    assert adds_bos(load_model(str(folder)).tokenizer)
+
+
+@pytest.mark.parametrize("packing", ["document", "packed"])
+def test_text_that_begins_with_bos__is_given_no_other(packing: str) -> None:
+    lm = toy()
+    bare = Document(0, "In the beginning", "t", "", "", {})
+    ready = Document(0, "<|bos|>In the beginning", "t", "", "", {})
+    for bos, before in (("auto", [0]), ("never", [])):
+        settings = CorpusSettings(corpus="c", bos=bos, packing=packing)  # type: ignore[arg-type]
+        plan, encode = plan_windows(lm, settings), document_encoder(lm, settings)
+        own = lm.encode("In the beginning")
+        found = next(iter(windows(plan, encode, documents=[ready])))
+        expected = [*before, *own] if bos == "auto" else [0, *own]
+        assert list(found.ids)[: len(expected)] == expected
+        if bos == "auto":
+            again = next(iter(windows(plan, encode, documents=[bare])))
+            assert list(again.ids) == list(found.ids)
 
 
 def test_separator__is_the_end_of_a_text_else_its_beginning() -> None:
