@@ -163,6 +163,10 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     index: str
     """Empty: none is in it."""
     model: str
+    model_revision: str = ""
+    """The model's identity."""
+    model_origin: str = ""
+    """In words, where its weights come from and what they went through."""
     site: str
     architecture: str
     features: int

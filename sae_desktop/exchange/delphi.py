@@ -19,10 +19,12 @@ from safetensors.numpy import save_file
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.delphi_explanations import read_explanations, write_explanations
 from sae_desktop.exchange.delphi_layout import EXPLANATIONS, latent_files
+from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.layout import BINS
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.load import load_reader
+from sae_desktop.language_model.names import public_name
 from sae_desktop.storage.atomic import replacing, write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -73,7 +75,8 @@ def write_latents(
                 save_file(arrays, part)
             told(last)
         config = {
-            "model_name": index.info.model, "dataset_repo": index.info.corpus,
+            "model_name": public_name(index.info.model),
+            "dataset_repo": without_place(index.info.corpus),
             "cache_ctx_len": LENGTH, "n_tokens": int(tokens.size), "batch_size": 32,
             "n_splits": -(-index.features // _FEATURES), "pad_token_id": padding,
         }  # fmt: skip

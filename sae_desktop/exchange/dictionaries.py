@@ -25,6 +25,7 @@ from sae_desktop.exchange.config import (
     ImportDictionaryResult,
 )
 from sae_desktop.exchange.fitting_sites import SEVERAL, fitting_sites, save_for_saelens
+from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.jobs import JobContext
@@ -266,6 +267,7 @@ def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> Ex
             next_step="Choose a new folder.",
         )
     dictionary = load(project.dictionary_path(name))
+    dictionary.metadata = without_places(dictionary.metadata)
     context.check_cancelled()
     with replacing_folder(folder) as part:
         _WRITERS[config.format](dictionary, part)

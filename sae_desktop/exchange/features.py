@@ -32,6 +32,7 @@ from sae_desktop.incoming_notes import (
 )
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import load_reader
+from sae_desktop.language_model.names import public_name
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.project import Project, checked_name, config_record, existing
 from sae_desktop.project_lists import FeatureLists
@@ -183,7 +184,7 @@ def _write_folder(
             next_step="Choose a new folder.",
         )
     info = index.info
-    names = {"model": info.model, "site": info.site, "source": info.dictionary}
+    names = {"model": public_name(info.model), "site": info.site, "source": info.dictionary}
     with replacing_folder(folder) as part:
         if config.format == "neuronpedia":
             neuronpedia.write_batches(part, records, told=told, **names)

@@ -31,6 +31,7 @@ def card_text(card: PackageCard) -> str:
         "| | |",
         "|---|---|",
         f"| model | {_plain(card.model)} |",
+        *([f"| its weights | {_plain(card.model_origin)} |"] if card.model_origin else []),
         f"| site | `{_plain(card.site)}` |",
         f"| architecture | {_plain(card.architecture)} |",
         f"| features | {card.features:,} |",

@@ -28,6 +28,7 @@ from sae_desktop.exchange.config import (
     PackageCard,
 )
 from sae_desktop.exchange.model_card import card_text
+from sae_desktop.exchange.places import copy_without_places, without_place
 from sae_desktop.features.reader import FeatureIndex, read_info
 from sae_desktop.features.references import check_references
 from sae_desktop.incoming_notes import (
@@ -37,6 +38,7 @@ from sae_desktop.incoming_notes import (
     write_incoming,
 )
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.names import public_name
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -89,7 +91,9 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         files[INDEX] = path
     summary = read_summary(folder)
     card = PackageCard(
-        schema_version=SCHEMA_VERSION, name=name, index=config.index, model=summary.model,
+        schema_version=SCHEMA_VERSION, name=name, index=config.index,
+        model=public_name(summary.model), model_revision=summary.model_revision,
+        model_origin=without_place(summary.model_origin),
         site=summary.site, architecture=summary.architecture, features=summary.features,
         width=summary.width, licence=config.licence, about=config.about,
         evaluation=summary.evaluation,
@@ -115,7 +119,10 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
             archive.writestr(inside, data)
         for inside, path in files.items():
             context.check_cancelled()
-            archive.write(path, inside)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".package-") as scratch:
+                clean = path.suffix in (".json", ".h5")
+                given = copy_without_places(path, Path(scratch) / path.name) if clean else path
+                archive.write(given, inside)
             done += path.stat().st_size
             context.progress(done, total, "bytes")
     return ExportResult(path=str(target), files=1, bytes=target.stat().st_size)

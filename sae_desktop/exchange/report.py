@@ -18,6 +18,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.pages import check_page, style
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_model.names import public_name
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
@@ -54,8 +55,9 @@ def write_report(
     one = features[0] if len(features) == 1 else None
     title = f"Feature {one['number']}" if one else f"{len(features)} features of {info.dictionary}"
     about = (
-        f"Dictionary {info.dictionary} · {info.model} · {info.site} · {info.rows:,} tokens of "
-        f"{Path(info.corpus).name or 'text'} · darker: the feature fires more (logarithmic)"
+        f"Dictionary {info.dictionary} · {public_name(info.model)} · {info.site} · "
+        f"{info.rows:,} tokens of {Path(info.corpus).name or 'text'} · "
+        "darker: the feature fires more (logarithmic)"
     )
     content = {"title": title, "about": about, "features": features}
     template = Template(resource_path("report.html").read_text(encoding="utf-8"))

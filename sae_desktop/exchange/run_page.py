@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.exchange.pages import card, curve, number, table, write_page
+from sae_desktop.exchange.places import without_places
+from sae_desktop.language_model.names import public_name
 from sae_desktop.training.run_folder import RUN_LOG, read_summary
 from sae_desktop.training.run_log import read_run
 
@@ -20,9 +22,10 @@ _CURVES = (
 def write_run_page(path: Path, folder: Path) -> None:
     """Write a page of a dictionary's run. Raises UserError when it cannot be read or written."""
     summary = read_summary(folder)
+    model = public_name(summary.model)
     parts = [card("Dictionary", table([
         ("Architecture", summary.architecture), ("Features", f"{summary.features:,}"),
-        ("Width", f"{summary.width:,}"), ("Model", summary.model), ("Site", summary.site),
+        ("Width", f"{summary.width:,}"), ("Model", model), ("Site", summary.site),
     ]))]  # fmt: skip
     measured = summary.evaluation or summary.result
     if measured is not None:
@@ -36,14 +39,14 @@ def write_run_page(path: Path, folder: Path) -> None:
     if (folder / RUN_LOG).is_file():
         parts.append(f'<div class="grid">{"".join(_curves(folder / RUN_LOG))}</div>')
     if summary.train is not None:
-        settings = msgspec.to_builtins(summary.train)
+        settings = without_places(msgspec.to_builtins(summary.train))
         rows = [
             (name.replace("_", " "), str(value))
             for name, value in settings.items()
             if name not in ("project", "type") and value not in ("", [], None)
         ]
         parts.append(card("Settings", table(rows)))
-    about = f"{summary.features:,} features of {summary.model or 'a model'}, {summary.site}"
+    about = f"{summary.features:,} features of {model or 'a model'}, {summary.site}"
     write_page(path, f"Dictionary {summary.name}", about, "\n".join(parts))
 
 

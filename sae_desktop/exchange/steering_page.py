@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sae_desktop.exchange.pages import card, table, write_page
 from sae_desktop.features.layout import IndexInfo
+from sae_desktop.language_model.names import public_name
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, SteerConfig, SteerResult, VariantResult
 from sae_desktop.steering.figures_text import figures_text
@@ -35,8 +36,8 @@ def write_steering_page(
         body.append(card("Next token after the prompt", told))
     body.append(card("How", table(_settings(config))))
     about = (
-        f"{info.model}, {info.site}, dictionary {info.dictionary} · orange: likelier than for the "
-        "plain model, blue: less likely"
+        f"{public_name(info.model)}, {info.site}, dictionary {info.dictionary} · orange: "
+        "likelier than for the plain model, blue: less likely"
     )
     write_page(path, f"Steered: {config.prompt[:60]}", about, "\n".join(body))
 

@@ -20,6 +20,8 @@ from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.norms import gain, plain_norm, takes_mean_off
 from sae_desktop.language_model.site_names import uncentred
+from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.names import hub_name, public_name
 from sae_desktop.language_model.sites import hook_point
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.export_config import (
@@ -27,7 +29,8 @@ from sae_desktop.steering.export_config import (
     ExportSteeringConfig,
     ExportSteeringResult,
 )
-from sae_desktop.steering.interventions import Change
+from sae_desktop.steering.generate import Batch, forward
+from sae_desktop.steering.interventions import Change, Positions
 from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Preparer
 from sae_desktop.storage.atomic import write_bytes
@@ -81,7 +84,7 @@ def _vector(changes: list[Change]) -> Tensor:
 
 def _told(opened: OpenedIndex, config: ExportSteeringConfig) -> dict[str, str]:
     info = opened.index.info
-    return {"model": info.model, "site": info.site, "dictionary": info.dictionary,
+    return {"model": public_name(info.model), "site": info.site, "dictionary": info.dictionary,
             "variant": msgspec.json.encode(config.variant).decode()}  # fmt: skip
 
 
@@ -101,7 +104,7 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
         )
     strength = float(vector.norm())
     body = {
-        "modelId": opened.index.info.model,
+        "modelId": public_name(opened.index.info.model),
         "layerNumber": layers[hook],
         "hookType": "hook_resid_pre",
         "vector": (vector / max(strength, 1e-12)).tolist(),
@@ -131,7 +134,8 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
 
     ids = prompt_ids(opened, config.prompt, chat=config.chat)
     values = {
-        "MODEL": str(lm.files.folder),
+        "MODEL": hub_name(lm.name) or hub_name(str(lm.files.folder)),
+        "NAME": public_name(lm.name),
         "OPTIONS": {} if lm.files.gguf is None else {"gguf_file": lm.files.gguf},
         "DTYPE": str(lm.model.dtype).removeprefix("torch."),
         "MODULE": named(point.module),
@@ -140,6 +144,7 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
         "CENTRED": point.centred,
         "NORM": named(point.norm),
         **_norm_values(opened, point.norm),
+        "CACHES": _keeps_cache(lm, ids),
         "PROMPT_IDS": ids,
         "SPECIALS": len(opened.bos),
         "ENDS": sorted(lm.eos_ids),
@@ -181,6 +186,11 @@ def _norm_values(opened: OpenedIndex, norm: nn.Module | None) -> dict[str, Any]:
 
 _EPSILONS = ("variance_epsilon", "eps", "epsilon")
 """What norms call the number that keeps them from dividing by 0."""
+
+
+def _keeps_cache(lm: LanguageModel, ids: list[int]) -> bool:
+    nothing = Positions([0], 0, [1])
+    return forward(lm, Batch.of([ids[:1]]), {}, nothing, use_cache=True)[1] is not None
 
 
 def _told_change(opened: OpenedIndex, change: Change) -> dict[str, Any]:

@@ -155,7 +155,11 @@ def test_export__of_what_a_form_cannot_say_is_refused(
 # ---------------------------------------------------------------- the script
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_script__writes_the_same_text_by_itself(
-    project: Project, feature: int, tmp_path: Path, temperature: float
+    project: Project,
+    feature: int,
+    tmp_path: Path,
+    toy_model_folder: Path,
+    temperature: float,
 ) -> None:
     variant = Variant(
         name="steered",
@@ -171,8 +175,10 @@ def test_script__writes_the_same_text_by_itself(
     export(project, path, variant, sampling=sampling)
     text = path.read_text()
     assert "sae_desktop" not in text
+    assert str(toy_model_folder.parent) not in text
     done = subprocess.run(
-        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=True,
+        [sys.executable, "-I", str(path), str(toy_model_folder)], capture_output=True, text=True,
+        check=True,
         env={"PATH": "", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     result = steer(
