@@ -29,8 +29,7 @@ from sae_desktop.features.dictionary_hash import dictionary_hash
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.device import resolve_device
-from sae_desktop.language_model.names import hub_name
-from sae_desktop.language_model.same_model import require_same_model
+from sae_desktop.language_model.same_model import difference, require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
 
@@ -68,7 +67,7 @@ def _asked(project: Project, config: MatchConfig) -> list[DictionarySummary]:
     there = project.dictionaries()
     names = list(dict.fromkeys(existing("dictionary", n, there) for n in config.dictionaries))
     found = [read_summary(project.dictionary_path(name)) for name in names or there]
-    found = found if names else _most_of_one_site(found)
+    found = found if names else _most_of_one_site(project, found)
     if len(found) < 2:
         raise UserError(
             "Two dictionaries of one model and site are needed; the project has no such two."
@@ -79,14 +78,24 @@ def _asked(project: Project, config: MatchConfig) -> list[DictionarySummary]:
     return found
 
 
-def _most_of_one_site(found: list[DictionarySummary]) -> list[DictionarySummary]:
+def _most_of_one_site(project: Project, found: list[DictionarySummary]) -> list[DictionarySummary]:
     """Return the dictionaries of that model, site and width of which there are most."""
-    kinds: dict[tuple[str, str, int], list[DictionarySummary]] = {}
+    kinds: list[list[DictionarySummary]] = []
     for summary in found:
-        if summary.site:  # those of several sites name none
-            model = hub_name(summary.model) or summary.model
-            kinds.setdefault((model, summary.site, summary.width), []).append(summary)
-    return max(kinds.values(), key=len, default=[])
+        if not summary.site:  # those of several sites name none
+            continue
+        for kind in kinds:
+            if _of_one_kind(project, kind[0], summary):
+                kind.append(summary)
+                break
+        else:
+            kinds.append([summary])
+    return max(kinds, key=len, default=[])
+
+
+def _of_one_kind(project: Project, one: DictionarySummary, other: DictionarySummary) -> bool:
+    told = (bool(one.model), one.site, one.width) == (bool(other.model), other.site, other.width)
+    return told and not difference(one.mark, other.mark, project.path)
 
 
 def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDictionary]:

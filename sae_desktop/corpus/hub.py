@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import socket
@@ -17,6 +16,7 @@ from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part, table_records
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.errors import UserError
+from sae_desktop.storage.network import network_off, why_offline
 
 RETRY_SECONDS = (2.0,)
 """Waits before a lost connection is made anew. Before that the hub's own client has tried again
@@ -83,7 +83,7 @@ class HubTables:
             return
 
     def _load(self) -> Any:
-        if not hub_is_offline() and not _answers():
+        if network_off() or (not hub_is_offline() and not _answers()):
             raise _unreachable(self.name)
         import datasets
 
@@ -188,7 +188,7 @@ class _Shard:
 
 def hub_is_offline() -> bool:
     """Whether the person asked that the hub be left alone."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return bool(why_offline())
 
 
 def _answers() -> bool:
@@ -231,7 +231,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _unreachable(name: str) -> UserError:
-    reason = "HF_HUB_OFFLINE is set" if hub_is_offline() else "the hub cannot be reached"
+    reason = why_offline() or "the hub cannot be reached"
     return UserError(
         f"“{name}” is no file or folder on this machine, and {reason}.",
         next_step="Connect to the network and try again, or choose a file, a folder or “builtin”.",

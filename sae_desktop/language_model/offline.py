@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from sae_desktop.storage.network import why_offline
 
 
 def offline() -> bool:
     """Whether the person asked that the hub be left alone."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return bool(why_offline())

@@ -104,9 +104,9 @@ def test_match__of_what_is_no_pair_is_refused(
 def test_match__of_another_model_or_width_is_refused(three: Project) -> None:
     cfg = three.dictionary_path("large") / "cfg.json"
     content = json.loads(cfg.read_text())
-    content["metadata"]["model_name"] = "another"
+    content["metadata"] |= {"model_name": "another", "model_revision": f"model-{'0' * 32}-0"}
     cfg.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r"“d” and “large” cannot be matched.*“another”"):
+    with pytest.raises(UserError, match=r"“d” .* and the dictionary “large” .*weights differ"):
         matched(three, "d", "large")
     # Unasked, only those that belong together are matched.
     assert [(p.smaller, p.larger) for p in matched(three).pairs] == [("small", "d")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
@@ -15,7 +15,7 @@ from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.corpus_fields import CorpusFields
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
-from sae_desktop.gui.widgets.labels import label, set_property
+from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.widgets.window_preview import WindowPreviews
 
@@ -50,6 +50,10 @@ class CorpusColumn(QFrame):
         self._name = ElidedLabel(chars=12)
         self._name.setProperty("role", "figure")
         self._message = label("", "muted", wrap=True)
+        self._looked_up = ""
+        """The dataset that the person had the hub asked about."""
+        self._look_up = push_button("Look it up on the hub", self.look_up, icon="magnifying-glass")
+        self._look_up.hide()
         self._notes = label("", "small", wrap=True)
         self.preview = WindowPreviews()
         column = QVBoxLayout(self)
@@ -59,6 +63,7 @@ class CorpusColumn(QFrame):
         column.addWidget(self.fields)
         column.addWidget(self._name)
         column.addWidget(self._message)
+        column.addWidget(self._look_up, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._notes)
         column.addWidget(self.preview, 1)
         self._asking = LatestJob(session, _ASK_MS, self)
@@ -117,10 +122,21 @@ class CorpusColumn(QFrame):
             self._show()
             self._say("Name a text." if not self.corpus else "")
             return
+        self._look_up.hide()
+        if self.choice.option is HUB and self.corpus != self._looked_up:
+            self._asking.forget()
+            self._say("The hub is asked about a dataset only when you say so.")
+            self._look_up.show()
+            return
         if self.description is None:
             self._say("Reading how the text begins…")
         self._asking.ask(DescribeCorpusConfig(model=self._model, **self.values()))
         self._show_notes()
+
+    def look_up(self) -> None:
+        """Ask the hub about the named dataset, and from then on as its settings change."""
+        self._looked_up = self.corpus
+        self.ask()
 
     def _on_described(self, description: CorpusDescription) -> None:
         self.description = description

@@ -33,6 +33,7 @@ from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.language_model.offline import offline
+from sae_desktop.storage.network import why_offline
 
 Choice = Family | DictionaryHere | None
 _HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence")
@@ -269,7 +270,7 @@ class GalleryPanel(QSplitter):
         elif here:
             told = "It is on this machine: no network is needed."
         elif offline():
-            told = "It is not on this machine, and HF_HUB_OFFLINE is set: it cannot be downloaded."
+            told = f"It is not on this machine, and {why_offline()}: it cannot be downloaded."
         else:
             told = (
                 "It is downloaded from the hub, goes on where it broke off, and is checked "

@@ -32,6 +32,7 @@ from sae_desktop.language_model.config import (
     ModelDescription,
 )
 
+HUB = SourceOption("A name on the hub", placeholder="owner/model")
 OPTIONS = [
     SourceOption("Built-in model", "builtin"),
     SourceOption("SmolLM2-135M-Instruct", "smollm2"),
@@ -42,7 +43,7 @@ OPTIONS = [
         placeholder="File",
         suffixes=(".gguf",),
     ),
-    SourceOption("A name on the hub", placeholder="owner/model"),
+    HUB,
 ]
 
 
@@ -74,6 +75,9 @@ class ModelColumn(QFrame):
         self.code = ModelCode(session)
         self._message = label("", "muted", wrap=True)
         self.get_button = push_button("Get the model", self.get, icon="download-simple")
+        self.look_up_button = push_button(
+            "Look it up on the hub", self.look_up, icon="magnifying-glass"
+        )
         self._lay_out()
         self._show_card(None)
         self.choice.changed.connect(self.ask)
@@ -101,6 +105,7 @@ class ModelColumn(QFrame):
         column.addWidget(self.meter)
         column.addWidget(self._memory)
         column.addWidget(self._message)
+        column.addWidget(self.look_up_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.code)
         column.addWidget(self._encoder)
@@ -134,12 +139,20 @@ class ModelColumn(QFrame):
             self.ask()
 
     # ------------------------------------------------------------------ asking
+    def look_up(self) -> None:
+        """Ask the hub about the chosen model, which nothing else here does."""
+        self._describe(ask_hub=True)
+
     def ask(self, _value: object = None) -> None:
-        """Have the chosen model described."""
+        """Have the chosen model described by what is on this machine."""
+        self._describe(ask_hub=False)
+
+    def _describe(self, *, ask_hub: bool) -> None:
         if self._asking is not None and not self._asking.ended:
             self._asking.cancel()
         self._asking = None
         self._unanswered = False
+        self.look_up_button.hide()
         if self.model != self._shown:
             # In another precision or elsewhere it is the same model: its card stays meanwhile.
             self._show(None)
@@ -151,12 +164,13 @@ class ModelColumn(QFrame):
             model=self.model,
             dtype=self.precision.currentData(),
             device=self.place,
+            ask_hub=ask_hub,
         )
         job = self._session.run(config)
         self._asking = job
         if job is not None:
             job.finished.connect(lambda result: self._on_described(job, result))
-            job.failed.connect(lambda error: self._on_failed(job, error))
+            job.failed.connect(lambda error: self._on_failed(job, error, asked=ask_hub))
 
     def _on_engine_state(self, state: object) -> None:
         """Ask again what the engine could not answer because it was not there."""
@@ -192,10 +206,15 @@ class ModelColumn(QFrame):
             self._show(description)
             self._say("" if description.cached else "Not on this machine yet.")
 
-    def _on_failed(self, job: Job | None, error: ErrorInfo) -> None:
-        if job is self._asking:
-            self._unanswered = self._session.engine_stopped
-            self._show(None)
+    def _on_failed(self, job: Job | None, error: ErrorInfo, *, asked: bool) -> None:
+        if job is not self._asking:
+            return
+        self._unanswered = self._session.engine_stopped
+        self._show(None)
+        if self.choice.option is HUB and not asked and not self._unanswered:
+            self._say(f"{error.what} The hub is asked about it only when you say so.")
+            self.look_up_button.show()
+        else:
             self._say(f"{error.what} {error.next_step}".strip(), "error")
 
     def _on_code_refused(self, error: ErrorInfo) -> None:

@@ -1,0 +1,38 @@
+"""Whether anything may leave this machine. Free of torch and Qt."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import platformdirs
+
+SETTING = "network_off"
+"""The field of the window's settings that holds for every process of this user."""
+
+
+def settings_path() -> Path:
+    """Return where the window keeps this user's settings."""
+    return Path(platformdirs.user_config_dir("sae-desktop", appauthor=False)) / "settings.json"
+
+
+def hub_switched_off() -> bool:
+    """Whether the environment asks that the hub be left alone, which its libraries heed too."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def network_off() -> bool:
+    """Whether the person switched the network off in the settings."""
+    try:
+        found = json.loads(settings_path().read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get(SETTING) is True
+
+
+def why_offline() -> str:
+    """Return in words why the hub may not be asked; "" where it may."""
+    if hub_switched_off():
+        return "HF_HUB_OFFLINE is set"
+    return "the network is off in the settings" if network_off() else ""
