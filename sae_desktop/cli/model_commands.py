@@ -1,4 +1,4 @@
-"""Commands on models: list, get, show, trust."""
+"""Commands on models: list, get, show, trust, same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from sae_desktop.cli import model_text, render
-from sae_desktop.cli.options import JsonOption, default
+from sae_desktop.cli.options import JsonOption, ProjectArgument, default
 from sae_desktop.cli.reporter import make_reporter
 from sae_desktop.cli.runner import run_job_command, run_reading_command, tell
 from sae_desktop.engine.environment import prepare_environment
@@ -18,6 +18,7 @@ from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
     ModelDtype,
+    SameModelConfig,
     TrustModelConfig,
     TrustModelResult,
 )
@@ -101,6 +102,23 @@ def trust_model(
         return trust.trust_model(TrustModelConfig(model=name, digest=code.digest), SilentContext())
 
     raise typer.Exit(tell(reporter, work, model_text.trusted, None))
+
+
+@models_app.command("same")
+def same_model(
+    project: ProjectArgument,
+    one: Annotated[
+        str,
+        typer.Argument(
+            metavar="ONE", help="store:NAME, dictionary:NAME, index:NAME, or a model's name."
+        ),
+    ],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The same for the other.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say that two things of a project are of one model, where that cannot be told."""
+    config = SameModelConfig(project=str(project), one=one, other=other)
+    run_job_command(config, model_text.said_same, as_json=as_json)
 
 
 def _ask(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sae_desktop.cli.render import number
-from sae_desktop.language_model.config import ModelDescription, TrustModelResult
+from sae_desktop.language_model.config import ModelDescription, SameModelResult, TrustModelResult
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.trust import WARNING, ModelCode
 from sae_desktop.storage.faults import format_bytes
@@ -107,6 +107,16 @@ def code_question(name: str, code: ModelCode) -> str:
             *(f"  {file.ljust(width)}  {size}" for file, size in sizes),
             "Trust is for these files as they are now; when one changes you are asked again.",
         ]
+    )
+
+
+def said_same(result: SameModelResult) -> str:
+    """Return that two models are taken for one from now on."""
+    if not result.differed:
+        return f"“{result.one}” and “{result.other}” are one model anyway."
+    return (
+        f"“{result.one}” and “{result.other}” are taken for one model in this project, though "
+        f"{result.differed}."
     )
 
 

@@ -31,6 +31,7 @@ from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
+    SameModelConfig,
     TrustModelConfig,
 )
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
@@ -54,6 +55,7 @@ JobConfig = (
     | DescribeStoreConfig
     | VerifyStoreConfig
     | TrustModelConfig
+    | SameModelConfig
     | EstimateHarvestConfig
     | GetModelConfig
     | TrainConfig

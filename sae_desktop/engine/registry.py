@@ -65,6 +65,8 @@ from sae_desktop.language_model.config import (
     GetModelConfig,
     GetModelResult,
     ModelDescription,
+    SameModelConfig,
+    SameModelResult,
     TrustModelConfig,
     TrustModelResult,
 )
@@ -199,6 +201,13 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "model",
         quiet=True,
         elsewhere=True,
+    ),
+    SameModelConfig: JobKind(
+        "sae_desktop.features.same_model:same_model",
+        SameModelResult,
+        "Take for one model",
+        "one",
+        Output("word on the model of", "one"),
     ),
     GetModelConfig: JobKind(
         "sae_desktop.language_model.get:get_model",

@@ -39,6 +39,7 @@ class StoreItem:
     sites: tuple[str, ...] = ()
     """All of them; `site` is the first."""
     widths: tuple[int, ...] = ()
+    model_origin: str = ""
 
     @property
     def complete(self) -> bool:
@@ -82,6 +83,8 @@ class ModelItem:
     name: str
     width: int
     stores: tuple[str, ...]
+    origin: str = ""
+    """In words, where its weights come from and what they went through."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def _store(folder: Path) -> StoreItem:
         rows_wanted=store.rows_wanted,
         width=store.width(),
         model=store.info.model,
+        model_origin=store.info.model_origin,
         site=store.site,
         corpus=store.info.corpus,
         bytes=store.size_bytes,
@@ -240,14 +244,19 @@ def _index(path: Path) -> IndexItem:
 
 def _models(stores: list[StoreItem], dictionaries: list[DictionaryItem]) -> list[ModelItem]:
     widths: dict[str, int] = {}
+    origins: dict[str, str] = {}
     for item in dictionaries:
         if item.summary is not None and item.summary.model:
             widths[item.summary.model] = item.summary.width
+            origins[item.summary.model] = item.summary.model_origin
     for store in stores:
         if store.model:
             widths[store.model] = store.width
+            origins[store.model] = store.model_origin or origins.get(store.model, "")
     return [
-        ModelItem(name, width, tuple(s.name for s in stores if s.model == name))
+        ModelItem(
+            name, width, tuple(s.name for s in stores if s.model == name), origins.get(name, "")
+        )
         for name, width in sorted(widths.items())
     ]
 

@@ -28,6 +28,7 @@ from sae_desktop.gui.inventory import (
     StoreItem,
 )
 from sae_desktop.gui.running_jobs import Written
+from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.sweep_config import SweepRecord
 
@@ -48,6 +49,7 @@ ACTIONS = {
     "open_index": "Open its index",
     "open": "Open",
     "export": "Export…",
+    "same_model": "This is its model…",
     "reveal": "Show in the file manager",
     "delete": "Delete…",
 }
@@ -60,6 +62,7 @@ JOBS: dict[str, type[msgspec.Struct]] = {
     "verify": VerifyStoreConfig,
     "evaluate": EvaluateConfig,
     "index": IndexConfig,
+    "same_model": SameModelConfig,
 }
 """What an action starts."""
 
@@ -132,7 +135,9 @@ def _model(item: ModelItem) -> Card:
     figures = (("Width", exact_count(item.width)), ("Harvested into", stores))
     card = Card("model", item.name, figures, "", ("harvest",))
     # A path or a name on the hub is told in full below its last part.
-    return card if card.title == item.name else replace(card, footer=item.name)
+    name = "" if card.title == item.name else item.name
+    told = " · ".join(part for part in (name, item.origin) if part)
+    return replace(card, footer=told) if told else card
 
 
 def _store(item: StoreItem, now: datetime.datetime) -> Card:
@@ -142,9 +147,9 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
     if item.corpus:
         figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
     warning = ""
-    actions: tuple[str, ...] = ("train", "rows", "verify", "reveal", "delete")
+    actions: tuple[str, ...] = ("train", "rows", "verify", "same_model", "reveal", "delete")
     if item.harvest is not None:
-        actions = ("train", "rows", "extend", "verify", "reveal", "delete")
+        actions = ("train", "rows", "extend", "verify", "same_model", "reveal", "delete")
     if not item.complete:
         warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
         actions = ("resume_harvest", *actions)
@@ -213,7 +218,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
         actions.insert(0, "resume_train")
     if summary is not None:
         actions.append("evaluate")
-        actions.append("export")
+        actions += ["export", "same_model"]
     actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]
     footer = _footer(item, now)
     return Card("dictionary", item.name, tuple(figures), footer, tuple(actions), warning)
@@ -225,7 +230,8 @@ def _index(item: IndexItem, now: datetime.datetime) -> Card:
         ("Read from", f"{count_text(item.rows)} rows"),
         ("Dictionary", item.dictionary),
     )
-    return Card("index", item.name, figures, _footer(item, now), ("open", "reveal", "delete"))
+    actions = ("open", "same_model", "reveal", "delete")
+    return Card("index", item.name, figures, _footer(item, now), actions)
 
 
 def _broken(item: BrokenItem) -> Card:

@@ -88,6 +88,23 @@ class TrustModelResult(msgspec.Struct, frozen=True, kw_only=True):
     code_files: list[str]
 
 
+class SameModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="same_model"):
+    """Say that two things of a project are of one model, where the program cannot tell."""
+
+    project: str
+    one: str
+    """“store:name”, “dictionary:name”, “index:name”, or the name or folder of a model."""
+    other: str
+
+
+class SameModelResult(msgspec.Struct, frozen=True, kw_only=True):
+    one: str
+    other: str
+    """The names of the two."""
+    differed: str
+    """How they seemed to differ, in words; "" where they were one already."""
+
+
 class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
     """Bring a model into the user's cache: “smollm2”, or any of the hub's as owner/model."""
 

@@ -160,3 +160,24 @@ def test_list__has_the_models_of_the_hubs_cache(tmp_path: Path, toy_model_folder
     found = {line[0]: line[-1].strip() for line in lines}
     assert found["owner/toy-1"] == str(snapshot)
     assert found["owner/half"] == "not here yet: sae-desktop models get owner/half"
+
+
+def test_same__is_the_way_out_of_models_that_cannot_be_told_apart(
+    small_project: Path, toy_model_folder: Path
+) -> None:
+    cfg = small_project / "dictionaries" / "dict" / "cfg.json"
+    told = json.loads(cfg.read_bytes())
+    told["metadata"] |= {"model_name": "owner/model", "model_revision": ""}
+    cfg.write_text(json.dumps(told))
+    evaluate = ("evaluate", small_project, "--dictionary", "dict", "--rows", "200", "--json")
+    refused = sae_desktop(*evaluate)
+    assert refused.status == 1
+    assert "cannot be told" in refused.error["what"]
+    command = refused.error["next_step"].rpartition("sae-desktop ")[2].rstrip(".").split()
+    said = sae_desktop(*command)
+    assert said.status == 0, said.stderr
+    assert "are taken for one model in this project" in said.stdout
+    assert sae_desktop(*evaluate).status == 0
+    assert "are one model anyway" in sae_desktop(*command).stdout
+    gone = sae_desktop("models", "same", small_project, "dictionary:none", "builtin", "--json")
+    assert "none" in gone.error["what"]

@@ -35,6 +35,7 @@ from sae_desktop.gui.panels.exchange_forms import (
     ImportLabelsForm,
 )
 from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm
+from sae_desktop.gui.panels.same_model_form import SameModelForm
 from sae_desktop.gui.project_cards import Card, cards, writes
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.store_actions import extend_store, show_store, verify_store
@@ -310,6 +311,8 @@ class ProjectPanel(QStackedWidget):
             self._open_index(item.indexes[-1])
         elif action == "open":
             self._open_index(name)
+        elif action == "same_model":
+            SameModelForm(session, kind, name).present(self)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":

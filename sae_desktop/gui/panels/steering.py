@@ -36,6 +36,7 @@ from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.gui.widgets.number_fields import problems_of
 from sae_desktop.gui.widgets.probability_bars import ProbabilityBars, TokenProbability
 from sae_desktop.gui.workspace import DockInfo, bring_forward
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.steering.config import (
     PLAIN,
     Intervention,
@@ -68,6 +69,8 @@ class SteeringPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._job: Job | None = None
+        self._template_of = ""
+        """The model whose chat template was asked about."""
         self._running_config: SteerConfig | None = None
         self._last: tuple[SteerConfig, SteerResult] | None = None
         """The last whole run, for a page of it."""
@@ -461,7 +464,7 @@ class SteeringPanel(QWidget):
         index = self._session.index
         self._stack.setCurrentWidget(self.empty if index is None else self._work)
         self.setFocusProxy(self.empty.button if index is None else self.form.prompt)
-        self.form.chat.setVisible(index is not None and index.info.model != BUILTIN)
+        self._ask_template("" if index is None else index.info.model)
         self._show_running()
         self.ask_next_token()
 
@@ -469,6 +472,25 @@ class SteeringPanel(QWidget):
         self._show_running()
         if state == "ready":
             self.ask_next_token()
+
+    def _ask_template(self, model: str) -> None:
+        """Offer the chat template of a model that has one, chosen until it is unchecked."""
+        if model == self._template_of:
+            return
+        self._template_of = model
+        self.form.chat.setVisible(bool(model) and model != BUILTIN)
+        if not model or model == BUILTIN:
+            return
+        job = self._session.run(DescribeModelConfig(model=model))
+        if job is not None:
+            job.finished.connect(lambda described: self._on_template(model, described))
+
+    def _on_template(self, model: str, described: ModelDescription) -> None:
+        if model != self._template_of:
+            return
+        self.form.chat.setVisible(described.chat_template)
+        if described.chat_template and not self.form.preset_taken:
+            self.form.chat.setChecked(True)
 
     def _show_running(self) -> None:
         self.generate_button.setEnabled(self.can_generate())

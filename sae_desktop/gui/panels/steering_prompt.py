@@ -49,6 +49,8 @@ class SteeringPrompt(QWidget):
         self.tokens, self.seed, self.top_k = WholeField(), WholeField(), WholeField()
         self.temperature, self.top_p = NumberField(), NumberField()
         self.chat = QCheckBox("Chat template")
+        self.preset_taken = False
+        """Whether a preset said if the chat template is used."""
         self.chat.setToolTip("Put the prompt through the model’s chat template, as a question")
         self.random = QCheckBox(CONTROLS[0])
         self.random.setToolTip("Beside it: as large a change in a random direction")
@@ -185,6 +187,7 @@ class SteeringPrompt(QWidget):
         self.top_p.setValue(preset.sampling.top_p)
         self.seed.setValue(preset.sampling.seed)
         self.chat.setChecked(preset.chat)
+        self.preset_taken = True
         names = {variant.name: variant for variant in preset.variants}
         self.random.setChecked(CONTROLS[0] in names)
         self.means.setChecked(CONTROLS[1] in names)

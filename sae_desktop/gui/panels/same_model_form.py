@@ -1,0 +1,45 @@
+"""Asks which model something of the project is of, where the program cannot tell."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QComboBox
+
+from sae_desktop.gui.panels.job_forms import JobForm
+from sae_desktop.gui.session import Session
+from sae_desktop.language_model.config import SameModelConfig
+
+
+class SameModelForm(JobForm):
+    """Says that a store's, a dictionary's or an index's model is another one by name."""
+
+    def __init__(self, session: Session, kind: str, name: str) -> None:
+        super().__init__(
+            session,
+            "Which model it is of",
+            f"The {kind} “{name}” is taken to be of the model you name here. Do this only where "
+            "you know that the two are one: if they are not, every figure made of both is wrong.",
+            "Take them for one model",
+        )
+        self._what = f"{kind}:{name}"
+        self.model = QComboBox()
+        self.model.setEditable(True)
+        self.model.addItems([item.name for item in session.inventory.models])
+        self.model.setCurrentText("")
+        tip = "A model of this project, a folder, builtin, smollm2, or owner/name of the hub"
+        self.add_row("Model", self.model, tip)
+        self.model.editTextChanged.connect(self._check)
+        self._check()
+
+    def _check(self, _text: str = "") -> None:
+        self.say_problem("" if self.model.currentText().strip() else "Name the model.", self.model)
+
+    def config(self) -> SameModelConfig:
+        return SameModelConfig(
+            project=self.session.project_path,
+            one=self._what,
+            other=self.model.currentText().strip(),
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()
