@@ -232,6 +232,8 @@ def toy_config(model_type: str, **changes: Any) -> Any:
         "intermediate_size": 64,
         "vocab_size": 320,
     }
+    if model_type == "xlnet":  # which has no limit, and says so by an error
+        del common["max_position_embeddings"]
     known, names = kind(), kind.attribute_map
     settings = {
         names.get(key, key): value

@@ -106,7 +106,10 @@ def context_size(config: Any, model: nn.Module) -> int:
     Some number positions from the padding token's id + 1 on, RoBERTa and its kin: their table of
     positions has a row for padding, and those before it are never used.
     """
-    value = getattr(config, "max_position_embeddings", None)
+    try:
+        value = getattr(config, "max_position_embeddings", None)
+    except NotImplementedError:  # as XLNet's configuration says that it has no limit
+        value = None
     if not value:
         return _ANY_LENGTH
     size = int(value)

@@ -114,9 +114,11 @@ def test_plan__of_an_encoder_has_cls_and_sep() -> None:
 def test_auto__puts_no_bos_where_the_tokenizer_says_it_adds_none() -> None:
     lm = toy()
     lm.tokenizer.init_kwargs["add_bos_token"] = False
-    assert plan_windows(lm, CorpusSettings(corpus="c")).prefix == ()
-    assert plan_windows(lm, CorpusSettings(corpus="c", bos="always")).prefix == (0,)
-    words = policy_text(lm, plan_windows(lm, CorpusSettings(corpus="c")))
+    assert plan_windows(lm, CorpusSettings(corpus="c", context_size=32)).prefix == ()
+    assert plan_windows(lm, CorpusSettings(corpus="c", context_size=32, bos="always")).prefix == (
+        0,
+    )
+    words = policy_text(lm, plan_windows(lm, CorpusSettings(corpus="c", context_size=32)))
     assert "says that it adds none" in words
 
 
@@ -138,7 +140,7 @@ def test_text_that_begins_with_bos__is_given_no_other(packing: str) -> None:
     bare = Document(0, "In the beginning", "t", "", "", {})
     ready = Document(0, "<|bos|>In the beginning", "t", "", "", {})
     for bos, before in (("auto", [0]), ("never", [])):
-        settings = CorpusSettings(corpus="c", bos=bos, packing=packing)  # type: ignore[arg-type]
+        settings = CorpusSettings(corpus="c", context_size=32, bos=bos, packing=packing)  # type: ignore[arg-type]
         plan, encode = plan_windows(lm, settings), document_encoder(lm, settings)
         own = lm.encode("In the beginning")
         found = next(iter(windows(plan, encode, documents=[ready])))

@@ -21,13 +21,15 @@ def wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
 
 def gemma() -> PreTrainedTokenizerFast:
     """Runs of spaces are added tokens, bytes stand in for what is missing."""
-    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    names = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *sorted(set(TEXT))]
+    vocabulary = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    tokenizer = Tokenizer(
+        models.BPE(vocabulary, [], byte_fallback=True, unk_token="<unk>", fuse_unk=True)
+    )
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
-    special = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
-    tokenizer.train_from_iterator([TEXT], BpeTrainer(special_tokens=special, vocab_size=500))
     found = wrapped(tokenizer)
     found.add_tokens([AddedToken("▁" * n, normalized=False, special=False) for n in (2, 4)])
     return found
