@@ -169,6 +169,8 @@ class StoreDescription(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     dtype: str
     model: str
+    model_origin: str = ""
+    """In words, where its weights come from and what they went through."""
     corpus: str
     policy: str
     """BOS and special tokens, in words."""

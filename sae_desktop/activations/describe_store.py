@@ -47,6 +47,7 @@ def describe_store(config: DescribeStoreConfig, context: JobContext) -> StoreDes
         bytes=store.size_bytes,
         dtype=store.info.dtype,
         model=store.info.model,
+        model_origin=store.info.model_origin,
         corpus=store.info.corpus,
         policy=store.info.policy,
         sites=[found.figures(site) for site, found in statistics.items() if found is not None],

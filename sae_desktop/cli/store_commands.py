@@ -85,6 +85,8 @@ def _summary(project: Project, name: str) -> dict[str, Any]:
         "widths": store.info.widths,
         "dtype": store.info.dtype,
         "model": store.info.model,
+        "model_revision": store.info.model_revision,
+        "model_origin": store.info.model_origin,
         "corpus": store.info.corpus,
         "bytes": store.size_bytes,
     }
@@ -109,7 +111,7 @@ def _store_text(store: StoreDescription) -> str:
         f"“{store.name}”: {store.rows:,} of {store.rows_wanted:,} rows, {store.windows:,} windows "
         f"of {store.documents:,} documents, {format_bytes(store.bytes)} as {store.dtype} "
         f"in {store.segments} files",
-        *([store.policy] if store.policy else []),
+        *(line for line in (store.model_origin, store.policy) if line),
     ]
     for site in store.sites:
         lines += [

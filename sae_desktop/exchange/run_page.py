@@ -25,7 +25,8 @@ def write_run_page(path: Path, folder: Path) -> None:
     model = public_name(summary.model)
     parts = [card("Dictionary", table([
         ("Architecture", summary.architecture), ("Features", f"{summary.features:,}"),
-        ("Width", f"{summary.width:,}"), ("Model", model), ("Site", summary.site),
+        ("Width", f"{summary.width:,}"), ("Model", model),
+        ("Weights", summary.model_origin or "not known"), ("Site", summary.site),
     ]))]  # fmt: skip
     measured = summary.evaluation or summary.result
     if measured is not None:

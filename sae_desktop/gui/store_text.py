@@ -40,9 +40,9 @@ def store_summary(store: StoreDescription) -> str:
 
 
 def origin_text(store: StoreDescription) -> str:
-    """Return where a store is from: model, text, policy."""
+    """Return where a store is from: model, text, what the weights went through, policy."""
     names = (path.rstrip("/").rsplit("/", 1)[-1] for path in (store.model, store.corpus))
-    return " · ".join(part for part in (*names, store.policy) if part)
+    return " · ".join(part for part in (*names, store.model_origin, store.policy) if part)
 
 
 def norm_text(figures: SiteFigures) -> str:

@@ -192,3 +192,21 @@ def test_moved_model__is_found_by_its_identity(tmp_path: Path) -> None:
         load_recorded("index:i", mark, tmp_path, "cpu", "auto")
     text(here)
     assert load_recorded("index:i", mark, tmp_path, "cpu", "auto").name == str(here)
+
+
+@pytest.mark.real_model
+def test_smollm2__is_one_model_in_the_cache_and_in_a_copy(tmp_path: Path) -> None:
+    try:
+        files = find_model(SMOLLM2)
+    except UserError as error:
+        pytest.skip(error.what)
+    copy = Path(shutil.copytree(files.folder, tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text())
+    config["_name_or_path"] = "/somewhere/else"
+    (copy / "config.json").write_text(json.dumps(config))
+    assert text(copy) == identity_of(files).text
+    assert hub_name(str(copy)) == HUB
+    weights = load_file(copy / "model.safetensors")
+    weights["model.layers.7.mlp.up_proj.weight"][0, 0] += 1
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    assert text(copy) != identity_of(files).text
