@@ -165,7 +165,6 @@ CACHELESS_SIZES: dict[str, dict[str, Any]] = {
     "rwkv": {"attention_hidden_size": WIDTH, "context_length": 64},
     "recurrent_gemma": {"num_key_value_heads": 1, "lru_width": WIDTH, "head_dim": 8},
     "openai-gpt": {},
-    "xlnet": {},
 }
 """Decoders that keep nothing of what they read, or in a way of their own."""
 
@@ -232,8 +231,6 @@ def toy_config(model_type: str, **changes: Any) -> Any:
         "intermediate_size": 64,
         "vocab_size": 320,
     }
-    if model_type == "xlnet":  # which has no limit, and says so by an error
-        del common["max_position_embeddings"]
     known, names = kind(), kind.attribute_map
     settings = {
         names.get(key, key): value

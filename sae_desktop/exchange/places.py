@@ -75,14 +75,17 @@ def copy_without_places(path: Path, target: Path) -> Path:
                 json.dumps(without_places(told), ensure_ascii=False, indent=2), encoding="utf-8"
             )
         return target
-    shutil.copyfile(path, target)
-    if path.suffix == ".h5":
-        with h5py.File(target, "r+") as file:
-            for name, value in file.attrs.items():
-                if isinstance(value, str):
-                    file.attrs[name] = _json_text(value)
-            if "documents" in file:
-                _clean_documents(file["documents"])
+    if path.suffix != ".h5":
+        shutil.copyfile(path, target)
+        return target
+    # Written anew: an attribute that is replaced leaves its bytes in the file.
+    with h5py.File(path) as file, h5py.File(target, "w", libver=("earliest", "v110")) as clean:
+        for name in file:
+            file.copy(name, clean)
+        for name, value in file.attrs.items():
+            clean.attrs[name] = _json_text(value) if isinstance(value, str) else value
+        if "documents" in clean:
+            _clean_documents(clean["documents"])
     return target
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sae_desktop.exchange.places import without_place
 from sae_desktop.features.facts import Context
 from sae_desktop.features.layout import TOP_BUCKET
 from sae_desktop.features.reader import FeatureIndex
@@ -101,8 +102,8 @@ def _context(
         peak=context.peak,
         bounds=bounds,
         share=share,
-        source=context.source,
-        title=context.title,
+        source=without_place(context.source),
+        title=without_place(context.title),
         before=before,
     )
 

@@ -16,6 +16,7 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.pages import check_page, style
+from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.language_model.names import public_name
@@ -99,7 +100,7 @@ def _context(context: ContextRecord, top: float) -> dict[str, Any]:
         "firings": [(place, _short(value)) for place, value in enumerate(values) if value],
         "bucket": bucket,
         "before": context.before[-max(_BEFORE - context.peak, 0) :] if first == 0 else [],
-        "source": context.source,
+        "source": without_place(context.source),
     }
 
 

@@ -18,7 +18,7 @@ from sae_desktop.engine.protocol import JobFailed
 from sae_desktop.features.config import ProbeConfig
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.project import Project
-from sae_desktop.steering.config import SteerConfig
+from sae_desktop.steering.config import PLAIN, SteerConfig
 from sae_desktop.training.config import EvaluateConfig
 
 NAME = "owner/model"
@@ -60,7 +60,7 @@ def test_engine__asks_no_one_about_the_models_a_project_names(
                 DescribeModelConfig(model="builtin"),
                 DescribeStoreConfig(project=path, name="acts"),
                 ProbeConfig(project=path, index="idx", text="In the beginning"),
-                SteerConfig(project=path, index="idx", prompt="In the beginning"),
+                SteerConfig(project=path, index="idx", prompt="In the beginning", variants=[PLAIN]),
                 EvaluateConfig(project=path, dictionary="dict"),
             )
         ):

@@ -45,7 +45,7 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("form", ["saelens", "sparsify", "dictionary_learning", "html"])
+@pytest.mark.parametrize("form", ["saelens", "dictionary_learning", "html"])
 def test_dictionary__is_exported_without_paths(
     small_project: Path, told: list[bytes], tmp_path: Path, form: str
 ) -> None:

@@ -128,7 +128,7 @@ def test_vector__is_the_sum_of_what_is_added(
     body = json.loads(body_path.read_text())
     # The stream after layer 1 is the stream before layer 2.
     assert (body["layerNumber"], body["hookType"]) == (2, "hook_resid_pre")
-    assert body["modelId"] == opened.index.info.model
+    assert body["modelId"] == Path(opened.index.info.model).name
     torch.testing.assert_close(
         torch.tensor(body["vector"]) * body["vectorDefaultSteerStrength"], vector
     )

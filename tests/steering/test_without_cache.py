@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 from toy_models import CACHELESS_SIZES, save_toy_model
+from transformers import XLNetConfig
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites import list_sites, parse_site
+from sae_desktop.language_model.text_reader import context_size
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import Batch, Transforms, continuations
 from sae_desktop.steering.interventions import Positions
@@ -60,3 +62,8 @@ def test_steering__does_without_a_cache(model_type: str, tmp_path: Path) -> None
     else:
         found = greedy(lm, [prompt, other], {})
         assert found == [by_hand(lm, prompt), by_hand(lm, other)]
+
+
+def test_model_without_a_limit_of_positions__is_read_as_any(tmp_path: Path) -> None:
+    config = XLNetConfig(d_model=16, n_layer=1, n_head=2, d_inner=16, vocab_size=64)
+    assert context_size(config, torch.nn.Module()) > 0  # its configuration raises for the question
