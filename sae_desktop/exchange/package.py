@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from contextlib import closing
 from pathlib import Path
