@@ -44,8 +44,6 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
         figures.append(("Parameters", count_text(model.parameters)))
     if model.disk_bytes:
         figures.append(("On disk", bytes_text(model.disk_bytes)))
-    if model.origin:
-        figures.append(("Weights", model.origin))
     special = [token for token in (model.bos_token, model.eos_token) if token]
     if special:
         figures.append(("Special tokens", " ".join(dict.fromkeys(special))))

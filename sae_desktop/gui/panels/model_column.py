@@ -71,6 +71,7 @@ class ModelColumn(QFrame):
         self._figures.setColumnStretch(1, 1)
         self.meter = Meter("Memory needed of memory there is")
         self._memory = label("", "small", wrap=True)
+        self._origin = label("", "small", wrap=True)
         self._encoder = label(ENCODER_TEXT, "muted", wrap=True)
         self.code = ModelCode(session)
         self._message = label("", "muted", wrap=True)
@@ -109,6 +110,7 @@ class ModelColumn(QFrame):
         column.addWidget(self.get_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.code)
         column.addWidget(self._encoder)
+        column.addWidget(self._origin)
         column.addLayout(self._figures)
         column.addStretch(1)
 
@@ -244,6 +246,9 @@ class ModelColumn(QFrame):
             text = ElidedLabel(value)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._figures.addWidget(text, row, 1)
+        origin = description.origin if description else ""
+        self._origin.setText(f"Weights: {origin}" if origin else "")
+        self._origin.setVisible(bool(origin))
         self._encoder.setVisible(description is not None and not description.causal)
         self._show_memory(description)
         self.code.show_model(self.model, description)
