@@ -16,7 +16,7 @@ from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part, table_records
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.errors import UserError
-from sae_desktop.storage.network import network_off, why_offline
+from sae_desktop.storage.network import network_off, way_online, why_offline
 
 RETRY_SECONDS = (2.0,)
 """Waits before a lost connection is made anew. Before that the hub's own client has tried again
@@ -234,7 +234,7 @@ def _unreachable(name: str) -> UserError:
     reason = why_offline() or "the hub cannot be reached"
     return UserError(
         f"“{name}” is no file or folder on this machine, and {reason}.",
-        next_step="Connect to the network and try again, or choose a file, a folder or “builtin”.",
+        next_step=f"{way_online()}, or choose a file, a folder or “builtin”.",
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from sae_desktop.storage.network import network_off
-
 LIBRARY_ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -20,5 +18,3 @@ def prepare_environment() -> None:
     """Set what the person has not set. Call before torch is imported."""
     for name, value in LIBRARY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if network_off():  # which libraries heed only in this form
-        os.environ["HF_HUB_OFFLINE"] = "1"

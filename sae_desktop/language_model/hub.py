@@ -19,7 +19,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.offline import offline
 from sae_desktop.language_model.trust import code_of
 from sae_desktop.storage.faults import explain_os_error, format_bytes, free_bytes
-from sae_desktop.storage.network import why_offline
+from sae_desktop.storage.network import way_online, why_offline
 
 SECONDS = 10.0
 _SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
@@ -357,7 +357,7 @@ def _not_here(name: str, error: Exception) -> UserError:
         if partly
         else f"“{name}” is not on this machine, and {reason}.",
         kept="The part is kept; only the rest is still to be downloaded." if partly else "",
-        next_step="Connect to the network and try again, or use “builtin” or a model folder.",
+        next_step=f"{way_online()}, or use “builtin” or a model folder.",
     )
 
 

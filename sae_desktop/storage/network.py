@@ -33,6 +33,13 @@ def network_off() -> bool:
 
 def why_offline() -> str:
     """Return in words why the hub may not be asked; "" where it may."""
-    if hub_switched_off():
-        return "HF_HUB_OFFLINE is set"
-    return "the network is off in the settings" if network_off() else ""
+    if network_off():
+        return "the network is off in the settings"
+    return "HF_HUB_OFFLINE is set" if hub_switched_off() else ""
+
+
+def way_online() -> str:
+    """Return in words what to do where the network is wanted."""
+    if network_off():
+        return "Allow it under Engine › Network"
+    return "Connect to the network and try again"
