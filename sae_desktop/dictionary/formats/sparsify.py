@@ -117,7 +117,10 @@ def _found(view: FolderView, file: WeightsFile) -> Found:
 
 def _of_run(view: FolderView) -> dict[str, Any]:
     """Return the config of the run whose folder holds the hook point’s."""
-    found = read_config(view.path.parent, (_RUN,))
+    try:
+        found = read_config(view.path.parent, (_RUN,))
+    except UserError:  # whatever lies there need not be of this dictionary
+        return {}
     return found if "sae" in found else {}
 
 
