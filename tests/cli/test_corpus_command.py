@@ -21,7 +21,9 @@ from sae_desktop.corpus.config import (
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[DescribeCorpusConfig]:
     found: list[DescribeCorpusConfig] = []
     monkeypatch.setattr(
-        corpus_commands, "run_job_command", lambda config, render, as_json: found.append(config)
+        corpus_commands,
+        "run_job_command",
+        lambda config, render, as_json, failed: found.append(config),
     )
     return found
 
@@ -40,6 +42,7 @@ def test_options__are_the_fields_of_the_config(asked: list[DescribeCorpusConfig]
         "--model", "m", "--subset", "en", "--split", "test", "--text-column", "t",
         "--chat-column", "c", "--no-deduplicate", "--seed", "3", "--context-size", "64",
         "--packing", "packed", "--bos", "never", "--special-tokens", "text", "--preview", "9",
+        "--order", "files", "--overlap", "8", "--skip-limit", "0",
     ]  # fmt: skip
     assert run("texts", *options) == 0
     changed = msgspec.structs.asdict(asked[1])
