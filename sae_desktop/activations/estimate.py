@@ -23,12 +23,13 @@ def estimate_harvest(config: EstimateHarvestConfig, context: JobContext) -> Harv
     plan = plan_harvest(harvest, context)
     there = ActivationStore.open(folder).rows if segment_paths(folder) else 0
     capacity = measure_capacity(plan, max(1, harvest.tokens - there))
-    found = find_batch(plan, context)
+    found, room = find_batch(plan, context), plan.windows.room
     parameters = sum(p.numel() * p.element_size() for p in plan.lm.model.parameters())
     return HarvestEstimate(
         bytes=store_bytes(plan, capacity),
         free_bytes=free_bytes(folder),
-        seconds=capacity.rows / found.tokens_per_second,
+        # Windows that repeat tokens are read whole, and fewer of their rows are kept.
+        seconds=capacity.rows * room / (room - harvest.overlap) / found.tokens_per_second,
         tokens_per_second=found.tokens_per_second,
         memory_bytes=parameters + working_bytes(plan, found.tokens),
         free_memory_bytes=free_device_memory(plan.lm.device) + parameters,
