@@ -46,8 +46,12 @@ class DelimitedTable:
     it may be cut.
     """
 
-    def __init__(self, file: Path, text_column: str, report: Report) -> None:
+    def __init__(
+        self, file: Path, text_column: str, report: Report, *, strict: bool = False
+    ) -> None:
+        """`strict` refuses a quotation mark that is not closed, or stands within a field."""
         self.file = file
+        self._strict = strict
         self.label = str(file)
         self._report = report
         sample = _beginning(file)
@@ -90,7 +94,7 @@ class DelimitedTable:
         lines, before = text_lines(self.file), 0
         if part is not None and part.end < 2**62:
             lines, before = _stretch_text(self.file, part), part.number
-        reader = csv.reader(lines, delimiter=self.delimiter)
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=self._strict)
         width, number = len(self.names), before
         try:
             for number, fields in enumerate(reader, start=before + 1):

@@ -194,7 +194,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     table: Table
     match Path(inner_name(path.name)).suffix:
         case ".csv" | ".tsv":
-            table = DelimitedTable(path, ALTERNATIVES.join(_NUMBER_NAMES), report)
+            table = DelimitedTable(path, ALTERNATIVES.join(_NUMBER_NAMES), report, strict=True)
         case ".jsonl":
             table = JsonLines(path)
         case _:
