@@ -133,11 +133,7 @@ def found_features(result: FindFeaturesResult) -> str:
     lines = [table(("feature", "margin", "tokens of A"), rows, left={2})]
     if result.total > len(rows):
         lines.append(f"… and {result.total - len(rows):,} more")
-    for score in result.classifiers:
-        lines.append(
-            f"classifier on {score.inputs}: balanced accuracy {score.balanced_accuracy:.3f} "
-            f"± {score.spread:.3f}, AUC {score.auc:.3f}, {score.used:,} used"
-        )
+    lines += [score.sentence() for score in result.classifiers]
     if result.weights:
         told = ", ".join(f"{w.feature} ({w.weight:+.2f})" for w in result.weights[:12])
         lines.append(f"weights: {told}")

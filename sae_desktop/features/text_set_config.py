@@ -51,8 +51,19 @@ class ClassifierScore(msgspec.Struct, frozen=True, kw_only=True):
     spread: float
     """Standard deviation over the folds."""
     auc: float
+    """Mean over the folds."""
     used: int
     """Inputs with a weight other than 0, trained on all texts."""
+    folds: int = 0
+    """Parts that were held out in turn; 0: not told."""
+
+    def sentence(self) -> str:
+        """Return the scores in words, and what the figure after ± is."""
+        return (
+            f"Classifier on {self.inputs}: balanced accuracy {self.balanced_accuracy:.3f} ± "
+            f"{self.spread:.3f}, AUROC {self.auc:.3f} (mean over {self.folds} parts held out in "
+            f"turn; ±: standard deviation between parts); {self.used:,} inputs used"
+        )
 
 
 class FeatureWeight(msgspec.Struct, frozen=True, kw_only=True):

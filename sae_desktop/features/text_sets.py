@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.features.probe import MOST_TOKENS, activations_of_ids, own_ids
-from sae_desktop.features.text_classifier import FEWEST, compared
+from sae_desktop.features.text_classifier import FEWEST, compared, groups_a_side
 from sae_desktop.features.text_set_config import (
     FindFeaturesConfig,
     FindFeaturesResult,
@@ -80,18 +81,35 @@ def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeatur
     if not config.classify:
         return result
     context.progress(0, 1, "classifiers", "Training classifiers")
-    classifiers, weights = compared(of_on, of_off, maxima, config, context)
+    groups = groups_of_texts([*on, *off])
+    classifiers, weights = compared(of_on, of_off, maxima, groups, config, context)
     context.progress(1, 1, "classifiers", "Training classifiers")
-    few = min(len(on), len(off)) < FEWEST
-    warning = (
-        f"With fewer than {FEWEST} texts a side the scores are little more than chance."
-        if few
-        else ""
-    )
     return FindFeaturesResult(
         found=result.found, total=result.total, classifiers=classifiers, weights=weights,
-        warning=warning,
+        warning=_warning(groups, len(on), bool(classifiers)),
     )  # fmt: skip
+
+
+def _warning(groups: Array, on: int, scored: bool) -> str:
+    """Return what speaks against the held-out scores: few texts, or few that differ."""
+    sides = groups_a_side(groups, on)
+    lines = []
+    if (alike := len(groups) - len(np.unique(groups))) > 0:
+        lines.append(
+            f"{alike:,} of {len(groups):,} texts are equal or nearly equal to another; such texts "
+            f"are held out together. A has {sides[0]:,} different texts, B {sides[1]:,}."
+        )
+    if not scored:
+        lines.append(
+            "No classifier was trained: it needs at least two different texts a side, to learn "
+            "from some and be scored on others. Add texts that differ."
+        )
+    elif min(sides) < FEWEST:
+        lines.append(
+            f"With fewer than {FEWEST} different texts a side the scores are little more than "
+            "chance."
+        )
+    return " ".join(lines)
 
 
 def _checked(config: FindFeaturesConfig) -> tuple[list[str], list[str]]:

@@ -213,13 +213,9 @@ class TextSetsPanel(QWidget):
         self.state.setText("" if result is None else _state_text(result))
         self.state.setVisible(result is not None)
         scores = [] if result is None else result.classifiers
-        lines = [
-            f"Classifier on {s.inputs}: balanced accuracy {s.balanced_accuracy:.3f} ± "
-            f"{s.spread:.3f}, AUC {s.auc:.3f}, {count_text(s.used)} used"
-            for s in scores
-        ]
+        lines = [score.sentence() for score in scores]
         if scores:
-            lines.append("Held-out scores; the majority alone has a balanced accuracy of 0.5.")
+            lines.append("Guessing alone has a balanced accuracy and an AUROC of 0.5.")
         if result is not None and result.warning:
             lines.append(result.warning)
         self.scores.setText("\n".join(lines))
