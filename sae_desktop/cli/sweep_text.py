@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sae_desktop.cli.render import number, table
 from sae_desktop.training.pareto import front_of
-from sae_desktop.training.power_law import Interval, PowerLaw
+from sae_desktop.training.power_law import PowerLaw
 from sae_desktop.training.scaling import ScalingReport, SeriesReport
 from sae_desktop.training.sweep_config import SweepResult
 
@@ -55,7 +55,7 @@ def _series_text(report: SeriesReport) -> str:
     laws = report.laws
     if laws is None:
         return "\n".join([*lines, f"  {report.refusal}"])
-    lines.append(f"  loss      {_law_text(laws.loss)}; {laws.loss.spread:.2%} off on average")
+    lines.append(f"  loss      {_law_text(laws.loss)}; runs are {laws.loss.spread:.2%} off it")
     for name, law in (("features", laws.features), ("steps", laws.steps), ("lr", laws.lr)):
         if law is not None:
             lines.append(f"  best {name:<8} {_law_text(law)}")
@@ -74,14 +74,5 @@ def _series_text(report: SeriesReport) -> str:
 
 
 def _law_text(law: PowerLaw) -> str:
-    floor = ""
-    if law.irreducible is not None and law.irreducible_interval is not None:
-        floor = f" + {law.irreducible:.4g} ({_interval_text(law.irreducible_interval)})"
-    return (
-        f"{law.coefficient:.4g} · C^{law.exponent:.4f} "
-        f"({_interval_text(law.exponent_interval)}){floor}"
-    )
-
-
-def _interval_text(interval: Interval) -> str:
-    return f"{interval.low:.4g} … {interval.high:.4g}"
+    floor = f" + {law.irreducible:.4g}" if law.irreducible is not None else ""
+    return f"{law.coefficient:.4g} · C^{law.exponent:.4f}{floor} ({law.interval_text()})"

@@ -34,12 +34,10 @@ def series_name(series: Series) -> str:
 
 
 def law_text(law: PowerLaw, of: str) -> str:
-    """Return a law with the interval of its exponent: "loss = 3.1 · C^−0.21 (−0.25 … −0.18)"."""
+    """Return a law with what is sure of its exponent: "loss = 3.1 · C^−0.21 (exponent …)"."""
     floor = f" + {law.irreducible:.3g}" if law.irreducible is not None else ""
-    low, high = law.exponent_interval.low, law.exponent_interval.high
     return (
-        f"{of} = {law.coefficient:.3g} · C^{_signed(law.exponent)}{floor} "
-        f"(exponent {_signed(low)} … {_signed(high)})"
+        f"{of} = {law.coefficient:.3g} · C^{_signed(law.exponent)}{floor} ({law.interval_text()})"
     )
 
 

@@ -4,17 +4,20 @@ After Scaling Monosemanticity, “Scaling Laws”: compute is features × steps;
 at a compute falls as a power of it, and so go the features, steps and learning rate that
 reach it. Only runs of one architecture, k and λ have losses that can be compared.
 
-Where the runs allow, the best size at a compute is the minimum of a parabola through runs of
-the same compute (Hoffmann et al., 2022, approach 2); otherwise it follows from the surface
-loss = A·features^−α + B·steps^−β + E through all runs (approach 3).
+Where the runs allow, all follows from the surface loss = A·features^−α + B·steps^−β + E through
+all runs (Hoffmann et al., 2022, approach 3), or, where they are told to fit clearly better, from
+parabolas through runs of the same compute (approach 2). Neither picks runs for their low loss,
+which would favour lucky ones. Otherwise the loss is fitted to the runs as they stand if none
+competes with another, and to the frontier if some do; then how sure it is cannot be told.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,9 +30,10 @@ from sae_desktop.training.power_law import (
     Surface,
     fit_power_law,
     fit_surface,
-    parabola_minimum,
 )
+from sae_desktop.training.region import LEVEL, OPEN
 from sae_desktop.training.sweep_config import SweepRow
+from sae_desktop.training.valleys import Valleys, fit_valleys
 
 _SAME_COMPUTE = 0.05
 """Runs whose compute differs by less than this share count as runs of one compute."""
@@ -63,15 +67,15 @@ class ScalingLaws(msgspec.Struct, frozen=True, kw_only=True):
     """What a series says; a law it cannot give is null, and `missing` says why."""
 
     loss: PowerLaw
-    """Of the frontier's losses, in compute."""
+    """Of the lowest loss, in compute."""
     frontier: list[ScalingPoint]
     features: PowerLaw | None
     """Best number of features, in compute."""
     steps: PowerLaw | None
     method: Literal["parabolas", "surface", ""]
-    """Where the best features and steps come from."""
+    """Where the best features and steps, and with them the loss, come from."""
     best_sizes: list[ScalingPoint]
-    """The parabolas' minima; empty for a surface."""
+    """The parabolas' lowest points; empty for a surface."""
     surface: Surface | None
     lr: PowerLaw | None
     """Best learning rate, in compute."""
@@ -171,33 +175,20 @@ def frontier(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
     return front
 
 
-def scaling_laws(points: Sequence[ScalingPoint], *, seed: int = 0) -> ScalingLaws:
+def scaling_laws(points: Sequence[ScalingPoint]) -> ScalingLaws:
     """Fit every law the points allow. Raises UserError when they do not even give the loss."""
     if any(not (p.loss > 0 and math.isfinite(p.loss) and p.compute > 0) for p in points):
         raise UserError(
             "A scaling law needs losses and computes above 0.",
             next_step="Leave out runs that came to nothing.",
         )
-    front = frontier(points)
-    loss = fit_power_law(
-        [p.compute for p in front],
-        [p.loss for p in front],
-        what="loss against compute",
-        irreducible=None,
-        seed=seed,
-    )
     missing: list[str] = []
     per_size = _best_of_each(points)
-    features, steps, method, sizes, surface = _size_laws(per_size, seed, missing)
-    rates = _best_rates(points, missing)
-    lr = None
-    if rates:
-        lr = _law_or_why(
-            [p.compute for p in rates], [p.lr for p in rates], "best learning rate", seed, missing
-        )
+    loss, features, steps, method, sizes, surface = _size_laws(per_size, missing)
+    lr, rates = _rate_law(points, missing)
     return ScalingLaws(
         loss=loss,
-        frontier=front,
+        frontier=frontier(points),
         features=features,
         steps=steps,
         method=method,
@@ -227,65 +218,120 @@ def optimum(laws: ScalingLaws, compute: float) -> Optimum:
     )
 
 
-_Sizes = tuple[
-    PowerLaw | None,
-    PowerLaw | None,
-    Literal["parabolas", "surface", ""],
-    list[ScalingPoint],
-    Surface | None,
-]
+class _Sizes(NamedTuple):
+    loss: PowerLaw
+    features: PowerLaw | None = None
+    steps: PowerLaw | None = None
+    method: Literal["parabolas", "surface", ""] = ""
+    best: list[ScalingPoint] = []
+    surface: Surface | None = None
 
 
-def _size_laws(points: Sequence[ScalingPoint], seed: int, missing: list[str]) -> _Sizes:
-    sizes = _parabola_minima(points)
-    if len(sizes) >= FEWEST_POINTS:
-        computes = [p.compute for p in sizes]
-        features = fit_power_law(
-            computes, [p.features for p in sizes], what="best features", seed=seed
-        )
-        steps = fit_power_law(computes, [p.steps for p in sizes], what="best steps", seed=seed)
-        return features, steps, "parabolas", sizes, None
+def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
+    groups = _same_compute(points)
+    runs = [(number, p) for number, group in enumerate(groups) for p in group]
+    valleys = None
+    if len(groups) >= FEWEST_POINTS:
+        valleys = _valleys(runs, lambda p: p.features)
+    surface, refusal = None, ""
     try:
         surface = fit_surface(
-            [p.features for p in points],
-            [p.steps for p in points],
-            [p.loss for p in points],
-            seed=seed,
+            [p.features for p in points], [p.steps for p in points], [p.loss for p in points]
         )
     except UserError as error:
-        missing.append(
-            f"Best features and steps: {error} Of one compute and three sizes, with the best "
-            f"between them, there are {len(sizes)} groups of runs; {FEWEST_POINTS} would do too."
+        refusal = str(error)
+    if surface is not None and not (valleys and _clearly_better(valleys, surface)):
+        return _Sizes(
+            surface.best_loss, surface.best_features, surface.best_steps, "surface", [], surface
         )
-        return None, None, "", sizes, None
-    return surface.best_features, surface.best_steps, "surface", [], surface
+    if valleys is None:
+        missing.append(
+            f"Best features and steps: {refusal} Of one compute and three sizes there are "
+            f"{len(groups)} groups of runs; {FEWEST_POINTS} with the best between them would do "
+            "too."
+        )
+        return _Sizes(_loss_law(points, missing))
+    return _of_valleys(valleys, groups)
+
+
+def _clearly_better(valleys: Valleys, surface: Surface) -> bool:
+    """Whether the surface is off by more than chance lets it be, were it true."""
+    from scipy.stats import f
+
+    free = surface.points - 5
+    ratio = surface.variance / max(valleys.variance, 1e-300)
+    return bool(ratio > f.ppf(LEVEL, free, valleys.freedom))
+
+
+def _of_valleys(valleys: Valleys, groups: Sequence[Sequence[ScalingPoint]]) -> _Sizes:
+    computes = [_middle(p.compute for p in group) for group in groups]
+    law = valleys.law
+    steps = msgspec.structs.replace(
+        law,
+        coefficient=1 / law.coefficient,
+        exponent=1 - law.exponent,
+        exponent_interval=law.exponent_interval.less_than_one(),
+    )
+    best = [
+        ScalingPoint(
+            features=max(1, round(features)),
+            steps=max(1, round(compute / features)),
+            lr=min(group, key=lambda p: p.loss).lr,
+            loss=loss,
+            runs=sum(p.runs for p in group),
+        )
+        for group, compute, features, loss in zip(
+            groups, computes, valleys.best.tolist(), valleys.lowest.tolist(), strict=True
+        )
+    ]
+    loss_law = fit_power_law(
+        computes, valleys.lowest.tolist(), what="loss against compute", irreducible=True
+    )
+    return _Sizes(loss_law, law, steps, "parabolas", best)
+
+
+def _valleys(
+    runs: Sequence[tuple[int, ScalingPoint]], setting: Callable[[ScalingPoint], float]
+) -> Valleys | None:
+    columns = [(n, setting(p), p.compute, p.loss) for n, p in runs]
+    number, values, computes, losses = (np.array(column) for column in zip(*columns, strict=True))
+    return fit_valleys(number, values, computes, losses)
+
+
+def _loss_law(points: Sequence[ScalingPoint], missing: list[str]) -> PowerLaw:
+    """Fit the loss where no best size can be told."""
+    chosen, competing = sorted(points, key=lambda p: p.compute), not _a_chain(points)
+    if competing:
+        chosen = frontier(points)
+    law = fit_power_law(
+        [p.compute for p in chosen],
+        [p.loss for p in chosen],
+        what="loss against compute",
+        irreducible=True,
+    )
+    if competing:
+        missing.append(
+            "How sure the exponent of the loss is cannot be told: of runs that compete, those of "
+            "low loss were picked, and some of them are just lucky. Three numbers of features, "
+            "each at three numbers of steps, would tell."
+        )
+        return msgspec.structs.replace(law, exponent_interval=OPEN, irreducible_interval=OPEN)
+    return law
+
+
+def _a_chain(points: Sequence[ScalingPoint]) -> bool:
+    """Whether each run has more compute than the one before, and no less of anything."""
+    ordered = sorted(points, key=lambda p: p.compute)
+    return all(
+        a.compute < b.compute and a.features <= b.features and a.steps <= b.steps
+        for a, b in itertools.pairwise(ordered)
+    )
 
 
 def _best_of_each(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
     """Return each size's run of the learning rate that served it best."""
     sizes = _by(points, lambda p: (p.features, p.steps))
     return [min(same, key=lambda p: p.loss) for same in sizes.values()]
-
-
-def _parabola_minima(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
-    """Return the best size at each compute that several sizes share, if it lies between them."""
-    found = []
-    for group in _same_compute(points):
-        minimum = parabola_minimum([p.features for p in group], [p.loss for p in group])
-        if minimum is None:
-            continue
-        features, loss = minimum
-        compute = float(np.exp(np.mean([math.log(p.compute) for p in group])))
-        found.append(
-            ScalingPoint(
-                features=round(features),
-                steps=round(compute / features),
-                lr=min(group, key=lambda p: p.loss).lr,
-                loss=loss,
-                runs=sum(p.runs for p in group),
-            )
-        )
-    return found
 
 
 def _same_compute(points: Sequence[ScalingPoint]) -> list[list[ScalingPoint]]:
@@ -298,36 +344,48 @@ def _same_compute(points: Sequence[ScalingPoint]) -> list[list[ScalingPoint]]:
     return [g for g in groups if len({p.features for p in g}) >= _FEWEST_ON_A_PARABOLA]
 
 
-def _best_rates(points: Sequence[ScalingPoint], missing: list[str]) -> list[ScalingPoint]:
-    """Return each size with its best learning rate, where that lies between rates tried."""
-    sizes = _by(points, lambda p: (p.features, p.steps))
-    tried = [same for same in sizes.values() if len(same) >= _FEWEST_ON_A_PARABOLA]
-    found = []
-    for same in tried:
-        minimum = parabola_minimum([p.lr for p in same], [p.loss for p in same])
-        if minimum is not None:
-            lr, loss = minimum
-            found.append(msgspec.structs.replace(same[0], lr=lr, loss=loss))
+def _rate_law(
+    points: Sequence[ScalingPoint], missing: list[str]
+) -> tuple[PowerLaw | None, list[ScalingPoint]]:
+    """Return the law of the best learning rate, and the best of each size that tells of it."""
+    sizes = _by(points, lambda p: (p.features, p.steps)).values()
+    tried = [same for same in sizes if len({p.lr for p in same}) >= _FEWEST_ON_A_PARABOLA]
     if not tried:
         missing.append(
             f"Best learning rate: no size was trained at {_FEWEST_ON_A_PARABOLA} of them."
         )
-    elif len(found) < len(tried):
+        return None, []
+    computes = len({same[0].compute for same in tried})
+    if computes < FEWEST_POINTS:
         missing.append(
-            f"Best learning rate: of {len(tried) - len(found)} sizes the best is the smallest or "
-            "the largest tried; they are left out."
+            f"Best learning rate: {computes} computes have sizes trained at "
+            f"{_FEWEST_ON_A_PARABOLA} of them, and it needs {FEWEST_POINTS}."
         )
-    return found
+        return None, []
+    valleys = _valleys([(n, p) for n, same in enumerate(tried) for p in same], lambda p: p.lr)
+    if valleys is None:
+        missing.append("Best learning rate: no loss is lowest between the rates tried.")
+        return None, []
+    best = [
+        msgspec.structs.replace(same[0], lr=lr, loss=loss)
+        for same, lr, loss in zip(
+            tried, valleys.best.tolist(), valleys.lowest.tolist(), strict=True
+        )
+    ]
+    beyond = sum(
+        not min(p.lr for p in same) < one.lr < max(p.lr for p in same)
+        for same, one in zip(tried, best, strict=True)
+    )
+    if beyond:
+        missing.append(
+            f"Best learning rate: of {beyond} of {len(tried)} sizes it lies outside the rates "
+            "tried; try more there."
+        )
+    return valleys.law, best
 
 
-def _law_or_why(
-    x: Sequence[float], y: Sequence[float], what: str, seed: int, missing: list[str]
-) -> PowerLaw | None:
-    try:
-        return fit_power_law(x, y, what=what, seed=seed)
-    except UserError as error:
-        missing.append(f"{what[0].upper()}{what[1:]}: {error}")
-        return None
+def _middle(values: Iterable[float]) -> float:
+    return math.exp(np.mean([math.log(v) for v in values]))
 
 
 T = TypeVar("T")

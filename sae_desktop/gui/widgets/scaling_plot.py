@@ -198,6 +198,12 @@ def _lines(report: SeriesReport, budget: float, batch: int, colour: str) -> list
     if report.laws is None:
         return [name + report.refusal]
     lines = [name + law_text(report.laws.loss, "loss")]
+    for of, law in (
+        ("best features", report.laws.features),
+        ("best steps", report.laws.steps),
+        ("best learning rate", report.laws.lr),
+    ):
+        lines += [f"&nbsp;&nbsp;{law_text(law, of)}"] if law is not None else []
     if budget > 0:
         lines.append(f"&nbsp;&nbsp;At the budget: {optimum_text(report.laws, budget, batch)}")
     lines += [f"&nbsp;&nbsp;{why}" for why in report.laws.missing]
