@@ -80,7 +80,7 @@ def completeness(result: CompletenessResult) -> str:
         (
             row.concept,
             f"{row.occurrences:,}",
-            *(f"{d.f1:.2f} #{d.feature}" if d is not None else "–" for d in row.detectors),
+            *(f"{d.f1:.2f} {d.features_text()}" if d is not None else "–" for d in row.detectors),
         )
         for row in judged[:_LISTED]
     ]
@@ -102,9 +102,7 @@ def _told(found: DictionaryCompleteness, judged: int) -> str:
         text += f", {found.control_found} one of as many random directions"
     if found.even_chance is None:
         return f"{text}; the list does not tell at which frequency half have one"
-    low, high = found.even_chance_low or 0.0, found.even_chance_high or 0.0
     return (
         f"{text}; half have one at a frequency of {found.even_chance:.2e}; × "
-        f"{found.alive:,} alive: {found.even_chance * found.alive:.2f} "
-        f"({low * found.alive:.2f} to {high * found.alive:.2f})"
+        f"{found.alive:,} alive: {found.product_text()}"
     )

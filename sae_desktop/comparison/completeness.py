@@ -3,7 +3,8 @@
 After Scaling Monosemanticity, Feature Completeness. A concept *has* a feature when some feature
 with some threshold tells where it occurs with an F1 of at least one half (`detectors.py`). With
 thousands of features some would do so by chance; so feature and threshold are chosen on every
-other document and scored on the rest, and the other way round. R rows, C concepts.
+other document and scored on the rest, and the other way round; documents that are alike are on
+one side. R rows, C concepts.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from sae_desktop.comparison.config import (
     DictionaryCompleteness,
 )
 from sae_desktop.comparison.control_firings import ControlFirings
-from sae_desktop.comparison.detectors import Choice, Marks, Score, choose, mark, score
-from sae_desktop.comparison.even_chance import even_chance
+from sae_desktop.comparison.detectors import HALVES, Choice, Marks, Score, choose, mark, score
+from sae_desktop.comparison.even_chance import LEVEL, even_chance
 from sae_desktop.comparison.occurrences import Occurrences, find_occurrences
+from sae_desktop.corpus.alike import groups_of_documents
 from sae_desktop.errors import UserError
 from sae_desktop.features.firing_files import StoredFirings
 from sae_desktop.features.firings import FiringBlock
@@ -80,7 +82,8 @@ def completeness(config: CompletenessConfig, context: JobContext) -> Completenes
         raise UserError(
             f"No concept of “{config.concepts}” occurs {config.least_occurrences} times in both "
             f"halves of the text of “{indexes[0].path.stem}”.",
-            next_step="Index more text, or ask for fewer occurrences.",
+            next_step="Index more text, or ask for fewer occurrences. Documents that are equal or "
+            "nearly equal are in one half.",
         )
     asked = []
     for index, found in zip(indexes, firings, strict=True):
@@ -114,8 +117,20 @@ def _indexes(project: Project, config: CompletenessConfig) -> list[FeatureIndex]
 
 def _marks(index: FeatureIndex, places: Occurrences, concepts: int) -> Marks:
     passages = index.passages
-    half = np.repeat(passages["document"] % 2, passages["length"]).astype(np.int8)
+    document = np.repeat(passages["document"], passages["length"])
+    half = halves(np.asarray(index.tokens), document, len(index.documents))[document]
     return mark(places.of_rows(index.info.rows), places.concepts, half, concepts)
+
+
+def halves(tokens: Array, document: Array, documents: int) -> Array:
+    """Return the half (documents,) int8 of each: every other one, but those alike in one.
+
+    tokens (R,), document (R,) of each row.
+    """
+    group = groups_of_documents(tokens, document, documents)
+    # Groups are numbered as they come.
+    _, first, number = np.unique(group, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[number] % HALVES, np.int8)
 
 
 def _ask(firings: StoredFirings, marks: Marks, context: JobContext) -> tuple[Choice, Score]:
@@ -182,7 +197,7 @@ def _dictionary(
     one: _Asked, frequency: Array, judged: Array, config: CompletenessConfig
 ) -> DictionaryCompleteness:
     found = one.f1[judged] >= config.least_f1
-    curve = even_chance(frequency, found, config.seed)
+    curve = even_chance(frequency, found)
     control = None
     if one.control is not None:
         control = int((one.control.f1.mean(axis=0)[judged] >= config.least_f1).sum())
@@ -196,13 +211,15 @@ def _dictionary(
         even_chance=None if curve is None else curve.frequency,
         even_chance_low=None if curve is None else curve.low,
         even_chance_high=None if curve is None else curve.high,
+        even_chance_level=LEVEL,
     )
 
 
 def _detector(one: _Asked, concept: int) -> Detector | None:
     """Return the feature of a concept: of the two that were chosen, the better held out."""
-    best = int(one.score.f1[:, concept].argmax())
-    feature = int(one.choice.features[best, concept])
+    chosen = one.choice.features[:, concept] >= 0
+    best = int(np.where(chosen, one.score.f1[:, concept], -1.0).argmax())
+    feature, other = (int(one.choice.features[half, concept]) for half in (best, 1 - best))
     if feature < 0:
         return None
     return Detector(
@@ -211,4 +228,7 @@ def _detector(one: _Asked, concept: int) -> Detector | None:
         f1=float(one.f1[concept]),
         precision=float(one.score.precision[:, concept].mean()),
         recall=float(one.score.recall[:, concept].mean()),
+        feature_f1=float(one.score.f1[best, concept]),
+        other=other if other >= 0 and other != feature else None,
+        other_f1=None if other == feature else float(one.score.f1[1 - best, concept]),
     )

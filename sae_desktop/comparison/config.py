@@ -62,15 +62,35 @@ class CompletenessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="complet
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
-    """The feature that tells best where a concept occurs, chosen and scored on different halves."""
+    """What tells best where a concept occurs, chosen and scored on different halves of the text.
+
+    Each half may choose a feature of its own; the figures are then of both.
+    """
 
     feature: int
+    """Of the two that were chosen, the better on the half it was not chosen on."""
     threshold: float
     """It detects above this activation."""
     f1: float
     """Mean over the two halves, each scored with what was chosen on the other."""
     precision: float
+    """Likewise."""
     recall: float
+    feature_f1: float | None = None
+    """Of `feature`, on the half it was not chosen on; None: not told, in older tables."""
+    other: int | None = None
+    """What the other half chose, where that is another feature."""
+    other_f1: float | None = None
+    """Of `other`; 0 with no other: the other half chose none."""
+
+    def features_text(self) -> str:
+        """Return which features were scored, each with its F1: "#5 (0.90), #71 (0.20)"."""
+        if self.feature_f1 is None or self.other_f1 is None:
+            return f"#{self.feature}"
+        own = f"#{self.feature} ({self.feature_f1:.2f})"
+        if self.other is None:
+            return f"{own}, in the other half none"
+        return f"{own}, #{self.other} ({self.other_f1:.2f})"
 
 
 class ConceptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +123,30 @@ class DictionaryCompleteness(msgspec.Struct, frozen=True, kw_only=True):
     """Frequency at which a concept has a feature with a chance of one half; None: the list
     does not tell (all or none found, or frequency makes no difference)."""
     even_chance_low: float | None
+    """Of the interval; None beside an `even_chance`: the list does not set it."""
     even_chance_high: float | None
-    """Of 90% of the resampled lists."""
+    even_chance_level: float = 0.9
+    """Of the interval. (That of older tables is narrower than it says.)"""
+
+    def product_text(self) -> str:
+        """Return frequency × alive features with its interval: "0.52 (95% interval 0.4 to 0.7)".
+
+        Empty where the list does not tell.
+        """
+        if self.even_chance is None:
+            return ""
+        low, high = (
+            None if end is None else f"{end * self.alive:.2f}"
+            for end in (self.even_chance_low, self.even_chance_high)
+        )
+        level = f"{self.even_chance_level:.0%} interval"
+        if low is None and high is None:
+            told = f"{level} cannot be told"
+        elif low is None or high is None:
+            told = f"{level} {low} or more" if high is None else f"{level} {high} or less"
+        else:
+            told = f"{level} {low} to {high}"
+        return f"{self.even_chance * self.alive:.2f} ({told})"
 
 
 class CompletenessResult(msgspec.Struct, frozen=True, kw_only=True):

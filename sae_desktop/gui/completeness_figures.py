@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.comparison.config import CompletenessResult, ConceptRow
+from sae_desktop.comparison.config import CompletenessResult, ConceptRow, Detector
 
 Array = npt.NDArray[Any]
 
@@ -63,11 +63,9 @@ def summary_text(table: CompletenessResult, place: int) -> str:
     if found.control_found is not None:
         text += f" (random directions: {found.control_found})"
     if found.even_chance is not None:
-        low, high = found.even_chance_low or 0.0, found.even_chance_high or 0.0
         text += (
             f"; half do at 1 in {1 / found.even_chance:,.0f} tokens, × {found.alive:,} alive = "
-            f"{found.even_chance * found.alive:.2f} ({low * found.alive:.2f} to "
-            f"{high * found.alive:.2f})"
+            f"{found.product_text()}"
         )
     return text
 
@@ -76,11 +74,19 @@ def table_text(table: CompletenessResult) -> str:
     """Return the table with tabs between its cells, for the clipboard."""
     head = ["concept", "occurrences", "frequency"]
     for found in table.dictionaries:
-        head += [f"{found.dictionary} feature", f"{found.dictionary} F1"]
+        head += [f"{found.dictionary} {of}" for of in ("feature", "other feature", "F1")]
     lines = ["\t".join(head)]
     for row in table.rows:
         cells = [row.concept, str(row.occurrences), f"{row.frequency:.6g}"]
         for detector in row.detectors:
-            cells += ["", ""] if detector is None else [str(detector.feature), f"{detector.f1:.4f}"]
+            cells += _cells(detector)
         lines.append("\t".join(cells))
     return "\n".join(lines)
+
+
+def _cells(detector: Detector | None) -> list[str]:
+    """Return the features that were scored, and what for both together."""
+    if detector is None:
+        return ["", "", ""]
+    other = "" if detector.other is None else str(detector.other)
+    return [str(detector.feature), other, f"{detector.f1:.4f}"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
+import msgspec
 import numpy as np
 import pytest
 
-from sae_desktop.comparison.completeness import completeness
+from sae_desktop.comparison.completeness import completeness, halves
 from sae_desktop.comparison.completeness_table import read_table
 from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
@@ -149,3 +151,96 @@ def test_even_chance__of_a_clean_cut_lies_between() -> None:
 def test_even_chance__is_none_where_there_is_none(found: list[bool]) -> None:
     assert even_chance(np.array([1, 2, 3, 4, 5, 6]) * 1e-5, np.array(found)) is None
     assert even_chance(np.array([1e-5, 1e-4]), np.array([False, True])) is None
+
+
+def test_even_chance__of_few_concepts_has_a_wide_interval_and_of_fewer_an_open_one() -> None:
+    frequency = np.exp(np.linspace(-14, -4, 12))
+    found = np.array([0, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 1], bool)
+    wide = even_chance(frequency, found)
+    assert wide is not None
+    many = even_chance(np.repeat(frequency, 20), np.repeat(found, 20))
+    assert many is not None
+    assert many.low is not None
+    assert many.high is not None
+    assert wide.low is None or wide.low < many.low
+    assert wide.high is None or wide.high > many.high
+    few = even_chance(frequency[[0, 4, 5, 6, 11]], np.array([0, 1, 0, 0, 1], bool))
+    assert few is not None
+    assert few.low is None or few.high is None
+
+
+def test_even_chance__interval_is_all_that_a_likelihood_ratio_does_not_reject() -> None:
+    from scipy.optimize import minimize_scalar
+
+    rng = np.random.default_rng(2)
+    logs = rng.uniform(-14, -4, 150)
+    found = rng.random(150) < 1 / (1 + np.exp(-1.5 * (logs + 9)))
+    curve = even_chance(np.exp(logs), found)
+    assert curve is not None
+    assert curve.low is not None
+    assert curve.high is not None
+
+    def deviance(crossing: float) -> float:
+        def at(slope: float) -> float:
+            odds = slope * (logs - crossing)
+            return float(2 * np.logaddexp(0, np.where(found, -odds, odds)).sum())
+
+        return float(minimize_scalar(at, bounds=(0, 20), method="bounded").fun)
+
+    ends = [deviance(float(np.log(end))) for end in (curve.low, curve.high)]
+    assert ends[0] == pytest.approx(ends[1], abs=0.02)
+    # 3.84 of the χ² distribution, or what lists drawn from the curve ask for.
+    assert 3.8 < ends[0] - deviance(float(np.log(curve.frequency))) < 4.8
+
+
+def test_table__says_the_level_of_its_intervals_and_older_ones_keep_theirs(words: Project) -> None:
+    new = table(words, control=False).dictionaries[0]
+    assert new.even_chance_level == 0.95
+    told = msgspec.structs.replace(new, alive=10, even_chance=0.1, even_chance_low=0.05)
+    assert msgspec.structs.replace(told, even_chance_high=0.2).product_text() == (
+        "1.00 (95% interval 0.50 to 2.00)"
+    )
+    assert msgspec.structs.replace(told, even_chance_high=None).product_text() == (
+        "1.00 (95% interval 0.50 or more)"
+    )
+    path = words.completeness_path("t")
+    content = json.loads(path.read_bytes())
+    for found in content["dictionaries"]:
+        del found["even_chance_level"]
+    for row in content["rows"]:
+        for detector in row["detectors"]:
+            for field in ("feature_f1", "other", "other_f1") if detector else ():
+                del detector[field]
+    path.write_text(json.dumps(content))
+    old = read_table(words, "t")
+    assert old.dictionaries[0].even_chance_level == 0.9
+    shown = [d.features_text() for row in old.rows for d in row.detectors if d is not None]
+    assert all("(" not in text for text in shown)
+
+
+def test_completeness__shows_both_features_whose_mean_is_scored(words: Project) -> None:
+    result = table(words)
+    detectors = [d for row in result.rows for d in row.detectors if d is not None]
+    two = [d for d in detectors if d.other is not None]
+    assert two
+    for d in detectors:
+        assert d.feature_f1 is not None
+        if d.other_f1 is not None:
+            assert d.f1 == pytest.approx((d.feature_f1 + d.other_f1) / 2)
+            assert d.feature_f1 >= d.other_f1
+            assert d.other != d.feature
+    d = two[0]
+    assert d.features_text() == (
+        f"#{d.feature} ({d.feature_f1:.2f}), #{d.other} ({d.other_f1:.2f})"
+    )
+
+
+def test_halves__are_every_other_document_and_hold_those_alike_together() -> None:
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(0, 900, 60) for _ in range(6)]
+    number = np.repeat(np.arange(6), 60)
+    assert halves(np.concatenate(texts), number, 6).tolist() == [0, 1, 0, 1, 0, 1]
+    near = texts[0].copy()
+    near[30] = 901
+    again = [texts[0], near, texts[2], texts[2], texts[4], texts[5]]
+    assert halves(np.concatenate(again), number, 6).tolist() == [0, 0, 1, 1, 0, 1]

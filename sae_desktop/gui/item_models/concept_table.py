@@ -71,7 +71,7 @@ class ConceptTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return (
                 f"F1 of the best of {found.features:,} features of “{found.dictionary}”, chosen "
-                "on every other document and scored on the rest"
+                "on every other document and scored on the rest, the mean of both ways round"
             )
         return found.dictionary
 
@@ -108,11 +108,18 @@ class ConceptTableModel(QAbstractTableModel):
         detector = row.detectors[place]
         if detector is None:
             return "Too rare to be judged" if not row.judged else "No feature fires on it"
-        lines = [
-            f"Feature {detector.feature} above {detector.threshold:.3g}",
+        lines = [f"Feature {detector.feature} above {detector.threshold:.3g}"]
+        if detector.feature_f1 is not None and detector.other_f1 is not None:
+            other = "no feature" if detector.other is None else f"feature {detector.other}"
+            lines.append(
+                f"F1 {detector.feature_f1:.2f} on the half it was not chosen on; that half chose "
+                f"{other}, F1 {detector.other_f1:.2f}"
+            )
+            lines.append("Mean of both:")
+        lines.append(
             f"precision {detector.precision:.2f}, recall {detector.recall:.2f}, F1 "
-            f"{detector.f1:.2f} on text it was not chosen on",
-        ]
+            f"{detector.f1:.2f} on text it was not chosen on"
+        )
         if row.control:
             lines.append(f"best random direction: F1 {row.control[place]:.2f}")
         return "\n".join(lines)

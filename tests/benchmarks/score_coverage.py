@@ -1,0 +1,138 @@
+"""Intervals and held-out scores of the Explore workspace on data made up for it.
+
+    python tests/benchmarks/score_coverage.py --draws 100
+
+Scores of classifiers on random labels, with texts that occur several times, must be chance; the
+interval of the frequency at which half of the concepts have a feature must hold it in .95. Each
+text's features are those of its content, with a little of their own for a changed copy;
+labels are drawn by content, or for each copy by itself where copies differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sae_desktop.comparison.even_chance import even_chance
+from sae_desktop.corpus.alike import groups_of_texts
+from sae_desktop.features.text_classifier import compared
+from sae_desktop.features.text_set_config import ClassifierScore, FindFeaturesConfig
+from sae_desktop.features.text_sets import PooledText
+from sae_desktop.jobs import SilentContext
+
+FEATURES, WIDTH, FIRING = 400, 32, 25
+SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
+
+
+def made_up_texts(contents: int, copies: int, rng: np.random.Generator) -> list[list[str]]:
+    """Return the copies of each content: the first is it, others have a word changed."""
+    words = ["".join(rng.choice(SYLLABLES, 3)) for _ in range(600)]
+    found = []
+    for _ in range(contents):
+        plain = list(rng.choice(words, 14))
+        changed = []
+        for number in range(copies):
+            copy = list(plain)
+            if number:
+                copy[int(rng.integers(len(copy)))] = str(rng.choice(words))
+            changed.append(" ".join(copy))
+        found.append(changed)
+    return found
+
+
+def pooled(content: Sequence[str], rng: np.random.Generator) -> list[PooledText]:
+    """Return what features make of a content's copies: nearly the same."""
+    features = np.sort(rng.choice(FEATURES, FIRING, replace=False))
+    maxima = rng.random(FIRING).astype(np.float32) + 0.1
+    mean = rng.standard_normal(WIDTH).astype(np.float32)
+    return [
+        PooledText(
+            features,
+            maxima * rng.uniform(0.95, 1.05, FIRING).astype(np.float32),
+            np.zeros(FIRING, np.int32),
+            mean + 0.05 * rng.standard_normal(WIDTH).astype(np.float32),
+        )
+        for _ in content
+    ]
+
+
+def scores(contents: int, copies: int, equal: bool, seed: int) -> list[ClassifierScore]:
+    """Return the scores of one draw of texts and labels."""
+    rng = np.random.default_rng(seed)
+    texts = made_up_texts(contents, copies, rng)
+    if equal:
+        texts = [[copies[0]] * len(copies) for copies in texts]
+    found = [pooled(copies, rng) for copies in texts]
+    of_A = rng.permutation(contents) < contents // 2
+    on = [n for n in range(contents) if of_A[n]]
+    off = [n for n in range(contents) if not of_A[n]]
+    groups = groups_of_texts([text for n in [*on, *off] for text in texts[n]])
+    config = FindFeaturesConfig(project="", index="", on=[], off=[], seed=seed)
+    return compared(
+        [one for n in on for one in found[n]],
+        [one for n in off for one in found[n]],
+        np.full(FEATURES, 1.2, np.float32),
+        groups,
+        config,
+        SilentContext(),
+    )[0]
+
+
+def chance(draws: int, contents: int, copies: int, equal: bool) -> dict[str, tuple[float, float]]:
+    """Return each classifier's mean AUROC over draws, and the standard error of that."""
+    told = [scores(contents, copies, equal, seed) for seed in range(draws)]
+    return {
+        part[0].inputs: (
+            float(np.mean([s.auc for s in part])),
+            float(np.std([s.auc for s in part], ddof=1) / draws**0.5),
+        )
+        for part in zip(*told, strict=True)
+    }
+
+
+def even_chances(concepts: int, slope: float, draws: int, seed: int = 0) -> tuple[float, int, int]:
+    """Return the share of intervals that hold the frequency, how many there were, and open ones."""
+    rng, truth = np.random.default_rng(seed), -9.0
+    inside = drawn = unbounded = 0
+    for _ in range(draws):
+        logs = rng.uniform(-14, -4, concepts)
+        found = rng.random(concepts) < 1 / (1 + np.exp(-slope * (logs - truth)))
+        curve = even_chance(np.exp(logs), found)
+        if curve is None:
+            continue
+        low, high = (None if end is None else math.log(end) for end in curve[1:])
+        drawn += 1
+        inside += (low is None or low <= truth) and (high is None or truth <= high)
+        unbounded += low is None or high is None
+    return inside / max(drawn, 1), drawn, unbounded
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=50)
+    parser.add_argument("--contents", type=int, default=60)
+    parser.add_argument("--lists", type=int, default=400, help="Lists of concepts drawn.")
+    asked = parser.parse_args()
+    for concepts in (12, 25, 50, 200):
+        for slope in (0.5, 1.5, 5.0):
+            share, drawn, unbounded = even_chances(concepts, slope, asked.lists)
+            error = (0.95 * 0.05 / max(drawn, 1)) ** 0.5
+            print(
+                f"f50, {concepts} concepts, slope {slope:g}: {share:.3f} ± {error:.3f} of {drawn}, "
+                f"{unbounded} open",
+                flush=True,
+            )
+    for name, copies, equal in (
+        ("each text once", 1, True),
+        ("each text three times", 3, True),
+        ("three copies, a word changed", 3, False),
+    ):
+        for inputs, (mean, error) in chance(asked.draws, asked.contents, copies, equal).items():
+            print(f"{name:32} {inputs:18} AUROC {mean:.3f} ± {error:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
