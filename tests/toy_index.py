@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from toy_models import TEXT
@@ -19,12 +20,16 @@ FEATURES = 48
 SITE = "blocks.1.hook_resid_post"
 
 
-def make_toy_index(folder: Path, model: Path) -> Project:
-    """Harvest, train and index into a new project; the index is called “i”."""
+def make_toy_index(folder: Path, model: Path, texts: Sequence[str] = ()) -> Project:
+    """Harvest, train and index into a new project; the index is called “i”.
+
+    Without `texts`, documents are pieces of one text.
+    """
     text = folder / "text"
     text.mkdir()
-    for number in range(8):
-        (text / f"{number}.txt").write_text(TEXT[number * 9 :] + TEXT[: 60 * number])
+    pieces = [TEXT[number * 9 :] + TEXT[: 60 * number] for number in range(8)]
+    for number, piece in enumerate(texts or pieces):
+        (text / f"{number}.txt").write_text(piece)
     project = Project.open_or_create(folder / "p")
     path, context = str(project.path), SilentContext()
     harvest(

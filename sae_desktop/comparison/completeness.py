@@ -82,8 +82,7 @@ def completeness(config: CompletenessConfig, context: JobContext) -> Completenes
         raise UserError(
             f"No concept of “{config.concepts}” occurs {config.least_occurrences} times in both "
             f"halves of the text of “{indexes[0].path.stem}”.",
-            next_step="Index more text, or ask for fewer occurrences. Documents that are equal or "
-            "nearly equal are in one half.",
+            next_step="Index more text, or ask for fewer occurrences.",
         )
     asked = []
     for index, found in zip(indexes, firings, strict=True):
@@ -119,6 +118,12 @@ def _marks(index: FeatureIndex, places: Occurrences, concepts: int) -> Marks:
     passages = index.passages
     document = np.repeat(passages["document"], passages["length"])
     half = halves(np.asarray(index.tokens), document, len(index.documents))[document]
+    if len(half) and half.min() == half.max():
+        raise UserError(
+            f"The text of “{index.path.stem}” is one document, or its documents are all equal or "
+            "nearly equal: none can be held out.",
+            next_step="Index text of documents that differ.",
+        )
     return mark(places.of_rows(index.info.rows), places.concepts, half, concepts)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy_index import make_toy_index
+from toy_models import TEXT
 
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.index import build_index
@@ -18,9 +20,16 @@ from sae_desktop.training.job import train
 SIZES = {"small": 16, "d": 48, "large": 96}
 
 
+def different_texts() -> list[str]:
+    """Documents of the same words, each in an order of its own: none is like another."""
+    order = np.random.default_rng(0)
+    words = TEXT.split()
+    return [" ".join(w for _ in range(3) for w in order.permutation(words)) for _ in range(8)]
+
+
 @pytest.fixture(scope="session")
 def _three(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Project:
-    project = make_toy_index(tmp_path_factory.mktemp("three"), toy_model_folder)
+    project = make_toy_index(tmp_path_factory.mktemp("three"), toy_model_folder, different_texts())
     path, context = str(project.path), SilentContext()
     for name in ("small", "large"):
         train(

@@ -8,11 +8,13 @@ import shutil
 import msgspec
 import numpy as np
 import pytest
+from test_detectors import Stored
 
 from sae_desktop.comparison.completeness import completeness, halves
 from sae_desktop.comparison.completeness_table import read_table
 from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
+from sae_desktop.comparison.detectors import choose, mark, score
 from sae_desktop.comparison.even_chance import even_chance
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
@@ -41,7 +43,7 @@ def words(three: Project) -> Project:
 
 
 def test_completeness__tells_what_each_dictionary_has(words: Project) -> None:
-    result = table(words)
+    result = table(words, least_f1=0.2)
     assert read_table(words, "t") == result
     assert [d.dictionary for d in result.dictionaries] == ["small", "d", "large"]
     index = FeatureIndex(words.index_path("i"))
@@ -244,3 +246,52 @@ def test_halves__are_every_other_document_and_hold_those_alike_together() -> Non
     near[30] = 901
     again = [texts[0], near, texts[2], texts[2], texts[4], texts[5]]
     assert halves(np.concatenate(again), number, 6).tolist() == [0, 0, 1, 1, 0, 1]
+
+
+def test_completeness__of_documents_that_are_all_alike_is_refused(
+    words: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_half(tokens: np.ndarray, document: np.ndarray, documents: int) -> np.ndarray:
+        return np.zeros(documents, np.int8)
+
+    monkeypatch.setattr("sae_desktop.comparison.completeness.halves", one_half)
+    with pytest.raises(UserError, match="all equal or nearly equal: none can be held out"):
+        table(words, indexes=("i",))
+
+
+def _chance_f1(copies: int, kept_together: bool, seed: int) -> float:
+    """Return the mean held-out F1 of the best of random features, for random concepts.
+
+    Each document occurs so often; features and concepts are drawn for its content.
+    """
+    rng = np.random.default_rng(seed)
+    contents, length, features, concepts = 24, 30, 120, 12
+    words = rng.integers(0, 2000, (contents, length))
+    fires = rng.random((features, contents, length)) < 0.03
+    of_row = np.where(
+        rng.random((contents, length)) < 0.05, rng.integers(concepts, size=words.shape), -1
+    )
+    order = rng.permutation(np.repeat(np.arange(contents), copies))
+    tokens, concept = words[order].ravel(), of_row[order].ravel()
+    document = np.repeat(np.arange(len(order)), length)
+    half = np.arange(len(order)) % 2
+    if kept_together:
+        half = halves(tokens, document, len(order))
+    places = np.flatnonzero(concept >= 0)
+    occurrence = np.full(len(tokens), -1, np.int32)
+    occurrence[places] = np.arange(len(places))
+    marks = mark(occurrence, concept[places], half[document], concepts)
+    stored = Stored(fires[:, order].reshape(features, -1).astype(np.float32))
+    choice = choose(stored.by_feature(features), marks)
+    return float(score(stored, marks, choice, SilentContext()).f1.mean())  # type: ignore[arg-type]
+
+
+def test_held_out_f1__of_random_features_is_chance_however_often_documents_occur() -> None:
+    once = [_chance_f1(1, True, seed) for seed in range(12)]
+    thrice = [_chance_f1(3, True, seed) for seed in range(12)]
+    parted = [_chance_f1(3, False, seed) for seed in range(12)]
+    error = (np.var(once, ddof=1) / 12 + np.var(thrice, ddof=1) / 12) ** 0.5
+    assert abs(np.mean(thrice) - np.mean(once)) < 3 * error
+    assert np.mean(once) < 0.1
+    # What every other document gave: chosen and scored on copies of the same.
+    assert np.mean(parted) > np.mean(once) + 5 * error

@@ -140,7 +140,7 @@ def test_table__shows_how_well_each_dictionary_knows_a_concept(
     panel.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
     assert cells(panel, 0) == ["Athens", "Paris", "Rome", "Ur"]
     panel.copy_data()
-    assert QGuiApplication.clipboard().text().splitlines()[1].startswith("Rome\t100\t0.1\t1\t0.9")
+    assert QGuiApplication.clipboard().text().splitlines()[1].startswith("Rome\t100\t0.1\t1\t\t0.9")
 
 
 def test_cell__opens_its_feature(panel: CompletenessPanel, session: Session) -> None:
@@ -163,7 +163,8 @@ def test_curves__are_running_shares_by_frequency() -> None:
     times = share_curves(TABLE, times_alive=True)
     assert times[1].frequencies == pytest.approx(large.frequencies * 96)
     assert times[1].even_chance == pytest.approx(0.04 * 96)
-    assert "half do at 1 in 25 tokens, × 96 alive = 3.84 (2.88 to 4.80)" in summary_text(TABLE, 1)
+    told = summary_text(TABLE, 1)
+    assert "half do at 1 in 25 tokens, × 96 alive = 3.84 (90% interval 2.88 to 4.80)" in told
 
 
 def test_curves__are_drawn(panel: CompletenessPanel, session: Session) -> None:
