@@ -154,3 +154,15 @@ def test_order__puts_what_is_missing_last_either_way(index: FeatureIndex) -> Non
 
 def test_sample__is_read_with_all_its_columns(index: FeatureIndex, tmp_path: Path) -> None:
     assert {"language", "cluster", "map_x", "token"} <= set(index.columns)
+
+
+def test_range__holds_both_of_its_bounds(index: FeatureIndex) -> None:
+    density = index.columns["density"]
+    value = float(np.sort(density[density > 0])[len(density) // 3])
+    here = np.flatnonzero(density == value)
+    assert len(here)
+    for bounds in (Range("density", value, None), Range("density", None, value)):
+        found = matching(FeatureFilter(ranges=(bounds,)), index, WRITTEN)
+        assert set(here) <= set(found.tolist())
+    exactly = FeatureFilter(ranges=(Range("density", value, value),))
+    assert matching(exactly, index, WRITTEN).tolist() == here.tolist()

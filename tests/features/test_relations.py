@@ -245,3 +245,39 @@ def test_language_independence__counts_little_evidence_less() -> None:
 def test_language_independence__needs_two_groups_and_two_languages() -> None:
     assert _score(np.ones((1, 5))) == 0.0
     assert _score(np.ones((5, 1))) == 0.0
+
+
+def test_language_independence__is_the_intraclass_correlation_of_a_whole_table() -> None:
+    """Of McGraw and Wong's mean squares, ICC(A,1), with few cells: each degree of freedom tells."""
+    rng = np.random.default_rng(5)
+    for groups, languages in ((4, 3), (6, 2), (3, 5)):
+        x = 4 + rng.normal(0, 1, (groups, 1)) + rng.normal(0, 0.7, (1, languages))
+        x = x + rng.normal(0, 0.5, (groups, languages))
+        of_group = languages * x.mean(axis=1).var(ddof=1)
+        of_language = groups * x.mean(axis=0).var(ddof=1)
+        left = x - x.mean(axis=1, keepdims=True) - x.mean(axis=0) + x.mean()
+        rest = np.square(left).sum() / ((groups - 1) * (languages - 1))
+        assert of_group > rest
+        assert of_language > rest
+        agreement = (of_group - rest) / (
+            of_group + (languages - 1) * rest + languages / groups * (of_language - rest)
+        )
+        contrast = (of_group - rest) / languages / x.mean() ** 2
+        expected = agreement * contrast * groups / (groups + 2)
+        assert _score(x**2) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("copies", [1, 3], ids=["each once", "each group three times"])
+def test_language_independence__of_shuffled_documents_is_chance(copies: int) -> None:
+    """Contents strewn over the groups say nothing of them, however often they occur."""
+    rng = np.random.default_rng(1)
+    told, kept = [], []
+    for _ in range(60):
+        topic = (rng.random(20) < 0.4) * rng.uniform(2, 4, 20)
+        contents = np.tile(topic[:, None] * rng.uniform(0.9, 1.1, (20, 4)), (copies, 1))
+        kept.append(_score(contents))
+        told.append(_score(rng.permuted(contents, axis=0)))
+    assert np.mean(kept) > 0.7
+    # Nothing below 0 is told, so chance is a little above it.
+    assert np.mean(told) < 0.05
+    assert np.median(told) < 0.02

@@ -8,7 +8,7 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.dictionary.control import random_direction_dictionary
 from sae_desktop.training.geometry import decoder_norms, nearest_cosines
-from sae_desktop.training.metrics import DENSE_SHARE, measure_fit
+from sae_desktop.training.metrics import DENSE_SHARE, FiringCounter, measure_fit
 
 
 def _rows(rows: int, width: int, seed: int = 0) -> Tensor:
@@ -152,3 +152,14 @@ def test_decoder_norms__are_as_trained(name: str) -> None:
     norms = decoder_norms(architecture)
     assert norms.shape == (16,)
     torch.testing.assert_close(norms, architecture.parameters["W_dec"].norm(dim=1))
+
+
+def test_dead__is_a_feature_silent_for_just_the_window_and_no_row_less() -> None:
+    counter = FiringCounter(2, torch.device("cpu"))
+    counter.update(torch.tensor([1, 1]), 10)
+    counter.update(torch.tensor([1, 0]), 99)
+    assert counter.dead(100).tolist() == [False, False]
+    counter.update(torch.tensor([1, 0]), 1)
+    assert counter.dead(100).tolist() == [False, True]
+    counter.update(torch.tensor([0, 1]), 1)
+    assert counter.dead(100).tolist() == [False, False]

@@ -1,0 +1,92 @@
+"""Intervals hold the truth as often as they say, and held-out scores of random labels are chance.
+
+The short tests take few draws and bounds that chance crosses once in a few thousand times; those
+of the night take the benchmarks' own numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from law_coverage import FIVE_BY_FIVE, README_GRID, Tally, same_computes, straight, surface
+from law_coverage import rates as best_rates
+from law_coverage import with_floor as floor_of
+from score_coverage import chance, even_chances
+
+COMPUTES = np.unique([features * steps for features, steps in README_GRID])
+
+
+def holds(tally: Tally, errors: float = 3.5) -> bool:
+    """Whether the share inside is 95%, or more, within its Monte Carlo error."""
+    return tally.coverage > 0.95 - errors * tally.error
+
+
+@pytest.mark.parametrize("points", [4, 5, 8])
+def test_interval_of_a_power_law__holds_its_exponent(points: int) -> None:
+    tally = straight(points, 300, False)
+    assert holds(tally)
+    assert tally.coverage < 0.95 + 3.5 * tally.error
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_interval_of_the_loss__holds_its_exponent_with_a_floor_and_without(share: float) -> None:
+    assert holds(floor_of(COMPUTES, 60, share))
+
+
+def test_intervals_of_a_grid__hold_loss_and_best_size() -> None:
+    tallies = surface(README_GRID, 25, 0.1)
+    assert all(tally.refused == 0 and holds(tally) for tally in tallies.values())
+
+
+def test_interval_of_the_best_learning_rate__holds_its_exponent() -> None:
+    assert holds(best_rates(60))
+
+
+def test_interval_of_even_chances__holds_the_frequency() -> None:
+    share, drawn, _ = even_chances(25, 1.5, 30)
+    assert drawn == 30
+    assert share >= 0.8
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("points", [4, 5, 6, 8, 12])
+def test_intervals_of_power_laws__over_many_laws(points: int) -> None:
+    x = np.geomspace(1e5, 1e8, points)
+    assert holds(straight(points, 1000, False), 3)
+    assert holds(straight(points, 400, True), 3)
+    assert holds(floor_of(x, 400, 0.1), 3)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("grid", [README_GRID, FIVE_BY_FIVE], ids=["README", "5 × 5"])
+def test_intervals_of_grids__over_many_laws(grid: list[tuple[float, float]], share: float) -> None:
+    assert all(holds(tally, 3) for tally in surface(grid, 300, share).values())
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_intervals_of_runs_of_the_same_computes__over_many_laws() -> None:
+    for noise in (0.01, 0.03):
+        assert all(holds(tally, 3) for tally in same_computes(300, noise).values())
+    assert holds(best_rates(400), 3)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("concepts", [12, 25, 50, 200])
+@pytest.mark.parametrize("slope", [0.5, 1.5, 5.0])
+def test_interval_of_even_chances__over_many_lists(concepts: int, slope: float) -> None:
+    share, drawn, _ = even_chances(concepts, slope, 400)
+    # The likelihood of a dozen concepts has few values: .92 is what it reaches there.
+    assert share > 0.95 - 3 * (0.95 * 0.05 / drawn) ** 0.5
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("copies", "equal"), [(1, True), (3, True), (3, False)])
+def test_classifiers_of_random_labels__are_chance_over_many_draws(copies: int, equal: bool) -> None:
+    for mean, error in chance(30, 40, copies, equal).values():
+        assert abs(mean - 0.5) < 3 * error
