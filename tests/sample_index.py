@@ -216,6 +216,7 @@ def _shares(kind: str, names: list[str], of_row: list[str], acts: Array) -> dict
     member = np.stack([np.asarray([name == other for other in of_row]) for name in names])
     return {
         f"{kind}/counts": ((acts > 0).astype(np.int64) @ member.T.astype(np.int64)),
+        f"{kind}/sums": acts @ member.T.astype(np.float32),
         f"{kind}/tokens": member.sum(axis=1),
     }
 
@@ -246,12 +247,15 @@ def _firing_tokens(acts: Array, corpus: _Corpus) -> dict[str, Array]:
     tokens = np.asarray(corpus.tokens)
     ids = np.full((len(acts), KEPT), -1, np.int32)
     counts = np.zeros((len(acts), KEPT), np.int32)
+    sums = np.zeros((len(acts), KEPT), np.float32)
     for feature, values in enumerate(acts):
         found = np.bincount(tokens[values > 0], minlength=len(corpus.vocabulary))
         order = np.argsort(-found, kind="stable")[:KEPT]
         order = order[found[order] > 0]
         ids[feature, : len(order)], counts[feature, : len(order)] = order, found[order]
-    return {"firing_tokens/ids": ids, "firing_tokens/counts": counts}
+        summed = np.bincount(tokens, weights=values, minlength=len(corpus.vocabulary))
+        sums[feature, : len(order)] = summed[order]
+    return {"firing_tokens/ids": ids, "firing_tokens/counts": counts, "firing_tokens/sums": sums}
 
 
 def _aligned(acts: Array, corpus: _Corpus) -> dict[str, Array]:
@@ -298,11 +302,15 @@ def _columns(acts: Array, arrays: dict[str, Array], rng: np.random.Generator) ->
         "cluster": rng.integers(-1, 5, len(acts)),
         "token": arrays["firing_tokens/ids"][:, 0],
     }
+    total = np.maximum(acts.sum(axis=1), 1e-9)
     columns["token_share"] = arrays["firing_tokens/counts"][:, 0] / n
+    columns["token_activation"] = arrays["firing_tokens/sums"][:, 0] / total
     for kind, name in (("languages", "language"), ("sources", "source")):
-        counts = arrays[f"{kind}/counts"]
-        numbers[name] = np.where(on.any(axis=1), counts.argmax(axis=1), -1)
-        columns[f"{name}_share"] = counts.max(axis=1) / n
+        counts, sums = arrays[f"{kind}/counts"], arrays[f"{kind}/sums"]
+        best = sums.argmax(axis=1)[:, None]
+        numbers[name] = np.where(on.any(axis=1), best[:, 0], -1)
+        columns[f"{name}_share"] = np.take_along_axis(counts, best, 1)[:, 0] / n
+        columns[f"{name}_activation"] = np.take_along_axis(sums, best, 1)[:, 0] / total
     return {f"columns/{k}": np.asarray(v, np.float32) for k, v in columns.items()} | {
         f"columns/{k}": np.asarray(v, np.int32) for k, v in numbers.items()
     }

@@ -197,7 +197,10 @@ def feature_page(
         ],
         "languages": _shares(index.languages(feature)),
         "sources": _shares(index.sources(feature)),
-        "firing_tokens": [{"token": t, "firings": n} for t, n in index.firing_tokens(feature)],
+        "firing_tokens": [
+            {"token": t.token, "firings": t.firings, "activation": t.activation}
+            for t in index.firing_tokens(feature)
+        ],
         "neurons": [
             {"layer": n.layer, "neuron": n.neuron, "pearson": n.pearson}
             for n in index.neurons(feature)
@@ -269,4 +272,7 @@ def _logits(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:
 
 
 def _shares(shares: list[Share]) -> list[dict[str, Any]]:
-    return [{"name": s.name, "firings": s.firings, "tokens": s.tokens} for s in shares]
+    return [
+        {"name": s.name, "firings": s.firings, "tokens": s.tokens, "activation": s.activation}
+        for s in shares
+    ]

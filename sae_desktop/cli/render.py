@@ -172,12 +172,30 @@ def _company(page: dict[str, Any]) -> list[str]:
         ],
     }
     for kind in ("languages", "sources"):
-        shares = sorted(page[kind], key=lambda s: -s["firings"])[:8]
         told = language_name if kind == "languages" else str
-        parts[kind] = [
-            f"{told(s['name']) or 'not known'} {s['firings']:,}" for s in shares if s["firings"]
+        parts[kind] = _share_words(
+            [s | {"name": told(s["name"]) or "not known"} for s in page[kind]]
+        )
+    return [f"{name}: {'; '.join(words)}" for name, words in parts.items() if words]
+
+
+def _share_words(shares: list[dict[str, Any]]) -> list[str]:
+    """Return names with their part of the activation and of the firings, the largest first."""
+    weighed = all(s["activation"] is not None for s in shares)
+    firings = sum(s["firings"] for s in shares) or 1
+    if not weighed:
+        largest = sorted(shares, key=lambda s: -s["firings"])[:8]
+        return [
+            f"{s['name']} {s['firings'] / firings:.0%} of firings" for s in largest if s["firings"]
         ]
-    return [f"{name}: {', '.join(words)}" for name, words in parts.items() if words]
+    total = sum(s["activation"] for s in shares) or 1.0
+    largest = sorted(shares, key=lambda s: -s["activation"])[:8]
+    return [
+        f"{s['name']} {s['activation'] / total:.0%} of activation, "
+        f"{s['firings'] / firings:.0%} of firings"
+        for s in largest
+        if s["firings"]
+    ]
 
 
 WINDOW_BAR = "│"

@@ -22,6 +22,9 @@ from sae_desktop.features.figures import (
     moments,
     most_of,
     name_counts,
+    name_sums,
+    share_of,
+    total_activation,
     window_start_share,
 )
 from sae_desktop.features.firing_files import StoredFirings
@@ -95,24 +98,21 @@ class _Assembly:
             names = self.text.languages if kind == "languages" else self.text.sources
             if names.names:
                 counts = name_counts(block, passage, names)
-                number, share = most_of(counts, firings)
-                self._put(
-                    block,
-                    {
-                        f"{kind}/counts": counts,
-                        f"columns/{column}": number,
-                        f"columns/{column}_share": share,
-                    },
-                )
-        ids, counts = firing_tokens(block, tokens)
-        share = (counts[:, 0] / np.maximum(firings, 1)).astype(np.float32)
+                sums = name_sums(block, passage, names)
+                most = most_of(counts, sums, columns)
+                self._put(block, {f"{kind}/counts": counts, f"{kind}/sums": sums})
+                self._put(block, {f"columns/{column}{of}": values for of, values in most.items()})
+        ids, counts, sums = firing_tokens(block, tokens)
+        total = total_activation(columns)
         self._put(
             block,
             {
                 "firing_tokens/ids": ids,
                 "firing_tokens/counts": counts,
+                "firing_tokens/sums": sums,
                 "columns/token": ids[:, 0],
-                "columns/token_share": share,
+                "columns/token_share": share_of(counts[:, 0], firings),
+                "columns/token_activation": share_of(sums[:, 0], total),
             },
         )
         if self.text.is_aligned.any():

@@ -60,6 +60,18 @@ class Share:
     firings: int
     tokens: int
     """Rows of the text in it."""
+    activation: float | None = None
+    """Summed over the firings; None: not measured, in older indexes."""
+
+
+@dataclass(frozen=True)
+class FiredToken:
+    """A token on which a feature fires."""
+
+    token: str
+    firings: int
+    activation: float | None
+    """Summed over the firings; None: not measured, in older indexes."""
 
 
 @dataclass(frozen=True)

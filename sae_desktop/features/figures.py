@@ -82,32 +82,69 @@ def name_counts(block: FiringBlock, passage: Array, names: Names) -> Array:
     return cells.reshape(-1, len(names.names)).astype(np.uint32)
 
 
-def most_of(counts: Array, firings: Array) -> tuple[Array, Array]:
-    """Return the language or source of most firings, −1 for none, and its share of them."""
-    best = counts.max(axis=1)
-    number = np.where(best > 0, counts.argmax(axis=1), -1)
-    return number.astype(np.int32), (best / np.maximum(firings, 1)).astype(np.float32)
+def name_sums(block: FiringBlock, passage: Array, names: Names) -> Array:
+    """Return the activation (f, G) by language or source, summed over its firings there."""
+    number = names.of_passage[passage]
+    inside = number >= 0
+    cell = (block.features - block.first) * len(names.names) + number
+    size = (len(block.offsets) - 1) * len(names.names)
+    cells = np.bincount(cell[inside], weights=block.values[inside], minlength=size)
+    return cells.reshape(-1, len(names.names)).astype(np.float32)
 
 
-def firing_tokens(block: FiringBlock, tokens: Array) -> tuple[Array, Array]:
-    """Return ids and counts (f, TOKENS) of the tokens it fires on most often; −1: fewer."""
+def most_of(counts: Array, sums: Array, columns: dict[str, Array]) -> dict[str, Array]:
+    """Return the language or source that holds most of the activation, and its shares.
+
+    counts and sums (f, G) of firings and activation; `columns` as of `moments`. Returns the
+    number, −1 for none, the share of all firings and that of all activation, (f,) each.
+    """
+    rows, best = np.arange(len(sums)), sums.argmax(axis=1)
+    largest = sums[rows, best]
+    return {
+        "": np.where(largest > 0, best, -1).astype(np.int32),
+        "_share": share_of(counts[rows, best], columns["firings"]),
+        "_activation": share_of(largest, total_activation(columns)),
+    }
+
+
+def total_activation(columns: dict[str, Array]) -> Array:
+    """Return the summed activation (f,) from what `moments` returns."""
+    return columns["mean_activation"].astype(np.float64) * columns["firings"]
+
+
+def share_of(part: Array, whole: Array) -> Array:
+    """Return part / whole (f,) float32, 0 of nothing, and never more than 1 by rounding."""
+    shares = part / np.where(whole > 0, whole, 1)
+    return np.minimum(shares, 1.0).astype(np.float32)
+
+
+def firing_tokens(block: FiringBlock, tokens: Array) -> tuple[Array, Array, Array]:
+    """Return ids, counts and summed activations (f, TOKENS) of the tokens it fires on most often.
+
+    Id −1: it fires on fewer.
+    """
     features = len(block.offsets) - 1
     ids = np.full((features, TOKENS), -1, np.int32)
     counts = np.zeros((features, TOKENS), np.uint32)
-    keys = np.sort(((block.features - block.first) << 32) | tokens.astype(np.int64))
+    sums = np.zeros((features, TOKENS), np.float32)
+    keys = ((block.features - block.first) << 32) | tokens.astype(np.int64)
+    by_key = np.argsort(keys, kind="stable")
+    keys = keys[by_key]
     if not len(keys):
-        return ids, counts
+        return ids, counts, sums
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    summed = np.add.reduceat(block.values[by_key].astype(np.float64), starts)
     found = np.diff(np.append(starts, len(keys)))
     feature, token = keys[starts] >> 32, keys[starts] & 0xFFFFFFFF
     order = np.lexsort((token, -found, feature))
-    feature, token, found = feature[order], token[order], found[order]
+    feature, token, found, summed = feature[order], token[order], found[order], summed[order]
     first = np.searchsorted(feature, np.arange(features))
     rank = np.arange(len(feature)) - first[feature]
     kept = rank < TOKENS
     ids[feature[kept], rank[kept]] = token[kept]
     counts[feature[kept], rank[kept]] = found[kept]
-    return ids, counts
+    sums[feature[kept], rank[kept]] = summed[kept]
+    return ids, counts, sums
 
 
 def aligned_peaks(

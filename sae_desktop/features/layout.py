@@ -22,9 +22,11 @@ G languages, S sources:
     coactive/ids, pearson, share       (F, N)     most correlated features of the same dictionary;
                                                   share: of the feature's firings, those on which
                                                   the other fires too; −1: fewer than N
-    languages/counts, tokens           (F, G), (G,)   firings; rows of the text in all
-    sources/counts, tokens             (F, S), (S,)
-    firing_tokens/ids, counts          (F, N)     tokens on which it fires most often; −1: fewer
+    languages/counts, sums, tokens     (F, G), (F, G), (G,)  firings and their activations'
+                                                  sum; rows of the text in all
+    sources/counts, sums, tokens       (F, S), (F, S), (S,)
+    firing_tokens/ids, counts, sums    (F, N)     tokens on which it fires most often, how often,
+                                                  and their activations' sum; −1: fewer
     neurons/layers, ids, pearson       (F, N)     most correlated neurons; −1: fewer than N
     aligned/offsets                    (F+1,)     by feature, over the documents of a group in
     aligned/documents, rows, maxima    (n,)       several languages: where it fires most in each
@@ -33,7 +35,8 @@ G languages, S sources:
     documents                          (D,)       DOCUMENT_DTYPE
     vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
 
-Groups that were not measured (no model: no logits, no neurons) are not there. The names of
+Groups that were not measured (no model: no logits, no neurons) are not there; older indexes have
+no sums. The names of
 languages and sources stand in the info, an attribute of the file.
 """
 

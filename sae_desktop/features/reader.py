@@ -20,7 +20,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.columns import COLUMNS
 from sae_desktop.features.effect_file import COLUMN as OUTPUT_EFFECT
 from sae_desktop.features.effect_file import read_effects
-from sae_desktop.features.facts import AlignedFiring, Coactive, Context, Neuron, Share
+from sae_desktop.features.facts import AlignedFiring, Coactive, Context, FiredToken, Neuron, Share
 from sae_desktop.features.firing_files import StoredFirings, kept_firings
 from sae_desktop.features.first_schema import upgraded_arrays
 from sae_desktop.features.layout import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
@@ -417,26 +417,34 @@ class FeatureIndex:
         if counts is None:
             return []
         tokens = self._arrays[f"{kind}/tokens"]
+        sums = self.array(f"{kind}/sums")
+        of_names = [None] * len(names) if sums is None else sums[feature].tolist()
         found = [
-            Share(name, int(n), int(t))
-            for name, n, t in zip(names, counts[feature], tokens, strict=True)
+            Share(name, int(n), int(t), total)
+            for name, n, t, total in zip(names, counts[feature], tokens, of_names, strict=True)
         ]
         firings = self.columns.get("firings")
         unnamed = self.info.rows - sum(share.tokens for share in found)
         if firings is not None and unnamed > 0:
             of_named = sum(share.firings for share in found)
-            found.append(Share("", max(int(firings[feature]) - of_named, 0), unnamed))
+            rest = None
+            if sums is not None:
+                total = float(self.columns["mean_activation"][feature]) * int(firings[feature])
+                rest = max(total - sum(share.activation or 0.0 for share in found), 0.0)
+            found.append(Share("", max(int(firings[feature]) - of_named, 0), unnamed, rest))
         return found
 
-    def firing_tokens(self, feature: int) -> list[tuple[str, int]]:
-        """Return (token, firings) of the tokens on which the feature fires most often."""
+    def firing_tokens(self, feature: int) -> list[FiredToken]:
+        """Return the tokens on which the feature fires most often, with its firings on each."""
         ids = self.array("firing_tokens/ids")
         if ids is None:
             return []
         counts = self._arrays["firing_tokens/counts"][feature]
+        sums = self.array("firing_tokens/sums")
+        of_tokens = [None] * len(counts) if sums is None else sums[feature].tolist()
         return [
-            (self.token(int(i)), int(n))
-            for i, n in zip(ids[feature], counts, strict=True)
+            FiredToken(self.token(int(i)), int(n), total)
+            for i, n, total in zip(ids[feature], counts, of_tokens, strict=True)
             if i >= 0
         ]
 

@@ -13,7 +13,10 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.architectures import ARCHITECTURES
 from sae_desktop.features.config import REACH, IndexConfig
+from sae_desktop.features.figures import moments, most_of, name_counts, name_sums
+from sae_desktop.features.firings import FiringBlock
 from sae_desktop.features.index import build_index
+from sae_desktop.features.index_text import Names
 from sae_desktop.features.layout import BINS
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
@@ -194,15 +197,47 @@ def test_shares__count_the_firings_by_language_source_and_token(
         for share in index.languages(feature):
             here = language == share.name.encode()
             assert (share.firings, share.tokens) == ((on & here).sum(), here.sum())
+            assert share.activation == pytest.approx(acts[here, feature].sum(), rel=1e-4)
         for share in index.sources(feature):
-            assert share.firings == (on & (source == share.name.encode())).sum()
+            here = source == share.name.encode()
+            assert share.firings == (on & here).sum()
+            assert share.activation == pytest.approx(acts[here, feature].sum(), rel=1e-4)
         ids, counts = np.unique(index.tokens[on], return_counts=True)
-        found = [n for _, n in index.firing_tokens(feature)]
+        tokens = index.firing_tokens(feature)
+        found = [t.firings for t in tokens]
         assert found == sorted(counts.tolist(), reverse=True)[:10]
         if on.any():
             assert index.columns["token"][feature] == ids[counts.argmax()]
-            best = max(share.firings for share in index.languages(feature))
-            assert index.columns["language_share"][feature] == pytest.approx(best / on.sum())
+            total = acts[:, feature].sum()
+            most = ids[counts.argmax()]
+            on_it = acts[index.tokens == most, feature].sum()
+            assert tokens[0].activation == pytest.approx(on_it, rel=1e-4)
+            assert index.columns["token_activation"][feature] == pytest.approx(
+                on_it / total, rel=1e-4
+            )
+            best = max(index.languages(feature), key=lambda share: share.activation)
+            assert index.info.languages[index.columns["language"][feature]] == best.name
+            assert index.columns["language_share"][feature] == pytest.approx(
+                best.firings / on.sum()
+            )
+            assert index.columns["language_activation"][feature] == pytest.approx(
+                best.activation / total, rel=1e-4
+            )
+
+
+def test_language__is_that_of_the_activation_not_of_weak_firings() -> None:
+    # Three weak firings in the first language, one strong in the second; the third feature: none.
+    block = FiringBlock(
+        0, np.array([0, 4, 5, 5]), np.arange(5), np.array([0.1, 0.1, 0.1, 5.0, 2.0], np.float32)
+    )
+    passage = np.array([0, 0, 0, 1, 2])
+    names = Names(["en", "fr"], np.array([3, 1]), np.array([0, 1, -1]))
+    counts, sums = name_counts(block, passage, names), name_sums(block, passage, names)
+    np.testing.assert_allclose(sums, [[0.3, 5], [0, 0], [0, 0]], rtol=1e-6)
+    most = most_of(counts, sums, moments(block, 10))
+    assert most[""].tolist() == [1, -1, -1]
+    np.testing.assert_allclose(most["_share"], [0.25, 0, 0])
+    np.testing.assert_allclose(most["_activation"], [5 / 5.3, 0, 0], rtol=1e-6)
 
 
 def test_aligned__holds_where_a_feature_fires_most_in_each_translation(

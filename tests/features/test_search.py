@@ -64,7 +64,7 @@ def test_tokens__are_found_whatever_their_case_and_space(index: FeatureIndex) ->
 def test_firing_and_raising__equal_a_look_at_every_feature(index: FeatureIndex) -> None:
     for text in ("Lord", "def", ".", "。", "absent"):
         wanted = {index.token(i) for i in search.token_ids(index, text)}
-        fires = [f for f in range(64) if wanted & {t for t, _ in index.firing_tokens(f)}]
+        fires = [f for f in range(64) if wanted & {t.token for t in index.firing_tokens(f)}]
         raises = [f for f in range(64) if wanted & {t for t, _ in index.top_logits(f)}]
         assert search.features_firing_on(index, text).tolist() == fires
         assert search.features_raising(index, text).tolist() == raises

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui.company_bars import neurons_text, share_rows
-from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.company_bars import (
+    BY_ACTIVATION,
+    BY_FIRINGS,
+    ShareRow,
+    neurons_text,
+    share_row,
+    share_rows,
+    shares_note,
+)
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.widgets.labelled_bars import Bar, LabelledBars
@@ -39,11 +49,14 @@ class FeatureCompany(QWidget):
             flat=True,
             tip="Show documents in several languages beside one another",
         )
+        self._notes = [label("", "small") for _ in range(3)]
+        of_tokens, of_languages, of_sources = self._notes
+        correlation = label("Pearson correlation", "small")
         self._parts = [
-            _part("Fires along with", "Pearson correlation", self.coactive, self.no_coactive),
-            _part("Fires on", "share of its firings", self.tokens),
-            _part("Languages", "share of its firings", self.languages, self.side_by_side),
-            _part("Sources", "share of its firings", self.sources),
+            _part("Fires along with", correlation, self.coactive, self.no_coactive),
+            _part("Fires on", of_tokens, self.tokens),
+            _part("Languages", of_languages, self.languages, self.side_by_side),
+            _part("Sources", of_sources, self.sources),
         ]
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(24)
@@ -52,7 +65,7 @@ class FeatureCompany(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(24)
         column.addLayout(self._grid)
-        column.addWidget(_part("Neurons", "", self.neurons))
+        column.addWidget(_part("Neurons", None, self.neurons))
         self._columns = 0
         self._arrange(1)
 
@@ -88,39 +101,43 @@ class FeatureCompany(QWidget):
             _NOT_MEASURED if not measured else "" if found else "No other feature fires with it."
         )
         self.no_coactive.setVisible(bool(self.no_coactive.text()))
-        firings = index.columns.get("firings")
-        total = max(int(firings[feature]), 1) if firings is not None else 1
-        self.tokens.set_bars(
-            [
-                Bar(visible_token(token), n / total, f"{100 * n / total:.0f}%", "accent",
-                    tip=f"{visible_token(token)}\n{count_text(n)} of {count_text(total)} firings")
-                for token, n in index.firing_tokens(feature)
-            ],
-            _NOT_MEASURED if index.array("firing_tokens/ids") is None else "None",
-        )  # fmt: skip
+        tokens = index.firing_tokens(feature)
+        known = all(t.activation is not None for t in tokens)
+        firings = int(_figure(index, "firings", feature))
+        activation = firings * _figure(index, "mean_activation", feature) if known else None
+        rows = [
+            share_row(visible_token(t.token), t.firings, firings, t.activation, activation)
+            for t in tokens
+        ]
+        nothing = _NOT_MEASURED if index.array("firing_tokens/ids") is None else "None"
+        self.tokens.set_bars(_bars(rows), nothing)
+        notes = [BY_ACTIVATION if known else BY_FIRINGS]
         for bars, shares in (
             (self.languages, index.languages(feature)),
             (self.sources, index.sources(feature)),
         ):
+            nothing = "None" if shares else "The text does not say."
             rows = share_rows(shares)
-            bars.set_bars(
-                [
-                    Bar(
-                        language_name(row.name) if bars is self.languages else row.name,
-                        row.share,
-                        f"{100 * row.share:.0f}%",
-                        "accent",
-                        tip=row.tip,
-                    )
-                    for row in rows
-                ],
-                "None" if shares else "The text does not say.",
-            )
+            if bars is self.languages:
+                rows = [replace(row, name=language_name(row.name)) for row in rows]
+            bars.set_bars(_bars(rows), nothing)
+            notes.append(shares_note(shares))
+        for note, text in zip(self._notes, notes, strict=True):
+            note.setText(text)
         self.side_by_side.setVisible(bool(index.aligned_groups))
         self.neurons.setText(neurons_text(index, index.neurons(feature)))
 
 
-def _part(title: str, note: str, *widgets: QWidget) -> QWidget:
+def _bars(rows: Sequence[ShareRow]) -> list[Bar]:
+    return [Bar(row.name, row.share, row.text, "accent", tip=row.tip) for row in rows]
+
+
+def _figure(index: FeatureIndex, name: str, feature: int) -> float:
+    column = index.columns.get(name)
+    return 0.0 if column is None else float(column[feature])
+
+
+def _part(title: str, note: QWidget | None, *widgets: QWidget) -> QWidget:
     part = QWidget()
     column = QVBoxLayout(part)
     column.setContentsMargins(0, 0, 0, 0)
@@ -128,8 +145,8 @@ def _part(title: str, note: str, *widgets: QWidget) -> QWidget:
     head = QGridLayout()
     head.addWidget(label(title, "heading"), 0, 0)
     head.setColumnStretch(1, 1)
-    if note:
-        head.addWidget(label(note, "small"), 0, 2)
+    if note is not None:
+        head.addWidget(note, 0, 2)
     column.addLayout(head)
     for widget in widgets:
         column.addWidget(widget)

@@ -14,7 +14,7 @@ from sae_desktop.features.config import ProbeResult
 from sae_desktop.features.facts import Context, Share
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
-from sae_desktop.gui.company_bars import share_rows
+from sae_desktop.gui.company_bars import share_rows, shares_note
 from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
 from sae_desktop.gui.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
@@ -215,8 +215,20 @@ def test_shares__are_ranked_and_the_rest_is_summed() -> None:
     assert [row.name for row in rows] == ["l14", "l13", "l12", "11 more"]
     assert sum(row.share for row in rows) == pytest.approx(1.0)
     assert share_rows([Share("en", 0, 10)]) == []
+    assert shares_note([Share("en", 3, 10)]) == "of its firings"
     assert bucket_title(4, 5) == "60–80% of the maximum"
     assert origin_text(_context(0, language="")) == "udhr"
+
+
+def test_shares__weigh_by_activation_and_tell_firings_beside_it() -> None:
+    # A feature of French that fires weakly all over English.
+    shares = [Share("en", 70, 1000, 7.0), Share("fr", 30, 100, 63.0)]
+    french, english = share_rows(shares)
+    assert (french.name, french.share, french.text) == ("fr", pytest.approx(0.9), "90% · 30%")
+    assert (english.name, english.share, english.text) == ("en", pytest.approx(0.1), "10% · 70%")
+    assert "90% of its activation" in french.tip
+    assert "30 of 100 firings" in french.tip
+    assert shares_note(shares) == "of its activation · of its firings"
 
 
 def test_link__comes_back_as_it_went() -> None:
