@@ -64,7 +64,7 @@ def evaluation_text(found: EvaluateResult) -> str:
     if found.excluded_rows:
         text += f" {exact_count(found.excluded_rows)} massive rows were left out."
     if found.control_spread is not None:
-        text += f" Random: mean ± deviation of {found.control_seeds}."
+        text += f" Random directions: mean ± standard deviation of {found.control_seeds} draws."
     return text
 
 

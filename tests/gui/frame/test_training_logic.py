@@ -367,7 +367,7 @@ def test_evaluation__shows_what_was_measured_and_warns_of_what_chance_does() -> 
     spread = msgspec.structs.replace(found.control, fvu=0.004)
     several = msgspec.structs.replace(found, control_spread=spread, control_seeds=3)
     assert {row.title: row.control for row in evaluation_rows(several)}["FVU"] == "0.700 ± 0.004"
-    assert evaluation_text(several).endswith("Random: mean ± deviation of 3.")
+    assert evaluation_text(several).endswith("mean ± standard deviation of 3 draws.")
     assert verdict(found) == ""
     assert "little" in verdict(msgspec.structs.replace(found, fvu=0.69))
     assert verdict(msgspec.structs.replace(found, control=None)) == ""
