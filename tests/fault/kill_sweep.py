@@ -12,6 +12,7 @@ what an undisturbed job leaves, and hold nothing else.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import signal
@@ -36,7 +37,7 @@ from kill_points import KillPoints  # noqa: E402
 from kill_state import State, differences, state_of  # noqa: E402
 
 from sae_desktop.engine.protocol import JobConfig  # noqa: E402
-from sae_desktop.engine.registry import job_kind, run_job  # noqa: E402
+from sae_desktop.engine.registry import JOB_KINDS, job_kind, run_job  # noqa: E402
 from sae_desktop.errors import UserError  # noqa: E402
 from sae_desktop.gui.inventory import take_inventory  # noqa: E402
 from sae_desktop.jobs import SilentContext  # noqa: E402
@@ -187,6 +188,8 @@ def sweep(
 ) -> list[Trial]:  # fmt: skip
     """Sweep jobs in a place made in `folder`; `sample` kills of each, or at every change."""
     torch.set_num_threads(1)
+    for kind in JOB_KINDS.values():  # once, and not in every child
+        importlib.import_module(kind.function.partition(":")[0])
     base = make_place(folder / "base")
     make_small_groups()
     work = folder / "work"

