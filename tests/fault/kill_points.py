@@ -2,7 +2,7 @@
 
 What is counted: opening for writing, writes to a descriptor, syncs, renames, links, removals,
 folders made, truncation, reservation, modes, HDF5 datasets and files closed, and every statement
-and commit of SQLite. The process is killed *before* the call; of a write one half is done.
+and commit of SQLite. The process is killed *before* the call; of a larger write one half is done.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _PATH_CALLS = (
     "chmod",
 )  # fmt: skip
 _DESCRIPTOR_CALLS = ("write", "pwrite", "fsync", "ftruncate", "posix_fallocate")
+_SECTOR = 512
+"""Bytes that a killed process has written whole or not at all, such as a counter."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -100,9 +102,10 @@ class KillPoints:
                 half = None
                 if name in ("write", "pwrite"):
                     data = memoryview(arguments[0]).cast("B")
-                    half = functools.partial(
-                        call, descriptor, data[: len(data) // 2], *arguments[1:]
-                    )
+                    if len(data) > _SECTOR:
+                        half = functools.partial(
+                            call, descriptor, data[: len(data) // 2], *arguments[1:]
+                        )
                 self.reach(f"{name} {path}", half)
             return call(descriptor, *arguments)
 
