@@ -3,18 +3,23 @@
 The window opens without importing what only the commands need.
 """
 
-from __future__ import annotations
+# Before any other import: those may not come from the folder one stands in.
+from sae_desktop.launch import leave_out_working_folder
 
-import difflib
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+leave_out_working_folder(begun_as_module=__name__ == "__main__")
 
-from sae_desktop.cli import COMMANDS, EXIT_USAGE
+import difflib  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from sae_desktop.cli import COMMANDS, EXIT_USAGE  # noqa: E402
+from sae_desktop.cli.console import accept_any_character, say  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program with the given arguments, or those of the process."""
+    accept_any_character()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["engine"]:
         from sae_desktop.engine.main import main as run_engine
@@ -26,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(given)
     complaint = _complaint(given)
     if complaint:
-        print(complaint, file=sys.stderr)
+        say(complaint)
         return EXIT_USAGE
     from sae_desktop.cli.window import open_window
 

@@ -49,7 +49,7 @@ def take_incoming(project: Project) -> None:
         for path in paths:
             try:
                 incoming = msgspec.json.decode(path.read_bytes(), type=IncomingNotes)
-            except msgspec.DecodeError:
+            except (ValueError, RecursionError):
                 path.unlink()  # nothing of ours: it would stand in the way for ever
                 continue
             _take(notes, incoming)

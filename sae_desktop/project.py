@@ -67,7 +67,7 @@ class Project:
             )
         try:
             file = msgspec.toml.decode(toml.read_bytes(), type=ProjectFile)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"“{toml}” cannot be read: {error}.") from error
         if file.schema_version > SCHEMA_VERSION:
             raise UserError(

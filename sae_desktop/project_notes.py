@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
+from sae_desktop.storage.sqlite_files import Database
 
 SCHEMA_VERSION = 2
 _SHIFT = 32
@@ -132,7 +133,7 @@ class Notes:
 
     def _prepare(self, version: int) -> None:
         if self.read_only:  # a copy in memory takes the schema; the file stays as it is
-            copy = sqlite3.connect(":memory:")
+            copy = sqlite3.connect(":memory:", factory=Database)
             self.database.backup(copy)
             self.database.close()
             self.database = copy
@@ -309,8 +310,13 @@ _SELECT = "SELECT key, label, score, starred, note FROM notes"
 
 def _note(row: tuple[Any, ...]) -> FeatureNote:
     key, label, score, starred, note = row
+    # SQLite keeps a value of any type in any column.
     return FeatureNote(
-        feature=key & _MASK, label=label, score=score, starred=bool(starred), note=note
+        feature=key & _MASK,
+        label=label if isinstance(label, str) else "",
+        score=float(score) if isinstance(score, int | float) else None,
+        starred=bool(starred),
+        note=note if isinstance(note, str) else "",
     )
 
 
@@ -318,7 +324,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     writable = path.parent.stat().st_mode & 0o222 != 0
     if writable:
         try:
-            database = sqlite3.connect(path, timeout=5.0)
+            database = sqlite3.connect(path, timeout=5.0, factory=Database)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA foreign_keys = ON")
         except sqlite3.OperationalError:
@@ -326,4 +332,4 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
         else:
             return database, False
     target = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if path.exists() else ":memory:"
-    return sqlite3.connect(target, uri=True), True
+    return sqlite3.connect(target, uri=True, factory=Database), True

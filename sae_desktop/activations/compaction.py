@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import h5py
-import msgspec
+import numpy.typing as npt
 
 from sae_desktop.activations.layout import (
     COMMITTED,
@@ -15,6 +15,8 @@ from sae_desktop.activations.layout import (
     TABLES,
     Capacity,
     StoreInfo,
+    accepted_datasets,
+    damaged_store,
     segment_specs,
 )
 from sae_desktop.errors import UserError
@@ -22,10 +24,12 @@ from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import (
     RowWriter,
     create_contiguous,
-    map_dataset,
     open_checked,
     spec_bytes,
 )
+from sae_desktop.storage.mapped import MappedFile, extents, read_struct
+
+Array = npt.NDArray[Any]
 
 _HEADER = ("kind", "schema_version", "writer")
 _WORTH_BYTES = 1 << 16
@@ -41,8 +45,12 @@ def compact(path: Path) -> int:
     """
     before = path.stat().st_size
     with suppress(UserError), open_checked(path, KIND, SCHEMA_VERSION) as file:
-        info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
-        committed = dict(zip(COMMITTED, (int(n) for n in file["committed"][:]), strict=True))
+        try:
+            info = read_struct(file, "info", StoreInfo)
+            arrays = MappedFile(path, extents(path, file, accepted_datasets(info))).arrays
+        except ValueError as error:
+            raise damaged_store(path, error) from error
+        committed = dict(zip(COMMITTED, (int(n) for n in arrays["committed"]), strict=True))
         room = Capacity(**{name: committed[name] for name in ("rows", *TABLES)})
         specs = segment_specs(info, room)
         saved = before - sum(spec_bytes(spec) for spec in specs)
@@ -53,12 +61,12 @@ def compact(path: Path) -> int:
             create_contiguous(part, KIND, SCHEMA_VERSION, specs, attributes)
             with RowWriter(part) as out:
                 for spec in specs:
-                    _copy_rows(path, file[spec.name], out, spec.name, spec.shape[0])
+                    if spec.name in arrays:
+                        _copy_rows(arrays[spec.name], out, spec.name, spec.shape[0])
     return before - path.stat().st_size
 
 
-def _copy_rows(path: Path, dataset: h5py.Dataset, out: RowWriter, name: str, count: int) -> None:
-    values = map_dataset(path, dataset)
+def _copy_rows(values: Array, out: RowWriter, name: str, count: int) -> None:
     step = max(1, _AT_ONCE // max(1, values[:1].nbytes))
     for first in range(0, count, step):
         out.write(name, first, values[first : min(first + step, count)])

@@ -25,7 +25,7 @@ def check_same_settings(config: HarvestConfig, folder: Path) -> None:
     other_name = "Harvest under another name."
     try:
         made = made_harvest(store.info.config)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"The name “{config.name}” is taken by activations of another origin.",
             kept=kept,

@@ -31,6 +31,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing_folder
+from sae_desktop.storage.hdf5 import open_file
 from sae_desktop.storage.hdf5_safety import check_plain
 
 _BLOCK = 16_384
@@ -152,7 +153,7 @@ def open_matrix(path: Path, name: str) -> Iterator[Matrix]:
                 yield Matrix(_TensorSlice(file.get_slice(chosen)), shapes[chosen])
         else:
             check_plain(path)
-            with h5py.File(path, "r") as file:
+            with open_file(path) as file:
                 shapes = _datasets(file)
                 chosen = _choose(path, name, shapes)
                 yield Matrix(file[chosen], shapes[chosen])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,8 +24,10 @@ import numpy.typing as npt
 from sae_desktop.activations.config import StoreDtype
 from sae_desktop.activations.statistics import record_length
 from sae_desktop.corpus.config import Order
+from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.storage.hdf5 import BFLOAT16, DatasetSpec
+from sae_desktop.storage.mapped import WHOLE, Accepted
 
 Array = npt.NDArray[Any]
 
@@ -168,6 +171,49 @@ def row_datasets(info: StoreInfo) -> list[str]:
             names.append(f"scales/{site}")
         names.append(f"norms/{site}")
     return [*names, "tokens", "positions"]
+
+
+_MOST_OVERLAP = 2**20
+_STORED = {"float16": "<f2", "bfloat16": "<u2", "float32": "<f4", "int8": "i1"}
+_SINCE_SECOND = ("metadata_first", "metadata_bytes")
+
+
+def accepted_datasets(info: StoreInfo) -> dict[str, Accepted]:
+    """Return what a reader takes of a segment. Raises ValueError for an info that cannot be.
+
+    What the first schema lacks is not needed.
+    """
+    if not info.sites or len(info.sites) != len(info.widths) or min(info.widths) < 1:
+        raise ValueError("it is of no site, or of no width")
+    if not 0 <= info.overlap <= _MOST_OVERLAP:
+        raise ValueError(f"its windows repeat {info.overlap:,} tokens")
+    numbers, sums = np.dtype("<f4"), np.dtype("<u4")
+    table = {
+        "committed": Accepted(WHOLE, ("counters",)),
+        "tokens": Accepted(WHOLE, ("R",)),
+        "positions": Accepted(WHOLE, ("R",)),
+        "windows": Accepted(window_dtype(info.overlap), ("W",), lacking=("first_token",)),
+        "documents": Accepted(DOCUMENT_DTYPE, ("D",), lacking=_SINCE_SECOND),
+        "spans": Accepted(SPAN_DTYPE, ("S",), needed=info.packing == "packed"),
+        "metadata": Accepted(np.dtype("u1"), ("bytes",), needed=False),
+        "state/checksums": Accepted(sums, (2, "running"), needed=False),
+    }
+    for site, width in zip(info.sites, info.widths, strict=True):
+        table[f"activations/{site}"] = Accepted(np.dtype(_STORED[info.dtype]), ("R", width))
+        table[f"scales/{site}"] = Accepted(numbers, ("R",), needed=info.dtype == "int8")
+        table[f"norms/{site}"] = Accepted(numbers, ("R",))
+        record = (2, record_length(width))
+        table[f"state/statistics/{site}"] = Accepted(np.dtype("<f8"), record, needed=False)
+    for name in row_datasets(info):
+        table[f"checksums/{name}"] = Accepted(sums, ("blocks",), needed=False)
+    return table
+
+
+def damaged_store(path: Path, error: object) -> UserError:
+    return UserError(
+        f"The store file “{path}” is damaged: {error}.",
+        next_step="Restore it from a copy, or harvest again under another name.",
+    )
 
 
 def read_dtype(dtype: StoreDtype) -> np.dtype[Any]:

@@ -23,6 +23,8 @@ from sae_desktop.activations.layout import (
     SCHEMA_VERSION,
     SPAN_DTYPE,
     StoreInfo,
+    accepted_datasets,
+    damaged_store,
     decode_rows,
     read_dtype,
     window_dtype,
@@ -30,7 +32,8 @@ from sae_desktop.activations.layout import (
 from sae_desktop.activations.statistics import SiteStatistics
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import ModelMark
-from sae_desktop.storage.hdf5 import map_dataset, open_checked
+from sae_desktop.storage.hdf5 import open_checked
+from sae_desktop.storage.mapped import MappedFile, extents, read_struct
 
 Array = npt.NDArray[Any]
 
@@ -46,39 +49,42 @@ class _Segment:
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             try:
                 self._map(file)
-            except (KeyError, ValueError, OSError, msgspec.DecodeError) as error:
-                raise UserError(
-                    f"The store file “{path}” is damaged: {error}.",
-                    next_step="Harvest again under another name.",
-                ) from error
+            except (KeyError, ValueError, OSError) as error:
+                raise damaged_store(path, error) from error
 
     def _map(self, file: h5py.File) -> None:
-        self.info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
-        tables = ["committed", "tokens", "positions", "windows", "documents"]
-        tables += [name for name in ("spans", "metadata") if name in file]  # since schema 2
-        self._tables = {name: map_dataset(self.path, file[name]) for name in tables}
-        self.capacity = int(file["tokens"].shape[0])
-        self.tokens = self._tables["tokens"]
-        self.positions = self._tables["positions"]
-        self._values = {
-            site: map_dataset(self.path, file[f"activations/{site}"]) for site in self.info.sites
-        }
-        self._scales = {
-            site: map_dataset(self.path, file[f"scales/{site}"])
-            for site in self.info.sites
-            if self.info.dtype == "int8"
-        }
-        self.norms = {
-            site: map_dataset(self.path, file[f"norms/{site}"]) for site in self.info.sites
-        }
+        self.info = read_struct(file, "info", StoreInfo)
+        self._file = MappedFile(self.path, extents(self.path, file, accepted_datasets(self.info)))
+        arrays = self._file.arrays
+        self._tables = {name: found for name, found in arrays.items() if "/" not in name}
+        self.tokens, self.positions = arrays["tokens"], arrays["positions"]
+        self.capacity = len(self.tokens)
+        sites = self.info.sites
+        self._values = {site: arrays[f"activations/{site}"] for site in sites}
+        self._scales = {site: arrays[f"scales/{site}"] for site in sites if self._is_int8}
+        self.norms = {site: arrays[f"norms/{site}"] for site in sites}
         self._statistics = {
-            site: map_dataset(self.path, file[f"state/statistics/{site}"])
-            for site in self.info.sites
-            if "state" in file
+            site: arrays[f"state/statistics/{site}"]
+            for site in sites
+            if f"state/statistics/{site}" in arrays
         }
+        self._check_committed()
+
+    @property
+    def _is_int8(self) -> bool:
+        return self.info.dtype == "int8"
+
+    def _check_committed(self) -> None:
+        """Raise ValueError unless what the counter counts is there."""
+        for name, count in self.committed().items():
+            room = 2 if name == "slot" else self.capacity if name == "rows" else None
+            room = len(self._tables.get(name, ())) if room is None else room
+            if not 0 <= count <= room or (name == "slot" and count == 2):
+                raise ValueError(f"it counts {count:,} {name}, and has room for {room:,}")
 
     def committed(self) -> dict[str, int]:
         """Return the counter as it is now, in one read; the first schema had fewer numbers."""
+        self._file.check_whole()
         counts = [int(n) for n in np.array(self._tables["committed"])]
         names = COMMITTED if len(counts) == len(COMMITTED) else COMMITTED[: len(counts)]
         return dict.fromkeys(COMMITTED, 0) | dict(zip(names, counts, strict=True))
@@ -119,10 +125,14 @@ class _Segment:
         if not size:
             return {}
         data = self._tables["metadata"][first : first + size].tobytes()
-        return dict(msgspec.json.decode(data, type=dict[str, Any]))
+        try:
+            return dict(msgspec.json.decode(data, type=dict[str, Any]))
+        except (msgspec.DecodeError, RecursionError):
+            return {}  # of a damaged document there is nothing to show beside its text
 
     def rows_of(self, site: str, rows: slice | Array) -> Array:
         """Return rows as numbers: as stored, or float32 of bfloat16 and int8."""
+        self._file.check_whole()
         scales = self._scales[site][rows] if site in self._scales else None
         return decode_rows(self._values[site][rows], scales)
 

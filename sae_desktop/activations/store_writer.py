@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,14 @@ from sae_desktop.activations.layout import (
     TABLES,
     Capacity,
     StoreInfo,
+    accepted_datasets,
+    damaged_store,
     row_datasets,
     segment_specs,
 )
 from sae_desktop.activations.statistics import RowSums, SiteStatistics
 from sae_desktop.storage.hdf5 import RowWriter, create_contiguous, open_checked
+from sae_desktop.storage.mapped import MappedFile, extents, read_struct
 
 Array = npt.NDArray[Any]
 
@@ -73,20 +77,28 @@ class SegmentWriter:
         """Open a segment where its last commit left it. Raises UserError if it is damaged."""
         self._out = RowWriter(path)
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
-            self.info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
-            committed = dict(zip(COMMITTED, (int(n) for n in file["committed"][:]), strict=True))
-            slot = committed.pop("slot")
-            running = file["state/checksums"][slot]
-            self.statistics = {
-                site: SiteStatistics(width, file[f"state/statistics/{site}"][slot])
-                for site, width in zip(self.info.sites, self.info.widths, strict=True)
-            }
-        self._slot = slot
+            try:
+                self._read(file)
+            except (ValueError, KeyError, IndexError) as error:
+                self._out.close()
+                raise damaged_store(path, error) from error
+        self.committed_rows = self.rows
+
+    def _read(self, file: h5py.File) -> None:
+        self.info = read_struct(file, "info", StoreInfo)
+        table = accepted_datasets(self.info)
+        found = MappedFile(self.path, extents(self.path, file, table)).arrays
+        committed = dict(zip(COMMITTED, (int(n) for n in found["committed"]), strict=True))
+        self._slot = slot = committed.pop("slot")
+        self.statistics = {
+            site: SiteStatistics(width, np.array(found[f"state/statistics/{site}"][slot]))
+            for site, width in zip(self.info.sites, self.info.widths, strict=True)
+        }
         self.counts = committed
         """Entries appended, of rows and of each table."""
-        names = row_datasets(self.info)
-        self._checksums = dict(zip([*names, *TABLES], (int(n) for n in running), strict=True))
-        self.committed_rows = self.rows
+        running = (int(n) for n in found["state/checksums"][slot])
+        names = [*row_datasets(self.info), *TABLES]
+        self._checksums = dict(zip(names, running, strict=True))
 
     @classmethod
     def create(cls, path: Path, info: StoreInfo, room: Capacity) -> SegmentWriter:

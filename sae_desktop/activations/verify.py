@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import msgspec
 
 from sae_desktop.activations.config import VerifyResult, VerifyStoreConfig
 from sae_desktop.activations.layout import (
@@ -17,6 +16,8 @@ from sae_desktop.activations.layout import (
     SCHEMA_VERSION,
     TABLES,
     StoreInfo,
+    accepted_datasets,
+    damaged_store,
     row_datasets,
 )
 from sae_desktop.activations.store import segment_paths
@@ -24,7 +25,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import explained
-from sae_desktop.storage.hdf5 import map_dataset, open_checked
+from sae_desktop.storage.hdf5 import open_checked
+from sae_desktop.storage.mapped import MappedFile, extents, read_struct
 
 _AT_ONCE = 1 << 24
 
@@ -61,16 +63,22 @@ def verify_store(config: VerifyStoreConfig, context: JobContext) -> VerifyResult
 
 def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[str, int, bool]]:
     """Yield each block's name in words, its bytes, and whether its checksum is right."""
-    info = msgspec.json.decode(file.attrs["info"], type=StoreInfo)
-    counts = dict(zip(COMMITTED, (int(n) for n in file["committed"][:]), strict=True))
-    names = row_datasets(info)
-    sums = (int(n) for n in file["state/checksums"][counts["slot"]])
-    running = dict(zip([*names, *TABLES], sums, strict=True))
+    try:
+        info = read_struct(file, "info", StoreInfo)
+        found = MappedFile(path, extents(path, file, accepted_datasets(info)))
+        arrays = found.arrays
+        counts = dict(zip(COMMITTED, (int(n) for n in arrays["committed"]), strict=True))
+        names = row_datasets(info)
+        sums = (int(n) for n in arrays["state/checksums"][counts["slot"]])
+        running = dict(zip([*names, *TABLES], sums, strict=True))
+    except (ValueError, KeyError, IndexError) as error:
+        raise damaged_store(path, error) from error
     rows = counts["rows"]
     for name in names:
-        data, written = map_dataset(path, file[name]), file[f"checksums/{name}"]
+        data, written = arrays[name], arrays[f"checksums/{name}"]
         for number, first in enumerate(range(0, rows, BLOCK_ROWS)):
             context.check_cancelled()
+            found.check_whole()
             last = min(first + BLOCK_ROWS, rows)
             block = data[first:last].tobytes()
             # The last block may be unfinished: its checksum so far is kept with the counter.
@@ -78,11 +86,12 @@ def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[
             words = f"{path.name}: {name}, rows {first:,} to {last - 1:,}"
             yield words, len(block), zlib.crc32(block) == expected
     for name in TABLES:
-        table, found = map_dataset(path, file[name])[: counts[name]], 0
+        table, crc = arrays[name][: counts[name]], 0
         size = table.nbytes
         step = max(1, _AT_ONCE // max(1, table.itemsize))
         for first in range(0, len(table), step):
             context.check_cancelled()
-            found = zlib.crc32(table[first : first + step].tobytes(), found)
+            found.check_whole()
+            crc = zlib.crc32(table[first : first + step].tobytes(), crc)
         if size:
-            yield f"{path.name}: {name}", size, found == running[name]
+            yield f"{path.name}: {name}", size, crc == running[name]

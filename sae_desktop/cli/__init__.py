@@ -11,6 +11,8 @@ COMMANDS = (
     "indexes",
     "trash",
     "delete",
+    "dictionaries",
+    "indexes",
     "train",
     "architectures",
     "preflight",

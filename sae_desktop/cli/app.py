@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from sae_desktop import __version__
 from sae_desktop.cli import (
@@ -110,10 +111,28 @@ app.command()(formats_command.formats)
 app.command()(associate_command.associate)
 
 
+def command() -> Any:
+    """Return the commands, their help shown as it is written.
+
+    Typer takes “[/folder]” for the end of a style.
+    """
+    whole = typer.main.get_command(app)
+    _show_as_written(whole)
+    return whole
+
+
+def _show_as_written(one: Any) -> None:
+    for told in (one, *one.params):
+        if getattr(told, "help", None):
+            told.help = escape(told.help)
+    for inside in getattr(one, "commands", {}).values():
+        _show_as_written(inside)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status."""
     try:
-        app(list(arguments), prog_name="sae-desktop")
+        command()(list(arguments), prog_name="sae-desktop")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

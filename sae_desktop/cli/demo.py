@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from sae_desktop import launch
 from sae_desktop.activations.config import HarvestConfig, HarvestResult
 from sae_desktop.cli import EXIT_FAILED
+from sae_desktop.cli.console import say
 from sae_desktop.cli.demo_report import write_report
 from sae_desktop.cli.reporter import Reporter, make_reporter
 from sae_desktop.cli.runner import cancelled_by_signals, tell
@@ -95,7 +96,7 @@ def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts =
     try:
         project = demonstration_copy(out)
     except UserError as error:
-        print(error, file=sys.stderr)
+        say(error)
         return EXIT_FAILED
     return open_window(project)
 
@@ -148,8 +149,8 @@ def _take_pictures(project: Path, out: Path, feature: int) -> list[Path]:
     """Grab the panels in a process of its own: this one has torch, the window never does."""
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(
-        [sys.executable, "-m", "sae_desktop.gui.snapshots", str(project), str(out),
-         "--feature", str(feature)],
+        launch.command("sae_desktop.gui.snapshots", str(project), str(out),
+                       "--feature", str(feature)),
         env=environment, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     if done.returncode != 0:

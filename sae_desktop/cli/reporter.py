@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 import platformdirs
 
+from sae_desktop.cli.console import encoded, visible, visible_json
 from sae_desktop.engine.pipe import take_standard_output
 from sae_desktop.engine.protocol import (
     ErrorInfo,
@@ -85,7 +86,7 @@ class JsonReporter:
 
     def result(self, result: Any, render: Render) -> None:
         del render
-        _write(self._out, msgspec.json.encode(result) + b"\n")
+        _write(self._out, visible_json(msgspec.json.encode(result)) + b"\n")
 
     def error(self, error: ErrorInfo) -> None:
         self._line({"error": error})
@@ -94,7 +95,7 @@ class JsonReporter:
         return
 
     def _line(self, content: dict[str, Any]) -> None:
-        _write(self._err, msgspec.json.encode(content) + b"\n")
+        _write(self._err, visible_json(msgspec.json.encode(content)) + b"\n")
 
 
 class TextReporter:
@@ -102,19 +103,18 @@ class TextReporter:
 
     def __init__(self, title: str) -> None:
         from rich.console import Console
-        from rich.markup import escape
         from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
         self._out = take_standard_output()
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[words]}", markup=False),
             console=self._console,
         )
-        self._title = escape(title)
+        self._title = visible(title)
         self._task: TaskID | None = None
 
     def events(self, events: Sequence[Event]) -> None:
@@ -127,7 +127,7 @@ class TextReporter:
     def _advance(self, event: JobProgress) -> None:
         from sae_desktop.cli.render import progress_words
 
-        words = progress_words(event)
+        words = visible(progress_words(event))
         total = event.total or None
         if self._task is None:
             self._task = self._progress.add_task(self._title, total=total, words=words)
@@ -135,24 +135,25 @@ class TextReporter:
         self._progress.update(self._task, completed=event.done, total=total, words=words)
 
     def note(self, message: str) -> None:
-        self._console.print(message, markup=False)
+        self._print(message)
 
     def stage(self, title: str) -> None:
-        from rich.markup import escape
-
-        self._title, self._task = escape(title), None
+        self._title, self._task = visible(title), None
         self.note(title)
 
     def result(self, result: Any, render: Render) -> None:
         self.close()
-        _write(self._out, f"{render(result)}\n".encode("utf-8", "replace"))
+        _write(self._out, encoded(f"{render(result)}\n"))
 
     def error(self, error: ErrorInfo) -> None:
         self.close()
-        self._console.print(error.what, style="bold red", markup=False)
+        self._print(error.what, style="bold red")
         for line in (error.kept, error.next_step):
             if line:
-                self._console.print(line, markup=False)
+                self._print(line)
+
+    def _print(self, text: str, *, style: str | None = None) -> None:
+        self._console.print(visible(text), style=style, markup=False)
 
     def close(self) -> None:
         if self._task is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,6 +11,7 @@ import msgspec
 import typer
 
 from sae_desktop.cli import EXIT_FAILED, render, steering_text
+from sae_desktop.cli.console import say
 from sae_desktop.cli.options import (
     DeviceOption,
     IndexOption,
@@ -234,7 +234,7 @@ def _or_exit(work: Callable[[], T]) -> T:
     try:
         return work()
     except UserError as error:
-        print(error, file=sys.stderr)
+        say(error)
         raise typer.Exit(EXIT_FAILED) from None
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from sae_desktop.cli import EXIT_FAILED
+from sae_desktop.cli.console import say
 from sae_desktop.cli.qt_libraries import explain_missing, missing_library, xcb_plugin_problem
 
 _NO_DISPLAY = (
@@ -38,7 +39,7 @@ def open_window(project: Path | None) -> int:
     """Open the window and return its exit status once it is closed."""
     problem = window_problem()
     if problem is not None:
-        print(problem, file=sys.stderr)
+        say(problem)
         return EXIT_FAILED
     try:
         from sae_desktop.gui.app import run_app
@@ -46,6 +47,6 @@ def open_window(project: Path | None) -> int:
         library = missing_library(str(error))
         if library is None:
             raise
-        print(explain_missing(library, x11=sys.platform == "linux"), file=sys.stderr)
+        say(explain_missing(library, x11=sys.platform == "linux"))
         return EXIT_FAILED
     return run_app(project)

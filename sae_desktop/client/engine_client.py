@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
-import sae_desktop
+from sae_desktop import launch
 from sae_desktop.client.engine_exit import EngineExit, EngineState, describe_exit
 from sae_desktop.client.engine_log import EngineLog
 from sae_desktop.client.job import Job
@@ -56,7 +54,7 @@ def engine_command() -> list[str]:
     """Return the program and arguments that run the engine."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "engine"]
-    return [sys.executable, "-m", "sae_desktop.engine"]
+    return launch.command("sae_desktop.engine")
 
 
 class _EngineProcess(QProcess):
@@ -420,9 +418,4 @@ def _environment() -> QProcessEnvironment:
     environment = QProcessEnvironment.systemEnvironment()
     for name, value in _ENVIRONMENT.items():
         environment.insert(name, value)
-    # The engine must be the same code as the window, wherever that was started from.
-    root = str(Path(sae_desktop.__file__).resolve().parent.parent)
-    inherited = environment.value("PYTHONPATH", "")
-    path = f"{root}{os.pathsep}{inherited}" if inherited else root
-    environment.insert("PYTHONPATH", path)
     return environment

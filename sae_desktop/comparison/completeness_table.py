@@ -25,8 +25,8 @@ def read_table(project: Project, name: str) -> CompletenessResult:
     path = project.completeness_path(name)
     try:
         return msgspec.json.decode(path.read_bytes(), type=CompletenessResult)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"The completeness table “{name}” cannot be read: {error}.",
-            next_step="Delete it and make it again.",
+            next_step="Restore it from a copy, or make it again under another name.",
         ) from error

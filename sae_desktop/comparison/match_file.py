@@ -22,11 +22,18 @@ import numpy.typing as npt
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
-from sae_desktop.storage.hdf5 import map_dataset, open_checked, write_header
+from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
+from sae_desktop.storage.mapped import FLOATS, WHOLE, Accepted, MappedFile, extents, read_struct
 
 KIND = "match"
 SCHEMA_VERSION = 1
-_ARRAYS = ("larger/ids", "larger/cosines", "smaller/ids", "smaller/cosines")
+ARRAYS = {
+    "larger/ids": Accepted(WHOLE, ("A", "N")),
+    "larger/cosines": Accepted(FLOATS, ("A", "N")),
+    "smaller/ids": Accepted(WHOLE, ("B", "N")),
+    "smaller/cosines": Accepted(FLOATS, ("B", "N")),
+}
+"""What the reader takes."""
 
 Array = npt.NDArray[Any]
 
@@ -54,9 +61,9 @@ def write_match(path: Path, info: MatchInfo, arrays: Mapping[str, Array]) -> Non
     """Write a match in one step. Raises UserError when the disk is full."""
     with explained(path):
         path.parent.mkdir(exist_ok=True)
-        with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        with replacing(path) as part, new_file(part) as file:
             write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
-            for name in _ARRAYS:
+            for name in ARRAYS:
                 file.create_dataset(name, data=arrays[name])
 
 
@@ -68,8 +75,8 @@ def read_match_info(path: Path) -> MatchInfo:
 
 def _info(path: Path, file: h5py.File) -> MatchInfo:
     try:
-        return msgspec.json.decode(file.attrs["info"], type=MatchInfo)
-    except (KeyError, msgspec.DecodeError) as error:
+        return read_struct(file, "info", MatchInfo)
+    except ValueError as error:
         raise _damaged(path, error) from error
 
 
@@ -87,16 +94,18 @@ class Match:
         """Open a match. Raises UserError when it is missing, damaged or too new."""
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             self.info = _info(path, file)
+            info = self.info
+            sizes = {"A": info.smaller.features, "B": info.larger.features, "N": info.nearest}
             try:
-                found = {name: np.asarray(map_dataset(path, file[name])) for name in _ARRAYS}
-                sizes = {"larger": self.info.smaller.features, "smaller": self.info.larger.features}
-                for name, values in found.items():
-                    wanted = (sizes[name.split("/")[0]], self.info.nearest)
-                    if values.shape != wanted:
-                        raise ValueError(f"{name} is not {wanted[0]:,} × {wanted[1]}")
-            except (KeyError, ValueError) as error:
+                self._file = MappedFile(path, extents(path, file, ARRAYS, sizes))
+            except ValueError as error:
                 raise _damaged(path, error) from error
-        self._arrays = found
+        self._mapped = {name: np.asarray(values) for name, values in self._file.arrays.items()}
+
+    @property
+    def _arrays(self) -> dict[str, Array]:
+        self._file.check_whole()
+        return self._mapped
 
     def nearest(self, dictionary: str, feature: int) -> list[tuple[int, float]]:
         """Return (feature of the other dictionary, cosine), the nearest first."""

@@ -69,6 +69,9 @@ def open_bytes(file: Path) -> IO[bytes]:
 
     Raises UserError where it cannot be opened, or is not what its name says.
     """
+    # To open a pipe waits for its other end, for ever if there is none.
+    if file.exists() and not file.is_file():
+        raise damaged(file, "it is a pipe or a device, not a file with an end")
     try:
         raw = file.open("rb")
         head = raw.peek(8)[:8]

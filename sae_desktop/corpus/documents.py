@@ -93,6 +93,12 @@ def corpus_path(name: str) -> Path:
     if name == BUILTIN:
         return resource_path("corpus/builtin.jsonl.xz")
     path = Path(name).expanduser().resolve()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(
+            f"“{name}” is no file with an end, but a pipe or a device.",
+            kept="Nothing was read.",
+            next_step="Save what it gives in a file, and give that file.",
+        )
     if not path.exists():
         raise UserError(
             f"There is no corpus “{name}”.",

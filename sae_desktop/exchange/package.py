@@ -43,7 +43,7 @@ from sae_desktop.language_model.names import public_name
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
-from sae_desktop.storage.archives import unpack
+from sae_desktop.storage.archives import DAMAGED, unpack
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
@@ -56,6 +56,9 @@ INDEX = "index.h5"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
 _MOST_CARD = 64 * 2**20
+_MOST_TEXT = 100_000
+"""Characters of a label or a note."""
+_MOST_LISTS = 10_000
 _FAST = 1
 """Weights and activations hardly get smaller; the text does at once."""
 
@@ -137,7 +140,7 @@ def read_card(path: Path) -> PackageCard:
             if archive.getinfo(CARD).file_size > _MOST_CARD:
                 raise ValueError("its card is far too large")
             card = msgspec.json.decode(archive.read(CARD), type=PackageCard)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+    except (OSError, KeyError, RecursionError, *DAMAGED) as error:
         raise _no_package(path, error) from error
     if card.schema_version > SCHEMA_VERSION:
         raise UserError(
@@ -212,6 +215,12 @@ def _written(path: Path, place: Path, features: int) -> tuple[list[FeatureNote],
 def _check_written(labels: list[FeatureNote], lists: list[FeatureList], features: int) -> None:
     """Raise ValueError for what a project would not take."""
     numbers = [note.feature for note in labels]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("something was written twice about one feature")
+    if any(max(len(note.label), len(note.note)) > _MOST_TEXT for note in labels):
+        raise ValueError("a label or a note is far too long")
+    if len(lists) > _MOST_LISTS or any(len(c.features) > features for c in lists):
+        raise ValueError("it has more lists, or longer ones, than there are features for")
     numbers += [feature for content in lists for feature in content.features]
     if any(not 0 <= number < features for number in numbers):
         raise ValueError("something was written about features it does not have")
@@ -244,6 +253,6 @@ def _rename_dictionary(index: Path, name: str) -> None:
     """Let an index name the dictionary as the project does."""
     import h5py
 
-    with h5py.File(index, "r+") as file:
-        info = msgspec.structs.replace(read_info(index), dictionary=name)
+    info = msgspec.structs.replace(read_info(index), dictionary=name)
+    with h5py.File(index, "r+", locking=False) as file:
         file.attrs["info"] = msgspec.json.encode(info).decode()

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +18,14 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.effect_path import effect_path
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
-from sae_desktop.storage.hdf5 import open_checked, write_header
+from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
+from sae_desktop.storage.mapped import FLOATS, Accepted, MappedFile, extents, read_struct
 
 KIND = "output_effect"
 SCHEMA_VERSION = 1
 COLUMN = "output_effect"
+ARRAYS = {f"columns/{COLUMN}": Accepted(FLOATS, ("F",))}
+"""What the reader takes."""
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +42,7 @@ class EffectInfo(msgspec.Struct, frozen=True, kw_only=True):
 def write_effects(index: Path, info: EffectInfo, effects_F: Array) -> None:
     """Write effects in one step. Raises UserError when the disk is full."""
     path = effect_path(index)
-    with explained(path), replacing(path) as part, h5py.File(part, "w") as file:
+    with explained(path), replacing(path) as part, new_file(part) as file:
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         file.create_dataset(f"columns/{COLUMN}", data=np.asarray(effects_F, np.float32))
 
@@ -55,9 +57,11 @@ def read_effects(index: Path, features: int, digest: str) -> Array | None:
         return None
     try:
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
-            info = msgspec.json.decode(file.attrs["info"], type=EffectInfo)
-            found = np.asarray(file[f"columns/{COLUMN}"][:], np.float32)
-    except (UserError, OSError, KeyError, msgspec.DecodeError):
+            info = read_struct(file, "info", EffectInfo)
+            mapped = MappedFile(path, extents(path, file, ARRAYS, {"F": features}))
+    except (UserError, OSError, ValueError):
         return None
-    fits = len(found) == features and info.dictionary_hash == digest
-    return found if fits else None
+    if info.dictionary_hash != digest:
+        return None
+    # A copy: the file may be written anew while its index is open.
+    return np.array(mapped.arrays[f"columns/{COLUMN}"], np.float32)

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +25,32 @@ import numpy.typing as npt
 from sae_desktop.errors import UserError
 from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.firings import FiringBlock, RowBlock
-from sae_desktop.features.layout import TextSource
+from sae_desktop.features.layout import DOCUMENT_DTYPE, PASSAGE_DTYPE, TextSource
 from sae_desktop.storage.atomic import replacing
-from sae_desktop.storage.hdf5 import open_checked, write_header
+from sae_desktop.storage.extents import Extent
+from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
+from sae_desktop.storage.mapped import FLOATS, WHOLE, Accepted, extents, read_struct
 from sae_desktop.storage.moves import doomed, move_together, remove
 
 Array = npt.NDArray[Any]
 
 KIND = "firings"
 SCHEMA_VERSION = 1
+ARRAYS = {
+    "by_feature/offsets": Accepted(WHOLE, ("F+1",)),
+    "by_feature/rows": Accepted(WHOLE, ("n",)),
+    "by_feature/values": Accepted(FLOATS, ("n",)),
+    "by_feature/tokens": Accepted(WHOLE, ("n",)),
+    "by_row/offsets": Accepted(WHOLE, ("R+1",)),
+    "by_row/features": Accepted(WHOLE, ("n",)),
+    "by_row/values": Accepted(FLOATS, ("n",)),
+    "tokens": Accepted(WHOLE, ("R",)),
+    "passages": Accepted(PASSAGE_DTYPE, ("P",)),
+    "documents": Accepted(DOCUMENT_DTYPE, ("D",)),
+    "windows": Accepted(WHOLE, ("W",)),
+    "read_before": Accepted(WHOLE, ("W",), needed=False),
+}
+"""What the reader takes."""
 ENTRIES = 2**22
 """Firings in memory at once; a group ends with the block that reaches it."""
 
@@ -80,7 +96,7 @@ def write_group(path: Path, info: GroupInfo, entries: Entries, text: Mapping[str
         "by_row/values": values.astype(np.float32),
         **text,
     }
-    with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+    with replacing(path) as part, new_file(part) as file:
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         for name, data in arrays.items():
             file.create_dataset(name, data=data)
@@ -96,32 +112,17 @@ class FiringGroup:
     def __init__(self, path: Path) -> None:
         """Open a group. Raises UserError when it is missing or damaged."""
         self.path = path
-        self._extents: dict[str, tuple[int, np.dtype[Any], int]] = {}
+        self._extents: dict[str, Extent]
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             try:
-                self.info = msgspec.json.decode(file.attrs["info"], type=GroupInfo)
-                file.visititems(self._remember)
-            except (KeyError, ValueError, OSError, msgspec.DecodeError) as error:
+                self.info = read_struct(file, "info", GroupInfo)
+                sizes = {"F": self.info.features, "R": self.info.text.rows}
+                self._extents = extents(path, file, ARRAYS, sizes)
+            except ValueError as error:
                 raise damaged_firings(path, error) from error
-        wanted = {
-            "by_feature/offsets": self.info.features + 1,
-            "by_row/offsets": self.info.text.rows + 1,
-            "tokens": self.info.text.rows,
-        }
-        for name, length in wanted.items():
-            if name not in self._extents or self._extents[name][2] != length:
-                raise damaged_firings(path, f"{name} is cut short")
-
-    def _remember(self, name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            offset = int(item.id.get_offset() or 0)
-            size = item.size * item.dtype.itemsize
-            if size and offset + size > self.path.stat().st_size:
-                raise ValueError(f"{name} is cut short")
-            self._extents[name] = (offset, item.dtype, len(item))
 
     def length(self, name: str) -> int:
-        return self._extents[name][2]
+        return self._extents[name].size
 
     def has(self, name: str) -> bool:
         """Whether the group holds an array; earlier ones lack some."""
@@ -129,11 +130,14 @@ class FiringGroup:
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """Return the elements start…stop−1 of an array of the group."""
-        offset, dtype, length = self._extents[name]
-        count = (length if stop is None else stop) - start
+        extent = self._extents[name]
+        dtype = extent.dtype
+        count = (extent.size if stop is None else stop) - start
         if count <= 0:
             return np.empty(0, dtype)
-        found = np.fromfile(self.path, dtype, count, offset=offset + start * dtype.itemsize)
+        if start < 0 or start + count > extent.size:
+            raise damaged_firings(self.path, f"what refers to {name} leads outside of it")
+        found = np.fromfile(self.path, dtype, count, offset=extent.offset + start * dtype.itemsize)
         if len(found) != count:
             raise damaged_firings(self.path, f"{name} is cut short")
         return found

@@ -10,19 +10,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.layout import DOCUMENT_DTYPE, PASSAGE_DTYPE
+from sae_desktop.features.layout import ARRAYS, DOCUMENT_DTYPE, PASSAGE_DTYPE
+from sae_desktop.storage.mapped import FLOATS, NUMBERS, WHOLE, Accepted
 
 Array = npt.NDArray[Any]
+
+_KEPT = ("columns/", "logits/", "neighbours/", "vocabulary/", "tokens")
+FIRST_ARRAYS: dict[str, Accepted] = {
+    **{name: accepted for name, accepted in ARRAYS.items() if name.startswith(_KEPT)},
+    "histogram_counts": Accepted(NUMBERS, ("F", "bins")),
+    "contexts/bucket": Accepted(WHOLE, ("F", "C")),
+    "contexts/first_row": Accepted(WHOLE, ("F", "C")),
+    "contexts/peak": Accepted(WHOLE, ("F", "C")),
+    "contexts/activations": Accepted(FLOATS, ("F", "C", "around")),
+    "windows": Accepted(PASSAGE_DTYPE, ("W",), lacking=("offset",)),
+    "documents": Accepted(DOCUMENT_DTYPE, ("D",), lacking=("title", "group")),
+}
+"""What the reader takes of a first-schema file."""
 
 
 def upgraded_arrays(old: dict[str, Array]) -> dict[str, Array]:
     """Return the arrays of a first-schema file under today's names."""
-    kept = {
-        name: values
-        for name, values in old.items()
-        if name.startswith(("columns/", "logits/", "neighbours/", "vocabulary/"))
-        or name == "tokens"
-    }
+    kept = {name: values for name, values in old.items() if name.startswith(_KEPT)}
     bucket = old["contexts/bucket"][0]
     edges = np.linspace(0.0, 1.0, int(bucket.max(initial=1)) + 1, dtype=np.float32)
     return (

@@ -52,11 +52,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.columns import COLUMNS
 from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.names import ModelMark
 from sae_desktop.storage.atomic import replacing
-from sae_desktop.storage.hdf5 import write_header
+from sae_desktop.storage.hdf5 import new_file, write_header
+from sae_desktop.storage.mapped import FLOATS, NUMBERS, WHOLE, Accepted
 
 KIND = "features"
 SCHEMA_VERSION = 2
@@ -89,6 +91,61 @@ DOCUMENT_DTYPE = np.dtype(
 )
 
 Array = npt.NDArray[Any]
+
+MEASURED = ("density", "max_activation", "mean_activation")
+"""Columns that every index has."""
+
+
+def _optional(of: str, *shape: str) -> Accepted:
+    return Accepted(of, shape, needed=False)
+
+
+ARRAYS: dict[str, Accepted] = {
+    **{
+        f"columns/{column.name}": Accepted(NUMBERS, ("F",), needed=column.name in MEASURED)
+        for column in COLUMNS
+    },
+    "histogram/counts": Accepted(NUMBERS, ("F", "bins")),
+    "contexts/row": Accepted(WHOLE, ("F", "C")),
+    "contexts/activation": Accepted(FLOATS, ("F", "C")),
+    "contexts/bucket": Accepted(WHOLE, ("C",)),
+    "contexts/edges": Accepted(FLOATS, ("F", "B+1")),
+    "contexts/offsets": Accepted(WHOLE, ("F*C+1",)),
+    "contexts/positions": Accepted(WHOLE, ("n",)),
+    "contexts/values": Accepted(FLOATS, ("n",)),
+    **dict.fromkeys(("logits/top_ids", "logits/bottom_ids"), _optional(WHOLE, "F", "L")),
+    **dict.fromkeys(("logits/top_values", "logits/bottom_values"), _optional(FLOATS, "F", "L")),
+    "logits/median": _optional(FLOATS, "F"),
+    "logits/token_offsets": _optional(WHOLE, "V+1"),
+    "logits/token_features": _optional(WHOLE, "t"),
+    "neighbours/ids": _optional(WHOLE, "F", "N"),
+    "neighbours/cosines": _optional(FLOATS, "F", "N"),
+    "coactive/ids": _optional(WHOLE, "F", "A"),
+    "coactive/pearson": _optional(FLOATS, "F", "A"),
+    "coactive/share": _optional(FLOATS, "F", "A"),
+    "languages/counts": _optional(NUMBERS, "F", "G"),
+    "languages/tokens": _optional(NUMBERS, "G"),
+    "sources/counts": _optional(NUMBERS, "F", "S"),
+    "sources/tokens": _optional(NUMBERS, "S"),
+    "languages/sums": _optional(NUMBERS, "F", "G"),
+    "sources/sums": _optional(NUMBERS, "F", "S"),
+    "firing_tokens/ids": _optional(WHOLE, "F", "W"),
+    "firing_tokens/counts": _optional(NUMBERS, "F", "W"),
+    "firing_tokens/sums": _optional(NUMBERS, "F", "W"),
+    "neurons/layers": _optional(WHOLE, "F", "K"),
+    "neurons/ids": _optional(WHOLE, "F", "K"),
+    "neurons/pearson": _optional(FLOATS, "F", "K"),
+    "aligned/offsets": _optional(WHOLE, "F+1"),
+    "aligned/documents": _optional(WHOLE, "a"),
+    "aligned/rows": _optional(WHOLE, "a"),
+    "aligned/maxima": _optional(FLOATS, "a"),
+    "tokens": Accepted(WHOLE, ("T",)),
+    "passages": Accepted(PASSAGE_DTYPE, ("P",)),
+    "documents": Accepted(DOCUMENT_DTYPE, ("D",)),
+    "vocabulary/bytes": Accepted(np.dtype("u1"), ("bytes",)),
+    "vocabulary/offsets": Accepted(WHOLE, ("V+1",)),
+}
+"""What a reader takes; F, B, G and S are told by the info. Nothing else is written or mapped."""
 
 
 class TextSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,9 +212,11 @@ def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array | Pieces
 
     Raises UserError when the disk is full.
     """
-    with replacing(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+    with replacing(path) as part, new_file(part) as file:
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         for name, values in arrays.items():
+            if name not in ARRAYS:
+                raise KeyError(f"{name} is none of the arrays of an index")
             if isinstance(values, Pieces):
                 _write_pieces(file, name, values)
             else:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +21,11 @@ from sae_desktop.features.effect_file import COLUMN as OUTPUT_EFFECT
 from sae_desktop.features.effect_file import read_effects
 from sae_desktop.features.facts import AlignedFiring, Coactive, Context, FiredToken, Neuron, Share
 from sae_desktop.features.firing_files import StoredFirings, kept_firings
-from sae_desktop.features.first_schema import upgraded_arrays
-from sae_desktop.features.layout import KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
+from sae_desktop.features.first_schema import FIRST_ARRAYS, upgraded_arrays
+from sae_desktop.features.layout import ARRAYS, KIND, SCHEMA_VERSION, TOP_BUCKET, IndexInfo
 from sae_desktop.language_model.token_text import token_text
-from sae_desktop.storage.hdf5 import map_dataset, open_checked
+from sae_desktop.storage.hdf5 import open_checked
+from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
 
 Array = npt.NDArray[Any]
 
@@ -44,15 +44,15 @@ def read_info(path: Path) -> IndexInfo:
 
 def _info(path: Path, file: h5py.File) -> IndexInfo:
     try:
-        return msgspec.json.decode(file.attrs["info"], type=IndexInfo)
-    except (KeyError, msgspec.DecodeError) as error:
+        return read_struct(file, "info", IndexInfo)
+    except ValueError as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(
         f"The index “{path.name}” is damaged: {error}.",
-        next_step="Delete it and build it again.",
+        next_step="Restore it from a copy, or build it again under another name.",
     )
 
 
@@ -63,45 +63,43 @@ class FeatureIndex:
         """Open an index. Raises UserError when it is missing, damaged or too new."""
         self.path = path
         self._token_texts: dict[int, str] = {}
-        self._maps: list[Any] = []
         self._pages_read = 0
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
             self.info = _info(path, file)
-            arrays: dict[str, Array] = {}
-
-            def remember(name: str, item: Any) -> None:
-                if hasattr(item, "shape"):
-                    mapped = map_dataset(path, item)
-                    if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
-                        self._maps.append(mapped)
-                    # A plain view: indexing a memmap object costs ten times as much.
-                    arrays[name] = np.asarray(mapped)
-
+            first = file.attrs["schema_version"] == 1
+            sizes = {"F": self.features, "B": self.info.buckets}
+            sizes |= {"G": len(self.info.languages), "S": len(self.info.sources)}
             try:
-                file.visititems(remember)
-                if file.attrs["schema_version"] == 1:
+                found = extents(path, file, FIRST_ARRAYS if first else ARRAYS, sizes)
+                self._file = MappedFile(path, found)
+                # A plain view: indexing a memmap object costs ten times as much.
+                arrays = {name: np.asarray(mapped) for name, mapped in self._file.arrays.items()}
+                if first:
                     arrays = upgraded_arrays(arrays)
                 self._check(arrays)
             except (KeyError, ValueError, IndexError) as error:
                 raise _damaged(path, error) from error
-        self._arrays = arrays
-        self.columns: dict[str, Array] = {
+        self._mapped = arrays
+        self._columns = {
             column.name: arrays[f"columns/{column.name}"]
             for column in COLUMNS
             if f"columns/{column.name}" in arrays
         }
         self.read_output_effects()
 
+    @property
+    def _arrays(self) -> dict[str, Array]:
+        self._file.check_whole()
+        return self._mapped
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """The figures (F,) that were measured, by name. Raises UserError for a cut file."""
+        self._file.check_whole()
+        return self._columns
+
     def _check(self, arrays: dict[str, Array]) -> None:
         """Raise ValueError or KeyError unless what every page needs is there."""
-        for name in ("density", "max_activation", "mean_activation"):
-            if arrays[f"columns/{name}"].shape != (self.features,):
-                raise ValueError(f"{name} is not of {self.features} features")
-        for name in ("histogram/counts", "contexts/row", "contexts/activation", "contexts/edges"):
-            if len(arrays[name]) != self.features:
-                raise ValueError(f"{name} is not of {self.features} features")
-        if len(arrays["contexts/offsets"]) != arrays["contexts/row"].size + 1:
-            raise ValueError("the contexts are cut short")
         if len(arrays["passages"]) == 0 or len(arrays["tokens"]) < self.info.rows:
             raise ValueError("the text is cut short")
 
@@ -230,8 +228,9 @@ class FeatureIndex:
         self._pages_read += 1
         if self._pages_read % _PAGES_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
             return
-        for mapped in self._maps:
-            mapped._mmap.madvise(mmap.MADV_DONTNEED)
+        for name, mapped in self._file.arrays.items():
+            if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
+                raw_map(mapped).madvise(mmap.MADV_DONTNEED)
 
     def context(
         self, feature: int, slot: int, before: int | None = -1, after: int | None = -1

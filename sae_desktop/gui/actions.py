@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.plain_text import plain_tip
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class ActionRegistry(QObject):
             action.setShortcutContext(
                 Qt.ShortcutContext.WindowShortcut if owner.isWindow() else scope
             )
-        action.setToolTip(tooltip(info))
+        action.setToolTip(plain_tip(tooltip(info)))
         action.triggered.connect(lambda _checked=False: self.trigger(info.id))
         owner.addAction(action)
         return action

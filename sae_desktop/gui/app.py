@@ -24,6 +24,8 @@ from sae_desktop.gui.wheel_guard import WheelGuard
 
 _LOG = logging.getLogger(__name__)
 _LEAST_POINT_SIZE = 9.0
+_SETTLED_MS = 3000
+"""After a project was opened: what it holds has been drawn by then."""
 
 
 class _WarmUp(QObject):
@@ -94,6 +96,7 @@ def run_app(project: Path | None, *, demo: bool = False) -> int:
     try:
         return application.exec()
     finally:
+        _say_opened(window)
         hook.remove()
         session.close_project()
         client.shutdown()
@@ -110,4 +113,25 @@ def _open_first(window: MainWindow, session: Session, project: Path | None, *, d
     elif demo:
         window.dialogs.open_demonstration()
     elif last and (Path(last) / "project.toml").is_file():
-        session.open_project(Path(last))
+        _open_last(window, session, last)
+
+
+def _open_last(window: MainWindow, session: Session, last: str) -> None:
+    """Open the last project, unless the last start ended while it was being opened."""
+    if window.settings.opening == last:
+        _say_opened(window)
+        session.notify(
+            f"“{Path(last).name}” was not opened: the program ended while it was opening it. "
+            "File › Open tries it again."
+        )
+        return
+    window.settings.opening = last
+    window.save_settings()
+    session.open_project(Path(last))
+    QTimer.singleShot(_SETTLED_MS, window, lambda: _say_opened(window))
+
+
+def _say_opened(window: MainWindow) -> None:
+    if window.settings.opening:
+        window.settings.opening = ""
+        window.save_settings()

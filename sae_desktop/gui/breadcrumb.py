@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from sae_desktop.gui.amounts import elide_middle
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.labels import IconLabel
 
@@ -71,7 +72,7 @@ class Breadcrumb(QWidget):
             button = self._buttons[part]
             short = text.rsplit("/", 1)[-1] if part == "model" else text
             button.setText(elide_middle(short, _LENGTH))
-            button.setToolTip(f"{part.capitalize()}: {text}")
+            button.setToolTip(plain_tip(f"{part.capitalize()}: {text}"))
             button.setAccessibleName(f"{part.capitalize()} {text}")
             button.setVisible(bool(text))
             if part in self._arrows:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sae_desktop import launch
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import PACKAGE_SUFFIX
 from sae_desktop.storage.atomic import write_bytes
@@ -49,7 +50,7 @@ def command() -> list[str]:
     python = Path(sys.executable)
     if sys.platform == "win32":  # the other one opens a console beside the window
         python = python.with_name("pythonw.exe")
-    return [str(python), "-m", "sae_desktop"]
+    return launch.command("sae_desktop", python=str(python))
 
 
 def _as_desktop_entry() -> list[str]:

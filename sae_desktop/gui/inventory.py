@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-import msgspec
-
 from sae_desktop.activations.config import HarvestConfig, made_harvest
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
@@ -111,6 +109,9 @@ class Inventory:
 Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
 
 
+_WAY_OUT = "If it is not being written right now, restore it from a copy or move it elsewhere."
+
+
 def take_inventory(project: Project) -> Inventory:
     """Read what the project holds. What cannot be read is listed as broken, never raised."""
     broken: list[BrokenItem] = []
@@ -124,8 +125,9 @@ def take_inventory(project: Project) -> Inventory:
                 items.append(_remembered(path(name), one))
             except UserError as error:
                 broken.append(BrokenItem(kind, name, path(name), error.what, error.next_step))
-            except (OSError, KeyError, ValueError) as error:  # damaged, or written right now
-                broken.append(BrokenItem(kind, name, path(name), f"It is damaged: {error}.", ""))
+            except Exception as error:  # whatever one thing is, the others are shown
+                what = f"It cannot be read: {error or type(error).__name__}."
+                broken.append(BrokenItem(kind, name, path(name), what, _WAY_OUT))
         return items
 
     stores = read("store", project.stores(), project.store_path, _store)
@@ -189,7 +191,7 @@ def _store(folder: Path) -> StoreItem:
 def _harvest_config(text: str) -> HarvestConfig | None:
     try:
         return made_harvest(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -215,7 +217,7 @@ def _dictionary(folder: Path) -> DictionaryItem:
 def _train_config(text: str) -> TrainConfig | None:
     try:
         return decode_made(text, TrainConfig)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
 
 

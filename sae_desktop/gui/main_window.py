@@ -341,6 +341,10 @@ class MainWindow(QMainWindow):
         self.restoreState(QByteArray.fromBase64(settings.window_state.encode()), _STATE_VERSION)
         self._jobs.hide()
 
+    def save_settings(self) -> None:
+        """Save the settings as they are."""
+        self._save(self.settings)
+
     def keep_state(self) -> None:
         """Put size, place, docks and workspace into the settings and save them."""
         settings = self.settings

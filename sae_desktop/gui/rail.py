@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui import icons
 from sae_desktop.gui.actions import ActionInfo, tooltip
+from sae_desktop.gui.plain_text import plain_tip
 
 _WIDTH = 76
 
@@ -32,7 +33,7 @@ class Rail(QWidget):
             name = info.id.removeprefix("view.")
             button = QToolButton()
             button.setText(info.text)
-            button.setToolTip(tooltip(info))
+            button.setToolTip(plain_tip(tooltip(info)))
             button.setAccessibleName(info.text)
             button.setCheckable(True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)

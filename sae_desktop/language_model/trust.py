@@ -229,7 +229,7 @@ def _record() -> _Record:
     """Return what was trusted; a file that cannot be read trusts nothing."""
     try:
         return msgspec.json.decode(record_path().read_bytes(), type=_Record)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):
         return _Record()
 
 

@@ -47,5 +47,5 @@ def _decoded(lines: list[bytes]) -> Iterator[SteeredRun]:
     for line in lines:
         try:
             yield msgspec.json.decode(line, type=SteeredRun)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             continue

@@ -87,7 +87,7 @@ def decode_preset(data: bytes, name: str) -> Preset:
     """Return the preset a file holds. Raises UserError when it holds none, or a newer one."""
     try:
         preset = msgspec.json.decode(data, type=Preset)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"“{name}” is no preset: {error}.", next_step="Give a file that was saved as one."
         ) from error

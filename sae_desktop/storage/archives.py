@@ -18,7 +18,7 @@ _MOST_EXPANSION = 200
 """How many times its size an archive may unpack to."""
 _MOST_MEMBERS = 100_000
 _PIECE = 1 << 20
-_DAMAGED = (
+DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError,
     NotImplementedError, ValueError, IndexError, OverflowError, EOFError,
 )  # fmt: skip
@@ -62,7 +62,7 @@ def unpack(path: Path, folder: Path, context: JobContext) -> None:
                                 raise zipfile.BadZipFile("it holds more than it says")
                             out.write(piece)
                             context.progress(done, total, "bytes", "unpacked")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         _empty(folder)
         raise UserError(
             f"“{path}” cannot be unpacked: {error}.",

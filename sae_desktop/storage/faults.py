@@ -14,6 +14,11 @@ from sae_desktop.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_NO_LOCKS = {
+    getattr(errno, name)
+    for name in ("ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS")
+    if hasattr(errno, name)
+}
 # HDF5 and safetensors tell a failed write in words: "errno = 28", "(os error 28)".
 _TOLD_NUMBER = re.compile(r"errno = (\d+)|\(os error (\d+)\)")
 
@@ -35,13 +40,19 @@ def folder_bytes(path: Path) -> int:
 
 
 def free_bytes(path: Path) -> int:
-    """Return the space left on the volume of `path`, which need not exist yet."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+    """Return the space left on the volume of `path`, which need not exist yet.
+
+    Raises OSError when the volume itself is not there.
+    """
+    for place in (path, *path.parents):
+        if place.exists():
+            return shutil.disk_usage(place).free
+    raise FileNotFoundError(errno.ENOENT, "The drive is not there", str(path))
 
 
-def explain_os_error(error: OSError, path: Path, *, kept: str = "") -> UserError:
+def explain_os_error(
+    error: OSError, path: Path, *, kept: str = "", reading: bool = False
+) -> UserError:
     """Turn a failed read or write of `path` into an error with a way out."""
     if error.errno in _FULL:
         what = (
@@ -49,10 +60,26 @@ def explain_os_error(error: OSError, path: Path, *, kept: str = "") -> UserError
             if error.errno != errno.EFBIG
             else "A file-size limit of the system stopped the writing"
         )
+        try:
+            left = f" ({format_bytes(free_bytes(path))} free)"
+        except OSError:
+            left = ""
         return UserError(
-            f"{what}: “{path.name}” could not be written ({format_bytes(free_bytes(path))} free).",
+            f"{what}: “{path.name}” could not be written{left}.",
             kept=kept,
             next_step="Free some space and start the same job again.",
+        )
+    if error.errno in _READ_ONLY and reading:
+        return UserError(
+            f"“{path}” cannot be read: you do not have permission.",
+            kept=kept or "It was not changed.",
+            next_step="Change its permissions, or ask its owner to.",
+        )
+    if error.errno in _NO_LOCKS:
+        return UserError(
+            f"The file system of “{path}” grants no locks ({error.strerror or error}).",
+            kept=kept or "Nothing was changed, and nothing is damaged.",
+            next_step="Copy the project to a local drive, or mount this one with locks.",
         )
     if error.errno in _READ_ONLY:
         return UserError(
@@ -60,11 +87,15 @@ def explain_os_error(error: OSError, path: Path, *, kept: str = "") -> UserError
             kept=kept,
             next_step="Copy the project to a folder of yours, or change its permissions.",
         )
-    return UserError(f"“{path}”: {error.strerror or error}.", kept=kept)
+    return UserError(
+        f"“{path}” could not be {'read' if reading else 'used'}: {error.strerror or error}.",
+        kept=kept,
+        next_step="Look whether its drive is connected and in order, then try again.",
+    )
 
 
 @contextmanager
-def explained(path: Path, *, kept: str = "") -> Iterator[None]:
+def explained(path: Path, *, kept: str = "", reading: bool = False) -> Iterator[None]:
     """Raise UserError in place of a system error that the block meets at `path`."""
     try:
         yield
@@ -72,7 +103,7 @@ def explained(path: Path, *, kept: str = "") -> Iterator[None]:
         system = _system_error(error)
         if system is None:
             raise
-        raise explain_os_error(system, path, kept=kept) from error
+        raise explain_os_error(system, path, kept=kept, reading=reading) from error
 
 
 def _system_error(error: Exception) -> OSError | None:

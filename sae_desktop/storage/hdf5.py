@@ -23,13 +23,11 @@ import numpy.typing as npt
 from sae_desktop import __version__
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
+from sae_desktop.storage.extents import BFLOAT16 as BFLOAT16
+from sae_desktop.storage.extents import Extent, file_type, plain_extents
 from sae_desktop.storage.faults import explain_os_error, explained
 
 Array = npt.NDArray[Any]
-
-
-BFLOAT16 = "bfloat16"
-"""A dtype numpy lacks. HDF5 tools read such a dataset as float32; mapped, it is uint16."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def create_contiguous(
     Raises UserError when there is no room; then nothing is left behind.
     """
     with replacing(path) as part:
-        with h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        with new_file(part) as file:
             write_header(file, kind, schema_version, attributes)
             extents = [_create_dataset(file, spec) for spec in datasets]
         _reserve(part, extents)
@@ -67,7 +65,7 @@ def _create_dataset(file: h5py.File, spec: DatasetSpec) -> tuple[int, int]:
     properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
     links.set_create_intermediate_group(True)
-    dtype = _file_type(spec.dtype)
+    dtype = file_type(spec.dtype)
     space = h5py.h5s.create_simple(spec.shape)
     dataset = h5py.h5d.create(
         file.id, spec.name.encode(), dtype, space, dcpl=properties, lcpl=links
@@ -77,26 +75,7 @@ def _create_dataset(file: h5py.File, spec: DatasetSpec) -> tuple[int, int]:
 
 def spec_bytes(spec: DatasetSpec) -> int:
     """Return how many bytes a dataset takes in the file."""
-    return int(_file_type(spec.dtype).get_size()) * math.prod(spec.shape)
-
-
-def _file_type(dtype: npt.DTypeLike) -> h5py.h5t.TypeID:
-    if not (isinstance(dtype, str) and dtype == BFLOAT16):
-        return h5py.h5t.py_create(np.dtype(dtype), logical=True)
-    # Sign, 8 bits of exponent with a bias of 127, 7 bits of fraction.
-    kind = h5py.h5t.IEEE_F16LE.copy()
-    kind.set_fields(15, 7, 8, 0, 7)
-    kind.set_ebias(127)
-    return kind
-
-
-def raw_dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
-    """Return the dtype of a dataset's bytes in the file; of bfloat16 it is uint16."""
-    kind = dataset.id.get_type()
-    if isinstance(kind, h5py.h5t.TypeFloatID) and kind.get_size() != dataset.dtype.itemsize:
-        return np.dtype("<u2")
-    found: np.dtype[Any] = dataset.dtype
-    return found
+    return int(file_type(spec.dtype).get_size()) * math.prod(spec.shape)
 
 
 def _reserve(path: Path, extents: Sequence[tuple[int, int]]) -> None:
@@ -124,54 +103,76 @@ def write_header(
         file.attrs[key] = value
 
 
+def new_file(part: Path) -> h5py.File:
+    """Create an HDF5 file under a name that nobody else knows yet: it needs no lock.
+
+    Not every file system grants one.
+    """
+    return h5py.File(part, "w", libver=("earliest", "v110"), locking=False)
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open any HDF5 file for reading.
+
+    Raises UserError with the cause when it is missing, may not or cannot be read, is held by
+    another program, or is no HDF5 file.
+    """
+    with explained(path, reading=True):
+        if not path.is_file():
+            raise UserError(f"There is no file “{path}”.")
+        # HDF5 hides behind its own words what the system says of a file it may not open.
+        path.open("rb").close()
+        try:
+            return h5py.File(path, "r")
+        except BlockingIOError as error:
+            raise UserError(
+                f"“{path}” is held by another program that is writing to it.",
+                next_step="Close it there and try again.",
+            ) from error
+        except OSError as error:
+            # A file system without locks; our writers need none, for readers go by a counter.
+            if "unable to lock file" in str(error) or "locking flag" in str(error):
+                return h5py.File(path, "r", locking=False)
+            if error.errno is not None:
+                raise
+            raise _not_hdf5(path) from error
+        except (RuntimeError, ValueError) as error:
+            raise _not_hdf5(path) from error
+
+
+def _not_hdf5(path: Path) -> UserError:
+    return UserError(
+        f"“{path.name}” is no HDF5 file, or a damaged one.",
+        next_step=f"Restore {path} from a copy, or make it again under another name.",
+    )
+
+
 def open_checked(path: Path, kind: str, schema_version: int) -> h5py.File:
     """Open a file of ours for reading.
 
-    Raises UserError when it is missing, damaged, of another kind, or newer than we know.
+    Raises UserError as `open_file` does, and for a file of another kind, or newer than we know.
     """
-    if not path.is_file():
-        raise UserError(f"There is no file “{path}”.")
+    file = open_file(path)
     try:
-        file = h5py.File(path, "r")
-    except BlockingIOError as error:
-        raise UserError(
-            f"“{path}” is held by another program that is writing to it.",
-            next_step="Close it there and try again.",
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"“{path.name}” is no HDF5 file, or a damaged one.",
-            next_step=f"Restore {path} from a copy, or delete it and run the job again.",
-        ) from error
-    found = str(file.attrs.get("kind", ""))
-    version = int(file.attrs.get("schema_version", 0))
-    if found != kind or version > schema_version or version < 1:
+        found, version = _header(file)
+    except (OSError, RuntimeError, TypeError, ValueError, OverflowError) as error:
         file.close()
-        if found == kind and version > schema_version:
-            raise UserError(
-                f"“{path.name}” was written by a newer SAE Desktop (schema {version}; "
-                f"this one reads up to {schema_version}).",
-                next_step="Update SAE Desktop to open it.",
-            )
-        raise UserError(f"“{path}” is not a file of kind “{kind}”.")
-    return file
+        raise _not_hdf5(path) from error
+    if found == kind and 1 <= version <= schema_version:
+        return file
+    file.close()
+    if found == kind and version > schema_version:
+        raise UserError(
+            f"“{path.name}” was written by a newer SAE Desktop (schema {version}; "
+            f"this one reads up to {schema_version}).",
+            next_step="Update SAE Desktop to open it.",
+        )
+    raise UserError(f"“{path}” is not a file of kind “{kind}”.")
 
 
-def map_dataset(path: Path, dataset: h5py.Dataset, *, writable: bool = False) -> Array:
-    """Map a contiguous dataset's bytes as an array, without HDF5 in the way.
-
-    bfloat16 comes as uint16: its bits are the upper half of a float32's.
-    """
-    offset, dtype = dataset.id.get_offset(), raw_dtype(dataset)
-    if offset is None or dataset.size == 0:
-        return np.empty(dataset.shape, dtype=dtype)
-    return np.memmap(
-        path,
-        dtype=dtype,
-        mode="r+" if writable else "r",
-        offset=offset,
-        shape=dataset.shape,
-    )
+def _header(file: h5py.File) -> tuple[str, int]:
+    kind, version = file.attrs.get("kind", ""), file.attrs.get("schema_version", 0)
+    return str(kind), int(version)
 
 
 class RowWriter:
@@ -182,19 +183,21 @@ class RowWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._layout: dict[str, tuple[int, np.dtype[Any], tuple[int, ...]]] = {}
-        with h5py.File(path, "r") as file:
-            file.visititems(self._remember)
+        """Open a file. Raises UserError where its datasets are not plain ones within it."""
+        self._extents: dict[str, Extent]
+        try:
+            with open_file(path) as file:
+                self._extents = plain_extents(path, file)
+        except ValueError as error:
+            raise UserError(
+                f"Nothing can be added to “{path.name}”: {error}.", kept="It is as it was."
+            ) from error
         with explained(path):
             self._descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
 
-    def _remember(self, name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.id.get_offset() is not None:
-            self._layout[name] = (int(item.id.get_offset()), raw_dtype(item), item.shape)
-
     def capacity(self, name: str) -> int:
         """Return how many rows the dataset has room for."""
-        return self._layout[name][2][0] if name in self._layout else 0
+        return self._extents[name].shape[0] if name in self._extents else 0
 
     def write(self, name: str, row: int, values: Array) -> memoryview:
         """Write `values` (rows × …) into dataset `name`, its first row at `row`.
@@ -204,13 +207,14 @@ class RowWriter:
         """
         if len(values) == 0:
             return memoryview(b"")
-        offset, dtype, shape = self._layout[name]
+        extent = self._extents[name]
+        dtype, shape = extent.dtype, extent.shape
         if values.shape[1:] != shape[1:] or row + len(values) > shape[0]:
             raise ValueError(f"rows {values.shape} at {row} do not fit {name} {shape}")
         row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
         written_bytes = np.ascontiguousarray(values, dtype=dtype).reshape(-1).view(np.uint8).data
         data = written_bytes
-        position = offset + row * row_bytes
+        position = extent.offset + row * row_bytes
         try:
             while data:
                 written = _write_at(self._descriptor, data, position)

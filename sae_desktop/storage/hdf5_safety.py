@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 
 from sae_desktop.errors import UserError
+from sae_desktop.storage.hdf5 import open_file
 
 _MOST_OBJECTS = 10_000
 _MOST_ATTRIBUTE = 64 * 2**20
@@ -23,7 +24,7 @@ def check_plain(path: Path) -> None:
     of ours has. Nothing but the structure is read.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_file(path) as file:
             _Look(path, path.stat().st_size).group(file, "")
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise UserError(

@@ -75,7 +75,7 @@ def _refuse_read_only(folder: Path) -> None:
 def _describe(folder: Path) -> str:
     try:
         owner = msgspec.json.decode((folder / _OWNER).read_bytes(), type=LockOwner)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):
         return " in another window or job"
     place = "" if owner.host == socket.gethostname() else f" on {owner.host}"
     return f" in another window or job (process {owner.pid}{place})"

@@ -110,8 +110,8 @@ class Checkpoint:
                     f"The checkpoint “{self.path}” does not fit this run: its {name} "
                     f"{_shape(found.get(name))}, the run’s {_shape(wanted.get(name))}.",
                     kept="The checkpoint is as it was.",
-                    next_step="Train under another name, or delete the checkpoint's folder to "
-                    "begin this run again.",
+                    next_step="Train under another name, or move the checkpoint's folder "
+                    "elsewhere to begin this run again.",
                 )
 
 
@@ -174,13 +174,13 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             return _read(path)
         except (safetensors.SafetensorError, OSError, KeyError, TypeError) as error:
             problems.append(f"“{path.name}”: {error}")
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             problems.append(f"“{path.name}”: {error}")
     if problems:
         raise UserError(
             f"No checkpoint in “{folder}” can be read: {'; '.join(problems)}.",
             kept="They are as they were.",
-            next_step="Delete the folder to begin the run again.",
+            next_step="Restore them from a copy, or train under another name.",
         )
     return None
 

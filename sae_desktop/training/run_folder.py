@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -50,27 +50,44 @@ def read_summary(folder: Path) -> DictionarySummary:
     path = folder / CFG
     try:
         cfg = msgspec.json.decode(path.read_bytes())
-        metadata = cfg.get("metadata", {})
+        metadata = cfg.get("metadata") or {}
         return DictionarySummary(
             name=folder.name,
-            architecture=metadata.get("training_architecture") or cfg["architecture"],
-            width=cfg["d_in"],
-            features=cfg["d_sae"],
-            model=metadata.get("model_name", ""),
-            model_revision=metadata.get("model_revision", ""),
-            model_origin=metadata.get("model_origin", ""),
-            tokenizer_hash=metadata.get("tokenizer_hash", ""),
-            site=metadata.get("hook_name", ""),
+            architecture=_text(metadata, "training_architecture") or _text(cfg, "architecture"),
+            width=_size(cfg, "d_in"),
+            features=_size(cfg, "d_sae"),
+            model=_text(metadata, "model_name"),
+            model_revision=_text(metadata, "model_revision"),
+            model_origin=_text(metadata, "model_origin"),
+            tokenizer_hash=_text(metadata, "tokenizer_hash"),
+            site=_text(metadata, "hook_name"),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),
             evaluation=_optional(folder / EVALUATION, EvaluateResult),
         )
-    except (OSError, KeyError, AttributeError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise UserError(
             f"The dictionary “{folder.name}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
         ) from error
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    """Return a text of a file that may come from anyone; empty where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"“{name}” is no text")
+    return value
+
+
+def _size(fields: dict[str, Any], name: str) -> int:
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"“{name}” is no whole number above 0")
+    return value
 
 
 def _weights_bytes(folder: Path) -> int:
@@ -86,5 +103,5 @@ T = TypeVar("T", bound=msgspec.Struct)
 def _optional(path: Path, kind: type[T]) -> T | None:
     try:
         return decode_made(path.read_bytes(), kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):
         return None

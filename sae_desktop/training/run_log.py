@@ -19,17 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.errors import UserError
 from sae_desktop.storage.hdf5 import (
     DatasetSpec,
     RowWriter,
     create_contiguous,
     open_checked,
 )
+from sae_desktop.storage.mapped import BYTES, FLOATS, WHOLE, Accepted, MappedFile, extents
 from sae_desktop.training.config import RunChange as RunChange
 
 KIND = "run"
@@ -73,6 +74,21 @@ COSINE_EDGES = np.linspace(-1.0, 1.0, 81)
 
 MAX_CHANGES = 256
 _CHANGE = ("step", "rows", "lr", "sparsity")
+
+_DENSITIES, _NORMS, _COSINES = (
+    len(edges) - 1 for edges in (DENSITY_EDGES, NORM_EDGES, COSINE_EDGES)
+)
+ARRAYS = {
+    "committed": Accepted(WHOLE, ("counters",)),
+    "curves": Accepted(FLOATS, ("points", "columns")),
+    "density_steps": Accepted(WHOLE, ("snapshots",)),
+    "density_counts": Accepted(WHOLE, ("snapshots", _DENSITIES)),
+    "norm_counts": Accepted(WHOLE, ("snapshots", _NORMS), needed=False),
+    "cosine_counts": Accepted(WHOLE, ("snapshots", _COSINES), needed=False),
+    "samples": Accepted(BYTES, ("snapshots",), needed=False),
+    "changes": Accepted(FLOATS, ("changes", len(_CHANGE)), needed=False),
+}
+"""What the reader takes; `columns` is told by the attribute of that name."""
 
 SAMPLE_BYTES = 8192
 """Room for the features shown at one snapshot, as JSON."""
@@ -135,14 +151,13 @@ class RunLogWriter:
         `keep_changes` None keeps every change that is in the file.
         """
         self._rows = RowWriter(path)
-        with open_checked(path, KIND, SCHEMA_VERSION) as file:
-            # A log begun by an older version keeps the columns it was begun with.
-            self._columns = [_text(name) for name in file.attrs["columns"]]
-            self._datasets = set(file)
-            changes = _committed(file)[2]
+        log = _opened(path)
+        # A log begun by an older version keeps the columns it was begun with.
+        self._columns = log.columns
+        self._datasets = set(log.arrays)
         self.points = keep_points
         self.snapshots = keep_snapshots
-        self.changes = changes if keep_changes is None else keep_changes
+        self.changes = log.changes if keep_changes is None else keep_changes
         self._commit()
 
     @classmethod
@@ -252,35 +267,70 @@ def _no_counts(edges: Array, snapshots: int = 0) -> Array:
     return np.zeros((snapshots, len(edges) - 1), dtype=np.int32)
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A log, mapped, with what is counted in it."""
+
+    arrays: dict[str, Array]
+    columns: list[str]
+    config: str
+    points: int
+    snapshots: int
+    changes: int
+
+
+def _opened(path: Path) -> _Opened:
+    """Open a log. Raises UserError when it is missing, damaged or too new."""
+    with open_checked(path, KIND, SCHEMA_VERSION) as file:
+        try:
+            columns = [_text(name) for name in file.attrs["columns"]]
+            mapped = MappedFile(path, extents(path, file, ARRAYS, {"columns": len(columns)}))
+            counts = [*(int(n) for n in mapped.arrays["committed"]), 0, 0][:3]
+            rooms = ("curves", "density_steps", "changes")
+            for name, count in zip(rooms, counts, strict=True):
+                if not 0 <= count <= len(mapped.arrays.get(name, ())):
+                    raise ValueError(f"{name} are cut short")
+            return _Opened(mapped.arrays, columns, _text(file.attrs["config"]), *counts)
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: object) -> UserError:
+    return UserError(
+        f"The curves “{path}” are damaged: {error}.",
+        kept="The dictionary beside them is as it was.",
+        next_step="Restore the file from a copy.",
+    )
+
+
 def read_run(path: Path) -> RunCurves:
     """Read a run's log, also while it is being written. Raises UserError when damaged."""
-    with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        points, snapshots, changes = _committed(file)
-        curves = file["curves"][:points]
-        names = [_text(name) for name in file.attrs["columns"]]
-        columns = {name: np.full(points, np.nan) for name in COLUMNS}
-        columns |= {name: curves[:, number] for number, name in enumerate(names)}
-        samples = file["samples"][:snapshots] if "samples" in file else []
-        return RunCurves(
-            columns=columns,
-            density_steps=file["density_steps"][:snapshots],
-            density_counts=file["density_counts"][:snapshots],
-            samples=[_unpacked(data) for data in samples] or [[] for _ in range(snapshots)],
-            config=_text(file.attrs["config"]),
-            norm_counts=_counts(file, "norm_counts", snapshots, NORM_EDGES),
-            cosine_counts=_counts(file, "cosine_counts", snapshots, COSINE_EDGES),
-            changes=[_change(row) for row in file["changes"][:changes]] if changes else [],
-        )
+    log = _opened(path)
+    points, snapshots = log.points, log.snapshots
+    # Copies: the file is written on, and may be replaced, while they are drawn.
+    curves = np.array(log.arrays["curves"][:points], np.float64)
+    columns = {name: np.full(points, np.nan) for name in COLUMNS}
+    columns |= {name: curves[:, number] for number, name in enumerate(log.columns)}
+    try:
+        samples = [_unpacked(data) for data in log.arrays.get("samples", ())[:snapshots]]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    changes = log.arrays["changes"][: log.changes] if log.changes else ()
+    return RunCurves(
+        columns=columns,
+        density_steps=np.array(log.arrays["density_steps"][:snapshots]),
+        density_counts=np.array(log.arrays["density_counts"][:snapshots]),
+        samples=samples or [[] for _ in range(snapshots)],
+        config=log.config,
+        norm_counts=_counts(log, "norm_counts", NORM_EDGES),
+        cosine_counts=_counts(log, "cosine_counts", COSINE_EDGES),
+        changes=[_change(row) for row in changes],
+    )
 
 
-def _committed(file: h5py.File) -> tuple[int, int, int]:
-    """Return how many points, snapshots and changes a log holds."""
-    counts = [int(n) for n in file["committed"][:]]
-    return counts[0], counts[1], counts[2] if len(counts) > 2 else 0
-
-
-def _counts(file: h5py.File, name: str, snapshots: int, edges: Array) -> Array:
-    return file[name][:snapshots] if name in file else _no_counts(edges, snapshots)
+def _counts(log: _Opened, name: str, edges: Array) -> Array:
+    found = log.arrays.get(name)
+    return _no_counts(edges, log.snapshots) if found is None else np.array(found[: log.snapshots])
 
 
 def _change(row: Array) -> RunChange:
@@ -295,11 +345,13 @@ def _change(row: Array) -> RunChange:
 
 def read_progress(path: Path) -> tuple[int, str]:
     """Return (rows consumed, config) of a run, its curves left unread."""
-    with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        points = int(file["committed"][0])
-        names = [_text(name) for name in file.attrs["columns"]]
-        rows = file["curves"][points - 1, names.index("rows")] if points else 0
-        return int(rows), _text(file.attrs["config"])
+    log = _opened(path)
+    try:
+        number = log.columns.index("rows")
+        rows = int(log.arrays["curves"][log.points - 1, number]) if log.points else 0
+    except (ValueError, OverflowError) as error:
+        raise _damaged(path, error) from error
+    return rows, log.config
 
 
 def _packed(samples: list[FeatureSample]) -> Array:

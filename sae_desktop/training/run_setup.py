@@ -164,7 +164,7 @@ def _same(saved: str, config: TrainConfig) -> bool:
     """
     try:
         begun = decode_made(saved, TrainConfig)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return False
     return identity(begun) == identity(config)
 

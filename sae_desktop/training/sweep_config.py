@@ -198,11 +198,11 @@ def read_sweep(path: Path) -> SweepRecord:
     """Read a sweep's table, also while it runs. Raises UserError when damaged or too new."""
     try:
         record = decode_made(path.read_bytes(), SweepRecord)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"The sweep “{path.stem}” cannot be read: {error}.",
             kept="The dictionaries it trained are as they were.",
-            next_step="Restore the file from a copy, or delete it and sweep again: "
+            next_step="Restore the file from a copy, or move it elsewhere and sweep again: "
             "runs already trained are taken over.",
         ) from error
     if record.schema_version > SCHEMA_VERSION:

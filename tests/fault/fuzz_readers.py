@@ -22,7 +22,7 @@ import tempfile
 import time
 import traceback
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -38,6 +38,7 @@ from safetensors.torch import save as save_tensors
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from imported_rows import import_rows, toy_rows
 from sample_index import write_sample_index
 
 from sae_desktop.dictionary import load
@@ -51,10 +52,14 @@ from sae_desktop.exchange.package import import_package
 from sae_desktop.exchange.record_index import Origin, RecordIndex
 from sae_desktop.exchange.records import records_of
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.gui.inventory import take_inventory
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
-from sae_desktop.steering.presets import decode_preset
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.steering.presets import decode_preset, read_preset
 from sae_desktop.storage.archives import unpack
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.run_log import RunLogWriter
 
 SECONDS = 10
 MEMORY = 6 * 2**30
@@ -195,6 +200,60 @@ def _open_package(folder: Path) -> None:
             pass
 
 
+def _project() -> dict[str, bytes]:
+    """The files of a project with one of each thing in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project.open_or_create(Path(folder) / "p.saeproj")
+        import_rows(project, toy_rows(6))
+        place = project.dictionary_path("d")
+        place.mkdir(parents=True)
+        (place / "cfg.json").write_bytes(_json(SAELENS))
+        (place / "sae_weights.safetensors").write_bytes(save_tensors(_tensors(*OWN)))
+        config = TrainConfig(project="", name="d", activations="acts", features=F, tokens=10)
+        (place / "train.json").write_bytes(msgspec.json.encode(config))
+        log = RunLogWriter.create(place / "run.h5", msgspec.json.encode(config).decode(),
+                                  points=2, snapshots=1)  # fmt: skip
+        log.append({"step": 1, "rows": 5})
+        log.append_snapshot(1, np.ones(F))
+        log.close()
+        (project.path / "features").mkdir()
+        write_sample_index(project.index_path("i"), features=F, repeats=1)
+        (project.path / "features" / "activations.npy").unlink()
+        project.preset_path("x").parent.mkdir()
+        project.preset_path("x").write_bytes(_json(PRESET))
+        notes = Notes(project.notes_path)
+        notes.save("d", FeatureNote(feature=1, label="a", note="b", score=0.5))
+        notes.close()
+        return {
+            str(path.relative_to(project.path)): path.read_bytes()
+            for path in project.path.rglob("*")
+            if path.is_file() and not path.name.startswith(".lock")
+        }
+
+
+def _open_project(folder: Path) -> None:
+    """Read all of a project; whatever is damaged in it, the rest is listed."""
+    project = Project.open(folder)
+    found = take_inventory(project)
+    listed = len(found.stores) + len(found.dictionaries) + len(found.indexes)
+    assert listed + len(found.broken) == 3, found
+    assert len(found.broken) <= 1, found.broken
+    if found.dictionaries:
+        load(project.dictionary_path("d"))
+    if found.indexes:
+        index = FeatureIndex(project.index_path("i"))
+        for _ in records_of(index, None, range(index.features)):
+            pass
+    read_preset(project, "x")
+    notes = Notes(project.notes_path)
+    try:
+        notes.all("d")
+        notes.search("d", "a")
+        notes.by_label("d")
+    finally:
+        notes.close()
+
+
 KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
     "safetensors": (
         {"cfg.json": _json(SAELENS), "sae_weights.safetensors": save_tensors(_tensors(*OWN))},
@@ -252,13 +311,16 @@ KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
         lambda folder: list(read_explanations(folder)),
     ),
     "package": (_package(), _open_package),
+    "project": (_project(), _open_project),
     "preset": ({"a.json": _json(PRESET)},
                lambda folder: decode_preset((folder / "a.json").read_bytes(), "a")),
 }  # fmt: skip
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
-    """Return the bytes with one to four things wrong with them."""
+    """Return the bytes with one to four things wrong with them, or a value of another type."""
+    if rng.random() < 0.4 and (other := mistyped(data, rng)) is not None:
+        return other
     out = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         if not out:
@@ -286,6 +348,43 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
                     place = rng.choice(digits)
                     out[place : place + 1] = rng.choice(EXTREME)
     return bytes(out)
+
+
+WRONG_TYPES: tuple[Any, ...] = ([], {}, [[1]], {"a": 1}, "x", "", 3, -1, 0, 1.5, None, True, 10**30)
+DEEP = b"[" * 20_000
+
+
+def mistyped(data: bytes, rng: random.Random) -> bytes | None:
+    """Return JSON with one value of another type, or nested too deep; None for other files."""
+    lines = data.splitlines() or [b""]
+    number = rng.randrange(len(lines)) if data[:1] == b"{" and len(lines) > 1 else None
+    try:
+        value = json.loads(data if number is None else lines[number])
+    except (ValueError, UnicodeDecodeError):
+        return None
+    if rng.random() < 0.05:
+        return data[:1] + b'"deep":' + DEEP if data[:1] == b"{" else DEEP
+    places = list(_places(value, []))
+    if not places:
+        return _json(rng.choice(WRONG_TYPES))
+    *before, last = rng.choice(places)
+    inside = value
+    for key in before:
+        inside = inside[key]
+    inside[last] = rng.choice(WRONG_TYPES)
+    if number is None:
+        return _json(value)
+    lines[number] = _json(value)
+    return b"\n".join(lines)
+
+
+def _places(value: Any, before: list[Any]) -> Iterator[list[Any]]:
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    for key in keys:
+        yield [*before, key]
+        yield from _places(value[key], [*before, key])
 
 
 def _alarm(_number: int, _frame: FrameType | None) -> None:

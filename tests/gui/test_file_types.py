@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sae_desktop import launch
 from sae_desktop.errors import UserError
 from sae_desktop.gui import file_types
 
@@ -36,7 +37,7 @@ def test_associate__tells_the_desktop_what_opens_a_package(data: Path) -> None:
     assert all(Path(path).is_file() for path in written)
     entry = entry_of(data)
     assert entry["MimeType"] == f"{file_types.MIME_TYPE};"
-    assert entry["Exec"] == f'"{sys.executable}" "-m" "sae_desktop" %f'
+    assert entry["Exec"] == f'"{sys.executable}" "-P" "{launch.__file__}" "sae_desktop" %f'
     (kind,) = ET.parse(data / "mime" / "packages" / "sae-desktop.xml").getroot()
     globs = [child.get("pattern") for child in kind if child.tag.endswith("glob")]
     assert (kind.get("type"), globs) == (file_types.MIME_TYPE, ["*.saepack"])

@@ -1,6 +1,7 @@
+import errno
 import os
 import resource
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import h5py
 import numpy as np
@@ -8,13 +9,14 @@ import pytest
 
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing, write_bytes
+from sae_desktop.storage.faults import explain_os_error, free_bytes
 from sae_desktop.storage.hdf5 import (
     DatasetSpec,
     RowWriter,
     create_contiguous,
-    map_dataset,
     open_checked,
 )
+from sae_desktop.storage.mapped import FLOATS, Accepted, MappedFile, extents
 
 
 def _create(path: Path, rows: int = 1000) -> None:
@@ -42,7 +44,8 @@ def test_rows__written_in_place_are_what_hdf5_and_the_map_read(tmp_path: Path) -
         writer.sync()
     with h5py.File(path, "r") as file:
         assert np.array_equal(file["a/values"][3:13], values)
-        assert np.array_equal(map_dataset(path, file["a/values"])[3:13], values)
+        found = extents(path, file, {"a/values": Accepted(FLOATS, ("rows", 8))})
+    assert np.array_equal(MappedFile(path, found).arrays["a/values"][3:13], values)
 
 
 def test_rows__that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -89,3 +92,65 @@ def test_replacing__keeps_the_old_file_when_the_new_one_fails(tmp_path: Path) ->
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def _refuses_locks(
+    monkeypatch: pytest.MonkeyPatch, number: int, what: str = "unable to lock file"
+) -> None:
+    """Let HDF5 say what it says where the system refuses `what`."""
+    real = h5py.File
+
+    def refusing(*arguments: object, locking: object = None, **more: object) -> h5py.File:
+        if locking is False:
+            return real(*arguments, locking=False, **more)
+        text = f"Unable to synchronously open file ({what}, errno = {number}, error message = '')"
+        raise OSError(number, text)
+
+    monkeypatch.setattr(h5py, "File", refusing)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES, errno.ENOSYS])
+def test_file_system_without_locks__is_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = tmp_path / "a.h5"
+    _refuses_locks(monkeypatch, number)
+    _create(path)
+    with RowWriter(path) as writer:
+        writer.write("a/values", 0, np.ones((1, 8), np.float32))
+    with open_checked(path, "test", 2) as file:
+        assert file["a/values"][0].tolist() == [1.0] * 8
+
+
+def test_file_that_the_system_does_not_give__is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.h5"
+    _create(path)
+    _refuses_locks(monkeypatch, errno.EIO, "file read failed")
+    with pytest.raises(UserError, match="could not be read") as caught:
+        open_checked(path, "test", 2)
+    assert "damaged" not in caught.value.what
+    monkeypatch.undo()
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    with pytest.raises(UserError, match="do not have permission") as caught:
+        open_checked(path, "test", 2)
+    assert "elete" not in caught.value.next_step
+
+
+def test_free_space__of_a_drive_that_is_gone_ends_in_an_error() -> None:
+    gone = PureWindowsPath("Z:/projects/a")
+
+    class Gone(PureWindowsPath):
+        def exists(self) -> bool:
+            return False
+
+    assert Gone(gone).parent.parent == Gone("Z:/").parent  # the root is its own parent
+    with pytest.raises(FileNotFoundError, match="drive is not there"):
+        free_bytes(Gone(gone))  # type: ignore[arg-type]
+    full = explain_os_error(OSError(errno.ENOSPC, "full"), Gone(gone))  # type: ignore[arg-type]
+    assert full.what == "The disk is full: “a” could not be written."

@@ -11,6 +11,7 @@ from sae_desktop.comparison.config import CompletenessResult, ConceptRow, Detect
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import blend, readable_on
 from sae_desktop.gui.completeness_figures import has_feature
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.token_layout import rgb
 
 Index = QModelIndex | QPersistentModelIndex
@@ -69,7 +70,7 @@ class ConceptTableModel(QAbstractTableModel):
             return ("Concept", "Occurs")[section]
         found = self.table.dictionaries[section - FIRST_DICTIONARY]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return (
+            return plain_tip(
                 f"F1 of the best of {found.features:,} features of “{found.dictionary}”, chosen "
                 "on every other document and scored on the rest, the mean of both ways round"
             )
@@ -87,7 +88,7 @@ class ConceptTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return "–" if detector is None else f"{detector.f1:.2f}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(row, place)
+            return plain_tip(self._tip(row, place))
         if detector is None or role not in (
             Qt.ItemDataRole.BackgroundRole,
             Qt.ItemDataRole.ForegroundRole,

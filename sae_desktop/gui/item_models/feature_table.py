@@ -37,6 +37,7 @@ from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.column_text import column_text
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.feature_set import FeatureSet
+from sae_desktop.gui.plain_text import plain_tip
 
 Array = npt.NDArray[Any]
 Index = QModelIndex | QPersistentModelIndex
@@ -221,7 +222,7 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole and column == LABEL:
             return self._notes.label(feature)
         if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
-            return self._text(feature, column) or None
+            return plain_tip(self._text(feature, column)) or None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"

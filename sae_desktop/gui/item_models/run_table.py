@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QPixmap
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.run_figures import RunRow, cell_text, order, used_columns
 
 Index = QModelIndex | QPersistentModelIndex
@@ -103,7 +104,7 @@ class RunTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if column.number else _LEFT
         if role == Qt.ItemDataRole.ToolTipRole:
-            return run.error or (run.name if column.field == "name" else None)
+            return plain_tip(run.error or (run.name if column.field == "name" else "")) or None
         if index.column() == 0:
             return self._name_data(run, role)
         return None
@@ -136,7 +137,7 @@ class RunTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tip or column.title
+            return plain_tip(column.tip or column.title)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if column.number else _LEFT
         return None

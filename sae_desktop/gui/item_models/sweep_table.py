@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.steering.config import SweepStrengthsResult
 
 Index = QModelIndex | QPersistentModelIndex
@@ -77,7 +78,7 @@ class SweepTableModel(QAbstractTableModel):
             return _LEFT if last else _RIGHT
         if role == Qt.ItemDataRole.ToolTipRole and (last or broken):
             told = f"Broken: {self.result.criterion}\n\n" if broken and self.result else ""
-            return told + cells[-1]
+            return plain_tip(told + cells[-1])
         if role == Qt.ItemDataRole.ForegroundRole and broken:
             return theme.palette().muted_text
         return None

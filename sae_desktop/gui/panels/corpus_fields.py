@@ -18,6 +18,7 @@ from sae_desktop.gui.corpus_card import (
     ColumnChoice,
 )
 from sae_desktop.gui.field_ranges import decimal_range, least_count
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labelled_field import LabelledField
 from sae_desktop.gui.widgets.labels import push_button
@@ -222,7 +223,7 @@ class CorpusFields(QWidget):
                 self.column.addItem(choice.text, choice)
                 if choice.tip:
                     self.column.setItemData(
-                        self.column.count() - 1, choice.tip, Qt.ItemDataRole.ToolTipRole
+                        self.column.count() - 1, plain_tip(choice.tip), Qt.ItemDataRole.ToolTipRole
                     )
             if choices and (kept.text_column or kept.chat_column):
                 self._choose_column(kept)

@@ -23,6 +23,7 @@ from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.feature_set import FeatureSet
 from sae_desktop.gui.kept_lists import KeptLists
 from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.bound_line import BoundLine
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -161,7 +162,7 @@ class FeatureListsPanel(QWidget):
                     if part
                 )
                 item = QListWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(plain_tip(text))
                 item.setData(Qt.ItemDataRole.UserRole, member.feature)
                 self.members.addItem(item)
             self.members.setCurrentRow(min(max(row, 0), self.members.count() - 1))

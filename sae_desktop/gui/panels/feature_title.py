@@ -10,6 +10,7 @@ from sae_desktop.gui import icons
 from sae_desktop.gui.feature_export import FeatureExport
 from sae_desktop.gui.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.bound_line import BoundLine
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -111,7 +112,7 @@ class FeatureTitle(QWidget):
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
         tip = "Take the star away" if note.starred else "Star this feature"
-        self.star.setToolTip(f"{tip} (Ctrl+D)")
+        self.star.setToolTip(plain_tip(f"{tip} (Ctrl+D)"))
         self.star.setAccessibleName(tip)
 
     def _on_note_changed(self, feature: int) -> None:

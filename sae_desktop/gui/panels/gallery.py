@@ -29,6 +29,7 @@ from sae_desktop.exchange.here import (
 from sae_desktop.gui.actions import ActionInfo
 from sae_desktop.gui.amounts import bytes_text, exact_count
 from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.settings import Settings
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -214,7 +215,7 @@ class GalleryPanel(QSplitter):
         item = QTreeWidgetItem(group, texts)
         self._items.append(item)
         for column, text in enumerate(texts):
-            item.setToolTip(column, text)
+            item.setToolTip(column, plain_tip(text))
         for column in _NUMBERS:
             item.setTextAlignment(column, _RIGHT)
         return item

@@ -29,6 +29,7 @@ from sae_desktop.gui.panels.harvest_drops import HarvestDrops
 from sae_desktop.gui.panels.harvest_estimate import HarvestEstimateLine
 from sae_desktop.gui.panels.model_column import ModelColumn
 from sae_desktop.gui.panels.site_column import SiteColumn
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.store_actions import can_extend, can_verify, extend_store, verify_store
 from sae_desktop.gui.widgets.engine_offer import EngineOffer
@@ -288,7 +289,7 @@ class HarvestPanel(HarvestDrops):
 
     def _allow_start(self, reason: str) -> None:
         self.start_button.setEnabled(not reason)
-        self.start_button.setToolTip(reason or "Ctrl+Shift+H")
+        self.start_button.setToolTip(plain_tip(reason or "Ctrl+Shift+H"))
 
     def _problems(self) -> dict[str, str]:
         found = problems(self.config(), self.model.description, self._session.inventory.stores)

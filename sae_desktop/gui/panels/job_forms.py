@@ -24,6 +24,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.default_button import set_default_button
 from sae_desktop.gui.field_ranges import least_count
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.engine_offer import EngineOffer
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
@@ -80,7 +81,7 @@ class JobForm(QDialog):
 
     def add_row(self, text: str, field: QWidget, tip: str) -> None:
         field.setAccessibleName(text)
-        field.setToolTip(tip)
+        field.setToolTip(plain_tip(tip))
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.form.addRow(text, field)
         if isinstance(field, NumberField):

@@ -34,6 +34,7 @@ from sae_desktop.gui.aligned_documents import (
 from sae_desktop.gui.colour_scale import ColourScale
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -86,7 +87,7 @@ class LanguageColumn(QWidget):
         """Show a document's tokens; not `whole`: only its strongest activation is known yet."""
         firing = document.firing
         self.heading.setText(language_name(firing.language) or "–")
-        self.heading.setToolTip(firing.title)
+        self.heading.setToolTip(plain_tip(firing.title))
         most = max(float(values.max(initial=0.0)), firing.activation)
         told = f"max {most:.2f}" if most > 0 else "does not fire"
         if whole and most > 0:

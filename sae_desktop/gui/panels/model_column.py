@@ -19,6 +19,7 @@ from sae_desktop.gui.model_card import (
     model_figures,
 )
 from sae_desktop.gui.panels.model_code import ModelCode
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
@@ -277,5 +278,5 @@ def _choice(options: Sequence[tuple[str, str]], name: str, tip: str) -> QComboBo
     for value, text in options:
         box.addItem(text, value)
     box.setAccessibleName(name)
-    box.setToolTip(tip)
+    box.setToolTip(plain_tip(tip))
     return box

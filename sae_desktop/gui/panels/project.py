@@ -349,6 +349,7 @@ class ProjectPanel(QStackedWidget):
             QMessageBox.StandardButton.Cancel,
             self.window(),
         )
+        box.setTextFormat(Qt.TextFormat.PlainText)
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         box.setEscapeButton(QMessageBox.StandardButton.Cancel)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.site_words import (
     same_hook,
     same_layer,
@@ -56,7 +57,7 @@ class PickedSites(QListWidget):
         for site, words in texts:
             item = QListWidgetItem(words)
             item.setData(Qt.ItemDataRole.UserRole, site)
-            item.setToolTip(f"{words}\n{site}")
+            item.setToolTip(plain_tip(f"{words}\n{site}"))
             self.addItem(item)
             item.setSizeHint(QSize(0, row))
         shown = min(max(len(texts), 1), _MOST_ROWS)
@@ -260,7 +261,7 @@ class SiteColumn(QFrame):
         for site in sites:
             words = site_text(site).partition(": ")[2]
             action = menu.addAction(f"{words[0].upper()}{words[1:]}")
-            action.setToolTip(site)
+            action.setToolTip(plain_tip(site))
             action.setCheckable(True)
             action.setChecked(site in self.picker.picked)
             action.triggered.connect(lambda _on=False, site=site: self.picker.toggle(site))

@@ -18,6 +18,7 @@ from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import count_text, percent_text
 from sae_desktop.gui.other_dictionaries import OtherDictionaries
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.context_delegate import CONTEXT_ROLE, ContextDelegate, held_context
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -155,7 +156,7 @@ class SplittingPanel(QWidget):
         item.setSizeHint(_FEATURE, QSize(0, self.fontMetrics().height() + _ROW_PADDING))
         item.setData(_FEATURE, _NODE_ROLE, node)
         item.setText(_FEATURE, f"{node.dictionary}  {others.title(node.dictionary, node.feature)}")
-        item.setToolTip(_FEATURE, item.text(_FEATURE))
+        item.setToolTip(_FEATURE, plain_tip(item.text(_FEATURE)))
         if parent is not self.tree.invisibleRootItem():
             item.setText(_COSINE, f"{node.cosine:.2f}")
         if node.shared:

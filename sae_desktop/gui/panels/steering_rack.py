@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.errors import UserError
 from sae_desktop.gui import steering_rack as racks
 from sae_desktop.gui.feature_notes import FeatureNotes
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import How, Key, Place, Rack, RackEntry
 from sae_desktop.gui.widgets.direction_menu import DirectionButton
@@ -88,7 +89,9 @@ class SteeringRack(QWidget):
         self.mode, self.where = QComboBox(), QComboBox()
         for title, mode, tip in _MODES:
             self.mode.addItem(title, mode)
-            self.mode.setItemData(self.mode.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+            self.mode.setItemData(
+                self.mode.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole
+            )
         for title, where in _PLACES:
             self.where.addItem(title, where)
         self.mode.setAccessibleName("What the sliders do")
@@ -227,7 +230,10 @@ class SteeringRack(QWidget):
         index = self._session.index
         if index is None or not index.info.model:
             return ()
-        hook = parse_site(index.info.site).hook
+        try:
+            hook = parse_site(index.info.site).hook
+        except UserError:  # of another program's naming: the job says so, once it is started
+            return ()
         return tuple(str(Site(layer, hook)) for layer in _numbers(self.layers))
 
     def _on_how_chosen(self, _index: int = 0) -> None:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.activations.config import HarvestConfig, SiteFigures, StoreDescription
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo, JobMetrics
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.site_words import site_text
 from sae_desktop.gui.store_actions import can_extend, can_verify, extend_store, verify_store
@@ -214,7 +215,7 @@ class StoreView(QStackedWidget):
             self.store.clear()
             for name in names:
                 self.store.addItem(name, name)
-                self.store.setItemData(self.store.count() - 1, name, _TOOL_TIP)
+                self.store.setItemData(self.store.count() - 1, plain_tip(name), _TOOL_TIP)
         self.setCurrentIndex(1 if names else 0)
         if wanted in names:
             self.store.setCurrentIndex(names.index(wanted))
@@ -346,7 +347,7 @@ class StoreView(QStackedWidget):
             self.site.clear()
             for name in names:
                 self.site.addItem(site_text(name), name)
-                self.site.setItemData(self.site.count() - 1, name, _TOOL_TIP)
+                self.site.setItemData(self.site.count() - 1, plain_tip(name), _TOOL_TIP)
             if kept in names:
                 self.site.setCurrentIndex(names.index(kept))
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.sweep_draft import (
     AXIS_INFOS,
@@ -99,7 +100,7 @@ class SweepForm(QWidget):
         problem.hide()
         column.addWidget(problem)
         line.setAccessibleName(f"{text} of the sweep")
-        line.setToolTip(tip)
+        line.setToolTip(plain_tip(tip))
         line.textEdited.connect(self._on_named if field == "name" else self.refresh)
         self.fields[field], self._groups[field], self._problems[field] = line, group, problem
         return group

@@ -25,6 +25,7 @@ from sae_desktop.gui import icons
 from sae_desktop.gui.amounts import count_text
 from sae_desktop.gui.inventory import StoreItem
 from sae_desktop.gui.panels.training_fields import make_fields
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.training_catalogue import (
     SETTINGS,
     STREAM,
@@ -276,7 +277,9 @@ class TrainingSettings(QScrollArea):
             box.clear()
             for info in offered:
                 box.addItem(info.title, info.name)
-                box.setItemData(box.count() - 1, info.summary, Qt.ItemDataRole.ToolTipRole)
+                box.setItemData(
+                    box.count() - 1, plain_tip(info.summary), Qt.ItemDataRole.ToolTipRole
+                )
             box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
 
     def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
@@ -421,7 +424,7 @@ def _refill(
         for place, (text, value) in enumerate(entries):
             box.addItem(text, value)
             tip = tips[place] if place < len(tips) else text
-            box.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+            box.setItemData(place, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.latest_job import LatestJob
 from sae_desktop.gui.panels.training_settings import TrainingSettings
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.preflight_text import (
     preflight_details,
     preflight_problem,
@@ -145,7 +146,7 @@ class TrainingSetup(QWidget):
         self._ask(config, answerable=not found and not reason)
         reason = reason or self._too_much(config)
         self.start_button.setEnabled(not reason)
-        self.start_button.setToolTip(reason or "Ctrl+Shift+T")
+        self.start_button.setToolTip(plain_tip(reason or "Ctrl+Shift+T"))
         store = next((s for s in inventory.stores if s.name == config.activations), None)
         self._summary.setText(reason or summary(config, store))
         set_property(self._summary, "role", "warning" if reason else "small")
@@ -183,7 +184,7 @@ class TrainingSetup(QWidget):
         found = self._found if self._asked is not None else None
         busy = self._preflight.busy
         self._needs.setText(preflight_text(found) if found else self._failure)
-        self._needs.setToolTip(preflight_details(found) if found else "")
+        self._needs.setToolTip(plain_tip(preflight_details(found) if found else ""))
         self._needs.setVisible(shown and bool(self._needs.text()))
         # Greyed while it is the answer to what was set before.
         self._needs.setEnabled(found is None or self._answered == _unnamed(config))

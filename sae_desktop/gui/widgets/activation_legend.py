@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidg
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import DECADES, ColourScale, readable_on
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.token_layout import rgb, token_colours
 
 _STOPS = 16
@@ -25,7 +26,7 @@ class ActivationLegend(QWidget):
         self._switch = QCheckBox("Logarithmic")
         self._switch.setChecked(True)
         self._switch.setToolTip(
-            f"Colours by the logarithm of the activation, over {DECADES:g} decades"
+            plain_tip(f"Colours by the logarithm of the activation, over {DECADES:g} decades")
         )
         self._switch.toggled.connect(self._on_toggled)
         caption = QLabel("Activation")

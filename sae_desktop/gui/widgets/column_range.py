@@ -16,6 +16,7 @@ from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui import theme
 from sae_desktop.gui.column_bins import BINS, ColumnBins
 from sae_desktop.gui.filter_words import range_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.labels import label
 
 _HEIGHT = 52
@@ -184,7 +185,7 @@ class ColumnRange(QWidget):
             for info in _numeric_columns(index):
                 self.column.addItem(info.title, info.name)
                 self.column.setItemData(
-                    self.column.count() - 1, info.tip, Qt.ItemDataRole.ToolTipRole
+                    self.column.count() - 1, plain_tip(info.tip), Qt.ItemDataRole.ToolTipRole
                 )
             self.column.setCurrentIndex(max(self.column.findData(before), 0))
         self._show()

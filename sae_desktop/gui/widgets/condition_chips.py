@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QToolButton, QWidget
 from superqt import QFlowLayout
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.plain_text import plain_tip
 
 _LONGEST = 40
 
@@ -39,7 +40,7 @@ class ConditionChips(QWidget):
             self._chips.append(self._chip(len(self._chips)))
         for chip, text in zip(self._chips, texts, strict=True):
             chip.setText(_shortened(text))
-            chip.setToolTip(f"{text}\nPress to take this condition away.")
+            chip.setToolTip(plain_tip(f"{text}\nPress to take this condition away."))
             chip.setAccessibleName(f"Condition {text}; press to take it away")
         self.setVisible(bool(texts))
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSlider, QToolButto
 
 from sae_desktop.gui import icons
 from sae_desktop.gui.curve_info import CURVES, MOST_SMOOTHING, X_AXES, X_TITLES, CurveView
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
 
@@ -73,7 +74,9 @@ class CurveBar(QWidget):
         for axis in X_AXES:
             self.axis.addItem(_AXIS_TEXTS[axis], axis)
             self.axis.setItemData(
-                self.axis.count() - 1, f"Over {X_TITLES[axis]}", Qt.ItemDataRole.ToolTipRole
+                self.axis.count() - 1,
+                plain_tip(f"Over {X_TITLES[axis]}"),
+                Qt.ItemDataRole.ToolTipRole,
             )
         self.axis.setCurrentIndex(X_AXES.index(view.axis))
         self.axis.setToolTip("What the curves are drawn over")
@@ -110,7 +113,7 @@ class CurveBar(QWidget):
         action = self.menu.addAction(info.title)
         action.setCheckable(True)
         action.setChecked(column in self.view.shown)
-        action.setToolTip(info.explanation)
+        action.setToolTip(plain_tip(info.explanation))
         action.toggled.connect(self._on_chosen)
         return action
 
@@ -135,8 +138,10 @@ class CurveBar(QWidget):
 
     def _say_smoothing(self) -> None:
         self.smoothing.setToolTip(
-            f"Each point keeps {self.view.smoothing:.0%} of the past; the curve as measured stays "
-            "faint beneath, and figures are those measured"
+            plain_tip(
+                f"Each point keeps {self.view.smoothing:.0%} of the past; the curve as measured "
+                "stays faint beneath, and figures are those measured"
+            )
         )
 
     def set_log_axes(self, columns: frozenset[str]) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBox
 from sae_desktop.gui import theme
 from sae_desktop.gui.curve_buffer import CurveBuffer
 from sae_desktop.gui.curve_info import X_TITLES, CurveInfo, CurveView, XAxis
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.smoothing import smoothed
 from sae_desktop.gui.widgets.labels import label
 from sae_desktop.gui.widgets.plot_style import (
@@ -58,7 +59,7 @@ class CurvePlot(QWidget):
         super().__init__()
         self.info = info
         self.title = label(f"{info.title}" + (f" ({info.unit})" if info.unit else ""), "heading")
-        self.title.setToolTip(info.explanation)
+        self.title.setToolTip(plain_tip(info.explanation))
         self.readout = QLabel()
         self.readout.setTextFormat(Qt.TextFormat.RichText)
         # Figures of many runs are cut off, rather than making every plot wider.

@@ -16,6 +16,7 @@ from sae_desktop.gui.amounts import count_text, elide_middle
 from sae_desktop.gui.curve_buffer import CurveBuffer
 from sae_desktop.gui.curve_files import curves_table
 from sae_desktop.gui.curve_info import CURVE_OF, X_UNITS, CurveView
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.run_changes import change_text, merged
 from sae_desktop.gui.widgets.curve_bar import CurveBar
 from sae_desktop.gui.widgets.curve_plot import CurvePlot, RunLine
@@ -270,7 +271,7 @@ class CurveStack(QWidget):
                     texts.append(f'<span style="color:{colour}">{text}</span>')
                     lines.append(f"{text}  {run.name}")
             self.plots[column].readout.setText("&nbsp;&nbsp;".join(texts))
-            self.plots[column].readout.setToolTip("\n".join(lines))
+            self.plots[column].readout.setToolTip(plain_tip("\n".join(lines)))
 
     def _show_legend(self) -> None:
         names = []
@@ -283,7 +284,7 @@ class CurveStack(QWidget):
         if len(self.runs) > _MOST_NAMED:
             names.append(f"and&nbsp;{len(self.runs) - _MOST_NAMED}&nbsp;more")
         self._legend.setText(" &nbsp; ".join(names))
-        self._legend.setToolTip("\n".join(self.runs))
+        self._legend.setToolTip(plain_tip("\n".join(self.runs)))
         self._legend.setVisible(bool(names))
 
     def _on_theme_changed(self) -> None:

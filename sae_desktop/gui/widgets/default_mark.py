@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.number_fields import NumberField, OptionalDecimalField
 
 _SIZE = 18
@@ -97,7 +98,7 @@ class DefaultMark(QPushButton):
         """Look again at what the field holds."""
         self.setVisible(self.differs)
         text = f"Back to the default: {value_text(self._field, self._default)}"
-        self.setToolTip(text)
+        self.setToolTip(plain_tip(text))
         self.setAccessibleName(f"{self._name}: {text[0].lower()}{text[1:]}")
 
     def put_back(self) -> None:

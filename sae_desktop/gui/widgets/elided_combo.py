@@ -6,6 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
+from sae_desktop.gui.plain_text import plain_tip
+
 
 class ElidedComboBox(QComboBox):
     """Elides the chosen entry in its middle, whole in the tooltip; the open list shows all."""
@@ -28,7 +30,7 @@ class ElidedComboBox(QComboBox):
     def setToolTip(self, tip: str) -> None:
         """Set what the tooltip says below the chosen entry."""
         self._tip = tip
-        super().setToolTip(tip)
+        super().setToolTip(plain_tip(tip))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOptionComboBox()
@@ -44,7 +46,7 @@ class ElidedComboBox(QComboBox):
             whole, Qt.TextElideMode.ElideMiddle, field.width() - 4
         )
         lines = (whole if option.currentText != whole else "", self._tip)
-        super().setToolTip("\n".join(filter(None, lines)))
+        super().setToolTip(plain_tip("\n".join(filter(None, lines))))
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)

@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from sae_desktop.gui.plain_text import plain_tip
+
 
 class ElidedLabel(QLabel):
     """Shows `fullText`, elided in the middle to its width."""
@@ -23,7 +25,7 @@ class ElidedLabel(QLabel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.setToolTip(self.text() if self._elided() != self.text() else "")
+        self.setToolTip(plain_tip(self.text() if self._elided() != self.text() else ""))
 
     def _elided(self) -> str:
         room = self.contentsRect().width()

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui.evaluation_figures import evaluation_rows, evaluation_text, verdict
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button
 from sae_desktop.training.config import EvaluateResult
@@ -73,7 +74,7 @@ class EvaluationView(QScrollArea):
             self.grid.addWidget(label(title, "small"), 0, column, _RIGHT)
         for place, row in enumerate(evaluation_rows(found), start=1):
             what = label(row.title, "muted")
-            what.setToolTip(row.tip)
+            what.setToolTip(plain_tip(row.tip))
             self.grid.addWidget(what, place, 0)
             self.grid.addWidget(label(row.value, "figure", selectable=True), place, 1, _RIGHT)
             self.grid.addWidget(label(row.control, selectable=True), place, 2, _RIGHT)

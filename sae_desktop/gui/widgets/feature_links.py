@@ -20,6 +20,7 @@ from sae_desktop.gui import theme
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.other_dictionaries import OtherDictionaries
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 
 PADDING = 8
@@ -97,7 +98,7 @@ class FeatureLink(QAbstractButton):
         self.row, self._dictionary = row, dictionary
         self.setText(title)
         self.setAccessibleName(f"Feature {title.removeprefix('#')}, {row.figure}")
-        self.setToolTip("\n".join(part for part in (title, row.tip) if part))
+        self.setToolTip(plain_tip("\n".join(part for part in (title, row.tip) if part)))
         self.update()
 
     def _on_clicked(self) -> None:

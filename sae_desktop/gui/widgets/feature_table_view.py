@@ -37,6 +37,7 @@ from sae_desktop.gui.item_models.feature_table import (
     column_tip,
     column_title,
 )
+from sae_desktop.gui.plain_text import plain_tip
 
 SHOWN_AT_FIRST = (STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN)
 _ALWAYS = (NUMBER, LABEL)
@@ -190,7 +191,7 @@ class FeatureTable(QTableView):
             if column in _ALWAYS:
                 continue
             action = menu.addAction("Star" if column == STAR else column_title(name))
-            action.setToolTip(column_tip(name))
+            action.setToolTip(plain_tip(column_tip(name)))
             action.setCheckable(True)
             action.setChecked(column in self._shown)
             action.setEnabled(isinstance(model, FeatureTableModel) and model.has_column(column))

@@ -24,6 +24,7 @@ from sae_desktop.gui.feature_set import FeatureSet
 from sae_desktop.gui.filter_words import Condition, conditions_in_words
 from sae_desktop.gui.kept_lists import KeptLists
 from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.widgets.condition_chips import ConditionChips
 from sae_desktop.gui.widgets.labels import push_button
@@ -197,7 +198,7 @@ class FilterBar(QWidget):
         menu.setToolTipsVisible(True)
         for name, (title, _, tip) in SCOPES.items():
             action = menu.addAction(title)
-            action.setToolTip(tip)
+            action.setToolTip(plain_tip(tip))
             action.triggered.connect(lambda _checked=False, name=name: self._on_scope_chosen(name))
         return menu
 
@@ -207,8 +208,8 @@ class FilterBar(QWidget):
         title, placeholder, tip = SCOPES[name]
         self.scope.setText(f"{title} ▾")
         self.search.setPlaceholderText(placeholder)
-        self.search.setToolTip(f"{tip} (Ctrl+F)")
-        self.scope.setToolTip(f"Searched: {tip.lower()}")
+        self.search.setToolTip(plain_tip(f"{tip} (Ctrl+F)"))
+        self.scope.setToolTip(plain_tip(f"Searched: {tip.lower()}"))
 
     def _on_scope_chosen(self, name: str) -> None:
         self.choose_scope(name)
@@ -317,7 +318,7 @@ def _toggle(text: str, tip: str, icon: str = "") -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setCheckable(True)
-    button.setToolTip(tip)
+    button.setToolTip(plain_tip(tip))
     button.setAccessibleName(tip)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     if icon:

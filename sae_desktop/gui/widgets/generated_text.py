@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLay
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import diverging, readable_on
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.kl_strip import KLStrip
 from sae_desktop.gui.widgets.labels import label, push_button
@@ -159,7 +160,7 @@ class GeneratedText(QWidget):
             if abs(change) >= _LEAST_CHANGE:
                 style.setBackground(QColor(*shade))
                 style.setForeground(QColor(*readable_on(shade, rgb(colours.text))))
-            style.setToolTip(token_tip(token))
+            style.setToolTip(plain_tip(token_tip(token)))
         cursor = QTextCursor(self.view.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(text, style)

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QSize
 from PySide6.QtGui import QContextMenuEvent, QFontMetrics, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import count_text
+from sae_desktop.gui.widgets.labels import label
 from sae_desktop.gui.widgets.plot_image import add_image_actions
 
 _FLOOR = -0.3
@@ -26,8 +27,7 @@ class ActivationHistogram(QWidget):
         super().__init__(parent)
         self._edges: npt.NDArray[Any] = np.array([0.0, 1.0])
         self._counts: npt.NDArray[Any] = np.array([0])
-        self._caption = QLabel()
-        self._caption.setProperty("role", "small")
+        self._caption = label("", "small")
         self._plot = pg.PlotWidget()
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)

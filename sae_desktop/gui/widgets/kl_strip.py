@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sae_desktop.gui import theme
+from sae_desktop.gui.plain_text import show_tip
 from sae_desktop.language_model.token_text import visible_token
 from sae_desktop.steering.config import OutputToken
 
@@ -59,6 +60,6 @@ class KLStrip(QWidget):
                 place = self.bar(number)
                 if place.left() <= at < place.right() + 1:
                     text = f"{visible_token(token.text)}\nKL {token.kl:.2f} nats"
-                    QToolTip.showText(event.globalPos(), text, self)
+                    show_tip(event.globalPos(), text, self)
             return True
         return bool(super().event(event))

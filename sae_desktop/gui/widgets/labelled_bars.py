@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QGuiApplication, QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from sae_desktop.gui import theme
+from sae_desktop.gui.plain_text import show_tip
 
 _ROW_PADDING = 4
 _EDGE = 3.0
@@ -106,7 +107,7 @@ class LabelledBars(QWidget):
             if 0 <= number < len(self._bars):
                 bar = self._bars[number]
                 text = bar.tip or f"{bar.name}\n{bar.figure}"
-                QToolTip.showText(event.globalPos(), text, self)
+                show_tip(event.globalPos(), text, self)
             return True
         return super().event(event)
 

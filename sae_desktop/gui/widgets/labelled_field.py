@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.default_mark import DefaultMark
 from sae_desktop.gui.widgets.labels import label, set_property
 
@@ -21,7 +22,7 @@ class LabelledField(QWidget):
         if name:
             field.setAccessibleName(name)
         field.setAccessibleDescription(tip)
-        field.setToolTip(tip)
+        field.setToolTip(plain_tip(tip))
         self.problem = label("", "error", wrap=True)
         self.problem.hide()
         column = QVBoxLayout(self)

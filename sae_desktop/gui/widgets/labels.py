@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from sae_desktop.gui import icons
+from sae_desktop.gui.plain_text import plain_tip
 
 # Wider than the icon, which sits in its middle: that is the gap to the text.
 _ICON_SIZE = QSize(22, 16)
@@ -45,7 +46,7 @@ def push_button(
         icons.set_icon(button, icon, "accent_text" if primary else "text")
         button.setIconSize(_ICON_SIZE)
     if tip:
-        button.setToolTip(tip)
+        button.setToolTip(plain_tip(tip))
     button.setAccessibleName(text or tip)
     button.setAutoDefault(False)
     if callback is not None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.number_text import probability_text, signed_text
+from sae_desktop.gui.plain_text import show_tip
 from sae_desktop.gui.widgets.plot_image import add_image_actions
 from sae_desktop.language_model.token_text import visible_token
 
@@ -159,7 +160,7 @@ class ProbabilityBars(QWidget):
             number = (event.pos().y() - self._top()) // self._row_height()
             if 0 <= number < len(self._rows):
                 token = self._rows[number]
-                QToolTip.showText(
+                show_tip(
                     event.globalPos(),
                     f"{visible_token(token.token)}\nplain {token.plain:.4f}\n"
                     f"steered {token.steered:.4f}",

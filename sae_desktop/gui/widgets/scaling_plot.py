@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
@@ -194,9 +195,9 @@ class ScalingPlot(QWidget):
 
 
 def _lines(report: SeriesReport, budget: float, batch: int, colour: str) -> list[str]:
-    name = f'<span style="color:{colour}">●</span> <b>{series_name(report.series)}</b>: '
+    name = f'<span style="color:{colour}">●</span> <b>{escape(series_name(report.series))}</b>: '
     if report.laws is None:
-        return [name + report.refusal]
+        return [name + escape(report.refusal)]
     lines = [name + law_text(report.laws.loss, "loss")]
     for of, law in (
         ("best features", report.laws.features),
@@ -206,5 +207,5 @@ def _lines(report: SeriesReport, budget: float, batch: int, colour: str) -> list
         lines += [f"&nbsp;&nbsp;{law_text(law, of)}"] if law is not None else []
     if budget > 0:
         lines.append(f"&nbsp;&nbsp;At the budget: {optimum_text(report.laws, budget, batch)}")
-    lines += [f"&nbsp;&nbsp;{why}" for why in report.laws.missing]
+    lines += [f"&nbsp;&nbsp;{escape(why)}" for why in report.laws.missing]
     return lines

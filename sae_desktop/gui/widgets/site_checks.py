@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
+from sae_desktop.gui.plain_text import plain_tip
+
 _MOST_SHOWN = 6
 
 
@@ -30,7 +32,7 @@ class SiteChecks(QListWidget):
             self.clear()
             for site in sites:
                 item = QListWidgetItem(site)
-                item.setToolTip(site)
+                item.setToolTip(plain_tip(site))
                 on = site not in unchecked
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
                 self.addItem(item)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sae_desktop.gui import theme
+from sae_desktop.gui.plain_text import show_tip
 from sae_desktop.gui.site_words import SitePoint, same_hook, site_points, site_text, variant_points
 from sae_desktop.gui.widgets.site_drawing import ROW, Drawing, height_of
 
@@ -170,7 +171,7 @@ class SitePicker(QWidget):
         self.setCursor(Qt.CursorShape.PointingHandCursor if point else Qt.CursorShape.ArrowCursor)
         if point is not None:
             text = f"{self.site_words(point.site)}\n{point.site}\nCtrl+click adds or removes"
-            QToolTip.showText(event.globalPosition().toPoint(), text, self)
+            show_tip(event.globalPosition().toPoint(), text, self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())

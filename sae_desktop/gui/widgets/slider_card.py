@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout
 from sae_desktop.gui.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import signed_text
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.steering_rack import LIMIT, RackEntry, direction_title
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
@@ -142,18 +143,18 @@ class SliderCard(QFrame):
         if self.feature is None:
             assert self._direction is not None
             what = text = direction_title(self._direction)
-            self.label.setToolTip(text)
+            self.label.setToolTip(plain_tip(text))
             unit = "In typical norms of the site’s values"
         else:
             what = f"feature {self._notes.title(self.feature)}"
             text = self._notes.label(self.feature)
             self.name.setText(f"#{self.feature}")
             self.name.setAccessibleName(f"Open {what}")
-            self.name.setToolTip(self._contexts_tip(self.feature))
-            self.label.setToolTip(self._contexts_tip(self.feature))
+            self.name.setToolTip(plain_tip(self._contexts_tip(self.feature)))
+            self.label.setToolTip(plain_tip(self._contexts_tip(self.feature)))
             unit = f"In multiples of the feature’s maximum, {self._maximum(self.feature):.2f}"
         self.label.setText(text)
-        self.number.setToolTip(unit)
+        self.number.setToolTip(plain_tip(unit))
         self.setAccessibleName(what[0].upper() + what[1:])
         self.slider.setAccessibleName(f"Strength of {what}")
         self.number.setAccessibleName(f"Strength of {what} as a number")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.widgets.elided_combo import ElidedComboBox
 from sae_desktop.gui.widgets.labels import push_button
 from sae_desktop.gui.widgets.text_box import PathField
@@ -76,7 +77,7 @@ class SourceChoice(QWidget):
         return row
 
     def _on_typed(self, field: QLineEdit, text: str) -> None:
-        field.setToolTip(text)
+        field.setToolTip(plain_tip(text))
         self._typing.start()
 
     @property

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import ColourScale, diverging
+from sae_desktop.gui.plain_text import show_tip
 from sae_desktop.gui.probe_summary import MatrixRow, MatrixRows
 from sae_desktop.gui.widgets.token_layout import rgb
 
@@ -338,7 +339,7 @@ class TokenMatrix(QAbstractScrollArea):
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             text = self._tip(*self._place(event.pos()))
-            QToolTip.showText(event.globalPos(), text, self) if text else QToolTip.hideText()
+            show_tip(event.globalPos(), text, self) if text else QToolTip.hideText()
             return True
         return bool(super().viewportEvent(event))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Signal
 from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem, QWidget
 
+from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.language_model.token_text import visible_token
 
 
@@ -38,7 +39,7 @@ class TokenPicker(QListWidget):
         self.clear()
         for number, token in enumerate(tokens):
             item = QListWidgetItem(visible_token(token))
-            item.setToolTip(f"Token {number}")
+            item.setToolTip(plain_tip(f"Token {number}"))
             self.addItem(item)
         self._loading = False
         self.choose(chosen)

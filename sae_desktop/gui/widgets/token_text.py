@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui import theme
 from sae_desktop.gui.colour_scale import ColourScale
+from sae_desktop.gui.plain_text import show_tip
 from sae_desktop.gui.widgets.token_layout import TokenParagraph, token_colours
 from sae_desktop.language_model.token_text import visible_token
 
@@ -382,12 +383,12 @@ class TokenTextView(QWidget):
     def _show_tooltip(self, point: QPoint, at: QPoint) -> None:
         token = self._described(self._token_at(QPointF(point)))
         if token is not None:
-            QToolTip.showText(at, f"{token.text}\nactivation {token.activation:.3f}", self)
+            show_tip(at, f"{token.text}\nactivation {token.activation:.3f}", self)
             return
         for block in self._blocks:
             inside = block.top <= point.y() < block.top + block.height
             if inside and isinstance(block.item, Passage) and block.item.note:
-                QToolTip.showText(at, block.item.note, self)
+                show_tip(at, block.item.note, self)
                 return
         QToolTip.hideText()
 

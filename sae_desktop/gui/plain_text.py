@@ -1,0 +1,25 @@
+"""Text from elsewhere, shown letter for letter.
+
+Where a text looks like HTML, Qt takes it for that: it would read the files and reach the network
+shares that a label or a token names.
+"""
+
+from __future__ import annotations
+
+import html
+
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import Qt
+from PySide6.QtWidgets import QToolTip, QWidget
+
+
+def plain_tip(text: str) -> str:
+    """Return a text as a tip that shows it as it is."""
+    if not Qt.mightBeRichText(text):
+        return text
+    return f'<span style="white-space:pre-wrap">{html.escape(text)}</span>'
+
+
+def show_tip(place: QPoint, text: str, widget: QWidget) -> None:
+    """Show a tip at a place of the screen; none for an empty text."""
+    QToolTip.showText(place, plain_tip(text), widget)
