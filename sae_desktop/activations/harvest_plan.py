@@ -190,7 +190,9 @@ def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capaci
     if plan.config.overlap:
         room = plan.windows.room - plan.config.overlap
     packed = plan.config.packing == "packed"
-    windows = rows // room + 2 + (0 if packed else documents)
+    # Packed windows end short only with the corpus, or with a block of shuffled documents.
+    in_one = packed and plan.config.order == "files"
+    windows = rows // room + 2 + (0 if in_one else documents)
     return Capacity(
         rows=rows,
         windows=min(rows, windows),
