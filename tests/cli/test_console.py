@@ -65,7 +65,8 @@ def test_help__is_told_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_commands__print_into_a_pipe_of_another_encoding(tmp_path: Path, encoding: str) -> None:
     project = tmp_path / "größe ★.saeproj"
-    for words, status in ((["architectures"], 0), (["features", str(project), "none"], 1)):
+    missing = ["features", str(project), "--index", "none"]
+    for words, status in ((["architectures"], 0), (missing, 1)):
         done = subprocess.run(
             launch.command("sae_desktop", *words), check=False, capture_output=True,
             env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
