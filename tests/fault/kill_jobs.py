@@ -34,6 +34,7 @@ from sae_desktop.exchange.config import (
 from sae_desktop.features import collect, firing_files
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
 from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -214,6 +215,9 @@ SCENARIOS: dict[str, Scenario] = {
     "export steering": lambda p: ExportSteeringConfig(
         project=p.project, index="i", path=str(p.out / "new.py"), prompt="In the",
         variant=clamped({1: 2.0}), device="cpu",
+    ),
+    "same model": lambda p: SameModelConfig(
+        project=p.project, one="store:acts", other="dictionary:d"
     ),
     "delete a store": lambda p: lambda project: delete_item(project, "store", "acts"),
     "delete an index": lambda p: lambda project: delete_item(project, "index", "i"),
