@@ -55,7 +55,9 @@ def read_count(text: str) -> int:
             whole = whole.replace(separator, "")
     if not exponent and whole.isdecimal():
         return int(f"{sign}{whole}")
-    value = read_number(f"{sign}{whole}e{exponent or 0}")
+    if not exponent:  # 1,00 may be a hundred mistyped
+        raise NotANumberError(f"“{text.strip()}” is not a whole number.")
+    value = read_number(f"{sign}{whole}e{exponent}")
     if not value.is_integer():
         raise NotANumberError(f"“{text.strip()}” is not a whole number.")
     return int(value)
