@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from frame_project import add_run, add_store
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, Qt
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import (
@@ -33,7 +33,7 @@ from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
-from sae_desktop.project_notes import FeatureNote
+from sae_desktop.project_notes import FeatureNote, Notes
 
 IMAGE = '<img src="file:///nowhere/secret.png">'
 LINK = '<a href="file://server/share">x</a>'
@@ -75,19 +75,18 @@ def hostile(session: Session, project: Project, window: MainWindow) -> MainWindo
     add_run(project, "done")
     (project.path / "features").mkdir(exist_ok=True)
     hostile_index(project.path / "features" / "main.h5")
+    kept = Notes(project.notes_path)
+    for feature in range(4):
+        text = IMAGE if feature % 2 else LINK
+        kept.save("done", FeatureNote(feature=feature, label=text, note=text, starred=True))
+    lists = FeatureLists(kept)
+    members = [ListMember(feature=n, annotation=IMAGE) for n in range(4)]
+    lists.write("done", IMAGE, FeatureList(name=IMAGE, members=members))
+    kept.close()
     session.open_project(project.path)
     assert session.open_index("main")
     for name, _, _ in WORKSPACES:
         window.show_workspace(name)
-    assert session.notes is not None
-    for feature in range(4):
-        text = IMAGE if feature % 2 else LINK
-        session.notes.save(
-            "done", FeatureNote(feature=feature, label=text, note=text, starred=True)
-        )
-    lists = FeatureLists(session.notes)
-    members = [ListMember(feature=n, annotation=IMAGE) for n in range(4)]
-    lists.write("done", IMAGE, FeatureList(name=IMAGE, members=members))
     window.show_workspace("explore")
     for feature in (2, 1, 0, 3):
         session.select_feature(feature)
@@ -108,13 +107,14 @@ def texts_of(widget: QWidget) -> Iterator[tuple[str, str]]:
     for model in models:
         if model is None:
             continue
+        columns = 1 if isinstance(model, QAbstractListModel) else None
         parents = [QModelIndex()]
         while parents:
             parent = parents.pop()
             for row in range(min(model.rowCount(parent), 12)):
-                for column in range(model.columnCount(parent)):
+                for column in range(columns or model.columnCount(parent)):
                     index = model.index(row, column, parent)
-                    if column == 0 and model.hasChildren(index):
+                    if column == 0 and model.rowCount(index):
                         parents.append(index)
                     for role in ROLES:
                         yield "cell", str(model.data(index, role) or "")
