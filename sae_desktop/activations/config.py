@@ -24,7 +24,7 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     name: str
     model: str = "builtin"
     model_dtype: ModelDtype = "auto"
-    """In what the model computes."""
+    """Precision the model computes in."""
     site: str = "blocks.3.hook_resid_post"
     sites: tuple[str, ...] = ()
     """Further sites, read in the same pass."""

@@ -30,7 +30,7 @@ def harvest(
     name: Annotated[str, typer.Option("--name", help="Name of the store to write.")],
     more: Annotated[
         int | None,
-        typer.Option("--more", min=1, help="Add so many rows to what the store has."),
+        typer.Option("--more", min=1, help="Add this many rows to the store."),
     ] = None,
     as_json: JsonOption = False,
     *,
@@ -78,9 +78,9 @@ def import_activations(
     site: Annotated[str, typer.Option("--site", help="Site the rows come from.")] = default(
         ImportActivationsConfig, "site"
     ),
-    dtype: Annotated[StoreDtype, typer.Option("--dtype", help="As which to store.")] = default(
-        ImportActivationsConfig, "dtype"
-    ),
+    dtype: Annotated[
+        StoreDtype, typer.Option("--dtype", help="Number format of the stored rows.")
+    ] = default(ImportActivationsConfig, "dtype"),
     as_json: JsonOption = False,
 ) -> None:
     """Copy a matrix of activations (rows × width) from a file into a store."""

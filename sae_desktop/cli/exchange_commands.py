@@ -173,7 +173,10 @@ def export(
         ExportFeaturesConfig, "member_of"
     ),
     most: Annotated[
-        int, typer.Option("--most", min=0, help="So many, those that fire most; 0: all.")
+        int,
+        typer.Option(
+            "--most", min=0, help="How many features, those that fire most first; 0: all."
+        ),
     ] = default(ExportFeaturesConfig, "most"),
     licence: Annotated[
         str, typer.Option("--licence", help="Of a package: such as mit, cc-by-4.0.")

@@ -174,7 +174,7 @@ def find_features(
         int,
         typer.Option(
             **bounds(FindFeaturesConfig, "missed"),
-            help="Of A, so many texts may be without the feature.",
+            help="How many of the A texts may lack the feature.",
         ),
     ] = default(FindFeaturesConfig, "missed"),
     classify: Annotated[

@@ -38,7 +38,7 @@ READING_CHOICES = (
         "overlap",
         _TEXT,
         "Tokens a window repeats from the one before, as context only: rows kept have at least "
-        "so many before them in their document.",
+        "this many before them in their document.",
     ),
     Choice("packing", _TEXT, "Windows of one document each, or filled up with the next."),
     Choice("bos", _TEXT, "Begin each window with the BOS token."),
@@ -47,7 +47,7 @@ READING_CHOICES = (
 """How a corpus is read, whatever it is."""
 HARVEST_CHOICES = (
     Choice("model", _MODEL, "builtin, smollm2, a folder, a .gguf file, a hub name."),
-    Choice("model_dtype", _MODEL, "In what the model computes."),
+    Choice("model_dtype", _MODEL, "Precision the model computes in."),
     Choice("device", _MODEL, "auto, cpu, cuda, cuda:1, mps, split (over several)."),
     Choice(
         "sites",
@@ -59,7 +59,7 @@ HARVEST_CHOICES = (
     *READING_CHOICES,
     Choice("tokens", _STORE, "Rows to have; more than there are extends the store."),
     Choice("keep_first", _STORE, "Keep the row of each window's first token."),
-    Choice("dtype", _STORE, "As which to store; int8 has a scale a row."),
+    Choice("dtype", _STORE, "Number format of the stored rows; int8 has one scale per row."),
     Choice("batch_tokens", _RUN, "Tokens in a forward pass; 0: the fastest."),
     Choice("commit_seconds", _RUN, "Time between commits."),
 )

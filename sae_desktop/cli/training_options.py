@@ -61,7 +61,7 @@ _TRAIN = (
     Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
     Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
     Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference."),
-    Choice("resample", _DICTIONARY, "Begin dead features anew where the fit is bad."),
+    Choice("resample", _DICTIONARY, "Reinitialise dead features from badly reconstructed rows."),
     Choice(
         "tokens",
         _RECIPE,
@@ -145,7 +145,7 @@ def _settings(train: Settings, harvest: Settings | None) -> Settings:
 
 
 def architecture_settings(name: str) -> tuple[str, ...]:
-    """Return which fields an architecture heeds. Raises typer.BadParameter if there is none."""
+    """Return which fields an architecture uses. Raises typer.BadParameter if there is none."""
     prepare_environment()
     from sae_desktop.dictionary.architectures import ARCHITECTURES
 

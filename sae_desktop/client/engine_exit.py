@@ -31,7 +31,7 @@ class EngineExit:
 
 
 _SIGNAL_REASONS = {
-    "SIGKILL": "The engine was killed (SIGKILL): by the system for want of memory, or by hand.",
+    "SIGKILL": "The engine was killed (SIGKILL), by the system (out of memory) or by hand.",
     "SIGSEGV": "The engine crashed in a library (SIGSEGV).",
     "SIGBUS": "The engine lost a file that it had mapped (SIGBUS): is the disk full or gone?",
     "SIGABRT": "The engine gave up on an internal fault (SIGABRT).",

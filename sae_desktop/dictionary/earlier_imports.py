@@ -30,5 +30,5 @@ def require_right_import(name: str, dictionary: Dictionary) -> None:
             f"The dictionary “{name}” was imported by an earlier version of this program, which "
             f"read its files wrongly: it {right}. What it showed in a model was wrong.",
             kept="Nothing was changed.",
-            next_step="Import it again, harvest its site and build its index anew.",
+            next_step="Import it again, harvest its site and build its index again.",
         )

@@ -32,9 +32,9 @@ def _as_user_error(error: BaseException, config: JobConfig | None) -> UserError:
     if isinstance(error, OSError):
         path = error.filename if isinstance(error.filename, str) else _project_of(config)
         return explain_os_error(error, Path(path), kept=kept)
-    what = "The program met a fault of its own"
+    what = "Something went wrong in the program"
     if config is not None:
-        what = f"{job_title(config)} met a fault of the program"
+        what = f"{job_title(config)} failed because of a bug in the program"
     return UserError(
         f"{what}: {type(error).__name__}: {error}",
         kept=kept,

@@ -16,7 +16,7 @@ MOST_LINE = 64 * 2**20
 """Bytes of one line, or of one JSON file that is read at once: some hundred features."""
 _MOST_EXPANSION = 500
 _LEAST_TOTAL = 64 * 2**20
-_NEXT = "Download it again, or export it anew where it was made."
+_NEXT = "Download it again, or export it again where it was made."
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:

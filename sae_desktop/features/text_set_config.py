@@ -21,7 +21,7 @@ class FindFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_fe
     threshold: ShareBelow1 = THRESHOLD
     """Active: the largest activation on the text is above this share of the feature's maximum."""
     missed: CountOrNone = 0
-    """Of A, so many texts may be without it."""
+    """How many of the A texts may lack it."""
     count: Count = 50
     """Features reported at most."""
     classify: bool = False

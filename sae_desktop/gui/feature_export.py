@@ -21,7 +21,7 @@ from sae_desktop.project_notes import Notes
 
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
 _OTHERS: dict[str, FeaturesFormat] = {
-    "Page for people (*.html)": "html",
+    "HTML page (*.html)": "html",
     "Labels alone (*.json)": "labels",
     "Neuronpedia, a folder of batches (*)": "neuronpedia",
     "SAEDashboard, a folder of batches (*)": "saedashboard",

@@ -31,7 +31,7 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
         ("sliders-horizontal", "Steer with it", lambda: steer_with(session, feature)),
         (
             "star-fill" if starred else "star",
-            "Take the star away" if starred else "Star",
+            "Unstar" if starred else "Star",
             lambda: notes.set_starred(feature, not starred),
         ),
         ("magnifying-glass", "Find similar", lambda: find_similar(session, feature)),
@@ -88,7 +88,7 @@ def show_features_menu(
     menu = QMenu(parent)
     entries = (
         ("star-fill", "Star them", lambda: notes.set_stars(features, True)),
-        ("star", "Take their stars away", lambda: notes.set_stars(features, False)),
+        ("star", "Unstar them", lambda: notes.set_stars(features, False)),
         ("export", "Export…", export),
     )
     for icon, text, callback in entries:

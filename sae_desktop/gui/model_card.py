@@ -91,5 +91,6 @@ def code_text(model: ModelDescription) -> str:
     return (
         f"This model brings program code of its own ({count}: {files}), and cannot be loaded "
         "without. That code can do all that you can do on this machine: read and delete your "
-        "files, use the network. Run it only if you trust who made it. Changed code asks anew."
+        "files, use the network. Run it only if you trust who made it. If the code "
+        "changes, you are asked again."
     )

@@ -154,8 +154,8 @@ def rows_of_runs(
 ) -> list[RunRow]:
     """Return every run of a project.
 
-    `heeded`: architecture → settings it heeds of those that not every one does; of one that is
-    not in it k and λ are both shown.
+    `heeded`: architecture → those of the settings it uses that not every architecture has; of
+    one that is not in it k and λ are both shown.
     """
     return [_run(item, item.name in running, heeded) for item in dictionaries]
 

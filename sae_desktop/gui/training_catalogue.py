@@ -99,7 +99,7 @@ SETTINGS = (
     SettingInfo(
         "resample",
         "Resample dead features",
-        "Dead features begin anew from rows that are explained badly.",
+        "Reinitialise dead features from badly reconstructed rows.",
         _SPARSITY,
     ),
     SettingInfo(
@@ -129,7 +129,9 @@ SETTINGS = (
         "Seconds; also at a pause and at the end.",
         _KEEPING,
     ),
-    SettingInfo("keep_checkpoints", "Checkpoints kept", "The last so many.", _KEEPING),
+    SettingInfo(
+        "keep_checkpoints", "Checkpoints kept", "How many of the latest to keep.", _KEEPING
+    ),
 )
 SETTING_OF = {info.field: info for info in SETTINGS}
 _FOLLOWS = {"sparsity_warm_up": "sparsity"}

@@ -76,7 +76,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrustModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="trust_model"):
-    """Let the program code a model brings be run, as it is now: changed code asks anew."""
+    """Let the program code a model brings be run, as it is now; changed code needs trust again."""
 
     model: str
     digest: str

@@ -370,7 +370,7 @@ def _answered(name: str, error: Any) -> UserError:
         )
     busy = status == _TOO_MANY or status >= _SERVER_FAULT
     return UserError(
-        f"The hub {'is out of order' if busy else 'refused'}: it answered {status} when asked "
+        f"The hub {'is unavailable' if busy else 'refused'}: it answered {status} when asked "
         f"for “{name}”.",
         kept="What was downloaded so far is kept.",
         next_step="Try again in some minutes." if busy else "Check the name and try again.",

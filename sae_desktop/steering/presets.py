@@ -118,5 +118,5 @@ def check_preset(preset: Preset, info: IndexInfo) -> None:
         raise UserError(
             f"The dictionary “{preset.dictionary}” was trained again since the preset "
             f"“{preset.name}” was saved: its features are others now.",
-            next_step="Choose the features anew.",
+            next_step="Choose the features again.",
         )

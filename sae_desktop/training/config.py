@@ -73,7 +73,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     threshold_decay: ShareBelow1 = 0.999
     """Of the running mean that becomes the threshold of inference (BatchTopK, Matryoshka)."""
     resample: bool = False
-    """Begin dead features anew from rows the dictionary explains badly."""
+    """Reinitialise dead features from badly reconstructed rows."""
     seed: Seed = 0
     dead_window: Count = 10_000_000
     """Rows a feature must stay silent to count as dead; at most a tenth of `tokens` is used."""

@@ -1,6 +1,6 @@
 """Resampling of dead features (Towards Monosemanticity, 2023, "Neuron Resampling").
 
-At a few moments of the first half of a run each dead feature begins anew, from a row that is
+At a few moments of the first half of a run each dead feature is reinitialised, from a row that is
 drawn with a probability proportional to the square of its loss. Its encoder and decoder point
 along the row less the decoder's bias; its encoder has a fifth of the mean length of the living
 features' encoders, its decoder their mean length, its bias is 0, and Adam forgets it.

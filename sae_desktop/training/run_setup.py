@@ -235,7 +235,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
     architecture = architecture_of(config)(setup, generator)
     if config.resample and not can_resample(architecture):
         raise UserError(
-            f"The architecture “{config.architecture}” has no way to begin features anew.",
+            f"The architecture “{config.architecture}” cannot reinitialise dead features.",
             next_step="Switch resampling off.",
         )
     if run.checkpoint is None:

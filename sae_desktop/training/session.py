@@ -1,7 +1,7 @@
 """Runs under way: several dictionaries that learn from the same batches in one pass.
 
-Between two steps a session does what was asked for meanwhile: it changes settings, begins dead
-features anew, writes checkpoints, pauses, ends. Whatever ends it, what the runs have learned up
+Between two steps a session does what was asked for meanwhile: it changes settings, reinitialises
+dead features, writes checkpoints, pauses, ends. Whatever ends it, what the runs have learned up
 to their last whole step is in a checkpoint, if the disk has room.
 """
 
@@ -166,7 +166,7 @@ class Session:
         if config.resample and member.going and resamples_at(state.step, recipe.steps):
             rows = self._source.sample(SAMPLE_ROWS, state.step)
             count = resample(state, recipe.dead_window, rows, config.seed + state.step)
-            self._tell(member, f"{count:,} dead features begin anew at step {state.step:,}.")
+            self._tell(member, f"{count:,} dead features reinitialised at step {state.step:,}.")
 
     def _adjust(self, values: Mapping[str, float]) -> None:
         for name, value in values.items():

@@ -25,7 +25,7 @@ MOST_RUNS = 4096
 AXES = ("architecture", "features", "k", "sparsity", "lr", "tokens", "seed")
 """Fields of TrainConfig a sweep may vary; the last changes fastest."""
 _SETTINGS_OF_SOME = frozenset({"k", "sparsity"})
-"""Axes that only some architectures heed."""
+"""Axes that only some architectures use."""
 _IN_NAMES = {
     "architecture": "",
     "features": "f",

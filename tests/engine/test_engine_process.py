@@ -256,7 +256,10 @@ def test_engine__tells_a_users_error_in_its_three_parts(engine: EngineDriver) ->
 
 def test_engine__tells_a_bug_with_its_traceback(engine: EngineDriver) -> None:
     error = failure(engine, "bug")
-    assert "Describe model “bug” met a fault of the program: ValueError: of no use" in error.what
+    assert (
+        "Describe model “bug” failed because of a bug in the program: ValueError: of no "
+        "use" in error.what
+    )
     assert "toy_jobs.py" in error.details
     engine.start("2", DescribeModelConfig(model="fine"))
     assert isinstance(engine.wait_end("2"), JobFinished)

@@ -36,7 +36,7 @@ def refused(done: Done, *names: str | Path) -> dict[str, str]:
     for name in names:
         assert str(name) in error["what"] + error["next_step"]
     assert "Traceback" not in error["what"] + error["kept"] + error["next_step"]
-    assert "fault of the program" not in error["what"]
+    assert "bug in the program" not in error["what"]
     return error
 
 

@@ -203,7 +203,7 @@ def test_code_of_the_hub__opens_the_model_once_it_is_trusted(
         (401, "RepoNotFound", "has no model", "private model"),
         (404, "RepoNotFound", "has no model", "spelling"),
         (403, "", "answered 403", "hf auth login"),
-        (503, "", "out of order: it answered 503", "some minutes"),
+        (503, "", "unavailable: it answered 503", "some minutes"),
     ],
 )
 def test_refusals_of_the_hub__are_explained(

@@ -137,6 +137,6 @@ def test_training_with_resampling__says_how_many_features_begin_anew(project: Pr
     )  # fmt: skip
     context = RecordingContext()
     train(config, context)
-    said = [line for line in context.lines if "dead features begin anew" in line]
+    said = [line for line in context.lines if "dead features reinitialised" in line]
     assert [int(line.split()[-1].rstrip(".")) for line in said] == [5, 10, 15, 20]
     assert max(int(line.split()[0]) for line in said) > 10

@@ -103,7 +103,8 @@ class CorpusFields(QWidget):
                 "Overlap",
                 self.overlap,
                 "Tokens that a window repeats from the one before it. They are context only: each "
-                "row kept has at least so many tokens before it in its document. The amount counts "
+                "row kept has at least this many tokens before it in its document. The "
+                "amount counts "
                 "rows kept, so the model reads more than that",
             ),
             "skip_limit": LabelledField(

@@ -201,7 +201,7 @@ class ExplorePanel(QWidget):
             ),
             ActionInfo(
                 "explore.star",
-                "Star the feature, or take its star away",
+                "Star or unstar the feature",
                 "star",
                 "Ctrl+D",
                 lambda: self._with_feature(lambda f: notes.set_starred(f, not notes.starred(f))),

@@ -111,7 +111,7 @@ class FeatureTitle(QWidget):
                 self.score.choose(note.score)
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
-        tip = "Take the star away" if note.starred else "Star this feature"
+        tip = "Unstar this feature" if note.starred else "Star this feature"
         self.star.setToolTip(plain_tip(f"{tip} (Ctrl+D)"))
         self.star.setAccessibleName(tip)
 

@@ -64,7 +64,7 @@ class ModelColumn(QFrame):
         self._shown = ""
         """The model that is described."""
         self.choice = SourceChoice("Model", OPTIONS)
-        self.precision = _choice(PRECISIONS, "Precision", "In what the model computes")
+        self.precision = _choice(PRECISIONS, "Precision", "Precision the model computes in")
         self.device = _choice(DEVICES, "Device", "Where the model computes")
         self._figures = QGridLayout()
         self._figures.setVerticalSpacing(2)

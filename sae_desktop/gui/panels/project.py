@@ -412,7 +412,7 @@ class ProjectPanel(QStackedWidget):
             ImportForm(session, path).present(self)
         else:
             session.show_error(
-                UserError(f"“{path.name}” is nothing to work on.", next_step=drop.reason)
+                UserError(f"“{path.name}” cannot be used here.", next_step=drop.reason)
             )
 
     def _choose_import(self) -> None:

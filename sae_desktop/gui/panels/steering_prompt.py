@@ -53,16 +53,16 @@ class SteeringPrompt(QWidget):
         """Whether a preset said if the chat template is used."""
         self.chat.setToolTip("Put the prompt through the model’s chat template, as a question")
         self.random = QCheckBox(CONTROLS[0])
-        self.random.setToolTip("Beside it: as large a change in a random direction")
+        self.random.setToolTip("Compare with an equally large change in a random direction")
         self.means = QCheckBox(CONTROLS[1])
         self.means.setToolTip(
-            "Beside it: as large a change along the mean of the feature’s contexts less that of "
-            "the text at large"
+            "Compare with an equally large change along the mean of the feature’s contexts minus "
+            "the mean of all the text"
         )
         self.asking = QLineEdit()
         self.asking.setPlaceholderText("A prompt that asks for it")
         self.asking.setAccessibleName("A prompt that asks for it")
-        self.asking.setToolTip("Beside it: what the plain model makes of a prompt that asks for it")
+        self.asking.setToolTip("Compare with the plain model’s answer to a prompt that asks for it")
         self._build(presets, generate, stop)
         self.prompt.textChanged.connect(self._on_prompt_changed)
         self.chat.toggled.connect(self.promptChanged)
@@ -85,7 +85,7 @@ class SteeringPrompt(QWidget):
         for name, field in (
             ("Length", self.tokens), ("Temperature", self.temperature), ("Top-k", self.top_k),
             ("Top-p", self.top_p), ("Seed", self.seed), ("", self.chat),
-            ("Beside it", self.random), ("", self.means), ("", self.asking),
+            ("Compare with", self.random), ("", self.means), ("", self.asking),
         ):  # fmt: skip
             form.addRow(name, field)
         buttons = QHBoxLayout()
@@ -144,11 +144,15 @@ class SteeringPrompt(QWidget):
         self.tokens.setSuffix(" tokens")
         self.temperature.setDecimals(1)
         self.top_p.setMinimum(0.01)
-        self.temperature.setToolTip("0: always the likeliest token; higher: more chance")
+        self.temperature.setToolTip(
+            "0 always takes the most likely token; higher values are more random"
+        )
         self.top_k.setSpecialValueText("all")
-        self.top_k.setToolTip("Only so many of the likeliest tokens")
-        self.top_p.setToolTip("Only the likeliest tokens that together have this probability")
-        self.seed.setToolTip("The same seed draws the same random numbers for all texts")
+        self.top_k.setToolTip("Sample from the k most likely tokens only")
+        self.top_p.setToolTip(
+            "Sample only from the most likely tokens that together have this probability"
+        )
+        self.seed.setToolTip("The same seed gives all texts the same random numbers")
         for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
 

@@ -112,7 +112,7 @@ class SweepForm(QWidget):
     # ------------------------------------------------------------------ content
     @property
     def heeded(self) -> Mapping[str, Sequence[str]]:
-        """Architecture → settings it heeds of those that not every one does."""
+        """Architecture → those of the settings it uses that not every architecture has."""
         return {info.name: info.settings for info in self._known}
 
     def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:

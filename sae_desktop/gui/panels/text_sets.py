@@ -58,7 +58,7 @@ class TextSetsPanel(QWidget):
         self.threshold.setToolTip("Active: above this share of the feature’s maximum")
         self.missed = WholeField()
         self.missed.setRange(0, 10_000)
-        self.missed.setToolTip("Of the texts A, so many may be without the feature")
+        self.missed.setToolTip("How many of the A texts may lack the feature")
         self.classify = QCheckBox("Train a classifier, too")
         self.classify.setToolTip(
             "A sparse linear classifier on the features beside one on the raw activations, with "

@@ -305,7 +305,8 @@ class FilterBar(QWidget):
         except msgspec.DecodeError as error:
             self._session.show_error(
                 UserError(
-                    f"This filter cannot be read: {error}.", next_step="Forget it and keep it anew."
+                    f"This filter cannot be read: {error}.",
+                    next_step="Delete it and save it again.",
                 )
             )
             return

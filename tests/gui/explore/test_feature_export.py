@@ -61,7 +61,7 @@ def test_feature__is_written_by_itself_from_its_page_and_its_menu(
     title = FeatureTitle(session)
     qtbot.addWidget(title)
     title.set_feature(2)
-    asked = answering(monkeypatch, tmp_path / "two", "Page for people (*.html)")
+    asked = answering(monkeypatch, tmp_path / "two", "HTML page (*.html)")
     if way == "page":
         title.export.click()
     else:
@@ -69,7 +69,7 @@ def test_feature__is_written_by_itself_from_its_page_and_its_menu(
         next(action for action in menu.actions() if action.text() == "Export…").trigger()
     assert asked.title == "Export feature 2"
     assert Path(asked.start).name == "main 2"
-    assert asked.kinds[0] == "Page for people (*.html)"
+    assert asked.kinds[0] == "HTML page (*.html)"
     (job,) = client.jobs
     assert job.config == ExportFeaturesConfig(
         project=session.project_path, index="main", path=str(tmp_path / "two.html"),
