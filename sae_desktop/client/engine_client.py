@@ -151,7 +151,7 @@ class EngineClient(QObject):
             return
         process = self._drop_process()
         self._enter(EngineState.STARTING)
-        self._fail_jobs("The engine was ended.")
+        self._fail_jobs("The engine was stopped.")
         if process is None or process.state() is QProcess.ProcessState.NotRunning:
             self._start_process()
             return
@@ -198,7 +198,7 @@ class EngineClient(QObject):
         self._log.close()
         if self.state is not EngineState.STOPPED:
             self._enter(EngineState.STOPPED)
-        self._fail_jobs("The engine was ended.")
+        self._fail_jobs("The engine was stopped.")
 
     def detach(self, jobs: Sequence[Job]) -> None:
         """Let the engine go on with these jobs when the window closes; `detached` answers."""
@@ -285,7 +285,9 @@ class EngineClient(QObject):
             try:
                 event = self._decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                _logger.error("The engine sent what is no event: %s (%r)", error, line[:200])
+                _logger.error(
+                    "The engine sent something that is not an event: %s (%r)", error, line[:200]
+                )
             else:
                 self._receive(event)
 
@@ -311,7 +313,7 @@ class EngineClient(QObject):
         if event.protocol_version != PROTOCOL_VERSION:
             _logger.error("The engine speaks protocol %s", event.protocol_version)
             self._end_with(
-                "The engine is of another version than the window. Install SAE Desktop again."
+                "The engine and the window are different versions. Reinstall SAE Desktop."
             )
             return
         self._enter(EngineState.READY)

@@ -33,9 +33,10 @@ class EngineExit:
 _SIGNAL_REASONS = {
     "SIGKILL": "The engine was killed (SIGKILL), by the system (out of memory) or by hand.",
     "SIGSEGV": "The engine crashed in a library (SIGSEGV).",
-    "SIGBUS": "The engine lost a file that it had mapped (SIGBUS): is the disk full or gone?",
-    "SIGABRT": "The engine gave up on an internal fault (SIGABRT).",
-    "SIGTERM": "The engine was ended from outside (SIGTERM).",
+    "SIGBUS": "The engine lost access to a file it had open (SIGBUS): is the disk full or "
+    "disconnected?",
+    "SIGABRT": "The engine stopped after an internal error (SIGABRT).",
+    "SIGTERM": "Another program stopped the engine (SIGTERM).",
 }
 
 
@@ -48,13 +49,13 @@ def describe_exit(
     """
     name = _signal_name(exit_code) if crashed else None
     if name is not None:
-        reason = _SIGNAL_REASONS.get(name, f"The engine was ended by the signal {name}.")
+        reason = _SIGNAL_REASONS.get(name, f"The engine was stopped by the signal {name}.")
     elif crashed:
         reason = f"The engine crashed (code {exit_code})."
     elif exit_code == 0:
-        reason = "The engine ended by itself."
+        reason = "The engine stopped on its own."
     else:
-        reason = f"The engine ended with status {exit_code}."
+        reason = f"The engine stopped with status {exit_code}."
     return EngineExit(reason, name, exit_code, stderr_tail, running_jobs)
 
 

@@ -92,13 +92,16 @@ def _fvu(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
     if fvu > 1 - _EXPLAINED and starved:
         return (
             f"λ is too large: {share_text(max(1 - fvu, 0.0), 0)} of the variance is explained, "
-            f"with {count_text(l0 or 0)} features a row. Try half of it."
+            f"with {count_text(l0 or 0)} features per row. Try half of it."
         )
     if fvu > _HIGH_FVU and _falling(buffer):
-        return f"{share_text(fvu, 0)} of the variance is left over, and it still falls: more rows."
+        return (
+            f"{share_text(fvu, 0)} of the variance is not explained, and this is still falling: "
+            f"train on more rows."
+        )
     if fvu > _HIGH_FVU:
         more = "a larger k" if "k" in heeds else "a smaller λ"
-        return f"{share_text(fvu, 0)} of the variance is left over: try {more}."
+        return f"{share_text(fvu, 0)} of the variance is not explained: try {more}."
     return ""
 
 
@@ -115,19 +118,19 @@ def _l0(config: TrainConfig, buffer: CurveBuffer, heeds: Sequence[str], width: i
     less = "a smaller k" if "k" in heeds else "a larger λ"
     if l0 < 1.0:
         more = "a larger k" if "k" in heeds else "a smaller λ"
-        return f"Less than one feature fires for a row: {more} keeps more of them."
+        return f"Less than one feature fires per row: {more} keeps more of them."
     if width and l0 > _CROWDED * width:
         return (
-            f"{count_text(l0)} features for a row of {count_text(width)} numbers are not sparse: "
+            f"{count_text(l0)} features for a row of {count_text(width)} numbers is not sparse: "
             f"try {less}."
         )
     if l0 > _MOST_ACTIVE:
-        return f"More than {_MOST_ACTIVE:.0f} features a row are hard to read: try {less}."
+        return f"More than {_MOST_ACTIVE:.0f} features per row are hard to read: try {less}."
     if "k" in heeds and abs(l0 - config.k) > _L0_OFF * config.k:
         if l0 > config.k:
             why = "the threshold lags behind"
         else:
-            why = "fewer features have anything to add"
+            why = "not enough features have anything to add"
         return f"L0 is {count_text(l0)} where k asks for {config.k}: {why}."
     return ""
 
@@ -151,8 +154,8 @@ def _dense(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
         return ""
     less = "a smaller k" if "k" in heeds else "a larger λ"
     return (
-        f"{share_text(dense, 0)} of the features fire on over a tenth of the rows: few of them "
-        f"will mean one thing. Try {less} or more features."
+        f"{share_text(dense, 0)} of the features fire on more than a tenth of the rows: few of "
+        f"them will mean one thing. Try {less} or more features."
     )
 
 
@@ -189,4 +192,7 @@ def _recovered(buffer: CurveBuffer) -> str:
     recovered = buffer.last("loss_recovered")
     if recovered is None or recovered >= 0:
         return ""
-    return "The model does worse with the reconstruction than with zeros: nothing is learned yet."
+    return (
+        "The model does worse with the reconstruction than with zeros: nothing has been "
+        "learned yet."
+    )

@@ -55,7 +55,7 @@ class Background(QObject):
         except UserError as error:
             answer = error
         except BaseException as error:  # never a thread that dies in silence
-            _LOG.exception("a computation beside the window failed")
+            _LOG.exception("a background computation failed")
             answer = fault(error)
         self._ended.emit((key, answer))
 

@@ -57,9 +57,9 @@ def policy_text(settings: CorpusSettings) -> str:
     """Return how the documents become windows, in words."""
     size = exact_count(settings.context_size)
     if settings.packing == "packed":
-        parts = [f"Windows of {size} tokens, filled with one document after the other"]
+        parts = [f"Windows of {size} tokens, filled with one document after another"]
     else:
-        parts = [f"Windows of up to {size} tokens, of one document each"]
+        parts = [f"Windows of up to {size} tokens, each from a single document"]
     parts.append(
         {
             "auto": "the BOS token first if the model has one",
@@ -68,7 +68,7 @@ def policy_text(settings: CorpusSettings) -> str:
         }[settings.bos]
     )
     if settings.special_tokens == "text":
-        parts.append("names of special tokens read as plain text")
+        parts.append("special tokens’ names read as plain text")
     if settings.overlap:
         parts.append(
             f"{exact_count(settings.overlap)} tokens of each repeated from the one before, as "

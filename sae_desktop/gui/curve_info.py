@@ -36,22 +36,22 @@ class CurveInfo:
 
 
 CURVES = (
-    CurveInfo("loss", "Loss", "", True, "What is minimised: all its terms together."),
+    CurveInfo("loss", "Loss", "", True, "What training minimises: all terms together."),
     CurveInfo("reconstruction", "Reconstruction", "", True, "The loss’s squared error."),
-    CurveInfo("sparsity", "Sparsity term", "", True, "What the loss adds for active features."),
-    CurveInfo("auxiliary", "Auxiliary term", "", True, "What dead features are taught with."),
-    CurveInfo("fvu", "FVU", "", True, "Share of the variance left unexplained, on held-out rows."),
+    CurveInfo("sparsity", "Sparsity term", "", True, "The loss’s penalty for active features."),
+    CurveInfo("auxiliary", "Auxiliary term", "", True, "The loss that dead features learn from."),
+    CurveInfo("fvu", "FVU", "", True, "Share of the variance not explained, on held-out rows."),
     CurveInfo(
         "explained_variance", "Explained variance", "share", False, "1 − FVU, on held-out rows."
     ),
-    CurveInfo("l0", "L0", "features/row", True, "Features active on a row, on average."),
-    CurveInfo("cosine", "Cosine", "", False, "Between a row and its reconstruction, on average."),
+    CurveInfo("l0", "L0", "features/row", True, "Average number of features active on a row."),
+    CurveInfo("cosine", "Cosine", "", False, "Average similarity of a row and its reconstruction."),
     CurveInfo(
         "shrinkage",
         "Shrinkage",
         "share",
         False,
-        "Norm of the reconstruction over the row’s: under 1, activations come out too small.",
+        "Norm of the reconstruction divided by the row’s: below 1, activations are too small.",
     ),
     CurveInfo(
         "dead_fraction",
@@ -74,23 +74,37 @@ CURVES = (
         "Loss recovered",
         "share",
         False,
-        "Of the model’s loss, with the reconstruction in place of the activations.",
+        "How much of the model’s loss is recovered with the reconstruction in place of the "
+        "activations.",
     ),
     CurveInfo(
         "loss_recovered_mean",
         "Loss recovered (mean)",
         "share",
         False,
-        "The same, counted from rows replaced by their mean instead of by zero.",
+        "The same, measured against rows replaced by their mean rather than by zero.",
     ),
-    CurveInfo("kl", "KL", "nats", True, "From the model’s predictions to the spliced model’s."),
-    CurveInfo("gradient_norm", "Gradient norm", "", True, "Before it is clipped."),
-    CurveInfo("rows_per_second", "Throughput", "rows/s", False, "Rows a second.", 10.0),
     CurveInfo(
-        "waited_share", "Waited", "share of time", False, "Time the step waited for data.", 0.05
+        "kl",
+        "KL",
+        "nats",
+        True,
+        "Divergence of the spliced model’s predictions from the model’s own.",
     ),
-    CurveInfo("learning_rate", "Learning rate", "", True, "With warm-up, decay and changes."),
-    CurveInfo("sparsity_coefficient", "λ", "", True, "With its warm-up and changes."),
+    CurveInfo("gradient_norm", "Gradient norm", "", True, "Before clipping."),
+    CurveInfo("rows_per_second", "Throughput", "rows/s", False, "Rows per second.", 10.0),
+    CurveInfo(
+        "waited_share",
+        "Waited",
+        "share of time",
+        False,
+        "Share of the time spent waiting for data.",
+        0.05,
+    ),
+    CurveInfo(
+        "learning_rate", "Learning rate", "", True, "Including warm-up, decay and your changes."
+    ),
+    CurveInfo("sparsity_coefficient", "λ", "", True, "Including warm-up and your changes."),
 )
 CURVE_OF = {info.column: info for info in CURVES}
 MOST_SMOOTHING = 0.99

@@ -81,13 +81,13 @@ class FrameDialogs:
         if path.is_file():
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
         else:
-            self._session.notify("The engine has not said anything yet.")
+            self._session.notify("The engine has not logged anything yet.")
 
     def show_shortcuts(self) -> None:
         """List every action that has keys."""
         infos = [info for info in self._registry.infos() if info.shortcut]
         table = QTableWidget(len(infos), 2)
-        table.setHorizontalHeaderLabels(["Keys", "What they do"])
+        table.setHorizontalHeaderLabels(["Keys", "Action"])
         table.verticalHeader().hide()
         table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         table.setColumnWidth(0, 140)
@@ -106,7 +106,9 @@ class FrameDialogs:
         except UserError as error:
             self._session.show_error(error)
             return
-        self._session.notify(f"A double click on a {PACKAGE_SUFFIX} file opens it here now.")
+        self._session.notify(
+            f"Double-clicking a {PACKAGE_SUFFIX} file now opens it in SAE Desktop."
+        )
 
     def show_about(self) -> None:
         text = label(

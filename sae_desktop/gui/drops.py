@@ -147,14 +147,14 @@ def harvest_fields(paths: Sequence[Path]) -> dict[str, str]:
         if drop.kind not in ("model", "corpus"):
             what = {
                 "project": "is a project: open it from the File menu",
-                "activations": "holds activations already: import it in Project",
-            }.get(drop.kind, "is nothing to harvest from")
+                "activations": "already holds activations: import it in Project",
+            }.get(drop.kind, "cannot be harvested from")
             raise UserError(f"“{drop.path.name}” {what}.", next_step=drop.reason)
     models = [drop.path for drop in drops if drop.kind == "model"]
     texts = [drop.path for drop in drops if drop.kind == "corpus"]
     if len(models) > 1:
         raise UserError(
-            f"{len(models)} models were dropped, and a harvest reads one.",
+            f"{len(models)} models were dropped, but a harvest reads only one.",
             next_step="Drop one of them.",
         )
     fields = {"model": str(models[0])} if models else {}
@@ -167,17 +167,17 @@ def _one_corpus(paths: Sequence[Path]) -> Path:
     if len(paths) == 1:
         return paths[0]
     folder = paths[0].parent
-    next_step = "Put the files into a folder of their own and drop that, or drop one of them."
+    next_step = "Put the files into a separate folder and drop that, or drop one of them."
     if any(path.is_dir() or path.parent != folder for path in paths):
-        raise UserError("These files and folders are not one corpus.", next_step=next_step)
+        raise UserError("These files and folders do not make up one corpus.", next_step=next_step)
     if len({is_table(path.name) for path in paths}) > 1:
-        raise UserError("Texts and tables are not one corpus.", next_step=next_step)
+        raise UserError("Texts and tables cannot be mixed in one corpus.", next_step=next_step)
     there = {path for path in folder.iterdir() if path.is_file() and is_known(path.name)}
     others = len(there - set(paths))
     if others:
         files = "1 other file" if others == 1 else f"{others} other files"
         raise UserError(
-            f"The folder “{folder.name}” holds {files}, which would be read too.",
+            f"The folder “{folder.name}” holds {files}, which would also be read.",
             next_step=next_step,
         )
     return folder

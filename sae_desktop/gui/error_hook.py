@@ -31,8 +31,8 @@ def fault(error: BaseException) -> UserError:
     """Return a fault of the program itself as a person should read it."""
     return UserError(
         f"Something went wrong in the window: {type(error).__name__}: {error}",
-        kept="Jobs go on in the engine, and everything saved is safe.",
-        next_step="Go on working; if it comes again, report it with the details.",
+        kept="Jobs continue in the engine, and everything you saved is safe.",
+        next_step="You can keep working. If it happens again, report it with the details.",
     )
 
 

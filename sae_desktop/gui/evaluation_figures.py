@@ -20,26 +20,31 @@ class EvaluationRow:
 
 
 _FIGURES = (
-    ("l0", "L0", lambda v: figure_text(v, 1), "Active features on a row"),
+    ("l0", "L0", lambda v: figure_text(v, 1), "Average number of features active on a row"),
     ("fvu", "FVU", figure_text, "Fraction of the variance unexplained"),
     ("explained_variance", "Explained variance", share_text, "1 − FVU"),
-    ("cosine", "Cosine", figure_text, "Between a row and its reconstruction, on average"),
-    ("shrinkage", "Shrinkage", figure_text, "1: activations are as large as serves the fit best"),
-    ("nearest_cosine", "Nearest cosine", figure_text, "To the nearest other feature, median"),
+    ("cosine", "Cosine", figure_text, "Average similarity of a row and its reconstruction"),
+    ("shrinkage", "Shrinkage", figure_text, "1: activations are the size that fits best"),
+    ("nearest_cosine", "Nearest cosine", figure_text, "Median cosine to the nearest other feature"),
     (
         "dead_fraction",
         "Dead",
         share_text,
-        "Never fired on the rows the evaluation read",
+        "Never fired on the evaluated rows",
     ),
-    ("dense_fraction", "Dense", share_text, "Features that fire on over a tenth of the rows"),
-    ("loss_recovered", "Loss recovered", share_text, "Counted from zero ablation"),
-    ("loss_recovered_mean", "… from mean ablation", share_text, "A harder measure"),
-    ("kl", "KL", lambda v: figure_text(v, 4), "Nats, from the model’s predictions"),
-    ("loss_clean", "Loss of the model", figure_text, "Nats a token, nothing spliced in"),
-    ("loss_spliced", "… with the dictionary", figure_text, "Its output in place of the site"),
-    ("loss_zero", "… with zeros", figure_text, "Zeros in place of the site"),
-    ("loss_mean", "… with the mean", figure_text, "The mean row in place of the site"),
+    ("dense_fraction", "Dense", share_text, "Features that fire on more than a tenth of the rows"),
+    ("loss_recovered", "Loss recovered", share_text, "Measured against zero ablation"),
+    ("loss_recovered_mean", "… from mean ablation", share_text, "A stricter measure"),
+    ("kl", "KL", lambda v: figure_text(v, 4), "In nats, from the model’s predictions"),
+    ("loss_clean", "Loss of the model", figure_text, "In nats per token, with nothing spliced in"),
+    (
+        "loss_spliced",
+        "… with the dictionary",
+        figure_text,
+        "The dictionary’s output in place of the site",
+    ),
+    ("loss_zero", "… with zeros", figure_text, "Zeros in place of the site’s values"),
+    ("loss_mean", "… with the mean", figure_text, "The mean row in place of the site’s values"),
 )
 
 
@@ -59,8 +64,10 @@ def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
 
 def evaluation_text(found: EvaluateResult) -> str:
     """Return on what the figures were measured."""
-    text = f"On {exact_count(found.rows)} rows; dead features are those silent on "
-    f"{exact_count(found.dead_window)} rows."
+    text = (
+        f"On {exact_count(found.rows)} rows; dead features are those silent on "
+        f"{exact_count(found.dead_window)} rows."
+    )
     if found.excluded_rows:
         text += f" {exact_count(found.excluded_rows)} massive rows were left out."
     if found.control_spread is not None:

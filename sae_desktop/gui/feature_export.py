@@ -22,7 +22,7 @@ from sae_desktop.project_notes import Notes
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
 _OTHERS: dict[str, FeaturesFormat] = {
     "HTML page (*.html)": "html",
-    "Labels alone (*.json)": "labels",
+    "Labels only (*.json)": "labels",
     "Neuronpedia, a folder of batches (*)": "neuronpedia",
     "SAEDashboard, a folder of batches (*)": "saedashboard",
     "Delphi, a folder of latents (*)": "delphi",
@@ -85,7 +85,7 @@ class FeatureExport(QObject):
             job.finished.connect(self._on_exported)
 
     def _on_exported(self, result: ExportResult) -> None:
-        self._session.notify(f"Written: {result.path} ({bytes_text(result.bytes)})")
+        self._session.notify(f"Saved to {result.path} ({bytes_text(result.bytes)})")
 
     def write(self, path: Path, features: Any) -> None:
         """Write a table of the features beside the window."""

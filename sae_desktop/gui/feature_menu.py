@@ -28,7 +28,7 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
     menu = QMenu(parent)
     entries = (
         ("arrow-square-in", f"Open feature {feature}", lambda: open_feature(session, feature)),
-        ("sliders-horizontal", "Steer with it", lambda: steer_with(session, feature)),
+        ("sliders-horizontal", "Steer with this feature", lambda: steer_with(session, feature)),
         (
             "star-fill" if starred else "star",
             "Unstar" if starred else "Star",
@@ -61,7 +61,7 @@ def _add_lists(menu: QMenu, session: Session, features: Iterable[int]) -> None:
 
 def _ask_list(menu: QMenu, session: Session, features: Iterable[int]) -> None:
     dictionary = KeptLists.of(session).dictionary  # another may be open when the name is given
-    name, given = QInputDialog.getText(menu.parentWidget(), "New list", "Name of the list")
+    name, given = QInputDialog.getText(menu.parentWidget(), "New list", "List name")
     if given and name.strip():
         add_to_list(session, name.strip(), features, dictionary)
 
@@ -73,7 +73,9 @@ def add_to_list(
     new = KeptLists.of(session).add(name, features, dictionary)
     if new is None:
         return
-    session.notify(f"{count_text(new)} put on the list “{name}”." if new else "Already there.")
+    session.notify(
+        f"{count_text(new)} added to the list “{name}”." if new else "Already on the list."
+    )
 
 
 def show_features_menu(
@@ -131,4 +133,4 @@ def steer_with(session: Session, feature: int) -> None:
 def copy_link(session: Session, feature: int) -> None:
     """Put a feature's link on the clipboard; pasted in the search of the list, it opens."""
     QGuiApplication.clipboard().setText(feature_link(session.index_name, feature))
-    session.notify(f"The link of feature {feature} is on the clipboard.")
+    session.notify(f"The link to feature {feature} was copied.")

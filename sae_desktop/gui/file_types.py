@@ -39,7 +39,7 @@ def associate() -> list[str]:
         return _in_registry()
     if sys.platform == "darwin":
         raise UserError(
-            "On macOS only an application bundle can own a kind of file.",
+            "On macOS only an application bundle can be set to open a file type.",
             next_step="Open packages with “sae-desktop FILE”, or drop them on the window.",
         )
     return _as_desktop_entry()
@@ -60,7 +60,7 @@ def _as_desktop_entry() -> list[str]:
     told = "\n".join(
         (
             "[Desktop Entry]", "Type=Application", "Name=SAE Desktop",
-            "Comment=Sparse dictionaries of language models", "Terminal=false",
+            "Comment=Sparse dictionaries for language models", "Terminal=false",
             "Categories=Science;", f"MimeType={MIME_TYPE};",
             f"Exec={' '.join(map(_quoted, command()))} %f", "",
         )

@@ -114,7 +114,7 @@ def frame_infos(window: MainWindow) -> list[ActionInfo]:
         *(
             ActionInfo(f"theme.{mode}", text, icon, "", partial(window.choose_theme, mode))
             for mode, text, icon in (
-                ("system", "Theme: as the system", "monitor"),
+                ("system", "Theme: same as the system", "monitor"),
                 ("light", "Theme: light", "sun"),
                 ("dark", "Theme: dark", "moon"),
             )
@@ -139,11 +139,11 @@ def frame_infos(window: MainWindow) -> list[ActionInfo]:
             "engine.restart", "Restart the engine", "arrows-clockwise", "", window.restart_engine
         ),
         ActionInfo(
-            "engine.log", "Show the engine's log", "file-text", "", window.dialogs.reveal_log
+            "engine.log", "Show the engine’s log", "file-text", "", window.dialogs.reveal_log
         ),
         ActionInfo(
             "network.asked",
-            "Network: only for what I ask to get",
+            "Network: only when I ask for something",
             "globe",
             "",
             partial(window.choose_network, off=False),
@@ -162,7 +162,7 @@ def frame_infos(window: MainWindow) -> list[ActionInfo]:
         ),
         ActionInfo(
             "help.associate",
-            "Open packages by double click",
+            "Open packages by double-clicking",
             "package",
             "",
             window.dialogs.associate_packages,

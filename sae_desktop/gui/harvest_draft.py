@@ -82,7 +82,7 @@ class StorePlan:
             return f"Adds {exact_count(self.tokens - self.rows)} tokens to “{self.store}”."
         if self.kind == "resume":
             left = exact_count(self.tokens - self.rows)
-            return f"Resumes “{self.store}”: {exact_count(self.rows)} rows are there, {left} left."
+            return f"Resumes “{self.store}”: {exact_count(self.rows)} rows are done, {left} left."
         return ""
 
 
@@ -134,7 +134,7 @@ def problems(
     plan = store_plan(config, stores)
     if plan.kind == "taken":
         what = f" ({', '.join(plan.differences)})" if plan.differences else ""
-        found["name"] = f"“{config.name}” holds another harvest{what}. Choose another name."
+        found["name"] = f"“{config.name}” holds a different harvest{what}. Choose another name."
     elif plan.kind == "full":
         found["tokens"] = (
             f"“{config.name}” holds {exact_count(plan.rows)} rows of this already. "
@@ -148,7 +148,7 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
     if not model.cached:
         found["model"] = "The model is not on this machine yet."
     elif code_text(model):
-        found["model"] = "The model’s own program code is not trusted yet."
+        found["model"] = "You have not trusted the model’s own program code yet."
     missing = [site for site in (config.site, *config.sites) if site not in model.sites]
     if not config.site:
         found["site"] = "Choose a site of the model."
@@ -159,7 +159,7 @@ def _model_problems(config: HarvestConfig, model: ModelDescription) -> dict[str,
     if config.overlap and config.packing == "packed":
         found["overlap"] = "Packed windows cannot overlap."
     elif config.overlap >= config.context_size - 1:
-        found["overlap"] = "It must be smaller than a window."
+        found["overlap"] = "It must be shorter than a window."
     if config.bos == "always" and model.cached and not model.bos_token:
         found["bos"] = "The model’s tokenizer has no BOS token."
     return found
@@ -178,8 +178,8 @@ def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
         room = f" ({bytes_text(free)} free)" if free else ""
         parts.append(f"{bytes_text(estimate.memory_bytes)} of memory{room}")
     if estimate.batch_tokens:
-        how = "" if config.batch_tokens else ", as found"
-        parts.append(f"{exact_count(estimate.batch_tokens)} tokens a pass{how}")
+        how = "" if config.batch_tokens else ", as detected"
+        parts.append(f"{exact_count(estimate.batch_tokens)} tokens per pass{how}")
     return f"{exact_count(config.tokens)} tokens{at}: " + "; ".join(parts) + "."
 
 
@@ -188,7 +188,7 @@ def room_problem(estimate: HarvestEstimate) -> str:
     if estimate.bytes <= estimate.free_bytes:
         return ""
     missing = bytes_text(estimate.bytes - estimate.free_bytes)
-    return f"The disk lacks {missing} for it. Harvest fewer tokens, or free some room."
+    return f"The disk is {missing} short. Harvest fewer tokens, or free some space."
 
 
 def memory_warning(estimate: HarvestEstimate) -> str:

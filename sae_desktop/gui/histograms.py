@@ -33,7 +33,7 @@ class HistogramInfo:
 HISTOGRAMS = (
     HistogramInfo(
         "density",
-        "How often they fire",
+        "How often features fire",
         "log₁₀ of the share of rows",
         DENSITY_EDGES,
         lambda run: np.asarray(run.density_counts),
@@ -43,7 +43,7 @@ HISTOGRAMS = (
     HistogramInfo(
         "norm",
         "Decoder norms",
-        "log₁₀ of the decoder’s norm as trained",
+        "log₁₀ of the decoder norm as trained",
         NORM_EDGES,
         lambda run: np.asarray(run.norm_counts),
         "",
@@ -52,7 +52,7 @@ HISTOGRAMS = (
     HistogramInfo(
         "cosine",
         "Cosine to the nearest other",
-        "cosine of decoder directions",
+        "cosine between decoder directions",
         COSINE_EDGES,
         lambda run: np.asarray(run.cosine_counts),
         "",

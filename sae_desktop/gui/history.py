@@ -45,13 +45,13 @@ class History:
     def back(self) -> Place:
         """Step back. Raises IndexError at the beginning."""
         if not self.can_go_back:
-            raise IndexError("nothing before this place")
+            raise IndexError("nothing to go back to")
         self._at -= 1
         return self._places[self._at]
 
     def forward(self) -> Place:
         """Step forward. Raises IndexError at the end."""
         if not self.can_go_forward:
-            raise IndexError("nothing after this place")
+            raise IndexError("nothing to go forward to")
         self._at += 1
         return self._places[self._at]

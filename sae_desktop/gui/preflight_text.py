@@ -11,7 +11,7 @@ def preflight_problem(found: PreflightResult) -> str:
     if found.fits:
         return ""
     if not found.would_fit:
-        return f"{found.problem} Free some room."
+        return f"{found.problem} Free some space."
     return f"{found.problem} This would fit: {'; or '.join(found.would_fit)}."
 
 

@@ -383,4 +383,4 @@ class ExportDictionaryForm(JobForm):
 
 def told_export(session: Session, result: ExportResult) -> None:
     """Say what an export wrote."""
-    session.notify(f"Written: {result.path} ({bytes_text(result.bytes)})")
+    session.notify(f"Saved to {result.path} ({bytes_text(result.bytes)})")

@@ -207,7 +207,7 @@ class FeatureListsPanel(QWidget):
 
     def _on_new(self) -> None:
         dictionary = self._lists.dictionary  # another may be open when the name is given
-        name, given = QInputDialog.getText(self, "New list", "Name of the list")
+        name, given = QInputDialog.getText(self, "New list", "List name")
         if given and name.strip():
             self._lists.add(name.strip(), [], dictionary)
             self.choose(name.strip())

@@ -172,7 +172,7 @@ class PresetButton(QPushButton):
             job.failed.connect(self._session.show_error)
 
     def _on_exported(self, result: ExportSteeringResult) -> None:
-        self._session.notify(f"Written: {result.path}")
+        self._session.notify(f"Saved to {result.path}")
 
     # ------------------------------------------------------------------ dialogs
     def _on_save(self) -> None:

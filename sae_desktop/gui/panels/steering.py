@@ -403,7 +403,7 @@ class SteeringPanel(QWidget):
         except UserError as error:
             self._session.show_error(error)
         else:
-            self._session.notify(f"Written: {path}")
+            self._session.notify(f"Saved to {path}")
 
     def take_run(self, run: SteeredRun) -> None:
         """Show a run of before: its settings, and what it wrote."""

@@ -148,7 +148,7 @@ def test_menu__of_a_feature_steers_stars_and_copies(
 ) -> None:
     menu = feature_menu(session, 12, panel)
     by_text = {action.text(): action for action in menu.actions()}
-    by_text["Steer with it"].trigger()
+    by_text["Steer with this feature"].trigger()
     assert heard.steered == [12]
     assert heard.workspaces == ["steer"]
     by_text["Star"].trigger()

@@ -111,7 +111,7 @@ def test_plan__is_a_new_store_where_the_name_is_free() -> None:
 def test_plan__resumes_what_was_interrupted() -> None:
     plan = draft.store_plan(CONFIG, [store(400)])
     assert plan.kind == "resume"
-    assert plan.sentence() == "Resumes “acts”: 400 rows are there, 600 left."
+    assert plan.sentence() == "Resumes “acts”: 400 rows are done, 600 left."
 
 
 def test_plan__more_tokens_of_the_same_are_an_extension() -> None:
@@ -130,7 +130,7 @@ def test_plan__how_a_harvest_runs_does_not_make_it_another(field: str) -> None:
 def test_plan__says_in_what_a_harvest_of_that_name_differs() -> None:
     config = changed(tokens=2_000, corpus="/texts", seed=3)
     found = draft.problems(config, model(), [store(1_000)])
-    assert found["name"] == "“acts” holds another harvest (text, seed). Choose another name."
+    assert found["name"] == "“acts” holds a different harvest (text, seed). Choose another name."
 
 
 def test_plan__imported_activations_cannot_be_added_to() -> None:
@@ -205,7 +205,7 @@ def test_estimate__says_disk_time_memory_and_batch() -> None:
     config = changed(tokens=500_000, sites=("blocks.1.hook_mlp_out",))
     assert draft.estimate_text(found, config) == (
         "500,000 tokens at 2 sites: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens/s; "
-        "900 MB of memory (2 GB free); 4,096 tokens a pass, as found."
+        "900 MB of memory (2 GB free); 4,096 tokens per pass, as detected."
     )
     given = msgspec.structs.replace(config, batch_tokens=4_096)
     assert "as found" not in draft.estimate_text(found, given)
@@ -248,19 +248,19 @@ def test_model__says_what_its_program_code_could_do() -> None:
 
 # ---------------------------------------------------------------------- the corpus
 def test_corpus__leaves_out_what_was_not_counted() -> None:
-    assert corpus_text(corpus()) == "3 documents, 2 kB: en, de."
+    assert corpus_text(corpus()) == "3 documents, 2 kB: English, German."
     assert corpus_text(corpus(documents=-1, bytes=-1, format="Parquet", languages=[])) == "Parquet."
 
 
 def test_corpus__policy_is_said_in_words() -> None:
     assert policy_text(CorpusSettings()) == (
-        "Windows of up to 128 tokens, of one document each; the BOS token first if the model has "
-        "one; exact duplicates left out."
+        "Windows of up to 128 tokens, each from a single document; the BOS token first if the "
+        "model has one; exact duplicates left out."
     )
     packed = CorpusSettings(packing="packed", bos="never", special_tokens="text", deduplicate=False)
     assert policy_text(packed) == (
-        "Windows of 128 tokens, filled with one document after the other; no BOS token; names of "
-        "special tokens read as plain text; duplicates kept."
+        "Windows of 128 tokens, filled with one document after another; no BOS token; special "
+        "tokens’ names read as plain text; duplicates kept."
     )
 
 
@@ -378,9 +378,9 @@ def test_drops__refuse_files_that_are_not_one_corpus(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Texts and tables"):
         harvest_fields(mixed)
     apart = make(tmp_path, "x/a.txt", "y/b.txt")
-    with pytest.raises(UserError, match="not one corpus"):
+    with pytest.raises(UserError, match="do not make up one corpus"):
         harvest_fields(apart)
-    with pytest.raises(UserError, match="holds activations already"):
+    with pytest.raises(UserError, match="already holds activations"):
         harvest_fields([tmp_path / "a.npy"])
     with pytest.raises(UserError, match="2 models"):
         harvest_fields([tmp_path / "a.gguf", tmp_path / "b.gguf"])

@@ -54,7 +54,7 @@ def test_advice__says_nothing_of_a_good_run() -> None:
         (["k"], {"fvu": 0.6, "l0": 32.0}, "fvu", "a larger k"),
         (["sparsity"], {"l0": 0.5}, "l0", "a smaller λ"),
         (["k"], {"l0": 60.0}, "l0", "where k asks for 32"),
-        (["k"], {"l0": 30.0}, "l0", "are not sparse"),
+        (["k"], {"l0": 30.0}, "l0", "is not sparse"),
         (["sparsity"], {"l0": 400.0}, "l0", "a larger λ"),
         (["k"], {"dead_fraction": 0.3}, "dead_fraction", "30%"),
         (["k"], {"dense_fraction": 0.3}, "dense_fraction", "a smaller k"),
@@ -102,7 +102,7 @@ def test_advice__an_fvu_that_still_falls_asks_for_more_rows() -> None:
     buffer = filled(
         rows=[float(100 * n) for n in range(1, 11)], fvu=[0.9 - 0.04 * n for n in range(10)]
     )
-    assert "still falls" in advice(made, buffer)["fvu"]
+    assert "still falling" in advice(made, buffer)["fvu"]
 
 
 def test_advice__a_gradient_that_jumps_is_told() -> None:
