@@ -52,7 +52,7 @@ class JobRow(QFrame):
             job.stop_and_keep,
             icon="stop",
             flat=True,
-            tip="End the training now and keep the dictionary as it is",
+            tip="Stop the training now and keep the dictionary as it is",
         )
         self._cancel = push_button("Cancel", job.cancel, icon="x", flat=True)
         self._again = push_button(job.again, self._start_again, icon="play", flat=True)
@@ -160,7 +160,7 @@ class JobList(QScrollArea):
         self._layout = QVBoxLayout(inside)
         self._layout.setContentsMargins(12, 8, 12, 8)
         self._layout.setSpacing(8)
-        self._empty = label("No job has run yet. Harvest and Train start one.", "muted")
+        self._empty = label("No jobs have run yet. Start one in Harvest or Train.", "muted")
         self._layout.addWidget(self._empty)
         self._layout.addStretch(1)
         self.setWidget(inside)

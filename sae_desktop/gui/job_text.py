@@ -25,7 +25,7 @@ def share_done(progress: JobProgress | None) -> float | None:
 
 ASKED_NAMES = {
     "pause": "Pausing after this step…",
-    "stop": "Stopping after this step, and keeping what there is…",
+    "stop": "Stopping after this step and keeping the result so far…",
     "cancel": "Cancelling after this step…",
 }
 """What a job was asked for and has not come to yet."""
@@ -71,6 +71,6 @@ def crash_text(exit_: EngineExit, kept: list[str]) -> str:
     """Return what happened to the engine and to its jobs; `kept` says what is safe."""
     parts = [exit_.reason]
     if exit_.running_jobs:
-        parts.append("It was at: " + ", ".join(exit_.running_jobs) + ".")
+        parts.append("Running at the time: " + ", ".join(exit_.running_jobs) + ".")
     parts += kept or ["Nothing was lost."]
     return " ".join(dict.fromkeys(parts))

@@ -90,7 +90,7 @@ class KeptLists(QObject):
         if content is not None and content.name != name and self.read(content.name, dictionary):
             self._session.show_error(
                 UserError(
-                    f"There is a list “{content.name}” already.",
+                    f"A list named “{content.name}” already exists.",
                     next_step="Choose another name.",
                 )
             )

@@ -34,7 +34,9 @@ class KeptPresets:
         """Give a preset another name. One of the new name is not replaced."""
         if new != name and new in self.names():
             self._session.show_error(
-                UserError(f"There is a preset “{new}” already.", next_step="Choose another name.")
+                UserError(
+                    f"A preset named “{new}” already exists.", next_step="Choose another name."
+                )
             )
             return False
         try:
@@ -52,7 +54,7 @@ class KeptPresets:
 
     def _open_project(self) -> Project:
         if self._session.project is None:
-            raise UserError("No project is open.", next_step="Open or make one first.")
+            raise UserError("No project is open.", next_step="Open or create one first.")
         return self._session.project
 
     def _change(self, after: Presets, text: str) -> bool:

@@ -39,12 +39,12 @@ class LeavingDialog(QMessageBox):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(leaving_text(jobs))
         going_on = (
-            "Keep running: the work goes on without a window. Open the project again to see how "
-            "far it is, or to stop it.\n\n"
+            "Keep running: the work continues without a window. Reopen the project to see its "
+            "progress or to stop it.\n\n"
         )
         self.setInformativeText(
             (going_on if keep else "")
-            + "Stop: what has been done so far is saved, and a harvest, a training or an index "
+            + "Stop: everything done so far is saved, and a harvest, a training or an index "
             "can be resumed later."
         )
         self.stay = self.addButton("Stay", QMessageBox.ButtonRole.RejectRole)

@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
         self.toasts.show_notice(
             "The network is off: nothing leaves this machine."
             if off
-            else "The network is used when you ask to get something, and for nothing else."
+            else "The network is used only when you ask for something."
         )
         self.registry.refresh()
 
@@ -400,8 +400,8 @@ class MainWindow(QMainWindow):
         else:
             self.session.show_error(
                 UserError(
-                    "The engine could not be left running without the window.",
-                    kept="The window stays open, and the jobs go on.",
+                    "The engine could not keep running without the window.",
+                    kept="The window stays open and the jobs continue.",
                     next_step="Try again in a moment, or wait until they have finished.",
                 )
             )

@@ -18,10 +18,11 @@ DEVICES = (
     ("cpu", "CPU"),
     ("cuda", "CUDA"),
     ("mps", "MPS"),
-    ("split", "Split over devices"),
+    ("split", "Split across devices"),
 )
 ENCODER_TEXT = (
-    "An encoder: it reads a text as a whole and does not continue it. There is no loss to measure."
+    "An encoder: it reads a text as a whole and does not predict what comes next, so there "
+    "is no loss to measure."
 )
 
 
@@ -34,9 +35,9 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
     if model.heads:
         figures.append(("Heads", _heads(model)))
     if model.mlp_width:
-        figures.append(("MLP neurons", f"{exact_count(model.mlp_width)} a layer"))
+        figures.append(("MLP neurons", f"{exact_count(model.mlp_width)} per layer"))
     if model.experts:
-        figures.append(("Experts", f"{exact_count(model.experts)} a layer"))
+        figures.append(("Experts", f"{exact_count(model.experts)} per layer"))
     if model.context_size:
         figures.append(("Context", f"{exact_count(model.context_size)} tokens"))
     figures.append(("Vocabulary", f"{exact_count(model.vocabulary)} tokens"))
@@ -89,8 +90,8 @@ def code_text(model: ModelDescription) -> str:
     files = ", ".join(model.code_files)
     count = "1 program file" if len(model.code_files) == 1 else f"{len(model.code_files)} files"
     return (
-        f"This model brings program code of its own ({count}: {files}), and cannot be loaded "
-        "without. That code can do all that you can do on this machine: read and delete your "
+        f"This model brings program code of its own ({count}: {files}) and cannot be loaded "
+        f"without it. That code can do all that you can do on this machine: read and delete your "
         "files, use the network. Run it only if you trust who made it. If the code "
         "changes, you are asked again."
     )

@@ -58,7 +58,7 @@ def next_step(
     if fresh is not None and "index" not in running:
         return NextStep(
             "index",
-            f"“{fresh.name}” is trained; an index tells what its features respond to.",
+            f"“{fresh.name}” is trained. Build an index to find out what its features respond to.",
             "Build an index",
             fresh.name,
         )
@@ -86,7 +86,7 @@ def next_step(
     if not inventory.stores and not inventory.dictionaries:
         return NextStep(
             "harvest",
-            "A project begins with a model's activations on some text.",
+            "A project starts with a model’s activations on some text.",
             "Harvest activations",
         )
     for item in inventory.dictionaries:
@@ -109,7 +109,8 @@ def next_step(
     newest_dictionary = max(usable, key=lambda item: item.modified)
     return NextStep(
         "index",
-        f"“{newest_dictionary.name}” is trained; an index tells what its features respond to.",
+        f"“{newest_dictionary.name}” is trained. Build an index to find out what its "
+        f"features respond to.",
         "Build an index",
         newest_dictionary.name,
     )

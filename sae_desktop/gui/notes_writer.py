@@ -65,7 +65,7 @@ class NotesWriter(QObject):
                     change,
                     UserError(
                         f"{change.title} could not be saved: the notes file cannot be opened.",
-                        next_step="Open the project again.",
+                        next_step="Reopen the project.",
                     ),
                 )
             )

@@ -157,7 +157,7 @@ class OtherDictionaries(QObject):
         if not name:
             self._session.show_error(
                 UserError(
-                    f"The dictionary “{dictionary}” has no index: its features cannot be shown.",
+                    f"The dictionary “{dictionary}” has no index, so its features cannot be shown.",
                     next_step="Build one from its card in the Project panel.",
                 )
             )

@@ -137,7 +137,7 @@ class Session(QObject):
     def project_path(self) -> str:
         """The open project's folder as a job's config wants it. Raises UserError without one."""
         if self.project is None:
-            raise UserError("No project is open.", next_step="Open or make one first.")
+            raise UserError("No project is open.", next_step="Open or create one first.")
         return str(self.project.path)
 
     @property

@@ -72,7 +72,7 @@ SETTINGS = (
     SettingInfo("k", "k", "Features active on a row."),
     SettingInfo("sparsity", "λ", "Weight of the sparsity loss; larger means fewer active."),
     SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
-    SettingInfo("name", "Name", "How the dictionary is called in the project."),
+    SettingInfo("name", "Name", "The dictionary’s name in the project."),
     SettingInfo("batch", "Batch", "Rows in one step.", _OPTIMISER),
     SettingInfo("lr", "Learning rate", "The default suits architecture and size.", _OPTIMISER),
     SettingInfo("lr_warm_up", "Warm-up", "Share of the run over which lr rises.", _OPTIMISER),

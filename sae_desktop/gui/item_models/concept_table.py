@@ -100,7 +100,7 @@ class ConceptTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ForegroundRole and not row.judged:
             return theme.palette().muted_text
         if role == Qt.ItemDataRole.ToolTipRole and not row.judged:
-            return "It occurs too rarely to be judged."
+            return "Too rare in the text to be judged."
         if role == Qt.ItemDataRole.DisplayRole:
             return row.concept if column == CONCEPT else f"{row.occurrences:,}"
         return None
@@ -108,7 +108,7 @@ class ConceptTableModel(QAbstractTableModel):
     def _tip(self, row: ConceptRow, place: int) -> str:
         detector = row.detectors[place]
         if detector is None:
-            return "Too rare to be judged" if not row.judged else "No feature fires on it"
+            return "Too rare to be judged" if not row.judged else "No feature fires on this concept"
         lines = [f"Feature {detector.feature} above {detector.threshold:.3g}"]
         if detector.feature_f1 is not None and detector.other_f1 is not None:
             other = "no feature" if detector.other is None else f"feature {detector.other}"

@@ -64,9 +64,12 @@ STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN = range(6)
 _WRITTEN = {
     STARRED: ("★", "Starred"),
     NUMBER_COLUMN: ("#", "Number of the feature in its dictionary"),
-    LABEL_COLUMN: ("Label", "What the feature stands for, as somebody named it; F2 edits it"),
+    LABEL_COLUMN: (
+        "Label",
+        "What the feature stands for, in a person’s words; press F2 to edit it",
+    ),
     SCORE: ("Score", "How well the label fits, 0 to 1"),
-    NOTE: ("Note", "What somebody remarked about it"),
+    NOTE: ("Note", "What somebody wrote about the feature"),
 }
 _TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "token")
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -270,7 +273,7 @@ class FeatureTableModel(QAbstractTableModel):
             sorted_by = section == self.sort_column and not self._as_given
             return column_title(name) + (arrow if sorted_by else "")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{column_tip(name)}. Drag it to move it; a right click chooses the columns."
+            return f"{column_tip(name)}. Drag to move the column; right-click to choose columns."
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(section)
         if role == Qt.ItemDataRole.InitialSortOrderRole:

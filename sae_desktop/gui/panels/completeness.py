@@ -60,14 +60,16 @@ class CompletenessPanel(QWidget):
         self.lists.setToolTip("A list of concepts")
         self.add = push_button(
             "Add list…", self._on_add, flat=True,
-            tip="Read a list from a text file: a concept a line, its forms between bars",
+            tip="Read a list from a text file: one concept per line, its forms separated by bars",
         )  # fmt: skip
-        self.indexes = push_button("", tip="Which indexes are asked")
+        self.indexes = push_button("", tip="Which indexes to search")
         self.indexes.setMenu(QMenu(self))
-        self.control = QCheckBox("Random directions, too")
+        self.control = QCheckBox("Include random directions")
         self.control.setChecked(True)
-        self.control.setToolTip("Also ask as many random directions, which fire as often")
-        self.look = push_button("Look for them", self._on_look, primary=True)
+        self.control.setToolTip(
+            "Also search the same number of random directions that fire equally often"
+        )
+        self.look = push_button("Find concepts", self._on_look, primary=True)
         self.state = label("", "small", wrap=True, selectable=True)
         self.summary = label("", "small", wrap=True, selectable=True)
         self.summary.setTextFormat(Qt.TextFormat.RichText)
@@ -92,7 +94,7 @@ class CompletenessPanel(QWidget):
         table.setModel(self.model)
         table.setSortingEnabled(True)
         table.setAccessibleName("Concepts by dictionaries")
-        table.setToolTip("Return or a double click opens the feature of a cell")
+        table.setToolTip("Press Return or double-click a cell to open its feature")
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(24)
@@ -216,14 +218,14 @@ class CompletenessPanel(QWidget):
 
     def _state_text(self) -> str:
         if self._session.index is None:
-            return "Open an index to ask its dictionary."
+            return "Open an index to search its dictionary."
         if not self.choices():
             return (
                 "The open index has no firings beside it, from which concepts are looked for. "
                 "Build it again with “Keep the firings”."
             )
         return (
-            f"Not looked for yet: “{self.lists.currentText()}”. Every feature is asked how well "
+            f"Not searched yet: “{self.lists.currentText()}”. Every feature is asked how well "
             "it tells where each concept occurs."
         )
 

@@ -22,7 +22,7 @@ from sae_desktop.gui.widgets.window_preview import WindowPreviews
 _ASK_MS = 250
 _TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 _FILES = (".txt", ".md", *_TABLES, ".xz", ".gz", ".zst")
-HUB = SourceOption("A dataset on the hub", placeholder="owner/dataset, read as it streams in")
+HUB = SourceOption("A dataset on the hub", placeholder="owner/dataset, streamed as it is read")
 OPTIONS = [
     SourceOption("Built-in corpus", "builtin"),
     SourceOption(
@@ -120,16 +120,16 @@ class CorpusColumn(QFrame):
             self._asking.forget()
             self.description = None
             self._show()
-            self._say("Name a text." if not self.corpus else "")
+            self._say("Choose a text." if not self.corpus else "")
             return
         self._look_up.hide()
         if self.choice.option is HUB and self.corpus != self._looked_up:
             self._asking.forget()
-            self._say("The hub is asked about a dataset only when you say so.")
+            self._say("The hub is asked about a dataset only when you request it.")
             self._look_up.show()
             return
         if self.description is None:
-            self._say("Reading how the text begins…")
+            self._say("Reading the beginning of the text…")
         self._asking.ask(DescribeCorpusConfig(model=self._model, **self.values()))
         self._show_notes()
 

@@ -60,25 +60,23 @@ class CorpusFields(QWidget):
         low, high = decimal_range(CorpusSettings, "skip_limit", 1.0)
         self.skip_limit = DecimalField(defaults.skip_limit, high, _LIMIT_DIGITS)
         self.skip_limit.setMinimum(low)
-        self.deduplicate = QCheckBox("Leave exact duplicates out")
+        self.deduplicate = QCheckBox("Leave out exact duplicates")
         self.deduplicate.setChecked(defaults.deduplicate)
-        self.deduplicate.setToolTip(
-            "A document whose text came before, character by character, is read once"
-        )
+        self.deduplicate.setToolTip("Documents with exactly the same text are read only once")
         self._fields = {
             "subset": LabelledField("Subset", self.subset, "Configuration of the dataset"),
             "split": LabelledField("Split", self.split, "Which part of the dataset is read"),
             "column": LabelledField("Column", self.column, "Which column holds the texts or chats"),
             "context_size": LabelledField(
-                "Tokens a window",
+                "Tokens per window",
                 self.context_size,
-                "The most a window has, special ones included",
+                "Maximum tokens in a window, special tokens included",
                 default=defaults.context_size,
             ),
             "packing": LabelledField(
                 "Windows",
                 self.packing,
-                "Each of one document, or filled with one after the other",
+                "One document per window, or filled with one document after another",
                 default=defaults.packing,
             ),
             "bos": LabelledField(
@@ -87,7 +85,7 @@ class CorpusFields(QWidget):
             "special_tokens": LabelledField(
                 "Special tokens",
                 self.special,
-                "Whether “<s>” in a text stands for the token, or for its three letters",
+                "Whether “<s>” in a text means the special token or the three characters",
                 default=defaults.special_tokens,
             ),
             "seed": LabelledField(
@@ -96,7 +94,8 @@ class CorpusFields(QWidget):
             "order": LabelledField(
                 "Order",
                 self.order,
-                "Documents mixed over all files and rows, so that any beginning is a sample of the "
+                "Documents mixed across all files and rows, so that any beginning is a "
+                "sample of the "
                 "whole, or file after file",
             ),
             "overlap": LabelledField(
@@ -108,10 +107,10 @@ class CorpusFields(QWidget):
                 "rows kept, so the model reads more than that",
             ),
             "skip_limit": LabelledField(
-                "Unreadable, at most",
+                "Unreadable at most",
                 self.skip_limit,
-                "Share of rows, chats and files that may be left out because they cannot be read; "
-                "0: the first one ends the harvest",
+                "Share of rows, chats and files that may be left out because they cannot "
+                "be read; with 0 the first one ends the harvest",
             ),
         }
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)

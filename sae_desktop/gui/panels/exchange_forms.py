@@ -45,7 +45,7 @@ _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("sparsify", "sparsify"),
     ("dictionary_learning", "dictionary_learning"),
     ("SAE Desktop: one file with index and labels", "package"),
-    ("People: a page of its run", "html"),
+    ("HTML page about its training", "html"),
 )
 _SUFFIXES = {"package": PACKAGE_SUFFIX, "html": ".html"}
 
@@ -64,12 +64,12 @@ class ImportDictionaryForm(JobForm):
             session,
             "Import a dictionary",
             "Opens dictionaries of SAELens, sparsify, dictionary_learning, Gemma Scope, "
-            "circuit-tracer, Llama Scope and others. Their format is told by what is in them.",
+            "circuit-tracer, Llama Scope and others. The format is recognised from the files.",
             "Import",
         )
         self._found: list[DictionaryFound] = []
         self.source = PathField(source)
-        self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name of the hub")
+        self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name on the hub")
         self.source.setToolTip("With SAELens installed also saelens:release/id of its directory")
         self.source.setMinimumWidth(280)
         row = QWidget()
@@ -87,22 +87,26 @@ class ImportDictionaryForm(JobForm):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.which.setMinimumContentsLength(24)
-        self.add_row("Dictionary", self.which, "Which of those the source holds")
+        self.add_row("Dictionary", self.which, "Which of the dictionaries in the source")
         self.about = label("", "small", wrap=True)
         self.add_below(self.about)
         taken = [d.name for d in session.inventory.dictionaries]
         self._taken = taken
         self.name = self.add_name(free_name("imported", taken), taken)
         self.model, self.site, self.site_out = QLineEdit(), QLineEdit(), QLineEdit()
-        self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name of the hub")
-        self.add_row("Site", self.site, "What it reads, such as blocks.8.hook_resid_post")
-        self.add_row("Writes", self.site_out, "Of a transcoder: the site it writes")
+        self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name on the hub")
+        self.add_row("Site", self.site, "The site it reads, such as blocks.8.hook_resid_post")
+        self.add_row("Writes", self.site_out, "The site it writes, for a transcoder")
         self.scale = NumberField()
         self.scale.setDecimals(6)
         self.scale.setRange(1e-6, 1e6)
         self.scale.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.scale.setValue(1.0)
-        self.add_row("Rows × ", self.scale, "What rows were multiplied by in its training; 1: not")
+        self.add_row(
+            "Rows × ",
+            self.scale,
+            "What rows were multiplied by during training; 1 means not at all",
+        )
         self.source.editingFinished.connect(self.look)
         self.which.currentIndexChanged.connect(self._on_chosen)
         for field in (self.model, self.site):
@@ -183,19 +187,17 @@ class ImportDictionaryForm(JobForm):
         ]
         ready = bool(self._found) and not missing
         self._start.setEnabled(ready)
-        said = f"Its files do not say of which {' and '.join(missing)} it is: give it."
+        said = f"Its files do not name the {' and '.join(missing)}: enter it."
         self._problem.setText(said if self._found and missing else "")
 
     def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "The folder of a dictionary")
+        name = QFileDialog.getExistingDirectory(self, "Dictionary folder")
         if name:
             self.source.setText(name)
             self.look()
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self, "Weights of a dictionary", "", FILTERS["dictionary"]
-        )
+        name, _ = QFileDialog.getOpenFileName(self, "Dictionary weights", "", FILTERS["dictionary"])
         if name:
             self.source.setText(name)
             self.look()
@@ -245,9 +247,13 @@ class ImportFeaturesForm(JobForm):
         self.dictionary, self.model, self.site = QComboBox(), QLineEdit(), QLineEdit()
         self.dictionary.setEditable(True)
         self.dictionary.addItems(["", *(d.name for d in session.inventory.dictionaries)])
-        self.add_row("Dictionary", self.dictionary, "Whose features these are; labels go to it")
-        self.add_row("Model", self.model, "Instead of what the data say")
-        self.add_row("Site", self.site, "Instead of what the data say: blocks.8.hook_resid_post")
+        self.add_row(
+            "Dictionary",
+            self.dictionary,
+            "The dictionary these features belong to; it gets the labels",
+        )
+        self.add_row("Model", self.model, "Overrides what the data say")
+        self.add_row("Site", self.site, "Overrides what the data say: blocks.8.hook_resid_post")
         for field in (self.model, self.site):
             field.setPlaceholderText("as the data say")
 
@@ -280,17 +286,17 @@ class ImportLabelsForm(JobForm):
         super().__init__(
             session,
             "Import labels",
-            f"Takes the explanations in “{file.name}” as labels."
+            f"Uses the explanations in “{file.name}” as labels."
             if file.is_dir()
             else f"Takes labels, scores, stars and notes of “{file.name}”: columns feature, label, "
-            "score, starred, note. What the file does not say stays.",
+            "score, starred, note. Anything the file does not give stays as it is.",
             "Import",
         )
         self._file = file
         self.index = QComboBox()
         self.index.addItems([i.name for i in session.inventory.indexes])
         self.index.setCurrentText(session.index_name)
-        self.add_row("Index", self.index, "Whose features they are")
+        self.add_row("Index", self.index, "The index whose features they label")
         self.list_name = QLineEdit()
         self.list_name.setPlaceholderText("none")
         self.add_row("As a list", self.list_name, "Make a list of the file's features")
@@ -312,7 +318,7 @@ class ImportLabelsForm(JobForm):
 
 
 def _told_labels(session: Session, result: ImportLabelsResult) -> None:
-    session.notify(f"{exact_count(result.labels)} labels were taken.")
+    session.notify(f"{exact_count(result.labels)} labels were imported.")
     FeatureNotes.of(session).reload()
 
 
@@ -323,23 +329,24 @@ class ExportDictionaryForm(JobForm):
         super().__init__(
             session,
             f"Export “{dictionary}”",
-            "Writes the dictionary as others read it; scalars and norms are folded in.",
+            "Saves the dictionary in a format other programs read; scalars and norms are "
+            "folded in.",
             "Export",
         )
         self._dictionary = dictionary
         self.reader = QComboBox()
         for title, form in _READERS:
             self.reader.addItem(title, form)
-        self.add_row("For", self.reader, "Who is to read it")
+        self.add_row("For", self.reader, "Which program will read it")
         self.index, self.licence, self.about = QComboBox(), QLineEdit(), QLineEdit()
         item = next((d for d in session.inventory.dictionaries if d.name == dictionary), None)
         self.index.addItems([*(item.indexes if item is not None else []), ""])
         self.licence.setPlaceholderText("mit, apache-2.0, cc-by-4.0")
-        self.add_row("Index", self.index, "Which index goes along, with its contexts and labels")
-        self.add_row("Licence", self.licence, "As the hub names it")
-        self.add_row("About", self.about, "What it is, in a sentence, for its card")
+        self.add_row("Index", self.index, "Which index to include, with its contexts and labels")
+        self.add_row("Licence", self.licence, "The licence’s name as used on the hub")
+        self.add_row("About", self.about, "One sentence about it, for its card")
         self.target = QLineEdit(str(Path.home() / dictionary))
-        self.add_row("To", self.target, "A new folder, or an empty one; for one file its name")
+        self.add_row("To", self.target, "A new or empty folder; for a single file, its name")
         self.form.addRow("", push_button("Choose…", self._choose))
         self.reader.currentIndexChanged.connect(self._on_reader_chosen)
         self._on_reader_chosen(0)
@@ -355,7 +362,7 @@ class ExportDictionaryForm(JobForm):
         self.adjustSize()
 
     def _choose(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "A folder to make it in")
+        name = QFileDialog.getExistingDirectory(self, "Where to create the folder")
         if name:
             suffix = _SUFFIXES.get(self.reader.currentData(), "")
             self.target.setText(str(Path(name) / (self._dictionary + suffix)))

@@ -51,7 +51,7 @@ class ExplorePanel(QWidget):
         self.splitting = SplittingPanel(session)
         self.completeness = CompletenessPanel(session)
         self.empty = EmptyState(
-            "No index is open. An index finds out, feature by feature, when a dictionary’s "
+            "No index is open. An index shows, feature by feature, when a dictionary’s "
             "features fire and what they do.",
             "Build an index",
             lambda: session.show_workspace("project"),
@@ -184,7 +184,7 @@ class ExplorePanel(QWidget):
             ),
             ActionInfo(
                 "explore.completeness",
-                "Look for concepts in the dictionaries",
+                "Search the dictionaries for concepts",
                 "chart-line-up",
                 "",
                 lambda: bring_forward(self.completeness),
@@ -192,12 +192,12 @@ class ExplorePanel(QWidget):
             ),
             ActionInfo(
                 "explore.output_effect",
-                "Measure what the features do to the output",
+                "Measure the features’ effect on the output",
                 "lightning",
                 "",
                 self.measure_effects,
                 has_index,
-                tip="Clamps every feature on a few prompts: a column to sort the list by",
+                tip="Clamps every feature on a few prompts and adds a column to sort the list by",
             ),
             ActionInfo(
                 "explore.star",
@@ -233,7 +233,7 @@ class ExplorePanel(QWidget):
             ),
             ActionInfo(
                 "explore.copy_link",
-                "Copy the feature’s link",
+                "Copy the link to the feature",
                 "link",
                 "Ctrl+Shift+C",
                 lambda: self._with_feature(lambda f: copy_link(session, f)),

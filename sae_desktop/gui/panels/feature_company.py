@@ -37,23 +37,23 @@ class FeatureCompany(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.coactive = FeatureLinks(session, "Features that fire along with it")
+        self.coactive = FeatureLinks(session, "Features that fire together with this one")
         self.no_coactive = label(_NOT_MEASURED, "small", wrap=True)
-        self.tokens = LabelledBars("Tokens on which it fires most often")
-        self.languages = LabelledBars("Languages in which it fires")
-        self.sources = LabelledBars("Sources in which it fires")
+        self.tokens = LabelledBars("Tokens it fires on most often")
+        self.languages = LabelledBars("Languages it fires in")
+        self.sources = LabelledBars("Sources it fires in")
         self.neurons = label("", "small", wrap=True)
         self.side_by_side = push_button(
             "Side by side",
             self.sideBySideRequested.emit,
             flat=True,
-            tip="Show documents in several languages beside one another",
+            tip="Show documents in several languages side by side",
         )
         self._notes = [label("", "small") for _ in range(3)]
         of_tokens, of_languages, of_sources = self._notes
         correlation = label("Pearson correlation", "small")
         self._parts = [
-            _part("Fires along with", correlation, self.coactive, self.no_coactive),
+            _part("Fires together with", correlation, self.coactive, self.no_coactive),
             _part("Fires on", of_tokens, self.tokens),
             _part("Languages", of_languages, self.languages, self.side_by_side),
             _part("Sources", of_sources, self.sources),
@@ -98,7 +98,11 @@ class FeatureCompany(QWidget):
             ]
         )
         self.no_coactive.setText(
-            _NOT_MEASURED if not measured else "" if found else "No other feature fires with it."
+            _NOT_MEASURED
+            if not measured
+            else ""
+            if found
+            else "No other feature fires together with it."
         )
         self.no_coactive.setVisible(bool(self.no_coactive.text()))
         tokens = index.firing_tokens(feature)
@@ -116,7 +120,7 @@ class FeatureCompany(QWidget):
             (self.languages, index.languages(feature)),
             (self.sources, index.sources(feature)),
         ):
-            nothing = "None" if shares else "The text does not say."
+            nothing = "None" if shares else "The text does not give one."
             rows = share_rows(shares)
             if bars is self.languages:
                 rows = [replace(row, name=language_name(row.name)) for row in rows]

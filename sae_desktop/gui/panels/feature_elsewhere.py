@@ -48,9 +48,9 @@ class FeatureElsewhere(QWidget):
         self.none.setText(
             ""
             if found
-            else "Not matched with another dictionary of this site."
+            else "Not matched with another dictionary for this site yet."
             if self._others.unmatched()
-            else "The project has no other dictionary of this site."
+            else "The project has no other dictionary for this site."
         )
         self.none.setVisible(not found)
 

@@ -60,7 +60,8 @@ class FeatureListPanel(QWidget):
             self.export_listed,
             icon="export",
             flat=True,
-            tip="Write the selected features, or all listed: a table, a page, batches (Ctrl+E)",
+            tip="Export the selected features, or all that are listed, as a table, a page or "
+            "batches (Ctrl+E)",
         )
         self._contexts = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
@@ -207,7 +208,9 @@ class FeatureListPanel(QWidget):
         shown, total = self.model.rowCount(), self.model.total
         text = f"{count_text(total)} features"
         if shown != total:
-            text = f"{count_text(shown)} of {text}" if shown else "No feature meets the conditions."
+            text = (
+                f"{count_text(shown)} of {text}" if shown else "No features match the conditions."
+            )
         selected = self.table.count_selected()
         self.count.setText(f"{text} · {count_text(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)

@@ -46,8 +46,8 @@ class MemberList(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Features on the list")
         self.setToolTip(
-            "Return opens a feature, Alt+↑ and Alt+↓ move it, F2 writes a remark, "
-            "Delete takes it off the list."
+            "Return opens a feature, Alt+↑ and Alt+↓ move it, F2 edits its remark, Delete "
+            "removes it from the list."
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -81,12 +81,12 @@ class FeatureListsPanel(QWidget):
         self.annotation = BoundLine()
         self.annotation.setPlaceholderText("What the list is about")
         self.annotation.setAccessibleName("What the list is about")
-        self.new = push_button("New…", self._on_new, icon="plus", tip="Begin a list")
+        self.new = push_button("New…", self._on_new, icon="plus", tip="Start a new list")
         self.add = push_button(
-            "Add the open feature", self._on_add, tip="Put the open feature at the end of the list"
+            "Add the open feature", self._on_add, tip="Add the open feature to the end of the list"
         )
         self.show_all = push_button(
-            "Show in the list", self._on_show, tip="List these features alone, in this order"
+            "Show in the list", self._on_show, tip="Show only these features, in this order"
         )
         self.more = push_button("", None, icon="dots-three", flat=True, tip="Rename or delete")
         self.more.setAccessibleName("Rename or delete the list")
@@ -177,11 +177,10 @@ class FeatureListsPanel(QWidget):
         shown = self._shown
         if shown is None:
             text = (
-                "No list yet. A list keeps features of your choice in an order of your own, "
-                "with remarks."
+                "No lists yet. A list keeps features you choose, in your own order, with remarks."
             )
         elif not shown.members:
-            text = "Nothing is on this list. Open a feature and add it."
+            text = "This list is empty. Open a feature and add it."
         elif len(shown.members) > _SHOWN:
             text = f"The first {count_text(_SHOWN)} of {count_text(len(shown.members))}."
         else:

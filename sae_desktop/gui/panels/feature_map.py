@@ -39,7 +39,7 @@ _DENSITY, _LABELLED = "", "labelled"
 
 
 class FeatureMapPanel(QWidget):
-    """What the map is coloured by, a field that flies to a feature, and the map."""
+    """Value that colours the map, a field that flies to a feature, and the map."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,15 +50,15 @@ class FeatureMapPanel(QWidget):
         self.map = FeatureMapView()
         self.map.names = self._names
         self.colour = QComboBox()
-        self.colour.setAccessibleName("What the map is coloured by")
-        self.colour.setToolTip("What the map is coloured by")
+        self.colour.setAccessibleName("Value that colours the map")
+        self.colour.setToolTip("Value that colours the map")
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Fly to a number or label")
-        self.search.setAccessibleName("Fly to a feature")
+        self.search.setPlaceholderText("Go to a number or label")
+        self.search.setAccessibleName("Go to a feature")
         self.search.setClearButtonEnabled(True)
         self.lasso = QToolButton()
         self.lasso.setCheckable(True)
-        self.lasso.setToolTip("Draw around features to list them (or hold Shift and drag)")
+        self.lasso.setToolTip("Draw around features to list them (or Shift-drag)")
         self.lasso.setAccessibleName("Lasso")
         self.lasso.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         icons.set_icon(self.lasso, "polygon")
@@ -118,7 +118,7 @@ class FeatureMapPanel(QWidget):
             self.empty.setText(
                 "No index is open."
                 if index is None
-                else "This index has no map. Build it again to have the features laid out."
+                else "This index has no map. Build it again to lay out the features."
             )
             self.map.set_places(MapPlaces(np.empty(0), np.empty(0)))
             return
@@ -208,11 +208,11 @@ class FeatureMapPanel(QWidget):
             if len(names) > len(shown):
                 text += " · others grey"
         elif name == "cluster":
-            text = "Neighbouring clusters have different colours; grey: in none."
+            text = "Neighbouring clusters have different colours; grey features are in none."
         elif name and name != _LABELLED:
             info = column_info(name)
             scale = " (logarithmic)" if info.spans_decades else ""
-            text = f"{escape(info.title)} from blue, little, to orange, much{scale}."
+            text = f"{escape(info.title)} from blue (low) to orange (high){scale}."
         self.legend.setText(text)
         self.legend.setVisible(bool(text))
 
@@ -231,7 +231,7 @@ class FeatureMapPanel(QWidget):
             number = int(found[0]) if len(found) else None
         place = None if number is None else self.map.places.place_of(number)
         if number is None or place is None:
-            self.read_out.setText(f"No feature on the map is called “{text}”.")
+            self.read_out.setText(f"No feature on the map matches “{text}”.")
             return
         self._session.select_feature(number)
         self.map.fly_to(*place)

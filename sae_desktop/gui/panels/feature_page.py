@@ -65,21 +65,21 @@ class FeaturePage(QScrollArea):
         self.figures.setProperty("role", "muted")
         self.legend = ActivationLegend()
         self.contexts = TokenTextView()
-        self.contexts.setAccessibleName("Contexts in which the feature fires")
+        self.contexts.setAccessibleName("Contexts the feature fires in")
         self.window_size = QComboBox()
         for text, around in _WINDOWS:
             self.window_size.addItem(text, around)
         self.window_size.setCurrentIndex(_AS_INDEXED)
-        self.window_size.setAccessibleName("How much text is shown around a token")
-        self.window_size.setToolTip("How much text is shown around the chosen token")
+        self.window_size.setAccessibleName("How much text to show around each token")
+        self.window_size.setToolTip("How much text to show around the chosen token")
         self.more = push_button("", self._on_more_clicked)
         self.more.setCheckable(True)
         self.histogram = ActivationHistogram()
-        self.raised = SignedBars("Tokens the feature raises most")
-        self.lowered = SignedBars("Tokens the feature lowers most")
+        self.raised = SignedBars("Tokens whose logits the feature raises most")
+        self.lowered = SignedBars("Tokens whose logits the feature lowers most")
         self.centred = QCheckBox("Median-centred")
         self.centred.setToolTip("Subtracts the median over the vocabulary from each effect")
-        self.no_logits = label("The index was made without a model.", "small", wrap=True)
+        self.no_logits = label("The index was built without a model.", "small", wrap=True)
         self.neighbours = FeatureLinks(session, "Nearest features")
         self.elsewhere = FeatureElsewhere(session)
         self.splitting = push_button(
@@ -166,7 +166,7 @@ class FeaturePage(QScrollArea):
         unit.setToolTip(
             "The final norm divides the stream by its size, which differs from token to token. "
             "At a token, the change of a logit is this figure, times the activation, divided by "
-            "that size: figures tell how tokens compare, not how far a logit moves."
+            "that size: the figures show how tokens compare, not how far a logit moves."
         )
         grid.addWidget(unit, 3, 0)
         grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
@@ -177,7 +177,7 @@ class FeaturePage(QScrollArea):
         column.setSpacing(24)
         column.addLayout(self._plots)
         column.addWidget(
-            _titled("Nearest features", self.neighbours, "cosine of the decoder directions")
+            _titled("Nearest features", self.neighbours, "cosine between decoder directions")
         )
         column.addWidget(_titled("In other dictionaries", self.elsewhere, action=self.splitting))
         column.addWidget(self.company)

@@ -41,26 +41,26 @@ class FeatureTitle(QWidget):
             "Steer",
             lambda: steer_with(session, self._feature),
             icon="sliders-horizontal",
-            tip="Put this feature in the rack of sliders (Ctrl+Shift+S)",
+            tip="Add this feature to the steering sliders (Ctrl+Shift+S)",
         )
         self.link = push_button(
             "",
             lambda: copy_link(session, self._feature),
             icon="link",
             flat=True,
-            tip="Copy the link of this feature (Ctrl+Shift+C)",
+            tip="Copy the link to this feature (Ctrl+Shift+C)",
         )
         self.export = push_button(
             "",
             lambda: FeatureExport.of(session).ask([self._feature], self.window()),
             icon="export",
             flat=True,
-            tip="Write this feature as a page for people, or for other programs (Ctrl+Shift+E)",
+            tip="Export this feature as an HTML page or for other programs (Ctrl+Shift+E)",
         )
         self.note = BoundLine()
         self.note.setPlaceholderText("Add a note")
         self.note.setAccessibleName("Note about the feature")
-        self.note.setToolTip("What you remarked about the feature; the list’s search finds it")
+        self.note.setToolTip("Your remarks about the feature; the list’s search finds them")
         self.note.setMaxLength(10_000)
         self.note.committed.connect(self._on_note_edited)
         self.score = OptionalDecimalField(1.0, 2)

@@ -81,10 +81,10 @@ class GalleryPanel(QSplitter):
         self.state = label("", "small", wrap=True)
         self.import_button = push_button(
             "Import…", self.import_chosen, icon="download-simple", primary=True,
-            tip="Bring it into the open project (Return)",
+            tip="Import it into the open project (Return)",
         )  # fmt: skip
         self.page_button = push_button(
-            "Its page", self.open_page, icon="arrow-square-out", tip="Open its page on the hub"
+            "Web page", self.open_page, icon="arrow-square-out", tip="Open its page on the hub"
         )
         self._build()
         self.filter.textChanged.connect(lambda _text: self._fill())
@@ -252,7 +252,7 @@ class GalleryPanel(QSplitter):
             self.about.setText(_about_here(choice))
         else:
             self.title.setText(item.text(0) if item is not None else "")
-            told = "It is in this project already." if item is not None else "Nothing fits."
+            told = "It is already in this project." if item is not None else "Nothing matches."
             self.about.setText(told)
         self.page_button.setEnabled(isinstance(choice, Family))
         self._form.setRowVisible(self.layer, isinstance(choice, Family))
@@ -274,7 +274,7 @@ class GalleryPanel(QSplitter):
             told = f"It is not on this machine, and {why_offline()}: it cannot be downloaded."
         else:
             told = (
-                "It is downloaded from the hub, goes on where it broke off, and is checked "
+                "It is downloaded from the hub, resumes where it stopped, and is checked "
                 "against the digest published there."
             )
         self.state.setText(told)
@@ -323,7 +323,7 @@ def _row_of(family: Family) -> list[str]:
     return [
         family.name, family.model, family.hook, layers_text(family.layers),
         exact_count(family.features) if known else _UNKNOWN,
-        bytes_text(family.bytes) if known else _UNKNOWN, family.licence or "see its page",
+        bytes_text(family.bytes) if known else _UNKNOWN, family.licence or "see its web page",
     ]  # fmt: skip
 
 
@@ -339,7 +339,7 @@ def _about_family(family: Family) -> str:
     features = exact_count(family.features) if family.features else "unknown"
     return (
         f"{family.format}, {family.architecture}\n{features} features of width "
-        f"{exact_count(family.width)}\nLicence: {family.licence or 'on its page'}\n"
+        f"{exact_count(family.width)}\nLicence: {family.licence or 'see its web page'}\n"
         f"{family.repository}"
     )
 

@@ -183,7 +183,7 @@ class HarvestPanel(HarvestDrops):
         row.setSpacing(12)
         row.addWidget(self.estimate, 1)
         row.addWidget(
-            EngineOffer(self._session, "The engine is not running, which reads the model.")
+            EngineOffer(self._session, "The engine, which reads the model, is not running.")
         )
         row.addWidget(self.start_button)
         column = QVBoxLayout(frame)
@@ -278,7 +278,7 @@ class HarvestPanel(HarvestDrops):
         self.start_button.setText(_START_TEXTS.get(plan.kind, "Start the harvest"))
         if reason:
             at_field = reason in {found.get(field) for field in _SHOWN_AT_FIELDS}
-            text = "What is marked in red keeps it from starting." if at_field else reason
+            text = "The fields marked in red must be fixed first." if at_field else reason
             self.estimate.say(text)
         elif self.isVisible() and self.tabs.currentIndex() == SET_UP:
             self.estimate.consider(config, plan)
@@ -298,11 +298,11 @@ class HarvestPanel(HarvestDrops):
 
     def _blocked(self, found: Mapping[str, str]) -> str:
         if self._session.project is None:
-            return "Open or make a project first."
+            return "Open or create a project first."
         if self._session.client.state in ("crashed", "stopped"):
             return "The engine is not running: restart it."
         if self._session.read_only:
-            return "The project is read-only: a harvest needs one that can be written."
+            return "The project is read-only: a harvest needs to write to it."
         if self._is_busy():
             return "A harvest is running."
         if self.model.description is None:

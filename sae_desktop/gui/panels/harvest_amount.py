@@ -20,9 +20,9 @@ STORE_DTYPES = (
     ("float16", "16 bit, float16"),
     ("bfloat16", "16 bit, bfloat16"),
     ("float32", "32 bit"),
-    ("int8", "8 bit, a scale a row"),
+    ("int8", "8 bit, one scale per row"),
 )
-_KEEP_FIRST = "In most models it is an attention sink and unlike the others"
+_KEEP_FIRST = "In most models it is an attention sink, unlike the other tokens"
 
 
 class HarvestAmount(QWidget):
@@ -48,16 +48,16 @@ class HarvestAmount(QWidget):
         self._problem = label("", "error", wrap=True)
         self._named = False
         self._fields = {
-            "name": LabelledField("Name", self.name, "How the store is called in the project"),
-            "tokens": LabelledField("Tokens", self.tokens, "Rows kept: one for each token"),
+            "name": LabelledField("Name", self.name, "The store’s name in the project"),
+            "tokens": LabelledField("Tokens", self.tokens, "Rows to keep, one per token"),
             "dtype": LabelledField(
                 "Stored as",
                 self.dtype,
-                "Fewer bits take less room and round more",
+                "Fewer bits take less space but round more",
                 default=defaults.dtype,
             ),
             "batch_tokens": LabelledField(
-                "Tokens a pass",
+                "Tokens per pass",
                 self.batch,
                 "In one forward pass, padding included",
                 default=defaults.batch_tokens,
@@ -82,7 +82,7 @@ class HarvestAmount(QWidget):
         row.addWidget(self._fields["tokens"])
         row.addWidget(self._fields["dtype"])
         row.addWidget(self._more)
-        row.addWidget(LabelledField("", self.more_button, "The batch, and the first tokens"))
+        row.addWidget(LabelledField("", self.more_button, "The batch and the first tokens"))
         row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

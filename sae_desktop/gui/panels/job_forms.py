@@ -46,7 +46,7 @@ def name_problem(name: str, taken: list[str]) -> str:
         checked_name(name)
     except UserError as error:
         return str(error)
-    return f"“{name}” is there already." if name in taken else ""
+    return f"“{name}” already exists." if name in taken else ""
 
 
 class JobForm(QDialog):
@@ -72,7 +72,7 @@ class JobForm(QDialog):
         layout.addLayout(self.form)
         self._below = QVBoxLayout()
         layout.addLayout(self._below)
-        layout.addWidget(EngineOffer(session, "The engine is not running, which does the work."))
+        layout.addWidget(EngineOffer(session, "The engine, which does the work, is not running."))
         layout.addWidget(self._problem)
         layout.addWidget(buttons)
         set_default_button(self, self._start)
@@ -105,7 +105,7 @@ class JobForm(QDialog):
     def add_name(self, name: str, taken: list[str]) -> QLineEdit:
         field = QLineEdit(name)
         field.textChanged.connect(lambda text: self.say_problem(name_problem(text, taken), field))
-        self.add_row("Name", field, "How it is called in the project")
+        self.add_row("Name", field, "Its name in the project")
         return field
 
     def add_stores(self, present: str, width: int | None = None) -> QComboBox:
@@ -113,7 +113,7 @@ class JobForm(QDialog):
         stores = self.session.inventory.stores
         field.addItems([s.name for s in stores if width is None or s.width == width])
         field.setCurrentText(present)
-        self.add_row("Activations", field, "The store whose rows are read")
+        self.add_row("Activations", field, "The store to read rows from")
         return field
 
     def present(self, parent: QWidget) -> None:
@@ -143,8 +143,8 @@ class IndexForm(JobForm):
         super().__init__(
             session,
             f"Build an index of “{dictionary}”",
-            "Reads activations through the dictionary and keeps, for every feature, where it "
-            "fires, how often, what it makes likelier and which features are near.",
+            "Reads activations through the dictionary and keeps, for every feature, where "
+            "it fires, how often, what it makes more likely and which features are near it.",
             "Build the index",
         )
         self._dictionary = dictionary
@@ -157,13 +157,13 @@ class IndexForm(JobForm):
             self.target.addItem(f"Add text to “{name}”", name)
         self.target.currentIndexChanged.connect(self._adapt)
         if item.indexes:
-            tip = "A new index, or one that is there, with its settings and more text"
+            tip = "A new index, or an existing one with its settings and more text"
             self.add_row("Result", self.target, tip)
         self.name = self.add_name(free_name(dictionary, self._taken), self._taken)
         self.name.textChanged.connect(self._check)
         self.store = self.add_stores(item.train.activations if item.train else "", width)
         self.rows = _rows_field(0, "all rows")
-        self.add_row("Rows", self.rows, "How many rows are read; more find rarer features")
+        self.add_row("Rows", self.rows, "How many rows to read; more rows find rarer features")
         self._add_rare_settings()
         self._adapt()
 
@@ -175,15 +175,17 @@ class IndexForm(JobForm):
         self.form.addRow("", self.more)
         least = least_count(IndexConfig, "top_contexts")
         self.contexts = CountField(_default(IndexConfig, "top_contexts"), least, 200)
-        self.add_row("Strongest contexts", self.contexts, "Kept for each feature")
+        self.add_row(
+            "Strongest contexts", self.contexts, "How many contexts to keep for each feature"
+        )
         self.scheme = QComboBox()
         self.scheme.addItem("from equal ranges of activation", "linear")
         self.scheme.addItem("from equally many activations", "quantile")
-        tip = "How the buckets are cut from which other contexts of a feature are drawn"
+        tip = "How to cut the buckets that a feature’s other contexts are drawn from"
         self.add_row("Random contexts", self.scheme, tip)
         self.keep = QCheckBox("Keep all activations of the features")
         self.keep.setChecked(True)
-        self.add_row("", self.keep, "Takes disk space; without them no text can be added later")
+        self.add_row("", self.keep, "Takes disk space; without them, no text can be added later")
         self.keep.setAccessibleName(self.keep.text())
 
     @property
@@ -244,13 +246,15 @@ class EvaluateForm(JobForm):
         width = item.summary.width if item.summary else None
         self.store = self.add_stores(item.train.activations if item.train else "", width)
         self.rows = _rows_field(_default(EvaluateConfig, "rows"))
-        self.add_row("Rows", self.rows, "Rows on which reconstruction is measured")
+        self.add_row("Rows", self.rows, "How many rows to measure reconstruction on")
         least = least_count(EvaluateConfig, "loss_windows")
         self.windows = CountField(_default(EvaluateConfig, "loss_windows"), least, 10_000)
-        self.add_row("Windows of text", self.windows, "Over which the loss recovered is measured")
+        self.add_row(
+            "Windows of text", self.windows, "How many windows to measure the loss recovered on"
+        )
         self.control = QCheckBox("Also measure a dictionary of random directions")
         self.control.setChecked(True)
-        self.add_row("", self.control, "Says how much of the figures any dictionary would reach")
+        self.add_row("", self.control, "Shows what any dictionary would score")
         self.control.setAccessibleName(self.control.text())
         if not self.store.count():
             self.say_problem("The project has no activations of this width.", self.store)
@@ -277,7 +281,7 @@ class ImportForm(JobForm):
         super().__init__(
             session,
             "Import activations",
-            f"Copies a matrix (rows × width) of “{file.name}” into a store, to train on.",
+            f"Copies a matrix (rows × width) of “{file.name}” into a store to train on.",
             "Import",
         )
         self._file = file
@@ -286,9 +290,9 @@ class ImportForm(JobForm):
         self.name = self.add_name(free_name(safe.strip("-_") or "imported", taken), taken)
         self.dataset = QLineEdit()
         self.dataset.setPlaceholderText("the only one in the file")
-        self.add_row("Dataset", self.dataset, "Which tensor or dataset, where there are several")
+        self.add_row("Dataset", self.dataset, "Which tensor or dataset, if there are several")
         self.site = QLineEdit("imported")
-        self.add_row("Site", self.site, "Where in its model the activations were taken")
+        self.add_row("Site", self.site, "Where in the model the activations were taken")
         self.dtype = QComboBox()
         self.dtype.addItems(["float32", "float16"])
         self.add_row("Stored as", self.dtype, "16 bit halves the disk space")

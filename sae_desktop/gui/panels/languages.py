@@ -134,8 +134,10 @@ class LanguagesPanel(QWidget):
         self._logarithmic = True
         self.documents = ElidedComboBox(24)
         self.documents.setAccessibleName("Aligned document")
-        self.documents.setToolTip("A document in several languages, those with most firings first")
-        self.languages = push_button("Languages", tip="Which languages are shown")
+        self.documents.setToolTip(
+            "A document in several languages; those with the most firings come first"
+        )
+        self.languages = push_button("Languages", tip="Languages to show")
         self.languages.setMenu(QMenu(self))
         self.state = label("", "small", wrap=True)
         self.start = push_button("Start the engine", session.client.restart, primary=True)
@@ -354,16 +356,16 @@ class LanguagesPanel(QWidget):
         if index is None or feature is None:
             text = "Open a feature to see it in several languages."
         elif not self._groups:
-            text = "The indexed text has no document in several languages."
+            text = "The indexed text has no documents in several languages."
         elif needed and self._error:
             text = self._error
         elif needed and stopped:
             text = (
-                "Only the strongest token of each is known: the index kept no firings, and the "
+                "Only the strongest token of each is known: the index has no firings and the "
                 "engine is not running."
             )
         elif needed:
-            text = "The model reads the documents…"
+            text = "The model is reading the documents…"
         else:
             score = index.columns.get("language_independence")
             text = (

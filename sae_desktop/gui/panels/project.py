@@ -396,7 +396,7 @@ class ProjectPanel(QStackedWidget):
         elif drop.kind == "package" and session.project is None:
             open_package(session, path)
         elif session.project is None:
-            session.notify("Open or make a project first, then drop it again.")
+            session.notify("Open or create a project first, then drop it again.")
         elif drop.kind in ("model", "corpus"):
             session.show_workspace("harvest")
             session.harvestRequested.emit({drop.kind: str(drop.path)})

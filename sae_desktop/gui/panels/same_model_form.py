@@ -25,7 +25,7 @@ class SameModelForm(JobForm):
         self.model.setEditable(True)
         self.model.addItems([item.name for item in session.inventory.models])
         self.model.setCurrentText("")
-        tip = "A model of this project, a folder, builtin, smollm2, or owner/name of the hub"
+        tip = "A model of this project, a folder, builtin, smollm2, or owner/name on the hub"
         self.add_row("Model", self.model, tip)
         self.model.editTextChanged.connect(self._check)
         self._check()

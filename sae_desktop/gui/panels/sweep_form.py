@@ -59,7 +59,7 @@ class SweepForm(QWidget):
             label("Every combination is trained; the rest is as in the settings.", wrap=True)
         )
         column.addWidget(label(_HINT, "small", wrap=True))
-        column.addWidget(self._group("name", "Name", "How the sweep is called"))
+        column.addWidget(self._group("name", "Name", "The sweep’s name"))
         box = QWidget()
         inner = QVBoxLayout(box)
         inner.setContentsMargins(0, 0, 0, 0)

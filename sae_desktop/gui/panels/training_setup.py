@@ -78,7 +78,7 @@ class TrainingSetup(QWidget):
         foot = QVBoxLayout()
         foot.setContentsMargins(16, 8, 16, 12)
         foot.setSpacing(8)
-        foot.addWidget(EngineOffer(session, "The engine is not running, which trains."))
+        foot.addWidget(EngineOffer(session, "The engine, which does the training, is not running."))
         foot.addWidget(self._summary)
         foot.addWidget(self._needs)
         row = QHBoxLayout()
@@ -227,11 +227,11 @@ class TrainingSetup(QWidget):
 
     def _reason(self, found: dict[str, str]) -> str:
         if self._session.project is None:
-            return "Open or make a project first."
+            return "Open or create a project first."
         if self._session.client.state in ("crashed", "stopped"):
             return "The engine is not running: restart it."
         if self._session.read_only:
-            return "The project is read-only: training needs one that can be written."
+            return "The project is read-only: training needs to write to it."
         if self._is_live:
             return "A training is running."
         return next(iter(found.values()), "")

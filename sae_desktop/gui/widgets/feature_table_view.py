@@ -54,7 +54,7 @@ _WIDEST = {
     "language": "Language ▾",
     "source": "python-stdlib",
     "token": "internationally",
-    "note": "What somebody remarked",
+    "note": "What somebody wrote",
 }
 
 

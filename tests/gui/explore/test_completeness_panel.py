@@ -103,7 +103,7 @@ def test_look__asks_one_index_of_each_dictionary(
     keep_firings(session, "main", "large-index")
     look_again(session)
     panel.lists.setCurrentText("cities")
-    assert "Not looked for yet: “cities”" in panel.state.text()
+    assert "Not searched yet: “cities”" in panel.state.text()
     assert panel.indexes.text() == "2 indexes"
     panel.control.setChecked(False)
     panel.look.click()

@@ -118,7 +118,7 @@ def test_columns__are_filled_by_the_model_where_nothing_was_kept(
     members = panel.shown()
     assert config.ids == read_document(session.index, members[0]).ids
     assert config.features == [CHINESE]
-    assert panel.state.text() == "The model reads the documents…"
+    assert panel.state.text() == "The model is reading the documents…"
     assert "max" in panel._columns[0].figure.text()  # what the index knows, at once
     count = len(config.ids)
     client.answer(
@@ -171,7 +171,7 @@ def test_text_without_translations__is_said(
 ) -> None:
     monkeypatch.setattr("sae_desktop.gui.panels.languages.ranked_groups", lambda *_: [])
     session.select_feature(2)
-    assert "no document in several languages" in panel.state.text()
+    assert "no documents in several languages" in panel.state.text()
     assert panel.area.isHidden()
 
 

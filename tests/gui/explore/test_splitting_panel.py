@@ -167,8 +167,8 @@ def test_page__says_that_nothing_is_matched(qtbot: QtBot, session: Session) -> N
     page = FeaturePage(session)
     qtbot.addWidget(page)
     session.select_feature(2)
-    assert page.elsewhere.none.text() == "The project has no other dictionary of this site."
+    assert page.elsewhere.none.text() == "The project has no other dictionary for this site."
     add_dictionaries(session.project)
     look_again(session)
-    assert page.elsewhere.none.text() == "Not matched with another dictionary of this site."
+    assert page.elsewhere.none.text() == "Not matched with another dictionary for this site yet."
     assert OtherDictionaries.of(session).unmatched() == ["large"]

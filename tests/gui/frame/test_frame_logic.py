@@ -278,4 +278,4 @@ def test_drops__know_the_names_that_the_reader_does() -> None:
 
 def test_crash__says_what_happened_and_what_was_kept() -> None:
     text = crash_text(EngineExit("Killed.", "SIGKILL", 9, "", ["Harvest “a”"]), ["Rows kept."])
-    assert text == "Killed. It was at: Harvest “a”. Rows kept."
+    assert text == "Killed. Running at the time: Harvest “a”. Rows kept."

@@ -224,7 +224,7 @@ def test_model__figures_leave_out_what_is_not_known() -> None:
     assert names == ["Architecture", "Layers × width", "Context", "Vocabulary", "Chat template"]
     figures = dict(model_figures(model(heads=9, key_value_heads=3, experts=8, eos_token="</s>")))
     assert figures["Heads"] == "9, 3 for keys and values"
-    assert figures["Experts"] == "8 a layer"
+    assert figures["Experts"] == "8 per layer"
     assert figures["Special tokens"] == "<s> </s>"
 
 

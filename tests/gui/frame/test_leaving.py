@@ -88,7 +88,7 @@ def test_close__that_cannot_leave_the_engine_stays_and_says_so(
     client.detached.emit(False)
     assert window.isVisible()
     assert window.isEnabled()
-    assert "could not be left running" in window.toasts.toasts()[-1].error.what
+    assert "could not keep running" in window.toasts.toasts()[-1].error.what
 
 
 def test_close__without_a_project_cannot_leave_the_engine(
