@@ -27,7 +27,7 @@ def preflight_text(found: PreflightResult) -> str:
     million = found.seconds_per_million_tokens or 0.0
     return (
         f"{text} Measured: {duration_words(found.seconds)} in all, "
-        f"{million:.3g} s per million rows, {1e3 * found.step_seconds:.3g} ms a step."
+        f"{million:.3g} s per million rows, {1e3 * found.step_seconds:.3g} ms per step."
     )
 
 

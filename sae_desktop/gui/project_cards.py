@@ -33,10 +33,10 @@ from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.sweep_config import SweepRecord
 
 ACTIONS = {
-    "harvest": "Harvest from it",
-    "train": "Train on it",
+    "harvest": "Harvest from this model",
+    "train": "Train on this store",
     "resume_harvest": "Resume the harvest",
-    "rows": "Show what it holds",
+    "rows": "Show its contents",
     "extend": "Harvest more…",
     "verify": "Verify",
     "resume_train": "Resume the training",

@@ -83,14 +83,16 @@ COLUMNS = (
         number=False,
     ),
     FigureColumn("features", "Features", "", exact_count),
-    FigureColumn("k", "k", "Active features asked for", exact_count),
+    FigureColumn("k", "k", "Requested number of active features", exact_count),
     FigureColumn("sparsity", "λ", "Weight of the sparsity loss; “–”: the default", _small),
-    FigureColumn("l0", "L0", "Active features on a row", lambda v: figure_text(v, 1)),
+    FigureColumn(
+        "l0", "L0", "Average number of active features per row", lambda v: figure_text(v, 1)
+    ),
     FigureColumn("fvu", "FVU", "Fraction of the variance unexplained", figure_text),
     FigureColumn(
         "random_fvu",
         "Random FVU",
-        "Of random directions of the same size and L0; appears with an evaluation",
+        "For random directions of the same size and L0; appears after an evaluation",
         figure_text,
     ),
     FigureColumn("loss_recovered", "Recovered", "Share of the model’s loss recovered", share_text),
@@ -106,11 +108,11 @@ COLUMNS = (
         "Features silent for the training’s “Dead after” rows",
         share_text,
     ),
-    FigureColumn("loss", "Loss", "At the end of the training", lambda v: f"{v:.4g}"),
+    FigureColumn("loss", "Loss", "At the end of training", lambda v: f"{v:.4g}"),
     FigureColumn("lr", "lr", "Learning rate; “–”: the default", _small),
     FigureColumn("seed", "Seed", "", exact_count),
-    FigureColumn("rows", "Rows", "Consumed, passes included", count_text),
-    FigureColumn("seconds", "Time", "Of training", duration_text),
+    FigureColumn("rows", "Rows", "Rows consumed, counting repeated passes", count_text),
+    FigureColumn("seconds", "Time", "Training time", duration_text),
 )
 
 

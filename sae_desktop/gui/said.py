@@ -87,7 +87,9 @@ class MessagesDialog(QDialog):
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         if not messages.all:
-            layout.addWidget(label("Nothing has been said since the program was started.", "muted"))
+            layout.addWidget(
+                label("There have been no messages since the program started.", "muted")
+            )
         layout.addWidget(self.list, 1)
         layout.addWidget(buttons)
 

@@ -229,8 +229,8 @@ class Session(QObject):
         elif self.project is not None and self._writer is None:
             self.show_error(
                 UserError(
-                    f"The project “{self.project.path.name}” is read-only: nothing was changed.",
-                    next_step="Copy it to a folder of yours.",
+                    f"The project “{self.project.path.name}” is read-only. Nothing was changed.",
+                    next_step="Copy it to a folder you can write to.",
                 )
             )
         return self.refusal is None and self._writer is not None
@@ -369,7 +369,7 @@ class Session(QObject):
         """
         project = str(getattr(job.config, "project", ""))
         if project and (self.project is None or project != self.project_path):
-            self.notify(f"That job belongs to “{Path(project).stem}”: open that project first.")
+            self.notify(f"That job belongs to the project “{Path(project).stem}”: open it first.")
             return None
         if self.engine_stopped:
             self.client.restart()
@@ -409,10 +409,10 @@ class Session(QObject):
         at_work = [job.title for job in self.detached.at_work]
         if at_work:
             self.refusal = ErrorInfo(
-                what=f"An engine without a window is at work on this project: "
+                what=f"An engine is working on this project without a window: "
                 f"{', '.join(at_work)}.",
-                next_step="The job list shows how far it is and can stop it; the project can be "
-                "changed again once it has finished.",
+                next_step="The job list shows its progress and can stop it; you can change the "
+                "project again once it has finished.",
             )
         self.writableChanged.emit()
 

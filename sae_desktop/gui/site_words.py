@@ -22,14 +22,14 @@ HOOK_TEXTS = {
 }
 """What the drawing has a place for, in the order of the forward pass."""
 VARIANT_TEXTS = {
-    "hook_resid_pre.centred": ("residual stream before, less its mean", "hook_resid_pre"),
+    "hook_resid_pre.centred": ("residual stream before, minus its mean", "hook_resid_pre"),
     "ln1.hook_normalized": ("attention input before the norm’s gain", "hook_resid_pre"),
     "attn.hook_in": ("attention input", "hook_resid_pre"),
-    "hook_attn_out.centred": ("attention output, less its mean", "hook_attn_out"),
-    "hook_resid_mid.centred": ("residual stream between, less its mean", "hook_resid_mid"),
+    "hook_attn_out.centred": ("attention output, minus its mean", "hook_attn_out"),
+    "hook_resid_mid.centred": ("residual stream between, minus its mean", "hook_resid_mid"),
     "ln2.hook_normalized": ("MLP input before the norm’s gain", "mlp.hook_in"),
-    "hook_mlp_out.centred": ("MLP output, less its mean", "hook_mlp_out"),
-    "hook_resid_post.centred": ("residual stream after, less its mean", "hook_resid_post"),
+    "hook_mlp_out.centred": ("MLP output, minus its mean", "hook_mlp_out"),
+    "hook_resid_post.centred": ("residual stream after, minus its mean", "hook_resid_post"),
 }
 """What public dictionaries were trained on besides: in words, and beside which drawn site it is."""
 _ORDER = {hook: number for number, hook in enumerate(HOOK_TEXTS)}

@@ -75,8 +75,8 @@ class StatusBar(QStatusBar):
         self._delay.setProperty("role", "warning")
         self._delay.setText("Waiting to save notes: the file is busy")
         self._delay.setToolTip(
-            "Something else is writing the project’s notes. What you type is kept and written "
-            "once it is done."
+            "Another program is writing the project’s notes. What you type is kept and "
+            "saved once it is done."
         )
         self._delay.hide()
         self.addPermanentWidget(self._delay)
@@ -111,7 +111,7 @@ class StatusBar(QStatusBar):
     def _show_messages(self) -> None:
         unread = self.messages.unread
         self.said.setText(str(unread) if unread else "")
-        self.said.setToolTip("What the window has said")
+        self.said.setToolTip("Messages from the window")
         new = f", {unread} new" if unread else ""
         self.said.setAccessibleName(f"Messages{new}")
 

@@ -162,7 +162,7 @@ def direction_title(direction: Direction) -> str:
         case RandomDirection(seed=seed):
             return f"Random direction {seed + 1}"
         case MeanDifference(on=on, off=off):
-            return f"“{elide_middle(on[0], _TEXT)}” less “{elide_middle(off[0], _TEXT)}”"
+            return f"“{elide_middle(on[0], _TEXT)}” minus “{elide_middle(off[0], _TEXT)}”"
         case DecoderRow(dictionary=dictionary, feature=feature):
             return f"#{feature} of {dictionary}"
 

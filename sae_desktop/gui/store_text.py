@@ -112,7 +112,7 @@ def throughput_text(tokens_per_second: float, waited_share: float) -> str:
 def verified_text(result: VerifyResult) -> str:
     """Return what was found of a store that is as it was written."""
     blocks, size = plural(result.blocks, "block"), bytes_text(result.bytes)
-    return f"“{result.name}”, {blocks}, {size}: all as written."
+    return f"“{result.name}”, {blocks}, {size}: all intact."
 
 
 def damage(result: VerifyResult) -> ErrorInfo:
@@ -124,8 +124,8 @@ def damage(result: VerifyResult) -> ErrorInfo:
     return ErrorInfo(
         what=f"{count} of {plural(result.blocks, 'block')} of “{result.name}” {are} damaged: "
         f"{named}{more}.",
-        kept="The other blocks are as they were written.",
-        next_step="Delete the store and harvest it again, or bring it back from a copy.",
+        kept="The other blocks are intact.",
+        next_step="Delete the store and harvest it again, or restore it from a copy.",
         details="\n".join(result.damaged),
     )
 

@@ -68,26 +68,26 @@ def parse_values(info: AxisInfo, text: str) -> tuple[Any, ...]:
         elif part:
             values.append(_number(info, part))
     if len(values) > _MOST_VALUES:
-        raise UserError(f"{len(values)} values are more than {_MOST_VALUES}.")
+        raise UserError(f"{len(values)} values are too many; at most {_MOST_VALUES} are allowed.")
     return tuple(dict.fromkeys(values))
 
 
 def _number(info: AxisInfo, text: str) -> Any:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
-        raise UserError(f"“{text}” is no number.", next_step=f"Such as {info.example}.")
+        raise UserError(f"“{text}” is not a number.", next_step=f"For example {info.example}.")
     value = float(match[1]) * _UNITS[match[2].lower()]
     if not info.whole:
         return value
     if value != int(value):
-        raise UserError(f"“{text}” is no whole number.")
+        raise UserError(f"“{text}” is not a whole number.")
     return int(value)
 
 
 def _between(info: AxisInfo, low: Any, high: Any) -> list[Any]:
     following: Callable[[Any], Any] = (lambda v: v + info.step) if info.step else (lambda v: v * 2)
     if high < low or (low <= 0 and not info.step):
-        raise UserError(f"{low}..{high} is no range.", next_step=f"Such as {info.example}.")
+        raise UserError(f"{low}..{high} is not a range.", next_step=f"For example {info.example}.")
     values = [low]
     while following(values[-1]) <= high * (1 + 1e-9) and len(values) <= _MOST_VALUES:
         values.append(following(values[-1]))
@@ -129,7 +129,7 @@ def build_sweep(
     except UserError as error:
         return None, [], {"name": str(error)}
     if len(points) < 2:
-        return None, points, {"": "Give at least one setting several values."}
+        return None, points, {"": "Give at least one setting more than one value."}
     unsound = sweep_problems(points, heeded)
     return (None if unsound else config), points, unsound
 

@@ -48,7 +48,7 @@ class DetailsDialog(QDialog):
         text = QPlainTextEdit(error.details or self._report)
         text.setReadOnly(True)
         text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        text.setAccessibleName("Details of the failure")
+        text.setAccessibleName("Details of the error")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         copy = push_button("Copy", self.copy, icon="copy")
         buttons.addButton(copy, QDialogButtonBox.ButtonRole.ActionRole)

@@ -17,18 +17,18 @@ TARGETS: tuple[tuple[Target, str, str], ...] = (
     (
         "transcoder",
         "Transcoder",
-        "Reads one site, writes another: a step of the model in features.",
+        "Reads one site and writes another: one step of the model, expressed in features.",
     ),
     (
         "skip_transcoder",
         "Skip transcoder",
-        "A transcoder with an affine path beside the features, for what is linear.",
+        "A transcoder with an affine path alongside the features, for the linear part.",
     ),
     ("crosscoder", "Crosscoder", "One set of features for several layers, or for two models."),
     (
         "cross_layer_transcoder",
         "Cross-layer transcoder",
-        "Reads mlp.hook_in of every layer, writes hook_mlp_out of it and all later ones.",
+        "Reads each layer’s mlp.hook_in; writes hook_mlp_out of that layer and all later ones.",
     ),
 )
 _TRANSCODERS: tuple[Target, ...] = ("transcoder", "skip_transcoder")
@@ -53,47 +53,60 @@ _OPTIMISER, _SPARSITY, _DATA = "Optimiser", "Sparsity and dead features", "Data 
 _KEEPING = "Figures and checkpoints"
 
 SETTINGS = (
-    SettingInfo("activations", "Activations", "The store whose rows it learns from."),
+    SettingInfo("activations", "Activations", "The store to learn from."),
     SettingInfo("target", "Target", "What is reconstructed."),
-    SettingInfo("site", "Site", "Where in the model its rows were taken."),
-    SettingInfo("output_site", "Writes", "The site it learns to write."),
+    SettingInfo("site", "Site", "Where in the model the rows were taken."),
+    SettingInfo("output_site", "Writes", "The site it learns to predict."),
     SettingInfo("sites", "Sites", "Read and written, all with the same features."),
     SettingInfo(
         "other_activations",
         "Second store",
         "The same tokens through another model, row by row; none: layers of one model.",
     ),
-    SettingInfo("architecture", "Architecture", "How features are chosen."),
+    SettingInfo("architecture", "Architecture", "How active features are chosen."),
     SettingInfo(
         "features",
         "Features",
-        f"How many directions it learns: {USUAL_EXPANSION} × the width is usual.",
+        f"How many directions to learn: {USUAL_EXPANSION} × the width is usual.",
     ),
-    SettingInfo("k", "k", "Features active on a row."),
+    SettingInfo("k", "k", "How many features are active on each row."),
     SettingInfo("sparsity", "λ", "Weight of the sparsity loss; larger means fewer active."),
-    SettingInfo("tokens", "Rows", "Consumed in all, passes over the store included."),
+    SettingInfo("tokens", "Rows", "Rows consumed in all, counting repeated passes over the store."),
     SettingInfo("name", "Name", "The dictionary’s name in the project."),
-    SettingInfo("batch", "Batch", "Rows in one step.", _OPTIMISER),
-    SettingInfo("lr", "Learning rate", "The default suits architecture and size.", _OPTIMISER),
-    SettingInfo("lr_warm_up", "Warm-up", "Share of the run over which lr rises.", _OPTIMISER),
-    SettingInfo("lr_decay", "Decay", "Last share of the run: lr falls to 0.", _OPTIMISER),
+    SettingInfo("batch", "Batch", "Rows per step.", _OPTIMISER),
+    SettingInfo("lr", "Learning rate", "The default suits the architecture and size.", _OPTIMISER),
     SettingInfo(
-        "gradient_clip", "Gradient clip", "Largest norm of the gradient; 0: none.", _OPTIMISER
+        "lr_warm_up", "Warm-up", "Share of the run over which the learning rate rises.", _OPTIMISER
+    ),
+    SettingInfo(
+        "lr_decay",
+        "Decay",
+        "Last share of the run, over which the learning rate falls to 0.",
+        _OPTIMISER,
+    ),
+    SettingInfo(
+        "gradient_clip",
+        "Gradient clip",
+        "Largest gradient norm allowed; 0 means no limit.",
+        _OPTIMISER,
     ),
     SettingInfo(
         "precision",
         "Precision",
-        "Of the matrix products; weights and sums stay float32.",
+        "Precision of the matrix products; weights and sums stay float32.",
         _OPTIMISER,
     ),
     SettingInfo("sparsity_warm_up", "λ warm-up", "Share of the run over which λ rises.", _SPARSITY),
     SettingInfo(
-        "aux_weight", "AuxK weight", "Of the loss dead features learn from; 0: none.", _SPARSITY
+        "aux_weight",
+        "AuxK weight",
+        "Weight of the loss that dead features learn from; 0 turns it off.",
+        _SPARSITY,
     ),
     SettingInfo(
         "threshold_decay",
         "Threshold memory",
-        "Of the running mean that becomes the threshold.",
+        "Memory of the running mean that becomes the threshold.",
         _SPARSITY,
     ),
     SettingInfo(
@@ -105,28 +118,39 @@ SETTINGS = (
     SettingInfo(
         "dead_window",
         "Dead after",
-        "Silent rows until a feature is dead; at most a tenth of the run.",
+        "Rows of silence until a feature counts as dead; at most a tenth of the run.",
         _SPARSITY,
     ),
-    SettingInfo("init", "Start from", "Random directions, or rows of the data.", _DATA),
-    SettingInfo("centre", "Take the mean off", "Auto: where it is large beside the spread.", _DATA),
+    SettingInfo("init", "Start from", "Initial directions: random, or rows of the data.", _DATA),
     SettingInfo(
-        "exclude_massive", "Leave out massive rows", "Those above 10 × the median norm.", _DATA
+        "centre",
+        "Subtract the mean",
+        "Auto subtracts it when it is large compared with the spread.",
+        _DATA,
     ),
-    SettingInfo("seed", "Seed", "Of the weights and of the order of rows.", _DATA),
     SettingInfo(
-        "metric_rows", "Rows for figures", "Held out; FVU and L0 are measured on them.", _KEEPING
+        "exclude_massive",
+        "Leave out massive rows",
+        "Rows whose norm is above 10 × the median.",
+        _DATA,
+    ),
+    SettingInfo("seed", "Seed", "Seed of the weights and of the row order.", _DATA),
+    SettingInfo(
+        "metric_rows",
+        "Held-out rows",
+        "Rows kept out of training, to measure FVU and L0 on.",
+        _KEEPING,
     ),
     SettingInfo(
         "measure_loss",
         "Measure the loss recovered",
-        "While it trains, in at most a tenth of the time.",
+        "During training, in at most a tenth of the time.",
         _KEEPING,
     ),
     SettingInfo(
         "checkpoint_seconds",
         "Checkpoint every",
-        "Seconds; also at a pause and at the end.",
+        "In seconds; checkpoints are also written at each pause and at the end.",
         _KEEPING,
     ),
     SettingInfo(
@@ -191,9 +215,9 @@ def explanation(field: str, architecture: ArchitectureInfo, target: Target) -> s
     if field == "site" and target != "input":
         return "The site it reads."
     if field == "k" and architecture.aims_at_k:
-        return "Features active on a row in the end, unless you choose λ yourself."
+        return "Features active per row at the end, unless you choose λ yourself."
     if field == "sparsity" and architecture.aims_at_k:
-        return "Weight of the sparsity loss; by default it presses until k features are active."
+        return "Weight of the sparsity loss; by default it rises until k features are active."
     return SETTING_OF[field].explanation
 
 

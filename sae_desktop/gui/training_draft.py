@@ -64,14 +64,14 @@ def problems(
     elif store is None:
         found["activations"] = "Choose a store, harvest one first, or train while harvesting."
     elif store.rows < config.batch:
-        found["batch"] = f"The store holds {exact_count(store.rows)} rows: less than one batch."
+        found["batch"] = f"The store holds {exact_count(store.rows)} rows, fewer than one batch."
     try:
         checked_name(config.name)
     except UserError as error:
         found["name"] = str(error)
     same = next((item for item in dictionaries if item.name == config.name), None)
     if same is not None and not resumes(config, same):
-        found["name"] = f"“{config.name}” is there already. Choose another name."
+        found["name"] = f"“{config.name}” already exists. Choose another name."
     if "activations" not in found:
         found |= _target_problem(config, store, stores)
     return found
@@ -120,7 +120,7 @@ def summary(config: TrainConfig, store: StoreItem | None) -> str:
     steps = config.tokens // max(config.batch, 1)
     text = f"{count_text(steps)} steps"
     if config.stream is not None:
-        return f"{text} on rows harvested meanwhile; no store is written."
+        return f"{text} on rows harvested along the way; no store is saved."
     if store is None or not store.rows:
         return text + "."
     return f"{text}, {passes_text(config.tokens, store.rows)} over “{store.name}”."

@@ -42,7 +42,7 @@ class Trash:
             session.show_error(error)
         else:
             session.undo_stack.push(_Deletion(session, session.project, item))
-            session.notify(f"Moved the {item.title} to the trash. Undo (Ctrl+Z) puts it back.")
+            session.notify(f"Moved the {item.title} to the trash. Undo (Ctrl+Z) restores it.")
         session.refresh()
 
     def ask_to_empty(self, window: QWidget) -> None:
@@ -59,7 +59,7 @@ class Trash:
         box = QMessageBox(
             QMessageBox.Icon.Warning,
             "Empty the trash",
-            f"Delete for good: {names}? This frees {freed} and cannot be undone.",
+            f"Delete permanently: {names}? This frees {freed} and cannot be undone.",
             QMessageBox.StandardButton.Cancel,
             window,
         )

@@ -142,7 +142,7 @@ class HarvestPanel(HarvestDrops):
             self.tabs.addTab(text)
         self.pages.addWidget(self._set_up_page())
         self.tabs.currentChanged.connect(self._on_tab)
-        self.train_button = push_button("Train on it", self._train, icon="chart-line-up")
+        self.train_button = push_button("Train on this store", self._train, icon="chart-line-up")
         self.train_button.hide()
         self._job_strip = QWidget()
         self._job_place = QHBoxLayout(self._job_strip)

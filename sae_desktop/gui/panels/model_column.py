@@ -70,7 +70,7 @@ class ModelColumn(QFrame):
         self._figures.setVerticalSpacing(2)
         self._figures.setHorizontalSpacing(12)
         self._figures.setColumnStretch(1, 1)
-        self.meter = Meter("Memory needed of memory there is")
+        self.meter = Meter("Memory needed, out of the memory available")
         self._memory = label("", "small", wrap=True)
         self._origin = label("", "small", wrap=True)
         self._encoder = label(ENCODER_TEXT, "muted", wrap=True)
@@ -160,7 +160,7 @@ class ModelColumn(QFrame):
             # In another precision or elsewhere it is the same model: its card stays meanwhile.
             self._show(None)
         if not self.model:
-            self._say("Name the model.")
+            self._say("Choose a model.")
             return
         self._say("Reading the model’s description…")
         config = DescribeModelConfig(
@@ -215,7 +215,7 @@ class ModelColumn(QFrame):
         self._unanswered = self._session.engine_stopped
         self._show(None)
         if self.choice.option is HUB and not asked and not self._unanswered:
-            self._say(f"{error.what} The hub is asked about it only when you say so.")
+            self._say(f"{error.what} The hub is asked about it only when you request it.")
             self.look_up_button.show()
         else:
             self._say(f"{error.what} {error.next_step}".strip(), "error")

@@ -56,7 +56,7 @@ class PresetButton(QPushButton):
         self._session, self._asked = session, asked
         self._take, self._take_run = take, take_run
         self._kept = KeptPresets(session)
-        self.setToolTip("Steering kept under a name, earlier runs, export")
+        self.setToolTip("Saved steering, earlier runs and export")
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)
@@ -143,8 +143,8 @@ class PresetButton(QPushButton):
     def _save(self, preset: Preset, name: str) -> None:
         replaced = name in self._kept.names()
         if self._kept.save(msgspec.structs.replace(preset, name=name)):
-            how = "replaced; Undo brings the old one back" if replaced else "saved"
-            self._session.notify(f"The preset “{name}” is {how}.")
+            how = "replaced; Undo restores the old one" if replaced else "saved"
+            self._session.notify(f"The preset “{name}” was {how}.")
 
     def rename(self, name: str, new: str) -> None:
         """Give a preset another name."""
@@ -153,7 +153,7 @@ class PresetButton(QPushButton):
     def delete(self, name: str) -> None:
         """Take a preset away, until it is undone."""
         if self._kept.delete(name):
-            self._session.notify(f"The preset “{name}” is deleted; Undo brings it back.")
+            self._session.notify(f"The preset “{name}” was deleted; Undo restores it.")
 
     def export_to(self, path: Path) -> None:
         """Write what the sliders do to a file, in the form its ending says."""

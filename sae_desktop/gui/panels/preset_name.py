@@ -34,7 +34,7 @@ class PresetNameDialog(QDialog):
         self._button, self._taken, self._take = button, taken, take
         self._may_replace = may_replace
         self.name = QLineEdit(name)
-        self.name.setAccessibleName("Name of the preset")
+        self.name.setAccessibleName("Preset name")
         self.said = label("", "warning", wrap=True)
         self.accept_button = push_button(button, self.accept, primary=True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -64,9 +64,9 @@ class PresetNameDialog(QDialog):
             problem = str(error) if self.wanted else "Give it a name."
         taken = not problem and self.wanted in self._taken
         if taken and not self._may_replace:
-            problem = f"There is a preset “{self.wanted}” already."
+            problem = f"A preset named “{self.wanted}” already exists."
         replaces = taken and self._may_replace
-        told = f"There is a preset “{self.wanted}” already; it would be replaced."
+        told = f"A preset named “{self.wanted}” already exists; it would be replaced."
         self.said.setText(told if replaces else problem)
         self.accept_button.setText("Replace it" if replaces else self._button)
         self.accept_button.setEnabled(not problem)

@@ -54,9 +54,9 @@ class ProbePanel(QWidget):
         self._token: int | None = None
         self._folder = QTemporaryDir()
         self.text = TextBox()
-        self.text.setPlaceholderText("Type or paste a text: its tokens light up.")
+        self.text.setPlaceholderText("Type or paste a text to see what fires on its tokens.")
         self.text.setAccessibleName("Text to try")
-        self.text.setToolTip("A text of your own (Ctrl+T)")
+        self.text.setToolTip("Your own text (Ctrl+T)")
         self.text.setTabChangesFocus(True)
         self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * 4 + 16)
         self.settings = ProbeSettings()
@@ -142,8 +142,8 @@ class ProbePanel(QWidget):
             return
         if len(text) > LONGEST:
             self._fail(
-                f"The text has {len(text):,} characters; at most {LONGEST:,} are looked at. "
-                "Give a shorter text."
+                f"The text has {len(text):,} characters; at most {LONGEST:,} can be read. "
+                "Enter a shorter text."
             )
             return
         if not self.isVisible() or self._session.engine_stopped:
@@ -181,7 +181,7 @@ class ProbePanel(QWidget):
         self.text.setPlaceholderText(
             "user: A question\nassistant: Its answer"
             if self.settings.chat
-            else "Type or paste a text: its tokens light up."
+            else "Type or paste a text to see what fires on its tokens."
         )
         self._show()
         self.probe()
@@ -229,7 +229,7 @@ class ProbePanel(QWidget):
                 return ProbeTable(result, maxima)
             except (OSError, ValueError) as error:
                 raise UserError(
-                    f"The answer cannot be read: {error}.", next_step="Ask again."
+                    f"The answer cannot be read: {error}.", next_step="Try again."
                 ) from error
 
         self._reading.run(result.file, read)
@@ -347,7 +347,7 @@ class ProbePanel(QWidget):
         waiting = stopped and self._session.index is not None
         self.start.setVisible(waiting)
         if waiting:
-            text = "The model is needed to read a text, and the engine is not running."
+            text = "The model is needed to read the text, but the engine is not running."
         elif self._table is None:
             text = "Reading…" if self.latest.busy else self._error
         else:

@@ -128,7 +128,7 @@ class ProjectPanel(QStackedWidget):
         column.addStretch(2)
         middle = Qt.AlignmentFlag.AlignHCenter
         column.addWidget(label("SAE Desktop", "title"), 0, middle)
-        sentence = "Open a project, or begin with the demonstration: all of it works offline."
+        sentence = "Open a project, or start with the demonstration. Everything works offline."
         column.addWidget(label(sentence, "muted"), 0, middle)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -340,7 +340,7 @@ class ProjectPanel(QStackedWidget):
             return
         busy = [job.title for job in self._session.client.jobs if not job.ended and job.writes]
         if busy:
-            self._session.notify(f"Deleting waits until {busy[0]} has ended.")
+            self._session.notify(f"You can delete it once {busy[0]} has finished.")
             return
         box = QMessageBox(
             QMessageBox.Icon.Warning,
@@ -423,13 +423,13 @@ class ProjectPanel(QStackedWidget):
             self.take(Path(name))
 
     def _choose_features(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "The folder of the feature data")
+        name = QFileDialog.getExistingDirectory(self, "Feature data folder")
         if name:
             ImportFeaturesForm(self._session, Path(name)).present(self)
 
     def _choose_labels(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "A table of labels", "", "Tables (*.csv *.json *.parquet)"
+            self, "Table of labels", "", "Tables (*.csv *.json *.parquet)"
         )
         if name:
             ImportLabelsForm(self._session, Path(name)).present(self)

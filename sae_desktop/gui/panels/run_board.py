@@ -346,7 +346,7 @@ class RunBoard(QObject):
 
     def save_data(self) -> None:
         """Ask for a file, and write the points of the drawn runs into it."""
-        self._save("Save the curves’ points", "curves.csv", self.curves.save_data)
+        self._save("Save the curves as data", "curves.csv", self.curves.save_data)
 
     def _save(self, title: str, name: str, write: Callable[[Path], None]) -> None:
         suffix = Path(name).suffix

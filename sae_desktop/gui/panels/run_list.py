@@ -42,7 +42,7 @@ class _Table(QTableView):
 
 
 class RunList(QWidget):
-    """Which runs are listed, the table, and what can be done with a run."""
+    """Runs to list, the table, and what can be done with a run."""
 
     toggled = Signal(str, bool)
     """A run is to be drawn, or no longer."""
@@ -82,10 +82,10 @@ class RunList(QWidget):
 
     def _build(self) -> None:
         self.sweeps = QComboBox()
-        self.sweeps.setAccessibleName("Which runs are listed")
+        self.sweeps.setAccessibleName("Runs to list")
         self.sweeps.addItem("All runs", ALL_RUNS)
         self.sweeps.currentIndexChanged.connect(lambda _i: self.listed.emit(self.sweep))
-        self._empty = label("No run yet.", "muted")
+        self._empty = label("No runs yet.", "muted")
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self.sweeps)

@@ -15,23 +15,24 @@ class SameModelForm(JobForm):
     def __init__(self, session: Session, kind: str, name: str) -> None:
         super().__init__(
             session,
-            "Which model it is of",
-            f"The {kind} “{name}” is taken to be of the model you name here. Do this only where "
-            "you know that the two are one: if they are not, every figure made of both is wrong.",
-            "Take them for one model",
+            "Which model it belongs to",
+            f"The {kind} “{name}” will be treated as belonging to the model you name here. "
+            f"Do this only if you know that the two models are the same: if they are not, "
+            f"every figure that combines them will be wrong.",
+            "Treat as the same model",
         )
         self._what = f"{kind}:{name}"
         self.model = QComboBox()
         self.model.setEditable(True)
         self.model.addItems([item.name for item in session.inventory.models])
         self.model.setCurrentText("")
-        tip = "A model of this project, a folder, builtin, smollm2, or owner/name on the hub"
+        tip = "A model in this project, a folder, builtin, smollm2, or owner/name on the hub"
         self.add_row("Model", self.model, tip)
         self.model.editTextChanged.connect(self._check)
         self._check()
 
     def _check(self, _text: str = "") -> None:
-        self.say_problem("" if self.model.currentText().strip() else "Name the model.", self.model)
+        self.say_problem("" if self.model.currentText().strip() else "Choose a model.", self.model)
 
     def config(self) -> SameModelConfig:
         return SameModelConfig(

@@ -43,7 +43,7 @@ class PickedSites(QListWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Picked sites")
+        self.setAccessibleName("Chosen sites")
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QListWidget.SelectionMode.ExtendedSelection)
@@ -98,7 +98,7 @@ class SiteColumn(QFrame):
         self.list = PickedSites()
         self.menu = QMenu(self)
         self.add_button = menu_button("Add", "plus", self.menu)
-        self.add_button.setToolTip("Further sites, read in the same pass")
+        self.add_button.setToolTip("More sites, read in the same pass")
         self.remove_button = push_button("Remove", self._remove_selected, icon="x", flat=True)
         self.remove_button.setToolTip("Remove the selected sites (Delete)")
         self._problem = label("", "error", wrap=True)
@@ -232,7 +232,7 @@ class SiteColumn(QFrame):
         words = self.picker.site_words(around).partition(": ")[2].partition(",")[0]
         if hook:
             self._add_all(f"Every layer’s {words}", hook)
-            self._add_all("Every site of this layer", layer)
+            self._add_all("Every site in this layer", layer)
         inputs = [site for site in self._sites if site.endswith(".mlp.hook_in")]
         outputs = [site for site in self._sites if site.endswith(".hook_mlp_out")]
         if inputs and outputs:
@@ -243,7 +243,7 @@ class SiteColumn(QFrame):
                 [site for site in self._sites if site in inputs or site in outputs],
             )
         self.menu.addSeparator()
-        only = self.menu.addAction("None but this one")
+        only = self.menu.addAction("Only this one")
         only.setEnabled(len(self.picker.picked) > 1)
         only.triggered.connect(lambda _on=False: self.picker.pick(around))
         self._add_variants(layer)
@@ -256,7 +256,7 @@ class SiteColumn(QFrame):
         sites = [p.site for p in variant_points(self._sites) if p.layer == number]
         if not sites:
             return
-        menu: QMenu = self.menu.addMenu("Further sites of this layer")
+        menu: QMenu = self.menu.addMenu("More sites in this layer")
         menu.setToolTipsVisible(True)
         for site in sites:
             words = site_text(site).partition(": ")[2]
@@ -280,7 +280,7 @@ class SiteColumn(QFrame):
         sites = unnamed_sites(self._sites)
         if not sites:
             return
-        menu: QMenu = self.menu.addMenu("Further sites by name")
+        menu: QMenu = self.menu.addMenu("More sites by name")
         for site in sites:
             action = menu.addAction(site)
             action.setCheckable(True)

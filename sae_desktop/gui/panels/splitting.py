@@ -29,7 +29,7 @@ _NODE_ROLE = Qt.ItemDataRole.UserRole
 _ROW_PADDING = 8
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _NO_OTHER = (
-    "The project has no other dictionary of this model and site. Train or import a larger or a "
+    "The project has no other dictionary for this model and site. Train or import a larger or a "
     "smaller one to see how features split."
 )
 
@@ -59,8 +59,8 @@ class SplittingPanel(QWidget):
         self.least.setRange(0.0, 0.95)
         self.least.setSingleStep(0.05)
         self.least.setValue(LEAST_COSINE)
-        self.least.setAccessibleName("Least cosine")
-        self.least.setToolTip("A part is at least so near to the feature it is a part of")
+        self.least.setAccessibleName("Minimum cosine")
+        self.least.setToolTip("Minimum cosine between a part and the feature it is a part of")
         self.match = push_button(
             "Match dictionaries",
             self._on_match,
@@ -93,7 +93,7 @@ class SplittingPanel(QWidget):
         bar = QHBoxLayout()
         bar.setSpacing(8)
         bar.addWidget(self.state, 1)
-        bar.addWidget(label("Least cosine", "small"))
+        bar.addWidget(label("Minimum cosine", "small"))
         bar.addWidget(self.least)
         bar.addWidget(self.match)
         column = QVBoxLayout(self)
@@ -137,8 +137,8 @@ class SplittingPanel(QWidget):
             outdated = self._others.splitting.outdated if self._others.splitting else []
             if self._others.dictionary in outdated:
                 return (
-                    f"“{self._others.dictionary}” was trained again since it was matched. Match "
-                    "the dictionaries once more."
+                    f"“{self._others.dictionary}” has been trained again since it was matched. "
+                    f"Match the dictionaries again."
                 )
             if not unmatched:
                 return _NO_OTHER
@@ -148,7 +148,7 @@ class SplittingPanel(QWidget):
         _count(root, counts)
         told = " → ".join(f"{counts[name]} in “{name}”" for name in matched if counts.get(name))
         more = f" Not matched: {', '.join(unmatched[:3])}." if unmatched else ""
-        return f"{told}. By the cosine of the decoder directions.{more}"
+        return f"{told}. By cosine between decoder directions.{more}"
 
     def _add(self, parent: QTreeWidgetItem, node: SplitNode, open_feature: int) -> None:
         others = self._others
@@ -161,10 +161,10 @@ class SplittingPanel(QWidget):
             item.setText(_COSINE, f"{node.cosine:.2f}")
         if node.shared:
             item.setText(_COSINE, f"({node.cosine:.2f})")
-            item.setToolTip(_COSINE, "The nearest one, but it is nearer to another feature")
+            item.setToolTip(_COSINE, "The nearest feature, but it is even nearer to another one")
         index = others.index(node.dictionary)
         if index is None:
-            item.setText(_CONTEXT, "No index of this dictionary")
+            item.setText(_CONTEXT, "This dictionary has no index")
         elif node.feature < index.features:
             item.setText(_DENSITY, percent_text(float(index.columns["density"][node.feature])))
             maximum = float(index.columns["max_activation"][node.feature])

@@ -78,13 +78,17 @@ class SteeringPanel(QWidget):
         """Where the variants of the generation under way are shown."""
         self.rack = SteeringRack(session)
         self.generate_button = push_button(
-            "Generate", self.generate, icon="play", primary=True, tip="Continue it (Ctrl+Return)"
+            "Generate",
+            self.generate,
+            icon="play",
+            primary=True,
+            tip="Continue the prompt (Ctrl+Return)",
         )
         self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
         self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
         self.form = SteeringPrompt(self.presets, self.generate_button, self.stop_button)
         self.engine = EngineOffer(
-            session, "The texts stay as they are; to continue a prompt, the model is needed."
+            session, "The texts stay as they are; the model is needed to continue a prompt."
         )
         self.outputs = SteeringOutputs()
         self.bars = ProbabilityBars()
@@ -92,7 +96,7 @@ class SteeringPanel(QWidget):
         self.next_token = LatestJob(session, PAUSE_MS, self, live=True)
         self.sweep = StrengthSweepPanel(session, self.asked)
         self.empty = EmptyState(
-            "Steering turns the features of an index up and down; no index is open yet.",
+            "Steering turns the features of an index up and down. No index is open yet.",
             "Build an index",
             lambda: session.show_workspace("project"),
             icon="list-bullets",
@@ -179,7 +183,7 @@ class SteeringPanel(QWidget):
             ),
             ActionInfo(
                 "steer.keep",
-                "Keep this steering beside what is tried next",
+                "Keep this steering to compare with the next one",
                 "push-pin",
                 "Ctrl+Shift+B",
                 self.keep,
@@ -187,7 +191,7 @@ class SteeringPanel(QWidget):
             ),
             ActionInfo(
                 "steer.page",
-                "Save the run as a page for people…",
+                "Save the run as an HTML page…",
                 "export",
                 "",
                 self._ask_page,
@@ -203,7 +207,7 @@ class SteeringPanel(QWidget):
             ),
             ActionInfo(
                 "steer.add_feature",
-                "Add a feature to the rack",
+                "Add a feature to the sliders",
                 "plus",
                 "Ctrl+Shift+A",
                 self.rack.add_field.setFocus,
@@ -266,8 +270,8 @@ class SteeringPanel(QWidget):
             self.outputs.keep(variant)
         if self.rack.interventions() != acts:
             self._session.notify(
-                "A part of it the sliders cannot show, such as several modes at once. The "
-                "command “steer --preset” does all of it."
+                "The sliders cannot show part of it, such as several modes at once. The "
+                "command “steer --preset” applies all of it."
             )
 
     def can_keep(self) -> bool:
@@ -327,7 +331,7 @@ class SteeringPanel(QWidget):
         if not self.can_generate():
             return
         if unread := problems_of(self.form):
-            self._session.show_error(UserError(unread[0], kept="The texts are as they were."))
+            self._session.show_error(UserError(unread[0], kept="The texts are unchanged."))
             return
         config = self._config(self.variants())
         job = self._session.run(config)
@@ -353,7 +357,7 @@ class SteeringPanel(QWidget):
         if self._session.index is None or not self.form.prompt.toPlainText().strip():
             self.next_token.forget()
             self.bars.set_tokens([])
-            self._say_bars("Type a prompt to see the likeliest next tokens.")
+            self._say_bars("Type a prompt to see the most likely next tokens.")
             return
         self.next_token.ask(self._config(self._pair(), only_next=True))
 
@@ -388,7 +392,9 @@ class SteeringPanel(QWidget):
             self._session.show_error(error)
 
     def _ask_page(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the run as a page", "", "Page (*.html)")
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the run as an HTML page", "", "Page (*.html)"
+        )
         if name:
             path = Path(name)
             self.save_page(path if path.suffix else path.with_suffix(".html"))

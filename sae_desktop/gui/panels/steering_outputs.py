@@ -31,7 +31,7 @@ class SteeringOutputs(QSplitter):
         self._dress(self)
         self.keep_button = push_button(
             "", self.keepAsked.emit, icon="push-pin", flat=True,
-            tip="Keep this steering beside what is tried next",
+            tip="Keep this steering to compare with the next one",
         )  # fmt: skip
         self.plain = GeneratedText("Plain")
         self.steered = GeneratedText("Steered", self.keep_button)
@@ -51,12 +51,10 @@ class SteeringOutputs(QSplitter):
     def keep(self, variant: Variant) -> GeneratedText:
         """Keep what a variant does beside the others, under a name that says it."""
         number = len(self.kept)
-        drop = push_button(
-            "", lambda: self.drop(text), icon="x", flat=True, tip="Keep it no longer"
-        )
+        drop = push_button("", lambda: self.drop(text), icon="x", flat=True, tip="Stop keeping it")
         title = acts_title(variant.interventions)
         text = GeneratedText(title, drop)
-        text.view.setAccessibleName(f"Text kept, {title}")
+        text.view.setAccessibleName(f"Kept text: {title}")
         self.kept.append((Variant(name=f"kept {number + 1}: {title}",
                                   interventions=variant.interventions), text))  # fmt: skip
         self.keptChanged.emit()

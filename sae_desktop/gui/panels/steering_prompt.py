@@ -51,7 +51,7 @@ class SteeringPrompt(QWidget):
         self.chat = QCheckBox("Chat template")
         self.preset_taken = False
         """Whether a preset said if the chat template is used."""
-        self.chat.setToolTip("Put the prompt through the model’s chat template, as a question")
+        self.chat.setToolTip("Wrap the prompt in the model’s chat template, as a question")
         self.random = QCheckBox(CONTROLS[0])
         self.random.setToolTip("Compare with an equally large change in a random direction")
         self.means = QCheckBox(CONTROLS[1])

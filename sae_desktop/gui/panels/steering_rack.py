@@ -34,10 +34,10 @@ _ONE_MOVE_S = 1.0
 """Changes of one slider closer together than this are undone as one."""
 _MOVE_ID = 0x5AE
 _MODES: tuple[tuple[str, Mode, str], ...] = (
-    ("Clamp", "clamp", "Sets the feature’s activation: the paper’s"),
-    ("Add", "add", "Adds the feature’s direction, whatever its activation"),
-    ("Multiply", "multiply", "Multiplies the activation the feature has"),
-    ("Ablate", "ablate", "Takes the feature’s activation away"),
+    ("Clamp", "clamp", "Sets the feature’s activation, as in the paper"),
+    ("Add", "add", "Adds the feature’s direction, whatever its activation is"),
+    ("Multiply", "multiply", "Multiplies the feature’s activation"),
+    ("Ablate", "ablate", "Removes the feature’s activation"),
 )
 _PLACES: tuple[tuple[str, Place], ...] = (
     ("everywhere", "all"),
@@ -48,8 +48,8 @@ _PLACES: tuple[tuple[str, Place], ...] = (
 _UNITS: dict[Mode, str] = {
     "clamp": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
     "add": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
-    "multiply": "Times the activation it has: 1 leaves it.",
-    "ablate": "Whatever the slider says, the feature is taken away.",
+    "multiply": "Times its own activation: 1 leaves it unchanged.",
+    "ablate": "The feature is removed, whatever the slider says.",
 }
 _NAMES = 2000
 """Labels offered while a name is typed."""
@@ -75,11 +75,10 @@ class SteeringRack(QWidget):
         self.add_field.setAccessibleName("Add a feature by its label or number")
         self.add_direction = DirectionButton(session, self.add_direction_entry)
         self.all_off = push_button(
-            "All off", self.switch_all_off, flat=True, tip="Leave every feature alone"
+            "All off", self.switch_all_off, flat=True, tip="Switch every feature off"
         )
         self.hint = label(
-            "No feature is in the rack. Add one by its number or label, or press Steer on a "
-            "feature’s page.",
+            "No features yet. Add one by its number or label, or press Steer on a feature’s page.",
             "muted",
             wrap=True,
         )
@@ -96,23 +95,23 @@ class SteeringRack(QWidget):
             self.where.addItem(title, where)
         self.mode.setAccessibleName("What the sliders do")
         self.mode.setToolTip("What the sliders do to a feature")
-        self.where.setAccessibleName("On which tokens")
-        self.where.setToolTip("On which tokens they do it")
+        self.where.setAccessibleName("Which tokens they affect")
+        self.where.setToolTip("Which tokens the sliders affect")
         self.start = WholeField()
         self.start.setRange(0, 100_000)
         self.start.setPrefix("from token ")
-        self.start.setAccessibleName("From which token of the prompt on")
-        self.start.setToolTip("From which token of the prompt on, the first being 0")
+        self.start.setAccessibleName("First token of the prompt to affect")
+        self.start.setToolTip("First token of the prompt to affect, counting from 0")
         self.start.setKeyboardTracking(False)
         self.start.valueChanged.connect(lambda _value: self.rackChanged.emit())
         self.tokens = QLineEdit()
         self.tokens.setPlaceholderText("such as 2, 5-7")
-        self.tokens.setAccessibleName("On which tokens of the prompt, by number")
-        self.tokens.setToolTip("Tokens of the prompt, the first being 0; or click them there")
+        self.tokens.setAccessibleName("Tokens of the prompt to affect, by number")
+        self.tokens.setToolTip("Tokens of the prompt, counting from 0; or click them in the prompt")
         self.layers = QLineEdit()
         self.layers.setPlaceholderText("such as 2, 4-5")
-        self.layers.setAccessibleName("Layers at which it is added, too")
-        self.layers.setToolTip("The same is added at the same place of these layers, too")
+        self.layers.setAccessibleName("More layers to add it at")
+        self.layers.setToolTip("The same direction is also added at the same place in these layers")
         for field in (self.tokens, self.layers):
             field.textChanged.connect(self._on_numbers_typed)
         self.range = QComboBox()
@@ -120,7 +119,7 @@ class SteeringRack(QWidget):
             self.range.addItem(f"±{limit:g}", limit)
         self.range.setCurrentIndex(racks.LIMITS.index(racks.LIMIT))
         self.range.setAccessibleName("Range of the sliders")
-        self.range.setToolTip("How far the sliders go")
+        self.range.setToolTip("How far the sliders reach")
         self.range.activated.connect(lambda _index: self._show())
         self.unit = label(_UNITS["clamp"], "small", wrap=True)
         self.mode.currentIndexChanged.connect(self._on_how_chosen)
@@ -196,7 +195,7 @@ class SteeringRack(QWidget):
     def take(self, acts: Sequence[Intervention]) -> None:
         """Set the sliders to what was kept, as far as they can show it."""
         rack, how = racks.from_interventions(acts)
-        self._push(rack, "take up a preset")
+        self._push(rack, "apply a preset")
         if acts:
             self.mode.setCurrentIndex(self.mode.findData(how.mode))
             self.where.setCurrentIndex(self.where.findData(how.place))

@@ -66,7 +66,7 @@ class StoreView(QStackedWidget):
         self.store = ElidedComboBox(24)
         self.store.setAccessibleName("Store")
         self.site = ElidedComboBox(28)
-        self.site.setAccessibleName("Site whose rows are shown")
+        self.site.setAccessibleName("Site to show rows for")
         self._summary = ElidedLabel(chars=20)
         self._summary.setProperty("role", "figure")
         self._origin = ElidedLabel(chars=20)
@@ -84,11 +84,11 @@ class StoreView(QStackedWidget):
         self._storage = label("", "small", wrap=True)
         self.outliers = LabelledBars("Outlier dimensions, by their share of the variance")
         self.tokens = LabelledBars("Most frequent tokens")
-        self.lengths = LabelledBars("Windows by their rows")
+        self.lengths = LabelledBars("Windows by number of rows")
         self._tags_title = label("", "heading")
         self.languages = LabelledBars("Rows by language or source")
         self._empty = EmptyState(
-            "No store yet: a harvest’s rows are shown here while it runs and after.",
+            "No store yet. A harvest’s rows appear here while it runs and afterwards.",
             "Set up a harvest",
             self.setUpWanted.emit,
         )
@@ -124,7 +124,7 @@ class StoreView(QStackedWidget):
             self._card("Norms", [self.norms]),
             self._card("Outlier dimensions", [self.outliers, self._storage]),
             self._card("Most frequent tokens", [self.tokens]),
-            self._card("Windows by their rows", [self.lengths]),
+            self._card("Windows by number of rows", [self.lengths]),
             self._card("", [self._tags_title, self.languages]),
         ]
         for number, card in enumerate(cards):
@@ -280,7 +280,7 @@ class StoreView(QStackedWidget):
         self._no_curve.setVisible(not drawn)
         waiting = bool(self.name) and self.name == self._running()
         self._no_curve_text.setText(
-            "Drawn from the first batches on." if waiting else "Drawn while a harvest runs."
+            "Drawn once the first batches arrive." if waiting else "Drawn while a harvest runs."
         )
 
     # ------------------------------------------------------------------ what it holds

@@ -57,11 +57,11 @@ class StrengthSweepPanel(QWidget):
         """What the factors of the last sweep multiply."""
         self.strengths = QLineEdit(STRENGTHS)
         self.strengths.setAccessibleName("Factors of the sliders")
-        self.strengths.setToolTip("What the sliders are multiplied by, one after the other")
+        self.strengths.setToolTip("Factors to multiply the sliders by, one after another")
         self.watch = QLineEdit()
-        self.watch.setPlaceholderText("Tokens to watch, with commas between them")
+        self.watch.setPlaceholderText("Tokens to watch, separated by commas")
         self.watch.setAccessibleName("Tokens to watch")
-        self.watch.setToolTip("Their probabilities after the prompt; a space in front counts")
+        self.watch.setToolTip("Shows their probabilities after the prompt; a leading space counts")
         self.run_button = push_button("Sweep", self.run, primary=True, tip="Try every factor")
         self.state = label("", "small", wrap=True)
         self.model = SweepTableModel(self)
@@ -80,7 +80,7 @@ class StrengthSweepPanel(QWidget):
         table = self.table
         table.setModel(self.model)
         table.setAccessibleName("Texts by strength")
-        table.setToolTip("Return sets the sliders to what a row was steered with")
+        table.setToolTip("Press Return to set the sliders to a row’s strengths")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setShowGrid(False)
@@ -119,7 +119,7 @@ class StrengthSweepPanel(QWidget):
         try:
             strengths = parse_strengths(self.strengths.text())
         except ValueError as error:
-            self._say(f"“{error}” is no number. Write such as {STRENGTHS[:11]}…")
+            self._say(f"“{error}” is not a number. Enter numbers such as {STRENGTHS[:11]}…")
             return
         self._watched = [part for part in self.watch.text().split(",") if part.strip()]
         self._swept = asked.variants[1].interventions
@@ -152,7 +152,9 @@ class StrengthSweepPanel(QWidget):
         self.plot.show_result(result, self._watched)
         self.results.setVisible(result is not None)
         if result is None:
-            self._say("Multiplies the sliders that are on by each factor, and reads what comes.")
+            self._say(
+                "Multiplies the sliders that are on by each factor and reads the resulting text."
+            )
             return
         for column in range(self.model.columnCount() - 1):
             self.table.setColumnWidth(column, _FIGURE)

@@ -30,7 +30,10 @@ from sae_desktop.gui.widgets.curve_bar import CheckMenu, menu_button
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 
-_HINT = "Values with commas; 512..4096 doubles, seeds 0..2 count; k and M are thousands, millions."
+_HINT = (
+    "Separate values with commas; 512..4096 doubles, seeds 0..2 count up; k and M mean "
+    "thousands and millions."
+)
 
 
 class SweepForm(QWidget):
@@ -56,7 +59,7 @@ class SweepForm(QWidget):
         column.setContentsMargins(16, 8, 16, 16)
         column.setSpacing(8)
         column.addWidget(
-            label("Every combination is trained; the rest is as in the settings.", wrap=True)
+            label("Every combination is trained; all else is as in the settings.", wrap=True)
         )
         column.addWidget(label(_HINT, "small", wrap=True))
         column.addWidget(self._group("name", "Name", "The sweep’s name"))
@@ -68,7 +71,7 @@ class SweepForm(QWidget):
         inner.addWidget(self.architectures, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(box)
         for info in AXIS_INFOS:
-            column.addWidget(self._group(info.axis, info.text, f"Such as {info.example}"))
+            column.addWidget(self._group(info.axis, info.text, f"For example {info.example}"))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -99,7 +102,7 @@ class SweepForm(QWidget):
         problem = label("", "warning", wrap=True)
         problem.hide()
         column.addWidget(problem)
-        line.setAccessibleName(f"{text} of the sweep")
+        line.setAccessibleName(f"{text} for the sweep")
         line.setToolTip(plain_tip(tip))
         line.textEdited.connect(self._on_named if field == "name" else self.refresh)
         self.fields[field], self._groups[field], self._problems[field] = line, group, problem

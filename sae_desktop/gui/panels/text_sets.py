@@ -49,8 +49,10 @@ class TextSetsPanel(QWidget):
         self.setObjectName("explore.text_sets")
         self._session = session
         self._result: FindFeaturesResult | None = None
-        self.on = _box("Texts on which the feature is active: one a line, or paragraphs", "Texts A")
-        self.off = _box("Texts on which it is not: one a line, or paragraphs", "Texts B")
+        self.on = _box("Texts the feature is active on: one per line, or paragraphs", "Texts A")
+        self.off = _box(
+            "Texts the feature is not active on: one per line, or paragraphs", "Texts B"
+        )
         self.threshold = NumberField()
         self.threshold.setRange(0.0, 0.95)
         self.threshold.setSingleStep(0.05)
@@ -59,10 +61,10 @@ class TextSetsPanel(QWidget):
         self.missed = WholeField()
         self.missed.setRange(0, 10_000)
         self.missed.setToolTip("How many of the A texts may lack the feature")
-        self.classify = QCheckBox("Train a classifier, too")
+        self.classify = QCheckBox("Also train a classifier")
         self.classify.setToolTip(
-            "A sparse linear classifier on the features beside one on the raw activations, with "
-            "scores on texts that were held out"
+            "Compares a sparse linear classifier on the features with one on the raw "
+            "activations, scored on held-out texts"
         )
         self.find_button = push_button("Find features", self.ask, primary=True)
         self.start = push_button("Start the engine", session.client.restart)
@@ -70,7 +72,7 @@ class TextSetsPanel(QWidget):
         self.scores = label("", "small", wrap=True, selectable=True)
         self.links = FeatureLinks(session, "Features that tell A from B")
         self.show_all = push_button(
-            "Show in the list", self._on_show, tip="List the features found, by their margin"
+            "Show in the list", self._on_show, tip="List the features found, sorted by margin"
         )
         self.weights_heading = label("Weights of the classifier", "heading")
         self.weights = FeatureLinks(session, "Features with a weight in the classifier")
@@ -100,7 +102,7 @@ class TextSetsPanel(QWidget):
                 "Load…",
                 partial(self._on_load, box),
                 flat=True,
-                tip=f"Read the texts {title} from a file: one a line or paragraph, or .jsonl",
+                tip=f"Read the {title} texts from a file: one per line or paragraph, or .jsonl",
             )
             row.addWidget(load)
             inner.addLayout(row)
@@ -154,7 +156,7 @@ class TextSetsPanel(QWidget):
 
     def _on_load(self, box: QPlainTextEdit) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Texts, one a line or paragraph", "", "Text (*.txt *.jsonl);;All (*)"
+            self, "Texts, one per line or paragraph", "", "Text (*.txt *.jsonl);;All (*)"
         )
         if name:
             self.load(box, Path(name))
@@ -215,7 +217,7 @@ class TextSetsPanel(QWidget):
         scores = [] if result is None else result.classifiers
         lines = [score.sentence() for score in scores]
         if scores:
-            lines.append("Guessing alone has a balanced accuracy and an AUROC of 0.5.")
+            lines.append("Guessing gives a balanced accuracy and an AUROC of 0.5.")
         if result is not None and result.warning:
             lines.append(result.warning)
         self.scores.setText("\n".join(lines))
@@ -228,7 +230,7 @@ class TextSetsPanel(QWidget):
                     w.feature,
                     f"{w.weight:+.2f}".replace("-", "−"),
                     abs(w.weight) / most,
-                    "speaks for A" if w.weight > 0 else "speaks for B",
+                    "points to A" if w.weight > 0 else "points to B",
                 )
                 for w in weights
             ]
@@ -244,11 +246,11 @@ class TextSetsPanel(QWidget):
 def _state_text(result: FindFeaturesResult) -> str:
     if not result.total:
         return (
-            "No feature is active on all of A and on none of B. Lower the threshold, or let it "
-            "miss some texts."
+            "No feature is active on all of A and on none of B. Lower the threshold, or allow "
+            "it to miss some texts."
         )
     shown = min(result.total, _SHOWN)
-    more = f", the best {shown} are shown" if result.total > shown else ""
+    more = f", of which the best {shown} are shown" if result.total > shown else ""
     return f"{count_text(result.total)} features tell A from B{more}, by margin."
 
 

@@ -60,18 +60,18 @@ class TrainingPanel(QWidget):
             self._build_index,
             icon="list-bullets",
             primary=True,
-            tip="Find out what its features respond to",
+            tip="See what its features respond to",
         )
         self.index_button.hide()
         self.sweep = SweepForm(session, self.setup.config)
         self._no_store = EmptyState(
-            "A dictionary is trained on a model’s activations; the project has none yet.",
+            "A dictionary is trained on a model’s activations. The project has none yet.",
             "Harvest activations",
             lambda: session.show_workspace("harvest"),
             icon="leaf",
         )
         self._no_run = EmptyState(
-            "Curves appear here when a training runs.",
+            "Curves appear here while a training runs.",
             "Start the training",
             self.start,
             icon="play",
@@ -342,14 +342,14 @@ class TrainingPanel(QWidget):
         runs = "1 run" if result.done == 1 else f"{result.done} runs"
         text = f"The sweep “{result.name}” is done: {runs} trained"
         text += f", {result.failed} failed" if result.failed else ""
-        text += f", {result.waiting} not begun" if result.waiting else ""
+        text += f", {result.waiting} not started" if result.waiting else ""
         self._session.notify(f"{text}.")
 
     def _on_finished(self, result: TrainResult) -> None:
         self.form.forget_name()
         how = "stopped early and kept" if result.stopped_early else "trained"
         self._session.notify(
-            f"“{result.name}” is {how}: FVU {result.fvu:.3f} on held-out rows, L0 {result.l0:.1f}."
+            f"“{result.name}” was {how}: FVU {result.fvu:.3f} on held-out rows, L0 {result.l0:.1f}."
         )
         self._trained = result.name
         self.index_button.setText(f"Build an index of “{elide_middle(result.name, 32)}”")

@@ -289,7 +289,7 @@ class TrainingSettings(QScrollArea):
         tips = [f"{store.name}: {count_text(store.rows)} rows" for store in stores]
         box = self.fields["activations"]
         keep = box.currentData() or chosen
-        _refill(box, [*entries, ("While harvesting, no store", STREAM)], keep, tips)
+        _refill(box, [*entries, ("While harvesting, without a store", STREAM)], keep, tips)
         if not stores and keep != STREAM:
             with QSignalBlocker(box):
                 box.setCurrentIndex(-1)

@@ -66,7 +66,7 @@ class TrainingSetup(QWidget):
             "Measure",
             self.measure,
             icon="timer",
-            tip="Takes a few real steps, to tell how long the training will take",
+            tip="Runs a few real steps to estimate how long the training will take",
         )
         self.start_button = push_button(
             _START,
@@ -105,7 +105,7 @@ class TrainingSetup(QWidget):
         project = self._session.project
         taken = [item.name for item in self._session.inventory.dictionaries]
         self.form.fill(copied(config, str(project.path) if project else "", taken))
-        self._session.notify(f"The settings are those of “{config.name}”.")
+        self._session.notify(f"These are the settings of “{config.name}”.")
         self.refresh()
 
     def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:

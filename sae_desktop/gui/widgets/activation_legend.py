@@ -26,7 +26,7 @@ class ActivationLegend(QWidget):
         self._switch = QCheckBox("Logarithmic")
         self._switch.setChecked(True)
         self._switch.setToolTip(
-            plain_tip(f"Colours by the logarithm of the activation, over {DECADES:g} decades")
+            plain_tip(f"Colour by the logarithm of the activation, over {DECADES:g} decades")
         )
         self._switch.toggled.connect(self._on_toggled)
         caption = QLabel("Activation")

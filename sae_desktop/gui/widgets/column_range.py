@@ -156,11 +156,11 @@ class ColumnRange(QWidget):
         self._listed: npt.NDArray[np.int64] | None = None
         self.column = QComboBox()
         self.column.setAccessibleName("Column of the histogram")
-        self.column.setToolTip("The column whose values the histogram shows and bounds")
+        self.column.setToolTip("Column to show in the histogram and to filter by")
         self.histogram = RangeHistogram()
         self.histogram.setToolTip(
-            "Drag the handles to list only a range. Arrow keys move the upper end, with Shift "
-            "the lower; Home takes the bounds away."
+            "Drag the handles to list only a range. Arrow keys move the upper end, "
+            "Shift+arrow the lower; Home clears the range."
         )
         self.text = label("", "small")
         top = QHBoxLayout()

@@ -40,8 +40,8 @@ class ConditionChips(QWidget):
             self._chips.append(self._chip(len(self._chips)))
         for chip, text in zip(self._chips, texts, strict=True):
             chip.setText(_shortened(text))
-            chip.setToolTip(plain_tip(f"{text}\nPress to take this condition away."))
-            chip.setAccessibleName(f"Condition {text}; press to take it away")
+            chip.setToolTip(plain_tip(f"{text}\nPress to remove this condition."))
+            chip.setAccessibleName(f"Condition {text}; press to remove it")
         self.setVisible(bool(texts))
 
     def _chip(self, number: int) -> QToolButton:

@@ -70,7 +70,7 @@ class CurveBar(QWidget):
         self.position = ElidedLabel(chars=0)
         self.position.setProperty("role", "muted")
         self.axis = QComboBox()
-        self.axis.setAccessibleName("What the curves are drawn over")
+        self.axis.setAccessibleName("What to plot the curves against")
         for axis in X_AXES:
             self.axis.addItem(_AXIS_TEXTS[axis], axis)
             self.axis.setItemData(
@@ -79,7 +79,7 @@ class CurveBar(QWidget):
                 Qt.ItemDataRole.ToolTipRole,
             )
         self.axis.setCurrentIndex(X_AXES.index(view.axis))
-        self.axis.setToolTip("What the curves are drawn over")
+        self.axis.setToolTip("What to plot the curves against")
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, _STEPS)
         self.smoothing.setValue(
@@ -139,8 +139,8 @@ class CurveBar(QWidget):
     def _say_smoothing(self) -> None:
         self.smoothing.setToolTip(
             plain_tip(
-                f"Each point keeps {self.view.smoothing:.0%} of the past; the curve as measured "
-                "stays faint beneath, and figures are those measured"
+                f"Each point keeps {self.view.smoothing:.0%} of the past; the measured "
+                f"curve stays faint beneath it, and figures are as measured"
             )
         )
 

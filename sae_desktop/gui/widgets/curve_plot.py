@@ -65,7 +65,7 @@ class CurvePlot(QWidget):
         # Figures of many runs are cut off, rather than making every plot wider.
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.log_switch = QCheckBox("log")
-        self.log_switch.setAccessibleName(f"{info.title} over a logarithmic axis")
+        self.log_switch.setAccessibleName(f"{info.title} on a logarithmic axis")
         self.log_switch.setVisible(info.logarithmic)
         self.advice = label("", "warning", wrap=True)
         self.advice.setContentsMargins(8, 0, 8, 0)

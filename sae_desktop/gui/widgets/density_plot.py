@@ -36,7 +36,7 @@ class DensityPlot(QWidget):
         self._follow = True
         self._samples: list[FeatureSample] = []
         self.kind = QComboBox()
-        self.kind.setAccessibleName("Histogram of what")
+        self.kind.setAccessibleName("Histogram to show")
         self._offer(list(HISTOGRAMS))
         self.kind.currentIndexChanged.connect(self._draw)
         self.view = plot_view()

@@ -36,7 +36,7 @@ class DirectionButton(QPushButton):
         self._session, self._chosen = session, chosen
         icons.set_icon(self, "compass")
         self.setProperty("flat", "true")
-        self.setToolTip("Add a direction that is no feature’s of this dictionary")
+        self.setToolTip("Add a direction that is not a feature of this dictionary")
         self.setAccessibleName("Add a direction")
         menu = QMenu(self)
         menu.addAction("Random direction", self.add_random)
@@ -87,10 +87,10 @@ class TextsDialog(_DirectionDialog):
     """Asks for the texts of a difference of means, one a line."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("From some texts to others", parent)
+        super().__init__("From one set of texts to another", parent)
         self.on, self.off = QPlainTextEdit(), QPlainTextEdit()
         for field, title, example in (
-            (self.on, "Towards these texts, one a line", "I am so happy today.\nWhat a joy!"),
+            (self.on, "Towards these texts, one per line", "I am so happy today.\nWhat a joy!"),
             (self.off, "Away from these", "I am so sad today.\nWhat a pity."),
         ):
             field.setPlaceholderText(example)
@@ -100,7 +100,7 @@ class TextsDialog(_DirectionDialog):
             self.form.addWidget(label(title, "heading"))
             self.form.addWidget(field)
         self.form.addWidget(
-            label("The mean of the site’s values over the first less that over the second.",
+            label("The mean of the site’s values on the first set minus that on the second.",
                   "small", wrap=True)
         )  # fmt: skip
         self._finish()

@@ -64,9 +64,10 @@ class EvaluationView(QScrollArea):
         self.warning.setVisible(bool(self.warning.text()))
         if found is None:
             self.text.setText(
-                "Not evaluated yet: figures on held-out rows, beside those of random directions."
+                "Not evaluated yet. An evaluation gives figures on held-out rows, next to "
+                "those of random directions."
                 if name
-                else "The figures of the run chosen below."
+                else "Figures for the run selected below."
             )
             return
         self.text.setText(evaluation_text(found))

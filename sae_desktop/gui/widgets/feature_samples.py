@@ -21,10 +21,12 @@ class FeatureSamples(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("samples")
-        self.setAccessibleName("Features of the present dictionary")
+        self.setAccessibleName("Features of the current dictionary")
         self.setWidgetResizable(True)
         self._nothing = label(
-            "Features and text they fire on appear with a run’s first snapshot.", "muted", wrap=True
+            "Features and the text they fire on appear with a run’s first snapshot.",
+            "muted",
+            wrap=True,
         )
         self.views = [TokenTextView() for _ in range(SHOWN)]
         page = QWidget()

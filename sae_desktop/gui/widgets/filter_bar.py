@@ -1,4 +1,4 @@
-"""What is searched and filtered: a field, toggles, a menu of conditions, chips for those set."""
+"""What to search and filtered: a field, toggles, a menu of conditions, chips for those set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sae_desktop.project_lists import SavedFilters
 
 SCOPES = {
     "text": ("Labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
-    "context": ("Contexts", "Words near the token it fires on", "Text near a context’s token"),
+    "context": ("Contexts", "Words near the tokens it fires on", "Text near a context’s token"),
     "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
     "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
 }
@@ -66,14 +66,14 @@ class FilterBar(QWidget):
         self.scope = QToolButton()
         self.scope.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.scope.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.scope.setAccessibleName("What is searched")
+        self.scope.setAccessibleName("What to search")
         self.scope.setMenu(self._scope_menu())
-        self.alive = _toggle("Alive", "Only features that fire at all")
+        self.alive = _toggle("Alive", "Only features that fire")
         self.starred = _toggle("Starred", "Only features with a star", "star")
         self.labelled = _toggle("Labelled", "Only features with a label")
         self.more = QToolButton()
         self.more.setText("Filter ▾")
-        self.more.setToolTip("More conditions, and filters kept under a name")
+        self.more.setToolTip("More conditions, and saved filters")
         self.more.setAccessibleName("More conditions")
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -209,7 +209,7 @@ class FilterBar(QWidget):
         self.scope.setText(f"{title} ▾")
         self.search.setPlaceholderText(placeholder)
         self.search.setToolTip(plain_tip(f"{tip} (Ctrl+F)"))
-        self.scope.setToolTip(plain_tip(f"Searched: {tip.lower()}"))
+        self.scope.setToolTip(plain_tip(f"Searching: {tip.lower()}"))
 
     def _on_scope_chosen(self, name: str) -> None:
         self.choose_scope(name)
@@ -241,10 +241,10 @@ class FilterBar(QWidget):
             action.triggered.connect(
                 lambda _checked=False, kept=conditions: self._apply_saved(kept)
             )
-        menu.addAction("Keep this filter…", self._ask_name).setEnabled(
+        menu.addAction("Save this filter…", self._ask_name).setEnabled(
             not self.conditions().lists_all
         )
-        forget = menu.addMenu("Forget a filter")
+        forget = menu.addMenu("Delete a filter")
         for name in saved.all():
             action = forget.addAction(name)
             action.triggered.connect(lambda _checked=False, name=name: self._write(name, None))
@@ -291,7 +291,7 @@ class FilterBar(QWidget):
 
     def _ask_name(self) -> None:
         conditions = msgspec.json.encode(self.conditions()).decode()  # as set when it was asked
-        name, given = QInputDialog.getText(self, "Keep this filter", "Name")
+        name, given = QInputDialog.getText(self, "Save this filter", "Name")
         if given and name.strip():
             self._write(name.strip(), conditions)
 

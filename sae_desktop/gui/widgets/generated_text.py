@@ -62,7 +62,7 @@ class GeneratedText(QWidget):
         self.heading.setProperty("role", "heading")
         self.heading.setText(title)
         self.earlier = label("earlier settings", "warning")
-        self.earlier.setToolTip("The settings have changed since this was generated")
+        self.earlier.setToolTip("The settings have changed since this text was generated")
         self.earlier.hide()
         top = QHBoxLayout()
         top.setSpacing(0)

@@ -35,7 +35,7 @@ class LiveControls(QWidget):
 
     def _field(self, name: str, most: float, digits: int) -> OptionalDecimalField:
         field = OptionalDecimalField(most, digits)
-        field.setSpecialValueText("as it is")
+        field.setSpecialValueText("unchanged")
         field.setAccessibleName(name)
         field.setMaximumWidth(120)
         field.valueChanged.connect(self._on_changed)
@@ -46,7 +46,7 @@ class LiveControls(QWidget):
         """Start anew for a run; stepping begins at the values it has."""
         for field, value in ((self.lr, lr), (self.sparsity, sparsity)):
             field.set_default(value or 0.0)
-            field.setSpecialValueText("as it is")
+            field.setSpecialValueText("unchanged")
             field.choose(None)
         self.sparsity.setVisible(has_sparsity)
         self._sparsity_label.setVisible(has_sparsity)
@@ -70,6 +70,6 @@ class LiveControls(QWidget):
         self.applied.emit(values)
         texts = {"lr": "lr", "sparsity": "λ"}
         said = ", ".join(f"{texts[name]} {value:.3g}" for name, value in values.items())
-        self.note.setText(f"Sent: {said}; the curves mark where it takes effect.")
+        self.note.setText(f"Sent: {said}; the curves show where it takes effect.")
         self.lr.choose(None)
         self.sparsity.choose(None)

@@ -51,7 +51,7 @@ class ParetoPlot(QWidget):
         self.points.sigHovered.connect(self._on_hovered)
         self.plot.addItem(self.points)
         self._empty = label(
-            "Runs appear here once they are trained: low and to the left is better.",
+            "Runs appear here once trained: lower and further left is better.",
             "muted",
             wrap=True,
         )
@@ -129,7 +129,7 @@ class ParetoPlot(QWidget):
             count = len(self._front)
             what = "run is" if count == 1 else "runs are"
             self.readout.setText(
-                f"{count} {what} on the front (filled): none is better in both." if count else ""
+                f"{count} {what} on the front (filled): no run is better on both." if count else ""
             )
             return
         where = ", on the front" if name in self.front() else ""

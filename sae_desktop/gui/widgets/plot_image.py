@@ -54,8 +54,8 @@ def save_image(widget: QWidget, path: Path) -> None:
             _draw_svg(widget, buffer)
         case _:
             raise UserError(
-                f"“{path.name}” is no picture that can be written.",
-                next_step="Let its name end with .png or .svg.",
+                f"“{path.name}” is not a picture format that can be saved.",
+                next_step="Use a name that ends in .png or .svg.",
             )
     with explained(path):
         write_bytes(path, bytes(buffer.data().data()))

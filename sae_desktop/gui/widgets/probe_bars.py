@@ -18,8 +18,8 @@ _RANKS: tuple[tuple[str, Ranking, str], ...] = (
     (
         "Attribution",
         "attribution",
-        "Features by what they do for the next token: activation × (direction · gradient of the "
-        "next token’s logit less that of the likeliest other)",
+        "Features by their effect on the next token: activation × (direction · gradient of the "
+        "next token’s logit minus that of the most likely other token)",
     ),
 )
 
@@ -36,7 +36,7 @@ class ProbeSettings(QWidget):
         self.kind.addItem("Chat", True)
         self.kind.setAccessibleName("Text or chat")
         self.kind.setToolTip(
-            "A chat has lines that begin with user:, assistant: or system:, and goes through the "
+            "In a chat, lines begin with user:, assistant: or system:; it goes through the "
             "model’s chat template"
         )
         self.ranking = QComboBox()
@@ -44,7 +44,7 @@ class ProbeSettings(QWidget):
             self.ranking.addItem(title, value)
             self.ranking.setItemData(self.ranking.count() - 1, tip, 3)
         self.ranking.setAccessibleName("Rank features by")
-        self.ranking.setToolTip("By what the features are ranked and coloured")
+        self.ranking.setToolTip("What to rank and colour the features by")
         self.density = NumberField()
         self.density.setRange(0.01, 100.0)
         self.density.setDecimals(2)
@@ -52,7 +52,7 @@ class ProbeSettings(QWidget):
         self.density.setValue(DENSEST)
         self.density.setKeyboardTracking(False)
         self.density.setAccessibleName("Hide features that fire on more tokens than")
-        self.density.setToolTip("Features that fire on more of the indexed tokens are hidden")
+        self.density.setToolTip("Hides features that fire on a larger share of the indexed tokens")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)

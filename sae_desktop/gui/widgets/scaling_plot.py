@@ -98,9 +98,9 @@ class ScalingPlot(QWidget):
             return
         self._done, self._report = done, None
         if not name:
-            self._tell("Choose a sweep in the table below: a law is fitted to its runs.")
+            self._tell("Choose a sweep in the table below to fit a law to its runs.")
         elif not done:
-            self._tell("No run of the sweep is done yet.")
+            self._tell("No run in the sweep has finished yet.")
         else:
             self._tell("Fitting…")
             self._fit.run(tuple(done), lambda: scaling_report(done))

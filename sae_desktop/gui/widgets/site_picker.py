@@ -16,7 +16,7 @@ from sae_desktop.gui.widgets.site_drawing import ROW, Drawing, height_of
 _REACH = 14
 _PAGE = 5
 """Layers a page key walks."""
-_HINT = "Arrows walk, Space adds or removes a site, Enter picks it alone."
+_HINT = "Arrow keys move, Space adds or removes a site, Enter picks only that one."
 
 
 class SitePicker(QWidget):

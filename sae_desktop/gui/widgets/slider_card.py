@@ -51,18 +51,20 @@ class SliderCard(QFrame):
         self.label = ElidedLabel(chars=4)
         self.remove = push_button(
             "", lambda: self.removeChosen.emit(self.key), icon="x", flat=True,
-            tip="Take this slider out of the rack",
+            tip="Remove this slider",
         )  # fmt: skip
         self.reset = push_button(
             "", lambda: self.resetChosen.emit(self.key), icon="arrow-counter-clockwise", flat=True,
-            tip="Back to the middle and off (Delete)",
+            tip="Reset to the middle and switch off (Delete)",
         )  # fmt: skip
         self.solo = push_button(
             "", lambda: self.soloChosen.emit(self.key), icon="headphones", flat=True,
-            tip="Solo: this one alone; once more: all of them",
+            tip="Solo: only this one; press again for all",
         )  # fmt: skip
         self.slider = StrengthSlider(colour)
-        self.slider.setToolTip("Arrow keys move it; double click: type a number; Delete: off")
+        self.slider.setToolTip(
+            "Arrow keys move it, double-click to type a number, Delete switches it off"
+        )
         self.number = NumberField()
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setKeyboardTracking(False)
@@ -159,10 +161,10 @@ class SliderCard(QFrame):
         self.slider.setAccessibleName(f"Strength of {what}")
         self.number.setAccessibleName(f"Strength of {what} as a number")
         self.check.setAccessibleName(f"Steer with {what}")
-        self.check.setToolTip("Steer with it, or leave it alone")
-        self.solo.setAccessibleName(f"Steer with {what} alone")
-        self.reset.setAccessibleName(f"Set {what} back")
-        self.remove.setAccessibleName(f"Take {what} out of the rack")
+        self.check.setToolTip("Switch steering with it on or off")
+        self.solo.setAccessibleName(f"Steer with {what} only")
+        self.reset.setAccessibleName(f"Reset {what}")
+        self.remove.setAccessibleName(f"Remove {what}")
 
     def _maximum(self, feature: int) -> float:
         index = self._session.index

@@ -25,7 +25,7 @@ from sae_desktop.steering.config import SweepPoint, SweepStrengthsResult
 _NAN = math.nan
 _CURVES: dict[str, Callable[[SweepPoint], float]] = {
     "Perplexity (log₁₀)": lambda p: math.log10(p.perplexity) if p.perplexity else _NAN,
-    "KL (nats a token)": lambda p: _NAN if p.kl is None else p.kl,
+    "KL (nats per token)": lambda p: _NAN if p.kl is None else p.kl,
     "Repetition": lambda p: p.repetition,
 }
 WATCHED = "Watched tokens"
@@ -55,9 +55,9 @@ class SweepPlot(QWidget):
         self._watched: Sequence[str] = ()
         self.what = QComboBox()
         self.what.addItems([WATCHED, *_CURVES])
-        self.what.setAccessibleName("What is drawn over the strengths")
+        self.what.setAccessibleName("What to plot against strength")
         self.view = plot_view()
-        self.view.setAccessibleName("A figure of the text over the strengths")
+        self.view.setAccessibleName("Choose what to plot against strength")
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
@@ -113,7 +113,7 @@ class SweepPlot(QWidget):
             pen = curve_pen(theme.palette().error, Qt.PenStyle.DashLine)
             self.plot.addItem(pg.InfiniteLine(pos=strength, angle=90, pen=pen))
         if break_points(self._points()):
-            told.append("dashed: it breaks")
+            told.append("dashed: the text breaks down")
         self.plot.addItem(pg.InfiniteLine(pos=0, angle=90, pen=faint(theme.palette().muted_text)))
         self.legend.setText(" &nbsp; ".join(told))
 

@@ -18,8 +18,7 @@ from sae_desktop.gui.widgets.curve_plot import CurvePlot, RunLine
 _INFO = replace(
     CURVE_OF["rows_per_second"],
     unit="tokens/s",
-    explanation="Tokens read a second; “waited” is the share of the time the model waited for "
-    "text.",
+    explanation="Tokens read per second; “waited” is the share of time the model waited for text.",
 )
 _VIEW = CurveView(shown=(_INFO.column,))
 _HEADROOM = 1.15

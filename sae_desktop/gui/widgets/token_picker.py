@@ -26,7 +26,7 @@ class TokenPicker(QListWidget):
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
         self.setSpacing(1)
-        self.setAccessibleName("Tokens of the prompt: choose those on which the sliders work")
+        self.setAccessibleName("Tokens of the prompt: choose the ones the sliders affect")
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
 
     def set_tokens(self, tokens: Sequence[str]) -> None:

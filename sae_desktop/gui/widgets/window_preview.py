@@ -28,7 +28,7 @@ class WindowPreviews(QTextBrowser):
         super().__init__()
         self._previews: list[WindowPreview] = []
         self.setOpenLinks(False)
-        self.setAccessibleName("How the text begins, token by token")
+        self.setAccessibleName("The beginning of the text, token by token")
         self.setMinimumHeight(_LEAST_HEIGHT)
         theme.manager().themeChanged.connect(self._paint)
 

@@ -122,7 +122,7 @@ def test_part__without_an_index_says_so(panel: SplittingPanel, matched: Session,
     matched.project.index_path("large-index").unlink()
     look_again(matched)
     matched.select_feature(0)
-    assert items(panel)[1].text(3) == "No index of this dictionary"
+    assert items(panel)[1].text(3) == "This dictionary has no index"
     panel.tree.itemActivated.emit(items(panel)[1], 0)
     assert "“large” has no index" in heard.errors[-1].what
     assert matched.index_name == "main"
@@ -134,7 +134,7 @@ def test_dictionary_trained_again__is_said(panel: SplittingPanel, matched: Sessi
     matched.index.info = info
     look_again(matched)
     matched.select_feature(0)
-    assert "was trained again since it was matched" in panel.state.text()
+    assert "has been trained again since it was matched" in panel.state.text()
     assert not panel.match.isHidden()
 
 

@@ -294,7 +294,7 @@ def test_mode_and_place__are_those_of_all_sliders(panel: SteeringPanel, session:
     panel.rack.start.setValue(3)
     (act,) = panel.rack.interventions()
     assert (act.mode, act.where, act.strength, act.start) == ("multiply", "output", 2.0, 3)
-    assert "Times the activation" in panel.rack.unit.text()
+    assert "Times its own activation" in panel.rack.unit.text()
 
 
 def test_solo__holds_one_feature_alone_and_then_all(panel: SteeringPanel, session: Session) -> None:
@@ -537,7 +537,7 @@ def test_directions__stand_in_the_rack_beside_features(
         panel.rack.add_direction_entry(direction)
     card = panel.rack.slider(repr(texts))
     card.number.setValue(0.5)
-    assert card.label.text() == "“glad” less “sad”"
+    assert card.label.text() == "“glad” minus “sad”"
     assert card.number.text().endswith("‖x‖")
     assert panel.rack.interventions()[1] == Intervention(direction=texts, strength=0.5, unit="norm")
     assert len({panel.rack.slider(entry.key).colour for entry in panel.rack.rack}) == 3

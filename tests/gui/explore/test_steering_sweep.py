@@ -107,8 +107,8 @@ def test_sweep__tries_every_strength_with_what_the_rack_does(
     assert QGuiApplication.clipboard().text().startswith("Sliders ×\tPerplexity\tKL")
     assert sweep.plot.what.currentText() == WATCHED
     assert sweep.plot.curves() == {" God": [0.25, 0.1, 0.25, 0.5]}
-    sweep.plot.what.setCurrentText("KL (nats a token)")
-    assert sweep.plot.curves() == {"KL (nats a token)": [5, 2, 5, 10]}
+    sweep.plot.what.setCurrentText("KL (nats per token)")
+    assert sweep.plot.curves() == {"KL (nats per token)": [5, 2, 5, 10]}
     sweep.grab()  # is painted
 
 
@@ -144,7 +144,7 @@ def test_sweep_of_nothing__says_what_is_missing(
     panel.form.prompt.setPlainText("x")
     panel.sweep.strengths.setText("1, two")
     panel.sweep.run()
-    assert panel.sweep.state.text().startswith("“two” is no number")
+    assert panel.sweep.state.text().startswith("“two” is not a number")
     assert not any(isinstance(job.config, SweepStrengthsConfig) for job in client.jobs)
 
 
@@ -211,7 +211,7 @@ def test_preset_the_sliders_cannot_show__says_so(
     mixed = [Intervention(feature=3, strength=2.0), Intervention(feature=4, mode="ablate")]
     other = Variant(name="steered", interventions=mixed)
     panel.take_preset(msgspec.structs.replace(kept, variants=[PLAIN, other]))
-    assert "the sliders cannot show" in told[0]
+    assert "The sliders cannot show" in told[0]
 
 
 def test_export__hands_the_engine_what_the_rack_does(

@@ -325,7 +325,7 @@ def test_store__summary_names_segments_only_where_there_are_several() -> None:
 
 def test_store__verification_names_what_is_damaged() -> None:
     sound = VerifyResult(name="acts", blocks=512, bytes=614_000_000, damaged=[])
-    assert verified_text(sound) == "“acts”, 512 blocks, 614 MB: all as written."
+    assert verified_text(sound) == "“acts”, 512 blocks, 614 MB: all intact."
     damaged = [f"block {n}" for n in range(5)]
     error = damage(VerifyResult(name="acts", blocks=512, bytes=1, damaged=damaged))
     assert error.what == (

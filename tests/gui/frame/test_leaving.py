@@ -111,7 +111,7 @@ def test_project_of_an_engine_without_a_window__is_read_only_in_words_until_it_e
     session.open_project(project.path)
     client.refuse_project("The project is already open.")
     assert session.refusal is not None
-    assert "without a window is at work on this project: Harvest “acts”" in session.refusal.what
+    assert "on this project without a window: Harvest “acts”" in session.refusal.what
     (row,) = window.job_list.rows()
     assert row.job.progress == progress
     assert session.running_jobs() == []  # closing the window has nothing to ask

@@ -273,7 +273,7 @@ def test_column__adds_a_hook_of_every_layer_and_a_transcoders_two(column: SiteCo
     column.menu.aboutToShow.emit()
     actions = {action.text(): action for action in column.menu.actions()}
     assert not actions["Every layer’s MLP output"].isEnabled()
-    actions["None but this one"].trigger()
+    actions["Only this one"].trigger()
     assert column.picker.picked == ["blocks.2.hook_mlp_out"]
     column.menu.aboutToShow.emit()
     actions = {action.text(): action for action in column.menu.actions()}
@@ -294,13 +294,13 @@ def test_column__sites_without_a_place_are_added_by_name(column: SiteColumn) -> 
 
 def test_column__variants_of_a_layers_sites_are_in_a_menu_and_ringed(column: SiteColumn) -> None:
     variants = {
-        "blocks.1.hook_resid_pre.centred": "residual stream before, less its mean",
+        "blocks.1.hook_resid_pre.centred": "residual stream before, minus its mean",
         "blocks.1.ln2.hook_normalized": "MLP input before the norm’s gain",
     }
     column.show_model(model(3, sites=[*sites(3), *variants, "blocks.2.ln2.hook_normalized"]))
     column.picker.pick("blocks.1.hook_resid_post")
     column._fill_menu()
-    (further,) = [a.menu() for a in column.menu.actions() if a.text().startswith("Further sites")]
+    (further,) = [a.menu() for a in column.menu.actions() if a.text().startswith("More sites")]
     assert [a.toolTip() for a in further.actions()] == list(variants)
     further.actions()[1].trigger()
     assert column.further == ("blocks.1.ln2.hook_normalized",)

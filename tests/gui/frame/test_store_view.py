@@ -248,7 +248,7 @@ def test_verify__says_that_all_is_as_written(
     view.verify_button.click()
     job = client.last(VerifyStoreConfig)
     client.finish(job, VerifyResult(name="acts", blocks=512, bytes=614_000_000, damaged=[]))
-    assert heard.notices == ["“acts”, 512 blocks, 614 MB: all as written."]
+    assert heard.notices == ["“acts”, 512 blocks, 614 MB: all intact."]
 
 
 def test_verify__names_the_blocks_that_are_damaged(
@@ -313,8 +313,8 @@ def test_cards__offer_more_rows_verification_and_deletion(
     menu = card.menu()
     actions = {action.text(): action for action in menu.actions() if action.text()}
     assert list(actions) == [
-        "Train on it",
-        "Show what it holds",
+        "Train on this store",
+        "Show its contents",
         "Harvest more…",
         "Verify",
         "Show in the file manager",
@@ -329,7 +329,7 @@ def test_cards__offer_more_rows_verification_and_deletion(
     job = client.last(VerifyStoreConfig)
     assert job.config == VerifyStoreConfig(project=str(project.path), name="acts")
     client.finish(job, VerifyResult(name="acts", blocks=1, bytes=1_000, damaged=[]))
-    assert heard.notices == ["“acts”, 1 block, 1 kB: all as written."]
+    assert heard.notices == ["“acts”, 1 block, 1 kB: all intact."]
     actions["Verify"].trigger()
     assert len(client.started(VerifyStoreConfig)) == 2
     actions["Verify"].trigger()
@@ -337,7 +337,7 @@ def test_cards__offer_more_rows_verification_and_deletion(
     assert heard.notices[-1] == "“acts” is being verified."
     asked: list[str] = []
     session.storeRequested.connect(asked.append)
-    actions["Show what it holds"].trigger()
+    actions["Show its contents"].trigger()
     assert asked == ["acts"]
     menu.close()
     panel.hide()

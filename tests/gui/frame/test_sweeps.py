@@ -167,7 +167,7 @@ def test_sweep_form__starts_a_grid_around_the_settings(
 def test_sweep_form__marks_the_list_that_is_wrong(training: TrainingPanel) -> None:
     type_into(training, "k", "8, many")
     assert training.sweep.fields["k"].property("invalid") == "true"
-    assert "no number" in training.sweep._problems["k"].text()
+    assert "not a number" in training.sweep._problems["k"].text()
 
 
 def test_sweep_form__asks_for_the_settings_of_every_checked_architecture(
@@ -209,7 +209,7 @@ def test_sweep__is_followed_while_it_runs(
         job, SweepResult(name="s", rows=final.rows, done=1, failed=1, waiting=1, seconds=1.0)
     )
     assert training.board.pareto.front() == ["s-k8"]
-    assert heard.notices[-1] == "The sweep “s” is done: 1 run trained, 1 failed, 1 not begun."
+    assert heard.notices[-1] == "The sweep “s” is done: 1 run trained, 1 failed, 1 not started."
     assert training.setup.start_button.isEnabled()
 
 

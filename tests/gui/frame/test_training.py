@@ -92,7 +92,7 @@ def test_training__says_at_the_field_what_is_wrong(training: TrainingPanel) -> N
     assert training.form._rare.isHidden()
     training.form.fields["batch"].setValue(100_000)
     assert not training.setup.start_button.isEnabled()
-    assert "less than one batch" in training.form._explanations["batch"].text()
+    assert "fewer than one batch" in training.form._explanations["batch"].text()
     assert not training.form._rare.isHidden()
 
 

@@ -43,7 +43,7 @@ def test_preflight__is_told_in_words() -> None:
     assert "2 GB of 8 GB free memory" in preflight_text(needs())
     assert "Measured" not in preflight_text(needs())
     measured = preflight_text(needs(measured=True))
-    assert "about 4 min in all, 125 s per million rows, 250 ms a step" in measured
+    assert "about 4 min in all, 125 s per million rows, 250 ms per step" in measured
     assert "Adam's moments: 1.5 GB" in preflight_details(needs())
     assert preflight_problem(needs()) == ""
     assert preflight_problem(needs(fits=False)).endswith(
