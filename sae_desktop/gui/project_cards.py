@@ -49,7 +49,7 @@ ACTIONS = {
     "open_index": "Open its index",
     "open": "Open",
     "export": "Export…",
-    "same_model": "This is its model…",
+    "same_model": "Set its model…",
     "reveal": "Show in the file manager",
     "delete": "Delete…",
 }

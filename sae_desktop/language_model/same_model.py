@@ -140,7 +140,7 @@ def require_same_model(
         f"{first[0].upper()}{first[1:]} and {second} do not belong together: {how}.",
         kept="Nothing was changed.",
         next_step="Use the model it was made with, or make it again with this one. If you know "
-        "that they are one model, say so with “This is its model…” in its menu under Project, "
+        "that they are one model, say so with “Set its model…” in its menu under Project, "
         f"or with: sae-desktop models {command}.",
     )
 

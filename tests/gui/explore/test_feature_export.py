@@ -78,7 +78,7 @@ def test_feature__is_written_by_itself_from_its_page_and_its_menu(
     told: list[str] = []
     session.noticeRaised.connect(told.append)
     client.answer(job, ExportResult(path="two.html", files=1, bytes=12_000))
-    assert told == ["Written: two.html (12 kB)"]
+    assert told == ["Saved to two.html (12 kB)"]
 
 
 def test_feature__whose_dialog_is_left_writes_nothing(

@@ -178,7 +178,7 @@ def test_export__is_offered_for_a_dictionary(
     assert isinstance(config, ExportDictionaryConfig)
     assert (config.dictionary, config.format) == ("done", "sparsify")
     client.finish(job, ExportResult(path="out", files=2, bytes=12_000))
-    assert heard.notices[-1] == "Written: out (12 kB)"
+    assert heard.notices[-1] == "Saved to out (12 kB)"
     form.deleteLater()
 
 

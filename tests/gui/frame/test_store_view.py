@@ -317,6 +317,7 @@ def test_cards__offer_more_rows_verification_and_deletion(
         "Show its contents",
         "Harvest more…",
         "Verify",
+        "Set its model…",
         "Show in the file manager",
         "Delete…",
     ]

@@ -201,7 +201,7 @@ def test_toasts__go_with_escape_and_with_time_and_stay_in_the_list(
 def test_toast__lets_a_click_through_to_what_lies_under_it(
     window: MainWindow, session: Session, qtbot: QtBot
 ) -> None:
-    session.notify("Written: a rather long path to some file that was written just now")
+    session.notify("Saved to a rather long path to some file that was written just now")
     (toast,) = window.toasts.toasts()
     clicked: list[None] = []
     button = QPushButton("under", window)
