@@ -160,7 +160,7 @@ def export(
         typer.Option(
             "--format",
             help="A library that reads dictionaries (saelens, sparsify, dictionary_learning), a "
-            "program that reads features, a page for people (html), labels, or all of a "
+            "program that reads features, an HTML page (html), labels, or all of a "
             "dictionary in one file (package).",
         ),
     ],
@@ -186,7 +186,7 @@ def export(
     ] = default(ExportPackageConfig, "about"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dictionary or features as others read them, a page for people, or a package."""
+    """Write a dictionary or features for other programs, as an HTML page, or as a package."""
     if form == "package":
         if not dictionary:
             raise typer.BadParameter("say which dictionary", param_hint="--dictionary")

@@ -48,7 +48,7 @@ _TRAIN = (
     ),
     Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
     Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
-    Choice("centre", _DATA, "Take the mean off the rows; auto: where it is large."),
+    Choice("centre", _DATA, "Subtract the mean from the rows; auto: where it is large."),
     Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
     Choice(
         "features",

@@ -182,8 +182,8 @@ class Job(QObject):
         except msgspec.DecodeError as error:
             self.fail(
                 ErrorInfo(
-                    what=f"{self.title} ended, but its result cannot be read: {error}.",
-                    kept="What it wrote is in the project.",
+                    what=f"{self.title} finished, but its result cannot be read: {error}.",
+                    kept="Everything it wrote is in the project.",
                     details=bytes(event.result).decode("utf-8", "replace"),
                 )
             )

@@ -185,7 +185,7 @@ def _waited(buffer: CurveBuffer) -> str:
     waited = buffer.last("waited_share")
     if waited is None or waited <= _WAITED:
         return ""
-    return f"{share_text(waited, 0)} of the time goes into waiting for data: the disk is too slow."
+    return f"{share_text(waited, 0)} of the time is spent waiting for data: the disk is too slow."
 
 
 def _recovered(buffer: CurveBuffer) -> str:

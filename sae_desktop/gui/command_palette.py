@@ -173,7 +173,7 @@ class CommandPalette(QFrame):
                     direct.append((entry, provider))
         found = direct + [(entry, offered[entry]) for entry in rank(text, offered)]
         if len(found) > _MOST:
-            more = Entry("", f"{len(found) - _MOST} more: type on", "", enabled=False)
+            more = Entry("", f"{len(found) - _MOST} more; keep typing", "", enabled=False)
             found = [*found[:_MOST], (more, found[0][1])]
         self.model.show(found)
         if found:

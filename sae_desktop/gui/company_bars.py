@@ -106,10 +106,10 @@ def neurons_text(index: FeatureIndex, neurons: Sequence[Neuron]) -> str:
     if not index.info.neuron_rows:
         return "Neurons were not compared when the index was built."
     if not neurons:
-        return "It was silent on the rows on which neurons were compared."
+        return "The feature was silent on the rows used to compare neurons."
     told = ", ".join(
         f"layer {n.layer} neuron {n.neuron} (r {n.pearson:+.2f})" for n in neurons
     ).replace("-", "−")
     if abs(neurons[0].pearson) <= LITTLE:
-        return f"No neuron of the preceding layers correlates by more than {LITTLE}: {told}."
+        return f"No neuron in earlier layers correlates by more than {LITTLE}: {told}."
     return f"Correlates with {told}."

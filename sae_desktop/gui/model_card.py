@@ -91,7 +91,7 @@ def code_text(model: ModelDescription) -> str:
     count = "1 program file" if len(model.code_files) == 1 else f"{len(model.code_files)} files"
     return (
         f"This model brings program code of its own ({count}: {files}) and cannot be loaded "
-        f"without it. That code can do all that you can do on this machine: read and delete your "
-        "files, use the network. Run it only if you trust who made it. If the code "
+        f"without it. That code can do anything you can do on this machine: read and delete "
+        f"your files, use the network. Run it only if you trust who made it. If the code "
         "changes, you are asked again."
     )

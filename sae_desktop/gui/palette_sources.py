@@ -111,7 +111,7 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
     for _, feature, note in best[:_LABELS]:
         found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
     if len(best) > _LABELS:
-        more = f"{len(best) - _LABELS} more labels: type on, or search the list in Explore"
+        more = f"{len(best) - _LABELS} more labels; keep typing, or search the list in Explore"
         found.append(Entry("Feature", more, "", enabled=False))
     return found
 

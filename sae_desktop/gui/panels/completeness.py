@@ -79,7 +79,7 @@ class CompletenessPanel(QWidget):
         self.times_alive = QCheckBox("× alive features")
         self.times_alive.setToolTip(
             "Multiplies the frequency by the number of features that fire: the curves of "
-            "dictionaries of all sizes should then lie upon one another"
+            "dictionaries of any size should then coincide"
         )
         self._build()
         self.lists.currentIndexChanged.connect(self._show_table)
@@ -221,12 +221,12 @@ class CompletenessPanel(QWidget):
             return "Open an index to search its dictionary."
         if not self.choices():
             return (
-                "The open index has no firings beside it, from which concepts are looked for. "
-                "Build it again with “Keep the firings”."
+                "The open index has no firings, which are needed to find concepts. Build it "
+                "again with “Keep the firings”."
             )
         return (
-            f"Not searched yet: “{self.lists.currentText()}”. Every feature is asked how well "
-            "it tells where each concept occurs."
+            f"Not searched yet: “{self.lists.currentText()}”. Every feature is scored on how "
+            f"well it tells where each concept occurs."
         )
 
     def _read(self) -> CompletenessResult | None:

@@ -280,7 +280,7 @@ def _told_features(session: Session, result: ImportFeaturesResult) -> None:
 
 
 class ImportLabelsForm(JobForm):
-    """Takes labels, scores, stars and notes of a table, or a folder's explanations."""
+    """Takes labels, scores, stars and notes from a table, or a folder's explanations."""
 
     def __init__(self, session: Session, file: Path) -> None:
         super().__init__(
@@ -288,7 +288,8 @@ class ImportLabelsForm(JobForm):
             "Import labels",
             f"Uses the explanations in “{file.name}” as labels."
             if file.is_dir()
-            else f"Takes labels, scores, stars and notes of “{file.name}”: columns feature, label, "
+            else f"Imports labels, scores, stars and notes from “{file.name}”: columns feature, "
+            f"label, "
             "score, starred, note. Anything the file does not give stays as it is.",
             "Import",
         )
@@ -299,7 +300,7 @@ class ImportLabelsForm(JobForm):
         self.add_row("Index", self.index, "The index whose features they label")
         self.list_name = QLineEdit()
         self.list_name.setPlaceholderText("none")
-        self.add_row("As a list", self.list_name, "Make a list of the file's features")
+        self.add_row("As a list", self.list_name, "Make a list of the file’s features")
         if not self.index.count():
             self.say_problem("There is no index to label yet.", self.index)
 

@@ -346,7 +346,7 @@ def _about_family(family: Family) -> str:
 
 def _about_here(one: DictionaryHere) -> str:
     if not one.place:
-        return "In the hub's cache. Importing it shows which dictionaries it holds."
+        return "In the hub’s cache. Importing it shows which dictionaries it holds."
     return (
         f"{exact_count(one.features)} features\n{one.model or 'unknown model'}, "
         f"{one.site or 'unknown site'}\nIn the project {one.place}"

@@ -238,7 +238,7 @@ class EvaluateForm(JobForm):
             session,
             f"Evaluate “{dictionary}”",
             "Measures L0, FVU, dead features and the loss recovered when the model reads the "
-            "dictionary's output in place of its own activations.",
+            "dictionary’s output in place of its own activations.",
             "Evaluate",
         )
         self._dictionary = dictionary

@@ -67,7 +67,7 @@ class ProbePanel(QWidget):
         self.page = PageBar(PAGE_TOKENS)
         self.tokens = TokenTextView()
         self.tokens.ground = "window"
-        self.tokens.setAccessibleName("The text with this feature's activation")
+        self.tokens.setAccessibleName("The text with this feature’s activation")
         self.ranked = label("", "small", wrap=True)
         self.whole = push_button("Rank by the whole text", lambda: self.choose_token(None))
         self.matrix = TokenMatrix(self._notes.title)

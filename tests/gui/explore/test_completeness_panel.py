@@ -89,7 +89,7 @@ def cells(panel: CompletenessPanel, column: int) -> list[str]:
 
 
 def test_without_firings__says_what_is_needed(panel: CompletenessPanel) -> None:
-    assert "no firings beside it" in panel.state.text()
+    assert "has no firings" in panel.state.text()
     assert not panel.look.isEnabled()
     assert panel.results.isHidden()
     lists = [panel.lists.itemText(i) for i in range(panel.lists.count())]

@@ -200,7 +200,7 @@ def test_endless_text__is_refused_in_place(
     count = len(client.jobs)
     monkeypatch.setattr(probe_module, "LONGEST", 20)
     shown.text.setPlainText("a" * 21)
-    assert "at most 20 are looked at" in shown.state.text()
+    assert "at most 20 can be read" in shown.state.text()
     assert len(client.jobs) == count
 
 

@@ -78,7 +78,7 @@ def test_dropped_dictionary__is_looked_at_and_imported(
     assert form.which.count() == 2
     assert form.name.text() == "layers.3"
     assert form.site.text() == "blocks.3.hook_resid_post"
-    assert "of which model" in form._problem.text()  # the files do not say it
+    assert "name the model" in form._problem.text()  # the files do not say it
     assert not form._start.isEnabled()
     form.which.setCurrentIndex(1)
     assert "99 features" in form.about.text()

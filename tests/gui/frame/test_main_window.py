@@ -305,7 +305,7 @@ def test_palette__says_how_many_more_there_are(window: MainWindow, qtbot: QtBot)
     palette.open("thing")
     assert len(palette.model.entries) == 201
     last = palette.model.entries[-1][0]
-    assert (last.title, last.enabled) == ("50 more: type on", False)
+    assert (last.title, last.enabled) == ("50 more; keep typing", False)
 
 
 def test_file_menu__imports(window: MainWindow, project: Project) -> None:
