@@ -32,6 +32,8 @@ G languages, S sources:
     aligned/documents, rows, maxima    (n,)       several languages: where it fires most in each
     tokens                             (R,)       int32
     passages                           (P,)       PASSAGE_DTYPE, ascending, all rows covered
+    windows, read_before               (windows,) first row of each, and how many tokens the model
+                                                  read before it that another window has
     documents                          (D,)       DOCUMENT_DTYPE
     vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
 
@@ -141,6 +143,8 @@ ARRAYS: dict[str, Accepted] = {
     "aligned/maxima": _optional(FLOATS, "a"),
     "tokens": Accepted(WHOLE, ("T",)),
     "passages": Accepted(PASSAGE_DTYPE, ("P",)),
+    "windows": _optional(WHOLE, "windows"),
+    "read_before": _optional(WHOLE, "windows"),
     "documents": Accepted(DOCUMENT_DTYPE, ("D",)),
     "vocabulary/bytes": Accepted(np.dtype("u1"), ("bytes",)),
     "vocabulary/offsets": Accepted(WHOLE, ("V+1",)),

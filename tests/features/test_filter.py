@@ -17,6 +17,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features import filter as filters
 from sae_desktop.features.filter import FeatureFilter, Range, matching, ordered
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.language_names import language_name
 
 
 class Written:
@@ -145,7 +146,7 @@ def test_order__puts_what_is_missing_last_either_way(index: FeatureIndex) -> Non
     assert ordered(everything, "score", True, index, WRITTEN)[:2].tolist() == [2, 4]
     assert ordered(everything, "starred", True, index, WRITTEN)[:2].tolist() == [1, 5]
     languages = [
-        index.info.languages[i] if i >= 0 else "~"
+        language_name(index.info.languages[i]) if i >= 0 else "~"
         for i in index.columns["language"][ordered(everything, "language", False, index, WRITTEN)]
     ]
     assert languages == sorted(languages)

@@ -28,7 +28,7 @@ def test_shares__count_what_names_no_language(tmp_path: Path) -> None:
         info = msgspec.json.decode(file.attrs["info"], type=IndexInfo)
         info = msgspec.structs.replace(info, languages=info.languages[1:])
         file.attrs["info"] = msgspec.json.encode(info).decode()
-        for name in ("languages/counts", "languages/tokens"):
+        for name in ("languages/counts", "languages/sums", "languages/tokens"):
             values = file[name][..., 1:]
             del file[name]
             file[name] = values

@@ -22,6 +22,7 @@ from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.data import split_rows
 from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
 
@@ -94,7 +95,7 @@ def test_target__is_trained_saved_and_measured(project: Project, name: str) -> N
     inputs = plan.get("input_sites", [plan["hook_name"]])
     outputs = plan.get("output_sites", [plan.get("hook_name_out", plan["hook_name"])])
     owners = [other if source else store for source in plan.get("sources", [0] * len(outputs))]
-    held_out = torch.arange(ROWS - ROWS // 10, ROWS).numpy()
+    held_out = split_rows(store, inputs[0], exclude_massive=False).held_out
 
     def rows(sites: list[str]) -> torch.Tensor:
         found = zip(owners if len(sites) > 1 else [store], sites, strict=True)
