@@ -328,7 +328,7 @@ def test_rack__says_what_it_does_in_a_line() -> None:
     assert racks.acts_title(told) == "clamp #3 −2×, #9 of big 0.5 norms"
     assert racks.acts_title([]) == "plain"
     texts = MeanDifference(on=["I am happy and the world is bright today"], off=["sad"])
-    assert racks.direction_title(texts).endswith("less “sad”")
+    assert racks.direction_title(texts).endswith("minus “sad”")
 
 
 def test_numbers__are_read_as_they_are_written() -> None:

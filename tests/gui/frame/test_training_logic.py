@@ -362,7 +362,8 @@ def test_evaluation__shows_what_was_measured_and_warns_of_what_chance_does() -> 
     rows = {row.title: (row.value, row.control) for row in evaluation_rows(found)}
     assert rows["FVU"] == ("0.110", "0.700")
     assert rows["Loss of the model"] == ("3.000", "–")
-    assert "3 massive rows" in evaluation_text(found)
+    window = msgspec.structs.replace(found, dead_window=5000)
+    assert "those silent on 5,000 rows. 3 massive rows" in evaluation_text(window)
     assert found.control is not None
     spread = msgspec.structs.replace(found.control, fvu=0.004)
     several = msgspec.structs.replace(found, control_spread=spread, control_seeds=3)
