@@ -25,14 +25,14 @@ READING_CHOICES = (
         "Column of messages, or a pair such as “prompt + response”, put through the model's chat "
         "template; none: found where there is no column of texts.",
     ),
-    Choice("deduplicate", _TEXT, "Leave out documents that came before, exactly."),
+    Choice("deduplicate", _TEXT, "Leave out exact duplicates of earlier documents."),
     Choice(
         "skip_limit",
         _TEXT,
         "Share of rows that may be left out because they cannot be read; 0: none.",
     ),
     Choice("seed", _TEXT, "Order of the documents."),
-    Choice("order", _TEXT, "Mix documents over the whole corpus, or read file after file."),
+    Choice("order", _TEXT, "Mix documents across the whole corpus, or read file after file."),
     Choice("context_size", _TEXT, "Tokens in a window."),
     Choice(
         "overlap",
@@ -57,10 +57,10 @@ HARVEST_CHOICES = (
     ),
     Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
     *READING_CHOICES,
-    Choice("tokens", _STORE, "Rows to have; more than there are extends the store."),
+    Choice("tokens", _STORE, "Rows to have; asking for more extends the store."),
     Choice("keep_first", _STORE, "Keep the row of each window's first token."),
     Choice("dtype", _STORE, "Number format of the stored rows; int8 has one scale per row."),
-    Choice("batch_tokens", _RUN, "Tokens in a forward pass; 0: the fastest."),
+    Choice("batch_tokens", _RUN, "Tokens per forward pass; 0: the fastest."),
     Choice("commit_seconds", _RUN, "Time between commits."),
 )
 _OF_STREAM = (

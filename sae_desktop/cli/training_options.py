@@ -47,7 +47,7 @@ _TRAIN = (
         "output_sites", _DATA, "Site to write, may be repeated (transcoders).", name="--output-site"
     ),
     Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
-    Choice("exclude_massive", _DATA, "Leave out rows of over ten times the median norm."),
+    Choice("exclude_massive", _DATA, "Leave out rows whose norm is above ten times the median."),
     Choice("centre", _DATA, "Subtract the mean from the rows; auto: where it is large."),
     Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
     Choice(
@@ -65,23 +65,23 @@ _TRAIN = (
     Choice(
         "tokens",
         _RECIPE,
-        f"Rows to consume, passes included; none: all, small stores {USUAL_PASSES} times.",
+        f"Rows to consume, counting repeated passes; none: all, small stores {USUAL_PASSES} times.",
         fitted=True,
     ),
-    Choice("batch", _RECIPE, "Rows in one step."),
+    Choice("batch", _RECIPE, "Rows per step."),
     Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size."),
     Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises."),
     Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls."),
     Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual."),
-    Choice("gradient_clip", _RECIPE, "Largest norm of the gradient; 0: any."),
+    Choice("gradient_clip", _RECIPE, "Largest gradient norm; 0: no limit."),
     Choice("seed", _RECIPE, "Seed of the weights and of the order of rows."),
-    Choice("precision", _RUN, "Of dense products; auto: bfloat16 where it is native."),
+    Choice("precision", _RUN, "Precision of dense products; auto: bfloat16 where native."),
     Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
     Choice("dead_window", _RUN, "Rows of silence that make a feature dead."),
     Choice("metric_rows", _RUN, "Rows the curves are measured on."),
     Choice("measure_loss", _RUN, "Measure the loss recovered, in a tenth of the time at most."),
     Choice("checkpoint_seconds", _RUN, "Time between checkpoints."),
-    Choice("keep_checkpoints", _RUN, "Checkpoints kept, the last ones."),
+    Choice("keep_checkpoints", _RUN, "How many of the latest checkpoints to keep."),
 )
 
 

@@ -195,7 +195,7 @@ def test_harvest__a_store_with_the_same_settings_is_added_to(
     assert harvest.estimate.text().startswith("Adds 200,000 tokens to “acts”. 204,000 tokens: ≈")
     harvest.sites.picker.pick("blocks.0.hook_mlp_out")
     assert not harvest.start_button.isEnabled()
-    assert "another harvest (site)" in harvest.amount._problem.text()
+    assert "a different harvest (site)" in harvest.amount._problem.text()
 
 
 # ---------------------------------------------------------------------- running
