@@ -58,7 +58,11 @@ _TRAIN = (
     ),
     Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka, jumprelu)."),
     Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…)."),
-    Choice("init", _DICTIONARY, "Directions at the start: random, or rows of the data."),
+    Choice(
+        "init",
+        _DICTIONARY,
+        "Start from random directions or rows of the data (auto: transcoders).",
+    ),
     Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
     Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference."),
     Choice("resample", _DICTIONARY, "Reinitialise dead features from badly reconstructed rows."),

@@ -121,7 +121,12 @@ SETTINGS = (
         "Rows of silence until a feature counts as dead; at most a tenth of the run.",
         _SPARSITY,
     ),
-    SettingInfo("init", "Start from", "Initial directions: random, or rows of the data.", _DATA),
+    SettingInfo(
+        "init",
+        "Start from",
+        "Initial directions: random, or rows of the data. Automatic takes rows for a transcoder.",
+        _DATA,
+    ),
     SettingInfo(
         "centre",
         "Subtract the mean",

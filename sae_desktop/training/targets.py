@@ -216,7 +216,7 @@ def _check_cross_layer_settings(config: TrainConfig, layers: int) -> None:
             f"{config.features:,} features do not divide among {layers} layers.",
             next_step=f"Choose {max(1, config.features // layers) * layers:,}.",
         )
-    if config.init != "random" or config.resample:
+    if config.init == "data" or config.resample:
         raise UserError(
             "A cross-layer transcoder starts from random directions and is not resampled.",
             next_step="Choose the initialisation “random”, and no resampling.",

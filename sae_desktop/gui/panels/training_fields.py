@@ -23,7 +23,11 @@ _CHOICES = {
         ("float32", "float32"),
         ("bfloat16", "bfloat16"),
     ),
-    "init": (("Random directions", "random"), ("Rows of the data", "data")),
+    "init": (
+        ("Automatic", "auto"),
+        ("Random directions", "random"),
+        ("Rows of the data", "data"),
+    ),
     "centre": (("Automatic", "auto"), ("Always", "always"), ("Never", "never")),
 }
 
