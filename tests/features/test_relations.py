@@ -148,16 +148,18 @@ def test_neurons__are_those_of_a_dense_correlation(tmp_path: Path, toy_model_fol
     store, lm = ActivationStore.open(project.store_path("acts")), load_model(str(toy_model_folder))
     dictionary = load(project.dictionary_path("d"))
     sites = [parse_site(f"blocks.{layer}.mlp.hook_post") for layer in (0, 1)]
-    neurons = []
+    own = parse_site(store.site)
+    neurons, rows = [], []
     for window in store.windows:
         ids = store.window_ids(window)
-        seen = capture_sites(lm, torch.tensor([ids]), None, sites)
+        seen = capture_sites(lm, torch.tensor([ids]), None, [*sites, own])
         first = len(ids) - len(store.info.suffix) - int(window["length"])
         span = slice(first, first + int(window["length"]))
         neurons.append(torch.cat([seen[site][0, span] for site in sites], dim=1))
+        rows.append(seen[own][0, span])
     values = torch.cat(neurons).numpy()
-    x = torch.from_numpy(np.array(store.read(0, store.rows))).float()
-    acts = dictionary.encode(x).numpy()
+    # As the model gives them: rounded in the store, they turn a rare feature on or off.
+    acts = dictionary.encode(torch.cat(rows).float()).numpy()
     width = values.shape[1] // 2
     checked = 0
     for feature in np.flatnonzero(acts.std(axis=0) > 0):
