@@ -289,7 +289,12 @@ def test_bos_of_a_template__is_not_doubled_and_stays_where_windows_have_none(
     path = tmp_path / "c.jsonl"
     path.write_text(json.dumps({"messages": [m._asdict() for m in CHAT]}))
     for bos, counts in (("auto", {1}), ("never", {0, 1})):
-        settings = CorpusSettings(corpus=str(path), context_size=8, bos=bos)  # type: ignore[arg-type]
+        settings = CorpusSettings(
+            corpus=str(path),
+            context_size=8,
+            bos=bos,  # type: ignore[arg-type]
+            order="files",
+        )
         made = list(windows(plan_windows(lm, settings), document_encoder(lm, settings)))
         assert len(made) > 2
         assert made[0].ids.count(lm.bos_id) == 1
@@ -382,7 +387,7 @@ def test_smollm2__reads_chats_as_its_own_template_gives_them() -> None:
 
 def test_loaded_model__has_its_texts_cut_into_windows(toy_model_folder: Path) -> None:
     lm = load_model(str(toy_model_folder))
-    settings = CorpusSettings(context_size=64, packing="packed")
+    settings = CorpusSettings(context_size=64, packing="packed", order="files")
     made = windows(plan_windows(lm, settings), document_encoder(lm, settings))
     first = next(made)
     assert len(first.ids) == 64
