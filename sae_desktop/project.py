@@ -62,7 +62,7 @@ class Project:
         if not toml.is_file():
             state = "has no project.toml" if path.is_dir() else "does not exist"
             raise UserError(
-                f"“{path}” is no SAE Desktop project: it {state}.",
+                f"“{path}” is not an SAE Desktop project: it {state}.",
                 next_step="Choose another folder, or make a project of it with File › New.",
             )
         try:
@@ -88,7 +88,7 @@ class Project:
             return cls.open(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UserError(
-                f"“{path}” holds other things and is no SAE Desktop project.",
+                f"“{path}” holds other things and is not an SAE Desktop project.",
                 kept="Nothing was changed.",
                 next_step="Name a new folder, or an empty one.",
             )
@@ -226,4 +226,4 @@ def existing(kind: str, name: str, names: list[str]) -> str:
     if composed in names:
         return composed
     there = ", ".join(names[:12]) if names else "none yet"
-    raise UserError(f"The project has no {kind} “{name}”.", next_step=f"There: {there}.")
+    raise UserError(f"The project has no {kind} “{name}”.", next_step=f"Available: {there}.")

@@ -44,7 +44,7 @@ def check_same_settings(config: HarvestConfig, folder: Path) -> None:
         )
     if store.rows < config.tokens and store.statistics() is None:
         raise UserError(
-            f"The store “{config.name}” was begun by an earlier SAE Desktop.",
+            f"The store “{config.name}” was started by an earlier SAE Desktop.",
             kept=kept + " They can be trained on.",
             next_step=other_name,
         )

@@ -66,7 +66,7 @@ def _existing(kept: FeatureLists, dictionary: str, name: str) -> FeatureList:
     found = kept.read(dictionary, name)
     if found is None:
         names = ", ".join(n for n, _ in kept.names(dictionary)) or "none yet"
-        raise UserError(f"There is no list “{name}”.", next_step=f"There: {names}.")
+        raise UserError(f"There is no list “{name}”.", next_step=f"Available: {names}.")
     return found
 
 

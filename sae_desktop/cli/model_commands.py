@@ -125,7 +125,7 @@ def _ask(name: str) -> None:
     """Return if the person at the terminal says yes. Raises UserError otherwise."""
     if not sys.stdin.isatty():
         raise UserError(
-            f"The code of “{name}” was not trusted: there is no terminal to ask at.",
+            f"The code of “{name}” was not trusted: there is no terminal to ask in.",
             next_step="Add --yes once you have read the code and trust it.",
         )
     print("Trust this code? [y/N] ", end="", file=sys.stderr, flush=True)

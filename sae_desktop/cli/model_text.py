@@ -102,7 +102,7 @@ def code_question(name: str, code: ModelCode) -> str:
     width = max(len(file) for file, _ in sizes)
     return "\n".join(
         [
-            f"“{name}” cannot be opened without program code of its own. {WARNING}",
+            f"“{name}” cannot be opened without running its own program code. {WARNING}",
             f"It lies in {code.folder}:",
             *(f"  {file.ljust(width)}  {size}" for file, size in sizes),
             "Trust is for these files as they are now; when one changes you are asked again.",

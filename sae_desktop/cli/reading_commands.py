@@ -137,7 +137,7 @@ def _range(condition: str) -> Range:
         column, sign, value = found[1], found[2], float(found[3])
     except ValueError:
         raise typer.BadParameter(
-            f"“{condition}” is no condition such as “density<0.01”", param_hint="--where"
+            f"“{condition}” is not a condition such as “density<0.01”", param_hint="--where"
         ) from None
     below, above = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
     bounds = {

@@ -245,7 +245,7 @@ def _strengths(text: str) -> list[float]:
             raise ValueError
     except ValueError:
         raise typer.BadParameter(
-            f"“{text}” is no list of numbers such as -10,0,10", param_hint="--sweep"
+            f"“{text}” is not a list of numbers such as -10,0,10", param_hint="--sweep"
         ) from None
     return found
 

@@ -34,7 +34,7 @@ def sweep_text(result: SweepResult) -> str:
     lines = [table(("  run", "state", *_FIGURES), rows, left={0, 1}), ""]
     lines += [f"“{row.dictionary}” failed: {row.error}" for row in result.rows if row.error]
     lines.append(
-        f"{result.done} done, {result.failed} failed, {result.waiting} not begun. "
+        f"{result.done} done, {result.failed} failed, {result.waiting} not started. "
         "* no other run has both a lower L0 and a lower FVU."
     )
     return "\n".join(lines)

@@ -81,7 +81,7 @@ def concepts_text(project: Project, name: str) -> str:
     names = all_lists(project)
     if name not in names:
         raise UserError(
-            f"There is no list of concepts “{name}”.", next_step=f"There: {', '.join(names)}."
+            f"There is no list of concepts “{name}”.", next_step=f"Available: {', '.join(names)}."
         )
     own = project.concepts_path(name)
     return read_list_file(own if own.is_file() else resource_path(f"concepts/{name}.txt"))

@@ -242,5 +242,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise unreadable(path, error) from error
     except ValueError as error:
-        raise damaged(path, f"it is no JSON: {error}") from error
+        raise damaged(path, f"it is not valid JSON: {error}") from error
     return found if isinstance(found, dict) else {}

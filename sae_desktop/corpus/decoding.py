@@ -168,7 +168,7 @@ def check_text(file: Path, head: bytes, offset: int = 0) -> None:
     if place >= 0:
         raise LeftOutError(
             BINARY_KIND,
-            f"“{file}” is no text: the byte at offset {offset + place:,} is zero.",
+            f"“{file}” is not text: the byte at offset {offset + place:,} is zero.",
             next_step="Choose a text; one in UTF-16 must begin with a byte-order mark.",
         )
 

@@ -95,7 +95,7 @@ def corpus_path(name: str) -> Path:
     path = Path(name).expanduser().resolve()
     if path.exists() and not path.is_file() and not path.is_dir():
         raise UserError(
-            f"“{name}” is no file with an end, but a pipe or a device.",
+            f"“{name}” is not an ordinary file but a pipe or a device.",
             kept="Nothing was read.",
             next_step="Save what it gives in a file, and give that file.",
         )

@@ -136,7 +136,7 @@ class HubTables:
             )
         if "scripts are no longer supported" in text:
             return UserError(
-                f"“{name}” is made by program code of its own, which is not run.",
+                f"“{name}” is built by its own program code, which is not run.",
                 next_step="Choose a copy of it in Parquet or JSON lines.",
             )
         if hub_is_offline() or is_connection_fault(error):
@@ -233,7 +233,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 def _unreachable(name: str) -> UserError:
     reason = why_offline() or "the hub cannot be reached"
     return UserError(
-        f"“{name}” is no file or folder on this machine, and {reason}.",
+        f"“{name}” is not a file or folder on this machine, and {reason}.",
         next_step=f"{way_online()}, or choose a file, a folder or “builtin”.",
     )
 

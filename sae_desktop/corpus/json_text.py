@@ -122,7 +122,7 @@ class JsonLines(JsonTable):
                 raise BadRowError(wrong.what, next_step=wrong.next_step) from error
             except (ValueError, RecursionError):
                 raise BadRowError(
-                    f"{self.place(number)} is no JSON object with a text: {error}.",
+                    f"{self.place(number)} is not a JSON object with a text: {error}.",
                     next_step="Each line must be a JSON object with a column “text”.",
                 ) from error
 
@@ -170,8 +170,8 @@ class JsonArray(JsonTable):
 
     def _too_long(self, number: int) -> UnreadableError:
         return UnreadableError(
-            f"{self.place(number)} is no JSON, or longer than the {LINE_LIMIT / 1e6:,.0f} MB that "
-            "an entry may have.",
+            f"{self.place(number)} is not valid JSON, or longer than the "
+            f"{LINE_LIMIT / 1e6:,.0f} MB that an entry may have.",
             next_step="Write the documents as JSON lines, or split that entry.",
         )
 
@@ -230,6 +230,6 @@ def _row(value: Any, number: int, table: JsonTable) -> dict[str, Any]:
     if isinstance(value, str):
         return {"text": value}
     raise BadRowError(
-        f"{table.place(number)} is no JSON object with a text.",
+        f"{table.place(number)} is not a JSON object with a text.",
         next_step="Each must be a JSON object with a column “text”, or a text.",
     )

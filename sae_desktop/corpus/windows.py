@@ -235,7 +235,7 @@ def _from(plan: WindowPlan, ordered: list[Window], start: Place) -> list[Window]
                 return ([] if rest is None else [rest]) + ordered[number + 1 :]
             at += span.length
     raise UserError(
-        f"The corpus “{plan.settings.corpus}” is not what it was when this was begun.",
+        f"The corpus “{plan.settings.corpus}” has changed since this was started.",
         next_step="Bring its files back as they were, or begin under another name.",
     )
 

@@ -140,7 +140,7 @@ def _tensors(dictionary: Dictionary, architecture: str) -> dict[str, Tensor]:
 def _read_cfg(folder: Path) -> dict[str, Any] | None:
     """Return the config of a folder as `save` writes it; None for a file or another format.
 
-    Raises UserError for a folder that holds nothing, and for a config that is no JSON.
+    Raises UserError for a folder that holds nothing, and for a config that is not valid JSON.
     """
     cfg = read_config(folder, (CFG,))
     if saelens.is_config(cfg):

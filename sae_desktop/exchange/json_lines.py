@@ -23,7 +23,7 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a .jsonl or .jsonl.gz file.
 
     Raises UserError for a damaged file, one that unpacks to far more than it is, and a line that
-    is no object.
+    is not a JSON object.
     """
     try:
         most = max(_MOST_EXPANSION * path.stat().st_size, _LEAST_TOTAL)
@@ -62,9 +62,11 @@ def _object(path: Path, data: bytes, where: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"“{path}”: {where} is no JSON: {error}.", next_step=_NEXT) from error
+        raise UserError(
+            f"“{path}”: {where} is not valid JSON: {error}.", next_step=_NEXT
+        ) from error
     if not isinstance(found, dict):
-        raise UserError(f"“{path}”: {where} is no object.", next_step=_NEXT)
+        raise UserError(f"“{path}”: {where} is not a JSON object.", next_step=_NEXT)
     return found
 
 

@@ -158,7 +158,7 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
-            raise UserError(f"“{path.name}” has {size:,} bytes: it is no table of labels.")
+            raise UserError(f"“{path.name}” has {size:,} bytes: it is not a table of labels.")
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
         if path.suffix.lower() == ".json":
@@ -230,7 +230,7 @@ def _read_mapping(path: Path) -> list[dict[str, Any]]:
     """Read an object of features and their labels."""
     found = msgspec.json.decode("".join(decoded(path)))
     if not isinstance(found, dict):
-        raise ValueError("it is no list of objects")
+        raise ValueError("it is not a list of objects")
     return [{"feature": key, "label": value} for key, value in found.items()]
 
 
@@ -290,7 +290,7 @@ def _score(value: object, number: int) -> float:
         score = math.nan
     if not 0.0 <= score <= 1.0:
         raise UserError(
-            f"Row {number}: “{value}” is no score.",
+            f"Row {number}: “{value}” is not a score.",
             kept="Nothing was changed.",
             next_step="A score is a number from 0 to 1.",
         )

@@ -75,7 +75,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
     target = Path(config.path).expanduser()
     if target.suffix != PACKAGE_SUFFIX:
         raise UserError(
-            f"“{target.name}” is no package.", next_step=f"End its name with {PACKAGE_SUFFIX}."
+            f"“{target.name}” is not a package.", next_step=f"End its name with {PACKAGE_SUFFIX}."
         )
     folder = project.dictionary_path(name)
     files = {
@@ -152,7 +152,7 @@ def read_card(path: Path) -> PackageCard:
 
 def _no_package(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"“{path.name}” is no package, or a damaged one: {error}.",
+        f"“{path.name}” is not a package, or a damaged one: {error}.",
         kept="Nothing was written.",
         next_step="Ask for it again.",
     )

@@ -27,7 +27,7 @@ _DECADES = 1.3
 def check_page(path: Path) -> None:
     """Raise UserError for a name that is none of a page's."""
     if path.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"“{path.name}” is no name for a page.", next_step="End it with .html.")
+        raise UserError(f"“{path.name}” is not a page name.", next_step="End it with .html.")
 
 
 def style() -> str:

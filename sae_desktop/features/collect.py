@@ -109,7 +109,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
         if 1 <= found[0] <= found[1]:
             return found
     raise UserError(
-        f"“{shard}” is no part of a store.",
+        f"“{shard}” is not part of a store.",
         next_step="Write which of how many, as 2/4: the second of four.",
     )
 

@@ -117,7 +117,7 @@ def _index_to_add_to(project: Project, config: IndexConfig) -> IndexInfo:
             f"The index “{config.name}” is of the dictionary “{info.dictionary}”, "
             f"not of “{config.dictionary}”.",
             kept="Nothing was changed.",
-            next_step="Add to an index of that dictionary, or build one of its own.",
+            next_step="Add to an index of that dictionary, or build a separate one.",
         )
     return info
 

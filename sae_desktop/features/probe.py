@@ -104,7 +104,7 @@ def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
             next_step="Give tokens of this model's vocabulary.",
         )
     if not ids:
-        raise UserError("There is no text to look at.", next_step="Type or paste a text.")
+        raise UserError("There is no text to read.", next_step="Type or paste a text.")
     if len(ids) > MOST_TOKENS:
         raise UserError(
             f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} are looked at at once.",

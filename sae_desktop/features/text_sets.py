@@ -133,7 +133,7 @@ def _checked(config: FindFeaturesConfig) -> tuple[list[str], list[str]]:
         )
     if not 0.0 <= config.threshold < 1.0:
         raise UserError(
-            f"A threshold of {config.threshold:g} is no share of the maximum.",
+            f"A threshold of {config.threshold:g} is not a share of the maximum.",
             next_step="Give 0 or more, and less than 1.",
         )
     return on, off

@@ -24,7 +24,7 @@ def resolve_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(
-            f"“{name}” is no device.", next_step=f"There: {', '.join(available_devices())}."
+            f"“{name}” is not a device.", next_step=f"Available: {', '.join(available_devices())}."
         ) from error
     there = device.type in available_devices()
     if device.type == "cuda" and there:
@@ -32,7 +32,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     if not there:
         raise UserError(
             f"This machine has no device “{name}”.",
-            next_step=f"There: {', '.join(available_devices())}; “auto” chooses the best.",
+            next_step=f"Available: {', '.join(available_devices())}; “auto” chooses the best.",
         )
     return device
 

@@ -114,7 +114,7 @@ def _single_file(path: Path) -> ModelFiles:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise UserError(
-                    f"“{path}” is no .gguf file, or a damaged one.",
+                    f"“{path}” is not a .gguf file, or a damaged one.",
                     next_step="Copy or download it again.",
                 )
         return ModelFiles(str(path), path.parent, path.name, _stamp([path]))
@@ -123,7 +123,7 @@ def _single_file(path: Path) -> ModelFiles:
         if path.suffix in (".safetensors", ".json")
         else "Choose a model folder or a .gguf file."
     )
-    raise UserError(f"“{path}” is no model.", next_step=hint)
+    raise UserError(f"“{path}” is not a model.", next_step=hint)
 
 
 def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
@@ -140,12 +140,12 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
             if ggufs
             else "Choose a folder with config.json, the weights and the tokenizer in it."
         )
-        raise UserError(f"“{folder}” is no model: it has no config.json.", next_step=way_out)
+        raise UserError(f"“{folder}” is not a model: it has no config.json.", next_step=way_out)
     try:
         json.loads(config.read_bytes())
     except ValueError as error:
         raise UserError(
-            f"“{config}” cannot be read: it is no JSON ({error}).",
+            f"“{config}” cannot be read: it is not valid JSON ({error}).",
             next_step="Copy or download the model again.",
         ) from error
     paths = weight_files(folder) if weights else []

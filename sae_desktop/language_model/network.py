@@ -165,7 +165,7 @@ def cannot_open(files: ModelFiles, error: Exception) -> UserError:
 
 
 def _no_text(files: ModelFiles) -> UserError:
-    return UserError(f"“{files.name}” is no language model.", next_step=_KIND)
+    return UserError(f"“{files.name}” is not a language model.", next_step=_KIND)
 
 
 def first_line(error: Exception) -> str:

@@ -44,7 +44,7 @@ def resolve_dtype(wanted: ModelDtype, device: torch.device, files: ModelFiles, c
     if wanted != "auto":
         if wanted not in FLOATS:
             raise UserError(
-                f"“{wanted}” is no precision.",
+                f"“{wanted}” is not a precision.",
                 next_step=f"There are auto, {', '.join(FLOATS)}, {', '.join(QUANTISED)}.",
             )
         return wanted

@@ -58,7 +58,7 @@ def parse_site(name: str) -> Site:
     match = _SITE.fullmatch(name.strip())
     if match is None:
         raise UserError(
-            f"“{name}” is no site.",
+            f"“{name}” is not a site.",
             next_step=f"A site is written blocks.LAYER.HOOK, such as blocks.3.hook_resid_post; "
             f"the hooks are {', '.join(HOOKS)}.",
         )

@@ -159,7 +159,8 @@ def check_code(name: str, code: ModelCode) -> None:
     check_whole(name, code)
     if not is_trusted(code):
         raise UserError(
-            f"“{name}” brings program code of its own, which is not run unasked. {WARNING} "
+            f"“{name}” comes with its own program code, which is not run without "
+            f"your consent. {WARNING} "
             f"It is {', '.join(code.files)} in {code.folder}.",
             next_step="Read it first. If you trust those who wrote it, allow it in Harvest › "
             f"Model, or with: sae-desktop models trust {shlex.quote(name)}.",

@@ -89,7 +89,7 @@ def decode_preset(data: bytes, name: str) -> Preset:
         preset = msgspec.json.decode(data, type=Preset)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"“{name}” is no preset: {error}.", next_step="Give a file that was saved as one."
+            f"“{name}” is not a preset: {error}.", next_step="Give a file that was saved as one."
         ) from error
     if preset.schema_version > SCHEMA_VERSION:
         raise UserError(

@@ -76,7 +76,7 @@ def unpack(path: Path, folder: Path, context: JobContext) -> None:
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo], total: int, folder: Path) -> None:
     if len(members) > _MOST_MEMBERS:
-        raise UserError(f"“{path}” has {len(members):,} files: it is no dictionary.")
+        raise UserError(f"“{path}” has {len(members):,} files: it is not a dictionary.")
     seen: set[PurePosixPath] = set()
     for info in members:
         name = PurePosixPath(info.filename.replace("\\", "/"))

@@ -115,7 +115,7 @@ def open_file(path: Path) -> h5py.File:
     """Open any HDF5 file for reading.
 
     Raises UserError with the cause when it is missing, may not or cannot be read, is held by
-    another program, or is no HDF5 file.
+    another program, or is not an HDF5 file.
     """
     with explained(path, reading=True):
         if not path.is_file():
@@ -142,7 +142,7 @@ def open_file(path: Path) -> h5py.File:
 
 def _not_hdf5(path: Path) -> UserError:
     return UserError(
-        f"“{path.name}” is no HDF5 file, or a damaged one.",
+        f"“{path.name}” is not an HDF5 file, or a damaged one.",
         next_step=f"Restore {path} from a copy, or make it again under another name.",
     )
 

@@ -28,7 +28,7 @@ def check_plain(path: Path) -> None:
             _Look(path, path.stat().st_size).group(file, "")
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise UserError(
-            f"“{path.name}” is no HDF5 file, or a damaged one: {error}.",
+            f"“{path.name}” is not an HDF5 file, or a damaged one: {error}.",
             kept="Nothing was changed.",
             next_step="Ask for it again.",
         ) from error

@@ -28,7 +28,7 @@ def test_jobs__are_shown_and_stopped(project: Project) -> None:
         assert words in done.stdout
     missing = sae_desktop("jobs", project.path, "--stop", "7", "--json")
     assert missing.status == 1
-    assert missing.error["next_step"] == "There: 3."
+    assert missing.error["next_step"] == "Available: 3."
     stopped = sae_desktop("jobs", project.path, "--stop", "3", "--json")
     assert stopped.status == 0, stopped.stderr
     assert take_requests(project.path) == [StopJob(job_id="3")]

@@ -57,7 +57,7 @@ def test_list_and_show__say_what_a_store_holds(project: Path) -> None:
         assert words in text
     missing = sae_desktop("stores", "show", project, "b", "--json")
     assert missing.status == 1
-    assert "There: a." in missing.error["next_step"]
+    assert "Available: a." in missing.error["next_step"]
 
 
 def test_verify__fails_for_a_store_with_a_wrong_byte(project: Path) -> None:

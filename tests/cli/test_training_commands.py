@@ -177,4 +177,4 @@ def test_sweep__and_its_scaling_laws(imported: Path) -> None:
     assert "Pareto front of FVU against L0: " in text
     missing = sae_desktop("scaling", imported, "--sweep", "nothing")
     assert missing.status == 1
-    assert "There: s." in missing.stderr
+    assert "Available: s." in missing.stderr

@@ -167,12 +167,12 @@ def test_missing_and_empty_corpora__are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("[1, 2", "Line 2 .* is no JSON object"),
-        ("17", "Line 2 .* is no JSON object"),
+        ("[1, 2", "Line 2 .* is not a JSON object"),
+        ("17", "Line 2 .* is not a JSON object"),
         ('{"text": 17}', "Line 2 .* has a number in the column “text”, not a text"),
         ('{"text": ["a"]}', "Line 2 .* has something else"),
-        ('{"text": "a"', "Line 2 .* is no JSON object"),
-        ("[" * 100_000, "Line 2 .* is no JSON object"),
+        ('{"text": "a"', "Line 2 .* is not a JSON object"),
+        ("[" * 100_000, "Line 2 .* is not a JSON object"),
     ],
 )
 def test_wrong_line__is_named_after_the_documents_before_it(

@@ -109,18 +109,18 @@ def test_package__that_is_damaged_leaves_nothing(
     newer = json.dumps(card | {"schema_version": 99}).encode()
     wrong = json.dumps(card | {"features": 7}).encode()
     cases: list[tuple[dict[str, bytes | None], str]] = [
-        ({"card_json": None}, "is no package"),
-        ({"card_json": b"{"}, "is no package"),
+        ({"card_json": None}, "is not a package"),
+        ({"card_json": b"{"}, "is not a package"),
         ({"card_json": newer}, "newer SAE Desktop"),
         ({"card_json": wrong}, "not the one of its card"),
-        ({"index_h5": b"no index"}, "is no package"),
-        ({"labels_json": b"[{}]"}, "is no package"),
+        ({"index_h5": b"no index"}, "is not a package"),
+        ({"labels_json": b"[{}]"}, "is not a package"),
         ({"labels_json": b'[{"feature": 99999999}]'}, "features it does not have"),
         ({"labels_json": b'[{"feature": 1, "score": 7}]'}, "score is not between"),
         ({"lists_json": b'[{"name": "l", "members": [{"feature": -1}]}]'}, "it does not have"),
         ({"lists_json": b'[{"name": "l"}, {"name": "l"}]'}, "no names of their own"),
-        ({"dictionary_sae_weights_safetensors": b"cut"}, "is no package"),
-        ({"dictionary_cfg_json": None}, "is no package"),
+        ({"dictionary_sae_weights_safetensors": b"cut"}, "is not a package"),
+        ({"dictionary_cfg_json": None}, "is not a package"),
     ]
     for number, (changed, error) in enumerate(cases):
         bad = _rewritten(package, tmp_path / f"bad{number}.saepack", **changed)
@@ -132,7 +132,7 @@ def test_package__that_is_damaged_leaves_nothing(
     with pytest.raises(UserError, match="leads out of its folder"):
         bring(other, tmp_path / "evil.saepack")
     (tmp_path / "cut.saepack").write_bytes(package.read_bytes()[:-200])
-    with pytest.raises(UserError, match="is no package"):
+    with pytest.raises(UserError, match="is not a package"):
         bring(other, tmp_path / "cut.saepack")
     assert other.dictionaries() == []
     assert other.indexes() == []
@@ -145,7 +145,7 @@ def test_export__refuses_another_ending_and_another_dictionarys_index(
     config = ExportPackageConfig(
         project=str(small_project), dictionary="dict", index="idx", path=str(tmp_path / "d.zip")
     )
-    with pytest.raises(UserError, match=r"“d\.zip” is no package"):
+    with pytest.raises(UserError, match=r"“d\.zip” is not a package"):
         export_package(config, RecordingContext())
     project = Project.open(small_project)
     project.dictionary_path("dict").rename(project.dictionary_path("second"))

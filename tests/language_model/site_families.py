@@ -26,7 +26,7 @@ class Hand:
     layers: str = "model.layers"
     attention_norm: str = "input_layernorm"
     """Between the stream and attention; "-" where it reads the stream itself, "" where what it
-    reads is no site."""
+    reads is not a site."""
     out_proj: str = "self_attn.o_proj"
     mlp: str = "mlp"
     """What reads the stream as the MLP, gives what the MLP gives."""

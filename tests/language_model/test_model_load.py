@@ -57,7 +57,7 @@ def test_revision__changes_with_the_weights(model: Path, toy_model_folder: Path)
 
 def test_folder_without_config__is_no_model(tmp_path: Path) -> None:
     error = refused(tmp_path)
-    assert f"“{tmp_path}” is no model: it has no config.json" in error.what
+    assert f"“{tmp_path}” is not a model: it has no config.json" in error.what
     assert "config.json" in error.next_step
 
 

@@ -58,7 +58,7 @@ def find_dictionaries(source: Path) -> list[Found]:
     if source.is_file():
         if source.suffix not in SUFFIXES:
             raise UserError(
-                f"“{source}” is no file of weights.",
+                f"“{source}” is not a weights file.",
                 next_step=f"Choose one that ends with {', '.join(SUFFIXES)}, or its folder.",
             )
         found = _in_folder(FolderView(source.parent, source))

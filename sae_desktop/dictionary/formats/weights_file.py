@@ -92,7 +92,7 @@ def _safetensors(path: Path) -> WeightsFile:
             raise ValueError(f"its header claims {length:,} bytes of {size:,}")
         header = json.loads(file.read(length))
     if not isinstance(header, dict) or len(header) > _MOST_TENSORS:
-        raise ValueError("its header is no list of tensors")
+        raise ValueError("its header is not a list of tensors")
     header.pop("__metadata__", None)
     shapes = {str(name): tuple(map(int, entry["shape"])) for name, entry in header.items()}
     return WeightsFile(path, shapes, {}, lambda: load_file(path))

@@ -99,8 +99,8 @@ def test_model__that_is_not_here_is_got(harvest: HarvestPanel, client: FakeClien
 
 def test_model__that_cannot_be_read_says_why(harvest: HarvestPanel, client: FakeClient) -> None:
     harvest.fill({"model": "/no/model/here"})
-    client.fail(client.last(DescribeModelConfig), "The folder is no model.")
-    assert harvest.model._message.text() == "The folder is no model."
+    client.fail(client.last(DescribeModelConfig), "The folder is not a model.")
+    assert harvest.model._message.text() == "The folder is not a model."
     assert not harvest.start_button.isEnabled()
 
 
