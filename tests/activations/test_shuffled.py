@@ -222,5 +222,5 @@ def test_documents_that_change__are_told_when_a_harvest_goes_on(shuffled: Any) -
     harvest(config, RecordingContext())
     with Path(config.corpus).open("a") as file:
         file.write(json.dumps({"text": TEXT[::-1], "title": "new"}) + "\n")
-    with pytest.raises(UserError, match="is not what it was"):
+    with pytest.raises(UserError, match="has changed since"):
         harvest(msgspec.structs.replace(config, tokens=600), RecordingContext())

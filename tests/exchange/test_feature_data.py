@@ -273,7 +273,7 @@ def test_labels__come_back_from_every_kind_of_file(
     [
         ("feature,label\n0,a\n999,b\n", "Row 2: There is no feature 999"),
         ("label\na\n", "Row 1: “None” is no feature"),
-        ("feature,label,score\n0,a,7\n", "Row 1: “7” is no score"),
+        ("feature,label,score\n0,a,7\n", "Row 1: “7” is not a score"),
         ('feature,label\n0,"a\n', "cannot be read"),
     ],
 )
@@ -331,7 +331,7 @@ def _batch(folder: Path, *lines: Any) -> Path:
         ({"index": -1}, "There can be no feature -1"),
         ({"index": 10**12}, "There can be no feature"),
         ({"index": 1, "pos_str": "abc", "pos_values": [1]}, "not a list of texts"),
-        ([1, 2], "line 1 is no object"),
+        ([1, 2], "line 1 is not a JSON object"),
         ({"index": 1}, "no text on which they fire"),
     ],
 )

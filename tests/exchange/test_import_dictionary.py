@@ -117,7 +117,7 @@ def test_import__refuses_a_model_it_does_not_fit(project: Project, source: Path)
         bring(project, source, model="builtin", site="blocks.3.mlp.hook_post")
     with pytest.raises(UserError, match="99"):
         bring(project, source, model="builtin", site="blocks.99.hook_resid_post")
-    with pytest.raises(UserError, match="is no site"):
+    with pytest.raises(UserError, match="is not a site"):
         bring(project, source, model="builtin", site="somewhere")
     assert project.dictionaries() == []
     # A model that is not here cannot be looked at.

@@ -79,7 +79,7 @@ def test_json_labels__may_be_lines_a_list_or_one_object(
         ("feature;label\n5;a\n5.5;b\n", "Row 2: “5.5” is no feature"),
         ("feature;label\n5;a\n77;b\n", "Row 2: There is no feature 77"),
         ("feature,label\n5,a\n7,b, c\n8,d\n", "Row 3 .* has more fields"),
-        ("feature,label,score\n5,a,much\n", "Row 1: “much” is no score"),
+        ("feature,label,score\n5,a,much\n", "Row 1: “much” is not a score"),
         ("feature,label\n5,a\n,b\n", "Row 2: “None” is no feature"),
     ],
 )

@@ -232,7 +232,7 @@ def test_hub_name_without_a_network__says_so() -> None:
 
 def test_device_that_is_not_there__is_named() -> None:
     assert resolve_device("cpu").type == "cpu"
-    with pytest.raises(UserError, match="is no device"):
+    with pytest.raises(UserError, match="is not a device"):
         resolve_device("abacus")
     with pytest.raises(UserError, match="no device “cuda:77”"):
         resolve_device("cuda:77")

@@ -138,7 +138,7 @@ def test_layers_that_cannot_be_packed__are_named_before_loading(toy_model_folder
 
 
 def test_no_precision__lists_those_there_are(wide: str) -> None:
-    with pytest.raises(UserError, match="“int3” is no precision") as caught:
+    with pytest.raises(UserError, match="“int3” is not a precision") as caught:
         load_model(wide, dtype="int3")  # type: ignore[arg-type]
     assert "bfloat16" in caught.value.next_step
 

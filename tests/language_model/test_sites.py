@@ -232,7 +232,7 @@ def test_value_with_windows_in_a_row__is_laid_out_by_token() -> None:
 
 @pytest.mark.parametrize("name", ["blocks.0", "layers.3", "blocks.x.hook_resid_post", ""])
 def test_parse_site__refuses_what_is_no_site(name: str) -> None:
-    with pytest.raises(UserError, match="is no site"):
+    with pytest.raises(UserError, match="is not a site"):
         parse_site(name)
 
 

@@ -121,7 +121,7 @@ def test_changed_code__is_asked_about_anew(model: Path, marker: Path) -> None:
     marker.unlink()
     helper = model / "helper.py"
     helper.write_text(helper.read_text() + "#")
-    assert "not run unasked" in refused(model).what
+    assert "not run without your consent" in refused(model).what
     assert not describe(model).code_trusted
     with pytest.raises(UserError, match="has changed"):
         trust(model, digest)
@@ -193,7 +193,7 @@ def test_tokenizer_code__needs_trust_too(model: Path, marker: Path) -> None:
     change(folder / "config.json", model_type="own_toy", auto_map={"AutoConfig": "tok.C"})
     (folder / "tok.py").write_text(f"from pathlib import Path\nPath({str(marker)!r}).touch()\n")
     assert code_of(folder).needed
-    assert "not run unasked" in refused(folder).what
+    assert "not run without your consent" in refused(folder).what
     assert not marker.exists()
 
 
@@ -208,7 +208,7 @@ def test_architecture_that_transformers_knows__needs_no_code(model: Path, marker
 
 def test_known_type_with_an_unknown_class__needs_its_code(model: Path) -> None:
     change(model / "config.json", model_type="bert")  # as models that changed BERT's insides do
-    assert "not run unasked" in refused(model).what
+    assert "not run without your consent" in refused(model).what
 
 
 def test_attention_kernel_of_the_hub__is_refused(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_damaged_record__trusts_nothing(model: Path) -> None:
     assert is_trusted(code_of(model))
     record_path().write_text("{")
     assert not is_trusted(code_of(model))
-    assert "not run unasked" in refused(model).what
+    assert "not run without your consent" in refused(model).what
     trust(model, code_of(model).digest)
     assert is_trusted(code_of(model))
 

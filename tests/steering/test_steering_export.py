@@ -92,7 +92,7 @@ def test_preset__comes_back_as_it_was(project: Project, feature: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(b"{", "is no preset"), (b'{"name": 3}', "is no preset")]
+    ("data", "said"), [(b"{", "is not a preset"), (b'{"name": 3}', "is not a preset")]
 )
 def test_preset__that_is_none_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(UserError, match=said):

@@ -194,7 +194,7 @@ def test_preset_of_another_dictionary__is_refused(
     assert "cannot be read" in heard.errors[-1].what
     path.write_text("{")
     panel.presets.open_preset("mine")
-    assert "is no preset" in heard.errors[-1].what
+    assert "is not a preset" in heard.errors[-1].what
     assert panel.form.prompt.toPlainText() == "In the beginning"
 
 
