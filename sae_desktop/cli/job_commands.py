@@ -47,7 +47,7 @@ def _known(state: DetachedState | None, number: str) -> DetachedJob:
     found = next((job for job in at_work if job.id == number), None)
     if found is None:
         there = ", ".join(job.id for job in at_work) or "none"
-        raise UserError(f"There is no job {number} at work here.", next_step=f"Available: {there}.")
+        raise UserError(f"There is no running job {number} here.", next_step=f"Available: {there}.")
     return found
 
 

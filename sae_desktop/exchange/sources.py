@@ -56,7 +56,7 @@ def _from_hub(source: str, context: JobContext) -> Path:
     patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in SUFFIXES)]
     if below:  # configs may stand above the folder of the weights
         patterns = [*_CONFIGS, f"{below}", f"{below}/*"]
-    context.log(f"“{source}” is no file here: looking for it on the hub.")
+    context.log(f"“{source}” is not a file here: looking for it on the hub.")
     folder = fetch_files(repository, patterns, context=context)
     found = folder / below if below else folder
     if not found.exists() or (found.is_dir() and not os.listdir(found)):

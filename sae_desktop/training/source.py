@@ -85,7 +85,7 @@ class Source(ABC):
     def texts(self, device: str) -> tuple[SpliceText | None, SampleText | None]:
         """Return held-out text for the loss recovered and for showing features on.
 
-        None where there is not a model. Raises UserError where it is not the one it was.
+        None where there is no model. Raises UserError where it is not the one it was.
         """
 
     def place(self, rows: int) -> StorePosition | StreamPosition:
