@@ -33,8 +33,8 @@ class EngineExit:
 _SIGNAL_REASONS = {
     "SIGKILL": "The engine was killed (SIGKILL), by the system (out of memory) or by hand.",
     "SIGSEGV": "The engine crashed in a library (SIGSEGV).",
-    "SIGBUS": "The engine lost access to a file it had open (SIGBUS): is the disk full or "
-    "disconnected?",
+    "SIGBUS": "The engine lost a file while it was reading or writing it (SIGBUS): the file was "
+    "cut short by another program, or its drive is full or disconnected.",
     "SIGABRT": "The engine stopped after an internal error (SIGABRT).",
     "SIGTERM": "Another program stopped the engine (SIGTERM).",
 }

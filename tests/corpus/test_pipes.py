@@ -1,0 +1,31 @@
+"""A pipe or a device has no end, so it is no corpus."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sae_desktop.corpus.decoding import open_bytes
+from sae_desktop.corpus.documents import corpus_path
+from sae_desktop.errors import UserError
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="this system has no pipes with a name"
+)
+
+
+def test_pipe__is_refused_as_a_corpus(tmp_path: Path) -> None:
+    pipe = tmp_path / "c.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="a pipe or a device") as refused:
+        corpus_path(str(pipe))
+    assert "Save what it gives in a file" in refused.value.next_step
+
+
+def test_device__is_refused_as_a_corpus_and_is_not_opened() -> None:
+    with pytest.raises(UserError, match="a pipe or a device"):
+        corpus_path(os.devnull)
+    with pytest.raises(UserError, match="a pipe or a device"):
+        open_bytes(Path(os.devnull))
