@@ -23,7 +23,7 @@ LINE_LIMIT = 32 << 20
 # A line that is too long is measured this far, so that its error comes soon.
 _MEASURED = 1 << 30
 # What a text that repeats itself becomes may be thousands of times as long.
-_ZSTD_INPUT = 1 << 13
+_ZSTD_INPUT = 1 << 10
 
 COMPRESSIONS: dict[str, bytes] = {
     ".gz": b"\x1f\x8b",
@@ -101,7 +101,7 @@ class _ZstdReader(io.RawIOBase):
         self._raw = raw
         self._new: Callable[[], Any] = lambda: zstandard.ZstdDecompressor().decompressobj()
         self._frame = self._new()
-        self._ready = b""
+        self._ready = memoryview(b"")
         self._ended = False
 
     def readable(self) -> bool:
@@ -115,7 +115,7 @@ class _ZstdReader(io.RawIOBase):
             data = data or self._raw.read(_ZSTD_INPUT)
             if not data:
                 break
-            self._ready = self._frame.decompress(data)
+            self._ready = memoryview(self._frame.decompress(data))
             self._ended = self._frame.eof
         if not self._ready and not self._ended:
             raise EOFError("it ends before its end-of-frame marker")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pytest
+import zstandard
 from pyarrow import parquet
 
 from sae_desktop.corpus.decoding import LINE_LIMIT, text_lines
@@ -124,6 +125,16 @@ def test_gigabyte_in_a_line_of_a_table__is_refused_with_its_size(tmp_path: Path,
     if name == "c.jsonl":
         assert "1,074 MB" in found["error"]
     assert found["grown"] < 8 * LINE_LIMIT
+
+
+def test_text_packed_a_thousandfold__is_unpacked_piece_by_piece(tmp_path: Path) -> None:
+    path, small = tmp_path / "bomb.txt.zst", tmp_path / "small.txt"
+    small.write_text("words " * 1000)
+    path.write_bytes(zstandard.ZstdCompressor().compress(b"a" * (GB // 4)))
+    assert path.stat().st_size < 10_000
+    found = read_in_child(path, small, 5)
+    assert found["figures"][0] == 5
+    assert found["grown"] < 100 << 20
 
 
 def test_row_group_larger_than_memory_allowed__is_read_by_pages(tmp_path: Path) -> None:
