@@ -20,6 +20,13 @@ from sae_desktop.resources import resource_path
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 
+_LAYER_COUNTS = {
+    "num_hidden_layers", "num_layers", "n_layer", "n_layers", "num_decoder_layers",
+    "encoder_layers", "decoder_layers",
+}  # fmt: skip
+# Far above the depth of language models in use, and far below what takes all memory.
+_MOST_LAYERS = 4096
+
 
 @dataclass(frozen=True)
 class ModelFiles:
@@ -142,16 +149,35 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
         )
         raise UserError(f"“{folder}” is not a model: it has no config.json.", next_step=way_out)
     try:
-        json.loads(config.read_bytes())
+        told = json.loads(config.read_bytes())
     except ValueError as error:
         raise UserError(
             f"“{config}” cannot be read: it is not valid JSON ({error}).",
             next_step="Copy or download the model again.",
         ) from error
+    _check_layers(config, told)
     paths = weight_files(folder) if weights else []
     for path in paths:
         _checked_header(path)
     return ModelFiles(name, folder, None, _stamp([config, *paths]))
+
+
+def _check_layers(config: Path, told: object) -> None:
+    """Raise UserError for more layers than a model has: transformers builds whatever it is told."""
+    parts = [told]
+    while parts:
+        part = parts.pop()
+        if not isinstance(part, dict):
+            continue
+        parts += part.values()
+        for name in _LAYER_COUNTS & part.keys():
+            if isinstance(part[name], int | float) and part[name] > _MOST_LAYERS:
+                raise UserError(
+                    f"“{config}” says that the model has {part[name]:,} layers ({name}); more "
+                    f"than {_MOST_LAYERS:,} are not opened.",
+                    kept="Nothing was loaded.",
+                    next_step="Copy or download the model again, from a source that you trust.",
+                )
 
 
 def first_revision(files: ModelFiles) -> str:

@@ -300,3 +300,21 @@ def test_token_bytes__of_sentencepiece_are_spaces_and_bytes() -> None:
     )
     found = vocabulary_bytes(tokenizer, 8)
     assert found == [b"<unk>", b"<s>", b" the", b"\xe2", "é".encode(), b" ", b"", b""]
+
+
+@pytest.mark.parametrize("layers", [4097, 10**7, 10**12])
+def test_absurd_number_of_layers__is_refused_before_anything_is_built(
+    model: Path, monkeypatch: pytest.MonkeyPatch, layers: int
+) -> None:
+    def built(*args: object, **options: object) -> None:
+        raise AssertionError("the configuration was handed on")
+
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", built)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", built)
+    told = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(told | {"num_hidden_layers": layers}))
+    error = refused(model)
+    assert f"{layers:,} layers" in error.what
+    assert "num_hidden_layers" in error.what
+    (model / "config.json").write_text(json.dumps(told | {"text_config": {"n_layer": layers}}))
+    assert "n_layer" in refused(model).what
