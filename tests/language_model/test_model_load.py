@@ -103,12 +103,12 @@ def test_unknown_or_broken_configurations__are_explained(model: Path) -> None:
     config = json.loads((model / "config.json").read_text())
     for changes, message in (
         ({"model_type": "unheard_of", "architectures": ["Unheard"]}, "cannot be opened"),
-        ({"model_type": "vit", "architectures": ["ViTModel"]}, "no language model"),
+        ({"model_type": "vit", "architectures": ["ViTModel"]}, "not a language model"),
     ):
         (model / "config.json").write_text(json.dumps(config | changes))
         assert message in refused(model).what
     (model / "config.json").write_text("{")
-    assert "no JSON" in refused(model).what
+    assert "not valid JSON" in refused(model).what
 
 
 def test_vocabulary_of_another_model__is_refused_with_both_numbers(model: Path) -> None:
