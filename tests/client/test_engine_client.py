@@ -189,7 +189,7 @@ def test_client__refuses_an_engine_of_another_version(qapp: object, qtbot: QtBot
     client = EngineClient(command=[sys.executable, "-c", script])
     with qtbot.waitSignal(client.engineCrashed, timeout=WAIT) as crashed:
         client.start()
-    assert "another version" in crashed.args[0].reason
+    assert "different versions" in crashed.args[0].reason
     client.shutdown()
 
 
