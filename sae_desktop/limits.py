@@ -53,6 +53,13 @@ class Limits(NamedTuple):
             parts.append(f"less than {self.below:,g}")
         return " and ".join(parts) or "a finite number"
 
+    def refusal(self, value: float) -> str:
+        """A sentence on what it must be, for a number that is not allowed."""
+        finite = math.isfinite(value) or self == Limits()
+        return (
+            f"It must be {self.words}." if finite else f"It must be a finite number, {self.words}."
+        )
+
 
 class Unused(NamedTuple):
     """Of a field that holds a config: which of its settings mean nothing there."""
@@ -116,7 +123,7 @@ def _numbers(hint: Any) -> Iterator[Limits]:
 
 def beyond_limits(config: msgspec.Struct) -> dict[str, str]:
     """Return field → what it must be, of those whose numbers lie outside their bounds."""
-    return {field: f"It must be {bounds.words}." for field, _, bounds in _beyond(config)}
+    return {field: bounds.refusal(value) for field, value, bounds in _beyond(config)}
 
 
 def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
@@ -125,7 +132,7 @@ def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
         raise UserError(
             f"The {what} {field} = {value} cannot work.",
             kept="Nothing was changed.",
-            next_step=f"It must be {bounds.words}.",
+            next_step=bounds.refusal(value),
         )
 
 

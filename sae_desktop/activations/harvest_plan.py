@@ -180,15 +180,23 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
         documents = int(_MARGIN * rows / tokens) + _FEWEST_DOCUMENTS
         if plan.config.order == "shuffled":  # windows come from all documents of a block
             documents += min(BLOCK_DOCUMENTS, int(_MARGIN * BLOCK_CHARACTERS / each))
+            # Each window comes of one more document at most, beside those that end within it.
+            windows = rows / _rows_of_window(plan) + rows / tokens
+            documents = min(documents, int(_MARGIN * windows) + _FEWEST_DOCUMENTS)
         documents = min(rows, times * documents)
     each = int(_MARGIN * found.metadata / found.documents) + 64
     return _room(plan, rows, documents, min(METADATA_BYTES, times * each))
 
 
-def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
-    room = plan.windows.room + len(plan.windows.prefix) - plan.dropped
+def _rows_of_window(plan: HarvestPlan) -> int:
+    """Rows kept of a full window; with an overlap, of any but a document's first."""
     if plan.config.overlap:
-        room = plan.windows.room - plan.config.overlap
+        return plan.windows.room - plan.config.overlap
+    return plan.windows.room + len(plan.windows.prefix) - plan.dropped
+
+
+def _room(plan: HarvestPlan, rows: int, documents: int, metadata: int) -> Capacity:
+    room = _rows_of_window(plan)
     packed = plan.config.packing == "packed"
     # Packed windows end short only with the corpus, or with a block of shuffled documents.
     in_one = packed and plan.config.order == "files"

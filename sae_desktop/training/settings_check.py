@@ -46,7 +46,7 @@ def setting_problems(config: TrainConfig, used: Collection[str]) -> dict[str, st
     if config.tokens < config.batch:
         found["tokens"] = f"It must cover one batch of {config.batch:,} rows."
     if config.lr_warm_up + config.lr_decay > 1:
-        found["lr_warm_up"] = "Warm-up and decay together exceed the run."
+        found["lr_warm_up"] = "Warm-up and decay are shares of the run and together at most 1."
     return found
 
 
