@@ -236,7 +236,7 @@ def test_report__is_one_page_without_a_way_out(project: Project, tmp_path: Path)
     best = index.contexts(1)[0]
     assert context["tokens"][context["peak"]] == best.tokens[best.peak]
     assert dict(context["firings"])[context["peak"]] == pytest.approx(best.activation, rel=1e-3)
-    with pytest.raises(UserError, match="no name for a page"):
+    with pytest.raises(UserError, match="not a page name"):
         write(project, tmp_path / "r.pdf", "html")
 
 

@@ -66,7 +66,7 @@ def test_steering_page__shows_every_text_and_lets_none_run(tmp_path: Path) -> No
     assert "<td>·God</td><td>40.00%</td><td>25.00%</td>" in text
     assert 'title="probability 0.905, plain 0.00674, KL 2.00 nats"' in text
     assert text.count("<i style=") == 2
-    with pytest.raises(UserError, match="no name for a page"):
+    with pytest.raises(UserError, match="not a page name"):
         write_steering_page(tmp_path / "s.txt", index.info, config, result)
 
 

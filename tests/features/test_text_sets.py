@@ -141,7 +141,7 @@ def test_score__says_what_stands_beside_it(project: Project) -> None:
         (ON, [" ", ""], {}, "no text in B"),
         (ON, [*OFF, f" {ON[0]} "], {}, "both in A and in B"),
         (ON, OFF, {"missed": 3}, "cannot be without"),
-        (ON, OFF, {"threshold": 1.5}, "no share of the maximum"),
+        (ON, OFF, {"threshold": 1.5}, "not a share of the maximum"),
     ],
 )
 def test_impossible_sets__are_named(

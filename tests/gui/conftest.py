@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
+from tqdm import TMonitor
 
 _ENDING_SECONDS = 20.0
 
@@ -32,7 +33,8 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         assert not _visible(), "top-level widgets stayed open"
     # Daemons, too: a computation beside the window may outlast its panel, but not for long.
-    left = {t for t in threading.enumerate() if t not in threads}
+    # tqdm's own watches over all bars for as long as the process lasts.
+    left = {t for t in threading.enumerate() if t not in threads and not isinstance(t, TMonitor)}
     for thread in left:
         thread.join(max(deadline - time.monotonic(), 0.0))
     left = {thread for thread in left if thread.is_alive()}

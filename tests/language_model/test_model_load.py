@@ -218,7 +218,7 @@ def test_truncated_gguf__is_refused(tmp_path: Path) -> None:
 
 def test_files_that_are_no_model__are_refused(tmp_path: Path, model: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(b"GGML....")
-    assert "no .gguf file" in refused(tmp_path / "a.gguf").what
+    assert "not a .gguf file" in refused(tmp_path / "a.gguf").what
     assert "the folder" in refused(model / "config.json").next_step
     assert "no model" in refused(tmp_path / "nowhere").what
     assert "no model" in refused("unheard-of").what

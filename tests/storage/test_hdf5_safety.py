@@ -77,5 +77,5 @@ def test_plain_files__pass(tmp_path: Path) -> None:
         file["a/up"] = file["/"]  # a circle of hard links has an end
     check_plain(tmp_path / "own.h5")
     (tmp_path / "no.h5").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="no HDF5 file"):
+    with pytest.raises(UserError, match="not an HDF5 file"):
         check_plain(tmp_path / "no.h5")

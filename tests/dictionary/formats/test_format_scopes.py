@@ -250,7 +250,7 @@ def test_unknown__is_refused_by_name(tmp_path: Path) -> None:
         find_dictionaries(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("hello")
-    with pytest.raises(UserError, match="no file of weights"):
+    with pytest.raises(UserError, match="not a weights file"):
         find_dictionaries(text)
 
 

@@ -58,7 +58,7 @@ def test_file__that_is_no_text_is_refused_and_what_was_typed_stays(
     panel.text.setPlainText("typed")
     (tmp_path / "x.bin").write_bytes(bytes(range(256)))
     assert dropped(panel.text, tmp_path / "x.bin") == "typed"
-    assert "no text" in heard.errors[-1].what
+    assert "not text" in heard.errors[-1].what
     dropped(panel.text, tmp_path)
     assert "is a folder" in heard.errors[-1].what
 

@@ -125,7 +125,7 @@ def test_gallery__imports_from_other_projects_and_the_cache(
         form = panel.window().findChildren(ImportDictionaryForm)[-1]
         assert (form.model.text(), form.site.text()) == (known.model, known.site)
     settled = panel.about.text()
-    assert "hub's cache" in settled
+    assert "hub’s cache" in settled
 
 
 def test_gallery__says_when_nothing_can_be_downloaded(
