@@ -26,6 +26,7 @@ def same_model(config: SameModelConfig, context: JobContext) -> SameModelResult:
     differed = difference(one, other, project.path)
     if one.key != other.key:
         say_same(project.path, one, other)
+    context.progress(1, 1, "models", "Reading which models they are")
     return SameModelResult(one=one.name, other=other.name, differed=differed)
 
 

@@ -207,6 +207,7 @@ def trust_model(config: TrustModelConfig, context: JobContext) -> TrustModelResu
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             _add(path, files.name, code)
+    context.progress(1, 1, "models", "Reading the code")
     return TrustModelResult(model=files.name, code_files=list(code.files))
 
 

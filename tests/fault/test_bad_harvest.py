@@ -73,22 +73,66 @@ def test_gigabyte_in_one_line__is_harvested_from_at_once(
         file.write((TEXT.replace("\n", " ") * 30_000).encode())
         file.seek(10**9)
         file.write(b" end")
-    done = harvest(small_project, toy_model_folder, "--corpus", corpus)
+    done = harvest(small_project, toy_model_folder, "--corpus", corpus, "--order", "files")
     # The hole reads as NUL bytes, which begin after what was harvested.
     assert done.status == 0, done.stderr
     assert done.result["rows"] == TOKENS
+
+
+def test_gigabyte_in_one_line__is_refused_where_what_is_read_ahead_is_no_text(
+    small_project: Path, toy_model_folder: Path, tmp_path: Path
+) -> None:
+    before = content(small_project)
+    corpus = tmp_path / "line.txt"
+    begun = (TEXT.replace("\n", " ") * 1000).encode()
+    with corpus.open("wb") as file:
+        file.write(begun)
+        file.seek(10**9)
+        file.write(b" end")
+    error = refused(harvest(small_project, toy_model_folder, "--corpus", corpus), corpus)
+    assert f"the byte at offset {len(begun):,} is zero" in error["what"]
+    assert content(small_project) == before
+
+
+def _mixed_encodings(corpus: Path) -> None:
+    """Write two good rows and one that is no UTF-8."""
+    good = json.dumps({"text": TEXT}, ensure_ascii=False).encode() + b"\n"
+    more = b"".join(good.replace(b"In the", f"In the {n}".encode(), 1) for n in range(2))
+    corpus.write_bytes(more + '{"text": "Größe"}\n'.encode("latin-1"))
+
+
+def test_mixed_encodings__leave_out_the_row_that_is_none_and_say_so(
+    small_project: Path, toy_model_folder: Path, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "mixed.jsonl"
+    _mixed_encodings(corpus)
+    done = harvest(small_project, toy_model_folder, "--corpus", corpus, "--tokens", "5000")
+    assert done.status == 0, done.stderr
+    assert "One row could not be read and was left out." in done.stderr
+    assert f"“{corpus}” is not UTF-8" in done.stderr
+    store = stored(small_project)
+    assert done.result["rows"] == store.rows
+    assert len(store.documents) == 2
+    # The same rows are there where the file ends before the bad one.
+    corpus.write_bytes(b"".join(corpus.read_bytes().splitlines(keepends=True)[:2]))
+    tokens = store.tokens.tolist()
+    shutil.rmtree(store.folder)
+    assert harvest(
+        small_project, toy_model_folder, "--corpus", corpus, "--tokens", "5000"
+    ).status == 0  # fmt: skip
+    assert stored(small_project).tokens.tolist() == tokens
 
 
 def test_mixed_encodings__keep_what_came_before_the_file_that_is_none(
     small_project: Path, toy_model_folder: Path, tmp_path: Path
 ) -> None:
     corpus = tmp_path / "mixed.jsonl"
-    good = json.dumps({"text": TEXT}, ensure_ascii=False).encode() + b"\n"
-    more = b"".join(good.replace(b"In the", f"In the {n}".encode(), 1) for n in range(2))
-    corpus.write_bytes(more + '{"text": "Größe"}\n'.encode("latin-1"))
-    error = refused(
-        harvest(small_project, toy_model_folder, "--corpus", corpus, "--tokens", "5000"), corpus
-    )
+    _mixed_encodings(corpus)
+    done = harvest(
+        small_project, toy_model_folder, "--corpus", corpus, "--tokens", "5000", "--order",
+        "files", "--skip-limit", "0",
+    )  # fmt: skip
+    error = refused(done, corpus)
     assert "UTF-8" in error["what"]
     kept = stored(small_project).rows
     assert 0 < kept < 5000
@@ -175,7 +219,8 @@ def test_network_that_goes_away__keeps_what_came_and_goes_on_from_there(
     small_project: Path, toy_model_folder: Path, tmp_path: Path, server: DatasetServer
 ) -> None:
     environment = {"HF_ENDPOINT": server.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
-    corpus = ("--corpus", "owner/name")
+    # Shards one after the other: a mixed corpus begins with all of them open.
+    corpus = ("--corpus", "owner/name", "--order", "files")
     whole = harvest(small_project, toy_model_folder, *corpus, "--tokens", "900", **environment)
     assert whole.status == 0, whole.stderr
     right = stored(small_project)
