@@ -12,6 +12,7 @@ from typing import Any
 from sae_desktop.corpus.documents import Document, Message
 from sae_desktop.corpus.records import BadRowError
 from sae_desktop.corpus.windows import Encoded, RoleSpan
+from sae_desktop.language_model.chat_template import Check, TemplateRefusedError, render_chat
 from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_backend, special_tokens
 
@@ -26,11 +27,13 @@ class ChatEncoder:
     """Renders chats with the template and tells the roles apart. Safe in any thread.
 
     With `letters` the names of special tokens that someone says are read as letters; those that
-    the template puts between messages are tokens all the same.
+    the template puts between messages are tokens all the same. `check` may end a wait.
     """
 
-    def __init__(self, lm: TextReader, prefix: tuple[int, ...], *, letters: bool) -> None:
-        self._name, self._prefix = lm.name, list(prefix)
+    def __init__(
+        self, lm: TextReader, prefix: tuple[int, ...], *, letters: bool, check: Check = None
+    ) -> None:
+        self._name, self._prefix, self._check = lm.name, list(prefix), check
         self._tokenizer: Any = lm.tokenizer
         self._encode_text = lm.encode
         self._backend: Any = getattr(lm.tokenizer, "backend_tokenizer", None)
@@ -45,14 +48,14 @@ class ChatEncoder:
 
         Role spans follow each other and hold every token; there are none where the template
         changes messages so much that they cannot be found in it.
-        Raises UserError for a chat the template refuses.
+        Raises BadRowError for a chat the template refuses, UserError for a template without end.
         """
         try:
             text = self._render(document.messages)
-        except Exception as error:
+        except TemplateRefusedError as error:
             raise BadRowError(
                 f"The chat template of “{self._name}” refuses document {document.ordinal:,} of "
-                f"“{document.source}”: {str(error).strip() or type(error).__name__}.",
+                f"“{document.source}”: {error}.",
                 next_step="Choose chats whose roles this model knows, or a column of texts.",
             ) from error
         ids, starts = self._tokens(text, document.messages)
@@ -66,8 +69,12 @@ class ChatEncoder:
             {**(json.loads(m.beside) if m.beside else {}), "role": m.role, "content": m.content}
             for m in messages
         ]
-        return str(
-            self._tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=False)
+        return render_chat(
+            self._tokenizer,
+            said,
+            add_generation_prompt=False,
+            name=self._name,
+            check=self._check,
         )
 
     def _turns(self, text: str, messages: Sequence[Message]) -> list[_Turn]:
@@ -86,7 +93,7 @@ class ChatEncoder:
                 break
             try:
                 beginning = self._render(messages[:number])
-            except Exception:  # a template may ask for an answer to every question
+            except TemplateRefusedError:  # a template may ask for an answer to every question
                 return []
             # What closes only the last message of a chat is no part of the whole.
             shared = _shared(beginning, text)
@@ -107,7 +114,7 @@ class ChatEncoder:
         """Return where in `text` each message is said."""
         try:
             bare = self._render([message._replace(content=_SAYS) for message in messages])
-        except Exception:  # it looks into what is said
+        except TemplateRefusedError:  # it looks into what is said
             return _searched(text, messages)
         return _aligned(text, bare.split(_SAYS), messages) or _searched(text, messages)
 
@@ -116,7 +123,7 @@ class ChatEncoder:
         system, user = Message("system", _SYSTEM_SAYS), Message("user", _USER_SAYS)
         try:
             alone, both, plain = (self._render(m) for m in ([system], [system, user], [user]))
-        except Exception:  # it knows no such role
+        except TemplateRefusedError:  # it knows no such role
             return ""
         before = both.partition(_SYSTEM_SAYS)[0]
         header = both[_shared(alone, both) :].partition(_USER_SAYS)[0]

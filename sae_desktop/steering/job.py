@@ -12,6 +12,7 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.chat_template import Check, TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
@@ -51,7 +52,7 @@ def steer(config: SteerConfig, context: JobContext) -> SteerResult:
     """
     _check(config.sampling, config.variants)
     opened = open_index(config.project, config.index, config.device)
-    run = _Run(opened, config, Preparer(config.project, opened))
+    run = _Run(opened, config, Preparer(config.project, opened), context)
     return run.generate(context)
 
 
@@ -78,7 +79,7 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
             variants=variants[first : first + MOST_VARIANTS], sampling=config.sampling,
             chat=config.chat, device=config.device,
         )  # fmt: skip
-        run = _Run(opened, part, preparer)
+        run = _Run(opened, part, preparer, context)
         results += run.generate(_Inner(context)).variants
         chances += [[float(p[i]) for i in watched] for p in run.first_probabilities]
     context.progress(len(variants), len(variants), "strengths")
@@ -119,10 +120,13 @@ def _check(sampling: Sampling, variants: Sequence[Variant]) -> None:
 class _Run:
     """One generation of several variants."""
 
-    def __init__(self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer) -> None:
+    def __init__(
+        self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer, context: JobContext
+    ) -> None:
         require_causal(opened.lm, "Steering")
         self._opened, self._config, self._preparer = opened, config, preparer
-        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
+        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat,
+                                    check=context.check_cancelled)
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
         self._sites = _steered_sites(plans, opened)
@@ -265,7 +269,7 @@ def _first_token(lm: LanguageModel, text: str) -> int:
     return ids[0]
 
 
-def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool) -> list[int]:
+def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool, check: Check = None) -> list[int]:
     """Return a prompt's tokens, the special ones before it included.
 
     Raises UserError for an empty one, and for a chat without a template.
@@ -277,7 +281,15 @@ def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool) -> list[int]:
                 f"“{lm.name}” has no chat template.", next_step="Steer it without “chat”."
             )
         said: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-        text = lm.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+        try:
+            text = render_chat(
+                lm.tokenizer, said, add_generation_prompt=True, name=lm.name, check=check
+            )
+        except TemplateRefusedError as error:
+            raise UserError(
+                f"The chat template of “{lm.name}” refuses the prompt: {error}.",
+                next_step="Steer it without “chat”.",
+            ) from error
     ids = lm.encode(text)
     if not ids or not prompt.strip():
         raise UserError("The prompt is empty.", next_step="Type the beginning of a text.")
