@@ -108,11 +108,11 @@ def context_size(config: Any, model: nn.Module) -> int:
     """
     try:
         value = getattr(config, "max_position_embeddings", None)
-    except NotImplementedError:  # as XLNet's configuration says that it has no limit
+    except NotImplementedError:  # as XLNet's configuration says that it has no limit, or as −1
         value = None
-    if not value:
+    size = int(value or 0)
+    if size <= 0:
         return _ANY_LENGTH
-    size = int(value)
     for name, module in model.named_modules():
         padding = getattr(module, "padding_idx", None)
         table = getattr(module, "weight", None)

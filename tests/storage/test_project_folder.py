@@ -30,7 +30,7 @@ def test_project__of_a_newer_program_is_refused(tmp_path: Path) -> None:
         Project.open(project.path)
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a" * 81, "dot.", "ü"])
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a" * 81, "dot.", "ü\n"])
 def test_names__that_could_leave_the_project_are_refused(name: str) -> None:
     with pytest.raises(UserError, match="cannot be a name"):
         checked_name(name)
