@@ -81,12 +81,12 @@ def _sketch(text: Array, length: int) -> Array:
     width = min(length, len(values))
     hashes = np.zeros(len(values) - width + 1, np.uint64)
     for offset in range(width):
-        hashes = _mixed(hashes ^ values[offset : offset + len(hashes)])
+        hashes = scattered(hashes ^ values[offset : offset + len(hashes)])
     return np.unique(hashes)[:_SKETCH]
 
 
-def _mixed(x: Array) -> Array:
-    """Scatter numbers over 64 bits (the steps of SplitMix64)."""
+def scattered(x: Array) -> Array:
+    """Return uint64 numbers scattered over 64 bits: SplitMix64 (Steele, Lea and Flood 2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.corpus.alike import scattered
 from sae_desktop.corpus.pieces import whole_title
 
 Array = npt.NDArray[Any]
@@ -129,23 +130,15 @@ def _sign(tokens: Array, spans: Array, rows: int, signatures: Array) -> None:
         return
     shingles = np.zeros(len(ids) - _SHINGLE + 1, np.uint64)
     for step in range(_SHINGLE):
-        shingles = _mix(shingles ^ ids[step : len(ids) - _SHINGLE + 1 + step])
+        shingles = scattered(shingles ^ ids[step : len(ids) - _SHINGLE + 1 + step])
     whole = document[_SHINGLE - 1 :] == document[: len(document) - _SHINGLE + 1]
     shingles, document = shingles[whole], document[: len(document) - _SHINGLE + 1][whole]
     if not len(shingles):
         return
     starts = np.flatnonzero(np.concatenate([[True], document[1:] != document[:-1]]))
     for number in range(signatures.shape[1]):
-        hashed = _mix(shingles ^ _mix(np.array([number + 1], np.uint64)))
+        hashed = scattered(shingles ^ scattered(np.array([number + 1], np.uint64)))
         signatures[document[starts], number] = np.minimum.reduceat(hashed, starts)
-
-
-def _mix(x: Array) -> Array:
-    """The step of SplitMix64 (Steele, Lea and Flood 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 def _joined(first: Array, second: Array) -> Array:
