@@ -181,7 +181,7 @@ def test_truncated_firings__are_called_damaged(project: Project) -> None:
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3"])
 def test_shard__that_is_none_is_refused(project: Project, shard: str) -> None:
-    with pytest.raises(UserError, match="no part"):
+    with pytest.raises(UserError, match="not part of a store"):
         build_index(asked(project, "x", shard=shard), SILENT)
 
 
