@@ -22,7 +22,7 @@ from sae_desktop.cli.training_options import (
 from sae_desktop.project import Project, existing
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
-from sae_desktop.training.scaling import ScalingReport, scaling_report
+from sae_desktop.training.scaling_report import ScalingReport, scaling_report
 from sae_desktop.training.settings_check import sweep_problems
 from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sae_desktop.cli.render import number, table
 from sae_desktop.training.pareto import front_of
 from sae_desktop.training.power_law import PowerLaw
-from sae_desktop.training.scaling import ScalingReport, SeriesReport
+from sae_desktop.training.region import Interval
+from sae_desktop.training.scaling import Optimum
+from sae_desktop.training.scaling_report import ScalingReport, SeriesReport
 from sae_desktop.training.sweep_config import SweepResult
 
 _FIGURES = {
@@ -62,15 +64,32 @@ def _series_text(report: SeriesReport) -> str:
     frontier = ", ".join(f"{p.features:,} × {p.steps:,}" for p in laws.frontier)
     lines.append(f"  frontier (features × steps): {frontier}")
     lines += [f"  {why}" for why in laws.missing]
-    best = report.optimum
-    if best is not None:
-        lines.append(
-            f"  at {best.compute:.3g}: loss {number(best.loss)}, {number(best.features)} features, "
-            f"{number(best.steps)} steps, lr {number(best.lr)}"
-        )
-        if best.beyond > 1:
-            lines.append(f"  That is {best.beyond:.3g} times the largest compute measured.")
+    if report.optimum is not None:
+        lines += _optimum_lines(report.optimum)
     return "\n".join(lines)
+
+
+def _optimum_lines(best: Optimum) -> list[str]:
+    parts = [
+        f"{name} {number(value)} ({_interval_text(interval)})"
+        for name, value, interval in (
+            ("loss", best.loss, best.loss_interval),
+            ("features", best.features, best.features_interval),
+            ("steps", best.steps, best.steps_interval),
+            ("lr", best.lr, best.lr_interval),
+        )
+        if value is not None and interval is not None
+    ]
+    lines = [f"  at {best.compute:.3g}: {', '.join(parts)}", f"  {best.said_of_intervals()}"]
+    if best.beyond > 1:
+        lines.append(f"  That is {best.beyond:.3g} times the largest compute measured.")
+    return lines
+
+
+def _interval_text(interval: Interval) -> str:
+    if not interval.told:
+        return "how sure that is cannot be told"
+    return f"95% interval {interval.text(number)}"
 
 
 def _law_text(law: PowerLaw) -> str:

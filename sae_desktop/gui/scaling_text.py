@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from sae_desktop.errors import UserError
 from sae_desktop.gui.amounts import count_text, exact_count
 from sae_desktop.training.power_law import PowerLaw
-from sae_desktop.training.scaling import ScalingLaws, Series, optimum
+from sae_desktop.training.region import Interval
+from sae_desktop.training.scaling import ScalingLaws, ScalingPoint, optimum
+from sae_desktop.training.scaling_report import Series
 
 _LINE_POINTS = 60
 _BEYOND = 10.0
@@ -54,24 +57,44 @@ def default_budget(laws: ScalingLaws) -> float:
     return float(f"{4 * max(point.compute for point in laws.frontier):.1g}")
 
 
-def optimum_text(laws: ScalingLaws, budget: float, batch: int) -> str:
-    """Return the best run of a budget in words; why there is none, where there is none."""
+def optimum_text(points: Sequence[ScalingPoint], budget: float, batch: int) -> str:
+    """Return the best run of a budget in words, with how sure each figure is; why there is none,
+    where there is none.
+    """
     try:
-        best = optimum(laws, budget)
+        best = optimum(points, budget)
     except UserError as error:
         return str(error)
-    text = f"Loss {best.loss:.3g}"
+    parts = [f"loss {best.loss:.3g} ({_sure(best.loss_interval, _three)})"]
     if best.features is not None and best.steps is not None:
         rows = count_text(best.steps * batch)
-        text += (
-            f" with {exact_count(best.features)} features and {exact_count(best.steps)} steps "
-            f"({rows} rows at batch {exact_count(batch)})"
+        parts.append(
+            f"{exact_count(best.features)} features ({_sure(best.features_interval, _count)})"
+        )
+        parts.append(
+            f"{exact_count(best.steps)} steps ({_sure(best.steps_interval, _count)}), which are "
+            f"{rows} rows at batch {exact_count(batch)}"
         )
     if best.lr is not None:
-        text += f", lr {best.lr:.2g}"
+        parts.append(f"learning rate {best.lr:.2g} ({_sure(best.lr_interval, _three)})")
+    text = "; ".join(parts) + f". {best.said_of_intervals()}"
     if best.beyond > 1:
-        text += f". That is {best.beyond:.2g} times the largest compute measured"
-    return text + "."
+        text += f" The budget is {best.beyond:.2g} times the largest compute measured."
+    return text
+
+
+def _sure(interval: Interval | None, written: Callable[[float], str]) -> str:
+    if interval is None or not interval.told:
+        return "how sure that is cannot be told"
+    return f"95% interval {interval.text(written)}"
+
+
+def _three(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _count(value: float) -> str:
+    return exact_count(max(1, round(value)))
 
 
 def _signed(value: float) -> str:

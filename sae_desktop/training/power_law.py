@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from sae_desktop.errors import UserError
+from sae_desktop.training.predicted import Predict, of_best_size, of_law, of_line, of_surface
 from sae_desktop.training.region import LEVEL, Array, Fit, Interval, Region
 
 FEWEST_POINTS = 4
@@ -94,13 +95,20 @@ def fit_power_law(
     interval then leaves E free, and E is given where it is told from 0. Raises UserError for
     fewer than `FEWEST_POINTS` different x.
     """
+    return predicting_power_law(x, y, what=what, irreducible=irreducible)[0]
+
+
+def predicting_power_law(
+    x: Sequence[float], y: Sequence[float], *, what: str, irreducible: bool = False
+) -> tuple[PowerLaw, Predict]:
+    """Fit as `fit_power_law`; return the law and the interval of what it says at an x."""
     order = np.argsort(np.asarray(x, dtype=np.float64), kind="stable")
     xs = np.asarray(x, dtype=np.float64)[order]
     ys = np.asarray(y, dtype=np.float64)[order]
     _require(len(np.unique(xs)), FEWEST_POINTS, what)
     plain = _straight(xs, ys)
     if not irreducible or plain.exponent >= 0:
-        return plain
+        return plain, of_line(xs, ys)
     fit = Fit((xs,), ys)
     best, coefficients, rest = fit.best()
     region = fit.region(best, rest)
@@ -109,7 +117,7 @@ def fit_power_law(
     c, e, E = plain.coefficient, plain.exponent, None
     if floor.low:
         (c, E), e = fit.unscaled(coefficients, best), -best[0]
-    return PowerLaw(
+    law = PowerLaw(
         coefficient=c,
         exponent=e,
         irreducible=E,
@@ -118,6 +126,7 @@ def fit_power_law(
         residuals=np.log(ys / (c * xs**e + (E or 0.0))).tolist(),
         points=len(xs),
     )
+    return law, of_law(region)
 
 
 def _straight(x: Array, y: Array) -> PowerLaw:
@@ -150,6 +159,15 @@ def fit_surface(
     G = (αA/βB)^(1/(α+β)) (Hoffmann et al., 2022, approach 3). Raises UserError for fewer than
     7 runs, 3 numbers of features or 3 of steps, or where one of the two makes no difference.
     """
+    return predicting_surface(features, steps, loss)[0]
+
+
+def predicting_surface(
+    features: Sequence[float], steps: Sequence[float], loss: Sequence[float]
+) -> tuple[Surface, Predict, Predict]:
+    """Fit as `fit_surface`; return it and the intervals of the least loss and of the features
+    that reach it at a compute.
+    """
     f, s, y = (np.asarray(v, dtype=np.float64) for v in (features, steps, loss))
     _require(len(y), _FEWEST_FOR_SURFACE, "the surface over features and steps")
     _require(len(np.unique(f)), _FEWEST_SIDES, "the surface", "numbers of features")
@@ -179,7 +197,7 @@ def fit_surface(
     g, exponent = (alpha * A / (beta * B)) ** (1 / (alpha + beta)), beta / (alpha + beta)
     at_best = A * g**-alpha + B * g**beta
     share = region.of(b / (a + b), (-1, 1))
-    return Surface(
+    surface = Surface(
         A=A,
         alpha=alpha,
         B=B,
@@ -196,6 +214,7 @@ def fit_surface(
         residuals=residuals,
         points=len(y),
     )
+    return surface, of_surface(region, surface.best_features.at), of_best_size(region)
 
 
 def _irreducible(region: Region) -> Interval:

@@ -9,6 +9,7 @@ and few runs give wide intervals, or ends that are open. n runs.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,10 @@ _EXACT = 1e-12
 """Mean squared residual below which a fit counts as exact."""
 
 
+def _signed(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """Of 95%; a null end is one that the runs do not set."""
 
@@ -41,9 +46,9 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it says anything."""
         return self.low is not None or self.high is not None
 
-    def text(self) -> str:
+    def text(self, written: Callable[[float], str] = _signed) -> str:
         """Return it as read: "0.18 … 0.25", with a sign for minus, or that nothing is told."""
-        low, high = (None if end is None else _signed(end) for end in (self.low, self.high))
+        low, high = (None if end is None else written(end) for end in (self.low, self.high))
         if low is None and high is None:
             return "cannot be told"
         if low is None:
@@ -57,16 +62,19 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
             high=None if self.high is None else max(self.high, value),
         )
 
+    def dividing(self, whole: float) -> Interval:
+        """Return the interval of `whole` divided by what this is of, above 0."""
+        return Interval(
+            low=None if self.high is None else whole / self.high,
+            high=None if not self.low else whole / self.low,
+        )
+
     def less_than_one(self) -> Interval:
         """Return the interval of one minus what this is of."""
         return Interval(
             low=None if self.high is None else 1 - self.high,
             high=None if self.low is None else 1 - self.low,
         )
-
-
-def _signed(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
 
 
 OPEN = Interval(low=None, high=None)
@@ -89,6 +97,11 @@ class Linear:
     """(K,) of those."""
     inverse: Array
     """(K, J + 1, J + 1) of the matrix of the normal equations."""
+    pinned: Array
+    """(K, J + 1) the best without bounds whose E is 0."""
+    pinned_rest: Array
+    pinned_inverse: Array
+    """(K, J + 1, J + 1), zero in E's row and column."""
 
 
 def solve(terms: Array, y: Array) -> Linear:
@@ -108,12 +121,28 @@ def solve(terms: Array, y: Array) -> Linear:
         full[:, kept] = part
         better = (part > 0).all(axis=1) & (errors < rest)
         rest, solved = np.where(better, errors, rest), np.where(better[:, None], full, solved)
+        if kept == list(range(J)):
+            wide = np.zeros((K, J + 1, J + 1))
+            wide[:, :J, :J] = inverse
+            pinned = full, errors, wide
     # The last set is that of all.
-    return Linear(rest, solved, full, errors, inverse)
+    return Linear(rest, solved, full, errors, inverse, *pinned)
 
 
 def _subsets(count: int) -> list[list[int]]:
     return [[i for i in range(count) if mask >> i & 1] for mask in range(1, 2**count)]
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """Coefficients c with (c − middle)ᵀ inverse⁻¹ (c − middle) ≤ room, for K candidates."""
+
+    middle: Array
+    """(K, J + 1), E last."""
+    inverse: Array
+    """(K, J + 1, J + 1)."""
+    room: Array
+    """(K,); below 0 where there are none."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +157,8 @@ class Region:
     open_low: tuple[bool, ...]
     open_high: tuple[bool, ...]
     """Whether it reaches the ends of what is looked at, by exponent."""
+    scales: tuple[float, ...]
+    """What x of each term was divided by; coefficients are those at x / scale."""
 
     def of(self, values: Array, signs: tuple[int, ...]) -> Interval:
         """Return the interval of something (K,) that the exponents decide.
@@ -156,6 +187,12 @@ class Region:
         variance = (weights[:, None] @ self.linear.inverse @ weights[:, :, None])[:, 0, 0]
         reach = np.sqrt(np.maximum(0.0, (self.limit - self.linear.free_rest) * variance))
         return middle - reach, middle + reach
+
+    def ellipsoids(self) -> Iterator[Ellipsoid]:
+        """Yield the coefficients not rejected, E being free, and those with E = 0."""
+        one = self.linear
+        yield Ellipsoid(one.free, one.inverse, self.limit - one.free_rest)
+        yield Ellipsoid(one.pinned, one.pinned_inverse, self.limit - one.pinned_rest)
 
 
 class Fit:
@@ -233,6 +270,7 @@ class Fit:
             limit=float(limit),
             open_low=tuple((touched_low & (low <= ends[0])).tolist()),
             open_high=tuple((touched_high & (high >= ends[1])).tolist()),
+            scales=self._scales,
         )
 
     def _inside(

@@ -2,7 +2,7 @@
 
 After Scaling Monosemanticity, “Scaling Laws”: compute is features × steps; the lowest loss
 at a compute falls as a power of it, and so go the features, steps and learning rate that
-reach it. Only runs of one architecture, k and λ have losses that can be compared.
+reach it. Which runs have losses that can be compared is told in `scaling_report.py`.
 
 Where the runs allow, all follows from the surface loss = A·features^−α + B·steps^−β + E through
 all runs (Hoffmann et al., 2022, approach 3), or, where they are told to fit clearly better, from
@@ -17,22 +17,22 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
 from sae_desktop.errors import UserError
-from sae_desktop.training.pareto import front_of
 from sae_desktop.training.power_law import (
     FEWEST_POINTS,
     PowerLaw,
     Surface,
-    fit_power_law,
-    fit_surface,
+    predicting_power_law,
+    predicting_surface,
 )
-from sae_desktop.training.region import LEVEL, OPEN
-from sae_desktop.training.sweep_config import SweepRow
+from sae_desktop.training.predicted import Predict, cannot_be_told
+from sae_desktop.training.region import LEVEL, OPEN, Interval
 from sae_desktop.training.valleys import Valleys, fit_valleys
 
 _SAME_COMPUTE = 0.05
@@ -52,15 +52,6 @@ class ScalingPoint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def compute(self) -> float:
         return float(self.features) * self.steps
-
-
-class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs whose losses can be compared."""
-
-    architecture: str
-    k: int | None
-    sparsity: float | None
-    points: list[ScalingPoint]
 
 
 class ScalingLaws(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,77 +82,22 @@ class Optimum(msgspec.Struct, frozen=True, kw_only=True):
     features: int | None
     steps: int | None
     lr: float | None
+    loss_interval: Interval
+    """95%, of the law at this compute: a run scatters about it."""
+    features_interval: Interval | None
+    steps_interval: Interval | None
+    lr_interval: Interval | None
     beyond: float
     """How many times the largest compute measured it lies; 1 or less: within."""
+    spread: float
+    """How far runs are off the law of the loss, as a share: root mean square."""
 
-
-class SeriesReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A series with what it says."""
-
-    series: Series
-    laws: ScalingLaws | None
-    refusal: str
-    """Why there are no laws; empty where there are."""
-    optimum: Optimum | None
-    """At the budget asked for."""
-
-
-class ScalingReport(msgspec.Struct, frozen=True, kw_only=True):
-    series: list[SeriesReport]
-    pareto_front: list[str]
-    """Dictionaries that no other beats in both FVU and L0, by rising L0."""
-
-
-def scaling_report(rows: Sequence[SweepRow], budget: float | None = None) -> ScalingReport:
-    """Return what one or several sweeps say. Raises UserError where no series gives a law."""
-    reports = [_report(series, budget) for series in series_of(rows)]
-    if not reports:
-        raise UserError("No run of the sweep is done.", next_step="Run the sweep first.")
-    if all(report.laws is None for report in reports):
-        raise UserError(
-            reports[0].refusal,
-            next_step="Only runs of one architecture, k and λ are compared; add features, tokens "
-            "or seeds to the sweep and run it again.",
+    def said_of_intervals(self) -> str:
+        """Return in words what the intervals are of."""
+        return (
+            "The intervals hold 95% and are of the fitted laws, from how the runs scatter about "
+            f"them; a single run is off the loss by another {self.spread:.1%} or so."
         )
-    return ScalingReport(series=reports, pareto_front=[row.dictionary for row in front_of(rows)])
-
-
-def _report(series: Series, budget: float | None) -> SeriesReport:
-    try:
-        laws = scaling_laws(series.points)
-        best = None if budget is None else optimum(laws, budget)
-    except UserError as error:
-        return SeriesReport(series=series, laws=None, refusal=error.what, optimum=None)
-    return SeriesReport(series=series, laws=laws, refusal="", optimum=best)
-
-
-def series_of(rows: Iterable[SweepRow]) -> list[Series]:
-    """Return finished runs by architecture, k and λ, each the mean over its seeds."""
-    grouped: dict[tuple[str, int | None, float | None], list[SweepRow]] = defaultdict(list)
-    for row in rows:
-        if row.state == "done" and not row.stopped_early and row.loss is not None:
-            grouped[row.architecture, row.k, row.sparsity].append(row)
-    return [
-        Series(architecture=a, k=k, sparsity=s, points=_mean_over_seeds(group))
-        for (a, k, s), group in grouped.items()
-    ]
-
-
-def _mean_over_seeds(rows: Sequence[SweepRow]) -> list[ScalingPoint]:
-    points = []
-    sizes = _by(rows, lambda r: (r.features, r.steps, r.peak_lr or r.lr))
-    for (features, steps, lr), same in sizes.items():
-        losses = [row.loss for row in same if row.loss is not None]
-        points.append(
-            ScalingPoint(
-                features=features,
-                steps=steps,
-                lr=lr,
-                loss=math.fsum(losses) / len(losses),
-                runs=len(losses),
-            )
-        )
-    return points
 
 
 def frontier(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
@@ -177,54 +113,91 @@ def frontier(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
 
 def scaling_laws(points: Sequence[ScalingPoint]) -> ScalingLaws:
     """Fit every law the points allow. Raises UserError when they do not even give the loss."""
+    return _fitted(tuple(points)).laws
+
+
+def optimum(points: Sequence[ScalingPoint], compute: float) -> Optimum:
+    """Return the best run of a budget in features × steps, as the laws of the points have it.
+
+    Raises UserError for a budget that is none, and what `scaling_laws` raises.
+    """
+    if not (compute > 0 and math.isfinite(compute)):
+        raise UserError(f"A budget of {compute:g} features × steps is none.")
+    fitted = _fitted(tuple(points))
+    laws = fitted.laws
+    loss = laws.loss.at(compute)
+    features = steps = None
+    of_features = of_steps = None
+    if laws.features is not None and laws.steps is not None:
+        best = laws.features.at(compute)
+        features = max(1, round(best))
+        steps = max(1, round(compute / features))
+        of_features = fitted.features_at(compute).reaching(best)
+        of_steps = of_features.dividing(compute)
+    lr = laws.lr.at(compute) if laws.lr is not None else None
+    return Optimum(
+        compute=compute,
+        loss=loss,
+        features=features,
+        steps=steps,
+        lr=lr,
+        loss_interval=fitted.loss_at(compute).reaching(loss),
+        features_interval=of_features,
+        steps_interval=of_steps,
+        lr_interval=None if lr is None else fitted.lr_at(compute).reaching(lr),
+        beyond=compute / max(p.compute for p in laws.frontier),
+        spread=laws.loss.spread,
+    )
+
+
+class _Fitted(NamedTuple):
+    laws: ScalingLaws
+    loss_at: Predict
+    features_at: Predict
+    lr_at: Predict
+
+
+@lru_cache(maxsize=32)
+def _fitted(points: tuple[ScalingPoint, ...]) -> _Fitted:
+    """Fit the laws; kept, for a budget is asked about again and again."""
     if any(not (p.loss > 0 and math.isfinite(p.loss) and p.compute > 0) for p in points):
         raise UserError(
             "A scaling law needs losses and computes above 0.",
             next_step="Leave out runs that came to nothing.",
         )
     missing: list[str] = []
-    per_size = _best_of_each(points)
-    loss, features, steps, method, sizes, surface = _size_laws(per_size, missing)
-    lr, rates = _rate_law(points, missing)
-    return ScalingLaws(
-        loss=loss,
+    sizes = _size_laws(_best_of_each(points), missing)
+    rates = _rate_law(points, missing)
+    laws = ScalingLaws(
+        loss=sizes.loss,
         frontier=frontier(points),
-        features=features,
-        steps=steps,
-        method=method,
-        best_sizes=sizes,
-        surface=surface,
-        lr=lr,
-        best_rates=rates,
+        features=sizes.features,
+        steps=sizes.steps,
+        method=sizes.method,
+        best_sizes=sizes.best,
+        surface=sizes.surface,
+        lr=rates.law,
+        best_rates=rates.best,
         missing=missing,
     )
-
-
-def optimum(laws: ScalingLaws, compute: float) -> Optimum:
-    """Return the best run of a budget in features × steps. Raises UserError for none."""
-    if not (compute > 0 and math.isfinite(compute)):
-        raise UserError(f"A budget of {compute:g} features × steps is none.")
-    features = steps = None
-    if laws.features is not None and laws.steps is not None:
-        features = max(1, round(laws.features.at(compute)))
-        steps = max(1, round(compute / features))
-    return Optimum(
-        compute=compute,
-        loss=laws.loss.at(compute),
-        features=features,
-        steps=steps,
-        lr=laws.lr.at(compute) if laws.lr is not None else None,
-        beyond=compute / max(p.compute for p in laws.frontier),
-    )
+    return _Fitted(laws, sizes.loss_at, sizes.features_at, rates.at)
 
 
 class _Sizes(NamedTuple):
     loss: PowerLaw
+    loss_at: Predict
     features: PowerLaw | None = None
     steps: PowerLaw | None = None
     method: Literal["parabolas", "surface", ""] = ""
     best: list[ScalingPoint] = []
     surface: Surface | None = None
+    features_at: Predict = cannot_be_told
+
+
+class _Rates(NamedTuple):
+    law: PowerLaw | None = None
+    best: list[ScalingPoint] = []
+    at: Predict = cannot_be_told
 
 
 def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
@@ -233,24 +206,25 @@ def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
     valleys = None
     if len(groups) >= FEWEST_POINTS:
         valleys = _valleys(runs, lambda p: p.features)
-    surface, refusal = None, ""
+    refusal = ""
     try:
-        surface = fit_surface(
+        surface, loss_at, features_at = predicting_surface(
             [p.features for p in points], [p.steps for p in points], [p.loss for p in points]
         )
+        if not (valleys and _clearly_better(valleys, surface)):
+            return _Sizes(
+                surface.best_loss, loss_at, surface.best_features, surface.best_steps,
+                "surface", [], surface, features_at,
+            )  # fmt: skip
     except UserError as error:
         refusal = str(error)
-    if surface is not None and not (valleys and _clearly_better(valleys, surface)):
-        return _Sizes(
-            surface.best_loss, surface.best_features, surface.best_steps, "surface", [], surface
-        )
     if valleys is None:
         missing.append(
             f"Best features and steps: {refusal} Of one compute and three sizes there are "
             f"{len(groups)} groups of runs; {FEWEST_POINTS} with the best between them would do "
             "too."
         )
-        return _Sizes(_loss_law(points, missing))
+        return _Sizes(*_loss_law(points, missing))
     return _of_valleys(valleys, groups)
 
 
@@ -284,10 +258,10 @@ def _of_valleys(valleys: Valleys, groups: Sequence[Sequence[ScalingPoint]]) -> _
             groups, computes, valleys.best.tolist(), valleys.lowest.tolist(), strict=True
         )
     ]
-    loss_law = fit_power_law(
+    loss_law, loss_at = predicting_power_law(
         computes, valleys.lowest.tolist(), what="loss against compute", irreducible=True
     )
-    return _Sizes(loss_law, law, steps, "parabolas", best)
+    return _Sizes(loss_law, loss_at, law, steps, "parabolas", best, features_at=valleys.predict)
 
 
 def _valleys(
@@ -298,12 +272,12 @@ def _valleys(
     return fit_valleys(number, values, computes, losses)
 
 
-def _loss_law(points: Sequence[ScalingPoint], missing: list[str]) -> PowerLaw:
+def _loss_law(points: Sequence[ScalingPoint], missing: list[str]) -> tuple[PowerLaw, Predict]:
     """Fit the loss where no best size can be told."""
     chosen, competing = sorted(points, key=lambda p: p.compute), not _a_chain(points)
     if competing:
         chosen = frontier(points)
-    law = fit_power_law(
+    law, predict = predicting_power_law(
         [p.compute for p in chosen],
         [p.loss for p in chosen],
         what="loss against compute",
@@ -311,12 +285,13 @@ def _loss_law(points: Sequence[ScalingPoint], missing: list[str]) -> PowerLaw:
     )
     if competing:
         missing.append(
-            "How sure the exponent of the loss is cannot be told: of runs that compete, those of "
-            "low loss were picked, and some of them are just lucky. Three numbers of features, "
-            "each at three numbers of steps, would tell."
+            "How sure the loss's exponent and the loss at a budget are cannot be told: of runs "
+            "that compete, those of low loss were picked, and some of them are just lucky. Three "
+            "numbers of features, each at three numbers of steps, would tell."
         )
-        return msgspec.structs.replace(law, exponent_interval=OPEN, irreducible_interval=OPEN)
-    return law
+        law = msgspec.structs.replace(law, exponent_interval=OPEN, irreducible_interval=OPEN)
+        return law, cannot_be_told
+    return law, predict
 
 
 def _a_chain(points: Sequence[ScalingPoint]) -> bool:
@@ -330,7 +305,7 @@ def _a_chain(points: Sequence[ScalingPoint]) -> bool:
 
 def _best_of_each(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
     """Return each size's run of the learning rate that served it best."""
-    sizes = _by(points, lambda p: (p.features, p.steps))
+    sizes = grouped(points, lambda p: (p.features, p.steps))
     return [min(same, key=lambda p: p.loss) for same in sizes.values()]
 
 
@@ -344,28 +319,26 @@ def _same_compute(points: Sequence[ScalingPoint]) -> list[list[ScalingPoint]]:
     return [g for g in groups if len({p.features for p in g}) >= _FEWEST_ON_A_PARABOLA]
 
 
-def _rate_law(
-    points: Sequence[ScalingPoint], missing: list[str]
-) -> tuple[PowerLaw | None, list[ScalingPoint]]:
+def _rate_law(points: Sequence[ScalingPoint], missing: list[str]) -> _Rates:
     """Return the law of the best learning rate, and the best of each size that tells of it."""
-    sizes = _by(points, lambda p: (p.features, p.steps)).values()
+    sizes = grouped(points, lambda p: (p.features, p.steps)).values()
     tried = [same for same in sizes if len({p.lr for p in same}) >= _FEWEST_ON_A_PARABOLA]
     if not tried:
         missing.append(
             f"Best learning rate: no size was trained at {_FEWEST_ON_A_PARABOLA} of them."
         )
-        return None, []
+        return _Rates()
     computes = len({same[0].compute for same in tried})
     if computes < FEWEST_POINTS:
         missing.append(
             f"Best learning rate: {computes} computes have sizes trained at "
             f"{_FEWEST_ON_A_PARABOLA} of them, and it needs {FEWEST_POINTS}."
         )
-        return None, []
+        return _Rates()
     valleys = _valleys([(n, p) for n, same in enumerate(tried) for p in same], lambda p: p.lr)
     if valleys is None:
         missing.append("Best learning rate: no loss is lowest between the rates tried.")
-        return None, []
+        return _Rates()
     best = [
         msgspec.structs.replace(same[0], lr=lr, loss=loss)
         for same, lr, loss in zip(
@@ -381,7 +354,7 @@ def _rate_law(
             f"Best learning rate: of {beyond} of {len(tried)} sizes it lies outside the rates "
             "tried; try more there."
         )
-    return valleys.law, best
+    return _Rates(valleys.law, best, valleys.predict)
 
 
 def _middle(values: Iterable[float]) -> float:
@@ -392,7 +365,7 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
-def _by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     groups: dict[K, list[T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)

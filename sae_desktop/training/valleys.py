@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.training.power_law import PowerLaw
+from sae_desktop.training.predicted import Predict
 from sae_desktop.training.region import LEVEL, OPEN, Interval
 
 Array = npt.NDArray[Any]
@@ -35,6 +36,8 @@ class Valleys:
     """Of the residuals, the parameters spent taken off."""
     freedom: int
     """Runs beyond the parameters."""
+    predict: Predict
+    """The interval of the best setting at a compute."""
 
 
 def fit_valleys(group: Array, setting: Array, compute: Array, loss: Array) -> Valleys | None:
@@ -64,13 +67,27 @@ def fit_valleys(group: Array, setting: Array, compute: Array, loss: Array) -> Va
     exponent, offset = -tilt / (2 * width), -slope / (2 * width)
     of_group = np.bincount(group, weights=c) / np.bincount(group)
     lowest = offset + exponent * of_group
+    limit = float(t.ppf((1 + LEVEL) / 2, freedom))
+
+    def at(budget: float) -> Interval:
+        away = math.log(budget) - middle_c
+        weights = np.array([1.0, away])  # of slope and tilt
+        found = _ratio(
+            float(weights @ (slope, tilt)), -2 * width,
+            float(weights @ spread[-2:, -2:] @ weights), 4 * spread[-3, -3],
+            float(-2 * weights @ spread[-2:, -3]), limit,
+        )  # fmt: skip
+        if found.low is None or found.high is None:
+            return OPEN
+        return Interval(low=math.exp(middle_u + found.low), high=math.exp(middle_u + found.high))
+
     law = PowerLaw(
         coefficient=float(np.exp(middle_u + offset - exponent * middle_c)),
         exponent=float(exponent),
         irreducible=None,
         exponent_interval=_ratio(
             tilt, -2 * width, spread[-1, -1], 4 * spread[-3, -3], -2 * spread[-1, -3],
-            t.ppf((1 + LEVEL) / 2, freedom),
+            limit,
         ),
         irreducible_interval=None,
         residuals=residuals.tolist(),
@@ -82,6 +99,7 @@ def fit_valleys(group: Array, setting: Array, compute: Array, loss: Array) -> Va
         lowest=np.exp(solved[:groups] - width * lowest**2),
         variance=variance,
         freedom=freedom,
+        predict=at,
     )
 
 

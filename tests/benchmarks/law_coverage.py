@@ -13,12 +13,13 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from sae_desktop.errors import UserError
-from sae_desktop.training.power_law import fit_power_law
-from sae_desktop.training.scaling import ScalingLaws, ScalingPoint, scaling_laws
+from sae_desktop.training.power_law import PowerLaw, predicting_power_law
+from sae_desktop.training.scaling import ScalingLaws, ScalingPoint, optimum, scaling_laws
 
 NOISE = 0.01
 """Standard deviation of the losses' relative noise, as between seeds of one run."""
@@ -27,6 +28,8 @@ README_GRID = [
     (f, t / 4096) for f in (512, 1024, 2048, 4096) for t in (250_000, 500_000, 1_000_000)
 ]
 FIVE_BY_FIVE = [(256.0 * 2**i, 200.0 * 2**j) for i in range(5) for j in range(5)]
+BEYOND = 10.0
+"""Predictions are asked of this times the largest compute."""
 ALPHA, BETA = 0.35, 0.45
 """Exponents of the surfaces that are made up."""
 
@@ -72,27 +75,31 @@ class Tally:
         )
 
 
-def straight(points: int, laws: int, floor: bool, seed: int = 0) -> Tally:
+def straight(points: int, laws: int, floor: bool, seed: int = 0) -> dict[str, Tally]:
     """y = c·x^e with noise and no floor, fitted without one or leaving the choice."""
-    rng, tally = np.random.default_rng(seed), Tally()
-    x = np.geomspace(1e5, 1e8, points)
-    for _ in range(laws):
-        y = 7.0 * x**-0.13 * np.exp(NOISE * rng.standard_normal(points))
-        law = fit_power_law(list(x), list(y), what="loss", irreducible=floor)
-        tally.add(law.exponent_interval, -0.13)
-    return tally
+    return _lines_through(np.geomspace(1e5, 1e8, points), lambda x: 7.0 * x**-0.13, -0.13, laws,
+                          floor, seed)  # fmt: skip
 
 
-def with_floor(x: np.ndarray, laws: int, share: float, seed: int = 0) -> Tally:
+def with_floor(x: np.ndarray, laws: int, share: float, seed: int = 0) -> dict[str, Tally]:
     """y = c·x^e + E, where E is a share of the loss at the middle compute."""
-    rng, tally, exponent = np.random.default_rng(seed), Tally(), -0.25
     middle = float(np.exp(np.log(x).mean()))
-    clean = (1 - share) * (x / middle) ** exponent + share
+    clean = lambda v: (1 - share) * (v / middle) ** -0.25 + share  # noqa: E731
+    return _lines_through(x, clean, -0.25, laws, True, seed)
+
+
+def _lines_through(
+    x: np.ndarray, clean: Callable[[Any], Any], exponent: float, laws: int, floor: bool, seed: int
+) -> dict[str, Tally]:
+    rng = np.random.default_rng(seed)
+    tallies = {name: Tally() for name in ("exponent", "loss at the budget")}
+    budget = BEYOND * x.max()
     for _ in range(laws):
-        y = clean * np.exp(NOISE * rng.standard_normal(len(x)))
-        law = fit_power_law(list(x), list(y), what="loss", irreducible=True)
-        tally.add(law.exponent_interval, exponent)
-    return tally
+        y = clean(x) * np.exp(NOISE * rng.standard_normal(len(x)))
+        law, at = predicting_power_law(list(x), list(y), what="loss", irreducible=floor)
+        tallies["exponent"].add(law.exponent_interval, exponent)
+        tallies["loss at the budget"].add(at(budget).reaching(law.at(budget)), clean(budget))
+    return tallies
 
 
 def surface(
@@ -103,17 +110,26 @@ def surface(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, Tally]:
-    """loss = A·f^−α + B·s^−β + E on a grid: exponents of loss and best size in compute."""
+    """loss = A·f^−α + B·s^−β + E on a grid: exponents of loss and best size, and both at a
+    budget."""
     rng = np.random.default_rng(seed)
     f, s = np.array(grid).T
     at_f, at_s = (float(np.exp(np.log(v).mean())) for v in (f, s))
-    clean = (1 - share) / 2 * ((f / at_f) ** -alpha + (s / at_s) ** -BETA) + share
+    half = (1 - share) / 2
+    clean = half * ((f / at_f) ** -alpha + (s / at_s) ** -BETA) + share
     truths = {
         # At one length all that falls is the features' share.
         "loss": -alpha * BETA / (alpha + BETA) if len(set(s)) > 1 else -alpha,
         "features": BETA / (alpha + BETA),
         "steps": alpha / (alpha + BETA),
     }
+    budget = BEYOND * float((f * s).max())
+    if len(set(s)) > 1:
+        # α·(f/at_f)^−α = β·(s/at_s)^−β where f·s is the budget.
+        over = budget / (at_f * at_s)
+        best = (alpha / BETA * over**BETA) ** (1 / (alpha + BETA))
+        at_best = half * (best**-alpha + (over / best) ** -BETA) + share
+        truths |= {AT_BUDGET[0]: at_best, AT_BUDGET[1]: best * at_f}
     tallies = {name: Tally() for name in truths}
     for _ in range(laws):
         losses = clean * np.exp(noise * rng.standard_normal(len(f)))
@@ -121,20 +137,42 @@ def surface(
             ScalingPoint(features=int(a), steps=round(b), lr=1e-3, loss=float(v))
             for a, b, v in zip(f, s, losses, strict=True)
         ]
-        try:
-            laws_found: ScalingLaws | None = scaling_laws(points)
-        except UserError:
-            laws_found = None
-        for name, truth in truths.items():
-            law = getattr(laws_found, name, None)
-            tallies[name].add(None if law is None else law.exponent_interval, truth)
+        _count(points, budget, truths, tallies)
     return tallies
+
+
+AT_BUDGET = ("loss at the budget", "best size at the budget")
+
+
+def _count(
+    points: list[ScalingPoint], budget: float, truths: dict[str, float], tallies: dict[str, Tally]
+) -> None:
+    """Add what the laws through the points say of each truth to its tally."""
+    try:
+        found: dict[str, Any] = {
+            name: law.exponent_interval
+            for name, law in laws_by_name(scaling_laws(points)).items()
+            if law is not None
+        }
+        best = optimum(points, budget)
+        found |= {AT_BUDGET[0]: best.loss_interval, AT_BUDGET[1]: best.features_interval}
+        found["rate at the budget"] = best.lr_interval
+    except UserError:
+        found = {}
+    for name, truth in truths.items():
+        tallies[name].add(found.get(name), truth)
+
+
+def laws_by_name(laws: ScalingLaws) -> dict[str, PowerLaw | None]:
+    return {"loss": laws.loss, "features": laws.features, "steps": laws.steps, "lr": laws.lr}
 
 
 def same_computes(laws: int, noise: float = NOISE, seed: int = 0) -> dict[str, Tally]:
     """Runs of five computes, five sizes each, with a parabola of one width in log size."""
     rng = np.random.default_rng(seed)
+    budget = BEYOND * 1e12
     truths = {"loss": -0.2, "features": 0.6, "steps": 0.4}
+    truths |= {AT_BUDGET[0]: 40 * budget**-0.2, AT_BUDGET[1]: 0.5 * budget**0.6}
     tallies = {name: Tally() for name in truths}
     for _ in range(laws):
         points = []
@@ -149,16 +187,16 @@ def same_computes(laws: int, noise: float = NOISE, seed: int = 0) -> dict[str, T
                         loss=clean * math.exp(noise * rng.standard_normal()),
                     )
                 )  # fmt: skip
-        found = scaling_laws(points)
-        for name, truth in truths.items():
-            law = getattr(found, name)
-            tallies[name].add(None if law is None else law.exponent_interval, truth)
+        _count(points, budget, truths, tallies)
     return tallies
 
 
-def rates(laws: int, noise: float = NOISE, seed: int = 0) -> Tally:
+def rates(laws: int, noise: float = NOISE, seed: int = 0) -> dict[str, Tally]:
     """Six sizes at four learning rates, the best falling as compute^−0.3."""
-    rng, tally = np.random.default_rng(seed), Tally()
+    rng = np.random.default_rng(seed)
+    budget = BEYOND * 64 * 32 * 1000
+    truths = {"lr": -0.3, "rate at the budget": 0.02 * budget**-0.3}
+    tallies = {name: Tally() for name in truths}
     for _ in range(laws):
         points = []
         for size in (2**i for i in range(6)):
@@ -170,12 +208,11 @@ def rates(laws: int, noise: float = NOISE, seed: int = 0) -> Tally:
                 points.append(
                     ScalingPoint(features=64 * size, steps=1000, lr=best * factor, loss=loss)
                 )
-        law = scaling_laws(points).lr
-        tally.add(None if law is None else law.exponent_interval, -0.3)
-    return tally
+        _count(points, budget, truths, tallies)
+    return tallies
 
 
-def lines(laws: int) -> Iterator[tuple[str, Callable[[], Tally | dict[str, Tally]]]]:
+def lines(laws: int) -> Iterator[tuple[str, Callable[[], dict[str, Tally]]]]:
     for points in POINTS:
         yield f"power law, {points} points", lambda n=points: straight(n, laws, False)  # type: ignore[misc]
         yield f"{points} points, a floor allowed", lambda n=points: straight(n, laws, True)  # type: ignore[misc]
@@ -207,13 +244,12 @@ def main() -> None:
     for name, run in lines(asked.laws):
         if not name.startswith(asked.only):
             continue
-        found = run()
-        for part, tally in (found if isinstance(found, dict) else {"": found}).items():
-            told = f"{name}{', ' if part else ''}{part}"
+        for part, tally in run().items():
+            told = f"{name}, {part}"
             if asked.json:
                 print(json.dumps({"line": told, "coverage": tally.coverage, "of": tally.drawn}))
             else:
-                print(f"{told:48} {tally}", flush=True)
+                print(f"{told:64} {tally}", flush=True)
 
 
 if __name__ == "__main__":

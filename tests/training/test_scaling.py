@@ -16,8 +16,8 @@ from sae_desktop.training.scaling import (
     frontier,
     optimum,
     scaling_laws,
-    series_of,
 )
+from sae_desktop.training.scaling_report import series_of
 from sae_desktop.training.sweep_config import SweepRow
 from sae_desktop.training.valleys import fit_valleys
 
@@ -251,7 +251,7 @@ def test_laws__come_from_parabolas_where_sizes_share_computes() -> None:
     assert laws.features.exponent == pytest.approx(0.6, abs=0.01)
     assert laws.steps.exponent == pytest.approx(0.4, abs=0.01)
     assert laws.loss.exponent == pytest.approx(-0.2, abs=0.005)
-    best = optimum(laws, 1e11)
+    best = optimum(isoflop_points(), 1e11)
     assert best.features == pytest.approx(0.5 * 1e11**0.6, rel=0.05)
     assert best.features * best.steps == pytest.approx(1e11, rel=1e-3)
     assert best.beyond == pytest.approx(10, rel=0.01)

@@ -19,7 +19,7 @@ from sae_desktop.project import Project
 from sae_desktop.training import sweep as sweeping
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.pareto import front_of
-from sae_desktop.training.scaling import scaling_report
+from sae_desktop.training.scaling_report import scaling_report
 from sae_desktop.training.sweep import sweep
 from sae_desktop.training.sweep_config import (
     SweepConfig,

@@ -32,7 +32,7 @@ from sae_desktop.gui.widgets.plot_style import (
     plot_view,
     run_colour,
 )
-from sae_desktop.training.scaling import ScalingReport, SeriesReport, scaling_report
+from sae_desktop.training.scaling_report import ScalingReport, SeriesReport, scaling_report
 from sae_desktop.training.sweep_config import SweepRow
 
 _SIZE, _FRONT_SIZE = 7, 10
@@ -206,6 +206,7 @@ def _lines(report: SeriesReport, budget: float, batch: int, colour: str) -> list
     ):
         lines += [f"&nbsp;&nbsp;{law_text(law, of)}"] if law is not None else []
     if budget > 0:
-        lines.append(f"&nbsp;&nbsp;At the budget: {optimum_text(report.laws, budget, batch)}")
+        told = optimum_text(report.series.points, budget, batch)
+        lines.append(f"&nbsp;&nbsp;At the budget: {escape(told)}")
     lines += [f"&nbsp;&nbsp;{escape(why)}" for why in report.laws.missing]
     return lines

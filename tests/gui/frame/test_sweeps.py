@@ -282,7 +282,8 @@ def test_scaling__fits_beside_the_window_and_tells_the_optimum(qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: plot._report is not None, timeout=30_000)
     assert "loss = " in plot._laws.text()
     plot.budget.setText("1e6")
-    assert "features and" in plot._laws.text()
+    assert "features (95% interval " in plot._laws.text()
+    assert "from how the runs scatter about" in plot._laws.text()
     assert "times the largest compute" in plot._laws.text()
     plot.copy_data()
     assert len(QGuiApplication.clipboard().text().splitlines()) == 10
@@ -312,8 +313,8 @@ def test_scaling__words_and_lines_are_those_of_the_law() -> None:
     assert line.y == sorted(line.y, reverse=True)
     assert "C^−" in law_text(laws.loss, "loss")
     assert default_budget(laws) == pytest.approx(4e5)
-    assert "times the largest compute" in optimum_text(laws, 1e7, 10)
-    assert "none" in optimum_text(laws, -1.0, 10)
+    assert "times the largest compute" in optimum_text(points, 1e7, 10)
+    assert "none" in optimum_text(points, -1.0, 10)
 
 
 def test_background__answers_the_last_question_only(qtbot: QtBot) -> None:
