@@ -144,7 +144,7 @@ def _preview(
         )
         config = msgspec.structs.replace(config, context_size=lm.context_size)
     plan = plan_windows(lm, config)
-    encode = document_encoder(lm, config, check=context.check_cancelled)
+    encode = document_encoder(lm, config)
     found = windows(plan, encode, documents=documents)
     previews = [_as_read(lm, plan, window) for window in islice(found, config.preview)]
     notes.append(policy_text(lm, plan))

@@ -39,6 +39,7 @@ from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter
 from sae_desktop.corpus.documents import Corpus
 from sae_desktop.corpus.windows import Place
 from sae_desktop.errors import UserError
+from sae_desktop.interruption import check_interrupted
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project
@@ -238,6 +239,10 @@ def _check_same_windows(plan: HarvestPlan, store: ActivationStore) -> None:
         )
 
 
+class _EndedEarlyError(Exception):
+    """The person asked to end while the next texts were waited for."""
+
+
 def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Outcome:
     """Read group after group and hand them to the writing thread."""
     writer, total = segment.writer, plan.config.tokens
@@ -247,26 +252,37 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Out
     maker = BatchMaker(plan, segment.documents)
     reader, pace, read = RowReader(plan), Pace(context), 0
     corpus = Corpus(plan.windows.settings)
-    groups = prefetch(
-        window_groups(plan, segment.place, wanted, corpus, corpus.report), _GROUPS_AHEAD
-    )
     try:
-        with closing(groups), StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
+        with StoreFiller(writer, maker, plan.config.commit_seconds) as filler:
 
             def between_batches() -> None:
                 if context.pause_requested:
                     filler.commit()
                 context.check_cancelled()
 
-            for group in pace.waited(groups):
-                pending = reader.read(group, between_batches)
-                with pace.waiting():
-                    filler.append(pending)
-                read += sum(group.rows)
-                context.progress(begun + read, total, "tokens")
-                pace.tell(begun + read)
-                if context.stop_requested:
-                    return "stopped"
+            def while_waiting() -> None:
+                if context.pause_requested:
+                    filler.commit()
+                check_interrupted()
+                if context.stop_requested and begun + read:
+                    raise _EndedEarlyError
+
+            ahead = window_groups(plan, segment.place, wanted, corpus, corpus.report)
+            with (
+                suppress(_EndedEarlyError),
+                closing(prefetch(ahead, _GROUPS_AHEAD, while_waiting=while_waiting)) as groups,
+            ):
+                for group in pace.waited(groups):
+                    pending = reader.read(group, between_batches)
+                    with pace.waiting():
+                        filler.append(pending)
+                    read += sum(group.rows)
+                    context.progress(begun + read, total, "tokens")
+                    pace.tell(begun + read)
+                    if context.stop_requested:
+                        return "stopped"
+            if context.stop_requested and read < wanted:
+                return "stopped"
     except SegmentFullError:
         return "full"
     for note in corpus.report.notes():

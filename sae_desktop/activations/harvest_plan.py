@@ -98,9 +98,7 @@ def plan_harvest(config: HarvestConfig, context: JobContext | None = None) -> Ha
         sites=sites,
         widths=tuple(site_width(lm.model, site) for site in sites),
         windows=windows,
-        encode=document_encoder(
-            lm, settings, check=None if context is None else context.check_cancelled
-        ),
+        encode=document_encoder(lm, settings),
         batch_tokens=config.batch_tokens or DEFAULT_BATCH_TOKENS,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from sae_desktop.corpus.chats import is_chat_schema
 from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.decoding import damaged, unreadable
+from sae_desktop.corpus.unpacking import damaged, unreadable
 from sae_desktop.errors import UserError
 
 BATCH_ROWS = 128

@@ -1,20 +1,17 @@
-"""Files as bytes and as text: decompressed, decoded, in blocks and lines of bounded length."""
+"""Files as text: decoded, in blocks and lines of bounded length."""
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import io
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from sae_desktop.corpus.records import LeftOutError, UnreadableError
+from sae_desktop.corpus.unpacking import COMPRESSIONS, faults_of, open_bytes, open_plain
+from sae_desktop.errors import UserError
 
 BLOCK = 1 << 20
 HEAD = 1 << 16
@@ -22,15 +19,6 @@ LINE_LIMIT = 32 << 20
 """Bytes of the longest line of JSON, and characters of the longest of CSV, that are read."""
 # A line that is too long is measured this far, so that its error comes soon.
 _MEASURED = 1 << 30
-# What a text that repeats itself becomes may be thousands of times as long.
-_ZSTD_INPUT = 1 << 10
-
-COMPRESSIONS: dict[str, bytes] = {
-    ".gz": b"\x1f\x8b",
-    ".xz": b"\xfd7zXZ\x00",
-    ".zst": b"\x28\xb5\x2f\xfd",
-    ".bz2": b"BZh",
-}
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -54,96 +42,6 @@ _BINARY = {
     b"\xd0\xcf\x11\xe0": "an Office document",
 }
 BINARY_KIND = "binary files"
-
-
-def inner_name(name: str) -> str:
-    """Return a file's name in lower case, without what only says how it is compressed."""
-    name = name.lower()
-    for suffix in COMPRESSIONS:
-        name = name.removesuffix(suffix)
-    return name
-
-
-def open_bytes(file: Path) -> IO[bytes]:
-    """Open a file for reading, decompressed where its first bytes say that it is compressed.
-
-    Raises UserError where it cannot be opened, or is not what its name says.
-    """
-    # To open a pipe waits for its other end, for ever if there is none.
-    if file.exists() and not file.is_file():
-        raise damaged(file, "it is a pipe or a device, not a file with an end")
-    try:
-        raw = file.open("rb")
-        head = raw.peek(8)[:8]
-    except OSError as error:
-        raise unreadable(file, error) from error
-    magic = COMPRESSIONS.get(file.suffix.lower())
-    if magic is not None and head and not head.startswith(magic):
-        raw.close()
-        raise damaged(file, f"it does not begin as a {file.suffix} file does")
-    if head.startswith(COMPRESSIONS[".gz"]):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
-    if head.startswith(COMPRESSIONS[".xz"]):
-        return lzma.LZMAFile(raw)
-    if head.startswith(COMPRESSIONS[".zst"]):
-        return io.BufferedReader(_ZstdReader(raw), BLOCK)
-    if head.startswith(b"BZh") and head[4:] == b"1AY&":
-        return bz2.BZ2File(raw)
-    return raw
-
-
-class _ZstdReader(io.RawIOBase):
-    """A .zst file of one frame or several, that says so where it is cut short."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        import zstandard
-
-        self._raw = raw
-        self._new: Callable[[], Any] = lambda: zstandard.ZstdDecompressor().decompressobj()
-        self._frame = self._new()
-        self._ready = memoryview(b"")
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            data = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = self._new()
-            data = data or self._raw.read(_ZSTD_INPUT)
-            if not data:
-                break
-            self._ready = memoryview(self._frame.decompress(data))
-            self._ended = self._frame.eof
-        if not self._ready and not self._ended:
-            raise EOFError("it ends before its end-of-frame marker")
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-@contextmanager
-def faults_of(file: Path) -> Iterator[None]:
-    """Turn faults of reading or decompressing `file` into a UserError."""
-    try:
-        yield
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
-        raise damaged(file, str(error)) from error
-    except OSError as error:
-        if error.errno is None:  # bz2 says so of damaged data
-            raise damaged(file, str(error)) from error
-        raise unreadable(file, error) from error
-    except Exception as error:
-        if type(error).__module__.startswith("zstandard"):
-            raise damaged(file, str(error)) from error
-        raise
 
 
 def head_bytes(file: Path) -> bytes:
@@ -189,6 +87,20 @@ def decoded(file: Path) -> Iterator[str]:
             yield text
     if text := newlines.decode("", final=True):
         yield text
+
+
+def whole_text(file: Path, most: int) -> str:
+    """Return a text file's text. Raises UserError as `decoded`, and beyond `most` characters."""
+    blocks, count = [], 0
+    for block in decoded(file):
+        blocks.append(block)
+        count += len(block)
+        if count > most:
+            raise UserError(
+                f"“{file.name}” has more than {most:,} characters.",
+                next_step="Choose a shorter text, or a part of it.",
+            )
+    return "".join(blocks)
 
 
 def _decoded_blocks(file: Path) -> Iterator[str]:
@@ -258,7 +170,7 @@ def byte_parts(file: Path, size: int, most: int) -> list[tuple[int, int]]:
     One alone where it cannot be entered in the middle: compressed, or not UTF-8.
     """
     total = file.stat().st_size
-    with faults_of(file), file.open("rb") as stream:
+    with faults_of(file), open_plain(file) as stream:
         head = stream.read(8)
         if total < 2 * size or not _can_be_entered(head):
             return [(0, total)]
@@ -279,7 +191,7 @@ def _can_be_entered(head: bytes) -> bool:
 
 def stretch_lines(file: Path, first: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a stretch of a file that is not compressed, each after its offset."""
-    with faults_of(file), file.open("rb") as stream:
+    with faults_of(file), open_plain(file) as stream:
         stream.seek(first)
         while first < end and (line := stream.readline(LINE_LIMIT)):
             if len(line) >= LINE_LIMIT and not line.endswith(b"\n"):
@@ -291,7 +203,7 @@ def stretch_lines(file: Path, first: int, end: int) -> Iterator[tuple[int, bytes
 def lines_before(file: Path, offset: int) -> int:
     """Return how many lines end before an offset."""
     found = 0
-    with faults_of(file), file.open("rb") as stream:
+    with faults_of(file), open_plain(file) as stream:
         while offset > 0 and (block := stream.read(min(BLOCK, offset))):
             found += block.count(b"\n")
             offset -= len(block)
@@ -329,19 +241,4 @@ def wrongly_encoded(file: Path, offset: int, encoding: str = "utf-8") -> Unreada
         f"“{file}” is not {encoding.upper()}: the byte at offset {offset:,} is not valid.",
         next_step=f"Save it as UTF-8, for example with: "
         f"iconv -f WINDOWS-1252 -t UTF-8 “{file.name}”.",
-    )
-
-
-def damaged(file: Path, why: str) -> UnreadableError:
-    """Return the error for a file that is not whole."""
-    return UnreadableError(
-        f"“{file}” is damaged or cut short: it cannot be read ({why.rstrip('.')}).",
-        next_step="Copy or download it again.",
-    )
-
-
-def unreadable(file: Path, error: OSError) -> UnreadableError:
-    return UnreadableError(
-        f"“{file}” cannot be read: {error.strerror or error}.",
-        next_step="Check that it is there and that you may read it.",
     )

@@ -22,7 +22,6 @@ from sae_desktop.corpus.arrow_tables import (
 )
 from sae_desktop.corpus.columns import Part, TableReader
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.decoding import COMPRESSIONS
 from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
 from sae_desktop.corpus.formats import SAVED, Format, format_of
@@ -32,6 +31,7 @@ from sae_desktop.corpus.names import is_known, is_table
 from sae_desktop.corpus.pieces import parts, piece_characters
 from sae_desktop.corpus.records import LeftOutError, Record, Report, UnreadableError
 from sae_desktop.corpus.records import Message as Message
+from sae_desktop.corpus.unpacking import COMPRESSIONS
 from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 

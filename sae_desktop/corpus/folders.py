@@ -17,6 +17,7 @@ from sae_desktop.errors import UserError
 HIDDEN_KIND = "hidden files"
 BUILD_KIND = "folders of packages and build outputs"
 OTHER_KIND = "files of other kinds"
+PIPE_KIND = "pipes and devices"
 SPLIT_KIND = "tables of other splits"
 _SPLIT = re.compile(
     r"(?:^|[/_.\- ])(train|training|test|testing|eval|validation|valid|val|dev)(?=[/_.\- \d])"
@@ -34,7 +35,7 @@ def folder_files(folder: Path, seed: int, report: Report | None = None) -> list[
     left out and counted in `report`.
     """
     files: list[Path] = []
-    left_out = {HIDDEN_KIND: 0, BUILD_KIND: 0, OTHER_KIND: 0}
+    left_out = {HIDDEN_KIND: 0, BUILD_KIND: 0, OTHER_KIND: 0, PIPE_KIND: 0}
     for root, folders, names in os.walk(folder):
         project = any(name.lower() in PROJECT_FILES for name in names)
         saved = any(name.endswith(".arrow") for name in names)
@@ -51,8 +52,10 @@ def folder_files(folder: Path, seed: int, report: Report | None = None) -> list[
             path = Path(root, name)
             if name.startswith("."):
                 left_out[HIDDEN_KIND] += 1
-            elif (saved and name in DATASETS_FILES) or not path.is_file():
+            elif saved and name in DATASETS_FILES:
                 continue
+            elif not path.is_file():  # a link to nothing is none, either
+                left_out[PIPE_KIND] += path.exists()
             elif is_known(name):
                 files.append(path)
             else:

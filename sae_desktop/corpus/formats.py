@@ -11,11 +11,9 @@ from sae_desktop.corpus.columns import Table, TableReader
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.decoding import (
     check_text,
-    damaged,
     decoded,
     encoding_of,
     head_bytes,
-    inner_name,
 )
 from sae_desktop.corpus.delimited import DelimitedTable
 from sae_desktop.corpus.json_text import (
@@ -28,6 +26,7 @@ from sae_desktop.corpus.names import TEXT_NAMES
 from sae_desktop.corpus.pieces import parts, piece_characters
 from sae_desktop.corpus.records import LeftOutError, Record, Report
 from sae_desktop.corpus.source_code import code_language, is_generated
+from sae_desktop.corpus.unpacking import damaged, inner_name
 from sae_desktop.errors import UserError
 
 GENERATED_KIND = "generated or minified files"

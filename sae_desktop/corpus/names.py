@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sae_desktop.corpus.decoding import inner_name
 from sae_desktop.corpus.source_code import code_language
+from sae_desktop.corpus.unpacking import inner_name
 
 TEXT_NAMES = {
     ".txt": "text", ".text": "text", ".log": "log", ".md": "Markdown", ".markdown": "Markdown",

@@ -59,6 +59,7 @@ from sae_desktop.features.config import (
     ProbeResult,
 )
 from sae_desktop.features.text_set_config import FindFeaturesConfig, FindFeaturesResult
+from sae_desktop.interruption import interrupted_by
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -435,4 +436,5 @@ def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
     ours = module.startswith("sae_desktop.")
     with import_lock if ours else contextlib.nullcontext():
         function = cast(JobFunction, getattr(importlib.import_module(module), name))
-    return function(config, context)
+    with interrupted_by(context.check_cancelled):
+        return function(config, context)

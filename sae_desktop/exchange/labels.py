@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from sae_desktop.corpus.columns import ALTERNATIVES, Table
-from sae_desktop.corpus.decoding import decoded, encoding_of, head_bytes, inner_name
+from sae_desktop.corpus.decoding import encoding_of, head_bytes, whole_text
 from sae_desktop.corpus.delimited import DelimitedTable
 from sae_desktop.corpus.json_text import JsonArray, JsonLines, json_layout
 from sae_desktop.corpus.records import BadRowError, Report
+from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
@@ -33,6 +34,9 @@ SUFFIXES = (".csv", ".json", ".parquet")
 READ_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 """Of files that are read, compressed or not."""
 _MOST_BYTES = 2**30
+_MOST_CHARACTERS = 2**29
+# What a row takes in memory beside what it says, in characters.
+_ROW = 256
 _NUMBER_NAMES = ("feature", "index", "feature_index", "id")
 _LABEL_NAMES = ("label", "description", "explanation", "name")
 
@@ -200,11 +204,17 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
         case _:
             lines = json_layout(_beginning(path)) in ("line", "lines")
             table = JsonLines(path) if lines else JsonArray(path)
-    found = []
+    found, size = [], 0
     for _, row in table.rows(()):
         if isinstance(row, BadRowError):
             raise row
         found.append(dict(row))
+        size += _ROW + sum(len(value) for value in row.values() if isinstance(value, str))
+        if size > _MOST_CHARACTERS:
+            raise UserError(
+                f"“{path.name}” holds more than labels are read of: {len(found):,} rows so far.",
+                next_step="Save only the columns of feature numbers and labels.",
+            )
     if report.left_out:
         raise UserError(
             f"{report.first_ragged} has more fields than the first row names.",
@@ -222,13 +232,13 @@ def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _names_feature(path: Path) -> bool:
     """Whether the one object of a file is a row, not an object of all labels."""
-    found = msgspec.json.decode("".join(decoded(path)))
+    found = msgspec.json.decode(whole_text(path, _MOST_CHARACTERS))
     return isinstance(found, dict) and any(name.casefold() in _NUMBER_NAMES for name in found)
 
 
 def _read_mapping(path: Path) -> list[dict[str, Any]]:
     """Read an object of features and their labels."""
-    found = msgspec.json.decode("".join(decoded(path)))
+    found = msgspec.json.decode(whole_text(path, _MOST_CHARACTERS))
     if not isinstance(found, dict):
         raise ValueError("it is not a list of objects")
     return [{"feature": key, "label": value} for key, value in found.items()]

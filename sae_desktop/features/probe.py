@@ -18,7 +18,7 @@ from sae_desktop.features.config import ChatTurn, LogitDifference, ProbeConfig, 
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.capture import capture
-from sae_desktop.language_model.chat_template import Check, TemplateRefusedError, render_chat
+from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.language_model.tokenizer import without_repeated
@@ -49,7 +49,7 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
     opened = open_index(config.project, config.index, config.device)
     for feature in config.features:
         opened.index.check_feature(feature)
-    ids = _ids(opened, config, context.check_cancelled)
+    ids = _ids(opened, config)
     gradient = _gradient(opened, ids, config)
     ranker = _Ranker(opened, config)
     parts: list[_Part] = []
@@ -95,8 +95,8 @@ def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
 
 
 # ---------------------------------------------------------------- the text
-def _ids(opened: OpenedIndex, config: ProbeConfig, check: Check) -> list[int]:
-    text = _rendered(opened.lm, config.chat, check) if config.chat else config.text
+def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
+    text = _rendered(opened.lm, config.chat) if config.chat else config.text
     ids = config.ids or own_ids(opened, text)
     unknown = next((i for i in ids if not 0 <= i < len(opened.lm.token_bytes())), None)
     if unknown is not None:
@@ -119,7 +119,7 @@ def own_ids(opened: OpenedIndex, text: str) -> list[int]:
     return without_repeated(opened.lm.encode(text), opened.bos)
 
 
-def _rendered(lm: LanguageModel, chat: list[ChatTurn], check: Check) -> str:
+def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
     """Return a chat as the model's template writes it, an answer begun after a question."""
     if not getattr(lm.tokenizer, "chat_template", None):
         raise UserError(
@@ -132,7 +132,6 @@ def _rendered(lm: LanguageModel, chat: list[ChatTurn], check: Check) -> str:
             said,
             add_generation_prompt=chat[-1].role == "user",
             name=lm.name,
-            check=check,
         )
     except TemplateRefusedError as error:
         raise UserError(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.decoding import decoded
+from sae_desktop.corpus.decoding import whole_text
 from sae_desktop.corpus.records import BadRowError, LeftOutError, Report, UnreadableError
 from sae_desktop.errors import UserError
 
@@ -44,7 +44,7 @@ def read_texts(path: Path, tell: Callable[[str], None] | None = None) -> list[st
                 f"“{path.name}” has {size:,} bytes; at most {MOST_BYTES:,} are read.",
                 next_step="Give fewer texts.",
             )
-        data = "".join(decoded(path))
+        data = whole_text(path, MOST_BYTES)
     except OSError as error:
         raise UserError(
             f"“{path.name}” cannot be read: {error}.", next_step="Give a text file in UTF-8."

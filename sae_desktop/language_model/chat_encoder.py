@@ -12,7 +12,7 @@ from typing import Any
 from sae_desktop.corpus.documents import Document, Message
 from sae_desktop.corpus.records import BadRowError
 from sae_desktop.corpus.windows import Encoded, RoleSpan
-from sae_desktop.language_model.chat_template import Check, TemplateRefusedError, render_chat
+from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.vocabulary import letter_backend, special_tokens
 
@@ -27,13 +27,11 @@ class ChatEncoder:
     """Renders chats with the template and tells the roles apart. Safe in any thread.
 
     With `letters` the names of special tokens that someone says are read as letters; those that
-    the template puts between messages are tokens all the same. `check` may end a wait.
+    the template puts between messages are tokens all the same.
     """
 
-    def __init__(
-        self, lm: TextReader, prefix: tuple[int, ...], *, letters: bool, check: Check = None
-    ) -> None:
-        self._name, self._prefix, self._check = lm.name, list(prefix), check
+    def __init__(self, lm: TextReader, prefix: tuple[int, ...], *, letters: bool) -> None:
+        self._name, self._prefix = lm.name, list(prefix)
         self._tokenizer: Any = lm.tokenizer
         self._encode_text = lm.encode
         self._backend: Any = getattr(lm.tokenizer, "backend_tokenizer", None)
@@ -69,13 +67,7 @@ class ChatEncoder:
             {**(json.loads(m.beside) if m.beside else {}), "role": m.role, "content": m.content}
             for m in messages
         ]
-        return render_chat(
-            self._tokenizer,
-            said,
-            add_generation_prompt=False,
-            name=self._name,
-            check=self._check,
-        )
+        return render_chat(self._tokenizer, said, add_generation_prompt=False, name=self._name)
 
     def _turns(self, text: str, messages: Sequence[Message]) -> list[_Turn]:
         """Return where each role begins in the rendered `text`; empty where that is not clear."""

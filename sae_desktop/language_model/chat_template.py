@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from sae_desktop import launch
 from sae_desktop.errors import UserError
+from sae_desktop.interruption import check_interrupted
 
 SECONDS = 10.0
 """The most time that a template may take over one chat."""
@@ -28,9 +29,6 @@ MEMORY = 512 * 2**20
 """The most bytes by which the process that renders may grow."""
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.05
-
-Check = Callable[[], None] | None
-"""Called while one waits; raises to end the wait."""
 
 
 class TemplateRefusedError(Exception):
@@ -47,12 +45,11 @@ def render_chat(
     *,
     add_generation_prompt: bool,
     name: str,
-    check: Check = None,
 ) -> str:
     """Return a chat as the template of the model `name` writes it. Safe in any thread.
 
     Raises TemplateRefusedError for a chat the template refuses, UserError for a template that
-    goes beyond SECONDS or MEMORY or writes without measure, and what `check` raises.
+    goes beyond SECONDS or MEMORY or writes without measure. The wait may be interrupted.
     """
     stated = _stated(tokenizer)
     if stated is None:
@@ -66,10 +63,9 @@ def render_chat(
             raise TemplateRefusedError(str(error).strip() or type(error).__name__) from error
     request = {"messages": list(messages), "add_generation_prompt": add_generation_prompt}
     while not _LOCK.acquire(timeout=_LOOK_SECONDS):
-        if check is not None:
-            check()
+        check_interrupted()
     try:
-        answer = _ask(stated, request, name, check)
+        answer = _ask(stated, request, name)
     finally:
         _LOCK.release()
     if "refused" in answer:
@@ -99,15 +95,13 @@ def _stated(tokenizer: Any) -> dict[str, Any] | None:
     return {"chat_template": template, "special_tokens_map": tokenizer.special_tokens_map}
 
 
-def _ask(
-    stated: dict[str, Any], request: dict[str, Any], name: str, check: Check
-) -> dict[str, Any]:
+def _ask(stated: dict[str, Any], request: dict[str, Any], name: str) -> dict[str, Any]:
     global _child
     for last in (False, True):
         if _child is None:
-            _child = _Child(check)
+            _child = _Child()
         try:
-            answer = _child.answer(stated, request, check)
+            answer = _child.answer(stated, request)
         except _EndedError:
             # It may have been ended between two chats, so a new one is asked once.
             end_child()
@@ -139,9 +133,9 @@ def _beyond(name: str, what: str) -> UserError:
 
 
 class _Child:
-    """A process that renders; `check` may end the wait for its start."""
+    """A process that renders. Whoever waits for it may be interrupted."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             launch.command(
                 "sae_desktop.language_model.chat_template_child",
@@ -159,7 +153,7 @@ class _Child:
         self._most = sys.maxsize
         threading.Thread(target=self._read_on, daemon=True).start()
         try:
-            self._wait(_START_SECONDS, check)
+            self._wait(_START_SECONDS)
             self._most = self._memory() + MEMORY
         except BaseException:
             self.end()
@@ -169,12 +163,10 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def answer(
-        self, stated: dict[str, Any], request: dict[str, Any], check: Check
-    ) -> dict[str, Any]:
+    def answer(self, stated: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         """Return what is answered to a request.
 
-        Raises TimeoutError, _EndedError, and what `check` raises.
+        Raises TimeoutError and _EndedError.
         """
         if stated != self._known:
             request, self._known = {**request, "tokenizer": stated}, stated
@@ -184,7 +176,7 @@ class _Child:
             self._process.stdin.flush()
         except OSError:
             raise _EndedError from None
-        return self._wait(SECONDS, check)
+        return self._wait(SECONDS)
 
     def end(self) -> None:
         self._process.kill()
@@ -195,14 +187,13 @@ class _Child:
         except OSError:
             return  # what was not sent yet has no reader any more
 
-    def _wait(self, seconds: float, check: Check) -> dict[str, Any]:
+    def _wait(self, seconds: float) -> dict[str, Any]:
         latest = time.monotonic() + seconds
         while True:
             try:
                 line = self._lines.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
-                if check is not None:
-                    check()
+                check_interrupted()
                 if self._memory() > self._most:
                     return {"memory": True}
                 if time.monotonic() > latest:

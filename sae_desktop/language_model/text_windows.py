@@ -9,7 +9,6 @@ from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.windows import Encoded, Encoder, WindowPlan
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.chat_encoder import ChatEncoder
-from sae_desktop.language_model.chat_template import Check
 from sae_desktop.language_model.text_reader import TextReader
 from sae_desktop.language_model.tokenizer import adds_bos, without_repeated
 from sae_desktop.language_model.vocabulary import letter_encoder
@@ -72,16 +71,15 @@ def policy_text(lm: TextReader, plan: WindowPlan) -> str:
     return " ".join(sentences)
 
 
-def document_encoder(lm: TextReader, settings: CorpusSettings, *, check: Check = None) -> Encoder:
+def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
     """Return what turns a document into this model's tokens. Safe in any thread.
 
     Chats go through the model's template. Without one they are read as “role: content”, unless
-    the column of chats was asked for: then encoding one raises UserError. `check` is called while
-    a template takes its time, and may raise.
+    the column of chats was asked for: then encoding one raises UserError.
     """
     encode_text = lm.encode if settings.special_tokens == "tokens" else letter_encoder(lm.tokenizer)
     prefix, _ = _around(lm, settings)
-    chats = ChatEncoder(lm, prefix, letters=settings.special_tokens == "text", check=check)
+    chats = ChatEncoder(lm, prefix, letters=settings.special_tokens == "text")
 
     def encode(document: Document) -> Encoded:
         if not document.messages:

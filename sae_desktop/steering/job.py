@@ -12,7 +12,7 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext, SilentContext
-from sae_desktop.language_model.chat_template import Check, TemplateRefusedError, render_chat
+from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
@@ -125,8 +125,7 @@ class _Run:
     ) -> None:
         require_causal(opened.lm, "Steering")
         self._opened, self._config, self._preparer = opened, config, preparer
-        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat,
-                                    check=context.check_cancelled)
+        self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
         self._sites = _steered_sites(plans, opened)
@@ -269,7 +268,7 @@ def _first_token(lm: LanguageModel, text: str) -> int:
     return ids[0]
 
 
-def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool, check: Check = None) -> list[int]:
+def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool) -> list[int]:
     """Return a prompt's tokens, the special ones before it included.
 
     Raises UserError for an empty one, and for a chat without a template.
@@ -282,9 +281,7 @@ def prompt_ids(opened: OpenedIndex, prompt: str, *, chat: bool, check: Check = N
             )
         said: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
         try:
-            text = render_chat(
-                lm.tokenizer, said, add_generation_prompt=True, name=lm.name, check=check
-            )
+            text = render_chat(lm.tokenizer, said, add_generation_prompt=True, name=lm.name)
         except TemplateRefusedError as error:
             raise UserError(
                 f"The chat template of “{lm.name}” refuses the prompt: {error}.",

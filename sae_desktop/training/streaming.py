@@ -126,9 +126,8 @@ class StreamSource(Source):
         batches: list[StoreBatch] = []
         windows: list[Window] = []
         try:
-            with closing(
-                prefetch(window_groups(self._harvest, BEGINNING, rows, documents))
-            ) as pieces:
+            groups = window_groups(self._harvest, BEGINNING, rows, documents)
+            with closing(prefetch(groups)) as pieces:
                 for piece in pieces:
                     context.check_cancelled()
                     batches.append(reader.read(piece))
@@ -152,7 +151,8 @@ class StreamSource(Source):
         """Hold the first windows of a corpus out that is read file after file."""
         reader, batches, windows = HarvestReader(self._harvest), [], []
         rows, wanted = 0, held_out + measured
-        pieces = prefetch(window_groups(self._harvest, BEGINNING, _EVERY_ROW))
+        groups = window_groups(self._harvest, BEGINNING, _EVERY_ROW)
+        pieces = prefetch(groups)
         with closing(pieces):
             for piece in pieces:
                 context.check_cancelled()
@@ -371,7 +371,8 @@ class StreamFeed:
         while True:
             begin, found = Place(place.ordinal, place.offset), 0
             documents = None if self._texts is None else self._texts.others()
-            pieces = prefetch(window_groups(self._harvest, begin, _EVERY_ROW, documents))
+            groups = window_groups(self._harvest, begin, _EVERY_ROW, documents)
+            pieces = prefetch(groups, while_waiting=self._refuse_when_ended)
             with closing(pieces):
                 for piece in pieces:
                     self._refuse_when_ended()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.harvest_plan import plan_harvest
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.interruption import check_interrupted, interrupted_by
 from sae_desktop.language_model.load import load_model
 from sae_desktop.project import Project
 
@@ -271,6 +274,39 @@ def test_prefetch__hands_on_errors_and_ends_its_thread() -> None:
     endless = prefetch(iter(range(10**9)))
     assert next(endless) == 0
     endless.close()
+
+
+def test_prefetch__ends_in_the_middle_of_reading() -> None:
+    """Where nothing comes, closing it and a cancel of its consumer end the wait at once."""
+    reading = threading.Event()
+    ended: list[str] = []
+
+    def nothing() -> Any:
+        yield 1
+        try:
+            while True:
+                reading.set()
+                check_interrupted()
+        finally:
+            ended.append("reading")
+
+    items = prefetch(nothing())
+    assert next(items) == 1
+    assert reading.wait(30)
+    items.close()
+    assert ended == ["reading"]
+
+    def cancelled() -> None:
+        raise JobCancelledError
+
+    with (
+        interrupted_by(cancelled),
+        closing(prefetch(nothing())) as items,
+        pytest.raises(JobCancelledError),
+    ):
+        for _ in items:
+            pass
+    assert ended == ["reading", "reading"]
 
 
 def test_batches_that_do_not_fit__are_halved(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:

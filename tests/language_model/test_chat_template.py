@@ -17,6 +17,7 @@ from test_text_windows import BOS_FIRST, CHATML, FORGETFUL, STRICT, chat, toy
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.records import BadRowError
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.interruption import interrupted_by
 from sae_desktop.language_model import chat_template
 from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text_windows import document_encoder
@@ -134,8 +135,8 @@ def test_cancelling__ends_a_template_at_work() -> None:
         if child is not None:
             raise JobCancelledError
 
-    with pytest.raises(JobCancelledError):
-        render(ENDLESS, check=check)
+    with pytest.raises(JobCancelledError), interrupted_by(check):
+        render(ENDLESS)
     assert asked[-1]
     assert chat_template._child is None
 

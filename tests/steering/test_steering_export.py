@@ -16,9 +16,11 @@ from job_contexts import RecordingContext
 from safetensors.torch import load_file
 from toy_index import make_toy_index
 
-from sae_desktop.errors import UserError
+from sae_desktop.engine.registry import run_job
+from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.features.reader import read_info
+from sae_desktop.language_model import chat_template
 from sae_desktop.project import Project
 from sae_desktop.steering.config import (
     PLAIN,
@@ -154,6 +156,32 @@ def test_export__of_what_a_form_cannot_say_is_refused(
 
 
 # ---------------------------------------------------------------- the script
+def test_script__leaves_a_template_without_end_at_a_cancel(
+    project: Project,
+    opened: OpenedIndex,
+    feature: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat_template, "SECONDS", 120.0)
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    monkeypatch.setattr(opened.lm.tokenizer, "chat_template", endless)
+    variant = clamped({feature: 5.0})
+    config = ExportSteeringConfig(
+        project=str(project.path), index="i", path=str(tmp_path / "a.py"), variant=variant,
+        prompt=PROMPT, chat=True,
+    )  # fmt: skip
+
+    def look(_: int) -> None:
+        if chat_template._child is not None:
+            raise JobCancelledError
+
+    with pytest.raises(JobCancelledError):
+        run_job(config, RecordingContext(on_check=look))
+    assert chat_template._child is None
+    assert not (tmp_path / "a.py").exists()
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_script__writes_the_same_text_by_itself(
     project: Project,

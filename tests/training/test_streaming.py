@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
+from sae_desktop.engine.registry import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model import chat_template
 from sae_desktop.project import Project
 from sae_desktop.training import loss_pace, streaming
 from sae_desktop.training.checkpoint import StreamPosition, load_checkpoint
@@ -214,6 +219,38 @@ def test_training_on_a_stream__can_be_cancelled_while_it_waits_for_rows(
     with pytest.raises(JobCancelledError):
         train(_config(project, stream), RecordingContext(cancel_after=2))
     assert project.dictionaries() == []
+
+
+def test_training_on_a_stream__leaves_a_template_without_end_at_a_cancel(
+    project: Project,
+    stream: HarvestConfig,
+    toy_model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The template is at work in the thread that reads ahead."""
+    monkeypatch.setattr(chat_template, "SECONDS", 120.0)
+    shutil.copytree(toy_model_folder, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").write_text(
+        "{% if 'long' in messages[0]['content'] %}{% for a in range(99999) %}"
+        "{% for b in range(99999) %}{% endfor %}{% endfor %}{% endif %}"
+    )
+    said = [{"role": "user", "content": "a long question"}]
+    (tmp_path / "chats.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    chats = msgspec.structs.replace(
+        stream, model=str(tmp_path / "model"), corpus=str(tmp_path / "chats.jsonl")
+    )
+    waited: list[int] = []
+
+    def look(number: int) -> None:
+        if any(thread.name == "prefetch" for thread in threading.enumerate()):
+            waited.append(number)
+        if len(waited) > 5:
+            raise JobCancelledError
+
+    with pytest.raises(JobCancelledError):
+        run_job(_config(project, chats), RecordingContext(on_check=look))
+    assert chat_template._child is None
 
 
 def test_training_on_a_stream__refuses_a_corpus_too_small(

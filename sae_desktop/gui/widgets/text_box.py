@@ -9,7 +9,7 @@ from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
-from sae_desktop.corpus.decoding import decoded
+from sae_desktop.corpus.decoding import whole_text
 from sae_desktop.errors import UserError
 
 MOST_CHARACTERS = 4_000_000
@@ -20,16 +20,7 @@ def file_text(path: Path) -> str:
     """Return the text of a file, decompressed. Raises UserError for none, and a too long one."""
     if path.is_dir():
         raise UserError(f"“{path.name}” is a folder.", next_step="Drop a text file.")
-    blocks, count = [], 0
-    for block in decoded(path):
-        blocks.append(block)
-        count += len(block)
-        if count > MOST_CHARACTERS:
-            raise UserError(
-                f"“{path.name}” has more than {MOST_CHARACTERS:,} characters.",
-                next_step="Drop a shorter text.",
-            )
-    return "".join(blocks)
+    return whole_text(path, MOST_CHARACTERS)
 
 
 class PathField(QLineEdit):
