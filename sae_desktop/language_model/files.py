@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +15,13 @@ from safetensors import SafetensorError, safe_open
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.claims import CONFIG_BYTES, StoredWeights, check_counts
+from sae_desktop.language_model.gguf_header import GgufHeader, read_header
 from sae_desktop.language_model.hub import cached_snapshot, fetch_snapshot, look_up_snapshot
 from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 from sae_desktop.resources import resource_path
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
-
-_LAYER_COUNTS = {
-    "num_hidden_layers", "num_layers", "n_layer", "n_layers", "num_decoder_layers",
-    "encoder_layers", "decoder_layers",
-}  # fmt: skip
-# Far above the depth of language models in use, and far below what takes all memory.
-_MOST_LAYERS = 4096
 
 
 @dataclass(frozen=True)
@@ -113,17 +109,13 @@ def _cached_smollm2() -> ModelFiles:
             "SmolLM2 is not on this machine yet.",
             next_step="Fetch it with: sae-desktop models get smollm2.",
         )
+    _check_gguf(ggufs[0])
     return ModelFiles(SMOLLM2, folder, ggufs[0].name, _stamp(ggufs[:1]))
 
 
 def _single_file(path: Path) -> ModelFiles:
     if path.suffix == ".gguf":
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise UserError(
-                    f"“{path}” is not a .gguf file, or a damaged one.",
-                    next_step="Copy or download it again.",
-                )
+        _check_gguf(path)
         return ModelFiles(str(path), path.parent, path.name, _stamp([path]))
     hint = (
         f"Choose the folder it lies in: {path.parent}."
@@ -148,36 +140,47 @@ def _in_folder(name: str, folder: Path, *, weights: bool = True) -> ModelFiles:
             else "Choose a folder with config.json, the weights and the tokenizer in it."
         )
         raise UserError(f"“{folder}” is not a model: it has no config.json.", next_step=way_out)
+    told = _read_config(config)
+    check_counts(config, told, None)
+    paths = weight_files(folder) if weights else []
+    if paths:
+        check_counts(config, told, stored_weights(paths))
+    return ModelFiles(name, folder, None, _stamp([config, *paths]))
+
+
+def _read_config(config: Path) -> object:
     try:
-        told = json.loads(config.read_bytes())
-    except ValueError as error:
+        size = config.stat().st_size
+        if size > CONFIG_BYTES:
+            raise UserError(
+                f"“{config}” has {size:,} bytes: it is not the configuration of a model.",
+                next_step="Copy or download the model again.",
+            )
+        return json.loads(config.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"“{config}” cannot be read: it is not valid JSON ({error}).",
             next_step="Copy or download the model again.",
         ) from error
-    _check_layers(config, told)
-    paths = weight_files(folder) if weights else []
-    for path in paths:
-        _checked_header(path)
-    return ModelFiles(name, folder, None, _stamp([config, *paths]))
 
 
-def _check_layers(config: Path, told: object) -> None:
-    """Raise UserError for more layers than a model has: transformers builds whatever it is told."""
-    parts = [told]
-    while parts:
-        part = parts.pop()
-        if not isinstance(part, dict):
-            continue
-        parts += part.values()
-        for name in _LAYER_COUNTS & part.keys():
-            if isinstance(part[name], int | float) and part[name] > _MOST_LAYERS:
-                raise UserError(
-                    f"“{config}” says that the model has {part[name]:,} layers ({name}); more "
-                    f"than {_MOST_LAYERS:,} are not opened.",
-                    kept="Nothing was loaded.",
-                    next_step="Copy or download the model again, from a source that you trust.",
-                )
+def stored_weights(paths: Sequence[Path]) -> StoredWeights:
+    """Return what the files of a model's weights hold, by their headers.
+
+    Raises UserError for one that is damaged or cut short.
+    """
+    size = sum(path.stat().st_size for path in paths)
+    if any(path.suffix == ".bin" for path in paths):
+        return StoredWeights(size)
+    shapes = [shape for path in paths for shape in _shapes(path)]
+    return StoredWeights(size, sum(math.prod(shape) for shape in shapes), len(shapes))
+
+
+def _shapes(path: Path) -> list[list[int]]:
+    _checked_header(path)
+    with path.open("rb") as raw:
+        header = json.loads(raw.read(int.from_bytes(raw.read(8), "little")))
+    return [told["shape"] for name, told in header.items() if name != "__metadata__"]
 
 
 def first_revision(files: ModelFiles) -> str:
@@ -229,6 +232,7 @@ def weight_files(folder: Path) -> list[Path]:
                 )
         return [folder / name for name in names]
     found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    found = [path for path in found if path.is_file()]  # a pipe would be waited for
     if not found:
         raise UserError(
             f"“{folder}” holds no weights: there is no .safetensors file in it.",
@@ -261,6 +265,16 @@ def _checked_header(path: Path) -> bytes:
         ) from error
     with path.open("rb") as raw:
         return raw.read(8 + int.from_bytes(raw.read(8), "little"))
+
+
+def _check_gguf(path: Path) -> None:
+    header = read_header(path)
+    check_counts(path, header.fields, stored_of(path, header))
+
+
+def stored_of(path: Path, header: GgufHeader) -> StoredWeights:
+    """Return what a .gguf file holds of weights."""
+    return StoredWeights(path.stat().st_size, header.numbers, header.tensors)
 
 
 def _hash_gguf(path: Path) -> str:

@@ -13,7 +13,15 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.files import ModelFiles
+from sae_desktop.language_model.claims import check_size
+from sae_desktop.language_model.files import (
+    ModelFiles,
+    stored_of,
+    stored_weights,
+    weight_files,
+    weights_there,
+)
+from sae_desktop.language_model.gguf_header import read_header
 from sae_desktop.language_model.trust import ModelCode, check_code, code_of
 
 _KIND = "Choose a language model such as a Llama, Qwen or GPT-2, or an encoder such as a BERT."
@@ -111,11 +119,23 @@ def empty_model(files: ModelFiles, config: Any) -> Any:
             model = opener.from_config(config, trust_remote_code=trusted)
     except Exception as error:
         raise cannot_open(files, error) from error
+    _check_size(files, config, model)
     if model.main_input_name != "input_ids" or not isinstance(
         _input_embeddings(model), nn.Embedding
     ):
         raise _no_text(files)
     return model
+
+
+def _check_size(files: ModelFiles, config: Any, model: Any) -> None:
+    """Raise UserError for a model that its weights cannot be of, where these are here."""
+    if files.gguf:
+        path = files.folder / files.gguf
+        check_size(path, model, stored_of(path, read_header(path)), packed=False)
+    elif weights_there(files):
+        packed = getattr(config, "quantization_config", None) is not None
+        stored = stored_weights(weight_files(files.folder))
+        check_size(files.folder / "config.json", model, stored, packed=packed)
 
 
 def setting(files: ModelFiles, config: Any, name: str) -> int:

@@ -40,6 +40,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from imported_rows import import_rows, toy_rows
 from sample_index import write_sample_index
+from toy_gguf import save_toy_gguf
+from toy_models import save_toy_model
 
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.formats.find import find_dictionaries, read_found
@@ -54,6 +56,8 @@ from sae_desktop.exchange.records import records_of
 from sae_desktop.features.reader import FeatureIndex
 from sae_desktop.gui.inventory import take_inventory
 from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.network import empty_model, load_config
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.presets import decode_preset, read_preset
@@ -254,6 +258,29 @@ def _open_project(folder: Path) -> None:
         notes.close()
 
 
+def _model() -> dict[str, bytes]:
+    """The files of a model's folder, its tokenizer left out: it is read by a library alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_toy_model(Path(folder), "qwen3_moe", num_hidden_layers=2)
+        return {
+            name: (Path(folder) / name).read_bytes()
+            for name in ("config.json", "model.safetensors")
+        }
+
+
+def _gguf() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {"a.gguf": save_toy_gguf(Path(folder) / "a.gguf").read_bytes()}
+
+
+def _open_model(folder: Path) -> None:
+    """Build a model without memory for its weights, as whoever describes or loads one does."""
+    single = folder / "a.gguf"
+    files = find_model(str(single if single.exists() else folder))
+    model = empty_model(files, load_config(files))
+    assert sum(parameter.numel() for parameter in model.parameters()) < 10**8
+
+
 KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
     "safetensors": (
         {"cfg.json": _json(SAELENS), "sae_weights.safetensors": save_tensors(_tensors(*OWN))},
@@ -312,6 +339,8 @@ KINDS: dict[str, tuple[dict[str, bytes], Callable[[Path], None]]] = {
     ),
     "package": (_package(), _open_package),
     "project": (_project(), _open_project),
+    "model": (_model(), _open_model),
+    "gguf": (_gguf(), _open_model),
     "preset": ({"a.json": _json(PRESET)},
                lambda folder: decode_preset((folder / "a.json").read_bytes(), "a")),
 }  # fmt: skip
