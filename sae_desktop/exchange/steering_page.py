@@ -35,8 +35,9 @@ def write_steering_page(
         told = f'<div class="wide">{table(rows, heading)}</div>'
         body.append(card("Next token after the prompt", told))
     body.append(card("How", table(_settings(config))))
+    changed = f", changed at {result.site}" if result.site not in ("", info.site) else ""
     about = (
-        f"{public_name(info.model)}, {info.site}, dictionary {info.dictionary} · orange: "
+        f"{public_name(info.model)}, {info.site}{changed}, dictionary {info.dictionary} · orange: "
         "likelier than for the plain model, blue: less likely"
     )
     write_page(path, f"Steered: {config.prompt[:60]}", about, "\n".join(body))

@@ -11,25 +11,21 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.errors import UserError
 from sae_desktop.features.config import Against, LogitDifference
 from sae_desktop.features.opened import OpenedIndex
-from sae_desktop.features.suitable import writes_elsewhere
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import require_causal
+from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
 
 
-def check_attributable(opened: OpenedIndex) -> None:
-    """Raise UserError for an encoder, and for a dictionary that writes to another site."""
+def check_attributable(opened: OpenedIndex) -> Site:
+    """Return the site by which features reach the logits: the one they write.
+
+    Raises UserError for an encoder, and for a dictionary that writes no single site.
+    """
     require_causal(opened.lm, "Attribution to the next token")
-    written = writes_elsewhere(opened.dictionary)
-    if written:
-        raise UserError(
-            f"The dictionary “{opened.index.info.dictionary}” is a transcoder: it writes another "
-            f"site than it reads, “{written}”, so that its directions have no attribution here.",
-            next_step="Rank by activation.",
-        )
+    return opened.written
 
 
 def logit_gradient(
@@ -38,12 +34,12 @@ def logit_gradient(
     """Return (∇ (T, D) float32 on the CPU, the difference) for the tokens `ids` (T,).
 
     The difference is logit[target] − logit[against] after the last of `ids`, which stands at
-    `position` of the whole text; ∇ is its gradient by the site's value at each of them. The
-    target is the token `following`, or the likeliest where nothing follows; it is set against
-    the likeliest other token, or against the mean of all logits.
+    `position` of the whole text; ∇ is its gradient by the value at each of them of the site that
+    features write. The target is the token `following`, or the likeliest where nothing follows;
+    it is set against the likeliest other token, or against the mean of all logits.
     Raises UserError as `check_attributable`.
     """
-    check_attributable(opened)
+    written = check_attributable(opened)
     lm = opened.lm
     found: list[Tensor] = []
 
@@ -54,7 +50,7 @@ def logit_gradient(
     last_only = "logits_to_keep" in inspect.signature(lm.model.forward).parameters
     options = {"logits_to_keep": 1} if last_only else {}
     input_ids = torch.tensor([opened.bos + ids], device=lm.device)
-    with torch.enable_grad(), intervention(lm, opened.site, hold):
+    with torch.enable_grad(), intervention(lm, written, hold):
         logits_V = lm.model(input_ids=input_ids, use_cache=False, **options).logits[0, -1].float()
         order = logits_V.detach().topk(min(2, len(logits_V))).indices.tolist()
         target = order[0] if following is None else following
@@ -74,10 +70,10 @@ def logit_gradient(
 def attributions(
     activations_TF: Tensor, gradient_TD: Tensor, dictionary: Dictionary, x_TD: Tensor
 ) -> Tensor:
-    """Return a_i · (W_dec,i · ∇) of every token and feature, (T, F), at the site's values x.
+    """Return a_i · (W_dec,i · ∇) of every token and feature, (T, F), at the values x they read.
 
     What ablating a feature at a token takes from the difference, to first order: exactly that
-    where the model is linear from the site on.
+    where the model is linear from the written site on.
     """
     gradient = gradient_TD.to(dictionary.W_dec)
     return activations_TF * dictionary.row_scale(x_TD) * (gradient @ dictionary.W_dec.T)

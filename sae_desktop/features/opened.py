@@ -11,6 +11,7 @@ from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
 from sae_desktop.features.effect_path import effect_path
 from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.suitable import written_site
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.same_model import load_recorded, require_same_model
 from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
@@ -26,6 +27,14 @@ class OpenedIndex:
     dictionary: Dictionary
     lm: LanguageModel
     site: Site
+
+    @property
+    def written(self) -> Site:
+        """Where features write: `site` itself, or the output of a transcoder.
+
+        Raises UserError as `written_site`.
+        """
+        return written_site(self.index.info.dictionary, self.dictionary, self.lm, self.site)
 
     @property
     def bos(self) -> list[int]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.errors import UserError
 from sae_desktop.features.coactivation import coactive_arrays
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.firings import Firings
@@ -19,6 +20,7 @@ from sae_desktop.features.logits import logit_arrays
 from sae_desktop.features.mapping import MAP_NEIGHBOURS, map_arrays
 from sae_desktop.features.neighbours import nearest_directions, neighbour_arrays
 from sae_desktop.features.neurons import TextWindow, neuron_arrays
+from sae_desktop.features.suitable import written_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.site_names import parse_site
@@ -59,7 +61,7 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     near = nearest_directions(dictionary.W_dec, max(_NEIGHBOURS, MAP_NEIGHBOURS - 1), context)
     arrays = neighbour_arrays(near, _NEIGHBOURS)
     if lm is not None:
-        arrays |= logit_arrays(lm, source.site, dictionary.W_dec, _LOGITS, context)
+        arrays |= logit_arrays(lm, _written(source, lm), dictionary.W_dec, _LOGITS, context)
     if config.coactivation:
         arrays |= coactive_arrays(source.firings, _COACTIVE, context, source.scratch)
     if lm is not None and config.neuron_rows:
@@ -71,6 +73,15 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     if config.map:
         arrays |= map_arrays(dictionary.W_dec, source.density > 0, near, context)
     return arrays
+
+
+def _written(source: PartsSource, lm: LanguageModel) -> str:
+    """Return the site of the directions; the one read where a transcoder's files name none."""
+    read = parse_site(source.site)
+    try:
+        return str(written_site(source.config.dictionary, source.dictionary, lm, read))
+    except UserError:
+        return source.site
 
 
 def _sampled_windows(source: PartsSource) -> list[TextWindow]:

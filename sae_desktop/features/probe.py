@@ -20,6 +20,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.capture import capture
 from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.language_model.tokenizer import without_repeated
 from sae_desktop.storage.faults import explained
@@ -72,14 +73,17 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
     return _result([token_text(names[i]) for i in ids], parts, difference, config.spill)
 
 
-def activations_of_ids(opened: OpenedIndex, ids: list[int]) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first token, activations (T, D) at the index's site), in windows the model can read.
+def activations_of_ids(
+    opened: OpenedIndex, ids: list[int], site: Site | None = None
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (first token, activations (T, D)), in windows the model can read.
 
-    Each window has the special tokens around it that the indexed text had; theirs are left out.
+    They are those at the index's site, or at another. Each window has the special tokens around
+    it that the indexed text had; theirs are left out.
     """
     room = _room(opened)
     for start in range(0, len(ids), room):
-        yield start, _read(opened, ids[start : start + room])
+        yield start, _read(opened, ids[start : start + room], site or opened.site)
 
 
 def _room(opened: OpenedIndex) -> int:
@@ -87,11 +91,11 @@ def _room(opened: OpenedIndex) -> int:
     return min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
 
 
-def _read(opened: OpenedIndex, ids: list[int]) -> Tensor:
-    """Return the activations (T, D) at the index's site, those of special tokens left out."""
+def _read(opened: OpenedIndex, ids: list[int], site: Site) -> Tensor:
+    """Return the activations (T, D) at a site, those of special tokens left out."""
     input_ids = torch.tensor([opened.bos + ids + opened.eos])
     first = len(opened.bos)
-    return capture(opened.lm, input_ids, None, opened.site)[0, first : first + len(ids)]
+    return capture(opened.lm, input_ids, None, site)[0, first : first + len(ids)]
 
 
 # ---------------------------------------------------------------- the text

@@ -105,9 +105,14 @@ def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
     return value
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return values in float32; those in float64 as they are."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def centred_value(x: Tensor) -> Tensor:
-    """Return values (…, D) less their mean over the coordinates, float32."""
-    x = x.float()
+    """Return values (…, D) less their mean over the coordinates, float32 or float64."""
+    x = wide(x)
     return x - x.mean(dim=-1, keepdim=True)
 
 
@@ -143,7 +148,7 @@ def _watch_norm(norm: nn.Module, see: Any) -> Any:
         value = _entering(args, kwargs)
         if not plain:
             plain.append(plain_norm(norm, value.device))
-        see(plain[0](value.float()))
+        see(plain[0](wide(value)))
 
     return norm.register_forward_pre_hook(before, with_kwargs=True)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 from transformers.pytorch_utils import Conv1D
 
-from sae_desktop.language_model.capture import centred_value, watch
+from sae_desktop.language_model.capture import centred_value, watch, wide
 from sae_desktop.language_model.norms import SPREAD, gain
 from sae_desktop.language_model.site_names import Hook, is_centred, uncentred
 from sae_desktop.language_model.sites import (
@@ -35,8 +35,9 @@ Transform = Callable[[Tensor], Tensor]
 def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterator[None]:
     """Replace the value x at `site` by `transform(x)` in forward passes inside the block.
 
-    x is float32, (B, S, D): with a key-value cache only the new tokens of the step. The model's
-    lock is held for the whole block, since the hooks sit on a model that jobs share.
+    x is float32, of a float64 model float64, (B, S, D): with a key-value cache only the new
+    tokens of the step. The model's lock is held for the whole block, since the hooks sit on a
+    model that jobs share.
     Raises UserError for a site the model lacks.
     """
     if is_centred(site.hook):
@@ -53,13 +54,13 @@ def intervention(lm: LanguageModel, site: Site, transform: Transform) -> Iterato
 
         def replaced(value: Tensor) -> Tensor:
             x = value.reshape(*entered[0].shape[:2], -1) if entered else value
-            return transform(x.float()).reshape(value.shape)
+            return transform(wide(x)).reshape(value.shape)
 
         def replace_middle(attention: Tensor) -> Tensor:
             # The stream between attention and MLP passes through no module of its own; it is
             # the entered stream plus attention, so the change is made in the attention.
-            attention = attention.float()
-            middle = entered[0].to(attention.device).float() + attention
+            attention = wide(attention)
+            middle = entered[0].to(attention) + attention
             return attention + (transform(middle.clone()) - middle)
 
         if site.hook not in ("hook_resid_pre", "hook_resid_post"):
@@ -96,7 +97,7 @@ def _replace_normed(
 
     def moved(value: Tensor) -> Tensor:
         x = normed[0].reshape(value.shape)
-        return value.float() + (change(x.clone()) - x) * scale_D.to(value.device)
+        return wide(value) + (change(x.clone()) - x) * scale_D.to(value.device)
 
     stack.callback(watch(point, remember).remove)
     stack.callback(_replace(replace(point, norm=None), moved).remove)
@@ -107,9 +108,9 @@ def _replace(point: HookPoint, change: Transform) -> Any:
         if point.scale == 1.0:
             # A copy, since some models (Falcon) add to a branch's output in place.
             return change(value).to(value, copy=True)
-        x = value.float() * point.scale
+        x = wide(value) * point.scale
         # By the difference, so that what is left as it is stays so bit for bit.
-        return (value.float() + (change(x.clone()) - x) / point.scale).to(value.dtype)
+        return (wide(value) + (change(x.clone()) - x) / point.scale).to(value.dtype)
 
     if point.side == "output":
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.steering.config import OutputToken
 from sae_desktop.steering.generate import Batch, forward
-from sae_desktop.steering.interventions import Positions, SteeredSite
+from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.passes import Steering
 
 _RUN = 3
 
@@ -22,7 +22,7 @@ def compare(
     lm: LanguageModel,
     prompts: Sequence[Sequence[int]],
     outputs: Sequence[Sequence[int]],
-    sites: Mapping[Site, SteeredSite],
+    steering: Steering,
     positions: Positions,
 ) -> list[list[OutputToken]]:
     """Read each row's prompt and continuation twice, steered and plain.
@@ -32,8 +32,7 @@ def compare(
     batch = Batch.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
     # Rows of this batch are padded otherwise than those of the generation.
     own = positions.padded(batch.pads)
-    transforms = {site: steered.transform(own) for site, steered in sites.items()}
-    steered, _ = forward(lm, batch, transforms, own)
+    steered, _ = forward(lm, batch, steering.transforms(own), own)
     plain, _ = forward(lm, batch, {}, own)
     names = lm.token_bytes()
     found: list[list[OutputToken]] = []

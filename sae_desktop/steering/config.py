@@ -43,7 +43,9 @@ Direction = RandomDirection | MeanDifference | DecoderRow
 class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a site's value x: x' = x + c·d, d of length one.
 
-    With a the activation of a feature, or x·d of a direction alone, and s the strength:
+    The site is the one that the dictionary writes: of a transcoder its output, while activations
+    are those of what it reads. With a the activation of a feature, or x·d of a direction alone,
+    and s the strength:
 
         clamp      c = v − a, v = s units       (Scaling Monosemanticity, steering)
         ablate     c = −a
@@ -56,6 +58,8 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     feature: int | None = None
+    index: str = ""
+    """Of the feature, and of the site that is changed; empty: the index that is steered with."""
     direction: Direction | None = None
     mode: Mode = "clamp"
     strength: float = 1.0
@@ -67,7 +71,7 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     tokens: list[int] = []
     """Only these tokens, counted from the prompt's first; none: as `where` says."""
     sites: list[str] = []
-    """Where it is added beside the dictionary's own site; only for `add`."""
+    """Where it is added beside the site that the dictionary writes; only for `add`."""
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,10 +190,12 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
 class SteerResult(msgspec.Struct, frozen=True, kw_only=True):
     variants: list[VariantResult]
     next_tokens: list[NextToken]
+    site: str = ""
+    """That the features of the index write; empty in what an earlier version kept."""
     prompt_tokens: list[str] = []
     """Of the prompt of all, in the order that positions count."""
     typical_norm: float = 0.0
-    """Median length of the site's values on the beginning of the indexed text."""
+    """Median length of the values at the changed site on the beginning of the indexed text."""
 
 
 class SweepPoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.names import hub_name, public_name
 from sae_desktop.language_model.norms import gain, plain_norm, takes_mean_off
 from sae_desktop.language_model.site_names import uncentred
-from sae_desktop.language_model.sites import hook_point
+from sae_desktop.language_model.sites import Site, hook_point, text_config
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.export_config import (
     SUFFIXES,
@@ -49,15 +50,17 @@ def export_steering(config: ExportSteeringConfig, context: JobContext) -> Export
             next_step="Give it one of these endings.",
         )
     opened = open_index(config.project, config.index, config.device)
-    plan = Preparer(config.project, opened).plan(config.variant.interventions)
-    if list(plan) != [opened.site]:
+    preparer = Preparer(config.project, opened)
+    plan = preparer.plan(config.variant.interventions)
+    if list(plan) != [preparer.target]:
         raise UserError(
-            "Only steering at the dictionary's own site can be exported."
+            f"Only steering with one dictionary, at the site it writes (“{opened.written}”), can "
+            "be exported."
             if plan
             else "Nothing is steered.",
             next_step="Steer with at least one feature there.",
         )
-    changes = plan[opened.site]
+    changes = plan[preparer.target]
     if path.suffix == ".py":
         data = _script(opened, changes, config).encode()
     else:
@@ -84,8 +87,11 @@ def _vector(changes: list[Change]) -> Tensor:
 
 def _told(opened: OpenedIndex, config: ExportSteeringConfig) -> dict[str, str]:
     info = opened.index.info
-    return {"model": public_name(info.model), "site": info.site, "dictionary": info.dictionary,
-            "variant": msgspec.json.encode(config.variant).decode()}  # fmt: skip
+    return {
+        "model": public_name(info.model), "site": str(opened.written),
+        "dictionary": info.dictionary,
+        "variant": msgspec.json.encode(config.variant).decode(),
+    }  # fmt: skip
 
 
 def _tensor_file(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConfig) -> bytes:
@@ -94,7 +100,7 @@ def _tensor_file(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
 
 def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConfig) -> bytes:
     """Return the body Neuronpedia's `vector/new` takes, which knows the stream before a layer."""
-    site = opened.site
+    site = opened.written
     layers = {"hook_resid_pre": site.layer, "hook_resid_post": site.layer + 1}
     hook = uncentred(site.hook)  # to add there is to add to the stream
     if hook not in layers:
@@ -127,23 +133,15 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
             "script does not hold.",
             next_step="Use “add”, which needs none.",
         )
-    lm, point = opened.lm, hook_point(opened.lm.model, opened.site)
-
-    def named(module: nn.Module | None) -> str:
-        return next((name for name, m in lm.model.named_modules() if m is module), "")
-
+    lm, read = opened.lm, any(change.feature is not None for change in changes)
     ids = prompt_ids(opened, config.prompt, chat=config.chat)
     values = {
         "MODEL": hub_name(lm.name) or hub_name(str(lm.files.folder)),
         "NAME": public_name(lm.name),
         "OPTIONS": {} if lm.files.gguf is None else {"gguf_file": lm.files.gguf},
         "DTYPE": str(lm.model.dtype).removeprefix("torch."),
-        "MODULE": named(point.module),
-        "SIDE": point.side,
-        "SCALE": point.scale,
-        "CENTRED": point.centred,
-        "NORM": named(point.norm),
-        **_norm_values(opened, point.norm),
+        "WRITTEN": _told_place(opened, opened.written),
+        "READ": _told_place(opened, opened.site) if read and opened.written != opened.site else {},
         "CACHES": _keeps_cache(lm, ids),
         "PROMPT_IDS": ids,
         "SPECIALS": len(opened.bos),
@@ -162,11 +160,31 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
     return template.replace("# VALUES", told)
 
 
-def _norm_values(opened: OpenedIndex, norm: nn.Module | None) -> dict[str, Any]:
+def _told_place(opened: OpenedIndex, site: Site) -> dict[str, Any]:
+    """Return how a script finds the value of a site. Raises UserError where it cannot."""
+    lm, point = opened.lm, hook_point(opened.lm.model, site)
+    stream = None
+    if uncentred(site.hook) == "hook_resid_mid" and point.side == "input":
+        # It passes through no module of its own: the entered stream plus attention.
+        stream = hook_point(lm.model, Site(site.layer, "hook_resid_pre")).module
+        branch = hook_point(lm.model, Site(site.layer, "hook_attn_out"))
+        point = replace(branch, centred=point.centred)
+
+    def named(module: nn.Module | None) -> str:
+        return next((name for name, m in lm.model.named_modules() if m is module), "")
+
+    told = {
+        "module": named(point.module), "side": point.side, "scale": point.scale,
+        "centred": point.centred, "stream": named(stream), "norm": named(point.norm),
+    }  # fmt: skip
+    if point.norm is not None:
+        told |= _norm_values(opened, site, point.norm)
+    return told
+
+
+def _norm_values(opened: OpenedIndex, site: Site, norm: nn.Module) -> dict[str, Any]:
     """Return what a script needs to norm as a module does. Raises UserError where it cannot."""
-    if norm is None:
-        return {"NORM_CENTRES": False, "NORM_EPSILON": 0.0, "NORM_GAIN": ""}
-    width = opened.dictionary.width
+    width = int(text_config(opened.lm.model).hidden_size)
     epsilon = next((getattr(norm, name) for name in _EPSILONS if hasattr(norm, name)), 0.0)
     x = torch.randn(4, width, generator=torch.Generator().manual_seed(0))
     centred = x - x.mean(-1, keepdim=True) if takes_mean_off(norm) else x
@@ -174,13 +192,13 @@ def _norm_values(opened: OpenedIndex, norm: nn.Module | None) -> dict[str, Any]:
     found = plain_norm(norm, torch.device("cpu"))(x)
     if not torch.allclose(found, expected, rtol=1e-4, atol=1e-4):
         raise UserError(
-            f"The norm before “{opened.site}” is of a kind that a script does not know.",
+            f"The norm before “{site}” is of a kind that a script does not know.",
             next_step="Keep a preset instead, or export a .safetensors file.",
         )
     return {
-        "NORM_CENTRES": takes_mean_off(norm),
-        "NORM_EPSILON": epsilon,
-        "NORM_GAIN": _numbers(gain(norm, width, opened.lm)),
+        "norm_centres": takes_mean_off(norm),
+        "norm_epsilon": epsilon,
+        "norm_gain": _numbers(gain(norm, width, opened.lm)),
     }
 
 

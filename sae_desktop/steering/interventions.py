@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.errors import UserError
 from sae_desktop.steering.config import Mode, Where
 
 FOREVER = 2**62
+Transform = Callable[[Tensor], Tensor]
+Told = Callable[[int, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -73,82 +77,162 @@ class Positions:
         return (token >= max(low, change.start)) & (token < high)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What the changes of a row need to know of the site that their features read."""
+
+    acts_Sn: Tensor
+    """Activations in the units of the site that is changed; 0 for what is no feature's."""
+    worth_S1: Tensor
+    """What an activation of one is worth there."""
+
+
 class _RowChanges:
     """The changes of one row at one site, as matrices."""
 
     def __init__(self, changes: Sequence[Change], dictionary: Dictionary, device: torch.device):
         self.changes = list(changes)
         self._dictionary = dictionary
-        self._directions_nD = torch.stack([c.direction_D for c in changes]).float().to(device)
+        self._directions_nD = torch.stack([c.direction_D for c in changes]).to(device)
         place = dictionary.device
         features = [c.feature for c in changes if c.feature is not None]
         self._ids_f = torch.tensor(features, dtype=torch.int64, device=place)
         self._in_activations_n = torch.tensor([c.in_activations for c in changes], device=device)
         self._of_feature_n = torch.tensor([c.feature is not None for c in changes], device=device)
-        self._amounts_n = torch.tensor([c.amount for c in changes], device=device)
+        self._amounts = [c.amount for c in changes]
         # c = amount·(add or clamp) + a·(multiply's amount − 1; −1 for clamp and ablate)
         self._constant_n = torch.tensor([c.mode in ("add", "clamp") for c in changes]).to(device)
         slope = {"add": 0.0, "clamp": -1.0, "ablate": -1.0}
-        self._slope_n = torch.tensor(
-            [c.amount - 1 if c.mode == "multiply" else slope[c.mode] for c in changes]
-        ).to(device)
+        self._slopes = [c.amount - 1 if c.mode == "multiply" else slope[c.mode] for c in changes]
 
-    def coefficients(self, x_SD: Tensor) -> Tensor:
-        """Return c of each change at each token, (S, n), in the units of x."""
-        worth_S1 = self._dictionary.row_scale(x_SD).float().to(x_SD.device)
-        acts_Sn = torch.zeros(len(x_SD), len(self.changes), device=x_SD.device)
+    @property
+    def reads(self) -> bool:
+        """Whether what is changed depends on the site that the features read."""
+        scaled = self._dictionary.row_norm != "none" and bool(self._in_activations_n.any())
+        return scaled or len(self._ids_f) > 0
+
+    def read(self, x_SD: Tensor) -> _Read:
+        """Return what is needed of the values at the site that the features read."""
+        worth_S1 = self._dictionary.row_scale(x_SD).to(x_SD)
+        acts_Sn = x_SD.new_zeros(len(x_SD), len(self.changes))
         if len(self._ids_f):
             found = self._dictionary.encode_features(x_SD, self._ids_f)
-            acts_Sn[:, self._of_feature_n] = found.float().to(x_SD.device) * worth_S1
+            acts_Sn[:, self._of_feature_n.to(x_SD.device)] = found.to(x_SD) * worth_S1
+        return _Read(acts_Sn, worth_S1)
+
+    def coefficients(self, x_SD: Tensor, read: _Read) -> Tensor:
+        """Return c of each change at each token, (S, n), in the units of x."""
+        acts_Sn, worth_S1 = read.acts_Sn.to(x_SD), read.worth_S1.to(x_SD)
         if len(self._ids_f) < len(self.changes):
             raw = ~self._of_feature_n
-            acts_Sn[:, raw] = x_SD @ self._directions_nD[raw].T
-        amounts_Sn = torch.where(
-            self._in_activations_n, self._amounts_n * worth_S1, self._amounts_n
-        )
-        return amounts_Sn * self._constant_n + self._slope_n * acts_Sn
+            acts_Sn[:, raw] = x_SD @ self._directions_nD[raw].to(x_SD).T
+        amounts_n, slopes_n = x_SD.new_tensor(self._amounts), x_SD.new_tensor(self._slopes)
+        amounts_Sn = torch.where(self._in_activations_n, amounts_n * worth_S1, amounts_n)
+        return amounts_Sn * self._constant_n + slopes_n * acts_Sn
 
-    def change(self, x_SD: Tensor, mask_Sn: Tensor) -> Tensor:
+    def change(self, x_SD: Tensor, mask_Sn: Tensor, read: _Read) -> Tensor:
         """Return what is added to x, (S, D)."""
-        return (self.coefficients(x_SD) * mask_Sn) @ self._directions_nD
+        return (self.coefficients(x_SD, read) * mask_Sn) @ self._directions_nD.to(x_SD)
 
 
 class SteeredSite:
-    """The transform of one site for a batch (B, S, D), each row with changes of its own.
+    """What is added to one site of a batch (B, S, D), each row with changes of its own.
 
     x' = x + Σ cᵢ·dᵢ: for a clamp that is the reconstruction with the feature set to its value
-    plus the untouched error. All c are those of x as it comes in.
+    plus the untouched error. All c are those of x as it comes in. The features of a transcoder
+    have their activations at the site it reads, which the model computes before: what it writes
+    beside them (its error, and a skip) stays as it is, too.
     """
 
     def __init__(
-        self, rows: Sequence[Sequence[Change]], dictionary: Dictionary, device: torch.device
+        self,
+        rows: Sequence[Sequence[Change]],
+        dictionary: Dictionary,
+        device: torch.device,
+        *,
+        read_before: bool = False,
     ) -> None:
-        """`rows` (B,): the changes of each; none: the row stays as it is."""
-        self._rows = [_RowChanges(r, dictionary, device) if r else None for r in rows]
+        """`rows` (B,): the changes of each; none: the row stays as it is.
 
-    def transform(
-        self, positions: Positions, told: Callable[[int, Tensor], None] | None = None
-    ) -> Callable[[Tensor], Tensor]:
-        """Return the transform for rows that stand in a batch as `positions` says.
-
-        `told` gets a row's number and the lengths of what was added to its changed tokens.
+        `read_before`: activations are those of the values that `read` is given, not of x.
         """
+        self._rows = [_RowChanges(r, dictionary, device) if r else None for r in rows]
+        self.reads = read_before and any(row is not None and row.reads for row in self._rows)
+        """Whether `read` has to come before `added` in every pass."""
+        self._found: list[_Read | None] | None = None
 
-        def transform(x_BSD: Tensor) -> Tensor:
-            out = x_BSD.clone()
-            for number, row in enumerate(self._rows):
-                if row is None:
-                    continue
-                masks = [positions.mask(c, number, x_BSD.shape[1]) for c in row.changes]
-                mask_Sn = torch.stack(masks, dim=1).to(x_BSD.device)
-                changed = mask_Sn.any(dim=1)
-                if not changed.any():
-                    continue
-                added = row.change(x_BSD[number], mask_Sn)[changed]
-                # Tokens left alone stay so bit for bit.
-                out[number, changed] += added
-                if told is not None:
-                    told(number, added.norm(dim=-1))
-            return out
+    def read(self, x_BSD: Tensor) -> None:
+        """Take the values (B, S, D) at the site that the features read, in this pass."""
+        self._found = [
+            None if row is None else row.read(x_SD)
+            for row, x_SD in zip(self._rows, x_BSD, strict=True)
+        ]
 
-        return transform
+    def added(self, x_BSD: Tensor, positions: Positions) -> list[tuple[Tensor, Tensor] | None]:
+        """Return of each row which tokens are changed (S,), and by what (S, D); None: not at all.
+
+        Raises UserError where the features' site was not read before in this pass.
+        """
+        found, self._found = self._found, None
+        if self.reads and found is None:
+            raise written_before_read()
+        if not self.reads:
+            found = None
+        parts: list[tuple[Tensor, Tensor] | None] = []
+        for number, row in enumerate(self._rows):
+            if row is None:
+                parts.append(None)
+                continue
+            x_SD = x_BSD[number]
+            masks = [positions.mask(c, number, len(x_SD)) for c in row.changes]
+            mask_Sn = torch.stack(masks, dim=1).to(x_SD.device)
+            if not mask_Sn.any():
+                parts.append(None)
+                continue
+            read = found[number] if found is not None else row.read(x_SD)
+            assert read is not None
+            parts.append((mask_Sn.any(dim=1), row.change(x_SD, mask_Sn, read)))
+        return parts
+
+    def transform(self, positions: Positions, told: Told | None = None) -> Transform:
+        """Return the transform for rows that stand in a batch as `positions` says."""
+        return partial(changed, [self], [], positions, told)
+
+
+def written_before_read() -> UserError:
+    """Return what is said where a transcoder's output comes before its input."""
+    return UserError(
+        "The model computes the site that the features write before the one they read.",
+        kept="Nothing was changed.",
+        next_step="Steer with a dictionary of one site, or with a transcoder that reads what "
+        "comes earlier.",
+    )
+
+
+def changed(
+    writers: Sequence[SteeredSite],
+    readers: Sequence[SteeredSite],
+    positions: Positions,
+    told: Told | None,
+    x_BSD: Tensor,
+) -> Tensor:
+    """Return a site's values with all that `writers` add to them; `readers` read the result.
+
+    `told` gets a row's number and the lengths of what was added to its changed tokens.
+    """
+    out = x_BSD.clone()
+    parts = [writer.added(x_BSD, positions) for writer in writers]
+    for number, of_row in enumerate(zip(*parts, strict=True)):
+        found = [part for part in of_row if part is not None]
+        if not found:
+            continue
+        mask_S, added_SD = found[0]
+        for other_S, other_SD in found[1:]:
+            mask_S, added_SD = mask_S | other_S, added_SD + other_SD
+        # Tokens left alone stay so bit for bit.
+        out[number, mask_S] += added_SD[mask_S]
+        if told is not None:
+            told(number, added_SD[mask_S].norm(dim=-1))
+    for reader in readers:
+        reader.read(out)
+    return out

@@ -14,7 +14,6 @@ from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel, require_causal
-from sae_desktop.language_model.sites import Site
 from sae_desktop.language_model.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.compare import compare, perplexity, repetition
@@ -34,8 +33,9 @@ from sae_desktop.steering.config import (
     scaled,
 )
 from sae_desktop.steering.generate import Batch, continuations
-from sae_desktop.steering.interventions import Positions, SteeredSite
-from sae_desktop.steering.prepare import Plan, Preparer
+from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.passes import Steering
+from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.token_stream import TokenStream
 
 NEXT_TOKENS = 10
@@ -128,7 +128,7 @@ class _Run:
         self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)
                          for v in config.variants]  # fmt: skip
         plans = [preparer.plan(v.interventions) for v in config.variants]
-        self._sites = _steered_sites(plans, opened)
+        self._steering = Steering(preparer, plans)
         self._positions = Positions(
             Batch.of(self._prompts).pads, len(opened.bos),
             [len(p) - len(opened.bos) for p in self._prompts],
@@ -148,10 +148,7 @@ class _Run:
         streams = [TokenStream(names) for _ in self._prompts]
         outputs: list[list[int]] = [[] for _ in self._prompts]
         next_tokens: list[NextToken] = []
-        transforms = {
-            site: steered.transform(self._positions, self._note_added)
-            for site, steered in self._sites.items()
-        }
+        transforms = self._steering.transforms(self._positions, self._note_added)
         for step in continuations(lm, self._prompts, transforms, self._positions, sampling):
             context.check_cancelled()
             last = step.position == room - 1 or context.stop_requested
@@ -174,13 +171,14 @@ class _Run:
                 break
         compared: list[list[OutputToken]] = [[] for _ in outputs]
         if config.compare:
-            compared = compare(lm, self._prompts, outputs, self._sites, self._positions)
+            compared = compare(lm, self._prompts, outputs, self._steering, self._positions)
         return SteerResult(
             variants=[
                 self._result(number, streams[number].text, outputs[number], compared[number])
                 for number in range(len(outputs))
             ],
             next_tokens=next_tokens,
+            site=str(self._opened.written),
             prompt_tokens=[token_text(names[i]) for i in self._own_prompt()],
             typical_norm=self._preparer.typical_norm,
         )
@@ -224,16 +222,6 @@ class _Run:
             repetition=repetition(ids),
             typical_strength=strength,
         )
-
-
-def _steered_sites(plans: Sequence[Plan], opened: OpenedIndex) -> dict[Site, SteeredSite]:
-    sites = dict.fromkeys(site for plan in plans for site in plan)
-    return {
-        site: SteeredSite(
-            [plan.get(site, []) for plan in plans], opened.dictionary, opened.lm.device
-        )
-        for site in sites
-    }
 
 
 def _scaled(variant: Variant, strength: float) -> Variant:

@@ -11,6 +11,7 @@ import copy
 import inspect
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.features.effect_file import EffectInfo, write_effects
 from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.features.probe import own_ids
 from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.features.suitable import require_writing_where_it_reads
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, require_causal
+from sae_desktop.language_model.sites import Site
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
+from sae_desktop.steering.interventions import written_before_read
 
 Array = npt.NDArray[Any]
 
@@ -38,14 +41,15 @@ _LENGTH = 32
 def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffectResult:
     """Measure every feature that fires, and write `features/<index>.effect`.
 
-    Raises UserError for an encoder, a transcoder, and prompts without a token.
+    Raises UserError for an encoder, a dictionary that writes several sites, and prompts without a
+    token.
     """
     began = time.perf_counter()
     if config.batch < 1 or config.count < 1:
         raise UserError("At least one feature and one prompt are needed.", next_step="Give 1.")
     opened = open_index(config.project, config.index, config.device)
     require_causal(opened.lm, "The effect on the output")
-    require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
+    written = opened.written
     prompts = _prompts(opened, config)
     maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
     alive = np.flatnonzero(maxima > 0)
@@ -54,24 +58,25 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     sums = np.zeros(len(maxima))
     doing = f"Trying {len(alive):,} features on each"
     for number, ids in enumerate(prompts):
-        for first, kl in _effects(opened, ids, alive, maxima * config.strength, config.batch):
+        effects = _effects(opened, written, ids, alive, maxima * config.strength, config.batch)
+        for first, kl in effects:
             context.check_cancelled()
             context.progress(number + first / len(alive), len(prompts), "prompts", doing)
             sums[alive[first : first + len(kl)]] += kl
     context.progress(len(prompts), len(prompts), "prompts", doing)
-    effects = np.full(len(maxima), np.nan, np.float32)
-    effects[alive] = sums[alive] / len(prompts)
+    means = np.full(len(maxima), np.nan, np.float32)
+    means[alive] = sums[alive] / len(prompts)
     told = [opened.lm.tokenizer.decode(ids) for ids in prompts]
     info = EffectInfo(
         dictionary_hash=opened.index.info.dictionary_hash, strength=config.strength, prompts=told
     )
-    write_effects(opened.index.path, info, effects)
+    write_effects(opened.index.path, info, means)
     return OutputEffectResult(
         index=config.index,
         features=len(alive),
         prompts=len(prompts),
-        median=float(np.median(effects[alive])),
-        largest=float(effects[alive].max()),
+        median=float(np.median(means[alive])),
+        largest=float(means[alive].max()),
         seconds=time.perf_counter() - began,
     )
 
@@ -96,36 +101,65 @@ def taken_evenly(index: FeatureIndex, count: int) -> list[list[int]]:
 
 
 def _effects(
-    opened: OpenedIndex, ids: Sequence[int], features: Array, values_F: Array, batch: int
+    opened: OpenedIndex,
+    written: Site,
+    ids: Sequence[int],
+    features: Array,
+    values_F: Array,
+    batch: int,
 ) -> Iterator[tuple[int, Array]]:
     """Yield (place of the first, KL of each) of a prompt, so many features at a time.
 
     The prompt is read once, and only its last token again for each feature; by a model that
     keeps nothing of what it has read, the whole prompt is.
     """
-    lm, dictionary = opened.lm, opened.dictionary
+    lm = opened.lm
     with lm.lock, torch.no_grad():
         before = None
         if len(ids) > 1:
             before = _cache_of(lm, ids[:-1])
         plain_V = _last(lm, ids, before, 1)[0].log_softmax(-1)
     for first in range(0, len(features), batch):
-        chosen = torch.from_numpy(features[first : first + batch]).to(dictionary.device)
-        values = torch.from_numpy(values_F[features[first : first + batch]]).to(lm.device)
-
-        def clamp(x_BSD: Tensor, chosen: Tensor = chosen, values: Tensor = values) -> Tensor:
-            # Every row is the same tokens: the last one's activations are read once.
-            x_B1D = x_BSD[:, -1:]
-            acts = dictionary.encode_features(x_B1D[:1], chosen)[0, 0].float().to(x_B1D.device)
-            directions = dictionary.W_dec[chosen].float().to(x_B1D.device)
-            worth = dictionary.row_scale(x_B1D[:1])[0, 0].to(x_B1D.device)
-            changed_B1D = x_B1D + ((values - acts)[:, None] * worth * directions)[:, None]
-            return torch.cat([x_BSD[:, :-1], changed_B1D], dim=1)
-
-        with lm.lock, torch.no_grad(), intervention(lm, opened.site, clamp):
+        chosen = torch.from_numpy(features[first : first + batch])
+        values = torch.from_numpy(values_F[features[first : first + batch]])
+        clamp = _Clamp(opened.dictionary, chosen, values)
+        with lm.lock, torch.no_grad(), ExitStack() as stack:
+            if written == opened.site:
+                stack.enter_context(intervention(lm, written, clamp.read_and_write))
+            else:
+                stack.enter_context(intervention(lm, opened.site, clamp.read))
+                stack.enter_context(intervention(lm, written, clamp.write))
             steered_BV = _last(lm, ids, before, len(chosen)).log_softmax(-1)
         kl = (steered_BV.exp() * (steered_BV - plain_V)).sum(-1).clamp_min(0)
         yield first, kl.double().cpu().numpy()
+
+
+class _Clamp:
+    """Sets one feature in each row of a batch, on the last token. B rows, as many features."""
+
+    def __init__(self, dictionary: Dictionary, chosen_B: Tensor, values_B: Tensor) -> None:
+        self._dictionary = dictionary
+        self._chosen_B = chosen_B.to(dictionary.device)
+        self._values_B = values_B.to(dictionary.device)
+        self._added_BD: Tensor | None = None
+
+    def read(self, x_BSD: Tensor) -> Tensor:
+        # Every row is the same tokens: the last one's activations are read once.
+        x_D = x_BSD[0, -1]
+        acts_B = self._dictionary.encode_features(x_D[None], self._chosen_B)[0].float()
+        worth_1 = self._dictionary.row_scale(x_D).float()
+        directions_BD = self._dictionary.W_dec[self._chosen_B].float()
+        self._added_BD = ((self._values_B - acts_B) * worth_1)[:, None] * directions_BD
+        return x_BSD
+
+    def write(self, x_BSD: Tensor) -> Tensor:
+        if self._added_BD is None:
+            raise written_before_read()
+        changed_B1D = x_BSD[:, -1:] + self._added_BD[:, None].to(x_BSD.device)
+        return torch.cat([x_BSD[:, :-1], changed_B1D], dim=1)
+
+    def read_and_write(self, x_BSD: Tensor) -> Tensor:
+        return self.write(self.read(x_BSD))
 
 
 def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:

@@ -6,15 +6,15 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary import load
+from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
-from sae_desktop.features.opened import OpenedIndex
+from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.features.probe import activations_of_ids, own_ids
-from sae_desktop.features.suitable import require_writing_where_it_reads
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.sites import Site, check_site, site_width
@@ -32,36 +32,91 @@ from sae_desktop.training.dictionary_rows import dictionary_mark
 
 _NORM_TOKENS = 2048
 _MOST_NORMS = 16
-Plan = dict[Site, list[Change]]
-"""The changes of one row at each site."""
+
+
+class Target(NamedTuple):
+    """What changes belong together: those of one dictionary's features at one site."""
+
+    site: Site
+    """What is changed."""
+    index: str
+    """Of the dictionary whose features they are of."""
+    reads: Site | None = None
+    """Where the features have their activations, if not at `site`."""
+
+
+Plan = dict[Target, list[Change]]
+"""The changes of one row."""
 
 
 class Preparer:
-    """Makes interventions of one index ready; directions and norms are computed once."""
+    """Makes interventions ready, of one index and of others beside it.
+
+    Directions and norms are computed once.
+    """
 
     def __init__(self, project: str, opened: OpenedIndex) -> None:
-        """Raises UserError for a transcoder: its features write another site."""
-        require_writing_where_it_reads(opened.index.info.dictionary, opened.dictionary)
+        """Raises UserError for a dictionary whose features write no single site of the model."""
         self._project = project
         self._opened = opened
+        self._name = opened.index.path.stem
+        self._written = opened.written
         self._directions: dict[str, Tensor] = {}
+        self._others: dict[str, Preparer] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Of the model."""
+        return self._opened.lm.device
+
+    def dictionary_of(self, index: str) -> Dictionary:
+        """Return the dictionary of an index that a plan names."""
+        return self._of(index)._opened.dictionary
+
+    def _of(self, index: str) -> Preparer:
+        """Return who prepares the features of an index; of none named, of this one."""
+        if index in ("", self._name):
+            return self
+        if index not in self._others:
+            opened = open_index(self._project, index, str(self.device))
+            if opened.lm is not self._opened.lm:
+                raise UserError(
+                    f"The index “{index}” is of the model “{opened.lm.name}” in "
+                    f"{opened.lm.dtype}, and “{self._name}” of “{self._opened.lm.name}” in "
+                    f"{self._opened.lm.dtype}.",
+                    next_step="Steer with indexes of one and the same model.",
+                )
+            self._others[index] = Preparer(self._project, opened)
+        return self._others[index]
 
     def plan(self, interventions: Sequence[Intervention]) -> Plan:
         """Return what is done at each site. Raises UserError for what cannot be done."""
         plan: Plan = {}
         for asked in interventions:
-            change = self._change(asked)
-            plan.setdefault(self._opened.site, []).append(change)
-            for name in asked.sites:
-                plan.setdefault(self._other_site(asked, name), []).append(change)
+            own = self._of(asked.index)
+            change = own._change(asked)
+            for target in [own.target, *(own._other(asked, name) for name in asked.sites)]:
+                plan.setdefault(target, []).append(change)
         for changes in plan.values():
             _refuse_twice(changes)
-        return {site: changes for site, changes in plan.items() if changes}
+        return plan
+
+    @property
+    def target(self) -> Target:
+        """Where this index's own features are steered."""
+        read = self._opened.site
+        return Target(self._written, self._name, None if self._written == read else read)
+
+    def _other(self, asked: Intervention, name: str) -> Target:
+        return Target(self._other_site(asked, name), self._name)
 
     @property
     def typical_norm(self) -> float:
-        """The median length of the site's values on the beginning of the indexed text."""
-        return _typical_norm(self._opened)
+        """The median length of the values at the site that features write.
+
+        On the beginning of the indexed text.
+        """
+        return _typical_norm(self._opened, self._written)
 
     # ------------------------------------------------------------------ one of them
     def _change(self, asked: Intervention) -> Change:
@@ -118,13 +173,13 @@ class Preparer:
     def _other_site(self, asked: Intervention, name: str) -> Site:
         if asked.mode != "add":
             raise UserError(
-                f"“{asked.mode}” needs the site of the dictionary, "
-                f"“{self._opened.index.info.site}”: features have no activation elsewhere.",
+                f"“{asked.mode}” works at the site that the dictionary writes, “{self._written}”: "
+                "features have no activation elsewhere.",
                 next_step="Use “add” at other sites.",
             )
         lm = self._opened.lm
         site = check_site(lm.model, parse_site(name))
-        width, own = site_width(lm.model, site), site_width(lm.model, self._opened.site)
+        width, own = site_width(lm.model, site), self._opened.dictionary.out_width
         if width != own:
             raise UserError(
                 f"The site “{name}” has width {width}, the dictionary's {own}.",
@@ -144,7 +199,7 @@ class Preparer:
         return self._directions[key]
 
     def _raw(self, direction: Direction) -> Tensor:
-        width = self._opened.dictionary.width
+        width = self._opened.dictionary.out_width
         match direction:
             case RandomDirection(seed=seed):
                 return torch.randn(width, generator=torch.Generator().manual_seed(seed))
@@ -159,7 +214,9 @@ class Preparer:
             rows = [
                 acts
                 for text in texts
-                for _, acts in activations_of_ids(self._opened, own_ids(self._opened, text))
+                for _, acts in activations_of_ids(
+                    self._opened, own_ids(self._opened, text), self._written
+                )
             ]
             if not rows:
                 raise UserError(
@@ -191,16 +248,16 @@ class Preparer:
         return row
 
 
-_norms: OrderedDict[tuple[Path, int, str, str], float] = OrderedDict()
+_norms: OrderedDict[tuple[Path, int, str, str, Site], float] = OrderedDict()
 
 
-def _typical_norm(opened: OpenedIndex) -> float:
+def _typical_norm(opened: OpenedIndex, site: Site) -> float:
     """Return the norm, kept from before where the same index is read by the same model."""
     path = opened.index.path
-    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype)
+    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype, site)
     if key not in _norms:
         ids = opened.index.tokens[:_NORM_TOKENS].tolist()
-        parts = [acts for _, acts in activations_of_ids(opened, ids)]
+        parts = [acts for _, acts in activations_of_ids(opened, ids, site)]
         _norms[key] = float(torch.cat(parts).float().norm(dim=1).median())
         if len(_norms) > _MOST_NORMS:
             _norms.popitem(last=False)

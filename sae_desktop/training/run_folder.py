@@ -34,6 +34,8 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     model_origin: str = ""
     tokenizer_hash: str = ""
     site: str
+    site_out: str = ""
+    """Of a transcoder: the site it writes."""
     bytes: int
     train: TrainConfig | None
     result: TrainResult | None
@@ -61,6 +63,7 @@ def read_summary(folder: Path) -> DictionarySummary:
             model_origin=_text(metadata, "model_origin"),
             tokenizer_hash=_text(metadata, "tokenizer_hash"),
             site=_text(metadata, "hook_name"),
+            site_out=_text(metadata, "hook_name_out"),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),

@@ -11,7 +11,7 @@ import torch
 from job_contexts import RecordingContext
 from torch import Tensor, nn
 from toy_encoder import save_toy_bert
-from toy_index import SITE, make_toy_index
+from toy_index import make_toy_index
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.attribution import attributions, check_attributable, logit_gradient
@@ -165,15 +165,15 @@ def test_attribution__where_there_is_none_is_refused(
 ) -> None:
     with pytest.raises(UserError, match="no token 999"):
         asked(project, attribute_at=999)
-    other = replace(opened, dictionary=_transcoder(opened))
-    with pytest.raises(UserError, match="transcoder"):
+    other = replace(opened, dictionary=_crosscoder(opened))
+    with pytest.raises(UserError, match="crosscoder"):
         check_attributable(other)
     encoder = replace(opened, lm=load_model(str(save_toy_bert(tmp_path / "bert"))))
     with pytest.raises(UserError, match="encoder"):
         check_attributable(encoder)
 
 
-def _transcoder(opened: OpenedIndex):  # type: ignore[no-untyped-def]
+def _crosscoder(opened: OpenedIndex):  # type: ignore[no-untyped-def]
     dictionary = opened.dictionary.to("cpu")
-    dictionary.metadata = {"hook_name_out": SITE}
+    dictionary.parts = (16, 16)
     return dictionary

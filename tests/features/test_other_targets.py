@@ -42,10 +42,10 @@ def test_index__refuses_a_crosscoder(project: Project) -> None:
     assert project.indexes() == ["i"]
 
 
-def test_steering__refuses_a_transcoder(project: Project) -> None:
+def test_steering__refuses_a_transcoder_that_names_no_site_of_the_model(project: Project) -> None:
     folder = project.dictionary_path("d")
     transcoder = load(folder)
-    transcoder.metadata["hook_name_out"] = "blocks.1.hook_mlp_out"
+    transcoder.metadata["hook_name_out"] = "blocks.7.hook_mlp_out"
     save(transcoder, folder)
     config = SteerConfig(
         project=str(project.path),
@@ -53,5 +53,5 @@ def test_steering__refuses_a_transcoder(project: Project) -> None:
         prompt="In the",
         variants=[clamped({0: 1.0})],
     )
-    with pytest.raises(UserError, match=r"blocks\.1\.hook_mlp_out"):
+    with pytest.raises(UserError, match=r"no site “blocks\.7\.hook_mlp_out”"):
         steer(config, RecordingContext())

@@ -35,6 +35,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.generate import Batch, continuations, forward
 from sae_desktop.steering.interventions import Change, Positions, SteeredSite
 from sae_desktop.steering.job import steer, sweep_strengths
+from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.token_stream import TokenStream
 
@@ -93,11 +94,7 @@ def logits_with(
     preparer = Preparer(str(project.path), opened)
     plans = [preparer.plan(v.interventions) for v in variants]
     positions = positions_of(opened, prompts)
-    transforms = {
-        site: SteeredSite([p.get(site, []) for p in plans], opened.dictionary, opened.lm.device)
-        .transform(positions)
-        for site in {site for plan in plans for site in plan}
-    }  # fmt: skip
+    transforms = Steering(preparer, plans).transforms(positions)
     return forward(opened.lm, Batch.of(prompts), transforms, positions)[0]
 
 
@@ -608,7 +605,7 @@ def test_requests_that_cannot_be__are_refused(
         (act(direction=DecoderRow(dictionary="d", feature=99), unit="norm"), {}, "no feature 99"),
         (act(direction=MeanDifference(on=["a"], off=["a"]), unit="norm"), {}, "no length"),
         (act(direction=MeanDifference(on=[], off=["a"]), unit="norm"), {}, "have no token"),
-        (act(feature=feature, sites=["blocks.2.hook_resid_post"]), {}, "needs the site of"),
+        (act(feature=feature, sites=["blocks.2.hook_resid_post"]), {}, "works at the site"),
         (act(feature=feature, mode="add", sites=[other]), {}, "blocks.9"),
         (PLAIN, {"prompt": "first second " * 40}, "reads at most 64"),
         (PLAIN, {"prompt": "  "}, "prompt is empty"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoCommand
@@ -29,6 +30,7 @@ from sae_desktop.gui.widgets.number_fields import WholeField
 from sae_desktop.gui.widgets.slider_card import SliderCard
 from sae_desktop.language_model.site_names import Site, parse_site
 from sae_desktop.steering.config import Direction, Intervention, Mode
+from sae_desktop.training.run_folder import read_summary
 
 _ONE_MOVE_S = 1.0
 """Changes of one slider closer together than this are undone as one."""
@@ -68,6 +70,7 @@ class SteeringRack(QWidget):
         self.rack: Rack = ()
         self._typical_norm = 0.0
         self._dictionary = self._notes.dictionary
+        self._written = ""
         self._sliders: dict[Key, SliderCard] = {}
         self._names = QStringListModel(self)
         self.add_field = QLineEdit()
@@ -122,6 +125,7 @@ class SteeringRack(QWidget):
         self.range.setToolTip("How far the sliders reach")
         self.range.activated.connect(lambda _index: self._show())
         self.unit = label(_UNITS["clamp"], "small", wrap=True)
+        self.sites_line = label("", "small", wrap=True)
         self.mode.currentIndexChanged.connect(self._on_how_chosen)
         self.where.currentIndexChanged.connect(self._on_how_chosen)
         self._build()
@@ -177,6 +181,7 @@ class SteeringRack(QWidget):
         column.addLayout(place)
         column.addWidget(self._layers_row)
         column.addWidget(self.unit)
+        column.addWidget(self.sites_line)
 
     def interventions(self) -> list[Intervention]:
         """Return what the sliders that are on do."""
@@ -230,10 +235,25 @@ class SteeringRack(QWidget):
         if index is None or not index.info.model:
             return ()
         try:
-            hook = parse_site(index.info.site).hook
+            hook = parse_site(self._written or index.info.site).hook
         except UserError:  # of another program's naming: the job says so, once it is started
             return ()
         return tuple(str(Site(layer, hook)) for layer in _numbers(self.layers))
+
+    def _show_sites(self) -> None:
+        """Say of a transcoder where its features are read, and what the sliders change."""
+        index, project = self._session.index, self._session.project
+        self._written = ""
+        if index is not None and project is not None:
+            with suppress(UserError):  # a dictionary that is gone: the job says so
+                folder = project.dictionary_path(index.info.dictionary)
+                self._written = read_summary(folder).site_out
+        self.sites_line.setVisible(bool(self._written))
+        if index is not None:
+            self.sites_line.setText(
+                f"A transcoder: features fire at {index.info.site}, and the sliders change "
+                f"{self._written}."
+            )
 
     def _on_how_chosen(self, _index: int = 0) -> None:
         self.unit.setText(_UNITS[self.mode.currentData()])
@@ -374,6 +394,7 @@ class SteeringRack(QWidget):
             self._dictionary = dictionary
             self._typical_norm = 0.0
             self.rack = ()
+        self._show_sites()
         self.setEnabled(index is not None)
         self._name_features()
         self._show()
