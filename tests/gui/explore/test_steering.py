@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -608,6 +609,31 @@ def test_layers__are_for_adding_only(panel: SteeringPanel, session: Session) -> 
     assert act.sites == [f"blocks.0.{hook}", f"blocks.2.{hook}"]
     panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("clamp"))
     assert panel.rack.interventions()[0].sites == []
+
+
+def test_transcoder__says_where_it_reads_and_is_added_where_it_writes(
+    panel: SteeringPanel, session: Session
+) -> None:
+    index, project = session.index, session.project
+    assert index is not None
+    assert project is not None
+    assert not panel.rack.sites_line.isVisible()
+    folder = project.dictionary_path(index.info.dictionary)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = "blocks.1.hook_mlp_out"
+    cfg = {"architecture": "transcoder", "d_in": 8, "d_sae": 32,
+           "metadata": {"hook_name": index.info.site, "hook_name_out": written}}  # fmt: skip
+    (folder / "cfg.json").write_text(json.dumps(cfg))
+    (folder / "sae_weights.safetensors").touch()
+    session.open_index("main")
+    assert panel.rack.sites_line.isVisible()
+    told = panel.rack.sites_line.text()
+    assert told.index(index.info.site) < told.index(written)
+    steer(panel, session, 3, 2.0)
+    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.layers.setText("0, 2")
+    (act,) = panel.rack.interventions()
+    assert act.sites == ["blocks.0.hook_mlp_out", "blocks.2.hook_mlp_out"]
 
 
 def test_strength__is_told_in_typical_norms_too(
