@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features import auroc
 from sae_desktop.features.text_set_config import (
     ClassifierScore,
     FeatureWeight,
@@ -100,25 +101,30 @@ def _scored(
     """Return the scores and the weights (F,) or (D,); None where no fold has both sides."""
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-    found = []
+    found, texts = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a weak penalty may not converge; another is chosen
         for train, test in _folds(y, groups, folds, seed):
             fitted = _fitted(X[train], y[train], groups[train], penalty, seed)
             told = fitted.decision_function(X[test])
             found.append((balanced_accuracy_score(y[test], told > 0), roc_auc_score(y[test], told)))
+            of_A, of_B = (auroc.effective_texts(groups[test][y[test] == side]) for side in (1, 0))
+            texts.append((of_A, of_B))
         whole = _fitted(X, y, groups, penalty, seed)
     if not found:
         return None
     best = getattr(whole, "best_estimator_", whole)
     coefficients = np.asarray(best.steps[-1][1].coef_[0])
     accuracy, auc = np.array(found).T
+    low, high = auroc.interval(float(auc.mean()), texts)
     return (
         ClassifierScore(
             inputs=inputs,
             balanced_accuracy=float(accuracy.mean()),
             spread=float(accuracy.std()),
             auc=float(auc.mean()),
+            auc_low=low,
+            auc_high=high,
             used=int((coefficients != 0).sum()),
             folds=len(found),
         ),

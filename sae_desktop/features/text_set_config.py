@@ -56,13 +56,24 @@ class ClassifierScore(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs with a weight other than 0, trained on all texts."""
     folds: int = 0
     """Parts that were held out in turn; 0: not told."""
+    auc_low: float | None = None
+    auc_high: float | None = None
+    """Ends of its 95% interval, for other texts of the two kinds (`auroc.py`); null: not told."""
 
     def sentence(self) -> str:
         """Return the scores in words, and what the figure after ± is."""
+        sure = ""
+        if self.auc_low is not None and self.auc_high is not None:
+            sure = f", 95% interval {self.auc_low:.3f} … {self.auc_high:.3f}"
+        of = (
+            "; the interval is for other texts of these two kinds, texts that are alike counted "
+            "as one"
+        )
         return (
             f"Classifier on {self.inputs}: balanced accuracy {self.balanced_accuracy:.3f} ± "
-            f"{self.spread:.3f}, AUROC {self.auc:.3f} (mean over {self.folds} parts held out in "
-            f"turn; ±: standard deviation between parts); {self.used:,} inputs used"
+            f"{self.spread:.3f}, AUROC {self.auc:.3f}{sure} (means over {self.folds} parts held "
+            f"out in turn; ±: standard deviation between parts{of if sure else ''}); "
+            f"{self.used:,} inputs used"
         )
 
 

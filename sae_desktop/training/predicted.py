@@ -21,9 +21,11 @@ Array = npt.NDArray[Any]
 Predict = Callable[[float], Interval]
 """The interval of what a law says at a compute."""
 
-_REACH = 8.0
-"""So far about the best size, in logs, the sizes of other candidates are looked for."""
+_REACH = 6.0
+"""So far about a candidate's best size, in logs, the size that sets an end is looked for."""
 _SIZES = 41
+_LOOKED_AT = 256
+"""Candidates, those of the lowest or highest loss at their best size, that may set an end."""
 
 
 def cannot_be_told(_compute: float) -> Interval:
@@ -53,10 +55,11 @@ def of_line(x: Array, y: Array) -> Predict:
 def of_law(region: Region) -> Predict:
     """Return the prediction of y = c·x^−e + E."""
     (exponents,), (scale,) = region.exponents, region.scales
+    free, pinned = region.ellipsoids()
 
     def at(compute: float) -> Interval:
         terms = (compute / scale) ** -exponents
-        low, high = _ends(region, np.stack([terms, np.ones_like(terms)], axis=1)[:, None])
+        low, high = _ends(free, pinned, np.stack([terms, np.ones_like(terms)], axis=1)[:, None])
         return Interval(low=max(0.0, float(low.min())), high=max(0.0, float(high.max())))
 
     return at
@@ -70,25 +73,36 @@ def of_surface(region: Region, best_features: Callable[[float], float]) -> Predi
     these and convex in log f).
     """
 
+    free, pinned = region.ellipsoids()
+
     def at(compute: float) -> Interval:
-        middle = math.log(best_features(compute))
-        sizes = np.full((len(region.exponents[0]), 1), middle)
-        sizes = sizes + np.linspace(-_REACH, _REACH, _SIZES)
-        low = high = np.empty(0)
-        at_low, at_high = sizes, sizes
-        for step in (2 * _REACH / (_SIZES - 1), None):
-            low = _ends(region, _weights(region, at_low, compute))[0]
-            high = _ends(region, _weights(region, at_high, compute))[1]
-            if step is not None:  # look closer between the neighbours of the least
-                near = np.linspace(-step, step, _SIZES)
-                at_low = np.take_along_axis(at_low, low.argmin(1)[:, None], 1) + near
-                at_high = np.take_along_axis(at_high, high.argmin(1)[:, None], 1) + near
-        return Interval(
-            low=max(0.0, float(low.min(axis=1).min())),
-            high=max(0.0, float(high.min(axis=1).max())),
-        )
+        near = _own_best(region, compute, math.log(best_features(compute)))[:, None]
+        bounds = _ends(free, pinned, _weights(region, near, compute))
+        found = []
+        for side, sign in ((0, 1.0), (1, -1.0)):  # sizes are looked through where it matters
+            chosen = np.argsort(sign * bounds[side][:, 0], kind="stable")[:_LOOKED_AT]
+            sizes, reach = near[chosen], _REACH
+            for _ in range(2):
+                sizes = sizes + np.linspace(-reach, reach, _SIZES)
+                weights = _weights(region, sizes, compute, chosen)
+                ends = _ends(free.part(chosen), pinned.part(chosen), weights)[side]
+                sizes = np.take_along_axis(sizes, ends.argmin(axis=1)[:, None], axis=1)
+                reach = 2 * reach / (_SIZES - 1)
+            least = ends.min(axis=1)
+            found.append(max(0.0, float(least.min() if side == 0 else least.max())))
+        return Interval(low=found[0], high=found[1])
 
     return at
+
+
+def _own_best(region: Region, compute: float, otherwise: float) -> Array:
+    """Return the log features (K,) at which each candidate's best coefficients are lowest."""
+    (alpha, beta), (of_f, of_s) = region.exponents, region.scales
+    A, B = region.linear.solved[:, 0], region.linear.solved[:, 1]
+    known = (A > 0) & (B > 0)
+    ratio = np.where(known, alpha * A, 1.0) / np.where(known, beta * B, 1.0)
+    size = (np.log(ratio) + beta * math.log(compute / (of_f * of_s))) / (alpha + beta)
+    return np.asarray(np.where(known, size + math.log(of_f), otherwise))
 
 
 def of_best_size(region: Region) -> Predict:
@@ -114,18 +128,20 @@ def of_best_size(region: Region) -> Predict:
     return at
 
 
-def _weights(region: Region, sizes: Array, compute: float) -> Array:
-    """Return weights (K, S, 3) of A, B and E for log features (K, S)."""
-    (alpha, beta), (of_f, of_s) = region.exponents, region.scales
+def _weights(
+    region: Region, sizes: Array, compute: float, chosen: Array | slice = slice(None)
+) -> Array:
+    """Return weights (K, S, 3) of A, B and E for log features (K, S) of chosen candidates."""
+    alpha, beta = (exponents[chosen] for exponents in region.exponents)
+    of_f, of_s = region.scales
     f = sizes - math.log(of_f)
     s = math.log(compute) - sizes - math.log(of_s)
     terms = [np.exp(-alpha[:, None] * f), np.exp(-beta[:, None] * s), np.ones_like(f)]
     return np.stack(terms, axis=2)
 
 
-def _ends(region: Region, weights: Array) -> tuple[Array, Array]:
+def _ends(free: Ellipsoid, pinned: Ellipsoid, weights: Array) -> tuple[Array, Array]:
     """Return the least and the most (K, S) of Σ w_j c_j, E at least 0; weights (K, S, J + 1)."""
-    free, pinned = region.ellipsoids()
     ends = []
     for sign in (-1.0, 1.0):
         value, E = _extreme(free, weights, sign)

@@ -9,7 +9,7 @@ and few runs give wide intervals, or ends that are open. n runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,10 @@ class Ellipsoid:
     room: Array
     """(K,); below 0 where there are none."""
 
+    def part(self, chosen: Array) -> Ellipsoid:
+        """Return it for some of the candidates."""
+        return Ellipsoid(self.middle[chosen], self.inverse[chosen], self.room[chosen])
+
 
 @dataclass(frozen=True)
 class Region:
@@ -188,11 +192,13 @@ class Region:
         reach = np.sqrt(np.maximum(0.0, (self.limit - self.linear.free_rest) * variance))
         return middle - reach, middle + reach
 
-    def ellipsoids(self) -> Iterator[Ellipsoid]:
-        """Yield the coefficients not rejected, E being free, and those with E = 0."""
+    def ellipsoids(self) -> tuple[Ellipsoid, Ellipsoid]:
+        """Return the coefficients not rejected, E being free, and those with E = 0."""
         one = self.linear
-        yield Ellipsoid(one.free, one.inverse, self.limit - one.free_rest)
-        yield Ellipsoid(one.pinned, one.pinned_inverse, self.limit - one.pinned_rest)
+        return (
+            Ellipsoid(one.free, one.inverse, self.limit - one.free_rest),
+            Ellipsoid(one.pinned, one.pinned_inverse, self.limit - one.pinned_rest),
+        )
 
 
 class Fit:

@@ -43,30 +43,44 @@ def made_up_texts(contents: int, copies: int, rng: np.random.Generator) -> list[
     return found
 
 
-def pooled(content: Sequence[str], rng: np.random.Generator) -> list[PooledText]:
-    """Return what features make of a content's copies: nearly the same."""
-    features = np.sort(rng.choice(FEATURES, FIRING, replace=False))
-    maxima = rng.random(FIRING).astype(np.float32) + 0.1
+def pooled(
+    content: Sequence[str], rng: np.random.Generator, side: int = 0, tell: float = 0.0
+) -> list[PooledText]:
+    """Return what features make of a content's copies: nearly the same.
+
+    `tell`: how often, of four tries, a feature of the side's own twenty fires too, and how far
+    four coordinates of the raw mean are off to its side.
+    """
+    own = rng.choice(20, rng.binomial(4, tell), replace=False) + 20 * side
+    features = np.union1d(rng.choice(FEATURES, FIRING, replace=False), own)
+    firing = len(features)
+    maxima = rng.random(firing).astype(np.float32) + 0.1
     mean = rng.standard_normal(WIDTH).astype(np.float32)
+    mean[:4] += tell * (1 - 2 * side)
     return [
         PooledText(
             features,
-            maxima * rng.uniform(0.95, 1.05, FIRING).astype(np.float32),
-            np.zeros(FIRING, np.int32),
+            maxima * rng.uniform(0.95, 1.05, firing).astype(np.float32),
+            np.zeros(firing, np.int32),
             mean + 0.05 * rng.standard_normal(WIDTH).astype(np.float32),
         )
         for _ in content
     ]
 
 
-def scores(contents: int, copies: int, equal: bool, seed: int) -> list[ClassifierScore]:
+def scores(
+    contents: int, copies: int, equal: bool, seed: int, tell: float = 0.0
+) -> list[ClassifierScore]:
     """Return the scores of one draw of texts and labels."""
     rng = np.random.default_rng(seed)
     texts = made_up_texts(contents, copies, rng)
     if equal:
         texts = [[copies[0]] * len(copies) for copies in texts]
-    found = [pooled(copies, rng) for copies in texts]
     of_A = rng.permutation(contents) < contents // 2
+    found = [
+        pooled(copies, rng, 0 if in_A else 1, tell)
+        for copies, in_A in zip(texts, of_A, strict=True)
+    ]
     on = [n for n in range(contents) if of_A[n]]
     off = [n for n in range(contents) if not of_A[n]]
     groups = groups_of_texts([text for n in [*on, *off] for text in texts[n]])
@@ -91,6 +105,26 @@ def chance(draws: int, contents: int, copies: int, equal: bool) -> dict[str, tup
         )
         for part in zip(*told, strict=True)
     }
+
+
+def held_areas(
+    draws: int, contents: int, copies: int, tell: float
+) -> dict[str, tuple[float, float, float]]:
+    """Return of each classifier the share of AUROC intervals that hold the area, the area, and
+    their median width.
+
+    The area is that of labels that tell nothing, .5, or else the mean over all draws: what such
+    a classifier reaches on texts that it did not see.
+    """
+    told = [scores(contents, copies, False, seed, tell) for seed in range(draws)]
+    found = {}
+    for part in zip(*told, strict=True):
+        areas = np.array([s.auc for s in part])
+        low, high = np.array([(s.auc_low, s.auc_high) for s in part], float).T
+        truth = float(areas.mean()) if tell else 0.5
+        inside = float(((low <= truth) & (truth <= high)).mean())
+        found[part[0].inputs] = inside, truth, float(np.median(high - low))
+    return found
 
 
 def even_chances(concepts: int, slope: float, draws: int, seed: int = 0) -> tuple[float, int, int]:
@@ -123,6 +157,14 @@ def main() -> None:
             print(
                 f"f50, {concepts} concepts, slope {slope:g}: {share:.3f} ± {error:.3f} of {drawn}, "
                 f"{unbounded} open",
+                flush=True,
+            )
+    for copies, tell in ((1, 0.0), (1, 0.5), (1, 1.0), (3, 0.0), (3, 1.0)):
+        areas = held_areas(asked.draws, asked.contents, copies, tell)
+        for inputs, (inside, truth, width) in areas.items():
+            print(
+                f"AUROC, {asked.contents} contents × {copies}, tell {tell:g}, {inputs}: "
+                f"{inside:.3f} of {asked.draws} hold {truth:.3f}, median width {width:.2f}",
                 flush=True,
             )
     for name, copies, equal in (

@@ -11,7 +11,7 @@ import pytest
 from law_coverage import FIVE_BY_FIVE, README_GRID, Tally, same_computes, straight, surface
 from law_coverage import rates as best_rates
 from law_coverage import with_floor as floor_of
-from score_coverage import chance, even_chances
+from score_coverage import chance, even_chances, held_areas
 
 COMPUTES = np.unique([features * steps for features, steps in README_GRID])
 
@@ -22,6 +22,8 @@ def holds(tally: Tally, errors: float = 3.5) -> bool:
 
 
 def all_hold(tallies: dict[str, Tally], errors: float = 3.5) -> bool:
+    for name, tally in tallies.items():
+        print(f"{name}: {tally}")
     return all(tally.refused == 0 and holds(tally, errors) for tally in tallies.values())
 
 
@@ -86,7 +88,8 @@ def test_intervals_of_runs_of_the_same_computes__over_many_laws() -> None:
 @pytest.mark.parametrize("concepts", [12, 25, 50, 200])
 @pytest.mark.parametrize("slope", [0.5, 1.5, 5.0])
 def test_interval_of_even_chances__over_many_lists(concepts: int, slope: float) -> None:
-    share, drawn, _ = even_chances(concepts, slope, 400)
+    share, drawn, unbounded = even_chances(concepts, slope, 400)
+    print(f"{share:.3f} of {drawn}, {unbounded} open")
     # The likelihood of a dozen concepts has few values: .92 is what it reaches there.
     assert share > 0.95 - 3 * (0.95 * 0.05 / drawn) ** 0.5
 
@@ -95,5 +98,15 @@ def test_interval_of_even_chances__over_many_lists(concepts: int, slope: float) 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("copies", "equal"), [(1, True), (3, True), (3, False)])
 def test_classifiers_of_random_labels__are_chance_over_many_draws(copies: int, equal: bool) -> None:
-    for mean, error in chance(30, 40, copies, equal).values():
+    for inputs, (mean, error) in chance(30, 40, copies, equal).items():
+        print(f"{inputs}: AUROC {mean:.3f} ± {error:.3f}")
         assert abs(mean - 0.5) < 3 * error
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("copies", "tell"), [(1, 0.0), (1, 0.5), (1, 1.0), (3, 0.0), (3, 1.0)])
+def test_intervals_of_classifiers__over_many_draws(copies: int, tell: float) -> None:
+    for inputs, (inside, area, width) in held_areas(100, 40, copies, tell).items():
+        print(f"{inputs}: {inside:.3f} hold {area:.3f}, median width {width:.2f}")
+        assert inside > 0.95 - 3 * (0.95 * 0.05 / 100) ** 0.5

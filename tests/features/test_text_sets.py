@@ -109,6 +109,12 @@ def test_classifier__of_texts_that_occur_thrice_is_chance_and_they_are_told(
     result = asked(project, thrice[:60], thrice[60:], classify=True, threshold=0.5)
     # Learnt from its own copies it is 1.000.
     assert all(abs(score.auc - 0.5) < 0.25 for score in result.classifiers)
+    # Sixty copies of twenty texts a side tell no more than the twenty.
+    for score in result.classifiers:
+        assert score.auc_low is not None
+        assert score.auc_high is not None
+        assert score.auc_low < 0.5 < score.auc_high
+        assert score.auc_high - score.auc_low > 0.35
     assert "80 of 120 texts are equal or nearly equal to another" in result.warning
     assert "A has 20 different texts, B 20" in result.warning
     assert "little more than chance" not in result.warning
@@ -131,7 +137,12 @@ def test_classifier__without_texts_to_hold_out_is_none_and_the_features_stay(
 def test_score__says_what_stands_beside_it(project: Project) -> None:
     score = asked(project, ON, OFF, classify=True).classifiers[0]
     assert score.folds == 2
-    assert "mean over 2 parts held out in turn; ±: standard deviation" in score.sentence()
+    assert "means over 2 parts held out in turn; ±: standard deviation" in score.sentence()
+    assert score.auc_low is not None
+    assert score.auc_high is not None
+    assert score.auc_low <= score.auc <= score.auc_high
+    assert f"95% interval {score.auc_low:.3f} … {score.auc_high:.3f}" in score.sentence()
+    assert "for other texts of these two kinds" in score.sentence()
 
 
 @pytest.mark.parametrize(

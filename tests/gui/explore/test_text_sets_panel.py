@@ -24,7 +24,16 @@ RESULT = FindFeaturesResult(
     ],
     total=2,
     classifiers=[
-        ClassifierScore(inputs="features", balanced_accuracy=0.9, spread=0.05, auc=0.95, used=12)
+        ClassifierScore(
+            inputs="features",
+            balanced_accuracy=0.9,
+            spread=0.05,
+            auc=0.95,
+            used=12,
+            auc_low=0.81,
+            auc_high=0.99,
+            folds=5,
+        )
     ],
     weights=[FeatureWeight(feature=9, weight=-0.5)],
     warning="With fewer than 20 texts a side the scores are little more than chance.",
@@ -57,6 +66,7 @@ def test_question__holds_what_the_fields_say(qtbot: QtBot, panel: TextSetsPanel,
     assert [link.row.feature for link in panel.links.links()] == [7, 3]
     assert "·def" in panel.links.links()[0].toolTip()
     assert "balanced accuracy 0.900 ± 0.050" in panel.scores.text()
+    assert "AUROC 0.950, 95% interval 0.810 … 0.990" in panel.scores.text()
     assert "little more than chance" in panel.scores.text()
     assert [link.row.figure for link in panel.weights.links()] == ["−0.50"]
 
