@@ -29,6 +29,7 @@ from sae_desktop.language_model.files import (
     weights_there,
 )
 from sae_desktop.language_model.names import PREFIX
+from sae_desktop.language_model.stored_tensors import check_stored
 from sae_desktop.language_model.trust import ModelCode, code_of
 from sae_desktop.storage.atomic import write_bytes
 
@@ -216,6 +217,9 @@ def _read_pickle(path: Path, context: JobContext) -> dict[str, str]:
 
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
+        for name, tensor in tensors.items():
+            if isinstance(tensor, torch.Tensor):
+                check_stored(str(name), tensor)
     except Exception as error:
         raise UserError(
             f"The weights file “{path}” is damaged or cut short.",

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.stored_tensors import check_stored
 from sae_desktop.storage.archives import check_expansion
 
 SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin")
@@ -143,6 +144,8 @@ def _pickle(path: Path) -> WeightsFile:
     if isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        check_stored(name, tensor)
     values = {
         str(name): value
         for name, value in found.items()
