@@ -6,10 +6,12 @@ may read for long asks. In a thread that was told nothing nothing is asked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+_LOOK_SECONDS = 0.1
 _check: ContextVar[Callable[[], None] | None] = ContextVar("check", default=None)
 
 
@@ -21,6 +23,14 @@ def interrupted_by(check: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _check.reset(token)
+
+
+def wait(seconds: float) -> None:
+    """Wait, unless this thread is interrupted meanwhile."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        check_interrupted()
+        time.sleep(min(left, _LOOK_SECONDS))
 
 
 def check_interrupted() -> None:

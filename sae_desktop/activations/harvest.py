@@ -37,7 +37,8 @@ from sae_desktop.activations.store import (
 from sae_desktop.activations.store_filler import StoreFiller
 from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter, segment_path
 from sae_desktop.corpus.documents import Corpus
-from sae_desktop.corpus.windows import Place
+from sae_desktop.corpus.records import LostConnectionError
+from sae_desktop.corpus.windows import BLOCK_CHARACTERS, Place
 from sae_desktop.errors import UserError
 from sae_desktop.interruption import check_interrupted
 from sae_desktop.jobs import JobContext
@@ -91,11 +92,10 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
         _fill_segments(plan, folder, context)
     except UserError as error:
         kept = ActivationStore.open(folder).rows if segment_paths(folder) else 0
-        raise UserError(
-            error.what,
-            kept=f"{kept:,} of {config.tokens:,} tokens are kept." if kept else error.kept,
-            next_step=error.next_step,
-        ) from error
+        told = f"{kept:,} of {config.tokens:,} tokens are kept." if kept else error.kept
+        if not kept and isinstance(error, LostConnectionError):
+            told = _NOTHING_YET if config.order == "shuffled" else "Nothing was kept."
+        raise UserError(error.what, kept=told, next_step=error.next_step) from error
     added = ActivationStore.open(folder).rows - rows
     return store_result(folder, rows_added=added, seconds=time.monotonic() - started)
 
@@ -237,6 +237,13 @@ def _check_same_windows(plan: HarvestPlan, store: ActivationStore) -> None:
             kept="Its tokens are as they were.",
             next_step="Harvest under another name, or choose with or without BOS as it was begun.",
         )
+
+
+_NOTHING_YET = (
+    "Nothing was kept: in a mixed order the first texts are used once "
+    f"{BLOCK_CHARACTERS / 1e6:.0f} million characters of them are there. With the order “files” "
+    "they are used as they come."
+)
 
 
 class _EndedEarlyError(Exception):

@@ -29,7 +29,13 @@ from sae_desktop.corpus.json_text import PART_BYTES
 from sae_desktop.corpus.mixing import OPEN_UNITS, Labelled, Unit, mixed
 from sae_desktop.corpus.names import is_known, is_table
 from sae_desktop.corpus.pieces import parts, piece_characters
-from sae_desktop.corpus.records import LeftOutError, Record, Report, UnreadableError
+from sae_desktop.corpus.records import (
+    LeftOutError,
+    LostConnectionError,
+    Record,
+    Report,
+    UnreadableError,
+)
 from sae_desktop.corpus.records import Message as Message
 from sae_desktop.corpus.unpacking import COMPRESSIONS
 from sae_desktop.errors import UserError
@@ -149,6 +155,15 @@ class Corpus:
 
     def entries(self) -> Iterator[Document | None]:
         """Yield each document, and None for what is read and left out: it takes time, too."""
+        given = -1
+        try:
+            for document in self._entries():
+                given = given if document is None else document.ordinal
+                yield document
+        except LostConnectionError as error:
+            raise LostConnectionError(error.name, given + 1) from error
+
+    def _entries(self) -> Iterator[Document | None]:
         seen = DuplicateFilter()
         ordinal = -1
         for part, label in self._records():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import socket
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from typing import Any
 from sae_desktop.corpus.arrow_tables import BATCH_ROWS, no_split, schema_kinds
 from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part, table_records
 from sae_desktop.corpus.config import CorpusSettings
-from sae_desktop.corpus.records import LeftOutError, Record, Report
+from sae_desktop.corpus.records import LeftOutError, LostConnectionError, Record, Report
 from sae_desktop.errors import UserError
+from sae_desktop.interruption import wait
 from sae_desktop.storage.network import network_off, way_online, why_offline
 
 RETRY_SECONDS = (2.0,)
@@ -35,6 +35,7 @@ class HubTables:
         self.documents = 0
         self.first: Any = None
         """The first rows: those of the first shard that has any. All have the same columns."""
+        self._answered = False
         self._stream = self._opened(self._load)
 
     @property
@@ -77,7 +78,7 @@ class HubTables:
                     raise self._explained(error) from error
                 if failures == len(RETRY_SECONDS):
                     raise self._lost() from error
-                time.sleep(RETRY_SECONDS[failures])
+                wait(RETRY_SECONDS[failures])
                 failures += 1
                 continue
             return
@@ -85,6 +86,8 @@ class HubTables:
     def _load(self) -> Any:
         if network_off() or (not hub_is_offline() and not _answers()):
             raise _unreachable(self.name)
+        # By way of another machine it is not known yet whether there is a connection at all.
+        self._answered = not urllib.request.getproxies()
         import datasets
 
         datasets.utils.logging.set_verbosity_error()
@@ -103,12 +106,8 @@ class HubTables:
         except Exception as error:
             raise self._explained(error) from error
 
-    def _lost(self) -> UserError:
-        return UserError(
-            f"The connection to the hub was lost after {self.documents:,} documents of "
-            f"“{self.name}”.",
-            next_step="Connect again and start the same again: it goes on from there.",
-        )
+    def _lost(self) -> LostConnectionError:
+        return LostConnectionError(self.name)
 
     def _explained(self, error: Exception) -> Exception:
         """Return a fault of opening or reading in words."""
@@ -140,7 +139,8 @@ class HubTables:
                 next_step="Choose a copy of it in Parquet or JSON lines.",
             )
         if hub_is_offline() or is_connection_fault(error):
-            return _unreachable(name)
+            lost = self._answered and not hub_is_offline()
+            return self._lost() if lost else _unreachable(name)
         if "DatasetNotFoundError" in faults or "RepositoryNotFoundError" in faults:
             return UserError(
                 f"There is no file or folder “{name}”, and no dataset of that name on the hub.",

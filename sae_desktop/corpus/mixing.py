@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sae_desktop.corpus.records import Record
+from sae_desktop.errors import UserError
 
 OPEN_UNITS = 32
 AHEAD_CHARACTERS = 16 << 20
@@ -45,10 +46,16 @@ class _Open:
     records: Iterator[Labelled] = field(compare=False)
     ahead: list[Labelled] = field(compare=False, default_factory=list)
     size: int = field(compare=False, default=0)
+    failure: UserError | None = field(compare=False, default=None)
+    """Why no more can be read ahead: raised where the next record is due, which no longer is."""
 
     def fill(self, most: int) -> None:
         while self.size < most:
-            found = next(self.records, None)
+            try:
+                found = next(self.records, None)
+            except UserError as error:
+                self.failure = error
+                return
             if found is None:
                 return
             self.ahead.append(found)
@@ -63,7 +70,11 @@ class _Open:
 
 
 def mixed(units: Sequence[Unit], seed: int, most_open: int = OPEN_UNITS) -> Iterator[Labelled]:
-    """Yield the records of all units, mixed. The first come from as many units as are open."""
+    """Yield the records of all units, mixed. The first come from as many units as are open.
+
+    What cannot be read on raises its error only where its next record is due: what comes before
+    is the same as without the error.
+    """
     chance = random.Random(seed)
     waiting = list(units)
     chance.shuffle(waiting)
@@ -81,16 +92,18 @@ def mixed(units: Sequence[Unit], seed: int, most_open: int = OPEN_UNITS) -> Iter
             due = 0.0 if first else now + chance.random() * _RECORD / weight
             one = _Open(due, number, weight, unit.read())
             one.fill(most_ahead)
-            if one.ahead:
+            if one.ahead or one.failure is not None:
                 heapq.heappush(opened, one)
         first = False
         if not opened:
             continue
         one = heapq.heappop(opened)
         now = one.next
+        if one.failure is not None:
+            raise one.failure
         found = one.take(chance)
         yield found
         one.next += max(len(found[0].text), 1) / one.weight
         one.fill(most_ahead)
-        if one.ahead:
+        if one.ahead or one.failure is not None:
             heapq.heappush(opened, one)

@@ -52,6 +52,19 @@ class UnreadableError(UserError):
     """A file that cannot be read on: the end of a corpus that is this file, counted in a folder."""
 
 
+class LostConnectionError(UserError):
+    """The hub gave some of a dataset and then no more."""
+
+    def __init__(self, name: str, documents: int = 0) -> None:
+        after = f" after {documents:,} document{'s' * (documents > 1)}" if documents else ""
+        again = ": it goes on after what was kept" if documents else ""
+        super().__init__(
+            f"The connection to the hub was lost{after} while “{name}” was read.",
+            next_step=f"Connect again and start the same again{again}.",
+        )
+        self.name = name
+
+
 class BadRowError(UserError):
     """A row, or a chat, that cannot be read, among others that may be."""
 

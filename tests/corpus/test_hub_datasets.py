@@ -152,9 +152,31 @@ def test_connection_gone_in_the_middle__is_named_and_the_same_again_goes_on(
     before, error = read(server.url, tmp_path / "b")
     assert before == whole[: (SHARDS - 1) * ROWS]
     assert f"lost after {len(before)} documents" in error["what"]
-    assert "goes on from there" in error["next"]
+    assert "goes on after what was kept" in error["next"]
     server.failures = 0
     assert read(server.url, tmp_path / "b")[0] == whole
+
+
+def test_connection_gone_in_a_mixed_order__gives_what_comes_before(
+    serve: Any, tmp_path: Path
+) -> None:
+    """The same records as with the connection, up to the first that cannot be had."""
+    server = serve()
+    whole, _ = read(server.url, tmp_path / "a", order="shuffled")
+    texts = [text for text, *_ in whole]
+    opened = [text.split()[1] for text in texts[:SHARDS]]
+    assert len(set(opened)) == SHARDS
+    # The columns are read off the shard 0, before any other is opened.
+    gone = next(place for place in (2, 1) if opened[place] != "0")
+    server.broken, server.failures = {f"data/train-{opened[gone]}.jsonl"}, -1
+    before, error = read(server.url, tmp_path / "b", order="shuffled")
+    assert before == whole[:gone]
+    assert f"lost after {gone} document{'s' * (gone > 1)} while “owner/name”" in error["what"]
+    server.broken = {"data/train-0.jsonl"}
+    before, error = read(server.url, tmp_path / "c", order="shuffled")
+    assert not before
+    assert error["what"] == "The connection to the hub was lost while “owner/name” was read."
+    assert error["next"] == "Connect again and start the same again."
 
 
 def test_gated_and_missing_data_sets__are_told_apart(serve: Any, tmp_path: Path) -> None:
