@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from sae_desktop.cli import render
@@ -16,6 +17,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reader import read_info
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, format_bytes
+from sae_desktop.training.origin import origin_text
 from sae_desktop.training.run_folder import read_summary
 
 dictionaries_app = typer.Typer(no_args_is_help=True, help="List or delete dictionaries.")
@@ -93,6 +95,8 @@ def _dictionary(project: Project, name: str) -> dict[str, Any]:
         "model": found.model,
         "site": found.site,
         "bytes": folder_bytes(folder),
+        "from": origin_text(found),
+        "origin": None if found.origin is None else msgspec.to_builtins(found.origin),
     }
 
 
@@ -117,7 +121,7 @@ def _dictionaries_text(result: dict[str, Any]) -> str:
     if not result["dictionaries"]:
         return "No dictionaries yet: sae-desktop train or import makes one."
     rows = [
-        (d["name"], d["error"], "–", "–", "")
+        (d["name"], d["error"], "–", "–", "", "")
         if "error" in d
         else (
             d["name"],
@@ -125,11 +129,12 @@ def _dictionaries_text(result: dict[str, Any]) -> str:
             f"{d['features']:,}",
             format_bytes(d["bytes"]),
             f"{d['model']} {d['site']}".strip(),
+            d["from"],
         )
         for d in result["dictionaries"]
     ]
-    heads = ("dictionary", "architecture", "features", "size", "of")
-    return render.table(heads, rows, left={0, 1, 4})
+    heads = ("dictionary", "architecture", "features", "size", "of", "from")
+    return render.table(heads, rows, left={0, 1, 4, 5})
 
 
 def _indexes_text(result: dict[str, Any]) -> str:

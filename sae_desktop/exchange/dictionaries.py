@@ -14,6 +14,7 @@ from sae_desktop.dictionary.formats import dictionary_learning, sparsify
 from sae_desktop.dictionary.formats.find import find_dictionaries as found_in
 from sae_desktop.dictionary.formats.find import only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import Found
+from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -36,6 +37,7 @@ from sae_desktop.language_model.site_names import parse_site
 from sae_desktop.language_model.sites import check_site, site_width
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.storage.atomic import replacing_folder
+from sae_desktop.training.origin import DictionaryOrigin, now_text, write_origin
 
 
 def find_dictionaries(
@@ -80,7 +82,8 @@ def import_dictionary(
         )
     with local_source(config.source, context) as path:
         found = _chosen(found_in(path), config.which, path)
-        _check_digest(found.path, config.sha256)
+        digest = _digest(found.path)
+        _check_digest(found.path, digest, config.sha256)
         context.log(f"{found.format}: {found.architecture}, {found.features:,} features.")
         dictionary = read_found(found.read, found.path)
         _check_finite(dictionary, found.path)
@@ -93,8 +96,12 @@ def import_dictionary(
         if config.scale != 1.0:
             dictionary = dictionary.scaled(config.scale)
         dictionary.metadata = _metadata(config, found, model, site, site_out)
+        origin = DictionaryOrigin(
+            kind="import", source=config.source, which=_within(found, path), format=found.format,
+            sha256=digest, when=now_text(),
+        )  # fmt: skip
         context.check_cancelled()
-        _save_whole(dictionary, folder)
+        _save_whole(dictionary, folder, origin)
     return ImportDictionaryResult(
         name=config.name, format=found.format, architecture=architecture_name(dictionary),
         features=dictionary.features, width=dictionary.width, model=model, site=site,
@@ -111,10 +118,11 @@ def _notes(found: Found) -> list[str]:
     return [*found.notes, f"Windows began {began} BOS in its training."]
 
 
-def _save_whole(dictionary: Dictionary, folder: Path) -> None:
+def _save_whole(dictionary: Dictionary, folder: Path, origin: DictionaryOrigin) -> None:
     """Save a dictionary so that it is there whole or not at all."""
     with replacing_folder(folder) as part:
         save(dictionary, part)
+        write_origin(part, origin)
 
 
 def _within(found: Found, path: Path) -> str:
@@ -148,7 +156,18 @@ def _require(found: Found, model: str, site: str) -> None:
         )
 
 
-def _check_digest(path: Path, wanted: str) -> None:
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of the file of weights; "" where it is not a single one."""
+    files = [path] if path.is_file() else []
+    if path.is_dir():
+        files = [file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file()]
+    if len(files) != 1:
+        return ""
+    with files[0].open("rb") as whole:
+        return hashlib.file_digest(whole, "sha256").hexdigest()
+
+
+def _check_digest(path: Path, found: str, wanted: str) -> None:
     """Raise UserError where a file is not the one that was meant."""
     if not wanted:
         return
@@ -158,8 +177,6 @@ def _check_digest(path: Path, wanted: str) -> None:
             kept="Nothing was written.",
             next_step="Import it without a SHA-256.",
         )
-    with path.open("rb") as whole:
-        found = hashlib.file_digest(whole, "sha256").hexdigest()
     if found != wanted.strip().lower():
         raise UserError(
             f"“{path.name}” is not the file that was meant: its SHA-256 is {found}, not {wanted}.",

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import zipfile
 from contextlib import closing
@@ -48,6 +49,12 @@ from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
 from sae_desktop.storage.moves import leave_work, move_together, work_folder
+from sae_desktop.training.origin import (
+    DictionaryOrigin,
+    now_text,
+    origin_text,
+    write_origin,
+)
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
@@ -183,6 +190,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
         _check_whole(path, place, card)
         if (place / INDEX).is_file():
             _rename_dictionary(place / INDEX, name)
+        _write_origin(place / DICTIONARY, path)
         incoming = IncomingNotes(dictionary=name, notes=labels, lists=lists)
         write_incoming(place / _INCOMING, incoming)
         move_together(
@@ -247,6 +255,19 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
             check_references(index)
     except (UserError, ValueError) as error:
         raise _no_package(path, error) from error
+
+
+def _write_origin(folder: Path, package: Path) -> None:
+    """Keep which package a dictionary came in, and where it came from before."""
+    before = origin_text(read_summary(folder))
+    with package.open("rb") as whole:
+        digest = hashlib.file_digest(whole, "sha256").hexdigest()
+    write_origin(
+        folder,
+        DictionaryOrigin(
+            kind="package", source=package.name, sha256=digest, when=now_text(), before=before
+        ),
+    )
 
 
 def _rename_dictionary(index: Path, name: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from sae_desktop.exchange.pages import card, curve, number, table, write_page
 from sae_desktop.exchange.places import without_places
 from sae_desktop.language_model.names import public_name
+from sae_desktop.training.origin import origin_text
 from sae_desktop.training.run_folder import RUN_LOG, read_summary
 from sae_desktop.training.run_log import read_run
 
@@ -27,6 +28,7 @@ def write_run_page(path: Path, folder: Path) -> None:
         ("Architecture", summary.architecture), ("Features", f"{summary.features:,}"),
         ("Width", f"{summary.width:,}"), ("Model", model),
         ("Weights", summary.model_origin or "not known"), ("Site", summary.site),
+        ("Origin", origin_text(summary) or "not known"),
     ]))]  # fmt: skip
     measured = summary.evaluation or summary.result
     if measured is not None:

@@ -30,6 +30,7 @@ from sae_desktop.gui.inventory import (
 from sae_desktop.gui.running_jobs import Written
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.origin import origin_figure
 from sae_desktop.training.sweep_config import SweepRecord
 
 ACTIONS = {
@@ -201,6 +202,9 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
         figures.append(
             ("Features", f"{exact_count(item.train.features)} · {item.train.architecture}")
         )
+    how, origin = origin_figure(summary) if summary is not None else ("", "")
+    if origin:
+        figures.append((how, origin))
     measured = (summary.evaluation or summary.result) if summary else None
     if measured is not None:
         figures.append(("L0", figure_text(measured.l0, 1)))

@@ -11,6 +11,7 @@ from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import ModelMark
 from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
+from sae_desktop.training.origin import ORIGIN, DictionaryOrigin
 
 CFG = "cfg.json"
 WEIGHTS = "sae_weights.safetensors"
@@ -40,6 +41,8 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     train: TrainConfig | None
     result: TrainResult | None
     evaluation: EvaluateResult | None
+    origin: DictionaryOrigin | None = None
+    """Where it was brought from; None for what was trained in the project."""
 
     @property
     def mark(self) -> ModelMark:
@@ -68,12 +71,21 @@ def read_summary(folder: Path) -> DictionarySummary:
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),
             evaluation=_optional(folder / EVALUATION, EvaluateResult),
+            origin=_optional(folder / ORIGIN, DictionaryOrigin) or _earlier_origin(metadata),
         )
     except (OSError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise UserError(
             f"The dictionary “{folder.name}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
         ) from error
+
+
+def _earlier_origin(metadata: dict[str, Any]) -> DictionaryOrigin | None:
+    """Return what earlier versions kept of an import, among what is known of the weights."""
+    source = _text(metadata, "source")
+    if not source:
+        return None
+    return DictionaryOrigin(kind="import", source=source, format=_text(metadata, "source_format"))
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -217,6 +217,7 @@ def test_cards__say_the_key_figures(project: Project) -> None:
     assert dictionary["L0"] == "7.5"
     assert dictionary["FVU"] == "0.125"
     assert dictionary["Dead in training"] == "25.0%"
+    assert dictionary["Trained on"] == "the store acts"
 
 
 def test_inventory__lists_what_is_damaged_instead_of_failing(project: Project) -> None:
