@@ -57,8 +57,12 @@ def steer(
     index: IndexOption,
     prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
     feature: Annotated[
-        list[int], typer.Option("--feature", min=0, help="Feature to steer; may be repeated.")
-    ] = _NO_PLACES,
+        list[str],
+        typer.Option(
+            "--feature",
+            help="Feature to steer, by number; of another index INDEX:NUMBER; may be repeated.",
+        ),
+    ] = _NO_TEXTS,
     strength: Annotated[
         list[float],
         typer.Option(
@@ -147,12 +151,14 @@ def steer(
         raise typer.BadParameter("give --prompt and --feature, or a --preset")
     if watch and not sweep:
         raise typer.BadParameter("is followed over a --sweep", param_hint="--watch")
+    places = [_place(text) for text in feature]
     interventions = [
         Intervention(
-            feature=f, mode=mode, strength=s, unit=unit, where=where, start=start, tokens=token
+            feature=f, index=of, index_hash=_or_exit(lambda of=of: _hash(project, of)), mode=mode,
+            strength=s, unit=unit, where=where, start=start, tokens=token,
         )
-        for f, s in zip(feature, strength or [1.0] * len(feature), strict=True)
-    ]
+        for (of, f), s in zip(places, strength or [1.0] * len(feature), strict=True)
+    ]  # fmt: skip
     variants = [PLAIN, Variant(name="steered", interventions=interventions)]
     if control:
         variants.append(random_control(interventions))
@@ -172,6 +178,20 @@ def steer(
     if sweep:
         run_job_command(_swept(asked, sweep, watch), steering_text.sweep, as_json=as_json)
     run_job_command(asked, steering_text.steer, as_json=as_json)
+
+
+def _place(text: str) -> tuple[str, int]:
+    """Return the index, "" for the one steered with, and the number of a feature."""
+    index, _, number = text.rpartition(":")
+    if not (number.isascii() and number.isdecimal()):
+        raise typer.BadParameter(
+            f"“{text}” is neither a number nor INDEX:NUMBER", param_hint="--feature"
+        )
+    return index, int(number)
+
+
+def _hash(project: Path, index: str) -> str:
+    return _info(Project.open(project), index).dictionary_hash if index else ""
 
 
 def _steered(config: SteerConfig) -> Variant:

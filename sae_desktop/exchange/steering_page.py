@@ -84,6 +84,8 @@ def _settings(config: SteerConfig) -> list[tuple[str, str]]:
     for variant in config.variants:
         for act in variant.interventions:
             what = f"feature {act.feature}" if act.feature is not None else "a direction"
+            if act.index:
+                what += f" of {act.index}"
             if act.direction is not None and act.feature is not None:
                 what = f"another direction, as long as feature {act.feature}"
             unit = "maxima" if act.unit == "maximum" else "typical norms"

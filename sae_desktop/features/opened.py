@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
@@ -47,9 +51,11 @@ class OpenedIndex:
         return list(self.lm.window_tokens[1]) if self.index.info.bos_prepended else []
 
 
-_indexes: dict[tuple[Path, tuple[int, ...]], FeatureIndex] = {}
-"""The index of the last call: who drags a slider asks of the same one many times a second."""
-_held: dict[tuple[Path, int, str], Dictionary] = {}
+_MOST_HELD = 8
+_MOST_HELD_BYTES = 2**32
+_indexes: OrderedDict[tuple[Path, tuple[int, ...]], FeatureIndex] = OrderedDict()
+"""Those of the last calls: who drags a slider asks of the same ones many times a second."""
+_held: OrderedDict[tuple[Path, int, str], Dictionary] = OrderedDict()
 _held_lock = threading.Lock()
 
 
@@ -91,9 +97,18 @@ def _index(path: Path) -> FeatureIndex:
     key = (path, (*_identity(path), *_identity(effect_path(path))))
     with _held_lock:
         if key not in _indexes:
-            _indexes.clear()
+            _forget(_indexes, path)
             _indexes[key] = FeatureIndex(path)
+            while len(_indexes) > _MOST_HELD:
+                _indexes.popitem(last=False)
+        _indexes.move_to_end(key)
         return _indexes[key]
+
+
+def _forget(held: OrderedDict[Any, Any], path: Path) -> None:
+    """Let go of what was read of a file or folder before it changed."""
+    for key in [key for key in held if key[0] == path]:
+        del held[key]
 
 
 def _identity(path: Path) -> tuple[int, ...]:
@@ -111,6 +126,16 @@ def _dictionary(project: Project, name: str, device: str) -> Dictionary:
     key = (folder, changed, device)
     with _held_lock:
         if key not in _held:
-            _held.clear()
+            _forget(_held, folder)
             _held[key] = load(folder, device)
+            while len(_held) > 1 and (
+                len(_held) > _MOST_HELD or sum(map(_bytes, _held.values())) > _MOST_HELD_BYTES
+            ):
+                _held.popitem(last=False)
+        _held.move_to_end(key)
         return _held[key]
+
+
+def _bytes(dictionary: Dictionary) -> int:
+    held = [value for value in vars(dictionary).values() if isinstance(value, Tensor)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in held)

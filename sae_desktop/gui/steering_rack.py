@@ -28,7 +28,8 @@ STEPS = 40
 Place = Where | Literal["tokens"]
 """On which tokens the sliders work; “tokens”: on those a person has chosen."""
 Key = int | str
-"""What tells the sliders of a rack apart: a feature's number, or a direction in words."""
+"""What tells the sliders of a rack apart: a feature's number, or another's, or a direction, in
+words."""
 _TEXT = 24
 _MOST_NUMBERS = 10_000
 
@@ -37,6 +38,10 @@ class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One slider: a feature, or a direction. Off, it is left alone; on at 0, held at nothing."""
 
     feature: int | None = None
+    index: str = ""
+    """Of the feature; empty: the open one."""
+    index_hash: str = ""
+    """Of that index's dictionary when the feature was chosen."""
     direction: Direction | None = None
     """Where there is no feature."""
     strength: float = 0.0
@@ -44,7 +49,16 @@ class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> Key:
-        return repr(self.direction) if self.feature is None else self.feature
+        if self.feature is None:
+            return repr(self.direction)
+        return f"{self.index}:{self.feature}" if self.index else self.feature
+
+    @property
+    def title(self) -> str:
+        """What it is, where it is no feature of the open index, in a few words."""
+        if self.feature is not None:
+            return f"#{self.feature} of the index {self.index}"
+        return "" if self.direction is None else direction_title(self.direction)
 
 
 Rack = tuple[RackEntry, ...]
@@ -115,6 +129,8 @@ def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
     return [
         Intervention(
             feature=entry.feature,
+            index=entry.index,
+            index_hash=entry.index_hash,
             direction=entry.direction,
             strength=entry.strength,
             unit="maximum" if entry.direction is None else "norm",
@@ -122,7 +138,8 @@ def interventions(rack: Sequence[RackEntry], how: How) -> list[Intervention]:
             where="all" if how.place == "tokens" else how.place,
             start=0 if chosen else how.start,
             tokens=list(how.tokens) if chosen else [],
-            sites=list(how.sites) if how.mode == "add" else [],
+            # They are named after the open index's site.
+            sites=list(how.sites) if how.mode == "add" and not entry.index else [],
         )
         for entry in rack
         if entry.on
@@ -137,6 +154,8 @@ def from_interventions(acts: Sequence[Intervention]) -> tuple[Rack, How]:
     rack = tuple(
         RackEntry(
             feature=act.feature,
+            index=act.index,
+            index_hash=act.index_hash,
             direction=act.direction if act.feature is None else None,
             strength=act.strength,
             on=True,
@@ -175,6 +194,8 @@ def acts_title(acts: Sequence[Intervention]) -> str:
     for act in acts:
         name = direction_title(act.direction) if act.direction is not None else ""
         what = f"#{act.feature}" if act.feature is not None else name
+        if act.feature is not None and act.index:
+            what += f" of {act.index}"
         unit = "×" if act.unit == "maximum" or act.mode == "multiply" else " norms"
         parts.append(what if act.mode == "ablate" else f"{what} {act.strength:g}{unit}")
     return f"{acts[0].mode} {', '.join(parts)}".replace("-", "−")

@@ -60,6 +60,8 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     feature: int | None = None
     index: str = ""
     """Of the feature, and of the site that is changed; empty: the index that is steered with."""
+    index_hash: str = ""
+    """Of that index's dictionary when it was chosen; empty: whatever it is now."""
     direction: Direction | None = None
     mode: Mode = "clamp"
     strength: float = 1.0

@@ -73,10 +73,19 @@ class Preparer:
         """Return the dictionary of an index that a plan names."""
         return self._of(index)._opened.dictionary
 
-    def _of(self, index: str) -> Preparer:
+    def _of(self, index: str, known_hash: str = "") -> Preparer:
         """Return who prepares the features of an index; of none named, of this one."""
-        if index in ("", self._name):
-            return self
+        found = self if index in ("", self._name) else self._other_index(index)
+        info = found._opened.index.info
+        if len({known_hash, info.dictionary_hash} - {""}) > 1:
+            raise UserError(
+                f"The dictionary “{info.dictionary}” was trained again since a feature of the "
+                f"index “{index}” was chosen: its features are others now.",
+                next_step="Choose the feature again.",
+            )
+        return found
+
+    def _other_index(self, index: str) -> Preparer:
         if index not in self._others:
             opened = open_index(self._project, index, str(self.device))
             if opened.lm is not self._opened.lm:
@@ -93,7 +102,7 @@ class Preparer:
         """Return what is done at each site. Raises UserError for what cannot be done."""
         plan: Plan = {}
         for asked in interventions:
-            own = self._of(asked.index)
+            own = self._of(asked.index, asked.index_hash)
             change = own._change(asked)
             for target in [own.target, *(own._other(asked, name) for name in asked.sites)]:
                 plan.setdefault(target, []).append(change)

@@ -251,6 +251,7 @@ def test_reading_commands__do_not_import_torch(small_project: Path, arguments: l
         ["features", "p", "--index", "i", "--sort", "beauty"],
         ["steer", "p", "--index", "i", "--prompt", "x", "--feature", "1", "--feature", "2",
          "--clamp", "1"],
+        ["steer", "p", "--index", "i", "--prompt", "x", "--feature", "later:x"],
         ["harvest", "p", "--name", "a", "--no-such-option"],
         ["harvset", "p", "--name", "a"],
         ["trian"],

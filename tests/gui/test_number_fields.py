@@ -15,7 +15,7 @@ from sae_desktop.gui.number_reading import NotANumberError, read_count, read_num
 from sae_desktop.gui.panels.corpus_fields import CorpusFields
 from sae_desktop.gui.panels.harvest_amount import HarvestAmount
 from sae_desktop.gui.panels.training_settings import TrainingSettings
-from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog
+from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, IndexFeatureDialog
 from sae_desktop.gui.widgets.live_controls import LiveControls
 from sae_desktop.gui.widgets.number_fields import (
     CountField,
@@ -130,6 +130,7 @@ def forms() -> list[QWidget]:
         CorpusFields(),
         ProbeSettings(),
         DecoderRowDialog(["d"]),
+        IndexFeatureDialog(["i"]),
         live,
     ]
 

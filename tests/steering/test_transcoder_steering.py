@@ -237,11 +237,17 @@ def test_own_value__leaves_the_model_as_it_is(world: World) -> None:
     kept = Intervention(
         feature=feature, strength=float(acts[at]) / world.top(feature), tokens=[at]
     )  # fmt: skip
-    found = logits_by_program(world, [], [same], [nothing], [kept])
-    assert torch.equal(found[1], found[0])
-    assert torch.equal(found[2], found[0])
-    torch.testing.assert_close(found[3], found[0], rtol=0, atol=1e-6)
-    torch.testing.assert_close(found[0], plain_logits(world), **CLOSE)
+    plain = plain_logits(world)
+    for acts in ([same], [nothing], [kept]):
+        found = logits_by_program(world, acts)[0]
+        torch.testing.assert_close(found, plain, rtol=0, atol=1e-6)
+    # Of what is not changed, not a bit is.
+    preparer = Preparer(str(world.project.path), world.opened)
+    positions = Positions([0], 0, [5])
+    transforms = Steering(preparer, [preparer.plan([same, nothing])]).transforms(positions)
+    for site, transform in transforms.items():
+        x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(site.layer))
+        assert torch.equal(transform(x), x)
 
 
 def test_random_control__is_as_long_at_every_token(world: World) -> None:
@@ -399,6 +405,10 @@ def test_transcoders_of_several_layers__the_later_reads_what_the_earlier_changed
     torch.testing.assert_close(logits_by_program(world, asked)[0], expected, **CLOSE)
     with pytest.raises(UserError, match="no index “gone”"):
         logits_by_program(world, [Intervention(feature=feature, index="gone")])
+    known = other.index.info.dictionary_hash
+    logits_by_program(world, [Intervention(feature=feature, index="j", index_hash=known)])
+    with pytest.raises(UserError, match="“second” was trained again"):
+        logits_by_program(world, [Intervention(feature=feature, index="j", index_hash="of before")])
 
 
 # ---------------------------------------------------------------- attention and MLP side by side

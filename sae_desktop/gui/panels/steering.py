@@ -505,5 +505,5 @@ class SteeringPanel(QWidget):
 
 
 def _of_features(acts: Sequence[Intervention]) -> bool:
-    """Return whether all are features', which have contexts to take means of."""
-    return bool(acts) and all(act.feature is not None for act in acts)
+    """Return whether all are features of the open index, which has contexts to take means of."""
+    return bool(acts) and all(act.feature is not None and not act.index for act in acts)

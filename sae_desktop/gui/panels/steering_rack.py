@@ -29,6 +29,7 @@ from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.number_fields import WholeField
 from sae_desktop.gui.widgets.slider_card import SliderCard
 from sae_desktop.language_model.site_names import Site, parse_site
+from sae_desktop.project import existing
 from sae_desktop.steering.config import Direction, Intervention, Mode
 from sae_desktop.training.run_folder import read_summary
 
@@ -76,7 +77,9 @@ class SteeringRack(QWidget):
         self.add_field = QLineEdit()
         self.add_field.setPlaceholderText("Add a feature: label or number")
         self.add_field.setAccessibleName("Add a feature by its label or number")
-        self.add_direction = DirectionButton(session, self.add_direction_entry)
+        self.add_direction = DirectionButton(
+            session, self.add_direction_entry, self.add_feature_elsewhere
+        )
         self.all_off = push_button(
             "All off", self.switch_all_off, flat=True, tip="Switch every feature off"
         )
@@ -290,6 +293,23 @@ class SteeringRack(QWidget):
         self._push(racks.added(self.rack, entry), f"add {racks.direction_title(direction)}")
         self._sliders[entry.key].slider.setFocus()
 
+    def add_feature_elsewhere(self, name: str, feature: int) -> None:
+        """Put a feature of another index in the rack, off."""
+        project = self._session.project
+        if project is None:
+            return
+        from sae_desktop.features.reader import FeatureIndex  # h5py: not before the first show
+
+        try:
+            index = FeatureIndex(project.index_path(existing("index", name, project.indexes())))
+            index.check_feature(feature)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        entry = RackEntry(feature=feature, index=name, index_hash=index.info.dictionary_hash)
+        self._push(racks.added(self.rack, entry), f"add {entry.title}")
+        self._sliders[entry.key].slider.setFocus()
+
     def switch_all_off(self) -> None:
         """Switch every slider off; their clamps stay."""
         rack = self.rack
@@ -421,7 +441,7 @@ def _named(name: str, field: QLineEdit) -> QWidget:
 
 
 def _name(key: Key) -> str:
-    return f"feature {key}" if isinstance(key, int) else "the direction"
+    return f"feature {key}" if isinstance(key, int) else "the slider"
 
 
 class _ChangeRack(QUndoCommand):

@@ -26,14 +26,22 @@ from sae_desktop.steering.config import DecoderRow, Direction, MeanDifference, R
 
 _MOST_FEATURES = 2**31 - 1
 _MOST_SEEDS = 9999
+_NONE_ELSE = "There is no other one in this project."
 
 
 class DirectionButton(QPushButton):
     """Opens a menu of directions to add, and hands on the one chosen."""
 
-    def __init__(self, session: Session, chosen: Callable[[Direction], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        chosen: Callable[[Direction], None],
+        chosen_elsewhere: Callable[[str, int], None],
+    ) -> None:
+        """`chosen_elsewhere` gets another index of the project and a number of its features."""
         super().__init__()
         self._session, self._chosen = session, chosen
+        self._chosen_elsewhere = chosen_elsewhere
         icons.set_icon(self, "compass")
         self.setProperty("flat", "true")
         self.setToolTip("Add a direction that is not a feature of this dictionary")
@@ -41,7 +49,9 @@ class DirectionButton(QPushButton):
         menu = QMenu(self)
         menu.addAction("Random direction", self.add_random)
         menu.addAction("Between two kinds of texts…", self._ask_texts)
-        menu.addAction("Feature of another dictionary…", self._ask_feature)
+        menu.addAction("Direction of a feature of another dictionary…", self._ask_feature)
+        menu.addSeparator()
+        menu.addAction("Feature of another index…", self._ask_elsewhere)
         self.setMenu(menu)
 
     def add_random(self) -> None:
@@ -59,6 +69,13 @@ class DirectionButton(QPushButton):
         dialog = DecoderRowDialog(names, self)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             self._chosen(dialog.direction())
+
+    def _ask_elsewhere(self) -> None:
+        project = self._session.project
+        names = [] if project is None else project.indexes()
+        dialog = IndexFeatureDialog([n for n in names if n != self._session.index_name], self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self._chosen_elsewhere(*dialog.chosen())
 
 
 class _DirectionDialog(QDialog):
@@ -114,28 +131,60 @@ class TextsDialog(_DirectionDialog):
         self.add_button.setEnabled(bool(on) and bool(off) and on != off)
 
 
-class DecoderRowDialog(_DirectionDialog):
-    """Asks for a feature of a dictionary of the project."""
+class _FeatureDialog(_DirectionDialog):
+    """Asks for a feature of something of the project."""
 
-    def __init__(self, dictionaries: list[str], parent: QWidget | None = None) -> None:
-        super().__init__("A feature of another dictionary", parent)
-        self.dictionary = QComboBox()
-        self.dictionary.addItems(dictionaries)
+    def __init__(
+        self, title: str, what: str, names: list[str], told: str, parent: QWidget | None
+    ) -> None:
+        super().__init__(title, parent)
+        self.where = QComboBox()
+        self.where.addItems(names)
         self.feature = WholeField()
         self.feature.setRange(0, _MOST_FEATURES)
         self.feature.problemChanged.connect(lambda _problem: self._check())
         rows = QFormLayout()
-        rows.addRow("Dictionary", self.dictionary)
+        rows.addRow(what, self.where)
         rows.addRow("Feature", self.feature)
         self.form.addLayout(rows)
+        self.form.addWidget(label(told if names else f"{_NONE_ELSE} {told}", "small", wrap=True))
         self._finish()
+
+    def _check(self) -> None:
+        self.add_button.setEnabled(self.where.count() > 0 and not self.feature.problem)
+
+
+class DecoderRowDialog(_FeatureDialog):
+    """Asks for a feature of a dictionary of the project, whose direction is steered here."""
+
+    def __init__(self, dictionaries: list[str], parent: QWidget | None = None) -> None:
+        told = "Its direction is added where the features of the open index are."
+        super().__init__(
+            "The direction of another dictionary’s feature",
+            "Dictionary",
+            dictionaries,
+            told,
+            parent,
+        )
 
     def direction(self) -> DecoderRow:
         """Return what is set."""
-        return DecoderRow(dictionary=self.dictionary.currentText(), feature=self.feature.value())
+        return DecoderRow(dictionary=self.where.currentText(), feature=self.feature.value())
 
-    def _check(self) -> None:
-        self.add_button.setEnabled(self.dictionary.count() > 0 and not self.feature.problem)
+
+class IndexFeatureDialog(_FeatureDialog):
+    """Asks for a feature of another index of the project, steered at a site of its own."""
+
+    def __init__(self, indexes: list[str], parent: QWidget | None = None) -> None:
+        told = (
+            "It is steered where its own dictionary writes, in the same forward pass: what comes "
+            "later in the model reads what was changed before."
+        )
+        super().__init__("A feature of another index", "Index", indexes, told, parent)
+
+    def chosen(self) -> tuple[str, int]:
+        """Return the index and the number."""
+        return self.where.currentText(), self.feature.value()
 
 
 def _lines(field: QPlainTextEdit) -> list[str]:

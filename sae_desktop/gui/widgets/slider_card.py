@@ -11,7 +11,7 @@ from sae_desktop.gui.feature_notes import FeatureNotes
 from sae_desktop.gui.number_text import signed_text
 from sae_desktop.gui.plain_text import plain_tip
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.steering_rack import LIMIT, RackEntry, direction_title
+from sae_desktop.gui.steering_rack import LIMIT, RackEntry
 from sae_desktop.gui.widgets.elided_label import ElidedLabel
 from sae_desktop.gui.widgets.labels import label, push_button, set_property
 from sae_desktop.gui.widgets.number_fields import NumberField
@@ -39,7 +39,10 @@ class SliderCard(QFrame):
         super().__init__()
         self._session = session
         self._notes = FeatureNotes.of(session)
-        self.feature, self._direction, self.key = entry.feature, entry.direction, entry.key
+        self.feature = None if entry.index else entry.feature
+        """Of the open index; None for a feature of another one, and for a direction."""
+        self._title, self.key = entry.title, entry.key
+        self._in_maxima = entry.feature is not None
         self.colour = colour
         self._loading = False
         self._typical_norm = 0.0
@@ -68,7 +71,7 @@ class SliderCard(QFrame):
         self.number = NumberField()
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setKeyboardTracking(False)
-        self.number.setSuffix("×" if self.feature is not None else "‖x‖")
+        self.number.setSuffix("×" if self._in_maxima else "‖x‖")
         self.set_limit(LIMIT)
         self._build()
         self.slider.valueChanged.connect(self._on_slider_moved)
@@ -123,7 +126,7 @@ class SliderCard(QFrame):
         self.slider.set_on(entry.on)
         self._loading = False
         set_property(self.label, "role", "" if entry.on else "muted")
-        unit = "times its maximum" if self.feature is not None else "typical norms"
+        unit = "times its maximum" if self._in_maxima else "typical norms"
         self.setAccessibleDescription(f"{entry.strength:+.1f} {unit}" if entry.on else "off")
 
         self._show_in_norms()
@@ -143,10 +146,11 @@ class SliderCard(QFrame):
     # ------------------------------------------------------------------ names
     def _show_name(self) -> None:
         if self.feature is None:
-            assert self._direction is not None
-            what = text = direction_title(self._direction)
+            what = text = self._title
             self.label.setToolTip(plain_tip(text))
             unit = "In typical norms of the site’s values"
+            if self._in_maxima:
+                unit = "In multiples of the feature’s maximum"
         else:
             what = f"feature {self._notes.title(self.feature)}"
             text = self._notes.label(self.feature)

@@ -312,7 +312,8 @@ def test_rack__comes_back_from_what_the_engine_was_told(how: racks.How) -> None:
     directed = racks.RackEntry(
         direction=DecoderRow(dictionary="big", feature=9), strength=0.4, on=True
     )
-    rack = (racks.RackEntry(feature=3, strength=-2.0, on=True), directed)
+    other = racks.RackEntry(feature=3, index="later", index_hash="h", strength=1.0, on=True)
+    rack = (racks.RackEntry(feature=3, strength=-2.0, on=True), directed, other)
     told = racks.interventions(rack, how)
     assert racks.from_interventions(told) == (rack, how)
     # A control is more than sliders can show.
@@ -326,6 +327,7 @@ def test_rack__says_what_it_does_in_a_line() -> None:
         Intervention(direction=DecoderRow(dictionary="big", feature=9), unit="norm", strength=0.5),
     ]
     assert racks.acts_title(told) == "clamp #3 −2×, #9 of big 0.5 norms"
+    assert racks.acts_title([Intervention(feature=3, index="later")]) == "clamp #3 of later 1×"
     assert racks.acts_title([]) == "plain"
     texts = MeanDifference(on=["I am happy and the world is bright today"], off=["sad"])
     assert racks.direction_title(texts).endswith("minus “sad”")

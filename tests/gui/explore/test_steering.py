@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -22,7 +23,11 @@ from sae_desktop.gui.panels.explore import ExplorePanel
 from sae_desktop.gui.panels.steering import SteeringPanel
 from sae_desktop.gui.panels.steering_prompt import EXAMPLES
 from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, TextsDialog
+from sae_desktop.gui.widgets.direction_menu import (
+    DecoderRowDialog,
+    IndexFeatureDialog,
+    TextsDialog,
+)
 from sae_desktop.gui.widgets.probability_bars import ROWS, TokenProbability
 from sae_desktop.gui.workspace import Workspace
 from sae_desktop.steering.config import (
@@ -562,9 +567,43 @@ def test_directions__are_asked_for_in_dialogs(qtbot: QtBot) -> None:
     for dialog in (nothing, row):
         qtbot.addWidget(dialog)
     assert not nothing.add_button.isEnabled()
-    row.dictionary.setCurrentText("big")
+    row.where.setCurrentText("big")
     row.feature.setValue(12)
     assert row.direction() == DecoderRow(dictionary="big", feature=12)
+    elsewhere = IndexFeatureDialog(["later", "last"])
+    qtbot.addWidget(elsewhere)
+    elsewhere.where.setCurrentText("last")
+    elsewhere.feature.setValue(7)
+    assert elsewhere.chosen() == ("last", 7)
+
+
+def test_feature_of_another_index__is_steered_beside_those_of_the_open_one(
+    panel: SteeringPanel, session: Session, heard
+) -> None:
+    project = session.project
+    assert project is not None
+    shutil.copy(project.index_path("main"), project.index_path("later"))
+    steer(panel, session, 3, 2.0)
+    panel.rack.add_feature_elsewhere("later", 3)
+    panel.rack.add_feature_elsewhere("later", 10**6)
+    assert [error.what for error in heard.errors if "1000000" in error.what.replace(",", "")]
+    mine, other = panel.rack.rack
+    assert mine.key != other.key
+    card = panel.rack.slider(other.key)
+    assert card.label.text() == "#3 of the index later"
+    assert card.number.text().endswith("×")
+    card.number.setValue(1.5)
+    acts = panel.rack.interventions()
+    assert [(act.index, act.feature, act.strength, act.unit) for act in acts] == [
+        ("", 3, 2.0, "maximum"),
+        ("later", 3, 1.5, "maximum"),
+    ]
+    assert acts[1].index_hash == session.index.info.dictionary_hash
+    # What was kept comes back, and no mean is taken of another index's contexts.
+    panel.rack.take(acts)
+    assert panel.rack.interventions() == acts
+    panel.form.means.setChecked(True)
+    assert panel.outputs.controls["Difference of means"].isHidden()
 
 
 def test_random_direction__is_another_one_each_time(panel: SteeringPanel) -> None:

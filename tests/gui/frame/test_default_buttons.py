@@ -23,7 +23,7 @@ from sae_desktop.gui.panels.project import ProjectPanel
 from sae_desktop.gui.said import Messages, MessagesDialog
 from sae_desktop.gui.session import Session
 from sae_desktop.gui.toasts import DetailsDialog
-from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, TextsDialog
+from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
 from sae_desktop.project import Project
 
 Make = Callable[[Session, QWidget], QDialog]
@@ -34,6 +34,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     ImportForm: (lambda session, _: ImportForm(session, Path("a.npy")), "Import"),
     TextsDialog: (lambda _, parent: TextsDialog(parent), "Add"),
     DecoderRowDialog: (lambda _, parent: DecoderRowDialog(["d"], parent), "Add"),
+    IndexFeatureDialog: (lambda _, parent: IndexFeatureDialog(["i"], parent), "Add"),
     PresetNameDialog: (
         lambda _, parent: PresetNameDialog(parent, "Save", "Save", [], print, name="a"),
         "Save",
