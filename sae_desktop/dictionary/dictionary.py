@@ -227,6 +227,27 @@ class Dictionary:
             metadata=self.metadata,
         )
 
+    def shifted(self, read_I: Tensor | None, written_O: Tensor | None) -> Dictionary:
+        """Return the dictionary of rows x + read_I, of one that was trained on rows x.
+
+        What it writes is `written_O` more, too. None: that side stays. Raises ValueError for one
+        that normalises each row: what a constant adds to a row is then no constant.
+        """
+        if self.row_norm != "none":
+            raise ValueError("it normalises each row, to which no constant can be added")
+        b_enc, b_dec = self.b_enc, self.b_dec
+        if read_I is not None:
+            b_enc = b_enc - read_I @ self.W_enc
+            if self.W_skip is not None:
+                b_dec = b_dec - read_I @ self.W_skip
+        if written_O is not None:
+            b_dec = b_dec + written_O
+        return Dictionary(
+            self.W_enc, b_enc, self.W_dec, b_dec, self.threshold, k=self.k, rank=self.rank,
+            grouped=self.grouped, W_skip=self.W_skip, parts=self.parts, row_norm=self.row_norm,
+            metadata=self.metadata,
+        )  # fmt: skip
+
     def to(self, device: torch.device | str) -> Dictionary:
         """Return this dictionary on another device."""
         return Dictionary(

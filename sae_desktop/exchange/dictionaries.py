@@ -29,6 +29,7 @@ from sae_desktop.exchange.fitting_sites import SEVERAL, fitting_sites, save_for_
 from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
+from sae_desktop.exchange.value_biases import with_value_biases
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files import find_model, is_hub_name
 from sae_desktop.language_model.hub import cached_hub_models
@@ -95,6 +96,8 @@ def import_dictionary(
         _check_width(dictionary, model, network, site)
         if config.scale != 1.0:
             dictionary = dictionary.scaled(config.scale)
+        if found.lacks_value_biases:
+            dictionary = with_value_biases(dictionary, found.path, model, site, site_out)
         dictionary.metadata = _metadata(config, found, model, site, site_out)
         origin = DictionaryOrigin(
             kind="import", source=config.source, which=_within(found, path), format=found.format,

@@ -44,6 +44,9 @@ class Found:
     """What else the library says of it, by this project's names."""
     modules: tuple[tuple[str, str], ...] = ()
     """Sites, each with the path of the module whose input or output the library says it is."""
+    lacks_value_biases: bool = False
+    """Whether what it reads or writes at attn.hook_z lacks the biases of the model's values: it
+    is then to be shifted by them."""
     told: tuple[Told, ...] = ()
     """What its files say, each with the table of fields it is held to."""
 

@@ -88,7 +88,7 @@ def find(view: FolderView) -> list[Found]:
         return [_described(view.path, cfg, told, partial(_read_cross_layer, view.path, cfg))]
     own = ("W_dec", "b_dec")
     return [
-        _described(file.path, cfg, told, partial(_read_file, file, cfg), file)
+        _described(file.path, cfg, told, partial(_read_file, file, cfg, shifts=True), file)
         for file in view.weights
         if file.has(*own)
     ]
@@ -142,22 +142,34 @@ def _processed(metadata: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_FOLDED_VALUES = "fold_value_biases"
 _AT_HEADS = {
-    "fold_value_biases": "what the heads give was moved by a constant of the model",
+    _FOLDED_VALUES: "what the heads give was moved by a constant of the model",
     "refactor_factored_attn_matrices": "what the heads give has other coordinates",
 }
 
 
-def _refuse_processed_heads(metadata: dict[str, Any], path: Path) -> None:
-    """Raise UserError where the heads of the model were changed before it was trained on."""
+def _is_processed_at_heads(metadata: dict[str, Any], name: str) -> bool:
+    """Whether it reads or writes what heads give, of a model that was changed so in training."""
+    sites = f"{metadata.get('hook_name')} {metadata.get('hook_name_out')}"
+    return bool(_processed(metadata).get(name)) and "hook_z" in sites
+
+
+def _refuse_processed_heads(metadata: dict[str, Any], path: Path, *, shifts: bool) -> None:
+    """Raise UserError where the heads of the model were changed before it was trained on.
+
+    `shifts`: who reads it brings the biases of values back.
+    """
     for name, changed in _AT_HEADS.items():
-        if _processed(metadata).get(name) and "hook_z" in str(metadata.get("hook_name")):
-            raise UserError(
-                f"“{path}” says {name}: {changed}, which cannot be honoured here.",
-                kept="Nothing was written.",
-                next_step="Where the model has no biases of values, such as a Llama or Gemma, "
-                f"set {name} to false in its cfg.json.",
-            )
+        if not _is_processed_at_heads(metadata, name) or (shifts and name == _FOLDED_VALUES):
+            continue
+        ways = "Import it into a project: that puts the constant back. " * (name == _FOLDED_VALUES)
+        raise UserError(
+            f"“{path}” says {name}: {changed}, which cannot be honoured here.",
+            kept="Nothing was written.",
+            next_step=f"{ways}Where the model has no biases of values, such as a Llama or Gemma, "
+            f"set {name} to false in its cfg.json.",
+        )
 
 
 def _described(
@@ -184,6 +196,7 @@ def _described(
         model=model_name(str(metadata.get("model_name") or "")),
         site=site, site_out=site_out, notes=tuple(notes), metadata=metadata,
         modules=_modules(metadata, site, site_out),
+        lacks_value_biases=_is_processed_at_heads(metadata, _FOLDED_VALUES),
         told=_told(told, file),
     )  # fmt: skip
 
@@ -242,9 +255,10 @@ def _read_cross_layer(folder: Path, cfg: dict[str, Any]) -> Dictionary:
     return read_cross_layer(folder, len(cfg["parts"]), cfg["metadata"])
 
 
-def _read_file(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
-    _refuse_processed_heads(cfg["metadata"], file.path.parent / CFG)
-    if cfg["architecture"] not in SUPPORTED:
+def _read_file(file: WeightsFile, cfg: dict[str, Any], *, shifts: bool = False) -> Dictionary:
+    own = cfg["architecture"] in SUPPORTED
+    _refuse_processed_heads(cfg["metadata"], file.path.parent / CFG, shifts=shifts and own)
+    if not own:
         return read_through_saelens(file.path.parent, cfg)
     _check_norm(cfg, file.path.parent / CFG)
     tensors = {name: tensor.float() for name, tensor in file.tensors().items()}

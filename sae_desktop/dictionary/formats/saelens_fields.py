@@ -46,8 +46,9 @@ _KWARGS: dict[str, Field] = {
         "What the MLP reads has no gain then: mlp.hook_in is ln2.hook_normalized. Elsewhere it "
         "changes nothing."
     ),
-    "fold_value_biases": honoured(
-        "It moves what the heads give by a constant, which is refused at attn.hook_z; elsewhere it "
+    "fold_value_biases": converted(
+        "What the heads give lacks the biases of values then: at attn.hook_z the dictionary is "
+        "shifted by them at import, for which the model must be on this machine. Elsewhere it "
         "changes nothing."
     ),
     "refactor_factored_attn_matrices": honoured(

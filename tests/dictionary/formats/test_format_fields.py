@@ -230,8 +230,8 @@ def test_unknown_field__is_told_at_import(tmp_path: Path, tensors: dict[str, Ten
         ({"hook_head_index": 3}, "hook_head_index: 3"),
         (
             {"hook_name": "blocks.8.attn.hook_z",
-             "model_from_pretrained_kwargs": {"fold_value_biases": True}},
-            "says fold_value_biases",
+             "model_from_pretrained_kwargs": {"refactor_factored_attn_matrices": True}},
+            "says refactor_factored_attn_matrices",
         ),
     ],
 )  # fmt: skip
