@@ -62,7 +62,7 @@ def _program(
 @app.command()
 def demo(
     headless: Annotated[
-        bool, typer.Option("--headless", help="Do the whole path without a window.")
+        bool, typer.Option("--headless", help="Run the whole demonstration without a window.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the project, pictures and report.")
@@ -112,7 +112,7 @@ app.command()(associate_command.associate)
 
 
 def command() -> Any:
-    """Return the commands, their help shown as it is written.
+    """Return the commands, with their help shown exactly as written.
 
     Typer takes “[/folder]” for the end of a style.
     """

@@ -1,4 +1,4 @@
-"""The command that has a double click on a package open it."""
+"""The command that makes a double click on a package open it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sae_desktop.gui.file_types import associate as associate_packages
 
 
 def associate(as_json: JsonOption = False) -> None:
-    """Have a double click on a package (.saepack) open it with this program, for this user."""
+    """Make a double click on a package (.saepack) open it in this program, for this user."""
 
     def work() -> dict[str, Any]:
         return {"written": associate_packages()}
@@ -19,4 +19,4 @@ def associate(as_json: JsonOption = False) -> None:
 
 
 def _text(result: dict[str, Any]) -> str:
-    return "\n".join(["Packages open with this program now. Written:", *result["written"]])
+    return "\n".join(["Packages now open with this program. Files written:", *result["written"]])

@@ -41,13 +41,13 @@ def match(
     project: ProjectArgument,
     dictionary: Annotated[
         list[str],
-        typer.Option(help="A dictionary; may be repeated. Without: all of one model and site."),
+        typer.Option(help="A dictionary; may be repeated. Default: all of one model and site."),
     ] = _NONE,
     nearest: Annotated[
         int,
         typer.Option(
             **bounds(MatchConfig, "nearest"),
-            help="Features kept for each feature and other dictionary.",
+            help="Nearest features to keep, per feature and other dictionary.",
         ),
     ] = default(MatchConfig, "nearest"),
     device: DeviceOption = default(MatchConfig, "device"),
@@ -62,10 +62,12 @@ def match(
 
 def splitting(
     project: ProjectArgument,
-    dictionary: Annotated[str, typer.Option("--dictionary", help="The feature's dictionary.")],
+    dictionary: Annotated[
+        str, typer.Option("--dictionary", help="Dictionary the feature belongs to.")
+    ],
     feature: Annotated[int, typer.Option("--feature", min=0, help="Number of the feature.")],
     least_cosine: Annotated[
-        float, typer.Option(min=0, max=1, help="Parts are at least so near.")
+        float, typer.Option(min=0, max=1, help="Smallest cosine between a feature and its parts.")
     ] = LEAST_COSINE,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +83,11 @@ def splitting(
             changed = dictionary in found.outdated
             raise UserError(
                 f"The dictionary “{dictionary}” "
-                + ("was trained again since it was matched." if changed else "is not matched."),
+                + (
+                    "has been trained again since it was matched."
+                    if changed
+                    else "has not been matched."
+                ),
                 next_step="Run sae-desktop match on the project.",
             )
         found.check_feature(dictionary, feature)
@@ -109,7 +115,7 @@ def _modified(path: Path) -> float:
 
 
 class _Pages:
-    """What indexes and notes tell of features of several dictionaries."""
+    """What indexes and notes say about features of several dictionaries."""
 
     def __init__(self, project: Project, indexes: dict[str, Path]) -> None:
         self._paths, self._open = indexes, dict[str, FeatureIndex]()
@@ -155,12 +161,16 @@ class _Pages:
 
 def concepts(
     project: ProjectArgument,
-    show: Annotated[str, typer.Option("--show", help="A list whose concepts to show.")] = "",
+    show: Annotated[str, typer.Option("--show", help="Show the concepts of this list.")] = "",
     add: Annotated[
         Path | None,
-        typer.Option(help="A file with a concept a line, its forms between bars, to be added."),
+        typer.Option(
+            help="File to add as a list: one concept per line, its forms separated by bars."
+        ),
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call it; else as the file.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name of the added list; default: the file's name.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """List the lists of concepts, show one, or add one."""
@@ -192,34 +202,34 @@ def _forms(project: Project, name: str) -> list[list[str]]:
 
 def completeness(
     project: ProjectArgument,
-    concept_list: Annotated[str, typer.Option("--concepts", help="A list of concepts.")],
+    concept_list: Annotated[str, typer.Option("--concepts", help="List of concepts to look for.")],
     index: Annotated[
         list[str],
-        typer.Option("--index", help="An index with its firings kept; one of each dictionary."),
+        typer.Option("--index", help="An index that kept its firings; one per dictionary."),
     ],
-    name: Annotated[str, typer.Option(help="Name of the table; else that of the list.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the table; default: the list's name.")] = "",
     least_f1: Annotated[
         float,
         typer.Option(
             **bounds(CompletenessConfig, "least_f1"),
-            help="A concept has a feature from this held-out F1 on.",
+            help="Held-out F1 from which a concept counts as having a feature.",
         ),
     ] = default(CompletenessConfig, "least_f1"),
     least_occurrences: Annotated[
         int,
         typer.Option(
             **bounds(CompletenessConfig, "least_occurrences"),
-            help="Rarer concepts, in either half of the text, are not judged.",
+            help="Concepts rarer than this in either half of the text are not judged.",
         ),
     ] = default(CompletenessConfig, "least_occurrences"),
     control: Annotated[
-        bool, typer.Option("--control/--no-control", help="Also ask random directions.")
+        bool, typer.Option("--control/--no-control", help="Also score random directions.")
     ] = default(CompletenessConfig, "control"),
     seed: SeedOption = default(CompletenessConfig, "seed"),
     device: DeviceOption = default(CompletenessConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which concepts have a feature in which dictionary, against how often they occur."""
+    """Find which concepts have a feature in which dictionary, against how often they occur."""
     config = CompletenessConfig(
         project=str(project),
         name=name or concept_list,

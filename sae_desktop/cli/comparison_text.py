@@ -15,7 +15,7 @@ _LISTED = 60
 
 
 def matches(result: MatchResult) -> str:
-    """Return a line a pair."""
+    """Return one line per pair."""
     rows = [
         (
             f"{p.smaller} – {p.larger}",
@@ -26,12 +26,12 @@ def matches(result: MatchResult) -> str:
         )
         for p in result.pairs
     ]
-    head = ("dictionaries", "mean cosine", "alone in the smaller", "in the larger", "")
+    head = ("dictionaries", "mean cosine", "only in the smaller", "only in the larger", "")
     return table(head, rows, left={0, 4})
 
 
 def splitting(result: dict[str, Any]) -> str:
-    """Return the tree, a line a feature, its strongest context beside it."""
+    """Return the tree, one line per feature with its strongest context."""
     lines = [
         f"part of {node['dictionary']} {_title(node)}, cosine {node['cosine']:.2f}: "
         f"{_one_line(node['context'])}"
@@ -90,7 +90,7 @@ def completeness(result: CompletenessResult) -> str:
         lines.append(f"… and {len(judged) - _LISTED:,} more")
     lines.append(
         f"{result.judged} of {len(result.rows)} concepts occur at least "
-        f"{result.least_occurrences} times in either half of {result.tokens:,} tokens"
+        f"{result.least_occurrences} times in each half of {result.tokens:,} tokens"
     )
     lines += [_told(found, result.judged) for found in result.dictionaries]
     return "\n".join(lines)
@@ -99,9 +99,9 @@ def completeness(result: CompletenessResult) -> str:
 def _told(found: DictionaryCompleteness, judged: int) -> str:
     text = f"{found.dictionary}: {found.found} have a feature"
     if found.control_found is not None:
-        text += f", {found.control_found} one of as many random directions"
+        text += f", {found.control_found} have one of as many random directions"
     if found.even_chance is None:
-        return f"{text}; the list does not tell at which frequency half have one"
+        return f"{text}; the list does not show the frequency at which half have one"
     return (
         f"{text}; half have one at a frequency of {found.even_chance:.2e}; × "
         f"{found.alive:,} alive: {found.product_text()}"

@@ -18,7 +18,7 @@ Settings = dict[str, Any]
 
 
 class Choice(NamedTuple):
-    """One option: the config's field it sets, and how it stands in the help."""
+    """One option: the config field it sets, and how the help presents it."""
 
     field: str
     panel: str
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
     name: str = ""
     """Empty: the field's, with dashes."""
     fitted: bool = False
-    """Where it is not given it depends on something else: the command gets None."""
+    """If it is not given, its value depends on something else: the command gets None."""
 
     @property
     def flag(self) -> str:
@@ -60,7 +60,7 @@ def keyword(name: str, value: Any, annotation: Any) -> inspect.Parameter:
 
 
 def own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
-    """Return a command's parameters but `settings`, by keyword."""
+    """Return a command's parameters except `settings`, as keyword parameters."""
     hints = typing.get_type_hints(command, include_extras=True)
     return [
         p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
@@ -72,7 +72,7 @@ def own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
 def with_signature(
     run: Callable[..., None], parameters: Sequence[inspect.Parameter]
 ) -> Callable[..., None]:
-    """Let a function of any keywords stand for one of these parameters."""
+    """Make a function of any keywords look like one with these parameters."""
     run.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

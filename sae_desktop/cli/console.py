@@ -13,11 +13,11 @@ import sys
 _BREAKING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-"""Control characters of both sets, and those that turn the order of what is read."""
+"""Control characters of both sets, and those that reverse the reading order."""
 
 
 def visible(text: str) -> str:
-    """Return a text with what a terminal would obey made visible; lines and tabs stay."""
+    """Return a text in which control sequences are made visible; line breaks and tabs stay."""
     return _BREAKING.sub(lambda found: _picture(ord(found[0])), text)
 
 
@@ -28,13 +28,13 @@ def _picture(code: int) -> str:
 
 
 def visible_json(data: bytes) -> bytes:
-    """Return encoded JSON with the same characters escaped as JSON has it."""
+    """Return encoded JSON with the same characters escaped the JSON way."""
     text = data.decode()
     return _BREAKING.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def encoded(text: str) -> bytes:
-    """Return a text for standard output: UTF-8, or what PYTHONIOENCODING asks for."""
+    """Return a text encoded for standard output: as UTF-8, or as PYTHONIOENCODING asks."""
     asked = sys.stdout.encoding if os.environ.get("PYTHONIOENCODING") else None
     return visible(text).encode(asked or "utf-8", "replace")
 
@@ -45,7 +45,7 @@ def say(text: object) -> None:
 
 
 def accept_any_character() -> None:
-    """Let streams that cannot hold a character print another in its place, never fail for it."""
+    """Make streams that cannot hold a character print another in its place instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

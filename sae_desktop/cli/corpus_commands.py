@@ -26,7 +26,7 @@ def corpus(
         str,
         typer.Argument(metavar="NAME", help="builtin, a file, a folder, or a dataset on the hub."),
     ],
-    model: Annotated[str, typer.Option("--model", help="Whose tokens are shown.")] = default(
+    model: Annotated[str, typer.Option("--model", help="Model whose tokens are shown.")] = default(
         DescribeCorpusConfig, "model"
     ),
     preview: Annotated[
@@ -49,7 +49,7 @@ def corpus(
 def corpus_text(described: CorpusDescription) -> str:
     """Return a description of a corpus for a terminal."""
     counted = f"{described.documents:,} documents" if described.documents >= 0 else "not counted"
-    size = format_bytes(described.bytes) if described.bytes >= 0 else "size not known"
+    size = format_bytes(described.bytes) if described.bytes >= 0 else "size unknown"
     lines = [f"{described.name}: {described.format}, {counted}, {size}"]
     if described.problem:
         lines = [described.problem]

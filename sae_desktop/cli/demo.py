@@ -66,7 +66,7 @@ class Amounts:
 
 
 def job_configs(project: Path, amounts: Amounts) -> tuple[JobConfig, ...]:
-    """Return the jobs of the main path on the built-in model, steering left out."""
+    """Return the jobs of the main path on the built-in model, except steering."""
     path = str(project)
     return (
         HarvestConfig(project=path, name=NAME, site=SITE, tokens=amounts.tokens),
@@ -80,7 +80,7 @@ def job_configs(project: Path, amounts: Amounts) -> tuple[JobConfig, ...]:
 
 
 def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts = Amounts()) -> int:
-    """Show the demonstration, headless where asked or where there is no display.
+    """Show the demonstration, headless if asked for or if there is no display.
 
     Returns the exit status: 0, 1 when something failed, 130 when it was interrupted.
     """
@@ -90,7 +90,7 @@ def run_demo(*, out: Path | None, headless: bool, json: bool, amounts: Amounts =
         reporter = make_reporter("Demonstration", as_json=json)
         if problem is not None:
             reporter.note(problem)
-            reporter.note("Doing the same without a window.")
+            reporter.note("Running without a window instead.")
         folder = out or _DEFAULT_OUT
         return tell(reporter, lambda: _run_headless(folder, reporter, amounts), _render, None)
     try:
@@ -167,6 +167,6 @@ def _render(result: DemoResult) -> str:
     figures = result.evaluate
     return (
         f"Done in {result.seconds:.0f} s: {result.train.features} features that explain "
-        f"{figures.explained_variance:.1%} of the variance with {figures.l0:.1f} active a token.\n"
-        f"Report: {result.report}\nOpen it: sae-desktop {result.project}"
+        f"{figures.explained_variance:.1%} of the variance with {figures.l0:.1f} active per "
+        f"token.\nReport: {result.report}\nOpen it: sae-desktop {result.project}"
     )

@@ -33,9 +33,9 @@ def write_report(
         "# Demonstration of SAE Desktop",
         "",
         f"{harvest.rows:,} activations of `{harvest.site}` "
-        f"({harvest.tokens_per_second:,.0f} tokens a second); "
+        f"({harvest.tokens_per_second:,.0f} tokens per second); "
         f"{train.features:,} features trained on {train.rows:,} rows "
-        f"({train.rows_per_second:,.0f} a second).",
+        f"({train.rows_per_second:,.0f} per second).",
         "",
         *_figures(evaluation),
         "",

@@ -1,4 +1,4 @@
-"""Commands that bring in what others made and hand on what was made here: import, export."""
+"""Commands that import what others made and export what was made here."""
 
 from __future__ import annotations
 
@@ -46,40 +46,52 @@ def import_(
         ),
     ],
     kind: Annotated[
-        Kind, typer.Option("--as", help="What it is; auto: told by what is in it.")
+        Kind, typer.Option("--as", help="What it is; auto recognises it from its content.")
     ] = "auto",
     name: Annotated[str, typer.Option("--name", help="Name in the project.")] = "",
     show: Annotated[
-        bool, typer.Option("--show", help="Only say which dictionaries the source holds.")
+        bool, typer.Option("--show", help="Only list the dictionaries in the source.")
     ] = False,
     which: Annotated[
-        str, typer.Option("--which", help="Of several: the path of one, as --show gives it.")
+        str,
+        typer.Option(
+            "--which",
+            help="Which dictionary, if there are several: its path as listed by --show.",
+        ),
     ] = default(ImportDictionaryConfig, "which"),
     model: Annotated[
-        str, typer.Option("--model", help="The model, where the files do not say it.")
+        str, typer.Option("--model", help="The model, if the files do not name it.")
     ] = default(ImportDictionaryConfig, "model"),
     site: Annotated[
         str, typer.Option("--site", help="The site, such as blocks.8.hook_resid_post.")
     ] = default(ImportDictionaryConfig, "site"),
     site_out: Annotated[
-        str, typer.Option("--site-out", help="Of a transcoder: the site it writes.")
+        str, typer.Option("--site-out", help="For a transcoder: the site it writes.")
     ] = default(ImportDictionaryConfig, "site_out"),
     scale: Annotated[
-        float, typer.Option("--scale", help="What rows were multiplied by in its training.")
+        float,
+        typer.Option(
+            "--scale", help="What rows were multiplied by during training; 1: not at all."
+        ),
     ] = default(ImportDictionaryConfig, "scale"),
     sha256: Annotated[
-        str, typer.Option("--sha256", help="What the file of its weights must have.")
+        str, typer.Option("--sha256", help="SHA-256 that the weights file must have.")
     ] = default(ImportDictionaryConfig, "sha256"),
     dictionary: Annotated[
-        str, typer.Option("--dictionary", help="Of features: the dictionary they are of.")
+        str, typer.Option("--dictionary", help="For features: the dictionary they belong to.")
     ] = default(ImportFeaturesConfig, "dictionary"),
-    index: Annotated[str, typer.Option("--index", help="Of labels: the index they are for.")] = "",
+    index: Annotated[
+        str, typer.Option("--index", help="For labels: the index whose features they label.")
+    ] = "",
     make_list: Annotated[
-        str, typer.Option("--list", help="Of labels: make this list of their features.")
+        str,
+        typer.Option(
+            "--list", help="For labels: also make a list of this name from their features."
+        ),
     ] = default(ImportLabelsConfig, "make_list"),
     as_json: JsonOption = False,
 ) -> None:
-    """Bring in a dictionary, feature data or labels made elsewhere, told apart by content."""
+    """Import a dictionary, feature data or labels made elsewhere, recognised from their content."""
     if show:
         look = FindDictionariesConfig(source=source)
         run_job_command(look, dictionaries_text, as_json=as_json)
@@ -90,7 +102,7 @@ def import_(
         run_job_command(package, render.figures, as_json=as_json, create_project=True)
     elif kind == "labels":
         if not index:
-            raise typer.BadParameter("say for which index with --index", param_hint="--index")
+            raise typer.BadParameter("name the index with --index", param_hint="--index")
         taken = ImportLabelsConfig(
             project=str(project), index=index, file=source, make_list=make_list
         )
@@ -131,7 +143,7 @@ def _name_of(source: str, which: str) -> str:
 
 
 def dictionaries_text(result: FindDictionariesResult) -> str:
-    """Return what was found, a paragraph each."""
+    """Return what was found, one paragraph each."""
     paragraphs = []
     for found in result.dictionaries:
         sites = f"{found.site or 'unknown site'}{f' → {found.site_out}' if found.site_out else ''}"
@@ -164,32 +176,32 @@ def export(
             "dictionary in one file (package).",
         ),
     ],
-    dictionary: Annotated[str, typer.Option("--dictionary", help="The dictionary to write.")] = "",
-    index: Annotated[str, typer.Option("--index", help="The index whose features to write.")] = "",
+    dictionary: Annotated[str, typer.Option("--dictionary", help="Dictionary to export.")] = "",
+    index: Annotated[str, typer.Option("--index", help="Index whose features to export.")] = "",
     feature: Annotated[
-        list[int], typer.Option("--feature", min=0, help="One of them; may be repeated.")
+        list[int], typer.Option("--feature", min=0, help="A feature to export; may be repeated.")
     ] = _NONE,
-    member_of: Annotated[str, typer.Option("--list", help="Those of a list.")] = default(
-        ExportFeaturesConfig, "member_of"
-    ),
+    member_of: Annotated[
+        str, typer.Option("--list", help="Export the features of this list.")
+    ] = default(ExportFeaturesConfig, "member_of"),
     most: Annotated[
         int,
         typer.Option(
-            "--most", min=0, help="How many features, those that fire most first; 0: all."
+            "--most", min=0, help="Number of features, those that fire most often first; 0: all."
         ),
     ] = default(ExportFeaturesConfig, "most"),
     licence: Annotated[
-        str, typer.Option("--licence", help="Of a package: such as mit, cc-by-4.0.")
+        str, typer.Option("--licence", help="For a package: its licence, such as mit or cc-by-4.0.")
     ] = default(ExportPackageConfig, "licence"),
     about: Annotated[
-        str, typer.Option("--about", help="Of a package: what it is, in a sentence.")
+        str, typer.Option("--about", help="For a package: one sentence about it.")
     ] = default(ExportPackageConfig, "about"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a dictionary or features for other programs, as an HTML page, or as a package."""
+    """Export a dictionary or features for other programs, as an HTML page, or as a package."""
     if form == "package":
         if not dictionary:
-            raise typer.BadParameter("say which dictionary", param_hint="--dictionary")
+            raise typer.BadParameter("name the dictionary", param_hint="--dictionary")
         package = ExportPackageConfig(
             project=str(project), dictionary=dictionary, index=index, path=str(to),
             licence=licence, about=about,
@@ -197,13 +209,13 @@ def export(
         run_job_command(package, render.figures, as_json=as_json)
     if form in _DICTIONARY_FORMATS and not (form == "html" and index):
         if not dictionary:
-            raise typer.BadParameter("say which dictionary", param_hint="--dictionary")
+            raise typer.BadParameter("name the dictionary", param_hint="--dictionary")
         config = ExportDictionaryConfig(
             project=str(project), dictionary=dictionary, path=str(to), format=_library(form)
         )
         run_job_command(config, render.figures, as_json=as_json)
     if not index:
-        raise typer.BadParameter("say of which index", param_hint="--index")
+        raise typer.BadParameter("name the index", param_hint="--index")
     features = ExportFeaturesConfig(
         project=str(project), index=index, path=str(to), format=_program(form), features=feature,
         member_of=member_of, most=most,

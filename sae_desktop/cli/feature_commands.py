@@ -41,20 +41,20 @@ _TEXT, _KEPT = "Text", "What is kept"
 _INDEX_CHOICES = (
     Choice("rows", _TEXT, "Rows to read; 0: the whole store."),
     Choice("shard", _TEXT, "Part of the store: 2/4 is the second of four; merge them later."),
-    Choice("add", _TEXT, "Read rows into the index that is there: new ones, or another store's."),
-    Choice("top_contexts", _KEPT, "Strongest contexts of a feature."),
+    Choice("add", _TEXT, "Add rows to the existing index: new ones, or another store's."),
+    Choice("top_contexts", _KEPT, "Strongest contexts per feature."),
     Choice(
         "bucket_scheme",
         _KEPT,
-        "Buckets of equal width from 0 to the maximum (linear), or of equally many firings.",
+        "Buckets of equal width from 0 to the maximum (linear), or with equally many firings each.",
     ),
-    Choice("buckets", _KEPT, "Buckets of random contexts."),
-    Choice("bucket_contexts", _KEPT, "Random contexts of a bucket."),
-    Choice("context_tokens", _KEPT, "Tokens of a context as shown at first."),
-    Choice("context_reach", _KEPT, "Tokens around a context that can be drawn."),
+    Choice("buckets", _KEPT, "Buckets that random contexts are drawn from."),
+    Choice("bucket_contexts", _KEPT, "Random contexts per bucket."),
+    Choice("context_tokens", _KEPT, "Tokens of a context as first shown."),
+    Choice("context_reach", _KEPT, "Tokens on either side that a context can be widened to."),
     Choice("keep_firings", _KEPT, "Keep all activations, for merging and adding text."),
     Choice("coactivation", _KEPT, "Find the features that fire along with each."),
-    Choice("neuron_rows", _KEPT, "Rows on which neurons are compared; 0: none."),
+    Choice("neuron_rows", _KEPT, "Rows to compare neurons on; 0: none."),
     Choice("map", _KEPT, "Lay the features out on a map, with clusters."),
 )
 
@@ -70,7 +70,7 @@ def index(
     device: DeviceOption = default(IndexConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Find out, feature by feature, when a dictionary's features fire and what they do."""
+    """Find out when each feature of a dictionary fires and what it does."""
     config = IndexConfig(
         project=str(project),
         dictionary=dictionary,
@@ -95,7 +95,7 @@ def merge_indexes(
     device: DeviceOption = default(MergeIndexesConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Make one index of those of several texts, as if they had been read at once."""
+    """Merge indexes of several texts into one, as if all had been read at once."""
     config = MergeIndexesConfig(
         project=str(project), name=name, indexes=index, keep_firings=keep_firings, device=device
     )
@@ -110,18 +110,21 @@ def probe(
         Path | None, typer.Option("--text-file", help="File with the text to read.")
     ] = None,
     chat: Annotated[
-        bool, typer.Option("--chat", help="Turns that begin with user:, assistant: or system:.")
+        bool,
+        typer.Option(
+            "--chat", help="The text is a chat: turns begin with user:, assistant: or system:."
+        ),
     ] = False,
     per_token: Annotated[
         int,
         typer.Option(
             "--per-token",
             **bounds(ProbeConfig, "per_token"),
-            help="Features kept for a token; 0: all active.",
+            help="Features kept per token; 0: all active ones.",
         ),
     ] = default(ProbeConfig, "per_token"),
     rank: Annotated[
-        Ranking, typer.Option("--rank", help="By what the features of a token are ranked.")
+        Ranking, typer.Option("--rank", help="What the features of a token are ranked by.")
     ] = default(ProbeConfig, "rank"),
     most_density: Annotated[
         float,
@@ -133,7 +136,11 @@ def probe(
     ] = default(ProbeConfig, "most_density"),
     attribute_at: Annotated[
         int | None,
-        typer.Option("--attribute-at", min=-1, help="Token whose next one is explained; -1: last."),
+        typer.Option(
+            "--attribute-at",
+            min=-1,
+            help="Token after which the prediction is explained; -1: the last.",
+        ),
     ] = default(ProbeConfig, "attribute_at"),
     against: Annotated[
         Against, typer.Option("--against", help="What its logit is compared with.")
@@ -141,7 +148,7 @@ def probe(
     device: DeviceOption = default(ProbeConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which features fire on a text, and what they do for its next token."""
+    """Show which features fire on a text and how they affect its next token."""
     text = text if text_file is None else _file_text(text_file)
     config = ProbeConfig(
         project=str(project),
@@ -161,13 +168,15 @@ def probe(
 def find_features(
     project: ProjectArgument,
     index: IndexOption,
-    on: Annotated[Path, typer.Option("--on", help="Texts A: one a line or paragraph, or .jsonl.")],
-    off: Annotated[Path, typer.Option("--off", help="Texts B, likewise.")],
+    on: Annotated[
+        Path, typer.Option("--on", help="Texts A: one per line or paragraph, or a .jsonl file.")
+    ],
+    off: Annotated[Path, typer.Option("--off", help="Texts B, in the same form.")],
     threshold: Annotated[
         float,
         typer.Option(
             **bounds(FindFeaturesConfig, "threshold"),
-            help="Active above this share of the feature's maximum.",
+            help="A feature counts as active above this share of its maximum.",
         ),
     ] = default(FindFeaturesConfig, "threshold"),
     missed: Annotated[
@@ -178,7 +187,8 @@ def find_features(
         ),
     ] = default(FindFeaturesConfig, "missed"),
     classify: Annotated[
-        bool, typer.Option("--classify", help="Also train classifiers and score them held out.")
+        bool,
+        typer.Option("--classify", help="Also train classifiers and score them on held-out texts."),
     ] = False,
     seed: SeedOption = default(FindFeaturesConfig, "seed"),
     device: DeviceOption = default(FindFeaturesConfig, "device"),

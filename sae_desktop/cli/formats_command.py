@@ -1,4 +1,4 @@
-"""The command that tells what is done with each field of other libraries' files."""
+"""The command that shows what is done with each field of other libraries' files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from sae_desktop.errors import UserError
 
 def formats(
     name: Annotated[
-        str, typer.Argument(help="Part of a format's name, such as saelens; all without one.")
+        str, typer.Argument(help="Part of a format's name, such as saelens; default: all formats.")
     ] = "",
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The page packaging/FORMATS.md, of all formats.")
+        bool,
+        typer.Option("--markdown", help="Print the page packaging/FORMATS.md, with all formats."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every field that other libraries' files have, and what is done with each."""
+    """Show every field of other libraries' files, and what is done with it."""
     from sae_desktop.dictionary.formats import describe
 
     def work() -> dict[str, Any]:
@@ -28,7 +29,7 @@ def formats(
         if not tables:
             raise UserError(
                 f"There is no format “{name}”.",
-                next_step=f"Known are {', '.join(describe.formats())}.",
+                next_step=f"Known formats: {', '.join(describe.formats())}.",
             )
         return {
             "page": describe.markdown(tables),

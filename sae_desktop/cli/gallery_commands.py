@@ -1,4 +1,4 @@
-"""The command over the catalogue of public dictionaries."""
+"""The command for the catalogue of public dictionaries."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ _HEADING = ("name", "model", "site", "layers", "features", "each", "licence", "h
 def gallery(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORDS]...", help="Words of a name, model or site."),
+        typer.Argument(metavar="[WORDS]...", help="Words in a name, model or site."),
     ] = None,
     layer: Annotated[
-        int | None, typer.Option("--layer", min=0, help="Only this layer, with what imports it.")
+        int | None,
+        typer.Option(
+            "--layer", min=0, help="Show only this layer, with the source to import it from."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +65,7 @@ def _told(family: Family, layer: int | None) -> dict[str, Any]:
 
 
 def _here(words: list[str]) -> list[DictionaryHere]:
-    """Return what is in the projects that were opened last, and in the hub's cache beside."""
+    """Return what is in the recently opened projects and in the hub's cache."""
     recent = load(settings_path()).recent_projects
     found = dictionaries_in_projects(map(Path, recent))
     found += cached_repositories(family.repository for family in catalogue())
@@ -83,7 +86,7 @@ def _text(result: dict[str, Any]) -> str:
 
 def _families_text(families: list[dict[str, Any]]) -> str:
     if not families:
-        return "Nothing of the catalogue fits these words."
+        return "Nothing in the catalogue matches these words."
     if "source" in families[0]:
         sources = [(f["name"], f["model"], f["source"]) for f in families]
         return table(("name", "model", "source for import"), sources, left={0, 1, 2})

@@ -1,4 +1,4 @@
-"""The options that describe a harvest, for every command that takes one."""
+"""The options that describe a harvest, for every command that runs one."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ READING_CHOICES = (
     Choice(
         "text_column",
         _TEXT,
-        "Column of the texts; of several, as “body | review”, the first that a table has. None: "
-        "found by its name.",
+        "Column of the texts; given several, as in “body | review”, the first that a table has. "
+        "Default: recognised by its name.",
     ),
     Choice(
         "chat_column",
         _TEXT,
         "Column of messages, or a pair such as “prompt + response”, put through the model's chat "
-        "template; none: found where there is no column of texts.",
+        "template. Default: looked for if there is no column of texts.",
     ),
     Choice("deduplicate", _TEXT, "Leave out exact duplicates of earlier documents."),
     Choice(
         "skip_limit",
         _TEXT,
-        "Share of rows that may be left out because they cannot be read; 0: none.",
+        "Largest share of rows that may be left out because they cannot be read; 0: none.",
     ),
     Choice("seed", _TEXT, "Order of the documents."),
     Choice("order", _TEXT, "Mix documents across the whole corpus, or read file after file."),
@@ -37,30 +37,32 @@ READING_CHOICES = (
     Choice(
         "overlap",
         _TEXT,
-        "Tokens a window repeats from the one before, as context only: rows kept have at least "
-        "this many before them in their document.",
+        "Tokens a window repeats from the one before, as context only: each row kept has at "
+        "least this many before it in its document.",
     ),
-    Choice("packing", _TEXT, "Windows of one document each, or filled up with the next."),
+    Choice("packing", _TEXT, "One document per window, or filled with one document after another."),
     Choice("bos", _TEXT, "Begin each window with the BOS token."),
-    Choice("special_tokens", _TEXT, "Whether <|names|> in a text are tokens or letters."),
+    Choice(
+        "special_tokens", _TEXT, "Whether <|names|> in a text are read as tokens or as letters."
+    ),
 )
-"""How a corpus is read, whatever it is."""
+"""How a corpus of any kind is read."""
 HARVEST_CHOICES = (
-    Choice("model", _MODEL, "builtin, smollm2, a folder, a .gguf file, a hub name."),
+    Choice("model", _MODEL, "builtin, smollm2, a folder, a .gguf file, or owner/name on the hub."),
     Choice("model_dtype", _MODEL, "Precision the model computes in."),
     Choice("device", _MODEL, "auto, cpu, cuda, cuda:1, mps, split (over several)."),
     Choice(
         "sites",
         _MODEL,
-        "Where to read; may be repeated. None: the model's middle layer.",
+        "Site to read; may be repeated. Default: the model's middle layer.",
         name="--site",
     ),
-    Choice("corpus", _TEXT, "builtin, a file, a folder, or a dataset's name on the hub."),
+    Choice("corpus", _TEXT, "builtin, a file, a folder, or the name of a dataset on the hub."),
     *READING_CHOICES,
-    Choice("tokens", _STORE, "Rows to have; asking for more extends the store."),
+    Choice("tokens", _STORE, "Rows the store is to hold; asking for more extends it."),
     Choice("keep_first", _STORE, "Keep the row of each window's first token."),
     Choice("dtype", _STORE, "Number format of the stored rows; int8 has one scale per row."),
-    Choice("batch_tokens", _RUN, "Tokens per forward pass; 0: the fastest."),
+    Choice("batch_tokens", _RUN, "Tokens per forward pass; 0: fastest that fits."),
     Choice("commit_seconds", _RUN, "Time between commits."),
 )
 _OF_STREAM = (
@@ -71,4 +73,4 @@ _OF_STREAM = (
 STREAM_CHOICES = tuple(
     choice._replace(panel=STREAM_PANEL) for choice in HARVEST_CHOICES if choice.field in _OF_STREAM
 )
-"""Of a harvest that a training consumes: its sites, amount and seed are the training's."""
+"""For a harvest that a training consumes: its sites, amount and seed are the training's."""

@@ -28,7 +28,7 @@ _IndexName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the ind
 
 @dictionaries_app.command("list")
 def list_dictionaries(project: ProjectArgument, as_json: JsonOption = False) -> None:
-    """List the dictionaries of a project, and runs that have saved none yet."""
+    """List the dictionaries of a project, and runs that have not saved one yet."""
 
     def work() -> dict[str, Any]:
         opened = Project.open(project)
@@ -82,7 +82,7 @@ def _delete(project: Path, kind: str, name: str, yes: bool, as_json: bool) -> No
 def _dictionary(project: Project, name: str) -> dict[str, Any]:
     folder = project.dictionary_path(name)
     if name not in project.dictionaries():
-        return {"name": name, "error": "a run that has saved no weights yet"}
+        return {"name": name, "error": "a run that has not saved weights yet"}
     try:
         found = read_summary(folder)
     except UserError as error:
@@ -119,7 +119,7 @@ def _index(project: Project, name: str) -> dict[str, Any]:
 
 def _dictionaries_text(result: dict[str, Any]) -> str:
     if not result["dictionaries"]:
-        return "No dictionaries yet: sae-desktop train or import makes one."
+        return "No dictionaries yet. Make one with sae-desktop train or sae-desktop import."
     rows = [
         (d["name"], d["error"], "–", "–", "", "")
         if "error" in d
@@ -139,7 +139,7 @@ def _dictionaries_text(result: dict[str, Any]) -> str:
 
 def _indexes_text(result: dict[str, Any]) -> str:
     if not result["indexes"]:
-        return "No indexes yet: sae-desktop index makes one."
+        return "No indexes yet. Make one with sae-desktop index."
     rows = [
         (i["name"], i["error"], "–", "–", "–")
         if "error" in i

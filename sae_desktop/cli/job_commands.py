@@ -1,4 +1,4 @@
-"""The command over the jobs of an engine that works on a project without a window."""
+"""The command for the jobs of an engine that works on a project without a window."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from sae_desktop.project import Project
 def jobs(
     project: ProjectArgument,
     stop: Annotated[
-        str, typer.Option("--stop", help="Number of a job to end now, keeping what it has made.")
+        str, typer.Option("--stop", help="Number of a job to stop now, keeping what it has done.")
     ] = "",
     cancel: Annotated[
-        str, typer.Option("--cancel", help="Number of a job to cancel; it can be resumed.")
+        str, typer.Option("--cancel", help="Number of a job to cancel; it can be resumed later.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the jobs that go on after the window was closed; stop or cancel one."""
+    """Show the jobs that are still running after the window was closed; stop or cancel one."""
 
     def work() -> dict[str, Any]:
         folder = Project.open(project).path
@@ -55,7 +55,7 @@ def _ask(project: Path, request: Request) -> None:
     try:
         ask(project, request)
     except OSError as error:
-        raise UserError(f"The job could not be asked: {error}.") from error
+        raise UserError(f"The request could not be sent to the job: {error}.") from error
 
 
 def _told(job: DetachedJob) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _told(job: DetachedJob) -> dict[str, Any]:
 
 def _text(result: dict[str, Any]) -> str:
     if not result["jobs"]:
-        return "No engine works on this project without a window."
+        return "No engine is working on this project without a window."
     rows = [
         (
             job["id"],
@@ -91,4 +91,6 @@ def _text(result: dict[str, Any]) -> str:
         for job in result["jobs"]
     ]
     text = table(("job", "what", "state", "done", ""), rows, left={0, 1, 2, 4})
-    return f"{text}\nAsked; it ends at its next safe point." if result["asked"] else text
+    return (
+        (f"{text}\nRequest sent: the job ends at its next safe point.") if result["asked"] else text
+    )

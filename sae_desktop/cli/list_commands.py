@@ -1,4 +1,4 @@
-"""The command over a project's lists of features."""
+"""The command for a project's lists of features."""
 
 from __future__ import annotations
 
@@ -26,17 +26,21 @@ def lists(
     name: Annotated[str, typer.Option("--list", help="The list to show, add to or delete.")] = "",
     add: Annotated[
         list[int],
-        typer.Option(min=0, help="A feature to put at its end, made if need be; may be repeated."),
+        typer.Option(
+            min=0, help="A feature to append; the list is made if there is none. May be repeated."
+        ),
     ] = _NONE,
-    about: Annotated[str | None, typer.Option(help="Say what the list is about.")] = None,
+    about: Annotated[str | None, typer.Option(help="What the list is about.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the list.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the lists of features of an index's dictionary; make, fill or delete one."""
+    """Show the lists of features of an index's dictionary; make one, add to it or delete it."""
     if (add or about is not None or delete) and not name:
-        raise typer.BadParameter("say which list with --list")
+        raise typer.BadParameter("name the list with --list")
     if delete and (add or about is not None):
-        raise typer.BadParameter("a list is either changed or deleted", param_hint="--delete")
+        raise typer.BadParameter(
+            ("a list can be changed or deleted, not both"), param_hint="--delete"
+        )
 
     def work() -> dict[str, Any]:
         opened = Project.open(project)
@@ -98,7 +102,7 @@ def _told(kept: FeatureList, notes: Notes, dictionary: str) -> dict[str, Any]:
 
 def _text(result: dict[str, Any]) -> str:
     if "deleted" in result:
-        return f"The list “{result['deleted']}” is deleted."
+        return f"The list “{result['deleted']}” was deleted."
     if "lists" in result:
         rows = [(item["name"], f"{item['features']:,}") for item in result["lists"]]
         return table(("list", "features"), rows, left={0})

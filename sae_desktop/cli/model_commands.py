@@ -29,7 +29,7 @@ models_app = typer.Typer(
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="builtin, smollm2, a folder, a .gguf file, or owner/name of the hub."
+        metavar="NAME", help="builtin, smollm2, a folder, a .gguf file, or owner/name on the hub."
     ),
 ]
 
@@ -43,11 +43,11 @@ def list_models(as_json: JsonOption = False) -> None:
 @models_app.command("get")
 def get_model(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="smollm2, or owner/name of the hub.")
+        str, typer.Argument(metavar="NAME", help="smollm2, or owner/name on the hub.")
     ] = default(GetModelConfig, "name"),
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a model into your cache; a download that broke off goes on."""
+    """Download a model into your cache; an interrupted download is resumed."""
     run_job_command(GetModelConfig(name=name), render.figures, as_json=as_json)
 
 
@@ -65,7 +65,7 @@ def show_model(
     """Show what a model is, its sites, and the memory it needs; its weights are not loaded."""
     if dtype not in get_args(ModelDtype):
         raise typer.BadParameter(
-            f"“{dtype}” is none of {', '.join(get_args(ModelDtype))}", param_hint="--dtype"
+            f"“{dtype}” is not one of {', '.join(get_args(ModelDtype))}", param_hint="--dtype"
         )
     config = DescribeModelConfig(
         model=name,
@@ -80,11 +80,14 @@ def show_model(
 def trust_model(
     name: ModelArgument,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask: you have read the code and trust it.")
+        bool,
+        typer.Option(
+            "--yes", help="Do not ask for confirmation: you have read the code and trust it."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the program code that a model brings be run, as it is now."""
+    """Allow a model's own program code to be run, as it is now."""
     prepare_environment()
     reporter = make_reporter("", as_json=as_json)
 
@@ -113,10 +116,12 @@ def same_model(
             metavar="ONE", help="store:NAME, dictionary:NAME, index:NAME, or a model's name."
         ),
     ],
-    other: Annotated[str, typer.Argument(metavar="OTHER", help="The same for the other.")],
+    other: Annotated[
+        str, typer.Argument(metavar="OTHER", help="The other one, named in the same way.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
-    """Say that two things of a project are of one model, where that cannot be told."""
+    """Declare that two things in a project belong to the same model, if that cannot be detected."""
     config = SameModelConfig(project=str(project), one=one, other=other)
     run_job_command(config, model_text.said_same, as_json=as_json)
 
@@ -162,7 +167,7 @@ def _models_text(result: dict[str, Any]) -> str:
     rows = [
         (
             m["name"],
-            m["path"] or f"not here yet: sae-desktop models get {m['name']}",
+            m["path"] or f"not here yet: run sae-desktop models get {m['name']}",
         )
         for m in result["models"]
     ]

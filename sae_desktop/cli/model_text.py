@@ -12,7 +12,7 @@ _SPECIAL = (("bos_token", "before a text"), ("eos_token", "after a text"))
 
 
 def card(model: ModelDescription) -> str:
-    """Return all that is known of a model, one fact a line, then its sites."""
+    """Return all that is known about a model, one fact per line, then its sites."""
     rows = [
         ("model", model.name),
         ("architecture", f"{model.architecture}, {_kind(model)}"),
@@ -78,7 +78,7 @@ def _code(model: ModelDescription) -> str:
 
 
 def _sites(model: ModelDescription) -> list[str]:
-    """Return the sites of each run of layers that have the same."""
+    """Return the sites of each run of layers with the same sites."""
     found: dict[int, list[str]] = {}
     shapes = model.site_shapes or [""] * len(model.sites)
     for name, size, shape in zip(model.sites, model.site_widths, shapes, strict=True):
@@ -103,20 +103,20 @@ def code_question(name: str, code: ModelCode) -> str:
     return "\n".join(
         [
             f"“{name}” cannot be opened without running its own program code. {WARNING}",
-            f"It lies in {code.folder}:",
+            f"It is in {code.folder}:",
             *(f"  {file.ljust(width)}  {size}" for file, size in sizes),
-            "Trust is for these files as they are now; when one changes you are asked again.",
+            "You trust these files as they are now; if one changes, you are asked again.",
         ]
     )
 
 
 def said_same(result: SameModelResult) -> str:
-    """Return that two models are taken for one from now on."""
+    """Return that two models are treated as the same from now on."""
     if not result.differed:
-        return f"“{result.one}” and “{result.other}” are one model anyway."
+        return f"“{result.one}” and “{result.other}” are the same model already."
     return (
-        f"“{result.one}” and “{result.other}” are taken for one model in this project, though "
-        f"{result.differed}."
+        f"“{result.one}” and “{result.other}” are treated as the same model in this project from "
+        f"now on, although {result.differed}."
     )
 
 

@@ -21,7 +21,7 @@ def default(config: type[msgspec.Struct], field: str) -> Any:
 
 
 def bounds(config: type[msgspec.Struct], field: str) -> dict[str, Any]:
-    """Return what keeps an option within the bounds of a config's field, for typer.Option."""
+    """Return the arguments of typer.Option that keep an option within its config field's bounds."""
     found = limits(config, field)
     if found is None:
         return {}
@@ -53,5 +53,5 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the rand
 IndexOption = Annotated[str, typer.Option("--index", help="Name of the index.")]
 DictionaryOption = Annotated[str, typer.Option("--dictionary", help="Name of the dictionary.")]
 StoreOption = Annotated[
-    str, typer.Option("--activations", help="Store to read; empty: the one it was trained on.")
+    str, typer.Option("--activations", help="Store to read; default: the one it was trained on.")
 ]

@@ -1,4 +1,4 @@
-"""System libraries that Qt needs and a bare machine may lack, and how to get them."""
+"""System libraries that Qt needs and that a bare machine may lack, and how to get them."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def explain_missing(library: str, *, x11: bool) -> str:
     lines = [f"The window cannot open: the system lacks {_listed(names)}, which Qt needs."]
     if known:
         lines += [
-            "Install it with the command of your system:",
+            "Install it with your system's package manager:",
             f"  Debian, Ubuntu: sudo apt install {_joined([p.debian for p in known])}",
             f"  Fedora:         sudo dnf install {_joined([p.fedora for p in known])}",
             f"  Arch:           sudo pacman -S {_joined([p.arch for p in known])}",
         ]
     else:
-        lines.append("Install the package of your system that has it.")
+        lines.append("Install the system package that contains it.")
     lines.append(
         "Every job also runs without a window: see “sae-desktop --help”, or try "
         "“sae-desktop demo --headless”."

@@ -51,47 +51,47 @@ def features(
         typer.Option(
             "--sort",
             metavar="COLUMN",
-            help=f"id, {', '.join(_SORTED_BY[1:])}. Figures begin with the largest, names with "
-            "the first; a leading - turns the order round.",
+            help=f"id, {', '.join(_SORTED_BY[1:])}. Numbers are sorted from the largest, names "
+            "alphabetically; a leading - reverses the order.",
         ),
     ] = "max_activation",
     where: Annotated[
         list[str],
         typer.Option("--where", help="A condition on a column, such as “density<0.01”."),
     ] = _NO_NAMES,
-    text: Annotated[str, typer.Option(help="Words of the label or note.")] = "",
-    context: Annotated[str, typer.Option(help="Text near a token it fires on.")] = "",
-    token: Annotated[str, typer.Option(help="A token it fires on often.")] = "",
-    raises: Annotated[str, typer.Option(help="A token it raises.")] = "",
+    text: Annotated[str, typer.Option(help="Words in the label or note.")] = "",
+    context: Annotated[str, typer.Option(help="Text near a token the feature fires on.")] = "",
+    token: Annotated[str, typer.Option(help="A token the feature often fires on.")] = "",
+    raises: Annotated[str, typer.Option(help="A token whose logit the feature raises.")] = "",
     language: Annotated[
-        list[str], typer.Option(help="The language of most of its firings.")
+        list[str], typer.Option(help="Language of most of its firings.")
     ] = _NO_NAMES,
-    source: Annotated[
-        list[str], typer.Option(help="The source of most of its firings.")
-    ] = _NO_NAMES,
-    cluster: Annotated[list[int], typer.Option(help="Its cluster.")] = _NO_NUMBERS,
-    member_of: Annotated[str, typer.Option("--list", help="A list it is on.")] = "",
-    alive: Annotated[bool, typer.Option("--alive", help="Only those that fire.")] = False,
-    dead: Annotated[bool, typer.Option("--dead", help="Only those that never fire.")] = False,
-    starred: Annotated[bool, typer.Option("--starred", help="Only those with a star.")] = False,
-    labelled: Annotated[bool, typer.Option("--labelled", help="Only those with a label.")] = False,
+    source: Annotated[list[str], typer.Option(help="Source of most of its firings.")] = _NO_NAMES,
+    cluster: Annotated[list[int], typer.Option(help="Cluster it is in.")] = _NO_NUMBERS,
+    member_of: Annotated[str, typer.Option("--list", help="A list the feature is in.")] = "",
+    alive: Annotated[bool, typer.Option("--alive", help="Only features that fire.")] = False,
+    dead: Annotated[bool, typer.Option("--dead", help="Only features that never fire.")] = False,
+    starred: Annotated[bool, typer.Option("--starred", help="Only starred features.")] = False,
+    labelled: Annotated[
+        bool, typer.Option("--labelled", help="Only features with a label.")
+    ] = False,
     export: Annotated[
-        Path | None, typer.Option(help="Write all that are listed to a .csv or .parquet file.")
+        Path | None, typer.Option(help="Write all matching features to a .csv or .parquet file.")
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=1, help=f"Features to list; else {_DEFAULT_LIMIT}, with --json all."
+            "--limit", min=1, help=f"Features to list; default: {_DEFAULT_LIMIT}, with --json all."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the features of an index, those that meet all conditions."""
+    """List the features of an index that meet all conditions."""
     column = sort.removeprefix("-")
     column = NUMBER if column == "id" else column
     if column not in _SORTED_BY:
         raise typer.BadParameter(
-            f"“{column}” is none of id, {', '.join(_SORTED_BY[1:])}", param_hint="--sort"
+            f"“{column}” is not one of id, {', '.join(_SORTED_BY[1:])}", param_hint="--sort"
         )
     conditions = FeatureFilter(
         text=text,
@@ -129,7 +129,7 @@ def features(
 
 
 def _range(condition: str) -> Range:
-    """Return the bounds that “column<value” means. Raises BadParameter for another form."""
+    """Return the bounds that “column<value” states. Raises BadParameter for any other form."""
     found = _CONDITION.fullmatch(condition)
     try:
         if found is None:
@@ -210,7 +210,7 @@ def feature_page(
 
 @dataclass(frozen=True)
 class _Marks:
-    """What a person wrote about a dictionary's features, from the project's file if it is there."""
+    """What a person wrote about the features of a dictionary, from the notes if there are any."""
 
     notes: Notes | None
     dictionary: str

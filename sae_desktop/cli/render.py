@@ -69,7 +69,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: set[in
 
 
 def figures(result: Any) -> str:
-    """Return a result's fields, one a line; a struct within becomes an indented block."""
+    """Return a result's fields, one per line; a nested struct becomes an indented block."""
     return "\n".join(_field_lines(msgspec.to_builtins(result), ""))
 
 
@@ -115,8 +115,8 @@ def probe(result: ProbeResult) -> str:
     found = result.difference
     against = f"“{visible_token(found.against)}”" if found.against else "the mean"
     return (
-        f"{text}\nattributed to the logit of “{visible_token(found.target)}” less that of "
-        f"{against} after token {found.position}: {found.value:+.3f}"
+        f"{text}\nattributed to the logit of “{visible_token(found.target)}” minus that of "
+        f"{against}, after token {found.position}: {found.value:+.3f}"
     )
 
 
@@ -161,7 +161,7 @@ def feature_table(result: dict[str, Any]) -> str:
 
 
 def _company(page: dict[str, Any]) -> list[str]:
-    """Return what goes along with a feature, a line each, where it was measured."""
+    """Return what fires along with a feature, one line each, if it was measured."""
     parts = {
         "fires along with": [f"{c['id']} (r {c['pearson']:.2f})" for c in page["coactive"]],
         "neurons": [
@@ -180,7 +180,7 @@ def _company(page: dict[str, Any]) -> list[str]:
 
 
 def _share_words(shares: list[dict[str, Any]]) -> list[str]:
-    """Return names with their part of the activation and of the firings, the largest first."""
+    """Return names with their share of the activation and of the firings, largest first."""
     weighed = all(s["activation"] is not None for s in shares)
     firings = sum(s["firings"] for s in shares) or 1
     if not weighed:
@@ -199,7 +199,7 @@ def _share_words(shares: list[dict[str, Any]]) -> list[str]:
 
 
 WINDOW_BAR = "│"
-"""Where a window of what the model reads begins."""
+"""Marks where a window that the model reads begins."""
 
 
 def feature_page(page: dict[str, Any]) -> str:

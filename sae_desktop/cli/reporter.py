@@ -1,4 +1,4 @@
-"""What a command tells: progress on standard error, its result on standard output.
+"""What a command reports: progress on standard error, its result on standard output.
 
 Libraries print where they like; while a command runs, none of it reaches standard output,
 and with `--json` none of it comes between the JSON lines of standard error.
@@ -31,19 +31,19 @@ Render = Callable[[Any], str]
 
 class Reporter(Protocol):
     def events(self, events: Sequence[Event]) -> None:
-        """Tell what a job says while it runs."""
+        """Show what a job reports while it runs."""
 
     def note(self, message: str) -> None:
-        """Tell one sentence."""
+        """Show one sentence."""
 
     def stage(self, title: str) -> None:
-        """Tell that another job of the same command begins."""
+        """Show that another job of the same command begins."""
 
     def result(self, result: Any, render: Render) -> None:
-        """Tell the result; `render` turns it into text for a person."""
+        """Show the result; `render` turns it into text for a person."""
 
     def error(self, error: ErrorInfo) -> None:
-        """Tell what went wrong."""
+        """Show what went wrong."""
 
     def close(self) -> None:
         """End the progress display."""

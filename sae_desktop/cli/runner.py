@@ -25,7 +25,7 @@ from sae_desktop.upkeep import writing
 
 
 def told(note: str) -> None:
-    """Write something a person should know, beside the result."""
+    """Write something a person should know in addition to the result."""
     typer.echo(note, err=True)
 
 
@@ -37,7 +37,7 @@ def run_job_command(
     create_project: bool = False,
     failed: Callable[[Any], bool] = lambda result: False,
 ) -> None:
-    """Run a job and tell its result; a job that writes holds the project's lock.
+    """Run a job and show its result; a job that writes holds the project's lock.
 
     Leaves with typer.Exit: 0, 1 when it failed or `failed` says so of its result, 130 when it
     was interrupted. Raises typer.BadParameter for a setting outside its bounds.
@@ -62,7 +62,7 @@ def run_job_command(
 
 
 def run_reading_command(work: Callable[[], Any], render: Render, *, as_json: bool) -> None:
-    """Tell what `work` reads, without a job. Leaves with typer.Exit."""
+    """Show what `work` reads, without a job. Leaves with typer.Exit."""
     reporter = make_reporter("", as_json=as_json)
     raise typer.Exit(tell(reporter, work, render, None))
 
@@ -104,7 +104,7 @@ def cancelled_by_signals(context: WorkerContext, reporter: Reporter) -> Iterator
         if context.cancel_requested:
             os._exit(EXIT_INTERRUPTED)
         context.request_cancel()
-        reporter.note("Ending at the next safe point. Once more ends at once.")
+        reporter.note("Ending at the next safe point. Interrupt again to end at once.")
 
     before = {
         number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)

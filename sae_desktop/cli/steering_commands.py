@@ -69,26 +69,36 @@ def steer(
             "--strength",
             "--clamp",
             callback=lambda values: [finite(v) for v in values],
-            help="How strongly, one for each feature; without: 1.",
+            help="Strength, one for each feature; default: 1.",
         ),
     ] = _NO_NUMBERS,
     mode: Annotated[
         Mode,
-        typer.Option(help="Set the activation, add the direction, multiply, or take it away."),
+        typer.Option(
+            help="Set the activation, add the direction, multiply the activation, or remove it."
+        ),
     ] = default(Intervention, "mode"),
     unit: Annotated[
-        Unit, typer.Option(help="Strengths in maxima of the feature, or in typical norms.")
+        Unit,
+        typer.Option(help="Unit of the strengths: the feature's maximum, or the typical norm."),
     ] = default(Intervention, "unit"),
-    where: Annotated[Where, typer.Option(help="On which tokens.")] = default(Intervention, "where"),
-    start: Annotated[int, typer.Option(min=0, help="From this token of the prompt on.")] = default(
-        Intervention, "start"
+    where: Annotated[Where, typer.Option(help="Which tokens the feature affects.")] = default(
+        Intervention, "where"
     ),
+    start: Annotated[
+        int, typer.Option(min=0, help="First token of the prompt to affect, counting from 0.")
+    ] = default(Intervention, "start"),
     token: Annotated[
-        list[int], typer.Option(min=0, help="Only on this token of the prompt; may be repeated.")
+        list[int],
+        typer.Option(
+            min=0, help="Token of the prompt to affect, counting from 0; may be repeated."
+        ),
     ] = _NO_PLACES,
     control: Annotated[
         bool,
-        typer.Option("--control", help="Also steer as strongly in a random direction."),
+        typer.Option(
+            "--control", help="Compare with an equally large change in a random direction."
+        ),
     ] = False,
     sweep: Annotated[
         str,
@@ -98,19 +108,19 @@ def steer(
         list[str], typer.Option(help="With --sweep: follow this token's probability.")
     ] = _NO_TEXTS,
     preset: Annotated[
-        str, typer.Option(help="Steer as a preset of the project does; its settings count.")
+        str, typer.Option(help="Steer with a preset of the project, all its settings included.")
     ] = "",
     save_preset_as: Annotated[
-        str, typer.Option("--save-preset", help="Keep all of it under this name.")
+        str, typer.Option("--save-preset", help="Save the steering as a preset of this name.")
     ] = "",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Let --save-preset replace one of that name.")
+        bool, typer.Option("--replace", help="Let --save-preset replace a preset of the same name.")
     ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
-            help="Write the steering to a .safetensors vector, a .json one as Neuronpedia takes "
-            "it, or a .py script of its own."
+            help="Export the steering as a .safetensors vector, a .json vector for Neuronpedia, "
+            "or a standalone .py script."
         ),
     ] = None,
     max_new_tokens: Annotated[
@@ -122,17 +132,22 @@ def steer(
     temperature: Annotated[
         float,
         typer.Option(
-            "--temperature", **bounds(Sampling, "temperature"), help="0: the likeliest token."
+            "--temperature",
+            **bounds(Sampling, "temperature"),
+            help="0 always takes the most likely token; higher values are more random.",
         ),
     ] = default(Sampling, "temperature"),
     top_k: Annotated[
-        int, typer.Option(**bounds(Sampling, "top_k"), help="Only the k likeliest; 0: all.")
+        int,
+        typer.Option(
+            **bounds(Sampling, "top_k"), help="Sample from the k most likely tokens only; 0: all."
+        ),
     ] = default(Sampling, "top_k"),
     top_p: Annotated[
         float,
         typer.Option(
             **bounds(Sampling, "top_p"),
-            help="Only the likeliest that together have this probability.",
+            help="Sample only from the most likely tokens that together have this probability.",
         ),
     ] = default(Sampling, "top_p"),
     chat: Annotated[
@@ -142,9 +157,9 @@ def steer(
     device: DeviceOption = default(SteerConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Continue a prompt plain and with features turned up or down, side by side."""
+    """Continue a prompt with and without features turned up or down, side by side."""
     if strength and len(strength) != len(feature):
-        raise typer.BadParameter("as many as there are --feature", param_hint="--strength")
+        raise typer.BadParameter("give one for each --feature", param_hint="--strength")
     if preset and (feature or prompt):
         raise typer.BadParameter("has its own features and prompt", param_hint="--preset")
     if not preset and not (feature and prompt):
@@ -195,7 +210,7 @@ def _hash(project: Path, index: str) -> str:
 
 
 def _steered(config: SteerConfig) -> Variant:
-    """Return the first variant that changes the model. Raises BadParameter when none does."""
+    """Return the first variant that changes the model. Raises BadParameter if none does."""
     found = next((v for v in config.variants if v.interventions), None)
     if found is None:
         raise typer.BadParameter("steers nothing", param_hint="--preset")
@@ -275,7 +290,9 @@ def output_effect(
     index: IndexOption,
     prompts: Annotated[
         Path | None,
-        typer.Option(help="A file of prompts, one a line; without: from the indexed text."),
+        typer.Option(
+            help="A file of prompts, one per line; default: prompts from the indexed text."
+        ),
     ] = None,
     count: Annotated[
         int,
@@ -284,12 +301,13 @@ def output_effect(
         ),
     ] = default(OutputEffectConfig, "count"),
     strength: Annotated[
-        float, typer.Option(callback=finite, help="In multiples of a feature's maximum.")
+        float,
+        typer.Option(callback=finite, help="Strength, in multiples of the feature's maximum."),
     ] = default(OutputEffectConfig, "strength"),
     device: DeviceOption = default(OutputEffectConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what each feature does to the next token: a column to sort the features by."""
+    """Measure what each feature does to the next token, as a column to sort the features by."""
     texts = [] if prompts is None else _or_exit(lambda: read_texts(prompts, told))
     config = OutputEffectConfig(
         project=str(project), index=index, prompts=texts, count=count, strength=strength,

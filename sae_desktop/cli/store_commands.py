@@ -50,7 +50,7 @@ def show_store(project: ProjectArgument, name: _NameArgument, as_json: JsonOptio
 def verify_store(
     project: ProjectArgument, name: _NameArgument, as_json: JsonOption = False
 ) -> None:
-    """Compare every committed byte of a store with its checksums; exit status 1 if one differs."""
+    """Compare every committed byte of a store with its checksums; exit status 1 if any differs."""
     config = VerifyStoreConfig(project=str(project), name=name)
     run_job_command(
         config, _verified_text, as_json=as_json, failed=lambda result: bool(result.damaged)
@@ -61,7 +61,7 @@ def verify_store(
 def delete_store(
     project: ProjectArgument,
     name: _NameArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Move a store to the project's trash, after saying how much space it takes."""
@@ -94,7 +94,7 @@ def _summary(project: Project, name: str) -> dict[str, Any]:
 
 def _list_text(result: dict[str, Any]) -> str:
     if not result["stores"]:
-        return "No stores yet: sae-desktop harvest makes one."
+        return "No stores yet. Make one with sae-desktop harvest."
     rows = [_list_row(store) for store in result["stores"]]
     return render.table(("store", "rows", "size", "stored as", "sites"), rows, left={0, 3, 4})
 
@@ -119,7 +119,7 @@ def _store_text(store: StoreDescription) -> str:
             f"{site.site} ({site.width} wide)",
             f"  scalar {render.number(site.scalar)} (E‖x‖² = {site.mean_square:,.1f}), ‖mean‖ "
             f"{site.mean_norm:,.2f}, median norm {site.median_norm:,.2f}",
-            f"  {site.massive_rows:,} rows of over ten times the median norm; first tokens: "
+            f"  {site.massive_rows:,} rows above ten times the median norm; first tokens: "
             f"{site.massive_first_rows:,} of {site.first_rows:,}, mean norm "
             f"{render.number(site.first_norm)}",
             f"  rounding to {store.dtype} costs an FVU of {site.storage_fvu:.2g}",
@@ -144,7 +144,7 @@ def _store_text(store: StoreDescription) -> str:
 
 
 def _norm_lines(edges: list[float], counts: list[int]) -> list[str]:
-    """Return the histogram of norms, some bins together, as bars of text."""
+    """Return the histogram of norms as bars of text, with some bins combined."""
     step = -(-len(counts) // 12) if counts else 1
     bins = [sum(counts[i : i + step]) for i in range(0, len(counts), step)]
     most = max(bins, default=1) or 1
@@ -157,5 +157,5 @@ def _norm_lines(edges: list[float], counts: list[int]) -> list[str]:
 def _verified_text(result: VerifyResult) -> str:
     what = f"“{result.name}”: {result.blocks:,} blocks, {format_bytes(result.bytes)}"
     if not result.damaged:
-        return f"{what}: all as they were written."
+        return f"{what}: all intact."
     return "\n".join([f"{what}: {len(result.damaged):,} are damaged:", *result.damaged])

@@ -1,4 +1,4 @@
-"""Commands that train many dictionaries, and say what they teach."""
+"""Commands that train many dictionaries, and show what can be learnt from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sae_desktop.training.scaling_report import ScalingReport, scaling_report
 from sae_desktop.training.settings_check import sweep_problems
 from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
 
-_GRID = "Grid: values with commas between them"
+_GRID = "Grid: values separated by commas"
 
 
 def _axis(name: str, words: str) -> Any:
@@ -36,22 +36,27 @@ def _axis(name: str, words: str) -> Any:
 @with_training_options(without=AXES)
 def sweep(
     project: ProjectArgument,
-    name: Annotated[str, typer.Option("--name", help="Name of the sweep; begins its runs' names.")],
+    name: Annotated[
+        str,
+        typer.Option("--name", help="Name of the sweep; the names of its runs begin with it."),
+    ],
     settings: Settings,
     architecture: Annotated[str, _axis("--architecture", "Such as topk,matryoshka.")] = "",
     features: Annotated[str, _axis("--features", "Such as 512,1024,2048.")] = "",
     k: Annotated[str, _axis("--k", "Features active per row (…topk, matryoshka).")] = "",
     sparsity: Annotated[str, _axis("--sparsity", "λ (standard…).")] = "",
-    lr: Annotated[str, _axis("--lr", "Learning rates; 0: by architecture and size.")] = "",
-    tokens: Annotated[str, _axis("--tokens", "Rows to consume.")] = "",
+    lr: Annotated[str, _axis("--lr", "Learning rates; 0: chosen by architecture and size.")] = "",
+    tokens: Annotated[str, _axis("--tokens", "Rows to train on.")] = "",
     seed: Annotated[str, _axis("--seed", "Seeds of the weights and of the order of rows.")] = "",
     together: Annotated[
         int,
-        typer.Option("--together", min=0, help="Runs in one pass at most; 0: as memory allows."),
+        typer.Option(
+            "--together", min=0, help="Most runs in one pass; 0: as many as fit in memory."
+        ),
     ] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Train every combination of settings, those on the same rows in one pass."""
+    """Train every combination of settings; runs on the same rows share one pass."""
     architectures = _values(architecture, str, "--architecture")
     for chosen in architectures:
         architecture_settings(chosen)
@@ -82,7 +87,7 @@ def scaling(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit how loss, best size and best learning rate go with compute."""
+    """Fit how the loss, the best size and the best learning rate change with compute."""
 
     def work() -> ScalingReport:
         opened = Project.open(project)
@@ -98,14 +103,14 @@ def preflight(
     project: ProjectArgument,
     settings: Settings,
     name: Annotated[
-        str, typer.Option("--name", help="Name the dictionary would have.")
+        str, typer.Option("--name", help="Name that the dictionary would have.")
     ] = "preflight",
-    measure: Annotated[bool, typer.Option(help="Take a few steps to tell the time.")] = True,
+    measure: Annotated[bool, typer.Option(help="Take a few steps to measure the time.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell whether a training fits into memory and disk, and how long it takes.
+    """Check whether a training fits into memory and on disk, and how long it will take.
 
-    Exit status 1 where it does not fit.
+    Exit status 1 if it does not fit.
     """
     config = PreflightConfig(train=train_config(project, name, settings), measure=measure)
     run_job_command(config, _preflight_text, as_json=as_json, failed=lambda result: not result.fits)
@@ -123,8 +128,8 @@ def _preflight_text(result: PreflightResult) -> str:
         lines.append(f"{room.place}: {needed} of {free} free")
     if result.step_seconds is not None and result.seconds_per_million_tokens is not None:
         lines.append(
-            f"{result.step_seconds:.4g} s a step ({result.device}, {result.precision}), "
-            f"{render.duration(result.seconds_per_million_tokens)} a million rows, "
+            f"{result.step_seconds:.4g} s per step ({result.device}, {result.precision}), "
+            f"{render.duration(result.seconds_per_million_tokens)} per million rows, "
             f"{render.duration(result.seconds or 0.0)} in all"
         )
     if result.fits:
@@ -132,7 +137,11 @@ def _preflight_text(result: PreflightResult) -> str:
     else:
         lines.append(result.problem)
         ways = "; or ".join(result.would_fit)
-        lines.append(f"This would fit: {ways}." if ways else "No change of one setting fits.")
+        lines.append(
+            f"This would fit: {ways}."
+            if ways
+            else "No change of a single setting would make it fit."
+        )
     return "\n".join(lines)
 
 
@@ -140,7 +149,7 @@ T = TypeVar("T")
 
 
 def _values(text: str, read: Callable[[str], T], option: str) -> tuple[T, ...]:
-    """Return the values of a list with commas, each once. Raises typer.BadParameter."""
+    """Return the values of a comma-separated list, each once. Raises typer.BadParameter."""
     try:
         values = [read(part.strip()) for part in text.split(",") if part.strip()]
     except ValueError as error:

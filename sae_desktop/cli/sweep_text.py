@@ -23,7 +23,7 @@ _FIGURES = {
 
 
 def sweep_text(result: SweepResult) -> str:
-    """Return the table of a sweep, those on the Pareto front marked."""
+    """Return the table of a sweep, with runs on the Pareto front marked."""
     front = {row.dictionary for row in front_of(result.rows)}
     rows = [
         (

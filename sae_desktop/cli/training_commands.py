@@ -56,7 +56,7 @@ def train(
 
 
 def _advice(config: TrainConfig) -> list[str]:
-    """Return what the window would remark on the run's curves."""
+    """Return the advice that the window would give on the run's curves."""
     log = Project.open(config.project).dictionary_path(config.name) / RUN_LOG
     if not log.is_file():
         return []
@@ -71,25 +71,28 @@ def evaluate(
     dictionary: DictionaryOption,
     activations: StoreOption = default(EvaluateConfig, "activations"),
     rows: Annotated[
-        int, typer.Option("--rows", **bounds(EvaluateConfig, "rows"), help="Rows to measure on.")
+        int,
+        typer.Option(
+            "--rows", **bounds(EvaluateConfig, "rows"), help="Rows to measure reconstruction on."
+        ),
     ] = default(EvaluateConfig, "rows"),
     loss_windows: Annotated[
         int,
         typer.Option(
             "--loss-windows",
             **bounds(EvaluateConfig, "loss_windows"),
-            help="Windows of text for the loss recovered.",
+            help="Windows of text to measure the loss recovered on.",
         ),
     ] = default(EvaluateConfig, "loss_windows"),
     control: Annotated[
-        bool, typer.Option(help="Measure random-direction dictionaries beside it.")
+        bool, typer.Option(help="Also measure dictionaries of random directions.")
     ] = default(EvaluateConfig, "control"),
     control_seeds: Annotated[
         int,
         typer.Option(
             "--control-seeds",
             **bounds(EvaluateConfig, "control_seeds"),
-            help="How many of them: mean and spread.",
+            help="How many of them, for their mean and spread.",
         ),
     ] = default(EvaluateConfig, "control_seeds"),
     seed: SeedOption = default(EvaluateConfig, "seed"),
@@ -112,7 +115,7 @@ def evaluate(
 
 
 def architectures(as_json: JsonOption = False) -> None:
-    """List the architectures there are to train."""
+    """List the architectures that can be trained."""
     run_job_command(DescribeArchitecturesConfig(), _architectures_text, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""The options that describe a training, once for every command that takes one."""
+"""The options that describe a training, for every command that runs one."""
 
 from __future__ import annotations
 
@@ -42,48 +42,63 @@ _RUN = "Run"
 _TRAIN = (
     Choice("activations", _DATA, "Store to train on."),
     Choice("target", _DATA, "What is reconstructed."),
-    Choice("sites", _DATA, "Site to read, may be repeated; none: the first.", name="--site"),
+    Choice("sites", _DATA, "Site to read; may be repeated. Default: the first.", name="--site"),
     Choice(
-        "output_sites", _DATA, "Site to write, may be repeated (transcoders).", name="--output-site"
+        "output_sites", _DATA, "Site to write; may be repeated (transcoders).", name="--output-site"
     ),
     Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
     Choice("exclude_massive", _DATA, "Leave out rows whose norm is above ten times the median."),
-    Choice("centre", _DATA, "Subtract the mean from the rows; auto: where it is large."),
+    Choice(
+        "centre",
+        _DATA,
+        "Subtract the mean from the rows; auto: if it is large compared with the spread.",
+    ),
     Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
     Choice(
         "features",
         _DICTIONARY,
-        f"Features of the dictionary; none: {USUAL_EXPANSION} times the width.",
+        f"Features of the dictionary; default: {USUAL_EXPANSION} times the width.",
         fitted=True,
     ),
     Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka, jumprelu)."),
-    Choice("sparsity", _DICTIONARY, "λ; none: the architecture's (standard…)."),
+    Choice(
+        "sparsity",
+        _DICTIONARY,
+        "λ, the weight of the sparsity loss; default: the architecture's (standard…).",
+    ),
     Choice(
         "init",
         _DICTIONARY,
         "Start from random directions or rows of the data (auto: transcoders).",
     ),
     Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
-    Choice("threshold_decay", _DICTIONARY, "Memory of the threshold of inference."),
+    Choice(
+        "threshold_decay", _DICTIONARY, "Memory of the running mean that becomes the threshold."
+    ),
     Choice("resample", _DICTIONARY, "Reinitialise dead features from badly reconstructed rows."),
     Choice(
         "tokens",
         _RECIPE,
-        f"Rows to consume, counting repeated passes; none: all, small stores {USUAL_PASSES} times.",
+        f"Rows to train on, counting repeated passes; default: all, small stores {USUAL_PASSES} "
+        "times.",
         fitted=True,
     ),
     Choice("batch", _RECIPE, "Rows per step."),
-    Choice("lr", _RECIPE, "Learning rate; 0: by architecture and size."),
-    Choice("lr_warm_up", _RECIPE, "Share of the run over which it rises."),
-    Choice("lr_decay", _RECIPE, "Last share of the run, over which it falls."),
-    Choice("sparsity_warm_up", _RECIPE, "Share over which λ rises; none: as usual."),
-    Choice("gradient_clip", _RECIPE, "Largest gradient norm; 0: no limit."),
-    Choice("seed", _RECIPE, "Seed of the weights and of the order of rows."),
-    Choice("precision", _RUN, "Precision of dense products; auto: bfloat16 where native."),
+    Choice("lr", _RECIPE, "Learning rate; 0: chosen by architecture and size."),
+    Choice("lr_warm_up", _RECIPE, "Share of the run over which the learning rate rises."),
+    Choice("lr_decay", _RECIPE, "Last share of the run, over which the learning rate falls to 0."),
+    Choice(
+        "sparsity_warm_up",
+        _RECIPE,
+        "Share of the run over which λ rises; default: the architecture's.",
+    ),
+    Choice("gradient_clip", _RECIPE, "Largest gradient norm allowed; 0: no limit."),
+    Choice("seed", _RECIPE, "Seed of the weights and of the row order."),
+    Choice("precision", _RUN, "Precision of the matrix products; auto: bfloat16 where native."),
     Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
-    Choice("dead_window", _RUN, "Rows of silence that make a feature dead."),
+    Choice("dead_window", _RUN, "Rows of silence until a feature counts as dead."),
     Choice("metric_rows", _RUN, "Rows the curves are measured on."),
-    Choice("measure_loss", _RUN, "Measure the loss recovered, in a tenth of the time at most."),
+    Choice("measure_loss", _RUN, "Measure the loss recovered, in at most a tenth of the time."),
     Choice("checkpoint_seconds", _RUN, "Time between checkpoints."),
     Choice("keep_checkpoints", _RUN, "How many of the latest checkpoints to keep."),
 )
@@ -94,7 +109,7 @@ def with_training_options(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of TrainConfig; it receives them as `settings`.
 
-    `without`: fields for which the command has options of its own.
+    `without`: fields for which the command has its own options.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -123,7 +138,7 @@ _STREAM_FLAG = keyword(
         bool,
         typer.Option(
             "--stream",
-            help="Train on what a harvest gives, without a store.",
+            help="Train while harvesting, without a store.",
             rich_help_panel=STREAM_PANEL,
         ),
     ],
@@ -131,7 +146,7 @@ _STREAM_FLAG = keyword(
 
 
 def _settings(train: Settings, harvest: Settings | None) -> Settings:
-    """Return checked settings. Raises typer.BadParameter for those that cannot go together."""
+    """Return checked settings. Raises typer.BadParameter for those that cannot be combined."""
     for field in ("sites", "output_sites"):
         train[field] = tuple(train[field] or ())
     if harvest is None:
@@ -139,7 +154,7 @@ def _settings(train: Settings, harvest: Settings | None) -> Settings:
             raise typer.BadParameter("name a store, or --stream", param_hint="--activations")
         return train
     if train["activations"]:
-        raise typer.BadParameter("takes the place of --activations", param_hint="--stream")
+        raise typer.BadParameter("replaces --activations", param_hint="--stream")
     # A stream writes no store: its name and project name nothing.
     site, *further = train["sites"] or usual_sites(harvest)
     train["stream"] = HarvestConfig(
@@ -155,7 +170,7 @@ def architecture_settings(name: str) -> tuple[str, ...]:
 
     if name not in ARCHITECTURES:
         there = ", ".join(sorted(ARCHITECTURES))
-        raise typer.BadParameter(f"“{name}” is none of {there}", param_hint="--architecture")
+        raise typer.BadParameter(f"“{name}” is not one of {there}", param_hint="--architecture")
     return ARCHITECTURES[name].settings
 
 
@@ -168,7 +183,7 @@ def train_config(project: Path, name: str, settings: Settings) -> TrainConfig:
 
 
 def fitted(project: Path, settings: Settings) -> Settings:
-    """Return the settings with what was not given as it suits the store, or the default."""
+    """Return the settings; what was not given suits the store, or is the default."""
     missing = [field for field in ("features", "tokens") if settings.get(field) is None]
     found = {field: value for field, value in settings.items() if field not in missing}
     store = _store(project, settings.get("activations", "")) if missing else None
@@ -181,7 +196,7 @@ def fitted(project: Path, settings: Settings) -> Settings:
 
 
 def _store(project: Path, name: str) -> ActivationStore | None:
-    """Return a store; None where there is none that can be read: the job says why."""
+    """Return a store; None if there is none that can be read: the job says why."""
     try:
         return ActivationStore.open(Project.open(project).store_path(name)) if name else None
     except UserError:

@@ -24,7 +24,8 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.upkeep import writing
 
 trash_app = typer.Typer(
-    no_args_is_help=True, help="What was deleted from a project: list it, put it back, free it."
+    no_args_is_help=True,
+    help="What was deleted from a project: list it, restore it, or delete it for good.",
 )
 
 
@@ -37,13 +38,13 @@ class Deletable(StrEnum):
     SWEEP = "sweep"
 
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-_NameArgument = Annotated[str, typer.Argument(help="Its name.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+_NameArgument = Annotated[str, typer.Argument(help="Name of the item.")]
 
 
 def delete(
     project: ProjectArgument,
-    kind: Annotated[Deletable, typer.Argument(help="What it is.")],
+    kind: Annotated[Deletable, typer.Argument(help="What kind of item it is.")],
     name: _NameArgument,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -57,7 +58,7 @@ def delete(
 
 
 def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, Any]:
-    """Delete something after asking, and return what was done. Raises UserError."""
+    """Ask, delete, and return what was done. Raises UserError."""
     there = {
         "store": project.stores,
         "dictionary": lambda: sorted({*project.dictionaries(), *project.runs()}),
@@ -73,12 +74,14 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
 
 
 def confirm(question: str, otherwise: str, yes: bool) -> None:
-    """Ask unless `yes`. Raises UserError for a no, and where nobody can be asked."""
+    """Ask unless `yes`. Raises UserError if the answer is no or nobody can be asked."""
     try:
         agreed = yes or typer.confirm(question, err=True)
     except typer.Abort:
         raise UserError(
-            otherwise, kept="Nothing was changed.", next_step="Give --yes to do it unasked."
+            otherwise,
+            kept="Nothing was changed.",
+            next_step="Add --yes to do it without confirmation.",
         ) from None
     if not agreed:
         raise UserError(otherwise, kept="Nothing was changed.")
@@ -114,11 +117,11 @@ def _listed(result: dict[str, Any]) -> str:
 @trash_app.command("restore")
 def restore(
     project: ProjectArgument,
-    kind: Annotated[Deletable, typer.Argument(help="What it is.")],
+    kind: Annotated[Deletable, typer.Argument(help="What kind of item it is.")],
     name: _NameArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Put back what was deleted last under a name."""
+    """Restore what was last deleted under a name."""
 
     def work() -> dict[str, Any]:
         opened = Project.open(project)
@@ -128,7 +131,7 @@ def restore(
         if found is None:
             raise UserError(
                 f"There is no {kind.value} “{name}” in the trash.",
-                next_step="See what there is with sae-desktop trash list.",
+                next_step="See what is there with sae-desktop trash list.",
             )
         with writing(opened):
             restore_item(opened, found)
@@ -146,9 +149,9 @@ def empty(project: ProjectArgument, yes: YesOption = False, as_json: JsonOption 
         items = trash_items(opened)
         size = sum(item.bytes for item in items)
         if items:
-            what = f"{len(items)} things" if len(items) > 1 else f"The {items[0].title}"
+            what = f"{len(items)} items" if len(items) > 1 else f"The {items[0].title}"
             confirm(
-                f"{what}, {format_bytes(size)}: delete for good?", "The trash was left alone.", yes
+                f"{what}, {format_bytes(size)}: delete for good?", "The trash was not emptied.", yes
             )
         with writing(opened):
             return {"deleted": len(items), "freed_bytes": empty_trash(opened)}

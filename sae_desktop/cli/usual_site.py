@@ -1,4 +1,4 @@
-"""The site a command reads where none is named: the middle of the model."""
+"""The site a command reads if none is named: the middle of the model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sae_desktop.language_model.config import DescribeModelConfig
 
 
 def usual_sites(harvest: Settings, store: Path | None = None) -> list[str]:
-    """Return the sites of a store that is there, else the model's middle layer.
+    """Return the sites of an existing store, else the model's middle layer.
 
-    A harvest without `--site` so goes on with the store it began. Of a model that cannot be
-    described it is the default of the built-in one: the harvest says what is wrong.
+    A harvest without `--site` thus resumes the store it began. For a model that cannot be described
+    it is the default of the built-in one: the harvest says what is wrong.
     """
     made = _sites_of(store) if store is not None else []
     if made:

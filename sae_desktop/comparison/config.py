@@ -18,7 +18,7 @@ class MatchConfig(msgspec.Struct, frozen=True, kw_only=True, tag="match"):
     dictionaries: tuple[str, ...] = ()
     """At least two; none: all of the first one's model and width that the project has."""
     nearest: Count = NEAREST
-    """Features kept for each feature and other dictionary."""
+    """Nearest features to keep, per feature and other dictionary."""
     device: str = "auto"
 
 
@@ -52,11 +52,11 @@ class CompletenessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="complet
     indexes: tuple[str, ...]
     """Of the same text, with their firings kept; one of each dictionary."""
     least_f1: ShareWithin = LEAST_F1
-    """A concept has a feature from this held-out F1 on."""
+    """Held-out F1 from which a concept counts as having a feature."""
     least_occurrences: Count = LEAST_OCCURRENCES
     """Concepts that occur less often in either half of the text are not judged."""
     control: bool = True
-    """Also ask dictionaries of random directions, as large and as sparse."""
+    """Also score dictionaries of random directions, equally large and equally sparse."""
     seed: Seed = 0
     device: str = "auto"
 

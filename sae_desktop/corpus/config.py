@@ -80,7 +80,7 @@ class DescribeCorpusConfig(CorpusSettings, frozen=True, kw_only=True, tag="descr
     """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
 
     model: str = "builtin"
-    """Whose tokens are shown."""
+    """Model whose tokens are shown."""
     preview: CountOrNone = 3
     """Windows shown."""
 

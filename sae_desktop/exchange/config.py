@@ -130,7 +130,7 @@ class ExportFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="expor
     member_of: str = ""
     """Those of this list."""
     most: int = 0
-    """So many of them at most, those that fire most first; 0: all."""
+    """Number of features at most, those that fire most often first; 0: all."""
 
 
 class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_labels"):

@@ -22,7 +22,7 @@ MOST_REACH = 32_767
 
 
 class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
-    """Find out, feature by feature, when a dictionary's features fire and what they do."""
+    """Find out when each feature of a dictionary fires and what it does."""
 
     project: str
     dictionary: str
@@ -60,7 +60,7 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
 
 
 class MergeIndexesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="merge_indexes"):
-    """Make one index of those of several texts, as if they had been read at once."""
+    """Merge indexes of several texts into one, as if all had been read at once."""
 
     project: str
     name: str
@@ -101,7 +101,7 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
     features: list[int] = []
     """Features always reported, whatever their rank and density."""
     rank: Ranking = "activation"
-    """By what the features of a token are ranked."""
+    """What the features of a token are ranked by."""
     most_density: Share = 1.0
     """Features that fire on a larger share of the indexed tokens are left out."""
     attribute_at: int | None = None

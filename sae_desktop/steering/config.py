@@ -69,7 +69,7 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     where: Where = "all"
     """Tokens of the prompt, of the output, or both."""
     start: int = 0
-    """From this token of the prompt on."""
+    """First token of the prompt to affect, counting from 0."""
     tokens: list[int] = []
     """Only these tokens, counted from the prompt's first; none: as `where` says."""
     sites: list[str] = []
@@ -110,9 +110,9 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     temperature: AtLeast0 = 0.0
     """0: always the likeliest token."""
     top_k: CountOrNone = 0
-    """Only the k likeliest; 0: all."""
+    """Sample from the k most likely tokens only; 0: all."""
     top_p: ShareAbove0 = 1.0
-    """Only the likeliest that together have this probability."""
+    """Sample only from the most likely tokens that together have this probability."""
     seed: Seed = 0
 
 

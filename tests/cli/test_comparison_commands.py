@@ -33,7 +33,7 @@ def two(small_project: Path) -> Path:
 def test_match_and_splitting__follow_a_feature_into_a_larger_dictionary(two: Path) -> None:
     refused = sae_desktop("splitting", two, "--dictionary", "half", "--feature", "0", "--json")
     assert refused.status == 1
-    assert "is not matched" in refused.stderr
+    assert "has not been matched" in refused.stderr
     (pair,) = ok(sae_desktop("match", two, *CPU))["pairs"]
     assert (pair["smaller"], pair["larger"], pair["kept"]) == ("half", "dict", False)
     assert ok(sae_desktop("match", two, *CPU))["pairs"][0]["kept"]

@@ -44,7 +44,7 @@ def test_gallery__finds_by_words_and_tells_what_is_here(run: Callable[..., Done]
     assert "On this machine" not in told
     assert "mine.saeproj" in run("small").stdout
     nothing = run("no", "such", "thing").stdout
-    assert nothing.strip() == "Nothing of the catalogue fits these words."
+    assert nothing.strip() == "Nothing in the catalogue matches these words."
     result = run("someone", "--json").result
     assert result["families"] == []
     assert [one["source"] for one in result["here"]] == ["someone/saes"]

@@ -159,7 +159,7 @@ def test_list__has_the_models_of_the_hubs_cache(tmp_path: Path, toy_model_folder
     lines = [line.split("  ") for line in done.stdout.splitlines()]
     found = {line[0]: line[-1].strip() for line in lines}
     assert found["owner/toy-1"] == str(snapshot)
-    assert found["owner/half"] == "not here yet: sae-desktop models get owner/half"
+    assert found["owner/half"] == "not here yet: run sae-desktop models get owner/half"
 
 
 def test_same__is_the_way_out_of_models_that_cannot_be_told_apart(
@@ -176,8 +176,8 @@ def test_same__is_the_way_out_of_models_that_cannot_be_told_apart(
     command = refused.error["next_step"].rpartition("sae-desktop ")[2].rstrip(".").split()
     said = sae_desktop(*command)
     assert said.status == 0, said.stderr
-    assert "are taken for one model in this project" in said.stdout
+    assert "are treated as the same model in this project" in said.stdout
     assert sae_desktop(*evaluate).status == 0
-    assert "are one model anyway" in sae_desktop(*command).stdout
+    assert "are the same model already" in sae_desktop(*command).stdout
     gone = sae_desktop("models", "same", small_project, "dictionary:none", "builtin", "--json")
     assert "none" in gone.error["what"]

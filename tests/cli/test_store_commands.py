@@ -83,7 +83,7 @@ def test_delete__says_the_space_and_needs_a_yes(project: Path) -> None:
     done = sae_desktop("stores", "delete", project, "a")
     assert done.status != 0
     assert "kB on disk" in done.stderr
-    assert "Give --yes" in done.stderr
+    assert "Add --yes" in done.stderr
     assert Project.open(project).stores() == ["a"]
     with Project.open(project).lock():
         locked = sae_desktop("stores", "delete", project, "a", "--yes", "--json")
