@@ -46,7 +46,7 @@ def _complaint(given: list[str]) -> str:
         close = difflib.get_close_matches(given[0], COMMANDS, n=1, cutoff=0.75)
         if close:
             return (
-                f"There is no command and no project “{given[0]}”. "
+                f"There is neither a command nor a project “{given[0]}”. "
                 f"Did you mean “sae-desktop {close[0]}”?"
             )
     return ""

@@ -59,11 +59,11 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",
         "sweep": "its table; the dictionaries it trained stay",
-        "index": "what was found out about its features; labels stay",
+        "index": "what was measured about its features; labels stay",
     }[kind]
     return (
-        f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash and "
-        "keeps its place on the disk until the trash is emptied."
+        f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash, and "
+        "takes up disk space until the trash is emptied."
     )
 
 
@@ -140,9 +140,9 @@ def restore_item(project: Project, item: TrashItem) -> None:
     ]
     if any(there.exists() for source, there in moves):
         raise UserError(
-            f"There is another {item.title} now.",
-            kept="Both are as they were.",
-            next_step="Delete that one first, then put this one back.",
+            f"There is a new {item.title} now.",
+            kept="Both are unchanged.",
+            next_step="Delete the new one first, then restore this one.",
         )
     move_together(project.path, into=moves)
     settle_trash(project)

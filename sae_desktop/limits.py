@@ -130,7 +130,7 @@ def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
     """Raise UserError that names the first setting that lies outside its bounds."""
     for field, value, bounds in _beyond(config):
         raise UserError(
-            f"The {what} {field} = {value} cannot work.",
+            f"The {what} {field} = {value} is out of range.",
             kept="Nothing was changed.",
             next_step=bounds.refusal(value),
         )

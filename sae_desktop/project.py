@@ -88,9 +88,9 @@ class Project:
             return cls.open(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UserError(
-                f"“{path}” holds other things and is not an SAE Desktop project.",
+                f"“{path}” contains other files and is not an SAE Desktop project.",
                 kept="Nothing was changed.",
-                next_step="Name a new folder, or an empty one.",
+                next_step="Choose a new folder, or an empty one.",
             )
         file = ProjectFile(
             title=title or path.stem,
@@ -193,13 +193,13 @@ def checked_name(name: str) -> str:
         name.endswith((".", " "))
     ):
         raise UserError(
-            f"“{name}” cannot be a name here.",
-            next_step=f"Use up to {LONGEST_NAME} letters, digits, spaces or . _ + - beginning with "
-            "a letter or digit.",
+            f"“{name}” is not a valid name.",
+            next_step=f"Use up to {LONGEST_NAME} letters, digits, spaces or . _ + -, starting "
+            "with a letter or digit.",
         )
     if _RESERVED.fullmatch(name.partition(".")[0].rstrip()):
         raise UserError(
-            f"“{name}” cannot be a name here: it is that of a device on Windows.",
+            f"“{name}” is not a valid name: it is the name of a device on Windows.",
             next_step="Choose another name.",
         )
     return name

@@ -127,8 +127,8 @@ class Notes:
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"The notes file “{path}” cannot be opened: {error}.",
-                kept="It was left as it is.",
-                next_step="Move it aside to begin a new one.",
+                kept="It was left unchanged.",
+                next_step="Move it elsewhere to start a new one.",
             ) from error
 
     def _prepare(self, version: int) -> None:
@@ -296,7 +296,7 @@ class Notes:
         """Return the error of a change that the file did not take."""
         return UserError(
             f"{what} could not be saved: {error}.",
-            next_step="Copy the project to a folder of yours.",
+            next_step="Copy the project to a folder you can write to.",
         )
 
     def close(self) -> None:

@@ -21,6 +21,6 @@ def resource_path(relative: str) -> Path:
         if path.exists():
             return path
     raise UserError(
-        f"The installation lacks its file “{relative}”.",
-        next_step="Install SAE Desktop again.",
+        f"The installation is missing the file “{relative}”.",
+        next_step="Reinstall SAE Desktop.",
     )

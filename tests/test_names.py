@@ -33,5 +33,5 @@ def test_good_names__are_taken_composed(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_names_that_some_system_refuses__are_refused(name: str) -> None:
-    with pytest.raises(UserError, match="cannot be a name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         checked_name(name)

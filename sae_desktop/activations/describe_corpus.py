@@ -134,13 +134,13 @@ def _preview(
         lm = load_reader(config.model)
     except UserError as error:
         # The corpus can be described without a model; its own panel says what is wrong with it.
-        context.log(f"Shown by words, not tokens: {error.what}")
+        context.log(f"Shown as words, not tokens: {error.what}")
         shown = documents[: config.preview]
         return [_by_words(document, config.context_size) for document in shown], []
     notes = []
     if config.context_size > lm.context_size:
         notes.append(
-            f"Shown in windows of {lm.context_size:,} tokens: “{lm.name}” reads no longer ones."
+            f"Shown in windows of {lm.context_size:,} tokens: “{lm.name}” cannot read longer ones."
         )
         config = msgspec.structs.replace(config, context_size=lm.context_size)
     plan = plan_windows(lm, config)
@@ -155,7 +155,7 @@ def _preview(
 
 def _chat_text(lm: TextReader) -> str:
     if getattr(lm.tokenizer, "chat_template", None):
-        return f"Chats are put through the template of “{lm.name}”."
+        return f"Chats are put through the chat template of “{lm.name}”."
     return f"“{lm.name}” has no chat template: chats are read as “role: content”."
 
 

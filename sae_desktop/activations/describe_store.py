@@ -78,7 +78,7 @@ def _token_texts(store: ActivationStore, context: JobContext) -> Callable[[int],
     try:
         names = load_reader(store.info.model).token_bytes()
     except UserError as error:
-        context.log(f"Tokens are shown by their numbers: {error.what}")
+        context.log(f"Tokens are shown as numbers: {error.what}")
         return str
     return lambda token: token_text(names[token]) if token < len(names) else str(token)
 

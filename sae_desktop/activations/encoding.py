@@ -133,16 +133,16 @@ def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:
     norms = rows.sums.norms
     if not np.isfinite(norms).all():
         raise UserError(
-            f"The model “{origin}” gives activations that are no numbers.",
-            next_step="Its weights are damaged, or it needs another precision: try float32 or "
-            "bfloat16, or copy the model again.",
+            f"The model “{origin}” gives activations that are not finite numbers.",
+            next_step="Its weights may be damaged, or it may need another precision: try float32 "
+            "or bfloat16, or copy the model again.",
         )
     # No value exceeds its row's norm, so mostly nothing need be looked at.
     if dtype != "float16" or float(norms.max(initial=0.0)) <= _LARGEST_FLOAT16:
         return
     if not np.isfinite(rows.values).all():
         raise UserError(
-            f"A row of norm {float(norms.max()):,.0f} does not fit into float16, which ends at "
-            "65,504.",
-            next_step="Harvest under another name with the dtype bfloat16 or float32.",
+            f"A row of norm {float(norms.max()):,.0f} does not fit into float16, whose largest "
+            "value is 65,504.",
+            next_step="Harvest under another name, stored as bfloat16 or float32.",
         )

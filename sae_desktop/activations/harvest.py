@@ -108,8 +108,8 @@ def _with_batch(plan: HarvestPlan, folder: Path, context: JobContext) -> Harvest
         return plan.with_batch(ActivationStore.open(folder).last_info.batch_tokens)
     found = find_batch(plan, context)
     context.log(
-        f"Batches of {found.tokens:,} tokens: {found.tokens_per_second:,.0f} tokens/s "
-        "of the model alone."
+        f"Batches of {found.tokens:,} tokens: {found.tokens_per_second:,.0f} tokens/s for the "
+        "model alone."
     )
     return plan.with_batch(found.tokens)
 
@@ -126,7 +126,7 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
             outcome = "ended"
             break
         if _rows(folder):
-            context.log(f"Going on at {_rows(folder):,} of {total:,} tokens.")
+            context.log(f"Resuming at {_rows(folder):,} of {total:,} tokens.")
         with closing(segment.writer):
             outcome = _fill(plan, segment, context)
         if not segment.writer.committed_rows:
@@ -135,22 +135,22 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
             compact(segment.writer.path)
         if outcome == "full":
             context.log(
-                "Documents are shorter than the corpus's beginning promised: the harvest goes on "
-                f"in another file at {_rows(folder):,} tokens."
+                "Documents are shorter than the beginning of the corpus suggested: the harvest "
+                f"continues in another file at {_rows(folder):,} tokens."
             )
     if outcome == "ended" and not _rows(folder):
         with suppress(OSError):
             folder.rmdir()
         raise UserError(
-            f"The corpus “{plan.windows.settings.corpus}” gives no rows: none of its documents has "
-            "a token beyond those that are left out.",
+            f"The corpus “{plan.windows.settings.corpus}” gives no rows: its documents have no "
+            "tokens besides those that are left out.",
             kept="Nothing was written.",
-            next_step="Keep the first token of windows, or choose longer texts.",
+            next_step="Keep each window's first token, or choose longer texts.",
         )
     if outcome == "ended":
         context.log(
-            f"The corpus ended after {_rows(folder):,} tokens of the {total:,} asked for; "
-            "the store holds them all."
+            f"The corpus ended after {_rows(folder):,} of the {total:,} tokens asked for; the "
+            "store holds all of them."
         )
         context.progress(_rows(folder), _rows(folder), "tokens")
     elif outcome == "stopped":
@@ -232,10 +232,10 @@ def _check_same_windows(plan: HarvestPlan, store: ActivationStore) -> None:
         names = plan.lm.tokenizer.convert_ids_to_tokens
         told = [" ".join(names(list(ids))) or "no special token" for ids in (begun, here)]
         raise UserError(
-            f"The windows of “{store.folder.name}” begin with {told[0]}, and would now begin with "
+            f"The windows of “{store.folder.name}” begin with {told[0]}, but would now begin with "
             f"{told[1]}.",
-            kept="Its tokens are as they were.",
-            next_step="Harvest under another name, or choose with or without BOS as it was begun.",
+            kept="Its tokens are unchanged.",
+            next_step="Harvest under another name, or use the store's own BOS setting.",
         )
 
 

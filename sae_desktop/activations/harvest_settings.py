@@ -21,13 +21,13 @@ def as_begun(config: HarvestConfig, folder: Path) -> HarvestConfig:
 def check_same_settings(config: HarvestConfig, folder: Path) -> None:
     """Raise UserError that names the settings in which the store of that name differs."""
     store = ActivationStore.open(folder)
-    kept = f"Its {store.rows:,} tokens are as they were."
+    kept = f"Its {store.rows:,} tokens are unchanged."
     other_name = "Harvest under another name."
     try:
         made = made_harvest(store.info.config)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"The name “{config.name}” is taken by activations of another origin.",
+            f"The name “{config.name}” is taken by activations from another source.",
             kept=kept,
             next_step=other_name,
         ) from error
@@ -38,13 +38,13 @@ def check_same_settings(config: HarvestConfig, folder: Path) -> None:
             for name in names
         )
         raise UserError(
-            f"There is a store “{config.name}” with other settings: {described}.",
+            f"There is already a store “{config.name}” with other settings: {described}.",
             kept=kept,
             next_step="Use the same settings to resume it, or another name.",
         )
     if store.rows < config.tokens and store.statistics() is None:
         raise UserError(
             f"The store “{config.name}” was started by an earlier SAE Desktop.",
-            kept=kept + " They can be trained on.",
+            kept=kept + " You can still train on them.",
             next_step=other_name,
         )

@@ -63,7 +63,7 @@ def import_activations(config: ImportActivationsConfig, context: JobContext) -> 
     if (folder / "000.h5").exists():
         raise UserError(
             f"There is already an activation store “{config.name}”.",
-            kept="It was left as it is.",
+            kept="It was left unchanged.",
             next_step="Choose another name.",
         )
     path = Path(config.file).expanduser()
@@ -106,9 +106,9 @@ def _batch(matrix: Matrix, path: Path, start: int, config: ImportActivationsConf
     if not bool(finite.all()):
         row = start + int(np.flatnonzero(~finite)[0])
         raise UserError(
-            f"Row {row:,} of “{path.name}” has a value that is not finite as {config.dtype}.",
+            f"Row {row:,} of “{path.name}” has a value that is not finite in {config.dtype}.",
             kept="Nothing was imported.",
-            next_step="Clean the file, or import as float32.",
+            next_step="Correct the file, or import it as float32.",
         )
     windows = np.zeros(stop - start, dtype=WINDOW_DTYPE)
     windows["first_row"] = np.arange(stop - start)
@@ -135,7 +135,7 @@ def open_matrix(path: Path, name: str) -> Iterator[Matrix]:
     """
     if path.suffix not in _FORMATS:
         raise UserError(
-            f"“{path.name}” is of a kind that cannot be imported.",
+            f"“{path.name}” is of a type that cannot be imported.",
             next_step=f"Files can end in {', '.join(_FORMATS)}.",
         )
     if not path.is_file():
@@ -159,9 +159,9 @@ def open_matrix(path: Path, name: str) -> Iterator[Matrix]:
                 yield Matrix(file[chosen], shapes[chosen])
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise UserError(
-            f"“{path}” is damaged, cut short, or of another kind: {error}.",
+            f"“{path}” is damaged, cut short, or of another type: {error}.",
             kept="Nothing was imported.",
-            next_step="Save it again where it was made.",
+            next_step="Export it again from the program that made it.",
         ) from error
 
 

@@ -184,7 +184,7 @@ def accepted_datasets(info: StoreInfo) -> dict[str, Accepted]:
     What the first schema lacks is not needed.
     """
     if not info.sites or len(info.sites) != len(info.widths) or min(info.widths) < 1:
-        raise ValueError("it is of no site, or of no width")
+        raise ValueError("it names no site, or no width")
     if not 0 <= info.overlap <= _MOST_OVERLAP:
         raise ValueError(f"its windows repeat {info.overlap:,} tokens")
     numbers, sums = np.dtype("<f4"), np.dtype("<u4")

@@ -80,7 +80,7 @@ class _Segment:
             room = 2 if name == "slot" else self.capacity if name == "rows" else None
             room = len(self._tables.get(name, ())) if room is None else room
             if not 0 <= count <= room or (name == "slot" and count == 2):
-                raise ValueError(f"it counts {count:,} {name}, and has room for {room:,}")
+                raise ValueError(f"it counts {count:,} {name}, but has room for {room:,}")
 
     def committed(self) -> dict[str, int]:
         """Return the counter as it is now, in one read; the first schema had fewer numbers."""

@@ -48,7 +48,7 @@ def verify_store(config: VerifyStoreConfig, context: JobContext) -> VerifyResult
                 raise UserError(
                     f"“{path.name}” of “{config.name}” has no checksums: it was written by an "
                     "earlier SAE Desktop.",
-                    next_step="Harvest again to have them.",
+                    next_step="Harvest again to get them.",
                 )
             for name, size, right in _blocks(path, file, context):
                 blocks += 1

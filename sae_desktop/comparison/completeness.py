@@ -69,8 +69,8 @@ def completeness(config: CompletenessConfig, context: JobContext) -> Completenes
     checked_name(config.name)
     if not 0 < config.least_f1 < 1:
         raise UserError(
-            f"A least F1 of {config.least_f1:g} says nothing.",
-            next_step="Give one between 0 and 1.",
+            f"A least F1 of {config.least_f1:g} is not meaningful.",
+            next_step="Enter a number between 0 and 1.",
         )
     concepts = read_concepts(project, config.concepts)
     indexes = _indexes(project, config)
@@ -80,13 +80,13 @@ def completeness(config: CompletenessConfig, context: JobContext) -> Completenes
     judged = marks.counts.min(axis=0) >= max(config.least_occurrences, 1)
     if not judged.any():
         raise UserError(
-            f"No concept of “{config.concepts}” occurs {config.least_occurrences} times in both "
+            f"No concept in “{config.concepts}” occurs {config.least_occurrences} times in both "
             f"halves of the text of “{indexes[0].path.stem}”.",
             next_step="Index more text, or ask for fewer occurrences.",
         )
     asked = []
     for index, found in zip(indexes, firings, strict=True):
-        context.log(f"Asking “{index.info.dictionary}”")
+        context.log(f"Scoring “{index.info.dictionary}”")
         choice, held_out = _ask(found, marks, context)
         control = _control(project, config, index, marks, context) if config.control else None
         asked.append(_Asked(index, found, choice, held_out, control))
@@ -107,8 +107,8 @@ def _indexes(project: Project, config: CompletenessConfig) -> list[FeatureIndex]
         same = index.info.rows == first.info.rows and np.array_equal(index.tokens, first.tokens)
         if not same:
             raise UserError(
-                f"The indexes “{first.path.stem}” and “{index.path.stem}” are of different texts: "
-                "how often a concept occurs would differ.",
+                f"The indexes “{first.path.stem}” and “{index.path.stem}” are of different texts, "
+                "so how often a concept occurs would differ.",
                 next_step="Index the dictionaries on the same rows.",
             )
     return sorted(found, key=lambda index: (index.features, index.info.dictionary))
@@ -120,9 +120,9 @@ def _marks(index: FeatureIndex, places: Occurrences, concepts: int) -> Marks:
     half = halves(np.asarray(index.tokens), document, len(index.documents))[document]
     if len(half) and half.min() == half.max():
         raise UserError(
-            f"The text of “{index.path.stem}” is one document, or its documents are all equal or "
-            "nearly equal: none can be held out.",
-            next_step="Index text of documents that differ.",
+            f"The text of “{index.path.stem}” is a single document, or its documents are all "
+            "equal or nearly equal, so none can be held out.",
+            next_step="Index text with documents that differ.",
         )
     return mark(places.of_rows(index.info.rows), places.concepts, half, concepts)
 
@@ -146,9 +146,9 @@ def _ask(firings: StoredFirings, marks: Marks, context: JobContext) -> tuple[Cho
 def _told_blocks(firings: StoredFirings, context: JobContext) -> Iterator[FiringBlock]:
     for block, _ in firings.bounded_blocks():
         context.check_cancelled()
-        context.progress(block.first, firings.features, "features", "Asking every feature")
+        context.progress(block.first, firings.features, "features", "Scoring every feature")
         yield block
-    context.progress(firings.features, firings.features, "features", "Asking every feature")
+    context.progress(firings.features, firings.features, "features", "Scoring every feature")
 
 
 def _control(

@@ -40,7 +40,7 @@ def parse_concepts(text: str, name: str) -> list[Concept]:
         for form in forms:
             if form in line_of:
                 raise UserError(
-                    f"“{form}” stands twice in the list “{name}”: in line {line_of[form]} and in "
+                    f"“{form}” appears twice in the list “{name}”: on line {line_of[form]} and on "
                     f"line {number}.",
                     next_step="Leave one of them out.",
                 )
@@ -49,13 +49,14 @@ def parse_concepts(text: str, name: str) -> list[Concept]:
             found.append(Concept(forms[0], forms))
     if not found:
         raise UserError(
-            f"The list “{name}” has no concept.", next_step="Write one a line, forms between bars."
+            f"The list “{name}” has no concepts.",
+            next_step="Write one per line, with its forms separated by bars.",
         )
     if len(found) > MOST_CONCEPTS:
         raise UserError(
             f"The list “{name}” has {len(found):,} concepts; at most {MOST_CONCEPTS:,} are looked "
             "for at once.",
-            next_step="Make several lists of it.",
+            next_step="Split it into several lists.",
         )
     return found
 
@@ -93,7 +94,7 @@ def read_list_file(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"“{path.name}” cannot be read: {error}.", next_step="Give a text file in UTF-8."
+            f"“{path.name}” cannot be read: {error}.", next_step="Use a text file in UTF-8."
         ) from error
 
 
@@ -104,7 +105,9 @@ def save_concepts(project: Project, name: str, text: str) -> list[Concept]:
     """
     path = project.concepts_path(name)
     if name in shipped_lists():
-        raise UserError(f"A list “{name}” ships with the program.", next_step="Give another name.")
+        raise UserError(
+            f"A list “{name}” comes with the program.", next_step="Choose another name."
+        )
     found = parse_concepts(text, name)
     with explained(path):
         path.parent.mkdir(exist_ok=True)

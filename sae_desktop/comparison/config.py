@@ -141,7 +141,7 @@ class DictionaryCompleteness(msgspec.Struct, frozen=True, kw_only=True):
         )
         level = f"{self.even_chance_level:.0%} interval"
         if low is None and high is None:
-            told = f"{level} cannot be told"
+            told = f"{level} cannot be determined"
         elif low is None or high is None:
             told = f"{level} {low} or more" if high is None else f"{level} {high} or less"
         else:

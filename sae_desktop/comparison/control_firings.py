@@ -64,9 +64,9 @@ class ControlFirings:
         if name not in self._project.stores():
             raise UserError(
                 f"The store “{name}”, on which the index “{self._index.path.stem}” was made, is "
-                "gone: random directions cannot be asked.",
+                "gone, so random directions cannot be scored.",
                 kept="Nothing was changed.",
-                next_step="Ask without them, or harvest it again.",
+                next_step="Leave them out, or harvest the store again.",
             )
         return ActivationStore.open(self._project.store_path(name))
 

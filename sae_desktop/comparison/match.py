@@ -48,7 +48,7 @@ def match(config: MatchConfig, context: JobContext) -> MatchResult:
     began = time.perf_counter()
     project = Project.open(config.project)
     if config.nearest < 1:
-        raise UserError("At least one nearest feature must be kept.", next_step="Give 1 or more.")
+        raise UserError("At least one nearest feature must be kept.", next_step="Enter 1 or more.")
     sides = _ordered(project, _asked(project, config))
     pairs = []
     for smaller, larger in itertools.combinations(sides, 2):
@@ -70,7 +70,7 @@ def _asked(project: Project, config: MatchConfig) -> list[DictionarySummary]:
     found = found if names else _most_of_one_site(project, found)
     if len(found) < 2:
         raise UserError(
-            "Two dictionaries of one model and site are needed; the project has no such two."
+            "Two dictionaries of the same model and site are needed; the project has none."
             if not names
             else f"There is only “{names[0]}” to match; two dictionaries are needed.",
             next_step="Train or import another one of the same model and site.",
@@ -105,9 +105,9 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
         if (bool(summary.model), summary.width) != (bool(first.model), first.width):
             raise UserError(
                 f"The dictionaries “{first.name}” and “{summary.name}” cannot be matched: the "
-                f"first is of {_told(first)}, the other of {_told(summary)}.",
+                f"first is for {_told(first)}, the second for {_told(summary)}.",
                 kept="Nothing was changed.",
-                next_step="Match dictionaries of one model.",
+                next_step="Match dictionaries of the same model.",
             )
         require_same_model(
             f"dictionary:{first.name}", first.mark, f"dictionary:{summary.name}", summary.mark,
@@ -155,8 +155,8 @@ def match_directions(
     if smaller_AD.shape[1] != larger_BD.shape[1]:
         raise UserError(
             f"Directions of width {smaller_AD.shape[1]} and {larger_BD.shape[1]} cannot be "
-            "compared: one of the dictionaries writes another site than it reads.",
-            next_step="Match dictionaries that write the same site.",
+            "compared: one of the dictionaries writes to a different site from the one it reads.",
+            next_step="Match dictionaries that write to the same site.",
         )
     context = context or SilentContext()
     smaller, larger = (

@@ -221,8 +221,8 @@ def saved_shards(folder: Path, settings: CorpusSettings) -> list[Path]:
     for shard in shards:
         if not shard.is_file():
             raise UserError(
-                f"The dataset “{folder}” lacks its file “{shard.name}”.",
-                next_step="Copy it again, all of its files.",
+                f"The dataset “{folder}” is missing its file “{shard.name}”.",
+                next_step="Copy it again with all of its files.",
             )
     random.Random(settings.seed).shuffle(shards)
     return shards

@@ -33,7 +33,7 @@ ALTERNATIVES = " | "
 """Between the columns of which each table's first is read."""
 _TAGS = {"source": ("source",), "language": ("language", "lang"), "title": ("title",)}
 _NOT_TEXTS = {"id", "url", "uuid", "date", "timestamp", "source", "language", "lang", "title"}
-NO_COLUMN_KIND = "tables without such a column of texts"
+NO_COLUMN_KIND = "tables without such a text column"
 EMPTY_KIND = "tables without a text"
 
 
@@ -196,8 +196,8 @@ def choose_column(
     """
     if settings.text_column and settings.chat_column:
         raise UserError(
-            "A column of texts and a column of chats are both asked for.",
-            next_step="Choose one of them.",
+            "Both a column of texts and a column of chats were chosen.",
+            next_step="Choose only one of them.",
         )
     if settings.text_column:
         name = _first_there(settings.text_column, columns)
@@ -261,7 +261,7 @@ def _asked(
         holds, other = ("chats", "texts") if not_of == "chat" else ("texts", "chats")
         raise UserError(
             f"The column “{name}” of “{label}” holds {holds}, not {other}.",
-            next_step=f"Choose it as the column of {holds}.",
+            next_step=f"Choose it as the column of {holds} instead.",
         )
     return name
 
@@ -320,7 +320,8 @@ def _record(
         if name not in row:
             raise BadRowError(
                 f"{table.place(number)} has no column “{name}”.",
-                next_step=f"Each row must have a column “{name}”, or choose another column.",
+                next_step=f"Every row must have a column “{name}”; add it, or choose another "
+                "column.",
             )
         values.append(row[name])
     if any(value is None for value in values):
@@ -352,7 +353,7 @@ def _wrong_kind(table: Table, number: int, choice: Choice, value: Any, wanted: s
 
 def _words(value: Any) -> str:
     if isinstance(value, bool):
-        return "a yes or no"
+        return "a true or false value"
     if isinstance(value, int | float):
         return "a number"
     return "a text" if isinstance(value, str) else f"something else ({type(value).__name__})"

@@ -57,8 +57,8 @@ def check_text(file: Path, head: bytes, offset: int = 0) -> None:
             if head.startswith(magic):
                 raise LeftOutError(
                     BINARY_KIND,
-                    f"“{file}” is {words}, no text.",
-                    next_step="Choose a text, or turn it into one first.",
+                    f"“{file}” is {words}, not text.",
+                    next_step="Choose a text file, or convert it to text first.",
                 )
         if encoding_of(head) != "utf-8":
             return
@@ -67,7 +67,7 @@ def check_text(file: Path, head: bytes, offset: int = 0) -> None:
         raise LeftOutError(
             BINARY_KIND,
             f"“{file}” is not text: the byte at offset {offset + place:,} is zero.",
-            next_step="Choose a text; one in UTF-16 must begin with a byte-order mark.",
+            next_step="Choose a text file; UTF-16 must begin with a byte-order mark.",
         )
 
 
@@ -229,9 +229,9 @@ def too_long(file: Path, number: int, size: int, *, more: bool) -> UnreadableErr
     """Return the error for a line that is longer than any that is read."""
     return UnreadableError(
         f"Line {number:,} of “{file}” has {'more than ' if more else ''}{size / 1e6:,.0f} MB, "
-        f"which is more than the {LINE_LIMIT / 1e6:,.0f} MB that a line may have.",
-        next_step="Split it into several documents; a text without columns may be any length "
-        "in a .txt file.",
+        f"which is more than the {LINE_LIMIT / 1e6:,.0f} MB allowed in a line.",
+        next_step="Split it into several documents, or put plain text into a .txt file, where any "
+        "length is allowed.",
     )
 
 

@@ -110,8 +110,8 @@ class DelimitedTable:
         except csv.Error as error:
             raise UnreadableError(
                 f"{self.place(number + 1)}, at line {reader.line_num:,}, cannot be read: {error}.",
-                next_step="A quotation mark that is not closed there may be the reason: double "
-                "those that belong to a text.",
+                next_step="An unclosed quotation mark may be the reason: double those that are "
+                "part of a text.",
             ) from error
 
 

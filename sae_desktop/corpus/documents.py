@@ -103,13 +103,13 @@ def corpus_path(name: str) -> Path:
         raise UserError(
             f"“{name}” is not an ordinary file but a pipe or a device.",
             kept="Nothing was read.",
-            next_step="Save what it gives in a file, and give that file.",
+            next_step="Save its output to a file, and choose that file.",
         )
     if not path.exists():
         raise UserError(
             f"There is no corpus “{name}”.",
-            next_step="Give a file or a folder of texts, the name of a dataset on the hub such "
-            "as owner/name, or “builtin”.",
+            next_step="Choose a file or folder of texts, a dataset on the hub such as owner/name, "
+            "or “builtin”.",
         )
     return path
 
@@ -304,9 +304,8 @@ class _Files(_Several):
 
     def _no_texts(self) -> UserError:
         return UserError(
-            f"The folder “{self._folder}” holds no texts.",
-            next_step="Put files into it that end in .txt, .md, .jsonl, .csv or .parquet, or "
-            "programs.",
+            f"The folder “{self._folder}” contains no texts.",
+            next_step="Put .txt, .md, .jsonl, .csv, .parquet or source-code files into it.",
         )
 
     def units(self) -> list[Unit]:

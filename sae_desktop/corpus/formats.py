@@ -117,7 +117,7 @@ def _binary_format(file: Path, suffix: str, head: bytes) -> Format | None:
         return ARROW
     expected = _BY_SUFFIX.get(suffix)
     if expected in (PARQUET, ARROW):
-        raise damaged(file, f"it does not begin as a {suffix} file does")
+        raise damaged(file, f"it does not start like a {suffix} file")
     return None
 
 
@@ -133,14 +133,14 @@ def _json_format(file: Path, head: str, settings: CorpusSettings, *, in_folder: 
             raise _generated(file)
         return text_format("JSON", code=True)
     raise UserError(
-        f"“{file}” is one JSON object, no list of documents.",
-        next_step="Make it a list of objects, or an object in each line (.jsonl).",
+        f"“{file}” is a single JSON object, not a list of documents.",
+        next_step="Make it a list of objects, or put one object on each line (.jsonl).",
     )
 
 
 def _generated(file: Path) -> LeftOutError:
     return LeftOutError(
         GENERATED_KIND,
-        f"“{file}” is generated or minified, so it is not read with the others of its folder.",
-        next_step="Choose the file itself.",
+        f"“{file}” is generated or minified, so it is not read along with its folder.",
+        next_step="To read it anyway, choose the file itself.",
     )

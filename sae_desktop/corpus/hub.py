@@ -118,7 +118,7 @@ class HubTables:
         listed = [part.strip(" '\"") for part in _last(_LISTED.findall(text)).split(",")]
         if "GatedRepoError" in faults or "gated dataset" in text:
             return UserError(
-                f"“{name}” is given only to people who accepted its terms.",
+                f"“{name}” is available only to people who have accepted its terms.",
                 next_step="Accept them on its page, sign in with “hf auth login”, and try again.",
             )
         if text.startswith("Bad split"):
@@ -130,7 +130,7 @@ class HubTables:
             )
         if text.startswith("Config name is missing"):
             return UserError(
-                f"“{name}” has several subsets, and none of them is its default.",
+                f"“{name}” has several subsets and no default.",
                 next_step=f"Choose a subset: {_names(listed)}.",
             )
         if "scripts are no longer supported" in text:
@@ -144,12 +144,12 @@ class HubTables:
         if "DatasetNotFoundError" in faults or "RepositoryNotFoundError" in faults:
             return UserError(
                 f"There is no file or folder “{name}”, and no dataset of that name on the hub.",
-                next_step="Check the spelling; a private one needs “hf auth login” first.",
+                next_step="Check the spelling; for a private dataset, run “hf auth login” first.",
             )
         first = (text.strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
         return UserError(
             f"The dataset “{name}” cannot be read: {first}.",
-            next_step="Choose another subset or split, or download its files and choose those.",
+            next_step="Choose another subset or split, or download its files and choose them.",
         )
 
 

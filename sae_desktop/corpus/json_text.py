@@ -171,8 +171,8 @@ class JsonArray(JsonTable):
     def _too_long(self, number: int) -> UnreadableError:
         return UnreadableError(
             f"{self.place(number)} is not valid JSON, or longer than the "
-            f"{LINE_LIMIT / 1e6:,.0f} MB that an entry may have.",
-            next_step="Write the documents as JSON lines, or split that entry.",
+            f"{LINE_LIMIT / 1e6:,.0f} MB allowed for an entry.",
+            next_step="Save the documents as JSON lines, or split that entry.",
         )
 
     def _not_valid(self, number: int, error: Exception) -> UnreadableError:

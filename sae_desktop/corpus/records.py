@@ -107,8 +107,8 @@ class Report:
         if self.bad > max(FEW_BAD, limit * self.rows):
             raise UserError(
                 f"{self.bad:,} of {max(self.rows, self.bad):,} rows cannot be read, more than the "
-                f"{limit:.3g} of them that may be left out. The first: {self.first_bad.what}",
-                next_step=f"{self.first_bad.next_step} Or let a larger share be left out.".lstrip(),
+                f"{limit:.3g} that may be left out. The first: {self.first_bad.what}",
+                next_step=f"{self.first_bad.next_step} Or allow more to be left out.".lstrip(),
             )
 
     def table(self, found: TableDescription) -> None:
@@ -134,7 +134,7 @@ class Report:
         if without and len(self.tables) > 1:
             shown = ", ".join(f"“{name}”" for name in without[:_NAMED])
             more = f" and {len(without) - _NAMED:,} more" if len(without) > _NAMED else ""
-            found.append(f"Tables that are not read: {shown}{more}.")
+            found.append(f"Tables not read: {shown}{more}.")
         if self.bad and self.first_bad is not None:
             what = "One row" if self.bad == 1 else f"{self.bad:,} rows"
             rest = "" if self.bad == 1 else " The first:"

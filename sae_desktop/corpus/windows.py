@@ -236,7 +236,7 @@ def _from(plan: WindowPlan, ordered: list[Window], start: Place) -> list[Window]
             at += span.length
     raise UserError(
         f"The corpus “{plan.settings.corpus}” has changed since this was started.",
-        next_step="Bring its files back as they were, or begin under another name.",
+        next_step="Restore its files as they were, or start again under another name.",
     )
 
 

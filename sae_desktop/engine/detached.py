@@ -165,7 +165,7 @@ def _requests(project: Path) -> list[Path]:
 def cancelled_by_end(job: DetachedJob) -> JobFailed:
     """Return the outcome of a job whose engine ended in the middle of it."""
     error = ErrorInfo(
-        what="The engine that worked without a window has ended in the middle of this job.",
-        next_step="Start it again: it goes on where it can.",
+        what="The engine that was working without a window ended in the middle of this job.",
+        next_step="Start the job again: it resumes if it can.",
     )
     return JobFailed(job_id=job.id, error=error)

@@ -98,7 +98,9 @@ class Engine:
     def _detach(self, jobs: list[str]) -> None:
         """Go on without the window, if there is a project to tell of it."""
         if self._project is None:
-            self._writer.send([ProtocolError(message="No project is open: nothing to go on with.")])
+            self._writer.send(
+                [ProtocolError(message="No project is open, so there is nothing to continue.")]
+            )
             return
         self.alone = Alone(self._project.path, self._workers)
         self._writer.send([Detached()])
@@ -120,8 +122,8 @@ class Engine:
         if writing:
             titles = ", ".join(job_title(config) for config in writing)
             raise UserError(
-                f"Jobs still write to the open project: {titles}.",
-                kept="They go on.",
+                f"Jobs are still writing to the open project: {titles}.",
+                kept="They are still running.",
                 next_step="Wait for them or cancel them, then open the other project.",
             )
         lock = project.lock()
@@ -145,8 +147,8 @@ class Engine:
             return
         if self._project is None or self._project.path != path:
             raise UserError(
-                f"{job_title(config)} would write to the project “{path.name}”, "
-                "which is not the one open for writing.",
+                f"{job_title(config)} would write to the project “{path.name}”, which is not open "
+                "for writing.",
                 kept="Nothing was changed.",
                 next_step="Open that project first.",
             )

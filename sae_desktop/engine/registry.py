@@ -153,7 +153,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Harvest",
         "name",
         _STORE,
-        "Every committed row is kept; the same harvest started again resumes there.",
+        "All rows saved so far are kept; start the same harvest again to resume from there.",
         resumes=True,
     ),
     ImportActivationsConfig: JobKind(
@@ -206,7 +206,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
     SameModelConfig: JobKind(
         "sae_desktop.features.same_model:same_model",
         SameModelResult,
-        "Take for one model",
+        "Treat as the same model",
         "one",
         Output("word on the model of", "one"),
     ),
@@ -224,7 +224,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Train",
         "name",
         _DICTIONARY,
-        "The last checkpoint is kept; the same training started again resumes there.",
+        "The last checkpoint is kept; start the same training again to resume from there.",
         resumes=True,
     ),
     SweepConfig: JobKind(
@@ -233,7 +233,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Sweep",
         "name",
         _SWEEP,
-        "Finished runs are kept; the same sweep started again goes on with the others.",
+        "Finished runs are kept; start the same sweep again to train the rest.",
         resumes=True,
     ),
     PreflightConfig: JobKind(
@@ -256,7 +256,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Evaluate",
         "dictionary",
         _EVALUATION,
-        "The dictionary is as it was.",
+        "The dictionary is unchanged.",
     ),
     IndexConfig: JobKind(
         "sae_desktop.features.index:build_index",
@@ -264,7 +264,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Index",
         "name",
         _INDEX,
-        "Firings written so far are kept; the same index started again goes on there.",
+        "Firings written so far are kept; start the same index again to resume from there.",
         resumes=True,
     ),
     ProbeConfig: JobKind(
@@ -301,7 +301,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Measure output effects",
         "index",
         _EFFECT,
-        "The index is as it was.",
+        "The index is unchanged.",
     ),
     ExportSteeringConfig: JobKind(
         "sae_desktop.steering.export:export_steering",
@@ -317,7 +317,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Merge indexes into",
         "name",
         _INDEX,
-        "The indexes are as they were; merge them again.",
+        "The indexes are unchanged; merge them again.",
     ),
     MatchConfig: JobKind(
         "sae_desktop.comparison.match:match",
@@ -325,7 +325,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Match dictionaries",
         "",
         _MATCH,
-        "Pairs that were finished are kept.",
+        "Finished pairs are kept.",
         resumes=True,
     ),
     CompletenessConfig: JobKind(
@@ -334,7 +334,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Completeness",
         "name",
         _COMPLETENESS,
-        "The indexes are as they were.",
+        "The indexes are unchanged.",
     ),
     FindDictionariesConfig: JobKind(
         "sae_desktop.exchange.dictionaries:find_dictionaries",
@@ -349,7 +349,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Import the dictionary",
         "name",
         _DICTIONARY,
-        "Nothing of it was kept; what was downloaded is.",
+        "None of it was kept, except what was downloaded.",
     ),
     ExportDictionaryConfig: JobKind(
         "sae_desktop.exchange.dictionaries:export_dictionary",
@@ -364,7 +364,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Import the features",
         "name",
         _INDEX,
-        "Nothing of them was kept.",
+        "None of them were kept.",
     ),
     ExportFeaturesConfig: JobKind(
         "sae_desktop.exchange.features:export_features",
@@ -379,7 +379,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Import labels for",
         "index",
         _LABELS,
-        "Labels taken so far are kept.",
+        "Labels imported so far are kept.",
     ),
     ExportPackageConfig: JobKind(
         "sae_desktop.exchange.package:export_package",
@@ -394,7 +394,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "Open the package",
         "",
         Output("dictionary of the package", "file"),
-        "Nothing of it was kept.",
+        "None of it was kept.",
     ),
 }
 

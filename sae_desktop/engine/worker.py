@@ -60,15 +60,15 @@ class Workers:
             with self._lock:
                 del self._running[job_id]
             raise UserError(
-                f"{job_title(config)} could not be started: the system gives the engine no "
-                f"further thread ({error}).",
+                f"{job_title(config)} could not be started: the system does not allow the engine "
+                f"another thread ({error}).",
                 kept="Nothing was changed.",
                 next_step="Wait for other jobs or close other programs, then start it again.",
             ) from error
 
     def _refuse_clash(self, job_id: str, config: JobConfig) -> None:
         if self._ending:
-            raise UserError("The engine is ending and starts no more jobs.")
+            raise UserError("The engine is shutting down and does not accept new jobs.")
         if job_id in self._running:
             raise UserError(f"A job “{job_id}” is running already.")
         name = output_name(config)
@@ -77,7 +77,7 @@ class Workers:
             if name and output_name(worker.config) == name:
                 raise UserError(
                     f"The {name} is being written by a job that is still running.",
-                    kept="That job goes on.",
+                    kept="That job is still running.",
                     next_step="Wait for it, cancel it, or choose another name.",
                 )
 

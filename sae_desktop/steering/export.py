@@ -46,7 +46,7 @@ def export_steering(config: ExportSteeringConfig, context: JobContext) -> Export
     path = Path(config.path)
     if path.suffix not in SUFFIXES:
         raise UserError(
-            f"“{path.name}” ends with none of {', '.join(SUFFIXES)}.",
+            f"“{path.name}” does not end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}.",
             next_step="Give it one of these endings.",
         )
     opened = open_index(config.project, config.index, config.device)
@@ -57,8 +57,8 @@ def export_steering(config: ExportSteeringConfig, context: JobContext) -> Export
             f"Only steering with one dictionary, at the site it writes (“{opened.written}”), can "
             "be exported."
             if plan
-            else "Nothing is steered.",
-            next_step="Steer with at least one feature there.",
+            else "Nothing is being steered.",
+            next_step="Steer with at least one feature.",
         )
     changes = plan[preparer.target]
     if path.suffix == ".py":
@@ -78,9 +78,9 @@ def _vector(changes: list[Change]) -> Tensor:
     for change in changes:
         if change.mode not in ("add", "clamp") or change.where != "all" or change.tokens:
             raise UserError(
-                "A vector is added to every token: it can say neither factors and ablations nor "
-                "chosen tokens.",
-                next_step="Export a script (.py), which can.",
+                "A vector is added to every token, so it cannot express multiplication, ablation "
+                "or a choice of tokens.",
+                next_step="Export a script (.py) instead.",
             )
     return torch.stack([c.amount * c.direction_D.float().cpu() for c in changes]).sum(dim=0)
 
@@ -105,7 +105,8 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
     hook = uncentred(site.hook)  # to add there is to add to the stream
     if hook not in layers:
         raise UserError(
-            f"Neuronpedia takes vectors of the residual stream before a layer, not of “{site}”.",
+            "Neuronpedia accepts vectors for the residual stream before a layer, not for "
+            f"“{site}”.",
             next_step="Export a .safetensors file.",
         )
     strength = float(vector.norm())
@@ -124,14 +125,14 @@ def _neuronpedia(opened: OpenedIndex, vector: Tensor, config: ExportSteeringConf
 def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringConfig) -> str:
     if opened.dictionary.row_norm != "none":
         raise UserError(
-            "The dictionary normalises each row before it reads it: a script does not.",
-            next_step="Keep a preset instead.",
+            "The dictionary normalises each row before reading it, which a script does not do.",
+            next_step="Save a preset instead.",
         )
     if not opened.dictionary.separable and any(c.feature is not None for c in changes):
         raise UserError(
-            "In this dictionary features compete: one's activation needs all of them, which a "
-            "script does not hold.",
-            next_step="Use “add”, which needs none.",
+            "In this dictionary features compete, so the activation of one depends on all of "
+            "them, which a script does not contain.",
+            next_step="Use “add”, which does not need activations.",
         )
     lm, read = opened.lm, any(change.feature is not None for change in changes)
     ids = prompt_ids(opened, config.prompt, chat=config.chat)
@@ -153,7 +154,7 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
     }
     if config.sampling.top_k or config.sampling.top_p < 1:
         raise UserError(
-            "A script chooses among all tokens.", next_step="Export without top-k and top-p."
+            "A script always samples from all tokens.", next_step="Export without top-k and top-p."
         )
     template = resource_path("steering_script.py.txt").read_text(encoding="utf-8")
     told = "\n".join(f"{name} = {value!r}" for name, value in values.items())

@@ -15,7 +15,7 @@ def figures_text(result: VariantResult) -> str:
     if result.perplexity is not None:
         parts.append(f"perplexity {result.perplexity:.3g} for the plain model")
     if result.kl is not None and result.typical_strength is not None:
-        parts.append(f"KL {result.kl:.2f} nats a token")
+        parts.append(f"KL {result.kl:.2f} nats per token")
     if result.repetition >= _TOLD_REPETITION:
         parts.append(f"{100 * result.repetition:.0f}% repeated")
     return " · ".join(parts)

@@ -116,9 +116,10 @@ def _require_blind_to_padding(lm: LanguageModel, takes: Mapping[str, object]) ->
         beside = lm.model(**padded.inputs(lm.device, takes)).logits[0, -1]
     if not torch.allclose(alone.float(), beside.float(), rtol=1e-2, atol=1e-2):
         raise UserError(
-            f"“{lm.name}” cannot read prompts of different lengths side by side: what one is "
-            "padded with changes it.",
-            next_step="Give all variants one prompt, or prompts of as many tokens.",
+            f"“{lm.name}” cannot read prompts of different lengths side by side: padding would "
+            "change the result.",
+            next_step="Give all variants the same prompt, or prompts with the same number of "
+            "tokens.",
         )
 
 

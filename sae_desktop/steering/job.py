@@ -63,7 +63,7 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
     """
     strengths = list(dict.fromkeys(config.strengths))
     if not strengths:
-        raise UserError("No strength was given.", next_step="Give at least one, such as 5.")
+        raise UserError("No strength was given.", next_step="Enter at least one, such as 5.")
     _check(config.sampling, [config.variant])
     opened = open_index(config.project, config.index, config.device)
     watched = [_first_token(opened.lm, text) for text in config.watched]
@@ -91,10 +91,8 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
         ],
         plain=plain,
         plain_watched=chances[0],
-        criterion=(
-            f"half of its runs of three tokens repeat, or its perplexity under the plain model is "
-            f"over {BROKEN_PERPLEXITY:g} times that of the plain text"
-        ),
+        criterion="half of its three-token sequences repeat, or its perplexity under the plain "
+        f"model is more than {BROKEN_PERPLEXITY:g} times that of the plain text",
     )
 
 
@@ -113,7 +111,7 @@ def _check(sampling: Sampling, variants: Sequence[Variant]) -> None:
     if not 1 <= len(variants) <= MOST_VARIANTS:
         raise UserError(
             f"{len(variants)} variants were asked for.",
-            next_step=f"Ask for one to {MOST_VARIANTS}.",
+            next_step=f"Ask for 1 to {MOST_VARIANTS}.",
         )
 
 
@@ -252,7 +250,7 @@ def _point(
 def _first_token(lm: LanguageModel, text: str) -> int:
     ids = lm.encode(text)
     if not ids:
-        raise UserError("A watched text is empty.", next_step="Leave it out.")
+        raise UserError("A text whose probability is followed is empty.", next_step="Leave it out.")
     return ids[0]
 
 

@@ -46,7 +46,9 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     """
     began = time.perf_counter()
     if config.batch < 1 or config.count < 1:
-        raise UserError("At least one feature and one prompt are needed.", next_step="Give 1.")
+        raise UserError(
+            "At least one feature and one prompt are needed.", next_step="Enter 1 or more."
+        )
     opened = open_index(config.project, config.index, config.device)
     require_causal(opened.lm, "The effect on the output")
     written = opened.written
@@ -54,7 +56,7 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
     alive = np.flatnonzero(maxima > 0)
     if not len(alive):
-        raise UserError("No feature of the index fires.", next_step="Index more text.")
+        raise UserError("No feature in the index fires.", next_step="Index more text.")
     sums = np.zeros(len(maxima))
     doing = f"Trying {len(alive):,} features on each"
     for number, ids in enumerate(prompts):
@@ -85,7 +87,7 @@ def _prompts(opened: OpenedIndex, config: OutputEffectConfig) -> list[list[int]]
     texts = [own_ids(opened, text) for text in config.prompts]
     found = texts or taken_evenly(opened.index, config.count)
     if not all(found) or not found:
-        raise UserError("A prompt has no token.", next_step="Leave it out.")
+        raise UserError("A prompt has no tokens.", next_step="Leave it out.")
     return [opened.bos + ids for ids in found]
 
 

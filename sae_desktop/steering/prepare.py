@@ -132,11 +132,11 @@ class Preparer:
         if not math.isfinite(asked.strength):
             raise UserError(
                 f"A strength of {asked.strength} cannot be applied.",
-                next_step="Give a number, such as 5.",
+                next_step="Enter a number, such as 5.",
             )
         if abs(asked.strength) > MOST_STRENGTH:
             raise UserError(
-                f"A strength of {asked.strength:g} is beyond all sense.",
+                f"A strength of {asked.strength:g} is far too large.",
                 next_step=f"Stay within ±{MOST_STRENGTH:g}.",
             )
         if asked.feature is None and asked.direction is None:
@@ -166,15 +166,15 @@ class Preparer:
             return self.typical_norm
         if asked.feature is None:
             raise UserError(
-                "A direction has no maximum that a strength could be a multiple of.",
-                next_step="Give the strength in typical norms.",
+                "A direction has no maximum for a strength to be a multiple of.",
+                next_step="Enter the strength in typical norms.",
             )
         top = float(self._opened.index.columns["max_activation"][asked.feature])
         if top <= 0:
             raise UserError(
-                f"Feature {asked.feature} never fired on the indexed text: it has no maximum that "
-                "a strength could be a multiple of.",
-                next_step="Choose a feature with a density above 0, or give the strength in "
+                f"Feature {asked.feature} never fired on the indexed text: it has no maximum for "
+                "a strength to be a multiple of.",
+                next_step="Choose a feature with a density above 0, or enter the strength in "
                 "typical norms.",
             )
         return top
@@ -191,7 +191,7 @@ class Preparer:
         width, own = site_width(lm.model, site), self._opened.dictionary.out_width
         if width != own:
             raise UserError(
-                f"The site “{name}” has width {width}, the dictionary's {own}.",
+                f"The site “{name}” has width {width}; the dictionary's site has width {own}.",
                 next_step="Choose a site of the same width.",
             )
         return site
@@ -229,8 +229,8 @@ class Preparer:
             ]
             if not rows:
                 raise UserError(
-                    f"The texts “{name}” of the difference of means have no token.",
-                    next_step="Give at least one text on either side.",
+                    f"The texts “{name}” for the difference of means have no tokens.",
+                    next_step="Give at least one text on each side.",
                 )
             means.append(torch.cat(rows).float().mean(dim=0))
         return means[0] - means[1]
@@ -277,8 +277,8 @@ def _unit_length(direction_D: Tensor) -> Tensor:
     length = direction_D.norm()
     if not torch.isfinite(length) or length == 0:
         raise UserError(
-            "The direction has no length: the texts on both sides say the same.",
-            next_step="Give texts that differ.",
+            "The direction has length zero: the texts on both sides are equivalent.",
+            next_step="Use texts that differ.",
         )
     unit: Tensor = direction_D / length
     return unit
@@ -292,6 +292,6 @@ def _refuse_twice(changes: Sequence[Change]) -> None:
             continue
         if change.feature in seen:
             raise UserError(
-                f"Feature {change.feature} is set twice.", next_step="Keep one of the two."
+                f"Feature {change.feature} is set twice.", next_step="Keep only one of them."
             )
         seen.add(change.feature)

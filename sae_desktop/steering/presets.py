@@ -57,9 +57,9 @@ def save_preset(project: Project, preset: Preset, *, replace: bool = False) -> N
     path = project.preset_path(preset.name)
     if not replace and path.exists():
         raise UserError(
-            f"There is a preset “{preset.name}” already.",
-            kept="It was left as it is.",
-            next_step="Choose another name, or have it replaced.",
+            f"There is already a preset “{preset.name}”.",
+            kept="It was left unchanged.",
+            next_step="Choose another name, or choose to replace it.",
         )
     with explained(path):
         path.parent.mkdir(exist_ok=True)
@@ -89,7 +89,8 @@ def decode_preset(data: bytes, name: str) -> Preset:
         preset = msgspec.json.decode(data, type=Preset)
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"“{name}” is not a preset: {error}.", next_step="Give a file that was saved as one."
+            f"“{name}” is not a preset: {error}.",
+            next_step="Choose a file that was saved as a preset.",
         ) from error
     if preset.schema_version > SCHEMA_VERSION:
         raise UserError(
@@ -109,14 +110,14 @@ def check_preset(preset: Preset, info: IndexInfo) -> None:
     ):
         if wanted != found:
             raise UserError(
-                f"The preset “{preset.name}” is for the {what} “{wanted}”, the open index is of "
+                f"The preset “{preset.name}” is for the {what} “{wanted}”; the open index is for "
                 f"“{found}”.",
                 next_step="Open an index of that dictionary.",
             )
     hashes = {preset.dictionary_hash, info.dictionary_hash} - {""}
     if len(hashes) > 1:
         raise UserError(
-            f"The dictionary “{preset.dictionary}” was trained again since the preset "
-            f"“{preset.name}” was saved: its features are others now.",
+            f"The dictionary “{preset.dictionary}” has been trained again since the preset "
+            f"“{preset.name}” was saved, so its features have changed.",
             next_step="Choose the features again.",
         )

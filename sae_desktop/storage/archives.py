@@ -31,9 +31,9 @@ def check_expansion(path: Path, archive: zipfile.ZipFile) -> None:
     unpacked = sum(info.file_size for info in archive.infolist())
     if unpacked > _MOST_EXPANSION * packed:
         raise UserError(
-            f"“{path}” has {packed:,} bytes and would unpack to {unpacked:,}: it is refused.",
+            f"“{path}” has {packed:,} bytes but would unpack to {unpacked:,}, so it was refused.",
             kept="Nothing was written.",
-            next_step="Ask for it unpacked where it was made.",
+            next_step="Ask its maker for the files unpacked.",
         )
 
 
@@ -59,14 +59,14 @@ def unpack(path: Path, folder: Path, context: JobContext) -> None:
                             context.check_cancelled()
                             done += len(piece)
                             if done > total:
-                                raise zipfile.BadZipFile("it holds more than it says")
+                                raise zipfile.BadZipFile("it contains more than it declares")
                             out.write(piece)
                             context.progress(done, total, "bytes", "unpacked")
     except DAMAGED as error:
         _empty(folder)
         raise UserError(
             f"“{path}” cannot be unpacked: {error}.",
-            kept="Nothing of it was kept.",
+            kept="None of it was kept.",
             next_step="Download it again, or unpack it by hand and choose the folder.",
         ) from error
     except BaseException:
@@ -83,17 +83,18 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], total: int, folde
         leads_out = name.is_absolute() or ".." in name.parts or ":" in info.filename
         is_link = stat.S_ISLNK(info.external_attr >> 16)
         if leads_out or is_link or not name.parts or "\0" in info.filename or name in seen:
-            what = "a link" if is_link else "a name that leads out of its folder"
+            what = "a link" if is_link else "a name that points outside its folder"
             raise UserError(
-                f"“{path}” holds {what}, “{info.filename}”: it is refused.",
+                f"“{path}” holds {what}, “{info.filename}”, so it was refused.",
                 kept="Nothing was written.",
-                next_step="Ask who made it for an archive of plain files.",
+                next_step="Ask its maker for an archive of ordinary files.",
             )
         seen.add(name)
     free = free_bytes(folder)
     if total > free:
         raise UserError(
-            f"“{path}” needs {format_bytes(total)} unpacked, and {format_bytes(free)} are free.",
+            f"“{path}” needs {format_bytes(total)} unpacked, but only {format_bytes(free)} are "
+            "free.",
             kept="Nothing was written.",
             next_step="Free some space, or set TMPDIR to a folder on another disk.",
         )

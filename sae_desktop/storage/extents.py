@@ -39,7 +39,7 @@ def plain_dtype(dataset: h5py.h5d.DatasetID) -> np.dtype[Any]:
     name = h5py.h5i.get_name(dataset).decode("utf-8", "replace").strip("/")
     # Of variable-length data the file holds addresses.
     if found.hasobject or not kind.equal(h5py.h5t.py_create(found, logical=True)):
-        raise ValueError(f"{name} is of a type that cannot be mapped")
+        raise ValueError(f"{name} has a type that cannot be mapped")
     if not found.isnative:
         raise ValueError(f"{name} is in another byte order")
     return found
@@ -90,12 +90,12 @@ def extent_of(file: h5py.File, name: str, length: int) -> Extent | None:
     except (TypeError, KeyError, OSError, RuntimeError) as error:
         raise ValueError(f"{name} cannot be read: {error}") from error
     if not isinstance(shape, tuple):
-        raise ValueError(f"{name} is of no shape")
+        raise ValueError(f"{name} has no shape")
     extent = Extent(dataset.get_offset() or 0, dtype, shape)
     if not extent.size or not dtype.itemsize:
         return extent
     if layout.get_layout() != h5py.h5d.CONTIGUOUS or layout.get_external_count():
-        raise ValueError(f"{name} does not lie in one piece in the file")
+        raise ValueError(f"{name} is not stored in one piece in the file")
     if dataset.get_offset() is None or not 0 < extent.offset <= extent.end <= length:
         raise ValueError(f"{name} is cut short")
     return extent
@@ -109,5 +109,5 @@ def _is_inside(file: h5py.File, name: str) -> bool:
         if not file.id.links.exists(inside):
             return False
         if file.id.links.get_info(inside).type != h5py.h5l.TYPE_HARD:
-            raise ValueError(f"{inside.decode()} is a link that leads elsewhere")
+            raise ValueError(f"{inside.decode()} is a link that points elsewhere")
     return True

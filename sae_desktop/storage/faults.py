@@ -47,7 +47,7 @@ def free_bytes(path: Path) -> int:
     for place in (path, *path.parents):
         if place.exists():
             return shutil.disk_usage(place).free
-    raise FileNotFoundError(errno.ENOENT, "The drive is not there", str(path))
+    raise FileNotFoundError(errno.ENOENT, "The drive is not connected", str(path))
 
 
 def explain_os_error(
@@ -58,7 +58,7 @@ def explain_os_error(
         what = (
             "The disk is full"
             if error.errno != errno.EFBIG
-            else "A file-size limit of the system stopped the writing"
+            else "A file-size limit of the system was reached"
         )
         try:
             left = f" ({format_bytes(free_bytes(path))} free)"
@@ -73,24 +73,24 @@ def explain_os_error(
         return UserError(
             f"“{path}” cannot be read: you do not have permission.",
             kept=kept or "It was not changed.",
-            next_step="Change its permissions, or ask its owner to.",
+            next_step="Change its permissions, or ask its owner to do so.",
         )
     if error.errno in _NO_LOCKS:
         return UserError(
-            f"The file system of “{path}” grants no locks ({error.strerror or error}).",
+            f"The file system of “{path}” does not support locks ({error.strerror or error}).",
             kept=kept or "Nothing was changed, and nothing is damaged.",
-            next_step="Copy the project to a local drive, or mount this one with locks.",
+            next_step="Copy the project to a local drive, or mount this one with lock support.",
         )
     if error.errno in _READ_ONLY:
         return UserError(
-            f"“{path}” cannot be written: it is read-only for you.",
+            f"“{path}” cannot be written: you do not have permission.",
             kept=kept,
-            next_step="Copy the project to a folder of yours, or change its permissions.",
+            next_step="Copy the project to a folder you can write to, or change its permissions.",
         )
     return UserError(
         f"“{path}” could not be {'read' if reading else 'used'}: {error.strerror or error}.",
         kept=kept,
-        next_step="Look whether its drive is connected and in order, then try again.",
+        next_step="Check that its drive is connected and working, then try again.",
     )
 
 

@@ -126,7 +126,7 @@ def open_file(path: Path) -> h5py.File:
             return h5py.File(path, "r")
         except BlockingIOError as error:
             raise UserError(
-                f"“{path}” is held by another program that is writing to it.",
+                f"“{path}” is in use by another program that is writing to it.",
                 next_step="Close it there and try again.",
             ) from error
         except OSError as error:
@@ -142,7 +142,7 @@ def open_file(path: Path) -> h5py.File:
 
 def _not_hdf5(path: Path) -> UserError:
     return UserError(
-        f"“{path.name}” is not an HDF5 file, or a damaged one.",
+        f"“{path.name}” is not an HDF5 file, or is damaged.",
         next_step=f"Restore {path} from a copy, or make it again under another name.",
     )
 
@@ -190,7 +190,7 @@ class RowWriter:
                 self._extents = plain_extents(path, file)
         except ValueError as error:
             raise UserError(
-                f"Nothing can be added to “{path.name}”: {error}.", kept="It is as it was."
+                f"Nothing can be added to “{path.name}”: {error}.", kept="It is unchanged."
             ) from error
         with explained(path):
             self._descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))

@@ -28,9 +28,9 @@ def check_plain(path: Path) -> None:
             _Look(path, path.stat().st_size).group(file, "")
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise UserError(
-            f"“{path.name}” is not an HDF5 file, or a damaged one: {error}.",
+            f"“{path.name}” is not an HDF5 file, or is damaged: {error}.",
             kept="Nothing was changed.",
-            next_step="Ask for it again.",
+            next_step="Get a fresh copy of it.",
         ) from error
 
 
@@ -47,7 +47,7 @@ class _Look:
             inside = f"{name}/{key}"
             link = group.get(key, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                self._refuse(f"“{inside}” is a link that leads elsewhere")
+                self._refuse(f"“{inside}” is a link that points elsewhere")
             item = group[key]
             address = int(h5py.h5o.get_info(item.id).addr)
             if address in self._seen:
@@ -63,12 +63,12 @@ class _Look:
     def _dataset(self, dataset: h5py.Dataset, name: str) -> None:
         self._attributes(dataset, name)
         if dataset.external or dataset.is_virtual:
-            self._refuse(f"what “{name}” holds is kept in other files")
+            self._refuse(f"the data of “{name}” are kept in other files")
         offset, size = dataset.id.get_offset(), int(dataset.nbytes)
         if offset is not None and offset + size > self._size:
             self._refuse(f"“{name}” is larger than the file")
         if offset is None and size > _MOST_EXPANSION * self._size:
-            self._refuse(f"“{name}” claims {size:,} bytes, and the file has {self._size:,}")
+            self._refuse(f"“{name}” claims {size:,} bytes, but the file has {self._size:,}")
 
     def _attributes(self, item: h5py.Group | h5py.Dataset, name: str) -> None:
         for number in range(h5py.h5a.get_num_attrs(item.id)):
@@ -78,7 +78,7 @@ class _Look:
 
     def _refuse(self, reason: str) -> None:
         raise UserError(
-            f"“{self._path.name}” is refused: {reason}.",
+            f"“{self._path.name}” was refused: {reason}.",
             kept="Nothing was changed.",
-            next_step="Ask who made it for a file that holds its own data.",
+            next_step="Ask its maker for a file that contains its own data.",
         )

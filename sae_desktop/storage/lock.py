@@ -43,7 +43,7 @@ class ProjectLock:
             raise UserError(
                 f"The project “{self._folder.name}” is already open{_describe(self._folder)}.",
                 kept="Nothing was changed.",
-                next_step="Close it there, or wait until its job has ended, and try again.",
+                next_step="Close it there, or wait until its job has finished, and try again.",
             ) from None
         except OSError as error:
             raise explain_os_error(error, self._folder) from error
@@ -68,7 +68,7 @@ def _refuse_read_only(folder: Path) -> None:
         raise UserError(
             f"The project folder “{folder}” is read-only.",
             kept="Nothing was changed.",
-            next_step="Copy it to a folder of yours, or change its permissions.",
+            next_step="Copy it to a folder you can write to, or change its permissions.",
         )
 
 

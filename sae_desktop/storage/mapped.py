@@ -67,7 +67,7 @@ def extents(
             _check_dtype(name, extent.dtype, accepted)
             found[name] = extent
         elif accepted.needed:
-            raise ValueError(f"{name} is not there")
+            raise ValueError(f"{name} is missing")
     _check_shapes(found, table, dict(sizes or {}))
     return found
 
@@ -76,18 +76,18 @@ def _check_dtype(name: str, dtype: np.dtype[Any], accepted: Accepted) -> None:
     of = accepted.of
     if isinstance(of, str):
         if dtype.kind not in of or dtype.shape:
-            raise ValueError(f"{name} is of the type {dtype}")
+            raise ValueError(f"{name} has the type {dtype}")
         return
     if not of.names:
         if dtype != of:
-            raise ValueError(f"{name} is of the type {dtype}, not {of}")
+            raise ValueError(f"{name} has the type {dtype}, not {of}")
         return
     for field in of.names:
         if field not in (dtype.names or ()):
             if field not in accepted.lacking:
                 raise ValueError(f"{name} lacks “{field}”")
         elif dtype[field].base.kind != of[field].base.kind or dtype[field].shape != of[field].shape:
-            raise ValueError(f"“{field}” of {name} is of the type {dtype[field]}")
+            raise ValueError(f"“{field}” of {name} has the type {dtype[field]}")
 
 
 def _check_shapes(found: Mapping[str, Extent], table: Table, sizes: dict[str, int]) -> None:
@@ -100,7 +100,7 @@ def _check_shapes(found: Mapping[str, Extent], table: Table, sizes: dict[str, in
     for name, wanted, size in told:
         named = isinstance(wanted, str) and wanted.isidentifier()
         if named and sizes.setdefault(str(wanted), size) != size:
-            raise ValueError(f"{name} has {size:,} where {sizes[str(wanted)]:,} are expected")
+            raise ValueError(f"{name} has {size:,} entries instead of {sizes[str(wanted)]:,}")
     for name, wanted, size in told:
         expected = _expected(wanted, size, sizes)
         if size != expected:
@@ -146,7 +146,7 @@ class MappedFile:
         if self._map is not None and self._map.size() < self._end:
             raise UserError(
                 f"“{self.path}” was cut short while it was open: another program has changed it.",
-                kept="What was already read is right; nothing was written.",
+                kept="What was already read is correct; nothing was written.",
                 next_step="Restore the file from a copy, or make it again.",
             )
 
@@ -171,7 +171,7 @@ def read_struct(file: h5py.File, name: str, kind: type[Struct]) -> Struct:
     except (KeyError, OSError, TypeError, RuntimeError) as error:
         raise ValueError(f"its “{name}” cannot be read") from error
     if not isinstance(text, str | bytes):
-        raise ValueError(f"its “{name}” is no text")
+        raise ValueError(f"its “{name}” is not text")
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:

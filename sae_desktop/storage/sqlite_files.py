@@ -67,7 +67,7 @@ def _told() -> Iterator[None]:
         if code is None or code & 0xFF not in _DAMAGED:
             raise
         raise UserError(
-            f"The notes of the project cannot be opened, or are damaged: {error}.",
-            kept="The file “notes.sqlite” was left as it is; everything else can be used.",
-            next_step="Restore it from a copy, or move it elsewhere to begin a new one.",
+            f"The project's notes cannot be opened, or are damaged: {error}.",
+            kept="The file “notes.sqlite” was left unchanged; everything else can be used.",
+            next_step="Restore it from a copy, or move it elsewhere to start a new one.",
         ) from error

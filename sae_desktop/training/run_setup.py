@@ -208,7 +208,7 @@ def _finished(folder: Path, config: TrainConfig) -> TrainResult | None:
 def _name_taken(config: TrainConfig) -> UserError:
     return UserError(
         f"There is already a dictionary “{config.name}”, trained with other settings.",
-        kept="It was left as it is.",
+        kept="It was left unchanged.",
         next_step="Choose another name, or delete that dictionary.",
     )
 

@@ -189,7 +189,7 @@ def _refuse_other_base(config: SweepConfig, earlier: SweepConfig) -> None:
         return
     raise UserError(
         f"The sweep “{config.name}” was made around a run with another {', '.join(different)}.",
-        kept="It was left as it is.",
+        kept="It was left unchanged.",
         next_step="Choose another name, or the settings it had.",
     )
 

@@ -143,7 +143,7 @@ def test_chat__is_shown_with_the_role_of_every_token(
         "user": "user:hi<|eos|>",
         "assistant": "assistant:ho<|eos|>",
     }
-    assert any("put through the template" in note for note in said.notes)
+    assert any("put through the chat template" in note for note in said.notes)
 
 
 def test_description__does_without_a_model(corpus: Path, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_resume__after_a_cancel_gives_the_same_store(
             assert 0 < opened(broken).rows < 700
     context = RecordingContext()
     result = harvest(broken, context)
-    assert any("Going on at" in line for line in context.lines)
+    assert any("Resuming at" in line for line in context.lines)
     assert result.rows == 700
     assert same_stores(opened(whole), opened(broken))
 

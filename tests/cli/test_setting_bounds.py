@@ -130,7 +130,7 @@ def test_problems__ask_for_k_only_where_there_is_one() -> None:
     ],
 )
 def test_job__refuses_what_its_config_does(config: Any, field: str) -> None:
-    with pytest.raises(UserError, match=f"{field}.* cannot work"):
+    with pytest.raises(UserError, match=f"{field}.* is out of range"):
         run_job(config, SilentContext())
 
 

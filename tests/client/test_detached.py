@@ -128,7 +128,7 @@ def test_engine_left_alone_and_killed__is_told_as_such(
         alone.kill()
     error = found[0].error
     assert isinstance(error, ErrorInfo)
-    assert "has ended in the middle" in error.what
+    assert "ended in the middle" in error.what
 
 
 def test_state__of_another_machine_or_of_garbage_is_nothing_at_work(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_client__says_how_the_engine_died_and_restarts_it(
     assert exit_.running_jobs == ["Harvest “acts”"]
     assert client.state is EngineState.CRASHED
     assert job.state is JobState.FAILED
-    assert "Every committed row is kept" in errors[0].kept
+    assert "All rows saved so far are kept" in errors[0].kept
 
     with qtbot.waitSignal(client.projectOpened, timeout=WAIT) as opened:
         client.restart()

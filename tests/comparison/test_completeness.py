@@ -109,7 +109,7 @@ def test_completeness__without_firings_is_refused(words: Project) -> None:
         ({"indexes": ("gone",)}, "The project has no index “gone”"),
         ({"least_occurrences": 10_000}, "occurs 10000 times in both"),
         ({"least_f1": 1.0}, "A least F1 of 1"),
-        ({"name": "a/b"}, "cannot be a name"),
+        ({"name": "a/b"}, "is not a valid name"),
     ],
 )
 def test_completeness__of_bad_input_is_refused(
@@ -255,7 +255,7 @@ def test_completeness__of_documents_that_are_all_alike_is_refused(
         return np.zeros(documents, np.int8)
 
     monkeypatch.setattr("sae_desktop.comparison.completeness.halves", one_half)
-    with pytest.raises(UserError, match="all equal or nearly equal: none can be held out"):
+    with pytest.raises(UserError, match="all equal or nearly equal, so none can be held out"):
         table(words, indexes=("i",))
 
 

@@ -54,9 +54,9 @@ def test_own_lists__are_kept_in_the_project(project: Project) -> None:
     save_concepts(project, "mine", "Golden Gate | Golden Gate Bridge\n")
     assert all_lists(project) == ["mine", *shipped_lists()]
     assert [c.name for c in read_concepts(project, "mine")] == ["Golden Gate"]
-    with pytest.raises(UserError, match="ships with the program"):
+    with pytest.raises(UserError, match="comes with the program"):
         save_concepts(project, "cities", "Rome")
-    with pytest.raises(UserError, match="cannot be a name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         save_concepts(project, "../x", "Rome")
     with pytest.raises(UserError, match="has no concept"):
         save_concepts(project, "mine", " ")

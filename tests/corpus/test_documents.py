@@ -157,7 +157,7 @@ def test_text_cut_inside_a_character__is_not_utf8(tmp_path: Path) -> None:
 def test_missing_and_empty_corpora__are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no corpus"):
         read(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="holds no texts"):
+    with pytest.raises(UserError, match="contains no texts"):
         read(tmp_path)
     (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{"words": "b"}\n')
     with pytest.raises(UserError, match=r"Line 2 .* no column “text”"):

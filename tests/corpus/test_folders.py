@@ -58,17 +58,16 @@ def test_what_nobody_wrote__is_left_out_and_counted(tmp_path: Path) -> None:
     corpus, found = opened(tmp_path)
     assert set(found) == {"package.json", "index.js", "zeros.md"} - {"zeros.md"}
     assert corpus.report.left_out == {
-        "folders of packages and build outputs": 2,
+        "package and build folders": 2,
         "hidden files": 2,
         "generated or minified files": 4,
         "binary files": 2,
-        "files of other kinds": 1,
-        "tables without such a column of texts": 1,
+        "files of other types": 1,
+        "tables without such a text column": 1,
     }
     assert corpus.report.notes() == [
-        "Left out: 2 binary files, 1 file of other kinds, 2 folders of packages and build "
-        "outputs, 4 generated or minified files, 2 hidden files, "
-        "1 table without such a column of texts."
+        "Left out: 2 binary files, 1 file of other kinds, 2 package and build folders, 4 "
+        "generated or minified files, 2 hidden files, 1 table without such a column of texts."
     ]
 
 
@@ -112,7 +111,7 @@ def test_column_asked_for__need_not_be_in_every_table(tmp_path: Path) -> None:
     put(tmp_path, "b.jsonl", '{"text": "two"}\n')
     corpus, found = opened(tmp_path, text_column="body")
     assert [d.text for d in found.values()] == ["one"]
-    assert corpus.report.left_out == {"tables without such a column of texts": 1}
+    assert corpus.report.left_out == {"tables without such a text column": 1}
 
 
 @pytest.mark.parametrize(

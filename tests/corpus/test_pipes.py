@@ -22,7 +22,7 @@ def test_pipe__is_refused_as_a_corpus(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(UserError, match="a pipe or a device") as refused:
         corpus_path(str(pipe))
-    assert "Save what it gives in a file" in refused.value.next_step
+    assert "Save its output to a file" in refused.value.next_step
 
 
 def test_device__is_refused_as_a_corpus_and_is_not_opened() -> None:

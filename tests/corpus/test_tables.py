@@ -137,7 +137,7 @@ def test_no_clear_column__lists_them(tmp_path: Path) -> None:
     path.write_text('{"left": 1, "right": [2]}\n')
     with pytest.raises(UserError, match="no column of texts"):
         read(path)
-    with pytest.raises(UserError, match="both asked for"):
+    with pytest.raises(UserError, match="Both a column of texts and a column of chats"):
         read(path, text_column="left", chat_column="right")
 
 
@@ -288,7 +288,7 @@ def test_json_array_that_ends_or_breaks__is_named(
 def test_json_object__is_no_list_of_documents(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     path.write_text(json.dumps({"data": ROWS[:2]}, indent=1))
-    with pytest.raises(UserError, match="one JSON object, no list"):
+    with pytest.raises(UserError, match="a single JSON object, not a list"):
         read(path)
 
 
@@ -334,7 +334,7 @@ def test_splits_of_a_saved_dataset__are_chosen_and_listed(tmp_path: Path) -> Non
         read(tmp_path / "d", split="dev")
     assert "“train”, “test”" in caught.value.next_step
     next((tmp_path / "d/test").glob("*.arrow")).unlink()
-    with pytest.raises(UserError, match="lacks its file"):
+    with pytest.raises(UserError, match="is missing its file"):
         read(tmp_path / "d", split="test")
 
 
@@ -360,7 +360,7 @@ def test_bad_rows__are_left_out_up_to_the_share_that_may_be(tmp_path: Path) -> N
     with pytest.raises(UserError, match=r"more than the 0\.1 of them") as caught:
         list(Corpus(_write_rows(tmp_path / "many.jsonl", rows)))
     assert "Line " in caught.value.what
-    assert "let a larger share be left out" in caught.value.next_step
+    assert "allow more to be left out" in caught.value.next_step
 
 
 def test_table_of_bad_rows_alone__is_refused_with_the_first(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_columns__may_be_named_for_each_table(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("id,summary,review\n1,s,text c\n2,t,text d\n")
     one = Corpus(CorpusSettings(corpus=str(tmp_path), text_column="body"))
     assert sorted(document.text for document in one) == ["text a", "text b"]
-    assert any("Tables that are not read: “" in note and "b.csv" in note
+    assert any("Tables not read: “" in note and "b.csv" in note
                for note in one.report.notes())  # fmt: skip
     both = Corpus(CorpusSettings(corpus=str(tmp_path), text_column="body | review"))
     assert sorted(document.text for document in both) == [f"text {c}" for c in "abcd"]

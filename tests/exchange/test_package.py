@@ -129,7 +129,7 @@ def test_package__that_is_damaged_leaves_nothing(
     with zipfile.ZipFile(tmp_path / "evil.saepack", "w") as archive:
         archive.writestr("card.json", json.dumps(card))
         archive.writestr("../out.txt", "x")
-    with pytest.raises(UserError, match="leads out of its folder"):
+    with pytest.raises(UserError, match="points outside its folder"):
         bring(other, tmp_path / "evil.saepack")
     (tmp_path / "cut.saepack").write_bytes(package.read_bytes()[:-200])
     with pytest.raises(UserError, match="is not a package"):

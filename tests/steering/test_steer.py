@@ -559,7 +559,7 @@ def test_sweep__measures_every_strength(project: Project, feature: int) -> None:
     assert result.points[-1].kl > result.points[2].kl
     for bad, said in (
         ({"strengths": []}, "No strength"),
-        ({"watched": [""]}, "watched text is empty"),
+        ({"watched": [""]}, "text whose probability is followed is empty"),
         ({"strengths": [math.nan]}, "strength of nan"),
     ):
         import msgspec
@@ -594,7 +594,7 @@ def test_requests_that_cannot_be__are_refused(
         (clamped({99: 1.0}), {}, "no feature 99"),
         (twice, {}, "set twice"),
         (clamped({feature: math.nan}), {}, "strength of nan"),
-        (clamped({feature: 1e9}), {}, "beyond all sense"),
+        (clamped({feature: 1e9}), {}, "far too large"),
         (act(), {}, "neither a feature nor a direction"),
         (act(direction=RandomDirection()), {}, "no maximum"),
         (
@@ -603,7 +603,7 @@ def test_requests_that_cannot_be__are_refused(
             "no dictionary “gone”",
         ),
         (act(direction=DecoderRow(dictionary="d", feature=99), unit="norm"), {}, "no feature 99"),
-        (act(direction=MeanDifference(on=["a"], off=["a"]), unit="norm"), {}, "no length"),
+        (act(direction=MeanDifference(on=["a"], off=["a"]), unit="norm"), {}, "length zero"),
         (act(direction=MeanDifference(on=[], off=["a"]), unit="norm"), {}, "have no token"),
         (act(feature=feature, sites=["blocks.2.hook_resid_post"]), {}, "works at the site"),
         (act(feature=feature, mode="add", sites=[other]), {}, "blocks.9"),

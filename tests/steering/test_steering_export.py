@@ -88,7 +88,7 @@ def test_preset__comes_back_as_it_was(project: Project, feature: int) -> None:
     ):
         with pytest.raises(UserError, match=said):
             check_preset(msgspec.structs.replace(preset, **changes), info)
-    with pytest.raises(UserError, match="cannot be a name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         save_preset(project, msgspec.structs.replace(preset, name="a/b"))
     with pytest.raises(UserError, match="has no preset “gone”"):
         read_preset(project, "gone")
@@ -140,10 +140,14 @@ def test_vector__is_the_sum_of_what_is_added(
 @pytest.mark.parametrize(
     ("acts", "name", "said"),
     [
-        ([Intervention(feature=0, mode="multiply")], "v.safetensors", "neither factors"),
-        ([Intervention(feature=0, where="output")], "v.json", "neither factors"),
-        ([], "v.py", "Nothing is steered"),
-        ([Intervention(feature=0)], "v.txt", "ends with none of"),
+        (
+            [Intervention(feature=0, mode="multiply")],
+            "v.safetensors",
+            "cannot express multiplication",
+        ),
+        ([Intervention(feature=0, where="output")], "v.json", "cannot express multiplication"),
+        ([], "v.py", "Nothing is being steered"),
+        ([Intervention(feature=0)], "v.txt", "does not end with"),
     ],
 )
 def test_export__of_what_a_form_cannot_say_is_refused(

@@ -150,7 +150,7 @@ def test_free_space__of_a_drive_that_is_gone_ends_in_an_error() -> None:
             return False
 
     assert Gone(gone).parent.parent == Gone("Z:/").parent  # the root is its own parent
-    with pytest.raises(FileNotFoundError, match="drive is not there"):
+    with pytest.raises(FileNotFoundError, match="drive is not connected"):
         free_bytes(Gone(gone))  # type: ignore[arg-type]
     full = explain_os_error(OSError(errno.ENOSPC, "full"), Gone(gone))  # type: ignore[arg-type]
     assert full.what == "The disk is full: “a” could not be written."

@@ -189,7 +189,7 @@ def test_training__asked_again_answers_at_once_and_never_overwrites(filled: Proj
         ({"tokens": 10}, "tokens = 10"),
         ({"lr": float("nan")}, "lr = nan"),
         ({"activations": "nothing"}, "no activation store “nothing”"),
-        ({"name": "../d"}, "cannot be a name"),
+        ({"name": "../d"}, "is not a valid name"),
     ],
 )
 def test_training__names_the_setting_that_cannot_work(

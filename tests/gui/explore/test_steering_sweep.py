@@ -178,7 +178,7 @@ def test_preset__brings_everything_back(
     action.trigger()
     assert panel.asked() == kept
     panel.presets.save_as("a/b")
-    assert "cannot be a name" in heard.errors[-1].what
+    assert "is not a valid name" in heard.errors[-1].what
 
 
 def test_preset_of_another_dictionary__is_refused(

@@ -96,7 +96,7 @@ def test_harvest__says_at_the_field_what_is_wrong(harvest: HarvestPanel) -> None
     harvest.amount.name.textEdited.emit("no/slash")
     assert not harvest.start_button.isEnabled()
     assert harvest.amount.name.property("invalid") == "true"
-    assert "cannot be a name" in harvest.amount._problem.text()
+    assert "is not a valid name" in harvest.amount._problem.text()
     harvest.amount.name.setText("fine")
     harvest.amount.name.textEdited.emit("fine")
     assert not harvest.amount._problem.isVisible()
