@@ -52,8 +52,9 @@ def write_latents(
     firings = index.firings()
     if firings is None:
         raise UserError(
-            f"The index “{index.path.stem}” has no firings beside it, which Delphi's files hold.",
-            next_step="Build it again and keep the firings.",
+            f"The index “{index.path.stem}” did not keep its firings, which Delphi's files "
+            "contain.",
+            next_step="Build it again, keeping all activations.",
         )
     module = folder / index.info.site
     padding = _padding_of(index)
@@ -92,8 +93,8 @@ def _padding_of(index: FeatureIndex) -> int:
     found = next((int(i) for i in (*ids, *sorted(reader.special_ids)) if i is not None), None)
     if found is None:
         raise UserError(
-            f"The tokenizer of “{index.info.model}” has no token for padding, which Delphi's "
-            "files need after a short text.",
+            f"The tokenizer of “{index.info.model}” has no padding token, which Delphi's files "
+            "need after a short text.",
             next_step="Export in another format.",
         )
     return found
@@ -192,10 +193,10 @@ def _arrays(path: Path, features: int) -> tuple[Array, npt.NDArray[np.float32], 
         bounds = (*tokens.shape, features)
         inside = (locations >= 0).all() and (locations < bounds).all()
         if not inside or not np.isfinite(activations).all():
-            raise ValueError("a location lies outside of the tokens or features")
+            raise ValueError("a location lies outside the tokens or features")
     except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise UserError(
-            f"“{path}” is none of Delphi's cached latents: {error}.",
+            f"“{path}” is not one of Delphi's cached latents: {error}.",
             next_step="Cache the latents again.",
         ) from error
     return locations, activations, tokens

@@ -32,7 +32,7 @@ def read_explanations(folder: Path, module: str = "") -> dict[int, str]:
         raise UserError(
             f"“{folder}” holds explanations of several modules: {', '.join(sorted(modules)[:6])}.",
             kept="Nothing was changed.",
-            next_step="Put those of one module into a folder of their own.",
+            next_step="Put those of one module into a separate folder.",
         )
     return found
 
@@ -40,14 +40,14 @@ def read_explanations(folder: Path, module: str = "") -> dict[int, str]:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("it is no explanation: it has over a megabyte")
+            raise ValueError("it is not an explanation: it is over a megabyte long")
         text = path.read_text(encoding="utf-8").strip()
         told = json.loads(text) if text.startswith('"') else text
     except (OSError, ValueError) as error:
         raise UserError(
             f"“{path}” cannot be read: {error}.",
             kept="Nothing was changed.",
-            next_step="Explain the feature again, or take the file away.",
+            next_step="Explain the feature again, or remove the file.",
         ) from error
     return str(told)
 

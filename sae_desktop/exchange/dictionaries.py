@@ -71,13 +71,13 @@ def import_dictionary(
     if not math.isfinite(config.scale) or config.scale <= 0:
         raise UserError(
             f"Rows cannot have been multiplied by {config.scale:g}.",
-            next_step="Give a positive number; 1 changes nothing.",
+            next_step="Enter a positive number; 1 changes nothing.",
         )
     project = Project.open(config.project)
     folder = project.dictionary_path(checked_name(config.name))
     if folder.exists():
         raise UserError(
-            f"There is a dictionary “{config.name}” already.",
+            f"There is already a dictionary “{config.name}”.",
             kept="It was not touched.",
             next_step="Choose another name.",
         )
@@ -118,7 +118,7 @@ def _notes(found: Found) -> list[str]:
     if not isinstance(bos, bool):
         return list(found.notes)
     began = "with" if bos else "without"
-    return [*found.notes, f"Windows began {began} BOS in its training."]
+    return [*found.notes, f"Windows began {began} BOS during training."]
 
 
 def _save_whole(dictionary: Dictionary, folder: Path, origin: DictionaryOrigin) -> None:
@@ -142,8 +142,8 @@ def _chosen(found: list[Found], which: str, path: Path) -> Found:
     chosen = next((one for one in found if _within(one, path) == which), None)
     if chosen is None:
         raise UserError(
-            f"“{which}” is none of the dictionaries there.",
-            next_step=f"There are {', '.join(_within(one, path) for one in found[:8])}.",
+            f"“{which}” is not one of the dictionaries there.",
+            next_step=f"Available: {', '.join(_within(one, path) for one in found[:8])}.",
         )
     return chosen
 
@@ -152,7 +152,7 @@ def _require(found: Found, model: str, site: str) -> None:
     missing = [what for what, told in (("model", model), ("site", site)) if not told]
     if missing:
         raise UserError(
-            f"The files of “{found.path.name}” do not say of which {' and '.join(missing)} it is.",
+            f"The files of “{found.path.name}” do not name its {' and '.join(missing)}.",
             kept="Nothing was written.",
             next_step=f"Give {' and '.join(f'the {what}' for what in missing)}; a site is written "
             "like blocks.8.hook_resid_post.",
@@ -176,15 +176,17 @@ def _check_digest(path: Path, found: str, wanted: str) -> None:
         return
     if path.is_dir():
         raise UserError(
-            f"“{path}” is a dictionary of several files, which no single SHA-256 describes.",
+            f"“{path}” is a dictionary of several files, which cannot be checked by a single "
+            "SHA-256.",
             kept="Nothing was written.",
             next_step="Import it without a SHA-256.",
         )
     if found != wanted.strip().lower():
         raise UserError(
-            f"“{path.name}” is not the file that was meant: its SHA-256 is {found}, not {wanted}.",
+            f"“{path.name}” is not the expected file: its SHA-256 is {found}, not {wanted}.",
             kept="Nothing was written.",
-            next_step="Download it again; if that is the same, ask whoever gave the other SHA-256.",
+            next_step="Download it again; if the result is the same, ask whoever published the "
+            "expected SHA-256.",
         )
 
 
@@ -193,8 +195,8 @@ def _check_finite(dictionary: Dictionary, path: Path) -> None:
         tensor = getattr(dictionary, name)
         if tensor is not None and not bool(tensor.isfinite().all()):
             raise UserError(
-                f"{name} of “{path}” holds values that are no numbers.",
-                next_step="Download it again, or ask who made it.",
+                f"{name} of “{path}” holds values that are not finite numbers.",
+                next_step="Download it again, or ask its maker.",
             )
 
 
@@ -282,7 +284,7 @@ def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> Ex
         return ExportResult(path=str(folder), files=1, bytes=folder.stat().st_size)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
-            f"“{folder}” is there already and not empty.",
+            f"“{folder}” already exists and is not empty.",
             kept="It was not touched.",
             next_step="Choose a new folder.",
         )

@@ -54,7 +54,7 @@ def import_features(config: ImportFeaturesConfig, context: JobContext) -> Import
     path = project.index_path(checked_name(config.name))
     if path.exists():
         raise UserError(
-            f"There is an index “{config.name}” already.",
+            f"There is already an index “{config.name}”.",
             kept="It was not touched.",
             next_step="Choose another name.",
         )
@@ -64,9 +64,9 @@ def import_features(config: ImportFeaturesConfig, context: JobContext) -> Import
         if not model or not site:
             missing = " and ".join(w for w, t in (("model", model), ("site", site)) if not t)
             raise UserError(
-                f"The data in “{config.source}” do not say of which {missing} they are.",
+                f"The data in “{config.source}” do not name their {missing}.",
                 kept="Nothing was written.",
-                next_step=f"Give the {missing}; a site is written like blocks.8.hook_resid_post.",
+                next_step=f"Enter the {missing}; a site is written like blocks.8.hook_resid_post.",
             )
         parse_site(site)
         index = RecordIndex()
@@ -122,7 +122,7 @@ def _records(
             site = site_name(modules[0].name)
             return "Delphi", "", site, delphi.read_latents(modules[0], _token_names(config.model))
     raise UserError(
-        f"“{config.source}” holds no feature data of a known kind.",
+        f"“{config.source}” holds no feature data in a known format.",
         next_step="Choose the folder with Neuronpedia's features/ and activations/, with "
         "SAEDashboard's batch-0.json, or with Delphi's cached latents.",
     )
@@ -179,7 +179,7 @@ def _write_folder(
 ) -> None:  # fmt: skip
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
-            f"“{folder}” is there already and not empty.",
+            f"“{folder}” already exists and is not empty.",
             kept="It was not touched.",
             next_step="Choose a new folder.",
         )
@@ -202,7 +202,7 @@ def _chosen(index: FeatureIndex, notes: Notes, config: ExportFeaturesConfig) -> 
         if content is None:
             raise UserError(
                 f"There is no list “{config.member_of}”.",
-                next_step="Name one of the lists there are.",
+                next_step="Choose an existing list.",
             )
         features = content.features
     chosen = [index.check_feature(feature) for feature in features]
@@ -213,5 +213,5 @@ def _chosen(index: FeatureIndex, notes: Notes, config: ExportFeaturesConfig) -> 
         best = np.argsort(-density, kind="stable")[: config.most]
         chosen = [chosen[i] for i in best.tolist()]
     if not chosen:
-        raise UserError("There is no feature to export.", next_step="Choose some.")
+        raise UserError("There is no feature to export.", next_step="Choose some features.")
     return chosen

@@ -16,13 +16,13 @@ from sae_desktop.language_model.sites import check_site, hook_point
 SEVERAL = " + "
 """Between the sites of a dictionary that reads or writes several."""
 _IF_CENTRED = (
-    "The model’s writing weights were centred in training, so that the dictionary reads “{site}”, "
-    "the stream less its mean. In a model whose norms are RMSNorms that changed nothing: there, "
-    "import it with the site “{plain}”."
+    "The model’s writing weights were centred in training, so the dictionary reads “{site}”, the "
+    "stream minus its mean. In a model whose norms are RMSNorms that had no effect: for such a "
+    "model, import it with the site “{plain}”."
 )
 _NOT_CENTRED = (
-    "The model’s writing weights were to be centred in training; its norms do not take the mean "
-    "off, so that they stayed as they are."
+    "The model’s writing weights were to be centred in training; its norms do not subtract the "
+    "mean, so the weights were left unchanged."
 )
 
 
@@ -74,10 +74,11 @@ def _require_module(network: nn.Module, site: str, module: str) -> None:
     point = hook_point(network, parse_site(site))
     if point.module is not named:
         raise UserError(
-            f"The dictionary is of the module “{module}”. What that gives is normed before it is "
-            f"added to the stream of this model, and the site “{site}” is what is added.",
+            f"The dictionary was trained on the output of the module “{module}”. This model "
+            f"applies a norm to that output before adding it to the stream, and the site “{site}” "
+            "is what is added.",
             kept="Nothing was written.",
-            next_step="Use it in the library that made it; a site for it is not known here.",
+            next_step="Use it in the library that made it; this program has no site for it.",
         )
 
 

@@ -16,7 +16,7 @@ MOST_LINE = 64 * 2**20
 """Bytes of one line, or of one JSON file that is read at once: some hundred features."""
 _MOST_EXPANSION = 500
 _LEAST_TOTAL = 64 * 2**20
-_NEXT = "Download it again, or export it again where it was made."
+_NEXT = "Download it again, or export it again from the program that made it."
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -35,7 +35,8 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 total += len(line)
                 if len(line) > MOST_LINE or total > most:
                     raise UserError(
-                        f"“{path}” unpacks to far more than it is: line {number} was not read.",
+                        f"“{path}” unpacks to far more than its own size: line {number} was not "
+                        "read.",
                         next_step=_NEXT,
                     )
                 if line.strip():
@@ -50,8 +51,8 @@ def json_file(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > 16 * MOST_LINE:
             raise UserError(
-                f"“{path}” has {size:,} bytes: more than is read at once.",
-                next_step="Write it in batches of fewer features.",
+                f"“{path}” has {size:,} bytes, more than can be read at once.",
+                next_step="Export it in batches of fewer features.",
             )
         return _object(path, path.read_bytes(), "it")
     except OSError as error:

@@ -78,7 +78,7 @@ def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
 
 def _other_ending(path: Path, suffixes: Sequence[str] = SUFFIXES) -> UserError:
     return UserError(
-        f"“{path.name}” is none of the files labels are kept in.",
+        f"“{path.name}” is not a file that labels can be read from.",
         next_step=f"Its name must end with {', '.join(suffixes)}.",
     )
 
@@ -154,7 +154,7 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
         if not found:
             raise UserError(
                 f"“{path}” holds no explanations.",
-                next_step="Choose a table, or the folder with Delphi's …_latent0.txt.",
+                next_step="Choose a table, or the folder with Delphi's …_latent0.txt files.",
             )
         return [{"feature": feature, "label": label} for feature, label in found.items()]
     if Path(inner_name(path.name)).suffix not in READ_SUFFIXES:
@@ -162,7 +162,7 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
-            raise UserError(f"“{path.name}” has {size:,} bytes: it is not a table of labels.")
+            raise UserError(f"“{path.name}” has {size:,} bytes, too many for a table of labels.")
         if path.suffix.lower() == ".parquet":
             return _read_parquet(path)
         if path.suffix.lower() == ".json":
@@ -217,8 +217,8 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
             )
     if report.left_out:
         raise UserError(
-            f"{report.first_ragged} has more fields than the first row names.",
-            next_step="Put a text in which the delimiter stands between quotation marks.",
+            f"{report.first_ragged} has more fields than the header names.",
+            next_step="Put texts that contain the delimiter in quotation marks.",
         )
     return _named(found)
 
@@ -274,11 +274,12 @@ def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, An
     try:
         feature = index.check_feature(_number(named))
     except (ValueError, OverflowError, UserError) as error:
-        reason = error.what if isinstance(error, UserError) else f"“{named}” is no feature."
+        reason = error.what if isinstance(error, UserError) else f"“{named}” is not a feature."
         raise UserError(
             f"Row {number}: {reason}",
             kept="Nothing was changed.",
-            next_step="Give a column “feature” with the numbers of features of this index.",
+            next_step="The table needs a column “feature” with the numbers of features in this "
+            "index.",
         ) from error
     told: dict[str, Any] = {"feature": feature}
     label = next((row[name] for name in _LABEL_NAMES if row.get(name) not in (None, "")), None)

@@ -7,7 +7,7 @@ import msgspec
 from sae_desktop.exchange.config import PackageCard
 
 _FIGURES = (
-    ("l0", "L0, features active on a token", "{:.1f}"),
+    ("l0", "L0, features active per token", "{:.1f}"),
     ("fvu", "fraction of variance unexplained", "{:.3f}"),
     ("dead_fraction", "dead features", "{:.2%}"),
     ("loss_recovered", "loss recovered, from zero ablation", "{:.2%}"),
@@ -26,7 +26,7 @@ def card_text(card: PackageCard) -> str:
         *header,
         f"# {_plain(card.name)}",
         "",
-        _plain(card.about) or "What it is for, and what it was trained on: to be written.",
+        _plain(card.about) or "What it is for and what it was trained on: to be written.",
         "",
         "| | |",
         "|---|---|",

@@ -189,7 +189,7 @@ def read_batches(folder: Path) -> Iterator[FeatureRecord]:
                     yield readers[kind](line)
                 except (KeyError, ValueError, TypeError) as error:
                     raise UserError(
-                        f"“{path}” holds a line that is none of Neuronpedia's {kind}: {error}.",
+                        f"“{path}” holds a line that is not one of Neuronpedia's {kind}: {error}.",
                         next_step="Download it again.",
                     ) from error
 

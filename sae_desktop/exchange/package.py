@@ -95,8 +95,8 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         info = read_info(path)
         if info.dictionary != name:
             raise UserError(
-                f"The index “{config.index}” is of the dictionary “{info.dictionary}”, not of "
-                f"“{name}”.",
+                f"The index “{config.index}” belongs to the dictionary “{info.dictionary}”, not "
+                f"to “{name}”.",
                 next_step="Choose an index of this dictionary, or none.",
             )
         files[INDEX] = path
@@ -159,9 +159,9 @@ def read_card(path: Path) -> PackageCard:
 
 def _no_package(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"“{path.name}” is not a package, or a damaged one: {error}.",
+        f"“{path.name}” is not a package, or is damaged: {error}.",
         kept="Nothing was written.",
-        next_step="Ask for it again.",
+        next_step="Get a fresh copy of it.",
     )
 
 
@@ -179,7 +179,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     for kind, there in (("dictionary", folder), ("index", index)):
         if there.exists():
             raise UserError(
-                f"There is {'an' if kind == 'index' else 'a'} {kind} “{name}” already.",
+                f"There is already {'an' if kind == 'index' else 'a'} {kind} “{name}”.",
                 kept="It was not touched.",
                 next_step="Give the package another name.",
             )
@@ -224,19 +224,19 @@ def _check_written(labels: list[FeatureNote], lists: list[FeatureList], features
     """Raise ValueError for what a project would not take."""
     numbers = [note.feature for note in labels]
     if len(set(numbers)) < len(numbers):
-        raise ValueError("something was written twice about one feature")
+        raise ValueError("it has two notes about one feature")
     if any(max(len(note.label), len(note.note)) > _MOST_TEXT for note in labels):
         raise ValueError("a label or a note is far too long")
     if len(lists) > _MOST_LISTS or any(len(c.features) > features for c in lists):
-        raise ValueError("it has more lists, or longer ones, than there are features for")
+        raise ValueError("it has more lists, or longer ones, than its features allow")
     numbers += [feature for content in lists for feature in content.features]
     if any(not 0 <= number < features for number in numbers):
-        raise ValueError("something was written about features it does not have")
+        raise ValueError("it has notes about features that it does not have")
     if any(note.score is not None and not 0 <= note.score <= 1 for note in labels):
         raise ValueError("a score is not between 0 and 1")
     names = [content.name.strip() for content in lists]
     if not all(names) or len(set(names)) < len(names):
-        raise ValueError("its lists have no names of their own")
+        raise ValueError("its lists do not have distinct names")
 
 
 def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
@@ -246,12 +246,12 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
     try:
         found = read_summary(place / DICTIONARY)
         if found.features != card.features or load(place / DICTIONARY).features != found.features:
-            raise ValueError("its dictionary is not the one of its card")
+            raise ValueError("its dictionary is not the one described on its card")
         if (place / INDEX).is_file():
             check_plain(place / INDEX)
             index = FeatureIndex(place / INDEX)
             if index.features != card.features:
-                raise ValueError("its index is of another number of features")
+                raise ValueError("its index has a different number of features")
             check_references(index)
     except (UserError, ValueError) as error:
         raise _no_package(path, error) from error

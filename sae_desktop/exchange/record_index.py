@@ -64,7 +64,7 @@ class RecordIndex:
         tokens are not as many.
         """
         if not 0 <= record.feature < _MOST_FEATURES:
-            raise UserError(f"There can be no feature {record.feature}.")
+            raise UserError(f"There cannot be a feature {record.feature}.")
         placed = [self._place(record.feature, context) for context in record.contexts]
         self._contexts.setdefault(record.feature, []).extend(placed)
         record.contexts = []
@@ -91,11 +91,13 @@ class RecordIndex:
             raise UserError(
                 f"A context of feature {feature} has {count} tokens and {len(context.values)} "
                 "values.",
-                next_step="Export the data again where it was made.",
+                next_step="Export the data again from the program that made it.",
             )
         values = np.asarray(context.values, dtype=np.float32)
         if not np.isfinite(values).all():
-            raise UserError(f"A context of feature {feature} has values that are no numbers.")
+            raise UserError(
+                f"A context of feature {feature} has values that are not finite numbers."
+            )
         peak = context.peak if 0 <= context.peak < count else int(values.argmax())
         ids = np.fromiter((self._id(token) for token in context.tokens), np.int32, count)
         first = self._passage(ids, context)
@@ -124,19 +126,19 @@ class RecordIndex:
         """Write the index. Raises UserError where there is no feature or no text at all."""
         if not self._records:
             raise UserError(
-                "There is no feature in it.", next_step="Choose the folder that holds the data."
+                "It holds no features.", next_step="Choose the folder that holds the data."
             )
         if not self._rows:
             raise UserError(
-                "There are features in it, but no text on which they fire.",
+                "It holds features, but no text that they fire on.",
                 next_step="Import the activations along with the features.",
             )
         contexts = max(len(placed) for placed in self._contexts.values())
         if self.features * contexts > _MOST_SLOTS:
             raise UserError(
                 f"The features are numbered up to {self.features - 1:,}, with up to {contexts} "
-                "contexts each: more than an index is made of at once.",
-                next_step="Import fewer contexts, or the batches of fewer features.",
+                "contexts each, more than an index can hold at once.",
+                next_step="Import fewer contexts, or batches of fewer features.",
             )
         arrays, buckets = self._context_arrays()
         # Ids of logits must be known before the vocabulary is written.

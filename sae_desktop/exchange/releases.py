@@ -31,7 +31,7 @@ def bring_release(source: str, folder: Path, context: JobContext) -> None:
     release, _, inside = source.removeprefix(PREFIX).partition("/")
     if find_spec("sae_lens") is None:
         raise UserError(
-            f"“{source}” is a name of SAELens's directory, and SAELens is not installed.",
+            f"“{source}” is a name from SAELens's directory, but SAELens is not installed.",
             next_step=f"Install it with {INSTALL}, and try again.",
         )
     from sae_lens import SAE
@@ -42,16 +42,16 @@ def bring_release(source: str, folder: Path, context: JobContext) -> None:
     _require_known(
         inside, list(directory[release].saes_map), f"Of “{release}” there is no", "It has"
     )
-    context.log(f"SAELens brings “{inside}” of “{release}”.")
+    context.log(f"SAELens is loading “{inside}” of “{release}”.")
     with explained_hub(directory[release].repo_id), _tensors_only():
         try:
             sae = SAE.from_pretrained(release, inside, device="cpu")
         except UnpicklingError as error:
             raise UserError(
-                f"The weights of “{source}” hold more than tensors and numbers: opening them could "
-                "run code.",
+                f"The weights of “{source}” contain more than tensors and numbers: opening them "
+                "could run code.",
                 kept="They were not opened.",
-                next_step="Ask for the weights as safetensors.",
+                next_step="Ask its maker for the weights as safetensors.",
             ) from error
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise UserError(

@@ -47,7 +47,7 @@ def write_report(
     for number, record in enumerate(records, 1):
         if number > MOST_FEATURES:
             raise UserError(
-                f"A report of more than {MOST_FEATURES:,} features opens in no browser.",
+                f"A report of more than {MOST_FEATURES:,} features is too large for a browser.",
                 next_step="Choose a list, or fewer features.",
             )
         features.append(_told(record))
@@ -58,7 +58,7 @@ def write_report(
     about = (
         f"Dictionary {info.dictionary} · {public_name(info.model)} · {info.site} · "
         f"{info.rows:,} tokens of {Path(info.corpus).name or 'text'} · "
-        "darker: the feature fires more (logarithmic)"
+        "darker: the feature fires more strongly (logarithmic)"
     )
     content = {"title": title, "about": about, "features": features}
     template = Template(resource_path("report.html").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from sae_desktop.training.run_folder import RUN_LOG, read_summary
 from sae_desktop.training.run_log import read_run
 
 _CURVES = (
-    ("loss", "Loss"), ("fvu", "Fraction of variance unexplained"), ("l0", "L0, features a row"),
+    ("loss", "Loss"), ("fvu", "Fraction of variance unexplained"), ("l0", "L0, features per row"),
     ("dead_fraction", "Dead features"), ("loss_recovered", "Loss recovered"),
     ("learning_rate", "Learning rate"),
 )  # fmt: skip

@@ -110,8 +110,8 @@ def read_batches(folder: Path) -> Iterator[FeatureRecord]:
                 yield _read_feature(feature, str(feature.get("dataset") or ""))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
-                f"“{path}” is none of SAEDashboard's batches: {error}.",
-                next_step="Export it again where it was made.",
+                f"“{path}” is not one of SAEDashboard's batches: {error}.",
+                next_step="Export it again from the program that made it.",
             ) from error
 
 

@@ -42,9 +42,9 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
         yield _from_hub(source, context)
     else:
         raise UserError(
-            f"“{source}” is not there.",
-            next_step="Give a folder, a file of weights, a .zip, a repository of the hub as "
-            f"owner/name, or a release of SAELens as {PREFIX}release/id.",
+            f"“{source}” does not exist.",
+            next_step="Choose a folder, a weights file, a .zip, a hub repository as owner/name, "
+            f"or a SAELens release as {PREFIX}release/id.",
         )
 
 
@@ -62,6 +62,6 @@ def _from_hub(source: str, context: JobContext) -> Path:
     if not found.exists() or (found.is_dir() and not os.listdir(found)):
         raise UserError(
             f"The hub's “{repository}” holds no “{below or 'weights'}”.",
-            next_step="Look at its files on its page, and give the folder of the dictionary.",
+            next_step="Look at the files on its page, and choose the folder of the dictionary.",
         )
     return found

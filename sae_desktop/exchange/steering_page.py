@@ -87,7 +87,7 @@ def _settings(config: SteerConfig) -> list[tuple[str, str]]:
             if act.index:
                 what += f" of {act.index}"
             if act.direction is not None and act.feature is not None:
-                what = f"another direction, as long as feature {act.feature}"
+                what = f"another direction, as strong as feature {act.feature}"
             unit = "maxima" if act.unit == "maximum" else "typical norms"
             rows.append((variant.name, f"{act.mode} {what}, {act.strength:g} {unit}, {act.where}"))
     sampling = config.sampling

@@ -78,7 +78,7 @@ def row_range(store: ActivationStore, rows: int, shard: str) -> tuple[int, int]:
         raise UserError(
             f"The store “{store.folder.name}” has no rows.",
             kept="Nothing was changed.",
-            next_step="Harvest it to its end, or choose another.",
+            next_step="Harvest it completely, or choose another.",
         )
     total = int(ends[-1])
     number, parts = parse_shard(shard)
@@ -91,10 +91,10 @@ def row_range(store: ActivationStore, rows: int, shard: str) -> tuple[int, int]:
     )
     if first >= last:
         raise UserError(
-            f"Part {shard} of the store “{store.folder.name}” has no rows: it has too few "
-            "documents for so many parts.",
+            f"Part {shard} of the store “{store.folder.name}” has no rows: the store has too few "
+            "documents for that many parts.",
             kept="Nothing was changed.",
-            next_step="Cut it into fewer parts.",
+            next_step="Split it into fewer parts.",
         )
     return first, last
 
@@ -110,7 +110,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
             return found
     raise UserError(
         f"“{shard}” is not part of a store.",
-        next_step="Write which of how many, as 2/4: the second of four.",
+        next_step="Enter which part of how many: 2/4 is the second of four.",
     )
 
 

@@ -39,10 +39,12 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "window_start_share",
         "At window start",
         "share",
-        "Share of its firings on the first token kept of a window: the model had read nothing "
-        "of the text before it",
+        "Share of its firings on the first token kept of a window: the model had read none of "
+        "the text before it",
     ),
-    ColumnInfo("skewness", "Skewness", "score", "Third standardised moment of those above 0"),
+    ColumnInfo(
+        "skewness", "Skewness", "score", "Third standardised moment of the activations above 0"
+    ),
     ColumnInfo("kurtosis", "Kurtosis", "score", "Excess kurtosis of the activations above 0"),
     ColumnInfo(
         "language",
@@ -54,19 +56,19 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "language_activation",
         "Language activation",
         "share",
-        "Share of its activation in that language: how strongly it fires counts",
+        "Share of its activation in that language: strong firings count more",
     ),
     ColumnInfo(
         "language_share",
         "Language firings",
         "share",
-        "Share of its firings in that language: weak ones count as strong ones",
+        "Share of its firings in that language: weak firings count as much as strong ones",
     ),
     ColumnInfo(
         "language_independence",
         "Language independence",
         "score",
-        "Whether it fires on the same contents in every language of aligned documents: 0 to 1",
+        "How far it fires on the same content in every language of aligned documents: 0 to 1",
     ),
     ColumnInfo(
         "source",
@@ -78,13 +80,13 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "source_activation",
         "Source activation",
         "share",
-        "Share of its activation in that source: how strongly it fires counts",
+        "Share of its activation in that source: strong firings count more",
     ),
     ColumnInfo(
         "source_share",
         "Source firings",
         "share",
-        "Share of its firings in that source: weak ones count as strong ones",
+        "Share of its firings in that source: weak firings count as much as strong ones",
     ),
     ColumnInfo(
         "token",
@@ -96,22 +98,25 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "token_activation",
         "Token activation",
         "share",
-        "Share of its activation on that token: how strongly it fires counts",
+        "Share of its activation on that token: strong firings count more",
     ),
     ColumnInfo(
         "token_share",
         "Token firings",
         "share",
-        "Share of its firings on that token: weak ones count as strong ones",
+        "Share of its firings on that token: weak firings count as much as strong ones",
     ),
     ColumnInfo(
         "neuron_correlation",
         "Neuron |r|",
         "score",
-        "Largest |Pearson correlation| with a neuron of this and the preceding layers",
+        "Largest |Pearson correlation| with a neuron of this layer or the preceding ones",
     ),
     ColumnInfo(
-        "nearest_cosine", "Nearest cosine", "score", "Cosine with the nearest other direction"
+        "nearest_cosine",
+        "Nearest cosine",
+        "score",
+        "Cosine with the nearest other feature direction",
     ),
     ColumnInfo(
         "output_effect",

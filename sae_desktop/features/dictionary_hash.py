@@ -23,8 +23,8 @@ def require_same_dictionary(name: str, folder: Path, index: str, digest: str) ->
     """Raise UserError unless a dictionary is the one an index was made from."""
     if digest and dictionary_hash(folder) != digest:
         raise UserError(
-            f"The dictionary “{name}” was trained again since the index “{index}” was built: "
-            "their features are no longer the same.",
+            f"The dictionary “{name}” has been trained again since the index “{index}” was built, "
+            "so their features are no longer the same.",
             kept="The index can still be read.",
             next_step="Build the index again.",
         )

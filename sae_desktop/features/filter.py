@@ -164,8 +164,8 @@ def _of_categories(
     unknown = sorted(set(wanted) - set(names))
     if unknown:
         raise UserError(
-            f"No text of the index “{index.path.stem}” is of the {column} “{unknown[0]}”.",
-            next_step=f"There is {', '.join(names) or 'none'}.",
+            f"No text in the index “{index.path.stem}” has the {column} “{unknown[0]}”.",
+            next_step=f"Available: {', '.join(names) or 'none'}.",
         )
     return np.isin(values, [names.index(name) for name in wanted])
 
@@ -173,9 +173,7 @@ def _of_categories(
 def _list_members(marks: Marks, name: str) -> Array:
     members = marks.list_members(name)
     if members is None:
-        raise UserError(
-            f"There is no list “{name}” of this dictionary.", next_step="Choose another list."
-        )
+        raise UserError(f"This dictionary has no list “{name}”.", next_step="Choose another list.")
     return members
 
 

@@ -136,7 +136,7 @@ class FiringGroup:
         if count <= 0:
             return np.empty(0, dtype)
         if start < 0 or start + count > extent.size:
-            raise damaged_firings(self.path, f"what refers to {name} leads outside of it")
+            raise damaged_firings(self.path, f"what refers to {name} points outside it")
         found = np.fromfile(self.path, dtype, count, offset=extent.offset + start * dtype.itemsize)
         if len(found) != count:
             raise damaged_firings(self.path, f"{name} is cut short")
@@ -146,7 +146,7 @@ class FiringGroup:
 def damaged_firings(path: Path, error: object) -> UserError:
     return UserError(
         f"The firings “{path.parent.name}/{path.name}” are damaged: {error}.",
-        kept="The index itself is as it was.",
+        kept="The index itself is unchanged.",
         next_step="Build the index again.",
     )
 
@@ -161,7 +161,7 @@ class StoredFirings:
             info = group.info
             if (info.features, info.dictionary_hash) != (first.features, first.dictionary_hash):
                 raise UserError(
-                    f"The firings “{group.path.parent.name}” are of another dictionary.",
+                    f"The firings “{group.path.parent.name}” belong to another dictionary.",
                     next_step="Build the index again.",
                 )
         self.groups = list(groups)

@@ -104,8 +104,8 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
 def _check(config: IndexConfig) -> None:
     if not 0 <= config.context_reach <= MOST_REACH:
         raise UserError(
-            f"A context cannot reach {config.context_reach:,} tokens to either side.",
-            next_step=f"Give 0 to {MOST_REACH:,}.",
+            f"A context cannot reach {config.context_reach:,} tokens on either side.",
+            next_step=f"Enter 0 to {MOST_REACH:,}.",
         )
 
 
@@ -114,8 +114,8 @@ def _index_to_add_to(project: Project, config: IndexConfig) -> IndexInfo:
     info = read_info(project.index_path(config.name))
     if info.dictionary != config.dictionary:
         raise UserError(
-            f"The index “{config.name}” is of the dictionary “{info.dictionary}”, "
-            f"not of “{config.dictionary}”.",
+            f"The index “{config.name}” belongs to the dictionary “{info.dictionary}”, not to "
+            f"“{config.dictionary}”.",
             kept="Nothing was changed.",
             next_step="Add to an index of that dictionary, or build a separate one.",
         )
@@ -143,10 +143,10 @@ def require_firings(path: Path, info: IndexInfo) -> list[Path]:
     paths = kept_firings(path, info.texts, info.dictionary_hash)
     if not paths:
         raise UserError(
-            f"The index “{path.stem}” has no firings beside it, from which its figures could be "
-            "computed again.",
+            f"The index “{path.stem}” did not keep its firings, from which its figures could be "
+            "recomputed.",
             kept="Nothing was changed.",
-            next_step="Build it again and keep the firings.",
+            next_step="Build it again, keeping all activations.",
         )
     return paths
 
@@ -163,9 +163,9 @@ def _text_to_read(material: Material, before: IndexInfo | None) -> TextSource:
         text.first_row < last and first < text.first_row + text.rows for text in there
     ):
         raise UserError(
-            f"The index “{config.name}” has read these rows of the store “{name}” already.",
+            f"The index “{config.name}” has already read these rows of the store “{name}”.",
             kept="Nothing was changed.",
-            next_step="Harvest more of it first, or add another store.",
+            next_step="Harvest more rows first, or add another store.",
         )
     if before is not None:
         require_same_model(

@@ -220,7 +220,7 @@ def write_index(path: Path, info: IndexInfo, arrays: Mapping[str, Array | Pieces
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         for name, values in arrays.items():
             if name not in ARRAYS:
-                raise KeyError(f"{name} is none of the arrays of an index")
+                raise KeyError(f"{name} is not one of the arrays of an index")
             if isinstance(values, Pieces):
                 _write_pieces(file, name, values)
             else:

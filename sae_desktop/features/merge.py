@@ -41,7 +41,7 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
     names = config.indexes
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError(
-            "Merging needs at least two indexes, each named once.", kept="Nothing was changed."
+            "Merging needs at least two different indexes.", kept="Nothing was changed."
         )
     infos = [_info(project, name) for name in names]
     first = infos[0]
@@ -89,9 +89,9 @@ def _refuse_other(first_name: str, first: IndexInfo, name: str, info: IndexInfo)
     for what, wanted, found in pairs:
         if wanted != found:
             raise UserError(
-                f"The indexes “{first_name}” and “{name}” are of different {what}.",
+                f"The indexes “{first_name}” and “{name}” have different {what}.",
                 kept="Nothing was changed.",
-                next_step="Merge indexes of one dictionary, at one site of one model.",
+                next_step="Merge indexes of one dictionary, at the same site of the same model.",
             )
 
 

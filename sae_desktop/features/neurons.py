@@ -91,8 +91,8 @@ def neuron_arrays(
     if alive.any():
         share = float((arrays["columns/neuron_correlation"][alive] <= LITTLE).mean())
         context.log(
-            f"{share:.0%} of {int(alive.sum()):,} features correlate with no neuron of the "
-            f"preceding layers by more than {LITTLE} (on {rows:,} rows)."
+            f"{share:.0%} of {int(alive.sum()):,} features do not correlate by more than {LITTLE} "
+            f"with any neuron of the preceding layers (on {rows:,} rows)."
         )
     return arrays
 

@@ -69,7 +69,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
     index = _index(project.index_path(existing("index", name, project.indexes())))
     if not index.info.model:
         raise UserError(
-            f"The index “{name}” was made from imported activations: no model belongs to it.",
+            f"The index “{name}” was made from imported activations, so no model belongs to it.",
             next_step="Choose an index made from a harvest.",
         )
     info = index.info
@@ -83,9 +83,9 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
     width = site_width(lm.model, site)
     if (dictionary.features, dictionary.width) != (index.features, width):
         raise UserError(
-            f"The index “{name}” no longer fits its dictionary and model: "
-            f"{index.features} features there, a dictionary of {dictionary.features} × "
-            f"{dictionary.width} and a site of width {width} here.",
+            f"The index “{name}” no longer fits its dictionary and model: it has {index.features} "
+            f"features, the dictionary is {dictionary.features} × {dictionary.width}, and the "
+            f"site has width {width}.",
             next_step="Build the index again.",
         )
     return OpenedIndex(index, dictionary, lm, site)

@@ -106,14 +106,14 @@ def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
     if unknown is not None:
         raise UserError(
             f"“{opened.lm.name}” has no token {unknown}.",
-            next_step="Give tokens of this model's vocabulary.",
+            next_step="Use tokens from this model's vocabulary.",
         )
     if not ids:
         raise UserError("There is no text to read.", next_step="Type or paste a text.")
     if len(ids) > MOST_TOKENS:
         raise UserError(
-            f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} are looked at at once.",
-            next_step="Give a shorter text.",
+            f"The text has {len(ids):,} tokens; at most {MOST_TOKENS:,} can be read at once.",
+            next_step="Use a shorter text.",
         )
     return ids
 
@@ -127,7 +127,7 @@ def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
     """Return a chat as the model's template writes it, an answer begun after a question."""
     if not getattr(lm.tokenizer, "chat_template", None):
         raise UserError(
-            f"“{lm.name}” has no chat template.", next_step="Try the chat as a plain text."
+            f"“{lm.name}” has no chat template.", next_step="Enter the chat as plain text."
         )
     said = [{"role": turn.role, "content": turn.content} for turn in chat]
     try:
@@ -140,7 +140,7 @@ def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
     except TemplateRefusedError as error:
         raise UserError(
             f"The chat template of “{lm.name}” refuses the chat: {error}.",
-            next_step="Give turns of roles that this model knows.",
+            next_step="Use roles that this model's template accepts.",
         ) from error
 
 

@@ -55,7 +55,7 @@ def check_references(index: FeatureIndex) -> None:
         raise UserError(
             f"The index “{index.path.name}” is damaged: {error}.",
             kept="Nothing was changed.",
-            next_step="Ask for it again.",
+            next_step="Get a fresh copy of it.",
         ) from error
 
 
@@ -66,13 +66,13 @@ class _Check:
     def all(self) -> None:
         for name in _NEEDED:
             if self._index.array(name) is None:
-                raise ValueError(f"{name} is not there")
+                raise ValueError(f"{name} is missing")
         if self._index.has_logits and self._index.array("logits/bottom_ids") is None:
-            raise ValueError("logits/bottom_ids is not there")
+            raise ValueError("logits/bottom_ids is missing")
         for first, second in _ALIKE:
             one, other = self._index.array(first), self._index.array(second)
             if one is not None and (other is None or one.shape != other.shape):
-                raise ValueError(f"{second} is not of the shape of {first}")
+                raise ValueError(f"{second} does not have the shape of {first}")
         for name in (*_OF_FEATURES, *(f"columns/{column}" for column in self._index.columns)):
             found = self._index.array(name)
             if found is not None and (found.ndim == 0 or len(found) != self._index.features):
@@ -93,19 +93,19 @@ class _Check:
     def _text(self) -> None:
         passages, documents = self._index.passages, self._index.documents
         if passages.dtype != PASSAGE_DTYPE or documents.dtype != DOCUMENT_DTYPE:
-            raise ValueError("passages or documents are of another form")
+            raise ValueError("passages or documents have another form")
         first, length = passages["first_row"], passages["length"]
         follows = np.array_equal(first, np.cumsum(length) - length) and bool((length > 0).all())
         if not follows or int(length.sum()) != self._info.rows:
-            raise ValueError("the passages are not the text")
+            raise ValueError("the passages do not match the text")
         if not _within(passages["document"], 0, len(documents)):
-            raise ValueError("a passage is of no document")
+            raise ValueError("a passage belongs to no document")
         windows, before = self._index.array("windows"), self._index.array("read_before")
         if windows is not None:
             ascending = bool((np.diff(windows) > 0).all())
             alike = before is not None and before.shape == windows.shape
             if windows.ndim != 1 or not ascending or not alike:
-                raise ValueError("the windows are not those of the text")
+                raise ValueError("the windows do not match the text")
             self._inside("windows", 0, self._info.rows)
             self._inside("read_before", 0, 2**31)
         self._runs("vocabulary/offsets", "vocabulary/bytes", None)
@@ -118,9 +118,9 @@ class _Check:
         assert edges is not None
         assert bucket is not None
         if row.ndim != 2 or bucket.shape != row.shape[1:]:
-            raise ValueError("contexts/bucket is not of the contexts")
+            raise ValueError("contexts/bucket does not match the contexts")
         if edges.shape != (self._index.features, self._info.buckets + 1):
-            raise ValueError("contexts/edges is not of the buckets")
+            raise ValueError("contexts/edges does not match the buckets")
         self._inside("contexts/row", -1, self._info.rows)
         self._inside("contexts/bucket", 0, self._info.buckets + 1)
         self._runs("contexts/offsets", "contexts/positions", row.size)
@@ -130,12 +130,12 @@ class _Check:
         if counts is not None and (
             counts.shape != (self._index.features, names) or tokens is None or len(tokens) != names
         ):
-            raise ValueError(f"{kind} are not those the index names")
+            raise ValueError(f"{kind} are not those that the index names")
 
     def _inside(self, name: str, least: int, end: int) -> None:
         found = self._index.array(name)
         if found is not None and not _within(found, least, end):
-            raise ValueError(f"{name} leads outside of the index")
+            raise ValueError(f"{name} points outside the index")
 
     def _runs(self, offsets: str, values: str, count: int | None) -> None:
         """Check that offsets (count + 1,) cut the values into runs."""
@@ -147,7 +147,7 @@ class _Check:
         if count is not None and len(starts) != count + 1:
             raise ValueError(f"{offsets} are not of {count} runs")
         if not _within(starts, 0, len(found) + 1) or bool((np.diff(starts) < 0).any()):
-            raise ValueError(f"{offsets} lead outside of {values}")
+            raise ValueError(f"{offsets} point outside {values}")
 
 
 def _within(found: Array, least: int, end: int) -> bool:

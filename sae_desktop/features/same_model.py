@@ -21,12 +21,12 @@ def same_model(config: SameModelConfig, context: JobContext) -> SameModelResult:
     Raises UserError for what is not there, and for imported activations, which have no model.
     """
     project = Project.open(config.project)
-    context.progress(0, 1, "models", "Reading which models they are")
+    context.progress(0, 1, "models", "Checking which models they are")
     one, other = mark_of(project, config.one), mark_of(project, config.other)
     differed = difference(one, other, project.path)
     if one.key != other.key:
         say_same(project.path, one, other)
-    context.progress(1, 1, "models", "Reading which models they are")
+    context.progress(1, 1, "models", "Checking which models they are")
     return SameModelResult(one=one.name, other=other.name, differed=differed)
 
 
@@ -50,7 +50,7 @@ def mark_of(project: Project, word: str) -> ModelMark:
         return _named(word)
     if not found.name:
         raise UserError(
-            f"No model is known of the {kind} “{name}”: it was imported without one.",
+            f"The model of the {kind} “{name}” is unknown: it was imported without one.",
             kept="Nothing was changed.",
         )
     return found

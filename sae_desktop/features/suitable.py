@@ -13,10 +13,10 @@ def require_one_site(name: str, dictionary: Dictionary) -> None:
     """Raise UserError for a dictionary that reads several sites or models at once."""
     if len(dictionary.parts) > 1:
         raise UserError(
-            f"The dictionary “{name}” reads {len(dictionary.parts)} sites at once, and an index "
-            "is of one site.",
+            f"The dictionary “{name}” reads {len(dictionary.parts)} sites at once, but an index "
+            "covers one site.",
             kept="Nothing was changed.",
-            next_step="Its figures are in Evaluate; index a dictionary of one of those sites.",
+            next_step="Use Evaluate for its figures, or index a dictionary of one of those sites.",
         )
 
 

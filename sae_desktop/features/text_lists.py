@@ -41,13 +41,13 @@ def read_texts(path: Path, tell: Callable[[str], None] | None = None) -> list[st
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UserError(
-                f"“{path.name}” has {size:,} bytes; at most {MOST_BYTES:,} are read.",
-                next_step="Give fewer texts.",
+                f"“{path.name}” has {size:,} bytes; at most {MOST_BYTES:,} can be read.",
+                next_step="Use fewer texts.",
             )
         data = whole_text(path, MOST_BYTES)
     except OSError as error:
         raise UserError(
-            f"“{path.name}” cannot be read: {error}.", next_step="Give a text file in UTF-8."
+            f"“{path.name}” cannot be read: {error}.", next_step="Use a text file in UTF-8."
         ) from error
     except (UnreadableError, LeftOutError) as error:
         raise UserError(
@@ -81,6 +81,6 @@ def _json_text(path: Path, number: int, line: str) -> str:
     if not isinstance(text, str):
         raise BadRowError(
             f"Line {number} of “{path.name}” holds no text.",
-            next_step="Give a string a line, or an object with “text”.",
+            next_step="Put a string on each line, or an object with “text”.",
         )
     return text

@@ -101,13 +101,13 @@ def _warning(groups: Array, on: int, scored: bool) -> str:
         )
     if not scored:
         lines.append(
-            "No classifier was trained: it needs at least two different texts a side, to learn "
-            "from some and be scored on others. Add texts that differ."
+            "No classifier was trained: at least two different texts are needed on each side, "
+            "some to learn from and others to be scored on. Add texts that differ."
         )
     elif min(sides) < FEWEST:
         lines.append(
-            f"With fewer than {FEWEST} different texts a side the scores are little more than "
-            "chance."
+            f"With fewer than {FEWEST} different texts on each side, the scores are little better "
+            "than chance."
         )
     return " ".join(lines)
 
@@ -118,23 +118,21 @@ def _checked(config: FindFeaturesConfig) -> tuple[list[str], list[str]]:
     for name, texts in (("A", on), ("B", off)):
         if not texts:
             raise UserError(
-                f"There is no text in {name}.", next_step="Give at least one, one a line."
+                f"There is no text in {name}.", next_step="Enter at least one, one per line."
             )
     both = {text.strip() for text in on} & {text.strip() for text in off}
     if both:
         shown = min(both)[:60]
-        raise UserError(
-            f"“{shown}” is both in A and in B.", next_step="Take it out of one of them."
-        )
+        raise UserError(f"“{shown}” is in both A and B.", next_step="Remove it from one of them.")
     if not 0 <= config.missed < len(on):
         raise UserError(
-            f"Of {len(on)} texts in A, {config.missed} cannot be without the feature.",
-            next_step=f"Give 0 to {len(on) - 1}.",
+            f"Of {len(on)} texts in A, {config.missed} cannot lack the feature.",
+            next_step=f"Enter 0 to {len(on) - 1}.",
         )
     if not 0.0 <= config.threshold < 1.0:
         raise UserError(
             f"A threshold of {config.threshold:g} is not a share of the maximum.",
-            next_step="Give 0 or more, and less than 1.",
+            next_step="Enter 0 or more, but less than 1.",
         )
     return on, off
 
@@ -143,7 +141,7 @@ def _pooled(opened: OpenedIndex, text: str, number: int) -> PooledText:
     ids = own_ids(opened, text)
     if not ids or len(ids) > MOST_TOKENS:
         raise UserError(
-            f"Text {number + 1} has {len(ids):,} tokens; 1 to {MOST_TOKENS:,} are read.",
+            f"Text {number + 1} has {len(ids):,} tokens; 1 to {MOST_TOKENS:,} can be read.",
             next_step="Leave it out or shorten it.",
         )
     best = torch.zeros(opened.dictionary.features, device=opened.dictionary.device)

@@ -300,7 +300,7 @@ def test_export__refuses_what_stands_in_the_way(project: Project, tmp_path: Path
         write(project, tmp_path / "out", "neuronpedia")
     with pytest.raises(UserError, match="no list “three”"):
         write(project, tmp_path / "new", "neuronpedia", member_of="three")
-    with pytest.raises(UserError, match="no firings beside it"):
+    with pytest.raises(UserError, match="did not keep its firings"):
         write(project, tmp_path / "new", "delphi")
     assert not (tmp_path / "new").exists()
 
@@ -309,7 +309,7 @@ def test_import__says_what_is_missing(project: Project, tmp_path: Path) -> None:
     write(project, tmp_path / "out", "saedashboard", features=[1])
     with pytest.raises(UserError, match="do not say of which site"):
         bring(tmp_path, tmp_path / "out")
-    with pytest.raises(UserError, match="no feature data of a known kind"):
+    with pytest.raises(UserError, match="no feature data in a known format"):
         bring(tmp_path, project.path)
     bring(tmp_path, tmp_path / "out", site="blocks.3.hook_resid_post")
     with pytest.raises(UserError, match="an index “theirs” already"):
@@ -328,11 +328,11 @@ def _batch(folder: Path, *lines: Any) -> Path:
     [
         ({"label": 3}, "none of Neuronpedia's features: 'index'"),
         ({"index": "x"}, "none of Neuronpedia's features"),
-        ({"index": -1}, "There can be no feature -1"),
-        ({"index": 10**12}, "There can be no feature"),
+        ({"index": -1}, "There cannot be a feature -1"),
+        ({"index": 10**12}, "There cannot be a feature"),
         ({"index": 1, "pos_str": "abc", "pos_values": [1]}, "not a list of texts"),
         ([1, 2], "line 1 is not a JSON object"),
-        ({"index": 1}, "no text on which they fire"),
+        ({"index": 1}, "no text that they fire on"),
     ],
 )
 def test_neuronpedia__that_is_wrong_is_named(tmp_path: Path, line: Any, error: str) -> None:

@@ -63,7 +63,10 @@ def test_centred_weights__change_nothing_where_norms_keep_the_mean(
     model = save_toy_model(tmp_path / "model", "llama")
     result = bring(project, centred(tmp_path / "sae"), str(model))
     assert result.site == "blocks.1.hook_resid_pre"
-    assert any("do not take the mean off" in note or "they stayed" in note for note in result.notes)
+    assert any(
+        "do not subtract the mean" in note or "the weights were left unchanged" in note
+        for note in result.notes
+    )
 
 
 def test_centred_weights__of_a_model_that_is_not_here_are_told(
@@ -111,7 +114,9 @@ def test_module__whose_output_is_normed_before_it_is_added_is_no_site(
     if fits:
         assert bring(project, folder, str(model)).site == "blocks.1.hook_mlp_out"
         return
-    with pytest.raises(UserError, match=r"“layers\.1\.mlp”.* is normed before it is added"):
+    with pytest.raises(
+        UserError, match=r"“layers\.1\.mlp”.* applies a norm to that output before adding it"
+    ):
         bring(project, folder, str(model))
     assert project.dictionaries() == []
 

@@ -106,7 +106,7 @@ def test_import__asks_for_what_is_missing_and_which_is_meant(
     sparsify.write(topk(), second)
     with pytest.raises(UserError, match="holds 2 dictionaries"):
         bring(project, source, model="builtin")
-    with pytest.raises(UserError, match="none of the dictionaries"):
+    with pytest.raises(UserError, match="not one of the dictionaries"):
         bring(project, source, model="builtin", which="layers.7")
     result = bring(project, source, model="builtin", which="layers.2/sae.safetensors")
     assert result.site == "blocks.2.hook_resid_post"
@@ -161,7 +161,7 @@ def test_import__refuses_values_that_are_no_numbers(project: Project, tmp_path: 
     own = topk()
     own.W_enc[3, 4] = float("nan")
     save(own, tmp_path / "bad")
-    with pytest.raises(UserError, match=r"W_enc .* no numbers"):
+    with pytest.raises(UserError, match=r"W_enc .* not finite numbers"):
         bring(project, tmp_path / "bad", site=SITE)
     assert project.dictionaries() == []
 
@@ -184,7 +184,7 @@ def test_export__writes_what_comes_back_the_same(
     x = torch.randn(50, D)
     one, other = (load(project.dictionary_path(name)) for name in ("new", form))
     torch.testing.assert_close(one.encode(x), other.encode(x), rtol=1e-4, atol=1e-4)
-    with pytest.raises(UserError, match="there already and not empty"):
+    with pytest.raises(UserError, match="already exists and is not empty"):
         export_dictionary(config, RecordingContext())
 
 

@@ -259,7 +259,7 @@ def test_shapes__that_contradict_one_another_are_refused(tmp_path: Path) -> None
 
 def test_index__writes_nothing_that_its_reader_does_not_take(tmp_path: Path) -> None:
     path, _ = _index(tmp_path)
-    with pytest.raises(KeyError, match="none of the arrays"):
+    with pytest.raises(KeyError, match="not one of the arrays"):
         write_index(path, read_info(path), {"unheard/of": np.zeros(3)})
 
 

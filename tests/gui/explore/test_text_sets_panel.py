@@ -36,7 +36,7 @@ RESULT = FindFeaturesResult(
         )
     ],
     weights=[FeatureWeight(feature=9, weight=-0.5)],
-    warning="With fewer than 20 texts a side the scores are little more than chance.",
+    warning="With fewer than 20 texts a side the scores are little better than chance.",
 )
 
 
@@ -88,8 +88,8 @@ def test_error__is_said_in_place_and_the_panel_goes_on(
 ) -> None:
     panel.find_button.click()
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
-    client.fail(client.jobs[0], "“x” is both in A and in B.")
-    assert "both in A and in B" in panel.state.text()
+    client.fail(client.jobs[0], "“x” is in both A and B.")
+    assert "in both A and B" in panel.state.text()
     assert panel.find_button.isEnabled()
 
 
