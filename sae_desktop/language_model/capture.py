@@ -99,8 +99,8 @@ def by_token(value: Tensor, rows: int, length: int, site: Site) -> Tensor:
         value = value.reshape(rows, length, -1)
     if value.dim() != 3 or value.shape[:2] != (rows, length):
         raise UserError(
-            f"The site “{site}” of this model holds no single vector for each token.",
-            next_step="Choose a model such as a Llama, Qwen, Gemma, GPT-2 or BERT.",
+            f"The site “{site}” of this model does not hold one vector per token.",
+            next_step="Choose a model such as Llama, Qwen, Gemma, GPT-2 or BERT.",
         )
     return value
 

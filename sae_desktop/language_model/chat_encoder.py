@@ -54,7 +54,8 @@ class ChatEncoder:
             raise BadRowError(
                 f"The chat template of “{self._name}” refuses document {document.ordinal:,} of "
                 f"“{document.source}”: {error}.",
-                next_step="Choose chats whose roles this model knows, or a column of texts.",
+                next_step="Choose chats whose roles this model's template accepts, or a column of "
+                "texts.",
             ) from error
         ids, starts = self._tokens(text, document.messages)
         repeated = len(self._prefix)

@@ -126,8 +126,8 @@ def _ask(stated: dict[str, Any], request: dict[str, Any], name: str) -> dict[str
 def _beyond(name: str, what: str) -> UserError:
     return UserError(
         f"The chat template of “{name}” {what}, and was stopped.",
-        kept="Nothing of it was used, and what was saved before is unchanged.",
-        next_step="Choose a column of texts in place of the chats, or a model with another "
+        kept="None of its output was used, and what was saved before is unchanged.",
+        next_step="Choose a column of texts instead of the chats, or a model with another "
         "template.",
     )
 

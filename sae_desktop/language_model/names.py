@@ -134,7 +134,7 @@ def public_name(name: str) -> str:
 def origin_text(folder: Path, gguf: str | None = None) -> str:
     """Return in words where weights come from and what they went through; "" where unknown."""
     if gguf is not None:
-        return f"The weights of the file {gguf}, as they are quantised there."
+        return f"The weights from the file {gguf}, as quantised there."
     origin = read_origin(folder)
     cached = _CACHED.search(folder.as_posix())
     if origin is None:
@@ -149,6 +149,6 @@ def origin_text(folder: Path, gguf: str | None = None) -> str:
         return f"From the {source}, SHA-256 {origin.sha256[:16]}…"
     return (
         f"{known.hub} from the {source}, quantised to {known.quantisation} and converted back to "
-        f"16 bits: its weights are close to the hub's, not equal to them. "
+        f"16 bits: its weights are close to the hub's, but not equal to them. "
         f"SHA-256 {origin.sha256[:16]}…"
     )

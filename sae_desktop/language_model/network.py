@@ -24,7 +24,7 @@ from sae_desktop.language_model.files import (
 from sae_desktop.language_model.gguf_header import read_header
 from sae_desktop.language_model.trust import ModelCode, check_code, code_of
 
-_KIND = "Choose a language model such as a Llama, Qwen or GPT-2, or an encoder such as a BERT."
+_KIND = "Choose a language model such as Llama, Qwen or GPT-2, or an encoder such as BERT."
 
 
 def needed_code(files: ModelFiles) -> ModelCode:
@@ -66,7 +66,7 @@ def load_config(files: ModelFiles) -> Any:
         raise UserError(
             f"The configuration of “{files.name}” asks for program code from elsewhere, the "
             f"attention kernel “{kernel}”, which is never run.",
-            next_step=f"Take attn_implementation out of {files.folder / 'config.json'}.",
+            next_step=f"Remove attn_implementation from {files.folder / 'config.json'}.",
         )
     return config
 
@@ -100,8 +100,8 @@ def model_class(files: ModelFiles, config: Any) -> Any:
     causal = predicts_next(config, needed_code(files))
     if config.is_encoder_decoder and not causal:
         raise UserError(
-            f"“{files.name}” is an encoder and a decoder in one ({config.model_type}), which "
-            "cannot be opened.",
+            f"“{files.name}” is an encoder-decoder model ({config.model_type}), which cannot be "
+            "opened.",
             next_step=_KIND,
         )
     return AutoModelForCausalLM if causal else AutoModel
@@ -143,7 +143,7 @@ def setting(files: ModelFiles, config: Any, name: str) -> int:
     found = getattr(config, name, None)
     if not isinstance(found, int):
         raise UserError(
-            f"The configuration of “{files.name}” does not say its {name}.", next_step=_KIND
+            f"The configuration of “{files.name}” does not give its {name}.", next_step=_KIND
         )
     return found
 
@@ -168,7 +168,7 @@ def cannot_open(files: ModelFiles, error: Exception) -> UserError:
         "model type" in whole or "architecture" in whole or "model_type" in whole
     ):
         return UserError(
-            f"“{files.name}” is of an architecture that cannot be opened: {text}",
+            f"“{files.name}” has an architecture that cannot be opened: {text}",
             next_step=_KIND,
         )
     if "Unrecognized configuration class" in whole:
@@ -176,11 +176,11 @@ def cannot_open(files: ModelFiles, error: Exception) -> UserError:
     if isinstance(error, ImportError):
         return UserError(
             f"“{files.name}” needs a library that is not installed: {text}",
-            next_step="Install it beside sae-desktop, and try again.",
+            next_step="Install it alongside sae-desktop, and try again.",
         )
     return UserError(
         f"The model “{files.name}” cannot be opened: {text}",
-        next_step="Copy or download the model again, all of its files.",
+        next_step="Copy or download the model again with all of its files.",
     )
 
 

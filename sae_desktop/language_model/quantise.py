@@ -33,9 +33,9 @@ def resolve_dtype(wanted: ModelDtype, device: torch.device, files: ModelFiles, c
     if own:
         if wanted not in ("auto", own):
             raise UserError(
-                f"The weights of “{files.name}” are stored quantised ({own}), which is undone for "
-                f"no other precision.",
-                next_step="Choose the precision “auto”, or the model as it was before.",
+                f"The weights of “{files.name}” are stored quantised ({own}) and cannot be "
+                "converted to another precision.",
+                next_step="Choose the precision “auto”, or the model before it was quantised.",
             )
         return own
     if wanted in QUANTISED:
@@ -45,7 +45,8 @@ def resolve_dtype(wanted: ModelDtype, device: torch.device, files: ModelFiles, c
         if wanted not in FLOATS:
             raise UserError(
                 f"“{wanted}” is not a precision.",
-                next_step=f"There are auto, {', '.join(FLOATS)}, {', '.join(QUANTISED)}.",
+                next_step=f"Choose auto, {', '.join(FLOATS)}, {', '.join(QUANTISED[:-1])} or "
+                f"{QUANTISED[-1]}.",
             )
         return wanted
     return "float32" if device.type == "cpu" or files.gguf else stored_dtype(files, config)
@@ -86,8 +87,8 @@ def own_quantisation(config: Any) -> str:
 def _check_quantised(wanted: str, device: torch.device, files: ModelFiles) -> None:
     if files.gguf:
         raise UserError(
-            f"A .gguf model is not read as {wanted}: its weights are quantised in their own way, "
-            "and computed with as float32, bfloat16 or float16.",
+            f"A .gguf model cannot be read as {wanted}: its weights are quantised in their own "
+            "way, and are used as float32, bfloat16 or float16.",
             next_step="Choose one of these.",
         )
     if importlib.util.find_spec("bitsandbytes") is None:
@@ -97,7 +98,7 @@ def _check_quantised(wanted: str, device: torch.device, files: ModelFiles) -> No
         )
     if device.type == "mps":
         raise UserError(
-            f"The precision {wanted} cannot be had on the device “mps”.",
+            f"The precision {wanted} is not available on the device “mps”.",
             next_step="Choose float16 or bfloat16, or the device “cpu”.",
         )
 
@@ -123,7 +124,7 @@ def check_quantisable(name: str, model: Any, dtype: str, device: torch.device) -
         width = int(layer.weight.shape[-1])
         if width % _BLOCK:
             raise UserError(
-                f"“{name}” cannot be had in 4 bit on the CPU: weights are packed in blocks of "
-                f"{_BLOCK}, and it has a layer of width {width}.",
+                f"“{name}” is not available in 4 bits on the CPU: weights are packed in blocks of "
+                f"{_BLOCK}, but it has a layer of width {width}.",
                 next_step="Choose 8bit, bfloat16 or float16.",
             )

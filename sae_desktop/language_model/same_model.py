@@ -69,7 +69,7 @@ def difference(one: ModelMark, other: ModelMark, project: Path) -> str:
     found = [_identity(one), _identity(other)]
     if found[0] and found[1]:
         return _between_identities(ModelMark(one.name, found[0]), ModelMark(other.name, found[1]))
-    return "from their names alone it cannot be told whether they are one model"
+    return "their names alone do not show whether they are the same model"
 
 
 def _between_identities(one: ModelMark, other: ModelMark) -> str:
@@ -90,7 +90,10 @@ def _between_revisions(one: ModelMark, other: ModelMark) -> str:
     if same_name(one.name, other.name) and hub_name(one.name) in _fetched():
         return ""
     if not _first(one) or not _first(other):
-        return "one was kept by an earlier version of this program, which kept less of its model"
+        return (
+            "one was made by an earlier version of this program, which recorded less about its "
+            "model"
+        )
     return "their files differ"
 
 
@@ -140,8 +143,8 @@ def require_same_model(
         f"{first[0].upper()}{first[1:]} and {second} do not belong together: {how}.",
         kept="Nothing was changed.",
         next_step="Use the model it was made with, or make it again with this one. If you know "
-        "that they are one model, say so with “Set its model…” in its menu under Project, "
-        f"or with: sae-desktop models {command}.",
+        "that they are the same model, say so with “Set its model…” in its menu under "
+        f"Project, or with: sae-desktop models {command}.",
     )
 
 

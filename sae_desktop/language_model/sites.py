@@ -76,9 +76,9 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
     config = text_config(model)
     if config.model_type in UNREADABLE:
         raise UserError(
-            f"A “{config.model_type}” model {UNREADABLE[config.model_type]}, so that its layers "
-            "have no sites.",
-            next_step="Choose a model such as a Llama, Qwen, Gemma, GPT-2 or BERT.",
+            f"A “{config.model_type}” model {UNREADABLE[config.model_type]}, so its layers have "
+            "no sites.",
+            next_step="Choose a model such as Llama, Qwen, Gemma, GPT-2 or BERT.",
         )
     count = getattr(config, "num_hidden_layers", 0)
     for name, module in model.named_modules():
@@ -92,8 +92,8 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
             return module
     raise UserError(
         f"The layers of a “{config.model_type}” model were not found.",
-        next_step="Choose a decoder-only language model, such as a Llama, Qwen, Gemma or GPT-2, "
-        "or an encoder such as BERT.",
+        next_step="Choose a decoder-only language model, such as Llama, Qwen, Gemma or GPT-2, or "
+        "an encoder such as BERT.",
     )
 
 
@@ -227,11 +227,11 @@ def _why(model: nn.Module, layers: nn.ModuleList, parts: LayerParts | None, site
         return ""
     if parts is None:
         kind = text_config(model).model_type
-        return f": of this “{kind}” model only the layers’ inputs and outputs are known"
+        return f": for a “{kind}” model only the inputs and outputs of layers are known"
     if is_centred(site.hook) and _find(model, layers[site.layer], parts, uncentred(site.hook)):
         return (
-            ": its norms do not take the mean off the stream, so that none of its weights are "
-            f"centred; “blocks.{site.layer}.{uncentred(site.hook)}” is what was read"
+            ": its norms do not subtract the stream's mean, so none of its weights are centred; "
+            f"“blocks.{site.layer}.{uncentred(site.hook)}” is what was read"
         )
     if parts.why:
         return f": {parts.why}"
@@ -256,7 +256,7 @@ def _what_exists(
         return [hook for hook in HOOKS if _find(model, layers[number], parts, hook) is not None]
 
     found = [hooks(number) for number in range(len(layers))]
-    there = f"There are blocks.0 to blocks.{len(layers) - 1}"
+    there = f"It has blocks.0 to blocks.{len(layers) - 1}"
     if all(each == found[0] for each in found):
         return f"{there}, each with {', '.join(found[0])}."
     if site.layer >= len(layers):

@@ -30,7 +30,7 @@ def plan_windows(lm: TextReader, settings: CorpusSettings, *, minimum: int = 1) 
     least = max(len(prefix) + len(suffix) + 1, minimum)
     if settings.context_size < least:
         raise UserError(
-            f"A window of {settings.context_size} tokens has no room for a text.",
+            f"A window of {settings.context_size} tokens has no room for text.",
             next_step=f"Use a context of at least {least}; 128 is usual.",
         )
     _check_overlap(plan)
@@ -41,14 +41,14 @@ def _check_overlap(plan: WindowPlan) -> None:
     overlap = plan.settings.overlap
     if overlap < 0 or overlap >= plan.room:
         raise UserError(
-            f"Windows cannot repeat {overlap:,} tokens of the one before: they have room for "
+            f"Windows cannot repeat {overlap:,} tokens of the one before: they only have room for "
             f"{plan.room:,}.",
             next_step=f"Use an overlap of at most {plan.room - 1:,}; half a window is usual.",
         )
     if overlap and plan.settings.packing == "packed":
         raise UserError(
-            "Windows filled with one document after the other cannot overlap.",
-            next_step="Use windows of one document each, or no overlap.",
+            "Windows filled with one document after another cannot overlap.",
+            next_step="Use one document per window, or no overlap.",
         )
 
 
@@ -60,13 +60,13 @@ def policy_text(lm: TextReader, plan: WindowPlan) -> str:
         after = (
             f", {_names(lm, plan.separator)} after each" if plan.separator else ", nothing between"
         )
-        sentences.append(f"Documents fill windows one after the other{after}.")
+        sentences.append(f"Windows are filled with one document after another{after}.")
     else:
-        sentences.append("A window holds tokens of one document.")
+        sentences.append("Each window holds tokens of one document.")
     sentences.append(
-        "The name of a special token in a text is read as the token."
+        "The name of a special token in a text is read as that token."
         if settings.special_tokens == "tokens"
-        else "The name of a special token in a text is read as its letters."
+        else "The name of a special token in a text is read letter by letter."
     )
     return " ".join(sentences)
 
@@ -88,7 +88,7 @@ def document_encoder(lm: TextReader, settings: CorpusSettings) -> Encoder:
             return chats.encode(document)
         if settings.chat_column:
             raise UserError(
-                f"“{lm.name}” has no chat template, so it cannot read chats as such.",
+                f"“{lm.name}” has no chat template, so it cannot read chats.",
                 next_step="Choose a model with one, or a column of texts.",
             )
         return Encoded(without_repeated(encode_text(document.text), prefix))
@@ -129,7 +129,7 @@ def _ends_text(lm: TextReader, plan: WindowPlan) -> str:
     if plan.settings.bos == "never":
         return "No token is put before a window."
     if lm.bos_id is not None:
-        return "No token is put before a window: the tokenizer says that it adds none to texts."
+        return "No token is put before a window: the tokenizer is set not to add one."
     return "No token is put before a window: the tokenizer has no beginning-of-sequence token."
 
 

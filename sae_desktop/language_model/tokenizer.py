@@ -34,7 +34,7 @@ def load_tokenizer(files: ModelFiles) -> Any:
     except Exception as error:
         raise UserError(
             f"The tokenizer of “{files.name}” cannot be read: {first_line(error)}",
-            next_step="Copy or download the model again, all of its files.",
+            next_step="Copy or download the model again with all of its files.",
         ) from error
 
 
@@ -73,9 +73,9 @@ def fit_vocabulary(name: str, tokenizer: Any, rows: int) -> None:
     if backend is None or not set(beyond) <= added - used:
         raise UserError(
             f"The tokenizer of “{name}” does not belong to it: it has token ids up to "
-            f"{max(beyond.values())}, and the model has {rows} rows of embeddings (ids up to "
+            f"{max(beyond.values())}, but the model has {rows} rows of embeddings (ids up to "
             f"{rows - 1}).",
-            next_step="Put the tokenizer that came with these weights beside them.",
+            next_step="Put the tokenizer that came with these weights into the same folder.",
         )
     for role, token in tokenizer.special_tokens_map.items():
         if isinstance(token, str) and token in beyond:

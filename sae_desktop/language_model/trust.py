@@ -27,8 +27,8 @@ from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
 WARNING = (
-    "Such code runs with all your rights: it can read, change and delete your files, and send "
-    "them elsewhere."
+    "Such code runs with all your permissions: it can read, change and delete your files, and "
+    "send them elsewhere."
 )
 _TOKENIZER = "AutoTokenizer"
 _CLASSES = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", _TOKENIZER)
@@ -160,9 +160,8 @@ def check_code(name: str, code: ModelCode) -> None:
     if not is_trusted(code):
         raise UserError(
             f"“{name}” comes with its own program code, which is not run without "
-            f"your consent. {WARNING} "
-            f"It is {', '.join(code.files)} in {code.folder}.",
-            next_step="Read it first. If you trust those who wrote it, allow it in Harvest › "
+            f"your consent. {WARNING} The code is {', '.join(code.files)} in {code.folder}.",
+            next_step="Read it first. If you trust its authors, allow it in Harvest › "
             f"Model, or with: sae-desktop models trust {shlex.quote(name)}.",
         )
 
@@ -172,10 +171,10 @@ def check_whole(name: str, code: ModelCode) -> None:
     if code.foreign:
         raise UserError(
             f"“{name}” wants program code that is not among its own files: "
-            f"{', '.join(code.foreign)}. Code from elsewhere can change at any time without "
-            "the model changing, so it is never run.",
-            next_step="Choose a model that brings its code along, or one of an architecture "
-            "that transformers knows.",
+            f"{', '.join(code.foreign)}. Code from elsewhere can change at any time without any "
+            "change to the model, so it is never run.",
+            next_step="Choose a model that comes with its code, or one with an architecture that "
+            "transformers knows.",
         )
 
 
@@ -192,13 +191,12 @@ def trust_model(config: TrustModelConfig, context: JobContext) -> TrustModelResu
     code = code_of(files.folder) if files.gguf is None else ModelCode(files.folder)
     if not code.needed:
         raise UserError(
-            f"“{config.model}” needs no program code.", next_step="Use it as any other model."
+            f"“{config.model}” needs no program code.", next_step="Use it like any other model."
         )
     check_whole(config.model, code)
     if code.digest != config.digest:
         raise UserError(
-            f"The program code of “{config.model}” is not the code that was agreed to: it has "
-            "changed.",
+            f"The program code of “{config.model}” has changed since it was agreed to.",
             kept="Nothing was allowed.",
             next_step=f"Look at the files in {code.folder} again, then decide again.",
         )

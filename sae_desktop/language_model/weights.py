@@ -68,9 +68,9 @@ def read_weights(
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_UNUSED))
     if missing:
         raise UserError(
-            f"The model “{files.name}” lacks {len(missing)} of its weights, "
-            f"among them {missing[0]}.",
-            next_step="Copy or download the model again, all of its files.",
+            f"The model “{files.name}” is missing {len(missing)} of its weights, including "
+            f"{missing[0]}.",
+            next_step="Copy or download the model again with all of its files.",
         )
     return model
 

@@ -38,7 +38,7 @@ def refuse_what_cannot_fit(
     raise UserError(
         needs.problem(found),
         kept="Nothing was written.",
-        next_step=f"This would fit: {'; or '.join(ways)}." if ways else "Free some room.",
+        next_step=f"This would fit: {'; or '.join(ways)}." if ways else "Free some space.",
     )
 
 

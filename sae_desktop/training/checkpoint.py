@@ -109,9 +109,9 @@ class Checkpoint:
                 raise UserError(
                     f"The checkpoint “{self.path}” does not fit this run: its {name} "
                     f"{_shape(found.get(name))}, the run’s {_shape(wanted.get(name))}.",
-                    kept="The checkpoint is as it was.",
+                    kept="The checkpoint is unchanged.",
                     next_step="Train under another name, or move the checkpoint's folder "
-                    "elsewhere to begin this run again.",
+                    "elsewhere to start this run again.",
                 )
 
 
@@ -179,7 +179,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     if problems:
         raise UserError(
             f"No checkpoint in “{folder}” can be read: {'; '.join(problems)}.",
-            kept="They are as they were.",
+            kept="They are unchanged.",
             next_step="Restore them from a copy, or train under another name.",
         )
     return None

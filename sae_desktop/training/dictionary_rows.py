@@ -99,7 +99,7 @@ def open_pair(
     if not name:
         raise UserError(
             f"The dictionary “{dictionary_name}” does not say which store it was trained on.",
-            next_step="Name an activation store.",
+            next_step="Choose an activation store.",
         )
     existing("activation store", name, project.stores())
     store = ActivationStore.open(project.store_path(name))
@@ -129,8 +129,9 @@ def bos_note(dictionary: Dictionary, store: ActivationStore) -> str:
     with_bos, without = "with BOS", "without BOS"
     trained, harvested = (with_bos, without) if wanted else (without, with_bos)
     return (
-        f"The dictionary was trained on windows {trained}, the store was harvested {harvested}: "
-        "activations differ, most of all at the first tokens. Harvest as it was trained."
+        f"The dictionary was trained on windows {trained}, but the store was harvested "
+        f"{harvested}, so activations differ, most of all at the first tokens. Harvest with the "
+        "setting it was trained with."
     )
 
 
@@ -161,7 +162,8 @@ def rows_of(project: Project, dictionary: Dictionary, store: ActivationStore) ->
         wide = sum(part.width for part in places)
         if wide != width:
             raise UserError(
-                f"The dictionary {what} rows {width} wide, and those of the store are {wide} wide.",
+                f"The dictionary {what} rows of width {width}, but those of the store have width "
+                f"{wide}.",
                 kept="Nothing was changed.",
                 next_step="Harvest a store with the dictionary's model and sites.",
             )
@@ -201,7 +203,7 @@ def _refuse_mismatch(
         if wanted and found and wanted != found:
             raise UserError(
                 f"The store “{store_name}” does not fit the dictionary “{dictionary_name}”: "
-                f"its {what} is {found}, the dictionary's is {wanted}.",
+                f"its {what} is {found}, but the dictionary's is {wanted}.",
                 kept="Nothing was changed.",
                 next_step="Harvest a store with the dictionary's model and site.",
             )

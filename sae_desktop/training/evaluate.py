@@ -172,10 +172,12 @@ def _text(
         return None
     lm = model_of(source.store, config.device)
     if lm is None:
-        context.log("The loss recovered is not measured: the activations came without a model.")
+        context.log(
+            "The loss recovered is not measured: the activations were imported without a model."
+        )
         return None
     if not lm.causal:
-        context.log("The loss recovered is not measured: an encoder predicts no next token.")
+        context.log("The loss recovered is not measured: an encoder does not predict a next token.")
         return None
     if not source.one_model:
         context.log("The loss recovered is not measured: the dictionary reads two models.")

@@ -141,7 +141,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
     for note in source.notes:
         context.log(note)
     text, sample = None, None
-    tell(behind.rows, "Loading the model to measure with")
+    tell(behind.rows, "Loading the model for measuring the loss")
     context.check_cancelled()
     try:
         text, sample = source.texts(config.device)
@@ -163,7 +163,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
                 members.append(error)
             else:
                 if run.rows:
-                    context.log(f"Going on at {run.rows:,} of {run.config.tokens:,} rows.")
+                    context.log(f"Resuming at {run.rows:,} of {run.config.tokens:,} rows.")
         going = [member for member in members if isinstance(member, Member)]
         if going:
             Session(going, source, context, clock).run()
@@ -264,9 +264,9 @@ def _finish(member: Member, source: Source) -> Outcome:
             return _save(member, source)
     except UserError as error:
         return UserError(
-            f"The dictionary “{member.name}” is trained and could not be saved. {error.what}",
+            f"The dictionary “{member.name}” was trained but could not be saved. {error.what}",
             kept="Its last checkpoint is kept.",
-            next_step="Free some space and start the same training again: it goes on from there.",
+            next_step="Free some space and start the same training again: it resumes from there.",
         )
 
 

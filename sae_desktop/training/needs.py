@@ -118,8 +118,8 @@ def working_needs(load: Load) -> list[Need]:
         ("gradients", gradients),
         ("errors and pairs of a step", passing),
         ("batches ahead", _BATCHES_AHEAD * T * load.row_bytes),
-        ("figures, beyond what a step takes", max(0.0, figures - step)),
-        ("start, beyond that", max(0.0, sample - max(figures, step))),
+        ("figures, on top of a step", max(0.0, figures - step)),
+        ("start-up, on top of that", max(0.0, sample - max(figures, step))),
     ]
     return _rounded(needs)
 
@@ -134,7 +134,7 @@ def host_needs(load: Load, *, on_gpu: bool) -> list[Need]:
     if on_gpu:
         # A checkpoint is brought over whole before it is written.
         needs += [
-            ("a checkpoint on its way", 3 * load.weights * _FLOAT),
+            ("a checkpoint being written", 3 * load.weights * _FLOAT),
             ("batches ahead", _BATCHES_AHEAD * load.batch * load.row_bytes),
         ]
     return _rounded(needs)
@@ -213,7 +213,7 @@ def largest_features(load: Load, free: Free) -> int:
 def problem(found: Iterable[Room]) -> str:
     """Return what is needed and what there is, of the places where it does not suffice."""
     return " ".join(
-        f"The training needs {format_bytes(room.needed_bytes)} of {room.place}, and "
+        f"The training needs {format_bytes(room.needed_bytes)} of {room.place}, but "
         f"{format_bytes(room.free_bytes)} are free ({_greatest(room)})."
         for room in found
         if not room.fits

@@ -135,7 +135,7 @@ class RunObserver:
         self.failure = UserError(
             f"The loss of “{self._name}” is no longer a number at step {state.step:,}: "
             "the training has diverged.",
-            kept="The last checkpoint, from before, is kept.",
+            kept="The last checkpoint before that is kept.",
             next_step="Train again under another name with a lower learning rate.",
         )
 
@@ -198,9 +198,9 @@ class RunObserver:
             return
         self._warn(
             f"“{self._name}” is collapsing: at step {state.step:,} of {self._recipe.steps:,} only "
-            f"{l0:.2g} features are active on a row, so that hardly anything is reconstructed. "
-            "λ or the learning rate is too large for this data: stop, and train again under "
-            "another name with a smaller one."
+            f"{l0:.2g} features are active per row, so hardly anything is reconstructed. λ or the "
+            "learning rate is too large for these data: stop, and train again under another name "
+            "with a smaller value."
         )
         self._warn = None
 

@@ -48,7 +48,7 @@ class PowerLaw(msgspec.Struct, frozen=True, kw_only=True):
         """Return in words what is 95% sure: "exponent −0.21, 95% interval −0.25 … −0.18"."""
         exponent = f"exponent {self.exponent:.3f}".replace("-", "−")
         if not self.exponent_interval.told:
-            return f"{exponent}; how sure that is cannot be told from these runs"
+            return f"{exponent}; its uncertainty cannot be estimated from these runs"
         text = f"{exponent}, 95% interval {self.exponent_interval.text()}"
         floor = self.irreducible_interval
         if floor is None:
@@ -226,6 +226,6 @@ def _irreducible(region: Region) -> Interval:
 def _require(there: int, needed: int, what: str, of: str = "runs that differ") -> None:
     if there < needed:
         raise UserError(
-            f"There are {there} {of}, and {what} needs {needed}.",
+            f"There are {there} {of}, but {what} needs {needed}.",
             next_step="Add values to the sweep and run it again.",
         )

@@ -50,7 +50,7 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
         """Return it as read: "0.18 … 0.25", with a sign for minus, or that nothing is told."""
         low, high = (None if end is None else written(end) for end in (self.low, self.high))
         if low is None and high is None:
-            return "cannot be told"
+            return "cannot be determined"
         if low is None:
             return f"{high} or less"
         return f"{low} or more" if high is None else f"{low} … {high}"

@@ -49,7 +49,7 @@ def _taken(project: Project, name: str) -> filelock.FileLock:
         except filelock.Timeout:
             raise UserError(
                 f"The dictionary “{name}” is being trained by another job.",
-                kept="That job goes on.",
+                kept="That job is still running.",
                 next_step="Wait for it, stop it, or choose another name.",
             ) from None
     return lock

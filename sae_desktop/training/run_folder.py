@@ -94,14 +94,14 @@ def _text(fields: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"“{name}” is no text")
+        raise ValueError(f"“{name}” is not text")
     return value
 
 
 def _size(fields: dict[str, Any], name: str) -> int:
     value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"“{name}” is no whole number above 0")
+        raise ValueError(f"“{name}” is not a whole number above 0")
     return value
 
 

@@ -298,7 +298,7 @@ def _opened(path: Path) -> _Opened:
 def _damaged(path: Path, error: object) -> UserError:
     return UserError(
         f"The curves “{path}” are damaged: {error}.",
-        kept="The dictionary beside them is as it was.",
+        kept="The dictionary itself is unchanged.",
         next_step="Restore the file from a copy.",
     )
 

@@ -94,15 +94,15 @@ def check_config(config: TrainConfig) -> None:
         problems = {"architecture": f"Choose one of {', '.join(ARCHITECTURES)}."}
     for name, way_out in problems.items():
         raise UserError(
-            f"The training setting {name} = {getattr(config, name)} cannot work.",
+            f"The training setting {name} = {getattr(config, name)} is not valid.",
             kept="Nothing was changed.",
             next_step=way_out,
         )
     if bool(config.activations) == (config.stream is not None):
         raise UserError(
-            "A run learns either from a store of activations or from a stream, and here "
-            f"{'both are' if config.activations else 'neither is'} named.",
-            next_step="Name one of the two.",
+            "A run learns either from an activation store or from a stream, but "
+            f"{'both are' if config.activations else 'neither is'} named here.",
+            next_step="Choose one of the two.",
         )
 
 
@@ -237,7 +237,7 @@ def begin_state(run: PlannedRun, source: Source, device: torch.device) -> Traine
     if config.resample and not can_resample(architecture):
         raise UserError(
             f"The architecture “{config.architecture}” cannot reinitialise dead features.",
-            next_step="Switch resampling off.",
+            next_step="Turn resampling off.",
         )
     if run.checkpoint is None:
         architecture.initialise_from(source.sample(_INITIAL_ROWS))

@@ -162,8 +162,8 @@ def _fitted(points: tuple[ScalingPoint, ...]) -> _Fitted:
     """Fit the laws; kept, for a budget is asked about again and again."""
     if any(not (p.loss > 0 and math.isfinite(p.loss) and p.compute > 0) for p in points):
         raise UserError(
-            "A scaling law needs losses and computes above 0.",
-            next_step="Leave out runs that came to nothing.",
+            "A scaling law needs losses and compute above 0.",
+            next_step="Leave out runs that failed.",
         )
     missing: list[str] = []
     sizes = _size_laws(_best_of_each(points), missing)
@@ -220,9 +220,9 @@ def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
         refusal = str(error)
     if valleys is None:
         missing.append(
-            f"Best features and steps: {refusal} Of one compute and three sizes there are "
-            f"{len(groups)} groups of runs; {FEWEST_POINTS} with the best between them would do "
-            "too."
+            f"Best features and steps: {refusal} There are {len(groups)} groups of runs with the "
+            f"same compute and three sizes; {FEWEST_POINTS} whose best size lies between the "
+            "others would also be enough."
         )
         return _Sizes(*_loss_law(points, missing))
     return _of_valleys(valleys, groups)
@@ -331,8 +331,8 @@ def _rate_law(points: Sequence[ScalingPoint], missing: list[str]) -> _Rates:
     computes = len({same[0].compute for same in tried})
     if computes < FEWEST_POINTS:
         missing.append(
-            f"Best learning rate: {computes} computes have sizes trained at "
-            f"{_FEWEST_ON_A_PARABOLA} of them, and it needs {FEWEST_POINTS}."
+            f"Best learning rate: {computes} amounts of compute have sizes trained at "
+            f"{_FEWEST_ON_A_PARABOLA} of them, but it needs {FEWEST_POINTS}."
         )
         return _Rates()
     valleys = _valleys([(n, p) for n, same in enumerate(tried) for p in same], lambda p: p.lr)
@@ -352,7 +352,7 @@ def _rate_law(points: Sequence[ScalingPoint], missing: list[str]) -> _Rates:
     if beyond:
         missing.append(
             f"Best learning rate: of {beyond} of {len(tried)} sizes it lies outside the rates "
-            "tried; try more there."
+            "tried; extend the range there."
         )
     return _Rates(valleys.law, best, valleys.predict)
 

@@ -171,7 +171,7 @@ class Session:
     def _adjust(self, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             if name not in _ADJUSTABLE or not math.isfinite(value) or value < 0:
-                self._context.log(f"{name} = {value:g} cannot be, and was not changed.")
+                self._context.log(f"{name} = {value:g} is not valid, so it was not changed.")
                 continue
             for member in self._members:
                 self._change(member, name, value)
@@ -198,8 +198,8 @@ class Session:
                 self._next_save = time.monotonic() + min(self._seconds, _RETRY_SECONDS)
                 self._tell(
                     member,
-                    f"No checkpoint could be written: {error.what} The training goes on, the "
-                    f"last checkpoint is kept, and another one is tried soon.",
+                    f"No checkpoint could be written: {error.what} The training continues, the "
+                    "last checkpoint is kept, and another attempt follows soon.",
                 )
 
     def _checkpoint(self, member: Member) -> None:

@@ -168,8 +168,8 @@ class StoreSource(Source):
     def _split(self, rows: int, by: HeldOutBy) -> Split:
         if rows < FEWEST_ROWS:
             raise UserError(
-                f"The store “{self._config.activations}” holds {rows} rows; a dictionary learns "
-                f"from {FEWEST_ROWS} at least.",
+                f"The store “{self._config.activations}” holds {rows} rows; a dictionary needs at "
+                f"least {FEWEST_ROWS} to learn from.",
                 kept="Nothing was changed.",
                 next_step="Harvest more before training.",
             )
@@ -197,15 +197,14 @@ class StoreSource(Source):
         notes = []
         if len(self.split.excluded):
             notes.append(
-                f"{len(self.split.excluded):,} rows of more than ten times the median norm "
-                "are left out."
+                f"{len(self.split.excluded):,} rows above ten times the median norm are left out."
             )
         if self.info.model and self.position.held_out == "documents":
             notes += few_texts_notes(self.split.texts)
         pool = self.position.pool
         if pool.rows:
             notes.append(
-                f"The store is larger than the memory that is free: rows are drawn from a pool of "
+                "The store is larger than the free memory: rows are drawn from a pool of "
                 f"{pool.rows:,}, filled in blocks of {pool.block:,}."
             )
         return notes
@@ -265,13 +264,13 @@ def few_texts_notes(texts: int) -> list[str]:
     guide; 0: none could be held out whole."""
     if texts == 0:
         return [
-            "The rows held out are the last ones: the store has too few documents to keep a whole "
-            "one apart, so figures on them are better than on other texts."
+            "The rows held out are the last ones: the store has too few documents to hold out a "
+            "whole one, so figures on these rows are better than they would be on other texts."
         ]
     if texts < FEW_TEXTS:
         return [
-            f"The store holds rows of {texts:,} texts only: figures on the few held out say "
-            "little of other texts. Harvest more tokens, or from more documents."
+            f"The store holds rows from only {texts:,} texts: figures on the few held out say "
+            "little about other texts. Harvest more tokens, or from more documents."
         ]
     return []
 

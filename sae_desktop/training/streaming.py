@@ -141,8 +141,8 @@ class StreamSource(Source):
     def _refuse_small(self, rows: int) -> None:
         if rows - self._rows(self._held_out) < FEWEST_ROWS:
             raise UserError(
-                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary learns from "
-                f"{FEWEST_ROWS} at least beside those held out.",
+                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary needs at least "
+                f"{FEWEST_ROWS} to learn from, besides those held out.",
                 kept="Nothing was changed.",
                 next_step="Choose a larger corpus, or a smaller harvest batch.",
             )
@@ -391,8 +391,8 @@ class StreamFeed:
                     place = msgspec.structs.replace(place, windows=windows)
             if not found and begin == Place(self._first.ordinal, self._first.offset):
                 raise UserError(
-                    "The harvest gives no rows to train on: every one is massive.",
-                    next_step="Train with the massive rows, or choose another site.",
+                    "The harvest gives no rows to train on: all of them are massive.",
+                    next_step="Include the massive rows, or choose another site.",
                 )
             place = msgspec.structs.replace(
                 self._first, passes=place.passes + 1, windows=place.windows
@@ -400,7 +400,7 @@ class StreamFeed:
 
     def _refuse_when_ended(self) -> None:
         if self._stop.is_set():
-            raise UserError("The harvest was ended.")
+            raise UserError("The harvest was stopped.")
 
 
 class HarvestReader:

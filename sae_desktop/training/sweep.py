@@ -188,9 +188,9 @@ def _refuse_other_base(config: SweepConfig, earlier: SweepConfig) -> None:
     if not different:
         return
     raise UserError(
-        f"The sweep “{config.name}” was made around a run with another {', '.join(different)}.",
+        f"The sweep “{config.name}” was made with a different {', '.join(different)}.",
         kept="It was left unchanged.",
-        next_step="Choose another name, or the settings it had.",
+        next_step="Choose another name, or use its settings.",
     )
 
 
@@ -252,7 +252,7 @@ def _train_pass(configs: Sequence[TrainConfig], context: JobContext) -> list[Tra
     except Exception as error:  # a bug or a lack of memory must not end the other runs
         if len(configs) == 1:
             return [f"{type(error).__name__}: {error}"]
-        context.log(f"{len(configs)} runs in one pass failed ({error}); now one by one.")
+        context.log(f"{len(configs)} runs in one pass failed ({error}); training them one by one.")
         return [result for config in configs for result in _train_pass([config], context)]
     return [str(o) if isinstance(o, UserError) else o for o in outcomes]
 

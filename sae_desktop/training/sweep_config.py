@@ -147,7 +147,8 @@ def sweep_points(config: SweepConfig, settings: Mapping[str, Sequence[str]]) -> 
         count *= len(choices)
     if count > MOST_RUNS:
         raise UserError(
-            f"The sweep asks for {count:,} runs.", next_step=f"At most {MOST_RUNS:,}: vary less."
+            f"The sweep asks for {count:,} runs.",
+            next_step=f"The limit is {MOST_RUNS:,}: vary fewer settings.",
         )
     varied = [axis for axis in AXES if len(set(values[axis])) > 1]
     points: dict[tuple[Any, ...], SweepPoint] = {}
@@ -201,9 +202,9 @@ def read_sweep(path: Path) -> SweepRecord:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"The sweep “{path.stem}” cannot be read: {error}.",
-            kept="The dictionaries it trained are as they were.",
-            next_step="Restore the file from a copy, or move it elsewhere and sweep again: "
-            "runs already trained are taken over.",
+            kept="The dictionaries it trained are unchanged.",
+            next_step="Restore the file from a copy, or move it elsewhere and start the sweep "
+            "again: runs already trained are reused.",
         ) from error
     if record.schema_version > SCHEMA_VERSION:
         raise UserError(

@@ -97,8 +97,8 @@ def resolve_target(
     """
     if (other is not None) and config.target != "crosscoder":
         raise UserError(
-            "A second store is for a crosscoder of two models.",
-            next_step="Choose the target “crosscoder”, or leave the second store away.",
+            "A second store is only for a crosscoder of two models.",
+            next_step="Choose the target “crosscoder”, or leave the second store out.",
         )
     match config.target:
         case "input":
@@ -120,8 +120,8 @@ def check_aligned(store: ActivationStore, other: ActivationStore) -> None:
     )
     if store.rows != other.rows:
         raise UserError(
-            f"The stores {pair} hold {store.rows:,} and {other.rows:,} rows: "
-            "a crosscoder needs the same tokens in both.",
+            f"The stores {pair} hold {store.rows:,} and {other.rows:,} rows: a crosscoder needs "
+            "the same tokens in both.",
             next_step=way_out,
         )
     differing = np.asarray(store.tokens) != np.asarray(other.tokens)
@@ -144,8 +144,8 @@ def _plain(config: TrainConfig, source: StoreInfo) -> TargetPlan:
     _no_outputs(config, "A dictionary of the input itself")
     if len(config.sites) > 1:
         raise UserError(
-            f"A dictionary of the input itself reads one site, and {len(config.sites)} are named.",
-            next_step="Name one, or choose the target “crosscoder”.",
+            f"A dictionary of the input itself reads one site, but {len(config.sites)} are named.",
+            next_step="Choose one, or the target “crosscoder”.",
         )
     part = _part(config.sites[0] if config.sites else source.sites[0], source)
     return TargetPlan("input", (part,), (part,))
@@ -157,13 +157,14 @@ def _transcoder(config: TrainConfig, source: StoreInfo) -> TargetPlan:
         sites, outputs = (source.sites[0],), (source.sites[1],)
     if len(sites) != 1 or len(outputs) != 1:
         raise UserError(
-            "A transcoder reads one site and writes one other, and it is not clear which.",
-            next_step=f"Name one input and one output site. The store holds: {_list(source)}.",
+            "A transcoder reads one site and writes another, but it is not clear which ones.",
+            next_step="Choose one input site and one output site. The store holds: "
+            f"{_list(source)}.",
         )
     if sites == outputs:
         raise UserError(
             f"The transcoder would read and write the same site, “{sites[0]}”.",
-            next_step="Name another output site, or choose the target “input”.",
+            next_step="Choose another output site, or the target “input”.",
         )
     return TargetPlan(config.target, (_part(sites[0], source),), (_part(outputs[0], source),))
 
@@ -177,8 +178,8 @@ def _crosscoder(config: TrainConfig, source: StoreInfo, other: StoreInfo | None)
         parts += _parts(config.sites or (other.sites[0],), other, OTHER)
     if len(parts) < 2:
         raise UserError(
-            f"A crosscoder reads several sites or two models; the store holds {_list(source)}.",
-            next_step="Harvest several sites in one pass, or name a second store.",
+            f"A crosscoder reads several sites or two models, but the store holds {_list(source)}.",
+            next_step="Harvest several sites in one pass, or choose a second store.",
         )
     return TargetPlan("crosscoder", parts, parts)
 
@@ -196,11 +197,11 @@ def _cross_layer(config: TrainConfig, source: StoreInfo) -> TargetPlan:
         )
     if layers != sorted(set(layers)):
         raise UserError(
-            "The layers of a cross-layer transcoder come in their order, each once.",
-            next_step="Name the sites from the first layer to the last.",
+            "The layers of a cross-layer transcoder must be in order, each only once.",
+            next_step="List the sites from the first layer to the last.",
         )
     if len({part.width for part in inputs + outputs}) > 1:
-        raise UserError("The sites of a cross-layer transcoder have one width.")
+        raise UserError("The sites of a cross-layer transcoder must all have the same width.")
     _check_cross_layer_settings(config, len(inputs))
     return TargetPlan("cross_layer_transcoder", inputs, outputs)
 
@@ -208,26 +209,26 @@ def _cross_layer(config: TrainConfig, source: StoreInfo) -> TargetPlan:
 def _check_cross_layer_settings(config: TrainConfig, layers: int) -> None:
     if config.architecture != CROSS_LAYER_ARCHITECTURE:
         raise UserError(
-            f"A cross-layer transcoder is not trained as “{config.architecture}”.",
+            f"A cross-layer transcoder cannot be trained as “{config.architecture}”.",
             next_step=f"Choose the architecture “{CROSS_LAYER_ARCHITECTURE}”.",
         )
     if config.features % layers:
         raise UserError(
-            f"{config.features:,} features do not divide among {layers} layers.",
+            f"{config.features:,} features cannot be divided equally among {layers} layers.",
             next_step=f"Choose {max(1, config.features // layers) * layers:,}.",
         )
     if config.init == "data" or config.resample:
         raise UserError(
-            "A cross-layer transcoder starts from random directions and is not resampled.",
-            next_step="Choose the initialisation “random”, and no resampling.",
+            "A cross-layer transcoder starts from random directions and cannot be resampled.",
+            next_step="Choose the initialisation “random”, without resampling.",
         )
 
 
 def _no_outputs(config: TrainConfig, what: str) -> None:
     if config.output_sites:
         raise UserError(
-            f"{what} writes what it reads: it has no output sites of its own.",
-            next_step="Leave the output sites away, or choose a transcoder.",
+            f"{what} writes to the site it reads, so it has no separate output sites.",
+            next_step="Leave the output sites out, or choose a transcoder.",
         )
 
 
@@ -236,7 +237,7 @@ def _part(site: str, info: StoreInfo, source: int = FIRST) -> Part:
         store = "second store" if source == OTHER else "store"
         raise UserError(
             f"The {store} has no site “{site}”.",
-            next_step=f"It holds: {_list(info)}. Several sites are harvested in one pass.",
+            next_step=f"It holds: {_list(info)}. Several sites can be harvested in one pass.",
         )
     return Part(source, site, info.widths[info.sites.index(site)])
 

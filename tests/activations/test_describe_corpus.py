@@ -96,7 +96,7 @@ def test_notes__say_the_policy_and_what_was_left_out(
     said = described(tmp_path, toy_model_folder, packing="packed", special_tokens="text")
     assert said.notes == [
         "Each window begins with <|bos|>. Documents fill windows one after the other, <|eos|> "
-        "after each. The name of a special token in a text is read as its letters.",
+        "after each. The name of a special token in a text is read letter by letter.",
         "Left out: 1 binary file.",
     ]
     assert said.preview[0].special == [True, False, True]

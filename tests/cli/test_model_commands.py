@@ -96,7 +96,7 @@ def test_code__is_shown_and_not_trusted_without_a_terminal(
     assert "own.py (not trusted: sae-desktop models trust)" in shown.stdout
     done = sae_desktop("models", "trust", own, environment=settings)
     assert done.status == 1
-    for words in ("all your rights", str(own), "own.py", "no terminal", "--yes"):
+    for words in ("all your permissions", str(own), "own.py", "no terminal", "--yes"):
         assert words in " ".join(done.stderr.split())
     assert not (tmp_path / "config").exists()
     assert not (own.parent / "ran").exists()
@@ -172,7 +172,7 @@ def test_same__is_the_way_out_of_models_that_cannot_be_told_apart(
     evaluate = ("evaluate", small_project, "--dictionary", "dict", "--rows", "200", "--json")
     refused = sae_desktop(*evaluate)
     assert refused.status == 1
-    assert "cannot be told" in refused.error["what"]
+    assert "do not show whether" in refused.error["what"]
     command = refused.error["next_step"].rpartition("sae-desktop ")[2].rstrip(".").split()
     said = sae_desktop(*command)
     assert said.status == 0, said.stderr

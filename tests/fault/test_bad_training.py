@@ -122,7 +122,7 @@ def test_training__goes_on_without_room_for_checkpoints(project: Project) -> Non
     said = [line for line in context.lines if "No checkpoint could be written" in line]
     assert said
     assert "limit" in said[0]
-    assert "The training goes on" in said[0]
+    assert "The training continues" in said[0]
 
 
 def test_training__without_room_for_its_dictionary_goes_on_later(project: Project) -> None:

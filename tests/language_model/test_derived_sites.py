@@ -192,7 +192,7 @@ def test_centred_stream__is_that_of_a_model_whose_writing_weights_are_centred() 
 
 
 def test_site_that_norms_do_not_allow__says_why() -> None:
-    with pytest.raises(UserError, match="do not take the mean off the stream"):
+    with pytest.raises(UserError, match="do not subtract the stream's mean"):
         check_site(variant("llama").network, parse_site("blocks.1.hook_resid_pre.centred"))
     with pytest.raises(UserError, match="no norm before its MLP"):
         check_site(variant("olmo2").network, parse_site("blocks.1.ln2.hook_normalized"))

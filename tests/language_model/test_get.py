@@ -108,7 +108,7 @@ def test_get__of_two_at_once_refuses_the_second(
 
     monkeypatch.setattr(get, "_from_hub", meanwhile)
     get_model(GetModelConfig(), RecordingContext())
-    assert refused == [f"“{SMOLLM2}” is being fetched already."]
+    assert refused == [f"“{SMOLLM2}” is already being downloaded."]
 
 
 def test_no_network__says_so_and_leaves_nothing(

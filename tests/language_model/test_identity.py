@@ -163,7 +163,7 @@ def test_imported_name__fits_its_model_by_alias_by_identity_or_by_the_persons_wo
     assert difference(ModelMark(HUB), ModelMark("smollm2", "model-1"), project) == ""
     assert difference(ModelMark(str(toy_model_folder)), own, project) == ""
     named = ModelMark("owner/toy")
-    with pytest.raises(UserError, match="cannot be told") as caught:
+    with pytest.raises(UserError, match="do not show whether") as caught:
         require_same_model("dictionary:d", named, "store:s", own, project)
     assert f"models same {project} dictionary:d store:s" in caught.value.next_step
     say_same(project, named, own)

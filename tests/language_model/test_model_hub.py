@@ -1,4 +1,4 @@
-"""Models come from the hub whole, go on where they broke off, and every fault is explained."""
+"""Models come from the hub whole, resume where they were interrupted, and each fault is told."""
 
 from __future__ import annotations
 
@@ -200,10 +200,10 @@ def test_code_of_the_hub__opens_the_model_once_it_is_trusted(
     ("status", "word", "what", "next_step"),
     [
         (403, "GatedRepo", "accepted its terms", "hf auth login"),
-        (401, "RepoNotFound", "has no model", "private model"),
-        (404, "RepoNotFound", "has no model", "spelling"),
+        (401, "RepoNotFound", "There is no model", "private model"),
+        (404, "RepoNotFound", "There is no model", "spelling"),
         (403, "", "answered 403", "hf auth login"),
-        (503, "", "unavailable: it answered 503", "some minutes"),
+        (503, "", "unavailable: it answered 503", "a few minutes"),
     ],
 )
 def test_refusals_of_the_hub__are_explained(
@@ -286,7 +286,7 @@ def test_connection_that_stays_broken__keeps_what_was_downloaded(
     with monkeypatch.context() as patched:
         patched.setattr(hub_module._Tap, "write", broken)
         error = refused()
-    assert "broke off" in error.what
+    assert "was interrupted" in error.what
     assert "reset by peer" in error.what
     assert "where it ended" in error.next_step
     assert next(blobs(cache).glob("*.incomplete")).stat().st_size >= 5000

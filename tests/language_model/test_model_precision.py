@@ -177,7 +177,7 @@ def test_auto_on_a_gpu__is_the_type_of_the_weights(tmp_path: Path) -> None:
 def test_quantised_on_mps__is_refused_with_what_there_is(wide: str) -> None:
     pytest.importorskip("bitsandbytes")
     files = find_model(wide)
-    with pytest.raises(UserError, match="cannot be had on the device “mps”") as caught:
+    with pytest.raises(UserError, match="is not available on the device “mps”") as caught:
         resolve_dtype("4bit", torch.device("mps"), files, load_config(files))
     assert "float16" in caught.value.next_step
 

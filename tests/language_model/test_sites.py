@@ -194,7 +194,7 @@ def test_unknown_decoder__has_the_input_and_the_output_of_each_layer(model_type:
         read = capture(lm, IDS, None, Site(layer, "hook_resid_post"))
         assert torch.equal(read, own[layer + 1])
         assert site_shape(network, Site(layer, "hook_resid_post")) == "32"
-    with pytest.raises(UserError, match=f"of this “{model_type}” model only the layers’ inputs"):
+    with pytest.raises(UserError, match=f"for a “{model_type}” model only the inputs"):
         check_site(network, Site(0, "hook_attn_out"))
 
 
@@ -205,7 +205,9 @@ def test_code_of_a_models_own__is_not_taken_for_the_architecture_it_names() -> N
     for each in network.model.layers:
         each.__class__ = own
     assert _hooks(network, 0) == list(_STREAM)
-    with pytest.raises(UserError, match="of this “llama” model only the layers’ inputs"):
+    with pytest.raises(
+        UserError, match="of this “llama” model only the inputs and outputs of layers"
+    ):
         check_site(network, Site(0, "hook_mlp_out"))
 
 
@@ -221,7 +223,7 @@ def test_several_streams__are_refused_with_the_reason() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 9, 4, 8), (4, 2, 9, 8), (9, 2, 8), (17, 8), (2, 41, 8)])
 def test_value_that_is_no_vector_a_token__is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match="no single vector for each token"):
+    with pytest.raises(UserError, match="does not hold one vector per token"):
         by_token(torch.zeros(shape), 2, 9, Site(0, "hook_resid_post"))
 
 
@@ -250,7 +252,7 @@ def test_parse_site__reads_what_a_site_writes(hook: str) -> None:
         (
             variant("bloom", apply_residual_connection_post_layernorm=True),
             "blocks.0.hook_resid_mid",
-            "not the stream but its norm",
+            "to the norm of the stream, not to the stream itself",
         ),
     ],
     ids=str,

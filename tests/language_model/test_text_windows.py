@@ -119,7 +119,7 @@ def test_auto__puts_no_bos_where_the_tokenizer_says_it_adds_none() -> None:
         0,
     )
     words = policy_text(lm, plan_windows(lm, CorpusSettings(corpus="c", context_size=32)))
-    assert "says that it adds none" in words
+    assert "is set not to add one" in words
 
 
 def test_tokenizer__says_of_bos_what_its_files_say(tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_windows_without_room__are_refused() -> None:
 def test_policy__is_said_in_words() -> None:
     lm = toy()
     assert policy_text(lm, plan(lm)) == (
-        "Each window begins with <|bos|>. A window holds tokens of one document. "
-        "The name of a special token in a text is read as the token."
+        "Each window begins with <|bos|>. Each window holds tokens of one document. "
+        "The name of a special token in a text is read as that token."
     )
     packed = plan(lm, packing="packed", bos="never", special_tokens="text")
     assert policy_text(lm, packed) == (
         "No token is put before a window. Documents fill windows one after the other, <|eos|> "
-        "after each. The name of a special token in a text is read as its letters."
+        "after each. The name of a special token in a text is read letter by letter."
     )
     without = toy(bos_token=None)
     assert "the tokenizer has no beginning-of-sequence token" in policy_text(without, plan(without))

@@ -92,7 +92,7 @@ def test_code__is_not_run_before_it_is_trusted(model: Path, marker: Path) -> Non
     assert said.sites == []
     assert said.cached
     error = refused(model)
-    for words in ("all your rights", "send them", "modeling_own.py", str(model)):
+    for words in ("all your permissions", "send them", "modeling_own.py", str(model)):
         assert words in error.what
     assert "sae-desktop models trust" in error.next_step
     assert not marker.exists()

@@ -48,4 +48,4 @@ def test_evaluation__says_why_there_is_no_loss(project: Project) -> None:
     result = evaluate(config, context)
     assert result.loss_recovered is None
     assert result.fvu < 1
-    assert any("an encoder predicts no next token" in line for line in context.lines)
+    assert any("an encoder does not predict a next token" in line for line in context.lines)

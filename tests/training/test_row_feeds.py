@@ -93,7 +93,7 @@ def test_training_from_a_pool__resumes_bit_for_bit_whatever_is_free_then(
     free(100_000)
     context = RecordingContext()
     train(run_config(project, name="whole"), context)
-    assert any("larger than the memory" in line for line in context.lines)
+    assert any("larger than the free memory" in line for line in context.lines)
     with pytest.raises(JobCancelledError):
         train(run_config(project), RecordingContext(cancel_after=20))
     free(10**12)

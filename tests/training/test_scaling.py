@@ -212,7 +212,7 @@ def test_laws__of_runs_that_compete_do_not_say_how_sure_the_loss_is() -> None:
     ]
     laws = scaling_laws(points)
     assert not laws.loss.exponent_interval.told
-    assert "how sure that is cannot be told" in laws.loss.interval_text()
+    assert "uncertainty cannot be estimated" in laws.loss.interval_text()
     assert any("some of them are just lucky" in why for why in laws.missing)
 
 

@@ -139,7 +139,7 @@ def test_training_on_a_stream__writes_no_store_and_measures_on_rows_held_out(
     monkeypatch.setattr(loss_pace, "SHARE", 1e9)
     result = train(_config(project, stream), context)
     assert result.rows == TOKENS
-    told = ["Opening the rows", "Loading the model to measure with", "Preparing “d”"]
+    told = ["Opening the rows", "Loading the model for measuring the loss", "Preparing “d”"]
     assert [doing for doing in context.doing if doing in told] == told
     assert "Measuring the loss recovered of “d”" in context.doing
     assert project.stores() == []

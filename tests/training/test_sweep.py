@@ -223,7 +223,7 @@ def test_table__damaged_says_what_to_do(filled: Project) -> None:
     filled.sweep_path("s").write_text("{")
     with pytest.raises(UserError, match="cannot be read") as caught:
         read_sweep(filled.sweep_path("s"))
-    assert "taken over" in caught.value.next_step
+    assert "reused" in caught.value.next_step
 
 
 def test_real_sweep__gives_a_falling_loss_and_its_laws(filled: Project) -> None:

@@ -91,7 +91,7 @@ CROSS = {"target": "cross_layer_transcoder", "architecture": "jumprelu", "featur
     [
         ({"sites": (STREAM, INS[0])}, (STREAM, INS[0]), "reads one site"),
         ({"sites": (INS[0],)}, (STREAM,), "no site"),
-        ({"output_sites": (INS[0],)}, (STREAM, INS[0]), "no output sites of its own"),
+        ({"output_sites": (INS[0],)}, (STREAM, INS[0]), "no separate output sites"),
         ({"target": "transcoder"}, (STREAM,), "not clear which"),
         ({"target": "transcoder"}, (*INS, *OUTS), "not clear which"),
         (

@@ -252,7 +252,7 @@ def test_draft__names_are_free_and_tell_the_size() -> None:
         ({"k": 5_000}, "k", "exceed"),
         ({"tokens": 10}, "tokens", "one batch"),
         ({"lr_warm_up": 0.9, "lr_decay": 0.2}, "lr_warm_up", "together at most 1"),
-        ({"target": "transcoder"}, "target", "one input and one output"),
+        ({"target": "transcoder"}, "target", "one input site and one output site"),
         ({"target": "crosscoder"}, "target", "several sites"),
     ],
 )
