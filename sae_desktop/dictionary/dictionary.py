@@ -68,7 +68,7 @@ class Dictionary:
         if rank is not None:
             shapes["rank"] = (rank.shape, (features,))
         if grouped and (not k or features % k):
-            raise ValueError(f"{features} features are not {k} equal groups")
+            raise ValueError(f"{features} features cannot be divided into {k} equal groups")
         for name, (found, wanted) in shapes.items():
             if tuple(found) != wanted:
                 raise ValueError(f"{name} has shape {tuple(found)}, not {wanted}")
@@ -152,7 +152,8 @@ class Dictionary:
             return written
         if x is None:
             raise ValueError(
-                "a dictionary with a skip or a norm of rows is decoded with the rows it read"
+                "a dictionary with a skip connection or row norms needs the rows it read for "
+                "decoding"
             )
         if self.W_skip is not None:
             written = written + self._read(x) @ self.W_skip

@@ -21,14 +21,14 @@ def require_right_import(name: str, dictionary: Dictionary) -> None:
     told = corrections("/".join(str(metadata.get("source") or "").split("/")[:2]))
     processed = told.get("model_from_pretrained_kwargs", {})
     if processed.get("center_writing_weights") and ".hook_resid_" in site and "centred" not in site:
-        right = f"reads “{site}.centred”, the stream less its mean, not “{site}”"
+        right = f"reads “{site}.centred”, the stream minus its mean, not “{site}”"
     norm = told.get("normalize_activations")
     if norm and ROW_NORM_NAMES[dictionary.row_norm] != norm:
         right = f"normalises each row by “{norm}”"
     if right:
         raise UserError(
             f"The dictionary “{name}” was imported by an earlier version of this program, which "
-            f"read its files wrongly: it {right}. What it showed in a model was wrong.",
+            f"read its files incorrectly: it {right}. What it showed about a model was wrong.",
             kept="Nothing was changed.",
-            next_step="Import it again, harvest its site and build its index again.",
+            next_step="Import it again, harvest its site and rebuild its index.",
         )

@@ -147,7 +147,7 @@ def _read_cfg(folder: Path) -> dict[str, Any] | None:
         return saelens.config_of(folder, cfg)
     if not cfg and not any(path.suffix in SUFFIXES for path in [folder, *folder.rglob("*")]):
         raise UserError(
-            f"“{folder}” holds no dictionary: there is no {CFG}.",
-            next_step="Train it first, or name the folder that holds cfg.json.",
+            f"“{folder}” does not contain a dictionary: there is no {CFG}.",
+            next_step="Train it first, or choose the folder that contains cfg.json.",
         )
     return None

@@ -39,7 +39,10 @@ class CrossLayerTranscoder(Architecture):
     """Parameters by layer l: W_dec_l (F / L, (L − l)·D); by feature W_enc (F, D), b_enc, t."""
 
     title = "Cross-layer transcoder"
-    summary = "Each feature reads one layer and writes the MLP outputs of it and all later ones."
+    summary = (
+        "Each feature reads one layer and writes to the MLP outputs of that layer and all later "
+        "ones."
+    )
     settings = ("sparsity", "k")
     default_sparsity = 10.0
     aims = True

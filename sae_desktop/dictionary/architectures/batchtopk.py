@@ -17,7 +17,7 @@ class BatchTopK(KSparse):
     """`buffers["threshold"]`: mean of the smallest kept activation, −1 before the first step."""
 
     title = "BatchTopK"
-    summary = "Keeps the k largest activations a row, on average over the batch."
+    summary = "Keeps the k largest activations per row, on average over the batch."
     settings = ("k", "aux_weight", "threshold_decay")
 
     def __init__(self, setup: Setup, generator: torch.Generator) -> None:

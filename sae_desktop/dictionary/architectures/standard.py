@@ -33,7 +33,7 @@ class Standard(LinearArchitecture):
     """Decoder norms are free; the weight in the L1 takes away the gain of growing them."""
 
     title = "Standard (L1)"
-    summary = "The paper’s: ReLU, and an L1 weighted by the decoder’s norms."
+    summary = "As in the paper: ReLU, with an L1 penalty weighted by the decoder’s norms."
     settings = ("sparsity",)
     default_sparsity = 5.0
     initial_norm = 0.1

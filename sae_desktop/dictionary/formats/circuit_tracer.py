@@ -29,7 +29,7 @@ from sae_desktop.errors import UserError
 NAME = "circuit-tracer"
 _CONFIGS = ("config.yaml", "config.yml")
 _ACTIVATIONS = ("relu", "jump_relu", "jumprelu", "topk")
-_SKIP_ACROSS = "A skip connection across layers is not known here."
+_SKIP_ACROSS = "A skip connection across layers cannot be read here."
 TABLES = (
     FieldTable(
         NAME, "config.yaml",
@@ -42,13 +42,13 @@ TABLES = (
             "feature_input_hook": converted("The site that is read, in each layer."),
             "feature_output_hook": converted("The site that is written, in each layer."),
             "activation": honoured(
-                "relu, jump_relu or topk; of topk, a negative number among the k largest counts as "
-                "0.",
+                "relu, jump_relu or topk; with topk, negative values among the k largest count "
+                "as 0.",
                 refuses=one_of(*_ACTIVATIONS),
             ),
-            "k": honoured("How many features of a topk fire at once."),
+            "k": honoured("How many features of a topk dictionary fire at once."),
             **no_effects(
-                "Where the files lie, or how they are shown.",
+                "Where the files are, or how they are displayed.",
                 "scan transcoders repo_id revision subfolder",
             ),
         },
@@ -59,13 +59,14 @@ TABLES = (
             "W_enc": converted("The encoder, transposed."),
             "W_dec": honoured("The decoder; the lengths of its rows are folded in."),
             "b_enc": honoured("Added before activation."),
-            "b_dec": honoured("Added to what is written; not taken off what is read."),
-            "activation_function.threshold": honoured("The threshold of a jump_relu."),
-            "threshold": honoured("The threshold of a jump_relu."),
-            "k": honoured("How many features of a topk fire at once."),
-            "activation_function.k": honoured("How many features of a topk fire at once."),
+            "b_dec": honoured("Added to the output; not subtracted from the input."),
+            "activation_function.threshold": honoured("The threshold of a jump_relu dictionary."),
+            "threshold": honoured("The threshold of a jump_relu dictionary."),
+            "k": honoured("How many features of a topk dictionary fire at once."),
+            "activation_function.k": honoured("How many features of a topk dictionary fire at "
+                "once."),
             "log_thresholds": refused(
-                "circuit-tracer reads no logarithms of thresholds either.", lambda value: True
+                "circuit-tracer does not read logarithms of thresholds either.", lambda value: True
             ),
             "W_skip": converted("The skip connection, transposed."),
         },
@@ -74,10 +75,10 @@ TABLES = (
         NAME, "W_enc_N and W_dec_N.safetensors (tensors)",
         {
             "W_enc_N": converted("The encoder, transposed."),
-            "W_dec_N": converted("What is written to this layer and each later one."),
+            "W_dec_N": converted("The output to this layer and to each later one."),
             "b_enc_N": honoured("Added before activation."),
-            "b_dec_N": honoured("Added to what is written."),
-            "threshold_N": honoured("The threshold of a jump_relu."),
+            "b_dec_N": honoured("Added to the output."),
+            "threshold_N": honoured("The threshold of a jump_relu dictionary."),
             "W_skip_N": refused(_SKIP_ACROSS, lambda value: True),
             "W_skip": refused(_SKIP_ACROSS, lambda value: True),
         },
@@ -145,7 +146,7 @@ def _k(file: WeightsFile, cfg: dict[str, Any], tensors: dict[str, Tensor]) -> in
         said = " and ".join(map(str, sorted(found))) if found else "no number"
         raise UserError(
             f"How many features of “{file.path}” fire at once (k) is not clear: there is {said}.",
-            next_step="Put the right k into the config.yaml beside it.",
+            next_step="Put the right k into config.yaml in the same folder.",
         )
     return found.pop()
 
@@ -187,8 +188,8 @@ def _number(file: WeightsFile) -> int:
 def _refuse_topk(view: FolderView) -> None:
     if view.config(*_CONFIGS).get("activation") == "topk":
         raise UserError(
-            f"“{view.path}” activates by “topk” across layers, which is not known here.",
-            next_step="Those of relu and jump_relu open.",
+            f"“{view.path}” uses “topk” across layers, which cannot be read here.",
+            next_step="Those with relu or jump_relu can be opened.",
         )
 
 

@@ -50,23 +50,24 @@ TABLES = (
         {
             "trainer.dict_class": honoured("Which of the library’s classes it is."),
             "trainer.k": honoured(
-                "How many features fire at once, where the weights do not hold it; another number "
-                "there is refused."
+                "How many features fire at once, if the weights do not hold it; if they hold "
+                "another number, it is refused."
             ),
             "trainer.lm_name": converted("The model’s name."),
             "trainer.submodule_name": converted("The site."),
-            "trainer.layer": converted("The site, where no module is named."),
+            "trainer.layer": converted("The site, if no module is named."),
             "buffer.io": honoured(
-                "Whether the module’s input or its output was read; both at once are not.",
+                "Whether the module’s input or its output was read; both at once cannot be read "
+                "here.",
                 refuses=one_of(*_IO),
             ),
             "buffer.ctx_len": converted("The context size."),
             **no_effects(
-                "The tensors’ shapes tell it.",
+                "Known from the tensors’ shapes.",
                 "trainer.activation_dim trainer.dict_size trainer.group_sizes buffer.d_submodule",
             ),
             **no_effects(
-                "Of training.",
+                "Used in training only.",
                 "trainer.trainer_class trainer.lr trainer.steps trainer.auxk_alpha "
                 "trainer.warmup_steps trainer.decay_start trainer.threshold_beta "
                 "trainer.threshold_start_step trainer.top_k_aux trainer.seed trainer.device "
@@ -84,17 +85,19 @@ TABLES = (
         NAME, f"{WEIGHTS} (state dict)",
         {
             **_LINEAR, **_DIRECT,
-            "bias": honoured("Of an AutoEncoder: taken off what is read, added to what it writes."),
-            "decoder.bias": honoured("Of an AutoEncoderNew: added to what is written."),
-            "decoder_bias": honoured("Of a GatedAutoEncoder: as an AutoEncoder’s bias."),
-            "r_mag": honoured("Of a GatedAutoEncoder: the logarithm of what magnitudes gain."),
-            "gate_bias": honoured("Of a GatedAutoEncoder: decides what fires."),
-            "mag_bias": honoured("Of a GatedAutoEncoder: decides how strongly."),
+            "bias": honoured("In an AutoEncoder: subtracted from the input and added to the "
+                "output."),
+            "decoder.bias": honoured("In an AutoEncoderNew: added to the output."),
+            "decoder_bias": honoured("In a GatedAutoEncoder: like an AutoEncoder’s bias."),
+            "r_mag": honoured("In a GatedAutoEncoder: the logarithm of the factor on magnitudes."),
+            "gate_bias": honoured("In a GatedAutoEncoder: decides which features fire."),
+            "mag_bias": honoured("In a GatedAutoEncoder: decides how strongly they fire."),
             "b_dec": honoured(
-                "Added to what is written; taken off what is read, except in a JumpReluAutoEncoder."
+                "Added to the output; subtracted from the input, except in a JumpReluAutoEncoder."
             ),
-            "k": honoured("Of an AutoEncoderTopK: how many fire at once."),
-            "threshold": honoured("What is not above it is 0; not used by an AutoEncoderTopK."),
+            "k": honoured("In an AutoEncoderTopK: how many features fire at once."),
+            "threshold": honoured("Activations not above it become 0; not used by an "
+                "AutoEncoderTopK."),
             "group_sizes": no_effect("All groups are read."),
         },
     ),
@@ -152,7 +155,7 @@ def _found(view: FolderView, file: WeightsFile, name: str) -> Found:
     site, assumed = _site(cfg)
     if assumed:
         notes.append(
-            f"The module is not named: taken as the residual stream around layer "
+            "The module is not named: assumed to be the residual stream around layer "
             f"{trainer['layer']}."
         )
     buffer = cfg.get("buffer")
@@ -188,7 +191,7 @@ def _k(file: WeightsFile, tensors: dict[str, Tensor], trainer: dict[str, Any]) -
         said = " and ".join(map(str, sorted(found))) if found else "no number"
         raise UserError(
             f"How many features of “{file.path}” fire at once (k) is not clear: there is {said}.",
-            next_step=f"Put the {CFG} it was saved with beside it.",
+            next_step=f"Put the {CFG} it was saved with into the same folder.",
         )
     return found.pop()
 
@@ -244,8 +247,8 @@ def write(dictionary: Dictionary, folder: Path) -> None:
     own_site = dictionary.out_width == dictionary.width and dictionary.W_skip is None
     if not own_site or dictionary.parts or dictionary.row_norm != "none" or dictionary.grouped:
         raise UserError(
-            "dictionary_learning has dictionaries of one site only: no transcoders, crosscoders, "
-            "norms of rows or groups.",
+            "dictionary_learning has only dictionaries of one site: no transcoders, crosscoders, "
+            "row norms or groups.",
             next_step="Export it for SAELens.",
         )
     W_enc, b_enc, W_dec = dictionary.unfolded()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sae_desktop.errors import UserError
 
-Treatment = Literal["honoured", "converted", "refused", "told", "no effect"]
+Treatment = Literal["honoured", "converted", "refused", "reported", "no effect"]
 _SHOWN = 8
 
 
@@ -47,8 +47,8 @@ def refused(what: str, refuses: Callable[[Any], bool] = bool) -> Field:
 
 
 def told(what: str, tells: Callable[[Any], str]) -> Field:
-    """A person is told of it."""
-    return Field("told", what, tells=tells)
+    """It is reported to the person."""
+    return Field("reported", what, tells=tells)
 
 
 def no_effect(what: str) -> Field:
@@ -92,7 +92,7 @@ class FieldTable:
             found.append(
                 f"{self.place} has {'a field' if one else 'fields'} not known here: "
                 f"{', '.join(names[:_SHOWN])}{rest}. If {'it changes' if one else 'they change'} "
-                "what is computed, the activations here are not those of its library."
+                "what is computed, the activations here differ from those of its library."
             )
         return found
 
@@ -104,7 +104,8 @@ class FieldTable:
                 raise UserError(
                     f"“{path}” says {name}: {value!r}, which cannot be honoured here. {known.what}",
                     kept="Nothing was written.",
-                    next_step="Convert it where it was made, or ask its maker for one without it.",
+                    next_step="Convert it with the library that made it, or ask its maker for one "
+                    "without it.",
                 )
 
     def _flat(self, values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

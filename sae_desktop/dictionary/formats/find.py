@@ -53,22 +53,23 @@ def find_dictionaries(source: Path) -> list[Found]:
     """
     if not source.exists():
         raise UserError(
-            f"“{source}” is not there.", next_step="Check the name, or choose another file."
+            f"“{source}” does not exist.", next_step="Check the name, or choose another file."
         )
     if source.is_file():
         if source.suffix not in SUFFIXES:
             raise UserError(
                 f"“{source}” is not a weights file.",
-                next_step=f"Choose one that ends with {', '.join(SUFFIXES)}, or its folder.",
+                next_step=f"Choose one that ends with {', '.join(SUFFIXES[:-1])} or "
+                f"{SUFFIXES[-1]}, or its folder.",
             )
         found = _in_folder(FolderView(source.parent, source))
     else:
         found = [one for folder in _folders(source) for one in _in_folder(FolderView(folder))]
     if not found:
         raise UserError(
-            f"“{source}” holds no dictionary of a known kind.",
-            next_step=f"Known are {', '.join(FORMATS)}. Weights of another library open once they "
-            "are saved as one of these.",
+            f"“{source}” holds no dictionary in a known format.",
+            next_step=f"Known formats: {', '.join(FORMATS)}. Weights from another library can be "
+            "opened once they are saved in one of these.",
         )
     return found
 
@@ -81,7 +82,7 @@ def only_one(found: Sequence[Found], source: Path) -> Found:
     rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise UserError(
         f"“{source}” holds {len(found)} dictionaries.",
-        next_step=f"Name one of them: {', '.join(names)}{rest}.",
+        next_step=f"Choose one of them: {', '.join(names)}{rest}.",
     )
 
 
@@ -91,8 +92,8 @@ def read_found(read: Callable[[], Dictionary], source: Path) -> Dictionary:
         return read()
     except KeyError as error:
         raise UserError(
-            f"The dictionary in “{source}” lacks {error}.",
-            next_step="Save it again where it was made.",
+            f"The dictionary in “{source}” is missing {error}.",
+            next_step="Save it again with the program that made it.",
         ) from error
     except (ValueError, TypeError, RuntimeError, IndexError, OverflowError) as error:
         raise UserError(

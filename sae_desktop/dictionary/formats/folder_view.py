@@ -101,7 +101,7 @@ def read_config(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
             continue
         try:
             if path.stat().st_size > _MOST_CONFIG:
-                raise ValueError("it is no config: it has over 16 MB")
+                raise ValueError("it is not a config: it is over 16 MB")
             text = path.read_text(encoding="utf-8")
             found = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -110,6 +110,6 @@ def read_config(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
                 next_step="Download it again, or restore it from a copy.",
             ) from error
         if not isinstance(found, dict):
-            raise UserError(f"“{path}” holds no settings, but a {type(found).__name__}.")
+            raise UserError(f"“{path}” holds a {type(found).__name__}, not settings.")
         return found
     return {}

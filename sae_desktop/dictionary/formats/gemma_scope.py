@@ -28,9 +28,9 @@ _TENSORS = {
     "w_enc": honoured("The encoder."),
     "w_dec": honoured("The decoder; the lengths of its rows are folded in."),
     "b_enc": honoured("Added before the threshold."),
-    "b_dec": honoured("Added to what is written; not taken off what is read."),
-    "threshold": honoured("What is not above it is 0."),
-    "scaling_factor": honoured("What a feature writes is multiplied by it."),
+    "b_dec": honoured("Added to the output; not subtracted from the input."),
+    "threshold": honoured("Activations not above it become 0."),
+    "scaling_factor": honoured("A feature’s output is multiplied by it."),
 }
 TABLES = (
     FieldTable("Gemma Scope 1", "params.npz (arrays)", _TENSORS),
@@ -39,14 +39,15 @@ TABLES = (
         {
             "architecture": honoured("jump_relu.", refuses=one_of("jump_relu")),
             "model_name": converted("The model’s name."),
-            "hf_hook_point_in": converted("The site that is read; a module’s output has its gain."),
+            "hf_hook_point_in": converted("The site that is read; a module’s output includes its "
+                "gain."),
             "hf_hook_point_out": converted("The site that is written."),
             "affine_connection": honoured("affine_skip_connection, which must be there."),
             "type": honoured(
-                "sae or transcoder; one that writes several layers is not known here.",
+                "sae or transcoder; one that writes to several layers cannot be read here.",
                 refuses=one_of("sae", "transcoder"),
             ),
-            **no_effects("The tensors’ shapes tell it.", "width"),
+            **no_effects("Known from the tensors’ shapes.", "width"),
             "l0": no_effect("How many features fired on a token in training."),
         },
     ),
@@ -90,12 +91,16 @@ def _gemma(file: WeightsFile, names: dict[str, str], cfg: dict[str, Any]) -> Fou
     embedding = not cfg and bool(re.search(r"(^|/)embedding/", told))
     site, site_out = ("blocks.0.hook_resid_pre", "") if embedding else _sites(told, cfg)
     notes = (
-        [] if site else ["Layer and site stand in the names of the folders, which were changed."]
+        []
+        if site
+        else [("The layer and site are given by the names of the folders, which were changed.")]
     )
     if l0 := re.search(r"average_l0_(\d+)", told):
-        notes.append(f"On average {l0[1]} features fire on a token, its folder says.")
+        notes.append(f"According to its folder name, {l0[1]} features fire per token on average.")
     if embedding:
-        notes.append("It was trained on embeddings; Gemma multiplies them by √width, as here.")
+        notes.append(
+            "It was trained on embeddings; Gemma multiplies them by √width, as is done here."
+        )
     table = TABLES[2] if cfg else TABLES[0]
     return Found(
         format="Gemma Scope 2" if cfg else "Gemma Scope", path=file.path, architecture="jumprelu",
@@ -147,8 +152,8 @@ def _read_gemma(
     """Read one that was trained on rows × scalar."""
     if len(file.shapes[names["w_dec"]]) != 2:
         raise UserError(
-            f"“{file.path}” writes several layers at once, in a form that is not known here.",
-            next_step="circuit-tracer’s sets of cross-layer transcoders open.",
+            f"“{file.path}” writes to several layers at once, in a form that cannot be read here.",
+            next_step="circuit-tracer’s sets of cross-layer transcoders can be opened.",
         )
     tensors = file.tensors()
     if cfg.get("affine_connection") and "affine_skip_connection" not in tensors:

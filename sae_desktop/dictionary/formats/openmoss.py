@@ -36,20 +36,21 @@ _COMMON = {
     "hook_point_out": converted("The site that is written."),
     "model_name": converted("The model’s name."),
     "sparsity_include_decoder_norm": honoured(
-        "Whether features are chosen by what they write, or by their number alone."
+        "Whether features are chosen by the size of their output, or by their activation alone."
     ),
     "norm_activation": honoured(
-        "dataset-wise (by a number), token-wise (each row to one length), inference or none.",
+        "dataset-wise (by one number), token-wise (each row to the same length), inference or "
+        "none.",
         refuses=one_of(*_NORMS),
     ),
-    "use_glu_encoder": refused("Encoders that are gated linear units are not known here."),
+    "use_glu_encoder": refused("Encoders that are gated linear units cannot be read here."),
     "use_decoder_bias": honoured("Without one, none is added."),
-    "sae_type": honoured("sae; other kinds are not known here.", refuses=one_of("sae")),
-    "apply_decoder_bias_to_pre_encoder": honoured("Whether the bias is taken off what is read."),
+    "sae_type": honoured("sae; other kinds cannot be read here.", refuses=one_of("sae")),
+    "apply_decoder_bias_to_pre_encoder": honoured("Whether the bias is subtracted from the input."),
     "skip_bos": no_effect("Which tokens were trained on."),
-    **no_effects("The tensors’ shapes tell it.", "d_model d_sae expansion_factor"),
+    **no_effects("Known from the tensors’ shapes.", "d_model d_sae expansion_factor"),
     **no_effects(
-        "Of how it was trained, kept or computed.",
+        "How it was trained, stored or computed.",
         "sae_pretrained_name_or_path strict_loading use_triton_kernel device dtype seed lp "
         "sparsity_threshold_for_triton_spmm_kernel sparsity_threshold_for_csr l1_coefficient "
         "l1_coefficient_warmup_steps jumprelu_threshold_window promote_act_fn_dtype "
@@ -68,9 +69,9 @@ TABLES = (
             "act_fn": honoured("jumprelu.", refuses=one_of("jumprelu")),
             "jump_relu_threshold": honoured("One threshold for all features."),
             _NORM: honoured(
-                "Rows were multiplied by √width over “in”; “out” must be the same number."
+                "Rows were multiplied by √width divided by “in”; “out” must be the same number."
             ),
-            "top_k": no_effect("Of another activation."),
+            "top_k": no_effect("Used by another activation function."),
         },
     ),
     FieldTable(
@@ -79,7 +80,7 @@ TABLES = (
             "encoder.weight": converted("The encoder, transposed."),
             "decoder.weight": converted("The decoder, transposed."),
             "encoder.bias": honoured("Added before the threshold."),
-            "decoder.bias": honoured("Added to what is written."),
+            "decoder.bias": honoured("Added to the output."),
             "log_jumprelu_threshold": converted("The logarithm of each feature’s threshold."),
             "activation_function.log_jumprelu_threshold": converted(
                 "The logarithm of each feature’s threshold."
@@ -91,9 +92,9 @@ TABLES = (
         {
             **_COMMON,
             "act_fn": honoured("relu, jumprelu or topk.", refuses=one_of(*_ACTIVATIONS)),
-            "top_k": honoured("How many features of a topk fire at once."),
-            "jump_relu_threshold": no_effect("Thresholds stand among the tensors."),
-            _NORM: honoured("Rows were multiplied by √width over that of the site."),
+            "top_k": honoured("How many features of a topk dictionary fire at once."),
+            "jump_relu_threshold": no_effect("The thresholds are among the tensors."),
+            _NORM: honoured("Rows were multiplied by √width divided by the site’s value."),
         },
     ),
     FieldTable(
@@ -102,12 +103,12 @@ TABLES = (
             "W_E": honoured("The encoder."),
             "W_D": honoured("The decoder; the lengths of its rows are folded in."),
             "b_E": honoured("Added before activation."),
-            "b_D": honoured("Added to what is written."),
+            "b_D": honoured("Added to the output."),
             "log_jumprelu_threshold": converted("The logarithm of each feature’s threshold."),
             "activation_function.log_jumprelu_threshold": converted(
                 "The logarithm of each feature’s threshold."
             ),
-            f"{_NORM}.HOOK": honoured("Rows of that hook were multiplied by √width over it."),
+            f"{_NORM}.HOOK": honoured("Rows of that hook were multiplied by √width divided by it."),
         },
     ),
 )  # fmt: skip
@@ -219,8 +220,8 @@ def _require_one_length(file: WeightsFile, norms: object, hooks: list[str]) -> N
     names = hooks or ["in", "out"]
     if len({norms[name] for name in names if name in norms}) > 1:
         raise UserError(
-            f"“{file.path}” reads and writes rows of different lengths that were not folded in.",
-            next_step="Fold the norms in where it was made (fold_activation_scale).",
+            f"“{file.path}” reads and writes rows of different norms that were not folded in.",
+            next_step="Fold the norms in with the library that made it (fold_activation_scale).",
         )
 
 
@@ -234,7 +235,7 @@ def _scalar(file: WeightsFile, norm: object, width: int) -> float:
     value = norm.get("in") if isinstance(norm, dict) else norm
     if not isinstance(value, int | float) or not value > 0:
         raise UserError(
-            f"“{file.path}” does not say how long the rows it was trained on are ({_NORM}).",
-            next_step="Put the config it came with beside it.",
+            f"“{file.path}” does not give the norm of the rows it was trained on ({_NORM}).",
+            next_step="Put the config it came with into the same folder.",
         )
     return float(width**0.5) / float(value)

@@ -21,7 +21,7 @@ TABLES = (
             "W_enc": converted("The encoder, transposed."),
             "W_dec": converted("The decoder, transposed."),
             "b_enc": honoured("Added before the k largest are chosen."),
-            "b_dec": honoured("Added to what is written; not taken off what is read."),
+            "b_dec": honoured("Added to the output; not subtracted from the input."),
         },
     ),
 )  # fmt: skip
@@ -54,7 +54,7 @@ def find(view: FolderView) -> list[Found]:
 def _read_qwen(file: WeightsFile, k: int | None) -> Dictionary:
     if k is None:
         raise UserError(
-            f"How many features of “{file.path}” fire at once stands in the name of its folder, "
+            f"How many features of “{file.path}” fire at once is given by the name of its folder, "
             "“…-L0_50”, which was changed.",
             next_step="Restore the folder’s name.",
         )

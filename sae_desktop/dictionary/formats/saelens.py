@@ -67,14 +67,18 @@ _METADATA = (
 )  # fmt: skip
 """Fields that stood beside the others before version 6."""
 _IN_TRAINING_ONLY = {
-    "expected_average_only_in": "It was trained on rows scaled by one number, which its files do "
-    "not hold: give it, or the mean length of the rows, if its activations look wrong.",
-    "covariance_whitening": "It was trained on whitened rows, and its files do not hold the "
-    "whitening: if its activations look wrong, fold it in where it was made.",
+    "expected_average_only_in": (
+        "It was trained on rows scaled by one number, which its files do not contain: if its "
+        "activations look wrong, enter that number or the mean norm of the rows."
+    ),
+    "covariance_whitening": (
+        "It was trained on whitened rows, but its files do not contain the whitening: if its "
+        "activations look wrong, fold it in with the library that made it."
+    ),
 }
 _SIGNED = (
-    "Its features have a sign. Here each is two: {count:,} of what makes them positive, then as "
-    "many, in the same order, of what makes them negative."
+    "Its features have a sign. Here each becomes two: first {count:,} for their positive side, "
+    "then as many for their negative side, in the same order."
 )
 
 
@@ -185,7 +189,7 @@ def _described(
         notes.append(scaled)
     if names := ", ".join(overridden(path)):
         notes.append(
-            f"{names}: as SAELens’s directory of releases gives it, which the file does not."
+            f"{names}: taken from SAELens’s directory of releases, as the file does not give it."
         )
     if cfg["architecture"] == _BOTH_WAYS:
         notes.append(_SIGNED.format(count=features))
@@ -278,7 +282,7 @@ def _check_norm(cfg: dict[str, Any], path: Path) -> None:
     if cfg.get("normalize_activations", "none") not in _ROW_NORMS:
         raise UserError(
             f"“{path}” expects inputs normalised by “{cfg['normalize_activations']}”.",
-            next_step="Fold the normalisation into its weights where it was made.",
+            next_step="Fold the normalisation into its weights with the library that made it.",
         )
 
 
@@ -288,9 +292,9 @@ def _from_tensors(cfg: dict[str, Any], tensors: dict[str, Tensor], path: Path) -
     subtracts = bool(cfg["apply_b_dec_to_input"])
     if subtracts and architecture.endswith("transcoder"):
         raise UserError(
-            f"“{path}” is a transcoder that says apply_b_dec_to_input: what it writes is no bias "
-            "of what it reads.",
-            next_step="Set it to false in its cfg.json, as SAELens wants it.",
+            f"“{path}” is a transcoder with apply_b_dec_to_input: its output bias cannot be "
+            "subtracted from its input.",
+            next_step="Set it to false in its cfg.json, as SAELens requires.",
         )
     W_dec = _written(cfg, tensors, path)
     if architecture == "gated":

@@ -22,10 +22,10 @@ ROW_NORMS = (
     "covariance_whitening",
 )  # fmt: skip
 _HEAD = refused(
-    "It reads one attention head; here a row holds all heads side by side.",
+    "It reads one attention head; here a row contains all heads side by side.",
     lambda value: value is not None,
 )
-_POSITIONS = "It was trained on the positions {0} of each window only."
+_POSITIONS = "It was trained only on the positions {0} of each window."
 
 
 def _positions(value: Any) -> str:
@@ -39,12 +39,12 @@ def _version(value: Any) -> str:
 
 _KWARGS: dict[str, Field] = {
     "center_writing_weights": converted(
-        "Where norms are LayerNorms, what is written to the stream is less its mean: the site is "
-        "the one that ends with “.centred”."
+        "If norms are LayerNorms, the mean is subtracted from what is written to the stream: the "
+        "site is the one that ends with “.centred”."
     ),
     "fold_ln": converted(
-        "What the MLP reads has no gain then: mlp.hook_in is ln2.hook_normalized. Elsewhere it "
-        "changes nothing."
+        "The MLP’s input then has no gain: mlp.hook_in is ln2.hook_normalized. Elsewhere it has "
+        "no effect."
     ),
     "fold_value_biases": converted(
         "What the heads give lacks the biases of values then: at attn.hook_z the dictionary is "
@@ -52,10 +52,12 @@ _KWARGS: dict[str, Field] = {
         "changes nothing."
     ),
     "refactor_factored_attn_matrices": honoured(
-        "It gives the heads other coordinates, which is refused at attn.hook_z; elsewhere it "
-        "changes nothing."
+        "It gives the heads other coordinates, which is refused at attn.hook_z; elsewhere it has "
+        "no effect."
     ),
-    "center_unembed": no_effect("It changes the logits alone, and all of a token’s by one number."),
+    "center_unembed": no_effect(
+        "It changes only the logits, shifting all logits of a token by the same number."
+    ),
     "revision": told("Other weights of the model.", _version),
     "checkpoint_index": told("Other weights of the model.", _version),
     "checkpoint_value": told("Other weights of the model.", _version),
@@ -79,30 +81,30 @@ _SITE: dict[str, Field] = {
     "model_name": converted("The model’s name."),
     "hook_name": converted("The site that is read."),
     "hook_name_out": converted("The site that is written."),
-    "hf_hook_name": converted("The site that is read, as a module; before hook_name."),
+    "hf_hook_name": converted(
+        "The site that is read, as a module; takes precedence over hook_name."
+    ),
     "hf_hook_name_out": converted("The site that is written, as a module."),
     "hook_head_index": _HEAD,
     "hook_head_index_out": _HEAD,
-    "model_class_name": no_effect(
-        "Whether hook_name is a hook’s name or a module’s is seen by it."
-    ),
-    "model_from_pretrained_kwargs": honoured("Each of its fields, by its name."),
+    "model_class_name": no_effect("It shows whether hook_name names a hook or a module."),
+    "model_from_pretrained_kwargs": honoured("Each of its fields, by name."),
     **{f"model_from_pretrained_kwargs.{name}": field for name, field in _KWARGS.items()},
-    "prepend_bos": honoured("How windows began; kept and told."),
+    "prepend_bos": honoured("How windows began; recorded and reported."),
     "context_size": honoured("Kept."),
     "seqpos_slice": told("Which positions were trained on.", _positions),
     "dataset_path": honoured("Kept."),
     "neuronpedia_id": honoured("Kept."),
-    "sae_lens_version": honoured("Before 6, fields have other names and defaults."),
+    "sae_lens_version": honoured("Before version 6, fields have other names and defaults."),
     **no_effects(
         "Which tokens were trained on, and how they were joined.",
         "exclude_special_tokens dataset_trust_remote_code sequence_separator_token "
         "disable_concat_sequences dataset",
     ),
-    "sae_lens_training_version": no_effect("Of training."),
+    "sae_lens_training_version": no_effect("Used in training only."),
 }
 _OWN: dict[str, Field] = no_effects(
-    "What this program notes of a training.",
+    "What this program records about a training.",
     "model_revision training_architecture activation_store training_rows target sources "
     "input_sites output_sites source source_format source_architecture other_activation_store "
     "other_model_name other_model_revision",
@@ -110,19 +112,21 @@ _OWN: dict[str, Field] = no_effects(
 _COMPUTED: dict[str, Field] = {
     "architecture": honoured(
         "standard, topk, jumprelu, gated, abstopk, the transcoders, and this program’s own kinds; "
-        "any other is read through SAELens, where it is installed."
+        "any other is read through SAELens, if it is installed."
     ),
-    "apply_b_dec_to_input": honoured("Not given: true, but for a transcoder."),
+    "apply_b_dec_to_input": honoured("If not given: true, except for a transcoder."),
     "normalize_activations": honoured(
-        "How each row is normalised; by one number for all rows: that is not in the files, and is "
-        "told where SAELens’s directory does not know it either."
+        "How each row is normalised; if by one number for all rows, that number is not in the "
+        "files, which is reported if SAELens’s directory does not know it either."
     ),
-    "reshape_activations": no_effect("Heads lie side by side here, as it puts them."),
+    "reshape_activations": no_effect("Heads are side by side here, in the same order."),
     "k": honoured("How many features fire at once; it must be given."),
-    "rescale_acts_by_decoder_norm": honoured("Whether the k largest are those that write most."),
-    "finetuning_scaling_factor": honoured("What features write is multiplied by the tensor."),
-    **no_effects("The tensors’ shapes tell it.", "d_in d_sae d_out"),
-    **no_effects("Where it was computed, and how precisely it is kept.", "dtype device"),
+    "rescale_acts_by_decoder_norm": honoured(
+        "Whether the k largest are those with the largest output."
+    ),
+    "finetuning_scaling_factor": honoured("The output of features is multiplied by the tensor."),
+    **no_effects("Known from the tensors’ shapes.", "d_in d_sae d_out"),
+    **no_effects("Where it was computed, and how precisely it is stored.", "dtype device"),
 }
 _THROUGH = honoured("Computed by SAELens itself.")
 _TRAINING = (
@@ -156,15 +160,15 @@ _TENSORS: dict[str, Field] = {
     "W_enc": honoured("The encoder."),
     "W_dec": honoured("The decoder; the lengths of its rows are folded in."),
     "b_enc": honoured("Added before activation."),
-    "b_dec": honoured("Added to what is written, and taken off what is read where it says so."),
-    "threshold": honoured("Of a jumprelu: what is not above it is 0."),
-    "b_gate": honoured("Of a gated: decides what fires."),
-    "b_mag": honoured("Of a gated: decides how strongly."),
-    "r_mag": honoured("Of a gated: the logarithm of what magnitudes gain."),
+    "b_dec": honoured("Added to the output, and subtracted from the input if the config says so."),
+    "threshold": honoured("In a jumprelu dictionary: activations not above it become 0."),
+    "b_gate": honoured("In a gated dictionary: decides which features fire."),
+    "b_mag": honoured("In a gated dictionary: decides how strongly they fire."),
+    "r_mag": honoured("In a gated dictionary: the logarithm of the factor on magnitudes."),
     "W_skip": converted("The skip connection, transposed."),
-    "scaling_factor": honoured("What features write is multiplied by it."),
-    "finetuning_scaling_factor": honoured("What features write is multiplied by it."),
-    "topk_threshold": no_effect("Of a training’s checkpoint."),
+    "scaling_factor": honoured("The output of features is multiplied by it."),
+    "finetuning_scaling_factor": honoured("The output of features is multiplied by it."),
+    "topk_threshold": no_effect("Used in training checkpoints only."),
     **dict.fromkeys(("E", "lam", "eps", "b", "D"), _THROUGH),
 }
 _METADATA = {f"metadata.{name}": field for name, field in (_SITE | _OWN).items()}
@@ -172,18 +176,18 @@ CONFIG = FieldTable(
     NAME, "cfg.json, since version 6",
     {
         **_COMPUTED,
-        **no_effects("Of training.", _TRAINING),
+        **no_effects("Used in training only.", _TRAINING),
         **dict.fromkeys(
             ("residual_threshold", "max_iterations", "stop_on_duplicate_support", "n_heads",
              "n_attn_layers", "bottleneck_factor", "sae_diff_type", "kval_topk", "tied_weights",
              "activation_normalization_factor"),
             _THROUGH,
         ),
-        "parts": honoured("This program’s own: how wide the sites of a crosscoder are."),
-        "metadata": honoured("Each of its fields, by its name."),
+        "parts": honoured("This program’s own: the widths of a crosscoder’s sites."),
+        "metadata": honoured("Each of its fields, by name."),
         **_METADATA,
         "activation_fn": honoured("relu or topk.", refuses=one_of("relu", "topk")),
-        "activation_fn_kwargs": honoured("The k of a topk."),
+        "activation_fn_kwargs": honoured("The k of a topk dictionary."),
     },
 )  # fmt: skip
 CONFIG_BEFORE = FieldTable(
@@ -191,10 +195,10 @@ CONFIG_BEFORE = FieldTable(
     {
         **CONFIG.fields,
         **_SITE,
-        "hook_point": converted("hook_name, as it was called."),
+        "hook_point": converted("hook_name, under its former name."),
         "hook_point_head_index": _HEAD,
         "activation_fn_str": honoured("relu or topk.", refuses=one_of("relu", "topk")),
-        **no_effects("Of training.", _BEFORE_6),
+        **no_effects("Used in training only.", _BEFORE_6),
     },
 )  # fmt: skip
 TENSORS = FieldTable(NAME, "sae_weights.safetensors (tensors)", _TENSORS)

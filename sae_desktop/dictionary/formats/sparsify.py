@@ -43,17 +43,17 @@ TABLES = (
             ),
             "k": honoured("How many features fire at once."),
             "transcode": honoured(
-                "It reads the input of its module and writes the output, and takes no bias off."
+                "It reads its module’s input and writes its output, and subtracts no bias."
             ),
             "skip_connection": honoured("W_skip, which must be there."),
-            "signed": refused("Features that keep their sign are not known here."),
-            **no_effects("The tensors’ shapes tell it.", "d_in num_latents expansion_factor"),
-            "normalize_decoder": no_effect("Of training; decoder norms are folded in."),
-            "multi_topk": no_effect("A loss of training."),
+            "signed": refused("Features that keep their sign cannot be read here."),
+            **no_effects("Known from the tensors’ shapes.", "d_in num_latents expansion_factor"),
+            "normalize_decoder": no_effect("Used in training only; decoder norms are folded in."),
+            "multi_topk": no_effect("A training loss."),
         },
     ),
     FieldTable(
-        NAME, f"{_RUN} (of the run, in the folder above)",
+        NAME, f"{_RUN} (for the run, in the parent folder)",
         {
             "model": converted("The model’s name."),
             "revision": told(
@@ -62,11 +62,11 @@ TABLES = (
             ),
             "load_in_8bit": told(_PRECISION, lambda value: _PRECISION if value else ""),
             "ctx_len": converted("The context size."),
-            "dataset": converted("The text’s name."),
-            "finetune": no_effect("What training began with."),
-            "sae": no_effect("The same as cfg.json, which is read."),
+            "dataset": converted("The name of the text."),
+            "finetune": no_effect("What training started from."),
+            "sae": no_effect("The same as cfg.json, which is read instead."),
             **no_effects(
-                "Of training.",
+                "Used in training only.",
                 "batch_size grad_acc_steps micro_acc_steps loss_fn optimizer lr lr_warmup_steps "
                 "k_decay_steps auxk_alpha dead_feature_threshold exclude_tokens hookpoints "
                 "init_seeds layers layer_stride distribute_modules save_every save_best "
@@ -82,7 +82,7 @@ TABLES = (
             "encoder.bias": honoured("Added before the k largest are chosen."),
             "W_dec": honoured("The decoder; the lengths of its rows are folded in."),
             "b_dec": honoured(
-                "Added to what is written; taken off what is read, except in a transcoder."
+                "Added to the output; subtracted from the input, except in a transcoder."
             ),
             "W_skip": converted("The skip connection, transposed."),
         },
@@ -135,7 +135,7 @@ def _read(file: WeightsFile, cfg: dict[str, Any]) -> Dictionary:
     if not isinstance(k, int) or k < 1:
         raise UserError(
             f"“{file.path.with_name(CFG)}” does not say how many features fire at once (k).",
-            next_step="Put the cfg.json it was saved with beside it.",
+            next_step="Put the cfg.json it was saved with into the same folder.",
         )
     tensors = file.tensors()
     skip = tensors["W_skip"] if cfg.get("skip_connection") else tensors.get("W_skip")
@@ -151,14 +151,14 @@ def write(dictionary: Dictionary, folder: Path) -> None:
     """Write what sparsify reads. Raises UserError for what it has no architecture for."""
     if dictionary.k is None or dictionary.row_norm != "none" or dictionary.parts:
         raise UserError(
-            "sparsify has TopK dictionaries only: its k features of each token. This one has none.",
+            "sparsify has only TopK dictionaries, with k features per token. This is not one.",
             next_step="Export it for SAELens or dictionary_learning.",
         )
     transcodes = bool(dictionary.metadata.get("hook_name_out")) or dictionary.W_skip is not None
     if dictionary.out_width != dictionary.width:
         raise UserError(
-            f"sparsify writes rows as wide as those it reads; this one reads {dictionary.width} "
-            f"and writes {dictionary.out_width}.",
+            "In sparsify, the output is as wide as the input; this dictionary reads width "
+            f"{dictionary.width} and writes width {dictionary.out_width}.",
             next_step="Export it for SAELens.",
         )
     W_enc, b_enc, W_dec = dictionary.unfolded()

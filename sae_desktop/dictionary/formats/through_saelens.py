@@ -85,15 +85,15 @@ def read_through_saelens(folder: Path, cfg: dict[str, Any]) -> SAELensDictionary
     architecture = cfg["architecture"]
     if find_spec("sae_lens") is None:
         raise UserError(
-            f"“{folder}” is of the architecture “{architecture}”, which is read through SAELens; "
-            "that is not installed.",
+            f"“{folder}” has the architecture “{architecture}”, which is read through SAELens, "
+            "but SAELens is not installed.",
             next_step=f"Install it with {INSTALL}, and try again.",
         )
     norm = cfg.get("normalize_activations") or "none"
     if norm in _OF_EACH_ROW:
         raise UserError(
-            f"“{folder}”, a “{architecture}”, normalises each row by “{norm}”: through SAELens "
-            "only those open that read rows as they are.",
+            f"“{folder}”, a “{architecture}”, normalises each row by “{norm}”: through SAELens, "
+            "only dictionaries that read rows unchanged can be opened.",
             next_step="Open it in SAELens.",
         )
     from sae_lens import SAE
@@ -106,14 +106,15 @@ def read_through_saelens(folder: Path, cfg: dict[str, Any]) -> SAELensDictionary
         dictionary = SAELensDictionary(sae, cfg["metadata"])
     except Exception as error:
         raise UserError(
-            f"SAELens cannot read “{folder}” of the architecture “{architecture}”: {error}.",
-            next_step="A newer SAELens may know it; else ask who made it for another format.",
+            f"SAELens cannot read “{folder}” with the architecture “{architecture}”: {error}.",
+            next_step="A newer SAELens may be able to; otherwise ask its maker for another format.",
         ) from error
     if not _reads_rows(dictionary):
         raise UserError(
-            f"“{folder}” is of the architecture “{architecture}”, which does not read token by "
+            f"“{folder}” has the architecture “{architecture}”, which does not read token by "
             "token or does not write a sum of features.",
-            next_step="Here each feature belongs to a token and a direction; open it in SAELens.",
+            next_step="Open it in SAELens: here, each feature must belong to a token and a "
+            "direction.",
         )
     return dictionary
 

@@ -90,7 +90,7 @@ def _safetensors(path: Path) -> WeightsFile:
         head = file.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else size
         if length > min(size - 8, _MOST_HEADER):
-            raise ValueError(f"its header claims {length:,} bytes of {size:,}")
+            raise ValueError(f"its header claims {length:,} of {size:,} bytes")
         header = json.loads(file.read(length))
     if not isinstance(header, dict) or len(header) > _MOST_TENSORS:
         raise ValueError("its header is not a list of tensors")
@@ -134,9 +134,9 @@ def _pickle(path: Path) -> WeightsFile:
     except Exception as error:
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise UserError(
-                f"“{path}” holds more than tensors and numbers: opening it could run code.",
+                f"“{path}” contains more than tensors and numbers: opening it could run code.",
                 kept="It was not opened.",
-                next_step="Ask for the weights as safetensors.",
+                next_step="Ask its maker for the weights as safetensors.",
             ) from error
         raise
     if not isinstance(found, dict):

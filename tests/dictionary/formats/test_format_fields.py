@@ -402,7 +402,7 @@ def test_topk_of_dictionary_learning__from_before_thresholds_takes_its_k_from_th
     state = {"encoder.weight": tensors["W_enc"].T, "encoder.bias": tensors["b_enc"],
              "decoder.weight": tensors["W_dec"].T, "b_dec": tensors["b_dec"]}  # fmt: skip
     torch.save(state, tmp_path / "ae.pt")
-    with pytest.raises(UserError, match="no dictionary of a known kind"):
+    with pytest.raises(UserError, match="no dictionary in a known format"):
         load(tmp_path)
     trainer = {"dict_class": "AutoEncoderTopK", "k": K, "layer": 4, "submodule_name": "",
                "lm_name": "EleutherAI/pythia-70m-deduped"}  # fmt: skip

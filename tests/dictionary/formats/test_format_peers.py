@@ -257,7 +257,7 @@ def test_matching_pursuit__is_computed_by_saelens(
     assert_same(load(tmp_path / "project"), acts, norms, written, x)
     with pytest.raises(UserError, match="has no “matching_pursuit”"):
         dl_format.write(ours, tmp_path / "dl")
-    with pytest.raises(UserError, match="TopK dictionaries only"):
+    with pytest.raises(UserError, match="only TopK dictionaries"):
         sparsify_format.write(ours, tmp_path / "sparsify")
 
 

@@ -241,12 +241,12 @@ def test_circuit_tracer__cross_layer_as_it_computes(tmp_path: Path, jumps: bool)
 
 # ---------------------------------------------------------------- what is not one
 def test_unknown__is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError, match="does not exist"):
         find_dictionaries(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="no dictionary of a known kind"):
+    with pytest.raises(UserError, match="no dictionary in a known format"):
         find_dictionaries(tmp_path)
     save_file({"lm_head.weight": torch.zeros(3, 3)}, tmp_path / "model.safetensors")
-    with pytest.raises(UserError, match="no dictionary of a known kind"):
+    with pytest.raises(UserError, match="no dictionary in a known format"):
         find_dictionaries(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("hello")
