@@ -88,7 +88,7 @@ def _optimum_lines(best: Optimum) -> list[str]:
 
 def _interval_text(interval: Interval) -> str:
     if not interval.told:
-        return "how sure that is cannot be told"
+        return "its uncertainty cannot be estimated"
     return f"95% interval {interval.text(number)}"
 
 

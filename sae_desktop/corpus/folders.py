@@ -15,7 +15,7 @@ from sae_desktop.corpus.source_code import BUILD_FOLDERS, PACKAGE_FOLDERS, PROJE
 from sae_desktop.errors import UserError
 
 HIDDEN_KIND = "hidden files"
-BUILD_KIND = "folders of packages and build outputs"
+BUILD_KIND = "package and build folders"
 OTHER_KIND = "files of other kinds"
 PIPE_KIND = "pipes and devices"
 SPLIT_KIND = "tables of other splits"

@@ -49,7 +49,7 @@ def open_bytes(file: Path) -> IO[bytes]:
     """
     # To open a pipe waits for its other end, for ever if there is none.
     if file.exists() and not file.is_file():
-        raise damaged(file, "it is a pipe or a device, not a file with an end")
+        raise damaged(file, "it is a pipe or a device, not an ordinary file")
     try:
         raw = _watched(file.open("rb", buffering=0))
         head = raw.peek(8)[:8]
@@ -58,7 +58,7 @@ def open_bytes(file: Path) -> IO[bytes]:
     magic = COMPRESSIONS.get(file.suffix.lower())
     if magic is not None and head and not head.startswith(magic):
         raw.close()
-        raise damaged(file, f"it does not begin as a {file.suffix} file does")
+        raise damaged(file, f"it does not start like a {file.suffix} file")
     if head.startswith(COMPRESSIONS[".gz"]):
         return _watched(gzip.GzipFile(fileobj=raw, mode="rb"), raw)
     if head.startswith(COMPRESSIONS[".xz"]):
@@ -209,10 +209,10 @@ def _fault(file: Path, error: Exception) -> UnreadableError:
         return damaged(file, str(error))
     how = "zstd -d --memory=2048MB" if file.suffix.lower() == ".zst" else "xz -dk"
     return UnreadableError(
-        f"“{file}” is compressed so that unpacking it takes more than {MEMORY / 2**20:,.0f} MiB "
-        "of memory.",
+        f"“{file}” is compressed in a way that takes more than {MEMORY / 2**20:,.0f} MiB "
+        "of memory to unpack.",
         next_step=f"Unpack it first, for example with “{how} {file.name}”, and choose the file "
-        "that comes of it.",
+        "that this gives.",
     )
 
 
@@ -227,5 +227,5 @@ def damaged(file: Path, why: str) -> UnreadableError:
 def unreadable(file: Path, error: OSError) -> UnreadableError:
     return UnreadableError(
         f"“{file}” cannot be read: {error.strerror or error}.",
-        next_step="Check that it is there and that you may read it.",
+        next_step="Check that it exists and that you are allowed to read it.",
     )

@@ -212,7 +212,8 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
         size += _ROW + sum(len(value) for value in row.values() if isinstance(value, str))
         if size > _MOST_CHARACTERS:
             raise UserError(
-                f"“{path.name}” holds more than labels are read of: {len(found):,} rows so far.",
+                f"“{path.name}” has more rows than labels can be read from: {len(found):,} rows "
+                "so far.",
                 next_step="Save only the columns of feature numbers and labels.",
             )
     if report.left_out:

@@ -48,7 +48,7 @@ class StoreItem:
 class DictionaryItem:
     name: str
     summary: DictionarySummary | None
-    """None for a run that has saved no weights yet."""
+    """None for a run that has not saved weights yet."""
     train: TrainConfig | None
     rows: int
     """Rows its run has consumed."""

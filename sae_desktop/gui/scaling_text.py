@@ -85,7 +85,7 @@ def optimum_text(points: Sequence[ScalingPoint], budget: float, batch: int) -> s
 
 def _sure(interval: Interval | None, written: Callable[[float], str]) -> str:
     if interval is None or not interval.told:
-        return "how sure that is cannot be told"
+        return "its uncertainty cannot be estimated"
     return f"95% interval {interval.text(written)}"
 
 

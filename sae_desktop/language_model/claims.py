@@ -85,8 +85,8 @@ def check_counts(source: Path, told: object, stored: StoredWeights | None) -> No
             if not pattern.fullmatch(name):
                 continue
             if value > most:
-                raise _impossible(source, f"{value:,} {what} ({name}); more than {most:,} are "
-                                  "not opened")  # fmt: skip
+                raise _impossible(source, f"{value:,} {what} ({name}); more than {most:,} "
+                                  "cannot be opened")  # fmt: skip
             if what == "layers":
                 layers = max(layers, int(value))
             elif what == "experts":
@@ -95,7 +95,7 @@ def check_counts(source: Path, told: object, stored: StoredWeights | None) -> No
         raise _impossible(source, f"{layers:,} layers of {experts:,} experts")
     if stored is not None and stored.tensors and layers > max(stored.tensors, 64):
         raise _impossible(
-            source, f"{layers:,} layers, and its weights are {stored.tensors:,} tensors"
+            source, f"{layers:,} layers, but its weights are {stored.tensors:,} tensors"
         )
 
 
@@ -112,9 +112,9 @@ def check_size(source: Path, model: Any, stored: StoredWeights, *, packed: bool)
         most = min(most, _ROOM_OF_FLOATS * stored.numbers)
     if wanted > most + _SLACK:
         told = f"{stored.numbers:,} numbers" if stored.numbers else f"{stored.bytes:,} bytes"
-        raise _impossible(source, f"{wanted:,} parameters, and its weights hold {told}")
+        raise _impossible(source, f"{wanted:,} parameters, but its weights hold {told}")
     if computed > _BITS * stored.bytes + _BUFFERS:
-        raise _impossible(source, f"tables of {computed:,} numbers beside its weights")
+        raise _impossible(source, f"tables of {computed:,} numbers in addition to its weights")
 
 
 def _figures(told: object) -> Iterator[tuple[str, float]]:
@@ -134,6 +134,6 @@ def _impossible(source: Path, says: str) -> UserError:
     return UserError(
         f"“{source}” says that the model has {says}.",
         kept="Nothing was loaded.",
-        next_step="Copy or download the model again, all of its files, from a source that you "
+        next_step="Copy or download the model again with all of its files, from a source you "
         "trust.",
     )

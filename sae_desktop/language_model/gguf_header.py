@@ -53,7 +53,7 @@ class _Reader:
 
     def header(self) -> GgufHeader:
         if self._data[:4] != b"GGUF":
-            raise ValueError("it does not begin as a .gguf file does")
+            raise ValueError("it does not start like a .gguf file")
         self._at = 4
         version = self._number("I")
         if version & 0xFFFF == 0:  # the numbers of a big-endian file
@@ -124,7 +124,7 @@ class _Reader:
 
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
-        f"“{path}” is not a .gguf file, or a damaged one ({why}).",
+        f"“{path}” is not a .gguf file, or is damaged ({why}).",
         kept="Nothing was loaded.",
         next_step="Copy or download it again.",
     )

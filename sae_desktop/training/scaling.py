@@ -95,8 +95,8 @@ class Optimum(msgspec.Struct, frozen=True, kw_only=True):
     def said_of_intervals(self) -> str:
         """Return in words what the intervals are of."""
         return (
-            "The intervals hold 95% and are of the fitted laws, from how the runs scatter about "
-            f"them; a single run is off the loss by another {self.spread:.1%} or so."
+            "The 95% intervals are for the fitted laws, from the scatter of the runs around "
+            f"them; a single run deviates from the loss by another {self.spread:.1%} or so."
         )
 
 
@@ -285,9 +285,10 @@ def _loss_law(points: Sequence[ScalingPoint], missing: list[str]) -> tuple[Power
     )
     if competing:
         missing.append(
-            "How sure the loss's exponent and the loss at a budget are cannot be told: of runs "
-            "that compete, those of low loss were picked, and some of them are just lucky. Three "
-            "numbers of features, each at three numbers of steps, would tell."
+            "The uncertainty of the loss's exponent and of the loss at a budget cannot be "
+            "estimated: among competing runs, those with low loss were picked, and some of them "
+            "are just lucky. Three numbers of features, each at three numbers of steps, would be "
+            "enough."
         )
         law = msgspec.structs.replace(law, exponent_interval=OPEN, irreducible_interval=OPEN)
         return law, cannot_be_told
@@ -337,7 +338,9 @@ def _rate_law(points: Sequence[ScalingPoint], missing: list[str]) -> _Rates:
         return _Rates()
     valleys = _valleys([(n, p) for n, same in enumerate(tried) for p in same], lambda p: p.lr)
     if valleys is None:
-        missing.append("Best learning rate: no loss is lowest between the rates tried.")
+        missing.append(
+            "Best learning rate: for no size does the lowest loss lie between the rates tried."
+        )
         return _Rates()
     best = [
         msgspec.structs.replace(same[0], lr=lr, loss=loss)

@@ -54,12 +54,12 @@ def scaling_report(rows: Sequence[SweepRow], budget: float | None = None) -> Sca
     """Return what one or several sweeps say. Raises UserError where no series gives a law."""
     reports = [_report(series, budget) for series in series_of(rows)]
     if not reports:
-        raise UserError("No run of the sweep is done.", next_step="Run the sweep first.")
+        raise UserError("No run of the sweep has finished.", next_step="Run the sweep first.")
     if all(report.laws is None for report in reports):
         raise UserError(
             reports[0].refusal,
-            next_step="Only runs of one architecture, k and λ are compared; add features, tokens "
-            "or seeds to the sweep and run it again.",
+            next_step="Only runs with the same architecture, k and λ are compared; add features, "
+            "tokens or seeds to the sweep and run it again.",
         )
     return ScalingReport(series=reports, pareto_front=[row.dictionary for row in front_of(rows)])
 

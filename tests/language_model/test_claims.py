@@ -53,10 +53,10 @@ def refused(work: Callable[[], object]) -> UserError:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"vocab_size": 10**9}, r"[\d,]+ parameters, and its weights hold [\d,]+ numbers"),
+        ({"vocab_size": 10**9}, r"[\d,]+ parameters, but its weights hold [\d,]+ numbers"),
         ({"hidden_size": 10**6, "head_dim": 8}, r"[\d,]+ parameters, and"),
         ({"intermediate_size": 10**10}, r"[\d,]+ parameters, and"),
-        ({"num_hidden_layers": 600}, r"600 layers, and its weights are \d+ tensors"),
+        ({"num_hidden_layers": 600}, r"600 layers, but its weights are \d+ tensors"),
         ({"num_attention_heads": 10**9}, r"1,000,000,000 heads \(num_attention_heads\)"),
         ({"num_labels": 10**9}, r"1,000,000,000 labels \(num_labels\)"),
         ({"max_position_embeddings": 10**12}, r"[\d,]+ positions \(max_position_embeddings\)"),
@@ -153,7 +153,7 @@ def set_number(path: Path, name: str, value: int) -> None:
     ("name", "value", "said"),
     [
         ("llama.block_count", 10**9, r"1,000,000,000 layers \(block_count\)"),
-        ("llama.block_count", 600, r"600 layers, and its weights are \d+ tensors"),
+        ("llama.block_count", 600, r"600 layers, but its weights are \d+ tensors"),
         ("llama.attention.head_count", 10**9, r"heads \(attention\.head_count\)"),
         ("llama.context_length", 2**31, r"positions \(context_length\)"),
         ("llama.embedding_length", 2**20, r"parameters, and its weights hold"),
