@@ -107,7 +107,7 @@ class Report:
         if self.bad > max(FEW_BAD, limit * self.rows):
             raise UserError(
                 f"{self.bad:,} of {max(self.rows, self.bad):,} rows cannot be read, more than the "
-                f"{limit:.3g} that may be left out. The first: {self.first_bad.what}",
+                f"share of {limit:.3g} that may be left out. The first: {self.first_bad.what}",
                 next_step=f"{self.first_bad.next_step} Or allow more to be left out.".lstrip(),
             )
 

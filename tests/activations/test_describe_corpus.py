@@ -95,8 +95,8 @@ def test_notes__say_the_policy_and_what_was_left_out(
     (tmp_path / "b.txt").write_bytes(b"\x89PNG\0")
     said = described(tmp_path, toy_model_folder, packing="packed", special_tokens="text")
     assert said.notes == [
-        "Each window begins with <|bos|>. Documents fill windows one after the other, <|eos|> "
-        "after each. The name of a special token in a text is read letter by letter.",
+        "Each window begins with <|bos|>. Windows are filled with one document after another, "
+        "<|eos|> after each. The name of a special token in a text is read letter by letter.",
         "Left out: 1 binary file.",
     ]
     assert said.preview[0].special == [True, False, True]

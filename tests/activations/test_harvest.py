@@ -211,7 +211,7 @@ def test_corpus_that_ends_early__gives_what_there_is(make: Any) -> None:
     context = RecordingContext()
     result = harvest(make(tokens=100_000), context)
     assert 700 < result.rows < 100_000
-    assert f"ended after {result.rows:,} tokens" in context.lines[-1]
+    assert f"ended after {result.rows:,} of the" in context.lines[-1]
     assert result.documents == 40
     again = harvest(make(tokens=100_000), RecordingContext())
     assert again.rows == result.rows

@@ -175,7 +175,7 @@ def test_sweep__and_its_scaling_laws(imported: Path) -> None:
     assert series["optimum"]["compute"] == 20_000
     assert {"low", "high"} == set(series["optimum"]["loss_interval"])
     text = sae_desktop("scaling", imported, "--sweep", "s", "--budget", "20000").stdout
-    assert "of the fitted laws, from how the runs scatter" in text
+    assert "for the fitted laws, from the scatter of the runs" in text
     assert "Pareto front of FVU against L0: " in text
     missing = sae_desktop("scaling", imported, "--sweep", "nothing")
     assert missing.status == 1

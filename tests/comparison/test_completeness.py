@@ -97,7 +97,7 @@ def test_completeness__of_another_text_is_refused(words: Project) -> None:
 
 def test_completeness__without_firings_is_refused(words: Project) -> None:
     shutil.rmtree(firings_folder(words.index_path("i")))
-    with pytest.raises(UserError, match="The index “i” has no firings"):
+    with pytest.raises(UserError, match="The index “i” did not keep its firings"):
         table(words)
 
 

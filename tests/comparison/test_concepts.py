@@ -34,9 +34,9 @@ def test_parse__reads_forms_and_remarks() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has no concept"),
-        ("# nothing\n|\n", "has no concept"),
-        ("Paris\nRome | Paris", "“Paris” stands twice in the list “x”: in line 1 and in line 2"),
+        ("", "has no concepts"),
+        ("# nothing\n|\n", "has no concepts"),
+        ("Paris\nRome | Paris", "“Paris” appears twice in the list “x”: on line 1 and on line 2"),
         ("\n".join(map(str, range(10_001))), "10,001 concepts"),
     ],
 )
@@ -58,7 +58,7 @@ def test_own_lists__are_kept_in_the_project(project: Project) -> None:
         save_concepts(project, "cities", "Rome")
     with pytest.raises(UserError, match="is not a valid name"):
         save_concepts(project, "../x", "Rome")
-    with pytest.raises(UserError, match="has no concept"):
+    with pytest.raises(UserError, match="has no concepts"):
         save_concepts(project, "mine", " ")
     assert [c.name for c in read_concepts(project, "mine")] == ["Golden Gate"]
     with pytest.raises(UserError, match="no list of concepts “gone”"):

@@ -357,7 +357,7 @@ def test_bad_rows__are_left_out_up_to_the_share_that_may_be(tmp_path: Path) -> N
     assert len(list(corpus)) == 280
     assert corpus.report.bad == 20
     rows[::5] = [{"text": n} for n in range(60)]
-    with pytest.raises(UserError, match=r"more than the 0\.1 of them") as caught:
+    with pytest.raises(UserError, match=r"more than the share of 0\.1 that may") as caught:
         list(Corpus(_write_rows(tmp_path / "many.jsonl", rows)))
     assert "Line " in caught.value.what
     assert "allow more to be left out" in caught.value.next_step

@@ -281,7 +281,7 @@ def test_engine__writes_only_to_the_project_it_has_open(
     opened.start("1", harvest(other))
     refused = opened.wait_end("1")
     assert isinstance(refused, JobFailed)
-    assert "“other.saeproj”, which is not the one open" in refused.error.what
+    assert "“other.saeproj”, which is not open" in refused.error.what
 
 
 def test_engine__refuses_a_project_that_another_process_writes_to(

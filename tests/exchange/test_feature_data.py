@@ -198,7 +198,7 @@ def test_delphi_explanations__are_taken_as_labels(project: Project, tmp_path: Pa
     folder.mkdir()
     (folder / "layers.3.mlp_latent1.txt").write_text('"Days of the week"')
     (folder / "layers.3.mlp_latent12.txt").write_text("plain text, as people save it")
-    (folder / "notes.txt").write_text("no explanation")
+    (folder / "notes.txt").write_text("not an explanation")
     config = ImportLabelsConfig(project=str(project.path), index="main", file=str(folder))
     assert import_labels(config, RecordingContext()).labels == 2
     with closing(Notes(project.notes_path)) as notes:
@@ -271,8 +271,8 @@ def test_labels__come_back_from_every_kind_of_file(
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        ("feature,label\n0,a\n999,b\n", "Row 2: There is no feature 999"),
-        ("label\na\n", "Row 1: “None” is no feature"),
+        ("feature,label\n0,a\n999,b\n", "Row 2: There is not a feature 999"),
+        ("label\na\n", "Row 1: “None” is not a feature"),
         ("feature,label,score\n0,a,7\n", "Row 1: “7” is not a score"),
         ('feature,label\n0,"a\n', "cannot be read"),
     ],
@@ -307,12 +307,12 @@ def test_export__refuses_what_stands_in_the_way(project: Project, tmp_path: Path
 
 def test_import__says_what_is_missing(project: Project, tmp_path: Path) -> None:
     write(project, tmp_path / "out", "saedashboard", features=[1])
-    with pytest.raises(UserError, match="do not say of which site"):
+    with pytest.raises(UserError, match="do not name their site"):
         bring(tmp_path, tmp_path / "out")
     with pytest.raises(UserError, match="no feature data in a known format"):
         bring(tmp_path, project.path)
     bring(tmp_path, tmp_path / "out", site="blocks.3.hook_resid_post")
-    with pytest.raises(UserError, match="an index “theirs” already"):
+    with pytest.raises(UserError, match="already an index “theirs”"):
         bring(tmp_path, tmp_path / "out", site="blocks.3.hook_resid_post")
 
 
@@ -326,8 +326,8 @@ def _batch(folder: Path, *lines: Any) -> Path:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ({"label": 3}, "none of Neuronpedia's features: 'index'"),
-        ({"index": "x"}, "none of Neuronpedia's features"),
+        ({"label": 3}, "not one of Neuronpedia's features: 'index'"),
+        ({"index": "x"}, "not one of Neuronpedia's features"),
         ({"index": -1}, "There cannot be a feature -1"),
         ({"index": 10**12}, "There cannot be a feature"),
         ({"index": 1, "pos_str": "abc", "pos_values": [1]}, "not a list of texts"),
@@ -348,7 +348,7 @@ def test_neuronpedia__bomb_and_broken_archive_are_refused(tmp_path: Path) -> Non
         for _ in range(200):
             file.write(b" " * 2**20)
     settings = {"model": "m", "site": "blocks.1.hook_resid_post"}
-    with pytest.raises(UserError, match="far more than it is"):
+    with pytest.raises(UserError, match="far more than its own size"):
         bring(tmp_path, tmp_path / "bomb", **settings)
     (folder / "batch-0.jsonl.gz").write_bytes(b"\x1f\x8b\x08 no archive")
     with pytest.raises(UserError, match="is damaged"):

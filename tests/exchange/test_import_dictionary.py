@@ -74,7 +74,7 @@ def test_import__keeps_what_the_files_say_and_what_is_given(project: Project, so
     assert ours.metadata["hook_name"] == SITE
     assert ours.metadata["source_format"] == "sparsify"
     assert project.dictionaries() == ["new"]
-    with pytest.raises(UserError, match="“new” already"):
+    with pytest.raises(UserError, match="already a dictionary “new”"):
         bring(project, source, model="builtin")
 
 
@@ -98,7 +98,7 @@ def test_import__from_a_zip_and_from_one_file(
 def test_import__asks_for_what_is_missing_and_which_is_meant(
     project: Project, source: Path
 ) -> None:
-    with pytest.raises(UserError, match="do not say of which model") as raised:
+    with pytest.raises(UserError, match="do not name its model") as raised:
         bring(project, source)
     assert "Give the model" in str(raised.value.next_step)
     second = source / "layers.2"
@@ -129,7 +129,7 @@ def test_import__tells_how_windows_began_and_keeps_it(project: Project, tmp_path
     own.metadata |= {"hook_name": SITE, "prepend_bos": False}
     save(own, tmp_path / "theirs")
     result = bring(project, tmp_path / "theirs")
-    assert result.notes == ["Windows began without BOS in its training."]
+    assert result.notes == ["Windows began without BOS during training."]
     assert load(project.dictionary_path("new")).metadata["prepend_bos"] is False
 
 
@@ -266,7 +266,7 @@ def test_safetensors__with_a_header_of_ten_gigabytes_is_refused(
     folder = tmp_path / "huge"
     folder.mkdir()
     (folder / "sae.safetensors").write_bytes((10 * 2**30).to_bytes(8, "little") + b"{}")
-    with pytest.raises(UserError, match="claims 10,737,418,240 bytes"):
+    with pytest.raises(UserError, match="claims 10,737,418,240 of"):
         bring(project, folder, model="builtin")
     save_file({"a": torch.zeros(2)}, folder / "sae.safetensors")
     (folder / "cfg.json").write_text("[" * 100_000)

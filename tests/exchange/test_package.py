@@ -87,7 +87,7 @@ def test_package__says_what_it_is_without_being_unpacked(package: Path) -> None:
 
 def test_package__refuses_names_that_are_taken(package: Path, other: Project) -> None:
     bring(other, package)
-    with pytest.raises(UserError, match="a dictionary “dict” already"):
+    with pytest.raises(UserError, match="already a dictionary “dict”"):
         bring(other, package)
 
 
@@ -150,6 +150,6 @@ def test_export__refuses_another_ending_and_another_dictionarys_index(
     project = Project.open(small_project)
     project.dictionary_path("dict").rename(project.dictionary_path("second"))
     other = msgspec.structs.replace(config, dictionary="second", path=str(tmp_path / "d.saepack"))
-    with pytest.raises(UserError, match="is of the dictionary “dict”, not of “second”"):
+    with pytest.raises(UserError, match="belongs to the dictionary “dict”, not to “second”"):
         export_package(other, RecordingContext())
     assert not (tmp_path / "d.saepack").exists()

@@ -114,5 +114,5 @@ def test_release__offline_or_without_saelens_says_what_is_missing(
     assert releases.INSTALL in error.value.next_step
     monkeypatch.undo()
     pytest.importorskip("sae_lens", reason="a library that .ci/run installs")
-    with pytest.raises(UserError, match=r"not on this machine|broke off|has no model"):
+    with pytest.raises(UserError, match=r"not on this machine|interrupted|no model"):
         find_dictionaries(FindDictionariesConfig(source=SOURCE), RecordingContext())

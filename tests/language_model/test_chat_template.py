@@ -112,7 +112,7 @@ def test_template_that_eats_memory__is_stopped(
 
 
 def test_text_far_longer_than_the_chat__is_not_taken() -> None:
-    with pytest.raises(UserError, match="“toy” wrote a text that is far longer"):
+    with pytest.raises(UserError, match="“toy” produced a text far longer"):
         render("{{ 'a' * (20 * 2**20) }}")
 
 

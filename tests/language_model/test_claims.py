@@ -54,8 +54,8 @@ def refused(work: Callable[[], object]) -> UserError:
     ("changes", "said"),
     [
         ({"vocab_size": 10**9}, r"[\d,]+ parameters, but its weights hold [\d,]+ numbers"),
-        ({"hidden_size": 10**6, "head_dim": 8}, r"[\d,]+ parameters, and"),
-        ({"intermediate_size": 10**10}, r"[\d,]+ parameters, and"),
+        ({"hidden_size": 10**6, "head_dim": 8}, r"[\d,]+ parameters, but"),
+        ({"intermediate_size": 10**10}, r"[\d,]+ parameters, but"),
         ({"num_hidden_layers": 600}, r"600 layers, but its weights are \d+ tensors"),
         ({"num_attention_heads": 10**9}, r"1,000,000,000 heads \(num_attention_heads\)"),
         ({"num_labels": 10**9}, r"1,000,000,000 labels \(num_labels\)"),
@@ -84,7 +84,7 @@ def test_weights_without_a_header__are_held_to_their_bytes(tmp_path: Path) -> No
     change(tmp_path, vocab_size=10**8)
     files = find_model(str(tmp_path))
     error = refused(lambda: empty_model(files, load_config(files)))
-    assert "parameters, and its weights hold" in error.what
+    assert "parameters, but its weights hold" in error.what
 
 
 def test_mixture_of_experts__is_held_to_its_weights(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_mixture_of_experts__is_held_to_its_weights(tmp_path: Path) -> None:
     change(tmp_path, num_local_experts=5000)
     files = find_model(str(tmp_path))
     error = refused(lambda: empty_model(files, load_config(files)))
-    assert "parameters, and its weights hold" in error.what
+    assert "parameters, but its weights hold" in error.what
 
 
 def test_pattern_of_layers__is_not_written_out_a_billion_times(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def set_number(path: Path, name: str, value: int) -> None:
         ("llama.block_count", 600, r"600 layers, but its weights are \d+ tensors"),
         ("llama.attention.head_count", 10**9, r"heads \(attention\.head_count\)"),
         ("llama.context_length", 2**31, r"positions \(context_length\)"),
-        ("llama.embedding_length", 2**20, r"parameters, and its weights hold"),
-        ("llama.feed_forward_length", 2**31, r"parameters, and its weights hold"),
+        ("llama.embedding_length", 2**20, r"parameters, but its weights hold"),
+        ("llama.feed_forward_length", 2**31, r"parameters, but its weights hold"),
     ],
 )
 def test_gguf__is_held_to_its_weights(tmp_path: Path, name: str, value: int, said: str) -> None:
@@ -181,7 +181,7 @@ def test_gguf_with_a_list_longer_than_the_file__is_refused(tmp_path: Path, count
         broken = tmp_path / "broken.gguf"
         broken.write_bytes(data)
         assert (
-            "is not a .gguf file, or a damaged one"
+            "is not a .gguf file, or is damaged"
             in refused(lambda path=broken: find_model(str(path))).what
         )
 

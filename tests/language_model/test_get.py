@@ -128,7 +128,7 @@ def test_cancel__ends_the_download(cache: Path, package: Path) -> None:
 
 
 def test_unknown_name__lists_what_is_known(cache: Path) -> None:
-    with pytest.raises(UserError, match="No model “other”") as caught:
+    with pytest.raises(UserError, match="There is no known model “other”") as caught:
         get_model(GetModelConfig(name="other"), RecordingContext())
     assert SMOLLM2 in caught.value.next_step
 

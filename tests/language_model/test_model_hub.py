@@ -168,7 +168,7 @@ def test_code__is_fetched_only_where_it_is_needed(hub: FakeHub) -> None:
     context = RecordingContext()
     get("owner/own", context)
     assert "modeling_own.py" in hub.fetched
-    assert "not run unasked: modeling_own.py" in context.lines[-1]
+    assert "not run without your consent: modeling_own.py" in context.lines[-1]
 
 
 def test_code_of_the_hub__opens_the_model_once_it_is_trusted(

@@ -204,7 +204,7 @@ def test_gguf__is_described_and_not_quantised_again(tmp_path: Path) -> None:
     assert (said.layers, said.width, said.vocabulary, said.heads) == (4, 32, 320, 4)
     assert (said.key_value_heads, said.mlp_width, said.bos_token) == (2, 64, "<|bos|>")
     assert said.disk_bytes == path.stat().st_size
-    with pytest.raises(UserError, match=r"\.gguf model is not read as 8bit"):
+    with pytest.raises(UserError, match=r"\.gguf model cannot be read as 8bit"):
         load_model(str(path), dtype="8bit")
 
 

@@ -133,7 +133,7 @@ def test_missing_library__is_named(wide: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_layers_that_cannot_be_packed__are_named_before_loading(toy_model_folder: Path) -> None:
     pytest.importorskip("bitsandbytes")
-    with pytest.raises(UserError, match="blocks of 64, and it has a layer of width 32"):
+    with pytest.raises(UserError, match="blocks of 64, but it has a layer of width 32"):
         load_model(str(toy_model_folder), "cpu", "4bit")
 
 

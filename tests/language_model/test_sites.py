@@ -272,7 +272,7 @@ def test_site_one_layer_lacks__lists_those_of_that_layer() -> None:
     assert "blocks.0 has hook_resid_pre, ln1.hook_normalized" in caught.value.next_step
     with pytest.raises(UserError) as caught:
         check_site(variant("lfm2").network, Site(4, "attn.hook_z"))
-    assert caught.value.next_step == "There are blocks.0 to blocks.3."
+    assert caught.value.next_step == "It has blocks.0 to blocks.3."
 
 
 def test_layers_of_images__are_not_taken_for_the_texts() -> None:

@@ -177,8 +177,8 @@ def test_policy__is_said_in_words() -> None:
     )
     packed = plan(lm, packing="packed", bos="never", special_tokens="text")
     assert policy_text(lm, packed) == (
-        "No token is put before a window. Documents fill windows one after the other, <|eos|> "
-        "after each. The name of a special token in a text is read letter by letter."
+        "No token is put before a window. Windows are filled with one document after another, "
+        "<|eos|> after each. The name of a special token in a text is read letter by letter."
     )
     without = toy(bos_token=None)
     assert "the tokenizer has no beginning-of-sequence token" in policy_text(without, plan(without))

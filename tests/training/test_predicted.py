@@ -172,4 +172,4 @@ def test_optimum__steps_are_the_budget_over_the_features() -> None:
     assert features.low is not None
     assert steps.high == pytest.approx(1e9 / features.low)
     assert best.loss_interval.low < best.loss < best.loss_interval.high  # type: ignore[operator]
-    assert "from how the runs scatter" in best.said_of_intervals()
+    assert "from the scatter of the runs" in best.said_of_intervals()

@@ -104,8 +104,8 @@ CROSS = {"target": "cross_layer_transcoder", "architecture": "jumprelu", "featur
         (CROSS, (*INS, OUTS[0]), "the same layers"),
         (CROSS, (INS[0], OUTS[0]), "several layers"),
         (CROSS | {"sites": INS[::-1], "output_sites": OUTS[::-1]}, (*INS, *OUTS), "in their order"),
-        (CROSS | {"architecture": "topk"}, (*INS, *OUTS), "not trained as “topk”"),
-        (CROSS | {"features": 64}, (*INS, *OUTS), "do not divide among 3 layers"),
+        (CROSS | {"architecture": "topk"}, (*INS, *OUTS), "cannot be trained as “topk”"),
+        (CROSS | {"features": 64}, (*INS, *OUTS), "cannot be divided equally among 3 layers"),
         (CROSS | {"resample": True}, (*INS, *OUTS), "random directions"),
     ],
 )

@@ -36,7 +36,7 @@ RESULT = FindFeaturesResult(
         )
     ],
     weights=[FeatureWeight(feature=9, weight=-0.5)],
-    warning="With fewer than 20 texts a side the scores are little better than chance.",
+    warning="With fewer than 20 texts on each side, the scores are little better than chance.",
 )
 
 

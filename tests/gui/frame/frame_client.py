@@ -110,7 +110,7 @@ class FakeClient(QObject):
         titles = [job.title for job in self.jobs if not job.ended]
         for job in self.jobs:
             if not job.ended:
-                job.fail(ErrorInfo(what=reason, kept="Every committed row is kept."))
+                job.fail(ErrorInfo(what=reason, kept="All rows saved so far are kept."))
         self.stateChanged.emit("crashed")
         self.engineCrashed.emit(EngineExit(reason, "SIGKILL", 9, "", titles))
 

@@ -182,7 +182,7 @@ def test_crash__is_told_once_with_what_was_kept_and_a_way_on(
     assert banner.isVisible()
     assert "SIGKILL" in banner.text
     assert "Harvest “acts”" in banner.text
-    assert "Every committed row is kept." in banner.text
+    assert "All rows saved so far are kept." in banner.text
     assert window.toasts.toasts() == []
     window.restart_engine()
     assert client.restarts == 1

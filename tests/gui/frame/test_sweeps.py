@@ -283,7 +283,7 @@ def test_scaling__fits_beside_the_window_and_tells_the_optimum(qtbot: QtBot) -> 
     assert "loss = " in plot._laws.text()
     plot.budget.setText("1e6")
     assert "features (95% interval " in plot._laws.text()
-    assert "from how the runs scatter about" in plot._laws.text()
+    assert "from the scatter of the runs around" in plot._laws.text()
     assert "times the largest compute" in plot._laws.text()
     plot.copy_data()
     assert len(QGuiApplication.clipboard().text().splitlines()) == 10
