@@ -16,7 +16,7 @@ from sae_desktop.errors import UserError
 
 HIDDEN_KIND = "hidden files"
 BUILD_KIND = "package and build folders"
-OTHER_KIND = "files of other kinds"
+OTHER_KIND = "files of other types"
 PIPE_KIND = "pipes and devices"
 SPLIT_KIND = "tables of other splits"
 _SPLIT = re.compile(

@@ -38,7 +38,7 @@ def write_steering_page(
     changed = f", changed at {result.site}" if result.site not in ("", info.site) else ""
     about = (
         f"{public_name(info.model)}, {info.site}{changed}, dictionary {info.dictionary} · orange: "
-        "likelier than for the plain model, blue: less likely"
+        "more likely than in the plain model, blue: less likely"
     )
     write_page(path, f"Steered: {config.prompt[:60]}", about, "\n".join(body))
 

@@ -193,8 +193,8 @@ def _norm_values(opened: OpenedIndex, site: Site, norm: nn.Module) -> dict[str, 
     found = plain_norm(norm, torch.device("cpu"))(x)
     if not torch.allclose(found, expected, rtol=1e-4, atol=1e-4):
         raise UserError(
-            f"The norm before “{site}” is of a kind that a script does not know.",
-            next_step="Keep a preset instead, or export a .safetensors file.",
+            f"The norm before “{site}” is of a kind that a script cannot reproduce.",
+            next_step="Save a preset instead, or export a .safetensors file.",
         )
     return {
         "norm_centres": takes_mean_off(norm),

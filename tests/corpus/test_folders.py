@@ -98,7 +98,7 @@ def test_kinds__may_be_mixed(tmp_path: Path) -> None:
 
 def test_folder_where_nothing_can_be_read__says_why(tmp_path: Path) -> None:
     put(tmp_path, "a.txt", b"GIF89a\0")
-    with pytest.raises(UserError, match="is a GIF picture, no text"):
+    with pytest.raises(UserError, match="is a GIF picture, not text"):
         opened(tmp_path)
     put(tmp_path, "a.txt", "")
     put(tmp_path, "b.csv", "left,right\na,b\n")

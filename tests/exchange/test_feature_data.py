@@ -271,7 +271,7 @@ def test_labels__come_back_from_every_kind_of_file(
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        ("feature,label\n0,a\n999,b\n", "Row 2: There is not a feature 999"),
+        ("feature,label\n0,a\n999,b\n", "Row 2: There is no feature 999"),
         ("label\na\n", "Row 1: “None” is not a feature"),
         ("feature,label,score\n0,a,7\n", "Row 1: “7” is not a score"),
         ('feature,label\n0,"a\n', "cannot be read"),

@@ -103,7 +103,11 @@ CROSS = {"target": "cross_layer_transcoder", "architecture": "jumprelu", "featur
         ({"target": "crosscoder", "sites": (STREAM, STREAM)}, (STREAM,), "named twice"),
         (CROSS, (*INS, OUTS[0]), "the same layers"),
         (CROSS, (INS[0], OUTS[0]), "several layers"),
-        (CROSS | {"sites": INS[::-1], "output_sites": OUTS[::-1]}, (*INS, *OUTS), "in their order"),
+        (
+            CROSS | {"sites": INS[::-1], "output_sites": OUTS[::-1]},
+            (*INS, *OUTS),
+            "must be in order",
+        ),
         (CROSS | {"architecture": "topk"}, (*INS, *OUTS), "cannot be trained as “topk”"),
         (CROSS | {"features": 64}, (*INS, *OUTS), "cannot be divided equally among 3 layers"),
         (CROSS | {"resample": True}, (*INS, *OUTS), "random directions"),
