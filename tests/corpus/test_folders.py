@@ -66,8 +66,8 @@ def test_what_nobody_wrote__is_left_out_and_counted(tmp_path: Path) -> None:
         "tables without such a text column": 1,
     }
     assert corpus.report.notes() == [
-        "Left out: 2 binary files, 1 file of other types, 2 package and build folders, 4 "
-        "generated or minified files, 2 hidden files, 1 table without such a text column of texts."
+        "Left out: 2 binary files, 1 file of other types, 4 generated or minified files, 2 hidden "
+        "files, 2 package and build folders, 1 table without such a text column."
     ]
 
 

@@ -150,4 +150,4 @@ def test_training__leaves_out_massive_rows_and_says_so(project: Project) -> None
     context = RecordingContext()
     result = train(run_config(project, tokens=2560), context)
     assert np.isfinite(result.fvu)
-    assert any("2 rows of more than ten times the median norm" in line for line in context.lines)
+    assert any("2 rows above ten times the median norm" in line for line in context.lines)
