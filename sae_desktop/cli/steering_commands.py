@@ -60,7 +60,7 @@ def steer(
         list[str],
         typer.Option(
             "--feature",
-            help="Feature to steer, by number; of another index INDEX:NUMBER; may be repeated.",
+            help="Feature to steer, by number, or INDEX:NUMBER for another index; may be repeated.",
         ),
     ] = _NO_TEXTS,
     strength: Annotated[
@@ -165,7 +165,9 @@ def steer(
     if not preset and not (feature and prompt):
         raise typer.BadParameter("give --prompt and --feature, or a --preset")
     if watch and not sweep:
-        raise typer.BadParameter("is followed over a --sweep", param_hint="--watch")
+        raise typer.BadParameter(
+            "needs a --sweep to follow the probability over", param_hint="--watch"
+        )
     places = [_place(text) for text in feature]
     interventions = [
         Intervention(

@@ -27,8 +27,8 @@ def with_value_biases(
         lm = load_model(model, "cpu", "float32")
     except UserError as error:
         raise UserError(
-            f"“{path}” was trained on “{model}” with the biases of its values moved elsewhere "
-            f"(fold_value_biases). To bring them back the model is needed: {error.what}",
+            f"“{path}” was trained on “{model}” with its value biases moved elsewhere "
+            f"(fold_value_biases). Bringing them back needs the model: {error.what}",
             kept="Nothing was written.",
             next_step=error.next_step,
         ) from error
@@ -40,8 +40,8 @@ def with_value_biases(
         return dictionary.shifted(biases(read), biases(written))
     except (ValueError, RuntimeError) as error:
         raise UserError(
-            f"“{path}” was trained with the biases of values moved elsewhere (fold_value_biases), "
+            f"“{path}” was trained with the value biases moved elsewhere (fold_value_biases), "
             f"which cannot be brought back: {error}.",
             kept="Nothing was written.",
-            next_step="Ask who made it for one that was trained without fold_value_biases.",
+            next_step="Ask its maker for one that was trained without fold_value_biases.",
         ) from error

@@ -45,8 +45,8 @@ def value_biases(lm: LanguageModel, layer: int) -> Tensor:
     scale = float(found_SD.abs().max())
     if float((found_SD - found_SD[:1]).abs().max()) > _TOLERANCE * max(scale, 1.0):
         raise UserError(
-            f"The weights of attention of “{lm.name}” do not sum to one, so that the biases of "
-            "its values are no constant of what its heads give.",
+            f"The attention weights of “{lm.name}” do not sum to one, so its value biases are not "
+            "a constant part of the output of its heads.",
             next_step="Import a dictionary that was trained without fold_value_biases.",
         )
     return found_SD[-1]

@@ -79,8 +79,8 @@ class Preparer:
         info = found._opened.index.info
         if len({known_hash, info.dictionary_hash} - {""}) > 1:
             raise UserError(
-                f"The dictionary “{info.dictionary}” was trained again since a feature of the "
-                f"index “{index}” was chosen: its features are others now.",
+                f"The dictionary “{info.dictionary}” has been trained again since a feature of the "
+                f"index “{index}” was chosen, so its features have changed.",
                 next_step="Choose the feature again.",
             )
         return found

@@ -59,7 +59,9 @@ def origin_figure(summary: DictionarySummary) -> tuple[str, str]:
     if summary.train is None:
         return "", ""
     if summary.train.stream is not None:
-        return "Trained on", f"text of {_short(summary.train.stream.corpus)}, harvested meanwhile"
+        return "Trained on", (
+            f"text of {_short(summary.train.stream.corpus)}, harvested during training"
+        )
     return "Trained on", f"the store {summary.train.activations}"
 
 

@@ -604,7 +604,7 @@ def test_requests_that_cannot_be__are_refused(
         ),
         (act(direction=DecoderRow(dictionary="d", feature=99), unit="norm"), {}, "no feature 99"),
         (act(direction=MeanDifference(on=["a"], off=["a"]), unit="norm"), {}, "length zero"),
-        (act(direction=MeanDifference(on=[], off=["a"]), unit="norm"), {}, "have no token"),
+        (act(direction=MeanDifference(on=[], off=["a"]), unit="norm"), {}, "have no tokens"),
         (act(feature=feature, sites=["blocks.2.hook_resid_post"]), {}, "works at the site"),
         (act(feature=feature, mode="add", sites=[other]), {}, "blocks.9"),
         (PLAIN, {"prompt": "first second " * 40}, "reads at most 64"),

@@ -407,7 +407,7 @@ def test_transcoders_of_several_layers__the_later_reads_what_the_earlier_changed
         logits_by_program(world, [Intervention(feature=feature, index="gone")])
     known = other.index.info.dictionary_hash
     logits_by_program(world, [Intervention(feature=feature, index="j", index_hash=known)])
-    with pytest.raises(UserError, match="“second” was trained again"):
+    with pytest.raises(UserError, match="“second” has been trained again"):
         logits_by_program(world, [Intervention(feature=feature, index="j", index_hash="of before")])
 
 

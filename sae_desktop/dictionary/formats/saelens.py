@@ -148,8 +148,8 @@ def _processed(metadata: dict[str, Any]) -> dict[str, Any]:
 
 _FOLDED_VALUES = "fold_value_biases"
 _AT_HEADS = {
-    _FOLDED_VALUES: "what the heads give was moved by a constant of the model",
-    "refactor_factored_attn_matrices": "what the heads give has other coordinates",
+    _FOLDED_VALUES: "the output of the heads was shifted by a constant of the model",
+    "refactor_factored_attn_matrices": "the output of the heads has other coordinates",
 }
 
 
@@ -171,8 +171,8 @@ def _refuse_processed_heads(metadata: dict[str, Any], path: Path, *, shifts: boo
         raise UserError(
             f"“{path}” says {name}: {changed}, which cannot be honoured here.",
             kept="Nothing was written.",
-            next_step=f"{ways}Where the model has no biases of values, such as a Llama or Gemma, "
-            f"set {name} to false in its cfg.json.",
+            next_step=f"{ways}If the model has no value biases, such as Llama or Gemma, set "
+            f"{name} to false in its cfg.json.",
         )
 
 

@@ -47,7 +47,7 @@ _KWARGS: dict[str, Field] = {
         "no effect."
     ),
     "fold_value_biases": converted(
-        "What the heads give lacks the biases of values then: at attn.hook_z the dictionary is "
+        "The output of the heads then lacks the value biases: at attn.hook_z the dictionary is "
         "shifted by them at import, for which the model must be on this machine. Elsewhere it "
         "changes nothing."
     ),

@@ -26,7 +26,7 @@ from sae_desktop.steering.config import DecoderRow, Direction, MeanDifference, R
 
 _MOST_FEATURES = 2**31 - 1
 _MOST_SEEDS = 9999
-_NONE_ELSE = "There is no other one in this project."
+_NONE_ELSE = "There is no other in this project."
 
 
 class DirectionButton(QPushButton):
