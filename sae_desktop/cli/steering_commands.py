@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -171,7 +172,7 @@ def steer(
     places = [_place(text) for text in feature]
     interventions = [
         Intervention(
-            feature=f, index=of, index_hash=_or_exit(lambda of=of: _hash(project, of)), mode=mode,
+            feature=f, index=of, index_hash=_or_exit(partial(_hash, project, of)), mode=mode,
             strength=s, unit=unit, where=where, start=start, tokens=token,
         )
         for (of, f), s in zip(places, strength or [1.0] * len(feature), strict=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,7 +34,8 @@ _NORM_TOKENS = 2048
 _MOST_NORMS = 16
 
 
-class Target(NamedTuple):
+@dataclass(frozen=True)
+class Target:
     """What changes belong together: those of one dictionary's features at one site."""
 
     site: Site
