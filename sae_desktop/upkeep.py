@@ -17,6 +17,7 @@ from sae_desktop.features.firing_paths import UNFINISHED, has_groups
 from sae_desktop.incoming_notes import INCOMING, take_incoming
 from sae_desktop.project import Project
 from sae_desktop.storage.moves import MOVES, TRASH, WORK, doomed, empty_gone, finish_moves
+from sae_desktop.storage.swap import settle_asides
 
 _FOLDERS = (
     "activations", "dictionaries", "features", "sweeps", "matches", "concepts", "completeness",
@@ -44,6 +45,9 @@ def put_in_order(project: Project) -> None:
     Quick: bytes are freed by `empty_gone`. What the system refuses to change stays as it is.
     """
     root = project.path
+    for name in _FOLDERS:
+        for folder in [root / name, *_folders(root / name)]:
+            settle_asides(folder)
     with suppress(OSError):
         finish_moves(root)
     with suppress(OSError, UserError):
@@ -69,6 +73,10 @@ def leftovers(project: Project) -> list[Path]:
     for name in _FOLDERS:
         found += _parts(root / name, _DEPTH)
     return [path for path in found if path.is_symlink() or path.exists()]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _inside(folder) if path.is_dir() and not path.is_symlink()]
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.swap import keep_beside, put_in_place
 
 
 def sync_file(path: Path) -> None:
@@ -37,7 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a `.part` path beside `path`; on success sync it and rename it over `path`.
 
     On failure the part is removed and `path` is as it was. Raises UserError when the disk
-    is full or the folder cannot be written.
+    is full or the folder cannot be written, and where another program has `path` open so that
+    it cannot be replaced: then the part is kept beside it.
     """
     part = path.with_name(path.name + ".part")
     with explained(path):
@@ -47,7 +49,12 @@ def replacing(path: Path) -> Iterator[Path]:
             yield part
             part.chmod(mode)
             sync_file(part)
-            os.replace(part, path)
+            try:
+                put_in_place(part, path)
+            except PermissionError as error:
+                if not path.is_file():
+                    raise
+                raise keep_beside(part, path) from error
             sync_folder(path.parent)
         except BaseException:
             part.unlink(missing_ok=True)

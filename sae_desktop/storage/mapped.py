@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.storage.extents import Extent, extent_of
+from sae_desktop.storage.swap import open_shared
 
 Array = npt.NDArray[Any]
 Struct = TypeVar("Struct")
@@ -155,7 +156,8 @@ def map_extent(path: Path, extent: Extent) -> Array:
     """Map a dataset. bfloat16 comes as uint16: its bits are the upper half of a float32's."""
     if not extent.size or not extent.dtype.itemsize:
         return np.empty(extent.shape, extent.dtype)
-    return np.memmap(path, extent.dtype, "r", extent.offset, extent.shape)
+    with open_shared(path) as file:
+        return np.memmap(file, extent.dtype, "r", extent.offset, extent.shape)
 
 
 def raw_map(mapped: Array) -> mmap.mmap:

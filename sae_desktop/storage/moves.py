@@ -17,8 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import sync_folder, write_bytes
 from sae_desktop.storage.faults import explained
+from sae_desktop.storage.swap import keep_beside, put_in_place
 
 MOVES, GONE, WORK, TRASH = ".moves", ".gone", ".work", ".trash"
 HIDDEN = (MOVES, GONE, WORK, TRASH)
@@ -41,7 +43,8 @@ def move_together(root: Path, *, away: Sequence[Move] = (), into: Sequence[Move]
     The targets of `away` and the sources of `into` are names that nothing else ever has, such as
     those of `doomed` and `work_folder`; a file in the way of `into` is replaced. All are inside
     `root`, on one volume. Killed at any moment, the rest is done by `finish_moves`. Raises
-    UserError when the system refuses the first of them; then nothing has changed.
+    UserError when the system refuses the first of them; then nothing has changed. Where the
+    first of `into` is in place of a file that another program has open, it is kept beside that.
     """
     moves = _Moves(
         away=[_relative(root, move) for move in away if move[0].exists()],
@@ -56,9 +59,12 @@ def move_together(root: Path, *, away: Sequence[Move] = (), into: Sequence[Move]
             write_bytes(record, msgspec.json.encode(moves))
         try:
             _carry_out(root, moves)
-        except OSError:
-            if count > 1 and not _begun(root, moves):
+        except OSError as error:
+            kept = _kept_beside(root, moves) if isinstance(error, PermissionError) else None
+            if kept is not None or (count > 1 and not _begun(root, moves)):
                 record.unlink(missing_ok=True)
+            if kept is not None:
+                raise kept from error
             raise
         record.unlink(missing_ok=True)
         _remove_if_empty(record.parent)
@@ -76,10 +82,26 @@ def _carry_out(root: Path, moves: _Moves) -> None:
         if not there.exists() or (number < len(moves.away) and here.exists()):
             continue
         here.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(there, here)
+        put_in_place(there, here)
         changed |= {there.parent, here.parent}
     for folder in changed:
         sync_folder(folder)
+
+
+def _kept_beside(root: Path, moves: _Moves) -> UserError | None:
+    """Where the first of what goes into its place cannot replace an open file: keep it beside.
+
+    What went away before comes back. None where it is something else that stands in the way.
+    """
+    if not moves.into:
+        return None
+    there, here = (root / name for name in moves.into[0])
+    if not there.is_file() or not here.is_file():
+        return None
+    for source, target in moves.away:
+        if (root / target).exists() and not (root / source).exists():
+            os.replace(root / target, root / source)
+    return keep_beside(there, here)
 
 
 def _begun(root: Path, moves: _Moves) -> bool:
