@@ -13,6 +13,7 @@ from sae_desktop import launch
 from sae_desktop.client.engine_exit import EngineExit, EngineState, describe_exit
 from sae_desktop.client.engine_log import EngineLog
 from sae_desktop.client.job import Job
+from sae_desktop.client.lost_files import cut_files
 from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -347,12 +348,14 @@ class EngineClient(QObject):
         if process is not None:
             process.deleteLater()
         crashed = status is QProcess.ExitStatus.CrashExit
+        running = [job for job in self.jobs if not job.ended and not job.elsewhere]
         self._crash(
             describe_exit(
                 exit_code,
                 crashed=crashed,
                 stderr_tail=self._log.tail(),
                 running_jobs=self._running_titles(),
+                find_cut=lambda: cut_files([job.config for job in running]),
             )
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 
 class EngineState(StrEnum):
@@ -41,14 +43,29 @@ _SIGNAL_REASONS = {
 
 
 def describe_exit(
-    exit_code: int, *, crashed: bool, stderr_tail: str, running_jobs: list[str]
+    exit_code: int,
+    *,
+    crashed: bool,
+    stderr_tail: str,
+    running_jobs: list[str],
+    find_cut: Callable[[], Sequence[Path]] = tuple,
 ) -> EngineExit:
     """Return a typed outcome of a process that ended unasked.
 
-    `crashed` says that a signal ended it; `exit_code` is then that signal's number.
+    `crashed` says that a signal ended it; `exit_code` is then that signal's number. `find_cut`
+    is asked, after a SIGBUS, which files were cut short.
     """
     name = _signal_name(exit_code) if crashed else None
-    if name is not None:
+    cut = find_cut() if name == "SIGBUS" else ()
+    if cut:
+        names = ", ".join(f"“{path}”" for path in cut)
+        reason = (
+            f"The engine lost a file while it was reading it (SIGBUS): {names} "
+            f"{'was' if len(cut) == 1 else 'were'} cut short by another program. Restore "
+            f"{'it' if len(cut) == 1 else 'them'} from a copy, or make "
+            f"{'it' if len(cut) == 1 else 'them'} again."
+        )
+    elif name is not None:
         reason = _SIGNAL_REASONS.get(name, f"The engine was stopped by the signal {name}.")
     elif crashed:
         reason = f"The engine crashed (code {exit_code})."

@@ -79,7 +79,7 @@ class _Reader:
         count = self._number("I")
         if count > _MOST_DIMENSIONS:
             raise ValueError(f"a tensor has {count:,} dimensions")
-        size = prod(self._number("Q") for _ in range(count))
+        size: int = prod(self._number("Q") for _ in range(count))
         self._number("I")
         offset = self._number("Q")
         if offset > self._end or size * _LEAST_BITS > 8 * self._end:

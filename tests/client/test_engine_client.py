@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+import h5py
+import numpy as np
 import psutil
 import pytest
 from pytestqt.qtbot import QtBot
@@ -133,6 +135,21 @@ def test_client__says_how_the_engine_died_and_restarts_it(
     assert opened.args[0] == ProjectOpened(path=str(project.path))
     again = client.start_job(harvest(project, tokens=3))
     qtbot.waitUntil(lambda: again.state is JobState.FINISHED, timeout=WAIT)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGBUS"), reason="this system has no SIGBUS")
+def test_client__names_the_file_that_the_engine_lost(
+    client: EngineClient, qtbot: QtBot, project: Project
+) -> None:
+    running(client, qtbot, project)
+    lost = project.path / "matches" / "a~b.h5"
+    lost.parent.mkdir()
+    with h5py.File(lost, "w") as file:
+        file["values"] = np.ones(1000)
+    os.truncate(lost, 2000)
+    with qtbot.waitSignal(client.engineCrashed, timeout=WAIT) as crashed:
+        os.kill(pid(client), signal.SIGBUS)
+    assert f"“{lost}” was cut short by another program" in crashed.args[0].reason
 
 
 def test_client__keeps_the_last_words_of_a_crash(client: EngineClient, qtbot: QtBot) -> None:
