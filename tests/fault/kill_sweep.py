@@ -1,6 +1,6 @@
 """Kills every job that writes at every call with which it changes a file.
 
-    python tests/fault/kill_sweep.py [--job "index --add"] [--sample 5] [--seed 0]
+    python tests/fault/kill_sweep.py [--job "index --add"] [--sample 5] [--seed 0] [--minutes 5]
 
 Each trial begins with the same small project. A child runs the job as the command line does,
 and is killed by SIGKILL before its n-th change (of a write one half is done). Then the project
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,8 +130,11 @@ def what_is_there(place: Place) -> State:
 def sweep_job(
     base: Place, folder: Path, job: str, numbers: Sequence[int] | None, sample: int,
     chance: random.Random,
-) -> Iterable[Trial]:  # fmt: skip
-    """Yield the trials of one job: at all of its changes, at `numbers`, or at a sample."""
+) -> tuple[int, Iterator[Trial]]:  # fmt: skip
+    """Return how many changes a job makes, and the trials at all, at `numbers` or at a sample.
+
+    All of them come in an order in which any beginning is spread over the whole.
+    """
     place = copy_place(base, folder)
     config = SCENARIOS[job](place)
     whole = run_child(place, config)
@@ -138,14 +142,20 @@ def sweep_job(
     right = what_is_there(place)
     total = len(whole.calls)
     if numbers is None:
-        numbers = range(1, total + 1)
+        numbers = spread(total)
         if 0 < sample < total:
             # The last changes are where things take their places.
             late = range(max(1, total - 2 * sample), total + 1)
             some = {*chance.sample(range(1, total + 1), sample), *chance.sample(late, sample)}
             numbers = sorted(some)
-    for number in numbers:
-        yield _trial(base, folder, job, number, right)
+    return total, (_trial(base, folder, job, number, right) for number in numbers)
+
+
+def spread(total: int) -> list[int]:
+    """Return 1 to `total` so ordered that any beginning lies evenly among them."""
+    bits = total.bit_length()
+    backwards = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
+    return [number + 1 for number in backwards if number < total]
 
 
 def _trial(base: Place, folder: Path, job: str, number: int, right: State) -> Trial:
@@ -184,9 +194,12 @@ def _trial(base: Place, folder: Path, job: str, number: int, right: State) -> Tr
 
 def sweep(
     folder: Path, *, jobs: Sequence[str] = tuple(SCENARIOS), sample: int = 0, seed: int = 0,
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[int] | None = None, minutes: float = math.inf,
 ) -> list[Trial]:  # fmt: skip
-    """Sweep jobs in a place made in `folder`; `sample` kills of each, or at every change."""
+    """Sweep jobs in a place made in `folder`; `sample` kills of each, or at every change.
+
+    After `minutes` of a job the next one's turn has come.
+    """
     torch.set_num_threads(1)
     for kind in JOB_KINDS.values():  # once, and not in every child
         importlib.import_module(kind.function.partition(":")[0])
@@ -198,19 +211,27 @@ def sweep(
     trials: list[Trial] = []
     for job in jobs:
         began = time.monotonic()
-        found = list(sweep_job(base, work, job, numbers, sample, chance))
+        total, coming = sweep_job(base, work, job, numbers, sample, chance)
+        found: list[Trial] = []
+        for trial in coming:
+            found.append(trial)
+            if trial.wrong:
+                print(
+                    f"    {job} {trial.number}: {trial.next}",
+                    *trial.wrong[:6],
+                    sep="\n        ",
+                    flush=True,
+                )
+            if time.monotonic() - began > 60 * minutes:
+                break
         trials += found
         wrong = [trial for trial in found if trial.wrong]
         print(
-            f"{job:22} {len(found):5} kills  {len(wrong):4} wrong  "
+            f"{job:22} {len(found):5} kills of {total:5}  {len(wrong):4} wrong  "
             f"{sum(t.next.startswith('was done') for t in found):4} were done already  "
             f"{time.monotonic() - began:6.1f} s",
             flush=True,
         )
-        for trial in wrong[:20]:
-            print(
-                f"    {trial.number}: {trial.next}", *trial.wrong[:6], sep="\n        ", flush=True
-            )
     return trials
 
 
@@ -220,11 +241,12 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="kills of each job; 0: at all")
     parser.add_argument("--number", type=int, action="append", help="of one change")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of each job, at most")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trials = sweep(
             Path(folder), jobs=arguments.job or list(SCENARIOS), sample=arguments.sample,
-            seed=arguments.seed, numbers=arguments.number,
+            seed=arguments.seed, numbers=arguments.number, minutes=arguments.minutes,
         )  # fmt: skip
     wrong = sum(bool(trial.wrong) for trial in trials)
     print(f"{len(trials)} kills, after {wrong} of them something was wrong.")
