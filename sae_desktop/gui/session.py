@@ -146,8 +146,8 @@ class Session(QObject):
 
     @property
     def written(self) -> Written:
-        """What jobs under way write, as (kind, name)."""
-        running = [job.config for job in self.client.jobs if not job.ended]
+        """What jobs under way write into the open project, as (kind, name)."""
+        running = [j.config for j in self.client.jobs if not j.ended and self._is_here(j)]
         return being_written(running, self.inventory.sweeps)
 
     @property
@@ -362,13 +362,19 @@ class Session(QObject):
             return None
         return self.client.start_job(config)
 
+    def _is_here(self, job: Job) -> bool:
+        """Whether a job is of the open project, or of none."""
+        project = str(getattr(job.config, "project", ""))
+        here = self.project.path.resolve() if self.project is not None else None
+        return not project or Path(project).resolve() == here
+
     def run_again(self, job: Job) -> Job | None:
         """Start an ended job once more, as it was; the engine is started where none runs.
 
         None where the job is of another project, or the project is read-only.
         """
-        project = str(getattr(job.config, "project", ""))
-        if project and (self.project is None or project != self.project_path):
+        if not self._is_here(job):
+            project = str(getattr(job.config, "project", ""))
             self.notify(f"That job belongs to the project “{Path(project).stem}”: open it first.")
             return None
         if self.engine_stopped:
@@ -419,13 +425,15 @@ class Session(QObject):
     def _on_job_added(self, job: Job) -> None:
         if job.quiet:
             return  # whoever asked shows the answer, or why there is none
-        job.finished.connect(self._on_job_finished)
+        job.finished.connect(lambda result: self._on_job_finished(job, result))
         if job.elsewhere:
             job.finished.connect(lambda _result: self.notify(f"{job.title}: finished."))
         job.cancelled.connect(self._on_job_ended)
         job.failed.connect(self._on_job_failed)
 
-    def _on_job_finished(self, result: msgspec.Struct) -> None:
+    def _on_job_finished(self, job: Job, result: msgspec.Struct) -> None:
+        if not self._is_here(job):
+            return  # what it has made belongs to another project
         if isinstance(result, HarvestResult):
             self.store = result.name
         elif isinstance(result, TrainResult) and self.index is None:

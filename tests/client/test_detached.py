@@ -25,11 +25,13 @@ from sae_desktop.engine.detached import (
     REQUESTS_FOLDER,
     STATE_FILE,
     DetachedJob,
+    forget_state,
     own_state,
     read_state,
+    take_requests,
     write_state,
 )
-from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.project import Project
 
 pytestmark = pytest.mark.gui
@@ -144,3 +146,62 @@ def test_state__of_another_machine_or_of_garbage_is_nothing_at_work(tmp_path: Pa
     assert read_state(tmp_path) is None
     write_state(tmp_path, state)
     assert read_state(tmp_path) == state
+
+
+def _at_work(project: Path, *, done: int = 0) -> None:
+    """Let this process be an engine without a window that has one job in a project."""
+    config = HarvestConfig(project=str(project), name="acts")
+    progress = JobProgress(
+        job_id="1", done=done, total=10, unit="tokens", message="", rate=1.0, seconds_left=1.0
+    )
+    job = DetachedJob(id="1", config=config, started=True, progress=progress)
+    write_state(project, own_state([job]))
+
+
+def test_job_left_alone__is_listed_once_however_often_its_project_is_opened(
+    project: Project, tmp_path: Path, qtbot: QtBot
+) -> None:
+    other = Project.open_or_create(tmp_path / "other")
+    _at_work(project.path, done=1)
+    jobs = DetachedJobs()
+    found: list[Job] = []
+    jobs.found.connect(found.append)
+    jobs.watch(project.path)
+    jobs.watch(None)
+    assert jobs.at_work == []
+    jobs.watch(other.path)
+    assert jobs.at_work == []
+    # It tells of its progress and can be asked while another project is open.
+    _at_work(project.path, done=7)
+    jobs.look()
+    assert found[0].progress is not None
+    assert found[0].progress.done == 7
+    found[0].pause()
+    (request,) = take_requests(project.path)
+    assert request.job_id == "1"
+    jobs.watch(project.path / ".." / project.path.name)
+    assert jobs.at_work == found
+    assert len(found) == 1
+    _at_work(other.path)  # a job of the same name, of another project
+    jobs.watch(other.path)
+    assert jobs.at_work == found[1:]
+    assert len(found) == 2
+    for path in (project.path, other.path):
+        (path / STATE_FILE).unlink()
+    jobs.look()
+
+
+def test_job_left_alone__whose_end_another_window_cleared_away_is_not_at_work_for_ever(
+    project: Project, qtbot: QtBot
+) -> None:
+    _at_work(project.path)
+    jobs = DetachedJobs()
+    found: list[Job] = []
+    jobs.found.connect(found.append)
+    jobs.watch(project.path)
+    forget_state(project.path)
+    with qtbot.waitSignal(jobs.ended, timeout=WAIT):
+        jobs.look()
+    assert found[0].state is JobState.FAILED
+    assert isinstance(found[0].error, ErrorInfo)
+    assert "another window" in found[0].error.what
