@@ -9,14 +9,14 @@ from typing import Any
 import numpy.typing as npt
 
 from sae_desktop.activations.layout import (
-    COMMITTED,
     KIND,
     SCHEMA_VERSION,
-    TABLES,
     Capacity,
     StoreInfo,
     accepted_datasets,
+    counters,
     damaged_store,
+    read_committed,
     segment_specs,
 )
 from sae_desktop.errors import UserError
@@ -48,10 +48,10 @@ def compact(path: Path) -> int:
         try:
             info = read_struct(file, "info", StoreInfo)
             arrays = MappedFile(path, extents(path, file, accepted_datasets(info))).arrays
+            committed = read_committed(arrays)
         except ValueError as error:
             raise damaged_store(path, error) from error
-        committed = dict(zip(COMMITTED, (int(n) for n in arrays["committed"]), strict=True))
-        room = Capacity(**{name: committed[name] for name in ("rows", *TABLES)})
+        room = Capacity(**committed.counts)
         specs = segment_specs(info, room)
         saved = before - sum(spec_bytes(spec) for spec in specs)
         if saved < max(_WORTH_BYTES, before // 10):
@@ -63,6 +63,9 @@ def compact(path: Path) -> int:
                 for spec in specs:
                     if spec.name in arrays:
                         _copy_rows(arrays[spec.name], out, spec.name, spec.shape[0])
+                # A store of an earlier schema has none, and numbered no commit.
+                record = counters(max(1, committed.number), committed.counts)
+                out.write("state/counters", committed.slot, record)
     return before - path.stat().st_size
 
 

@@ -5,13 +5,16 @@ By row: `/activations/<site>` (rows × width), for int8 also `/scales/<site>`, `
 of `/metadata` (JSON objects); of packed windows also `/spans`, which document each row is of.
 `/checksums/<dataset>` is the CRC-32 of each block of BLOCK_ROWS rows.
 
-What changes with every commit lies in `/state`, two records that are written in turn:
-`/committed` says how much of each table counts, and which of the two records is right. Rows at
-or beyond the counter are not there.
+What changes with every commit lies in `/state`, two records that are written in turn. The last
+part of one is its row of `/state/counters`: how much of each table counts, the number of the
+commit, and a checksum. The record with the higher number is right; where a power failure left
+half of its counters, it is the other one. Rows at or beyond the counter are not there.
+`/committed` says the same for other programs, and is all that stores of schema 3 and before have.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +35,9 @@ from sae_desktop.storage.mapped import WHOLE, Accepted
 Array = npt.NDArray[Any]
 
 KIND = "activations"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2: windows as they follow each other in the corpus. 3: shuffled ones, and such as repeat
-tokens."""
+tokens. 4: counters with a checksum."""
 BLOCK_ROWS = 4096
 
 WINDOW_DTYPE = np.dtype(
@@ -82,6 +85,11 @@ METADATA_BYTES = 16_384
 TABLES = ("windows", "documents", "spans", "metadata")
 COMMITTED = ("rows", *TABLES, "slot")
 """What the numbers of `/committed` are, in order."""
+_COUNTERS = ("number", "rows", *TABLES, "check")
+"""What the first numbers of a row of `/state/counters` are; the others are room."""
+_COUNTERS_ROOM = 1024
+"""Numbers in a row: so far apart that no sector of a disk, of 512 or 4,096 bytes, holds parts of
+both rows."""
 
 
 class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,9 +165,59 @@ def segment_specs(info: StoreInfo, room: Capacity) -> list[DatasetSpec]:
         DatasetSpec("spans", (room.spans,), SPAN_DTYPE),
         DatasetSpec("metadata", (room.metadata,), "u1"),
         *checksums,
+        DatasetSpec("state/counters", (2, _COUNTERS_ROOM), "<i8"),
         DatasetSpec("state/checksums", (2, running), "<u4"),
         *state,
     ]
+
+
+def counters(number: int, counts: Mapping[str, int]) -> Array:
+    """Return the row of `/state/counters` of commit `number`."""
+    numbers = np.array([number, *(counts[name] for name in _COUNTERS[1:-1])], dtype="<i8")
+    row = np.zeros((1, _COUNTERS_ROOM), dtype="<i8")
+    row[0, : len(_COUNTERS)] = [*numbers, zlib.crc32(numbers.tobytes())]
+    return row
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What the last commit of a segment that is whole has left."""
+
+    counts: dict[str, int]
+    """Entries of the rows and of each table."""
+    slot: int
+    """Which of the two records of `/state` belongs to it."""
+    number: int
+    """How many commits there were; of stores without it 0."""
+
+
+def read_committed(arrays: Mapping[str, Array]) -> Committed:
+    """Return what counts of a segment now. Raises ValueError where both records are damaged.
+
+    The first schema had fewer numbers: what it does not count is 0.
+    """
+    if "state/counters" not in arrays:
+        counts = [int(n) for n in np.array(arrays["committed"])][: len(COMMITTED)]
+        found = dict.fromkeys(COMMITTED, 0) | dict(zip(COMMITTED, counts, strict=False))
+        slot = found.pop("slot")
+        if slot not in (0, 1):
+            raise ValueError(f"it names the record {slot:,} of two")
+        return Committed(found, slot, 0)
+    records = np.array(arrays["state/counters"][:, : len(_COUNTERS)])
+    whole = [Committed(_counts(row), slot, int(row[0]))
+             for slot, row in enumerate(records) if _is_whole(row)]  # fmt: skip
+    if not whole:
+        raise ValueError("neither record of what was committed is whole")
+    return max(whole, key=lambda record: record.number)
+
+
+def _counts(row: Array) -> dict[str, int]:
+    return dict(zip(_COUNTERS[1:-1], (int(n) for n in row[1:-1]), strict=True))
+
+
+def _is_whole(row: Array) -> bool:
+    """Whether a row of counters is as it was written; one that never was is zeros."""
+    return not row.any() or int(row[-1]) == zlib.crc32(row[:-1].astype("<i8").tobytes())
 
 
 def row_datasets(info: StoreInfo) -> list[str]:
@@ -196,6 +254,7 @@ def accepted_datasets(info: StoreInfo) -> dict[str, Accepted]:
         "documents": Accepted(DOCUMENT_DTYPE, ("D",), lacking=_SINCE_SECOND),
         "spans": Accepted(SPAN_DTYPE, ("S",), needed=info.packing == "packed"),
         "metadata": Accepted(np.dtype("u1"), ("bytes",), needed=False),
+        "state/counters": Accepted(np.dtype("<i8"), (2, _COUNTERS_ROOM), needed=False),
         "state/checksums": Accepted(sums, (2, "running"), needed=False),
     }
     for site, width in zip(info.sites, info.widths, strict=True):

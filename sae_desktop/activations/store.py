@@ -17,15 +17,16 @@ from numpy.lib import recfunctions
 
 from sae_desktop.activations.config import HarvestResult
 from sae_desktop.activations.layout import (
-    COMMITTED,
     DOCUMENT_DTYPE,
     KIND,
     SCHEMA_VERSION,
     SPAN_DTYPE,
+    Committed,
     StoreInfo,
     accepted_datasets,
     damaged_store,
     decode_rows,
+    read_committed,
     read_dtype,
     window_dtype,
 )
@@ -55,7 +56,7 @@ class _Segment:
     def _map(self, file: h5py.File) -> None:
         self.info = read_struct(file, "info", StoreInfo)
         self._file = MappedFile(self.path, extents(self.path, file, accepted_datasets(self.info)))
-        arrays = self._file.arrays
+        self._arrays = arrays = self._file.arrays
         self._tables = {name: found for name, found in arrays.items() if "/" not in name}
         self.tokens, self.positions = arrays["tokens"], arrays["positions"]
         self.capacity = len(self.tokens)
@@ -76,22 +77,22 @@ class _Segment:
 
     def _check_committed(self) -> None:
         """Raise ValueError unless what the counter counts is there."""
-        for name, count in self.committed().items():
-            room = 2 if name == "slot" else self.capacity if name == "rows" else None
-            room = len(self._tables.get(name, ())) if room is None else room
-            if not 0 <= count <= room or (name == "slot" and count == 2):
+        for name, count in read_committed(self._arrays).counts.items():
+            room = self.capacity if name == "rows" else len(self._tables.get(name, ()))
+            if not 0 <= count <= room:
                 raise ValueError(f"it counts {count:,} {name}, but has room for {room:,}")
 
-    def committed(self) -> dict[str, int]:
-        """Return the counter as it is now, in one read; the first schema had fewer numbers."""
+    def committed(self) -> Committed:
+        """Return what is committed now. Raises UserError where that is damaged."""
         self._file.check_whole()
-        counts = [int(n) for n in np.array(self._tables["committed"])]
-        names = COMMITTED if len(counts) == len(COMMITTED) else COMMITTED[: len(counts)]
-        return dict.fromkeys(COMMITTED, 0) | dict(zip(names, counts, strict=True))
+        try:
+            return read_committed(self._arrays)
+        except ValueError as error:
+            raise damaged_store(self.path, error) from error
 
     @property
     def rows(self) -> int:
-        return self.committed()["rows"]
+        return self.committed().counts["rows"]
 
     @property
     def windows(self) -> Array:
@@ -106,7 +107,7 @@ class _Segment:
         return self._table("spans", SPAN_DTYPE)
 
     def _table(self, name: str, dtype: np.dtype[Any]) -> Array:
-        count = self.committed()[name]
+        count = self.committed().counts[name]
         found: Array = np.empty(0)
         if name in self._tables:
             found = np.asarray(self._tables[name][:count])
@@ -140,7 +141,7 @@ class _Segment:
         if site not in self._statistics:
             return None
         width = self.info.widths[self.info.sites.index(site)]
-        return SiteStatistics(width, self._statistics[site][self.committed()["slot"]])
+        return SiteStatistics(width, self._statistics[site][self.committed().slot])
 
 
 class ActivationStore:
@@ -248,7 +249,7 @@ class ActivationStore:
             whole = part.copy()
             whole["first_row"] += start
             whole["document"] += documents
-            documents += segment.committed()["documents"]
+            documents += segment.committed().counts["documents"]
             joined.append(whole)
         return np.concatenate(joined)
 
@@ -272,7 +273,7 @@ class ActivationStore:
         """Return the other columns of a document, by its row of `documents`; roles of a chat
         under “roles”, each [role, first token, tokens]."""
         for segment in self._segments:
-            count = segment.committed()["documents"]
+            count = segment.committed().counts["documents"]
             if document < count:
                 return segment.metadata(document)
             document -= count

@@ -21,7 +21,9 @@ from sae_desktop.activations.layout import (
     Capacity,
     StoreInfo,
     accepted_datasets,
+    counters,
     damaged_store,
+    read_committed,
     row_datasets,
     segment_specs,
 )
@@ -88,13 +90,15 @@ class SegmentWriter:
         self.info = read_struct(file, "info", StoreInfo)
         table = accepted_datasets(self.info)
         found = MappedFile(self.path, extents(self.path, file, table)).arrays
-        committed = dict(zip(COMMITTED, (int(n) for n in found["committed"]), strict=True))
-        self._slot = slot = committed.pop("slot")
+        committed = read_committed(found)
+        self._slot = slot = committed.slot
+        self._number = committed.number
+        self._counters = "state/counters" in found
         self.statistics = {
             site: SiteStatistics(width, np.array(found[f"state/statistics/{site}"][slot]))
             for site, width in zip(self.info.sites, self.info.widths, strict=True)
         }
-        self.counts = committed
+        self.counts = committed.counts
         """Entries appended, of rows and of each table."""
         running = (int(n) for n in found["state/checksums"][slot])
         names = [*row_datasets(self.info), *TABLES]
@@ -168,7 +172,10 @@ class SegmentWriter:
                 self._checksums[name] = 0
 
     def commit(self) -> None:
-        """Sync the appended rows, then advance the counter and sync it."""
+        """Sync the appended rows and their record, then write the counter and sync it.
+
+        Each write is into what the last commit does not need: half of one changes nothing.
+        """
         if self.rows == self.committed_rows:
             return
         slot = 1 - self._slot
@@ -177,6 +184,9 @@ class SegmentWriter:
         for site, statistics in self.statistics.items():
             self._out.write(f"state/statistics/{site}", slot, statistics.record[None])
         self._out.sync()
+        self._number += 1
+        if self._counters:
+            self._out.write("state/counters", slot, counters(self._number, self.counts))
         counts = [self.counts[name] for name in COMMITTED[:-1]]
         self._out.write("committed", 0, np.array([*counts, slot], dtype="<i8"))
         self._out.sync()

@@ -11,13 +11,13 @@ import h5py
 from sae_desktop.activations.config import VerifyResult, VerifyStoreConfig
 from sae_desktop.activations.layout import (
     BLOCK_ROWS,
-    COMMITTED,
     KIND,
     SCHEMA_VERSION,
     TABLES,
     StoreInfo,
     accepted_datasets,
     damaged_store,
+    read_committed,
     row_datasets,
 )
 from sae_desktop.activations.store import segment_paths
@@ -67,9 +67,10 @@ def _blocks(path: Path, file: h5py.File, context: JobContext) -> Iterator[tuple[
         info = read_struct(file, "info", StoreInfo)
         found = MappedFile(path, extents(path, file, accepted_datasets(info)))
         arrays = found.arrays
-        counts = dict(zip(COMMITTED, (int(n) for n in arrays["committed"]), strict=True))
+        committed = read_committed(arrays)
+        counts = committed.counts
         names = row_datasets(info)
-        sums = (int(n) for n in arrays["state/checksums"][counts["slot"]])
+        sums = (int(n) for n in arrays["state/checksums"][committed.slot])
         running = dict(zip([*names, *TABLES], sums, strict=True))
     except (ValueError, KeyError, IndexError) as error:
         raise damaged_store(path, error) from error

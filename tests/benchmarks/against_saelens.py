@@ -34,6 +34,7 @@ import torch
 from held_out import HeldOut, figures, from_saelens, held_out
 from torch import Tensor
 
+from sae_desktop.activations.layout import counters, read_committed
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary, save
 from sae_desktop.dictionary.normalisation import Affine
@@ -53,9 +54,13 @@ def cut(project: Project, name: str) -> str:
     if not target.exists():
         shutil.copytree(project.store_path(name), target)
         with h5py.File(target / "000.h5", "r+") as file:
-            windows = file["windows"]["first_row"][: int(file["committed"][1])]
-            last = int((windows < CUT_SHARE * int(file["committed"][0])).sum()) - 1
-            file["committed"][0], file["committed"][1] = int(windows[last]), last
+            committed = read_committed(
+                {name: file[name] for name in ("committed", "state/counters")}
+            )
+            windows = file["windows"]["first_row"][: committed.counts["windows"]]
+            last = int((windows < CUT_SHARE * committed.counts["rows"]).sum()) - 1
+            cut_off = committed.counts | {"rows": int(windows[last]), "windows": last}
+            file["state/counters"][committed.slot] = counters(committed.number, cut_off)[0]
     return short
 
 

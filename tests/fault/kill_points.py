@@ -24,8 +24,8 @@ _PATH_CALLS = (
     "chmod",
 )  # fmt: skip
 _DESCRIPTOR_CALLS = ("write", "pwrite", "fsync", "ftruncate", "posix_fallocate")
-_SECTOR = 512
-"""Bytes that a killed process has written whole or not at all, such as a counter."""
+_NUMBER = 8
+"""Bytes that are written whole or not at all."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -102,7 +102,7 @@ class KillPoints:
                 half = None
                 if name in ("write", "pwrite"):
                     data = memoryview(arguments[0]).cast("B")
-                    if len(data) > _SECTOR:
+                    if len(data) > _NUMBER:
                         half = functools.partial(
                             call, descriptor, data[: len(data) // 2], *arguments[1:]
                         )
