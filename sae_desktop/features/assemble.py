@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.corpus.alike import groups_of_documents
 from sae_desktop.features.contexts import Slots, bucket_edges, chosen_rows, firings_around
 from sae_desktop.features.figures import (
     aligned_peaks,
@@ -156,6 +157,7 @@ class _Assembly:
                 self.spills["aligned/documents"].mapped(),
                 self.spills["aligned/maxima"].mapped(),
                 self.text.documents,
+                self._alike(),
             )
         for name, spill in self.spills.items():
             if aligned or not name.startswith("aligned/"):
@@ -169,6 +171,21 @@ class _Assembly:
             arrays["read_before"] = self.text.read_before
         arrays["documents"] = self.text.documents
         return arrays
+
+    def _alike(self) -> Array:
+        """Return numbers (D,) that are equal for aligned documents that are alike."""
+        text, first = self.text, 0
+        kept_tokens, kept_documents = [], []
+        for tokens in token_pieces(self.firings.groups):
+            rows = np.arange(first, first + len(tokens))
+            document = text.passages["document"][text.passage_of(rows)]
+            aligned = text.is_aligned[document]
+            kept_tokens.append(tokens[aligned])
+            kept_documents.append(document[aligned])
+            first += len(tokens)
+        return groups_of_documents(
+            np.concatenate(kept_tokens), np.concatenate(kept_documents), len(text.documents)
+        )
 
 
 def figures_of(

@@ -7,17 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.corpus.alike import joined
+
 _CELLS_AT_ONCE = 2**23
 _PRIOR_GROUPS = 2.0
 
 Array = npt.NDArray[Any]
 
 
-def language_independence(offsets: Array, documents: Array, maxima: Array, table: Array) -> Array:
+def language_independence(
+    offsets: Array, documents: Array, maxima: Array, table: Array, alike: Array | None = None
+) -> Array:
     """Return the column `language_independence` (F,) float32, 0 to 1.
 
     offsets (F + 1,), documents and maxima (n,) are the `aligned/…` arrays of an index, `table`
-    its documents. Groups of fewer than two languages say nothing and are left out.
+    its documents, alike (D,) numbers that are equal for documents that are alike. Groups that
+    have such documents are one: what is said twice is no second witness. Groups of fewer than two
+    languages say nothing and are left out.
 
     With x the square root of a feature's strongest activation in the document of group g and
     language l (0 where it is silent; the root, so that no single document decides), the score is
@@ -35,7 +41,7 @@ def language_independence(offsets: Array, documents: Array, maxima: Array, table
     """
     features = len(offsets) - 1
     scores = np.zeros(features, np.float32)
-    cell, group, language = _cells(table)
+    cell, group, language = _cells(table, alike)
     n = len(group)
     G = int(group.max()) + 1 if n else 0
     L = int(language.max()) + 1 if n else 0
@@ -68,18 +74,20 @@ def language_independence(offsets: Array, documents: Array, maxima: Array, table
     return scores
 
 
-def _cells(table: Array) -> tuple[Array, Array, Array]:
+def _cells(table: Array, alike: Array | None) -> tuple[Array, Array, Array]:
     """Return each document's cell (D,), −1 for none, and each cell's group and language."""
     cell = np.full(len(table), -1, np.int64)
     aligned = np.flatnonzero((table["group"] != b"") & (table["language"] != b""))
     empty = np.empty(0, np.int64)
     if len(aligned) == 0:
         return cell, empty, empty
-    groups, group = np.unique(table["group"][aligned], return_inverse=True)
+    _, group = np.unique(table["group"][aligned], return_inverse=True)
+    if alike is not None:
+        group = joined(group, alike[aligned])
     languages, language = np.unique(table["language"][aligned], return_inverse=True)
     pairs, number = np.unique(group * len(languages) + language, return_inverse=True)
     group_of, language_of = pairs // len(languages), pairs % len(languages)
-    enough = np.bincount(group_of, minlength=len(groups))[group_of] >= 2
+    enough = np.bincount(group_of, minlength=len(aligned))[group_of] >= 2
     renumbered = np.where(enough, np.cumsum(enough) - 1, -1)
     cell[aligned] = renumbered[number]
     return (

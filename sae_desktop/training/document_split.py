@@ -1,21 +1,21 @@
 """Whole documents held out from training, with those that are nearly the same.
 
 What is said twice must not be learned on one side and asked for on the other: parts of one text,
-and documents of which about four fifths of all runs of five tokens are shared, stay together.
+and documents that are alike (`corpus/alike.py`), stay together. A text with more than half of the
+rows is never held out.
 
-R rows, D documents, S spans, H hashes.
+R rows, D documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
-from sae_desktop.corpus.alike import scattered
+from sae_desktop.corpus import alike
 from sae_desktop.corpus.pieces import whole_title
 
 Array = npt.NDArray[Any]
@@ -25,11 +25,7 @@ HeldOutBy = Literal["rows", "documents"]
 
 FEW_TEXTS = 50
 """With fewer, what is held out says little of other texts."""
-_SHINGLE = 5
-_BANDS, _ROWS_OF_BAND = 4, 3
 _AT_ONCE = 1 << 22
-_MOST_OF_ALL = 0.5
-"""A text with more of the rows than this is never held out."""
 _SPARE = 1.25
 """So many times the rows wanted may be held out, to end with a whole text."""
 _SEED = 0x5EED
@@ -44,14 +40,12 @@ def text_of_rows(store: ActivationStore, rows: int) -> Array:
     if not len(documents):
         return np.full(rows, -1)
     _, text_D = np.unique(documents["ordinal"], return_inverse=True)
-    text_D = _joined(text_D, _of_one_text(documents))
+    text_D = alike.joined(text_D, _of_one_text(documents))
     spans = store.spans
     spans = spans[spans["first_row"] < rows]
-    near_D = text_D
-    for band in _bands(store, spans, rows, len(documents)):
-        near_D = _joined(near_D, band)
+    near_D = alike.joined(text_D, _near(store, spans, rows, len(documents)))
     sizes = np.bincount(near_D[spans["document"]], spans["length"], near_D.max() + 1)
-    if sizes.max(initial=0) <= _MOST_OF_ALL * rows:
+    if sizes.max(initial=0) <= alike.MOST_OF_ALL * rows:
         text_D = near_D  # else all of it is alike, and texts are told apart as they come
     of_row = np.full(rows, -1)
     lengths = np.minimum(spans["length"], rows - spans["first_row"])
@@ -76,12 +70,12 @@ def held_out_rows(store: ActivationStore, rows: int, wanted: int) -> tuple[Rows,
         size = int(sizes[text])
         if total >= wanted:
             break
-        if size <= _MOST_OF_ALL * rows and total + size <= max(_SPARE * wanted, 1):
+        if size <= alike.MOST_OF_ALL * rows and total + size <= max(_SPARE * wanted, 1):
             chosen.append(text)
             total += size
     if not chosen and len(names) > 1:
         smallest = int(np.argmin(sizes))
-        if sizes[smallest] <= _MOST_OF_ALL * rows:
+        if sizes[smallest] <= alike.MOST_OF_ALL * rows:
             chosen = [smallest]
     if not chosen:
         return None
@@ -98,61 +92,24 @@ def _of_one_text(documents: Array) -> Array:
     return found
 
 
-def _bands(store: ActivationStore, spans: Array, rows: int, documents: int) -> Iterator[Array]:
-    """Yield (D,) numbers that are equal for documents that share a band of their signatures."""
-    signatures = np.full((documents, _BANDS * _ROWS_OF_BAND), np.iinfo(np.uint64).max)
-    order = np.lexsort((spans["offset"], spans["document"]))
-    spans = spans[order]
-    tokens = store.tokens
-    first = 0
-    while first < len(spans):
+def _near(store: ActivationStore, spans: Array, rows: int, documents: int) -> Array:
+    """Return (D,) numbers that are equal for documents that are alike."""
+    spans = spans[np.lexsort((spans["offset"], spans["document"]))]
+    most = alike.sketch_size(documents)
+    pieces, first, begin = [], 0, 0
+    while begin < documents:
         sizes = np.cumsum(spans["length"][first:])
         last = first + max(1, int(np.searchsorted(sizes, _AT_ONCE)))
         while last < len(spans) and spans["document"][last] == spans["document"][last - 1]:
             last += 1
-        _sign(tokens, spans[first:last], rows, signatures)
-        first = last
-    unsigned = signatures[:, 0] == np.iinfo(np.uint64).max
-    for band in range(_BANDS):
-        keys = signatures[:, band * _ROWS_OF_BAND : (band + 1) * _ROWS_OF_BAND]
-        _, number = np.unique(keys, axis=0, return_inverse=True)
-        number = number.reshape(-1)
-        # Documents too short for a run of tokens are like no other.
-        yield np.where(unsigned, number.max(initial=0) + 1 + np.arange(documents), number)
-
-
-def _sign(tokens: Array, spans: Array, rows: int, signatures: Array) -> None:
-    lengths = np.minimum(spans["length"], rows - spans["first_row"])
-    places = _places(spans["first_row"], lengths)
-    document = np.repeat(spans["document"], lengths)
-    ids = np.asarray(tokens[places]).astype(np.uint64)
-    if len(ids) < _SHINGLE:
-        return
-    shingles = np.zeros(len(ids) - _SHINGLE + 1, np.uint64)
-    for step in range(_SHINGLE):
-        shingles = scattered(shingles ^ ids[step : len(ids) - _SHINGLE + 1 + step])
-    whole = document[_SHINGLE - 1 :] == document[: len(document) - _SHINGLE + 1]
-    shingles, document = shingles[whole], document[: len(document) - _SHINGLE + 1][whole]
-    if not len(shingles):
-        return
-    starts = np.flatnonzero(np.concatenate([[True], document[1:] != document[:-1]]))
-    for number in range(signatures.shape[1]):
-        hashed = scattered(shingles ^ scattered(np.array([number + 1], np.uint64)))
-        signatures[document[starts], number] = np.minimum.reduceat(hashed, starts)
-
-
-def _joined(first: Array, second: Array) -> Array:
-    """Return numbers from 0 that are equal where either of two are, along chains of any length."""
-    label = np.unique(first, return_inverse=True)[1].reshape(-1)
-    groups = [label, np.unique(second, return_inverse=True)[1].reshape(-1)]
-    while True:
-        before = label
-        for group in groups:
-            lowest = np.full(int(group.max(initial=0)) + 1, len(label))
-            np.minimum.at(lowest, group, label)
-            label = lowest[group]
-        if np.array_equal(before, label):
-            return np.asarray(np.unique(label, return_inverse=True)[1].reshape(-1))
+        part = spans[first:last]
+        end = documents if last >= len(spans) else int(part["document"][-1]) + 1
+        lengths = np.minimum(part["length"], rows - part["first_row"])
+        tokens = np.asarray(store.tokens[_places(part["first_row"], lengths)])
+        document = np.repeat(part["document"], lengths) - begin
+        pieces.append(alike.sketches_of_documents(tokens, document, end - begin, most))
+        first, begin = last, end
+    return alike.groups(alike.joined_sketches(pieces))
 
 
 def _places(first: Array, lengths: Array) -> Array:

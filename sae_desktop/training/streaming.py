@@ -4,7 +4,8 @@ The harvest's own plan, windows and rows are used. Some of the first documents a
 (of a corpus read file after file the first windows); the first windows of the others are measured
 for the scalars, and are the first to be trained on. Rows fill one pool after
 the other, and of a full pool they are drawn in an order that depends on the seed and the pool's
-number alone. When the corpus ends it is read again, without the windows held out.
+number alone. When the corpus ends it is read again, without the windows held out. Documents
+alike to one held out are never trained on.
 
 A checkpoint says at which window its pool begins. A resumed run harvests the windows held out
 and those measured once more, goes on at that window, and comes to the same rows in the same
@@ -49,7 +50,7 @@ from sae_desktop.training.pool import Feed, Pool, joined_parts, shuffled
 from sae_desktop.training.samples import SampleText, text_of
 from sae_desktop.training.source import CURVE_WINDOWS, Source
 from sae_desktop.training.splice import SpliceText
-from sae_desktop.training.stream_texts import HeldOutTexts
+from sae_desktop.training.stream_texts import HeldOutTexts, TextsAfter
 from sae_desktop.training.targets import resolve_target
 
 HELD_OUT_ROWS = 16_384
@@ -94,6 +95,7 @@ class StreamSource(Source):
         outputs = [part.site for part in self.plan.outputs]
         self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
         self._texts: HeldOutTexts | None = None
+        self._others: Callable[[], Iterable[Document]] | None = None
         self._begin(held_out_rows or HELD_OUT_ROWS, measured_rows or MEASURED_ROWS, context)
         self.position = position or self._first
         self._limits = self._massive_limits()
@@ -113,6 +115,7 @@ class StreamSource(Source):
             self._begin_in_order(held_out, measured, context)
             return
         self._texts = texts = HeldOutTexts(self._harvest, held_out)
+        self._others = texts.others
         self._first = StreamPosition(ordinal=-1)
         self._held_out_windows, self._held_out = self._read(texts.held_out(), held_out, context)
         _, self._measured = self._read(texts.others(), measured, context)
@@ -173,6 +176,9 @@ class StreamSource(Source):
         self._refuse_small(rows)
         self._held_out_windows = [window for piece in windows[:count] for window in piece]
         first = windows[count][0].spans[0]
+        self._others = TextsAfter(
+            self._harvest, self._held_out_windows, [w for piece in windows[count:] for w in piece]
+        ).others
         self._first = StreamPosition(
             ordinal=first.document.ordinal,
             offset=first.offset,
@@ -230,7 +236,7 @@ class StreamSource(Source):
             seed=self._config.seed,
             pool_rows=self.pool_rows,
             total=self._config.tokens,
-            texts=self._texts,
+            documents=self._others,
         )
         return self._feed
 
@@ -295,13 +301,13 @@ class StreamFeed:
         seed: int,
         pool_rows: int,
         total: int,
-        texts: HeldOutTexts | None = None,
+        documents: Callable[[], Iterable[Document]] | None = None,
     ) -> None:
         """Begin with the pool at `start`; a new pass over the corpus begins at `first`.
 
-        Without the documents that `texts` holds out.
+        Of `documents`, asked for anew for each pass, where these are given.
         """
-        self._texts = texts
+        self._documents = documents
         self._harvest, self._sites, self._limits = harvest, sites, limits
         self._start, self._first = start, first
         self._seed, self._size, self._total = seed, pool_rows, total
@@ -370,7 +376,7 @@ class StreamFeed:
         reader = HarvestReader(self._harvest)
         while True:
             begin, found = Place(place.ordinal, place.offset), 0
-            documents = None if self._texts is None else self._texts.others()
+            documents = None if self._documents is None else self._documents()
             groups = window_groups(self._harvest, begin, _EVERY_ROW, documents)
             pieces = prefetch(groups, while_waiting=self._refuse_when_ended)
             with closing(pieces):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sae_desktop.corpus.alike import groups_of_documents, groups_of_texts
+from sae_desktop.corpus.alike import (
+    KnownTexts,
+    groups_of_documents,
+    groups_of_texts,
+    joined,
+)
 
 SENTENCES = [
     "The old bridge over the river was painted red again last summer.",
@@ -87,3 +92,39 @@ def test_a_long_text__is_known_by_a_sample_of_its_runs() -> None:
     for place in range(0, 1000, 50):
         changed[place] = "other"
     assert pairs(groups_of_texts([*texts, " ".join(changed)])) == {(1, 4)}
+
+
+def test_a_family_of_hundreds__is_found_whole_and_takes_no_other_with_it() -> None:
+    rng = np.random.default_rng(2)
+    plain = rng.integers(0, 3000, (700, 60))
+    plain[:300] = plain[0]
+    plain[np.arange(300), rng.integers(0, 60, 300)] = 3001 + np.arange(300)
+    groups = groups_of_documents(plain.ravel(), np.repeat(np.arange(700), 60), 700)
+    assert len(set(groups[:300])) == 1
+    assert len(set(groups)) == 401
+
+
+def test_what_most_texts_share__is_a_template_and_no_likeness() -> None:
+    rng = np.random.default_rng(3)
+    frame = rng.integers(0, 3000, 60)
+    texts = np.tile(frame, (50, 1))
+    texts[:, 30:33] = rng.integers(3000, 9000, (50, 3))
+    groups = groups_of_documents(texts.ravel(), np.repeat(np.arange(50), 60), 50)
+    assert len(set(groups)) == 50
+
+
+def test_joined__follows_chains_over_both_relations() -> None:
+    found = joined(np.array([5, 5, 7, 8, 9]), np.array([1, 2, 2, 3, 4]))
+    assert found.tolist() == [0, 0, 0, 1, 2]
+
+
+def test_known_texts__are_found_again_in_a_stream_and_templates_are_not() -> None:
+    known = KnownTexts(SENTENCES[:3], SENTENCES[3:])
+    assert all(known.like(text + " And so on") for text in SENTENCES[:3])
+    assert not any(known.like(text) for text in SENTENCES[3:])
+    assert not known.like("")
+    capitals = [f"The capital of this country, as you may know, is {city}." for city in CITIES]
+    template = KnownTexts(capitals[:3], capitals[3:7])
+    assert not any(template.like(text) for text in capitals[7:])
+    assert template.like(capitals[0])
+    assert not KnownTexts([], SENTENCES).like(SENTENCES[0])

@@ -209,7 +209,7 @@ def test_map__of_a_handful_shows_two_components_and_says_so() -> None:
 
 
 # ---------------------------------------------------------------- languages
-def _score(x_GL: np.ndarray, features: int = 1) -> float:
+def _score(x_GL: np.ndarray, alike: np.ndarray | None = None) -> float:
     """Return the score of a feature with activation x in group g and language l."""
     groups, languages = x_GL.shape
     documents = np.zeros(groups * languages, dtype=DOCUMENT_DTYPE)
@@ -219,7 +219,7 @@ def _score(x_GL: np.ndarray, features: int = 1) -> float:
     fires = np.flatnonzero(x_GL.ravel() > 0)
     offsets = np.array([0, len(fires)])
     maxima = x_GL.ravel()[fires].astype(np.float32)
-    return float(language_independence(offsets, fires, maxima, documents)[0])
+    return float(language_independence(offsets, fires, maxima, documents, alike)[0])
 
 
 def test_language_independence__is_high_for_contents_and_low_for_all_else() -> None:
@@ -242,6 +242,23 @@ def test_language_independence__counts_little_evidence_less() -> None:
     few[0] = 3.0
     many[:20] = 3.0
     assert 0 < _score(few) < 0.5 < 0.85 < _score(many)
+
+
+def test_language_independence__of_groups_that_say_the_same_is_that_of_one() -> None:
+    rng = np.random.default_rng(2)
+    topic = (rng.random(8) < 0.5) * rng.uniform(2, 4, 8)
+    x_GL = topic[:, None] * rng.uniform(0.9, 1.1, (8, 4))
+    thrice = np.tile(x_GL, (3, 1))
+    # One document of each group has its copies in two others; that is enough to join them.
+    alike = np.arange(thrice.size)
+    first = np.arange(8) * 4
+    alike[32 + first] = alike[64 + first] = first
+    assert _score(thrice) > _score(x_GL)
+    assert _score(thrice, alike) == pytest.approx(_score(x_GL))
+    # Copies that differ count as they are strongest, and no language is counted twice.
+    assert _score(np.concatenate([x_GL, x_GL / 2]), alike[: 2 * x_GL.size]) == pytest.approx(
+        _score(x_GL)
+    )
 
 
 def test_language_independence__needs_two_groups_and_two_languages() -> None:

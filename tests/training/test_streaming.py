@@ -292,3 +292,35 @@ def test_shuffled_stream__holds_whole_documents_out_and_goes_on_anywhere(
     again = resumed.feed()
     assert np.array_equal(again.take(4000, 200)[0], rows[4000:4200])
     again.close()
+
+
+def test_stream__trains_on_no_text_that_is_alike_to_one_held_out(
+    project: Project, stream: HarvestConfig, small_parts: None, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "alike"
+    folder.mkdir()
+    for number in range(30):
+        words = [f"word{n}" for n in rng.integers(0, 900, 40)]
+        (folder / f"{number:02}.txt").write_text(" ".join(words))
+        words[17] = "another"
+        (folder / f"{number:02} again.txt").write_text(" ".join(words))
+    mixed = msgspec.structs.replace(stream, order="shuffled", corpus=str(folder))
+    source = StreamSource(_config(project, mixed), None, SilentContext())
+    held = _documents(source._held_out_windows)
+    assert source._texts is not None
+    others = {document.title for document in source._texts.others()}
+    assert held
+    assert {title[:2] for title in held}.isdisjoint({title[:2] for title in others})
+    assert len(others) >= 40
+    # Read file after file: nothing after the text that is cut where training begins.
+    in_order = msgspec.structs.replace(mixed, order="files")
+    ordered = StreamSource(_config(project, in_order), None, SilentContext())
+    first = ordered._first.ordinal
+    spans = [span for window in ordered._held_out_windows for span in window.spans]
+    whole = {s.document.title[:2] for s in spans if s.document.ordinal < first}
+    assert whole
+    assert ordered._others is not None
+    trained = {d.title[:2] for d in ordered._others() if d.ordinal > first}
+    assert whole.isdisjoint(trained)
+    assert len(trained) > 25
