@@ -28,7 +28,8 @@ class HeldOutTexts:
         self._ordinals: set[int] = set()
         self._texts: set[tuple[str, str]] = set()
         tokens = 0.0
-        held, others = [], []
+        held: list[str] = []
+        others: list[str] = []
         for number, document in enumerate(Corpus(self._settings)):
             text = _text(document)
             chosen = number % _EVERY == 0 or text in self._texts
