@@ -88,8 +88,7 @@ def removed(rack: Rack, key: Key) -> Rack:
 
 def moved(rack: Rack, key: Key, strength: float, limit: float = LIMIT) -> Rack:
     """Return the rack with a slider on and at `strength`, kept within ± `limit`."""
-    strength = round(min(max(strength, -limit), limit), 3)
-    return _changed(rack, key, strength=strength, on=True)
+    return _changed(rack, key, strength=min(max(strength, -limit), limit), on=True)
 
 
 def limit_for(rack: Rack, wanted: float) -> float:

@@ -21,6 +21,8 @@ from sae_desktop.language_model.token_text import visible_token
 _SHOWN_CONTEXTS = 3
 _STRIPE = 4
 _BUTTON = 28
+_DIGITS = 6
+"""Far finer than a step of the slider: 3 · 0.1 is 0.3."""
 
 
 class SliderCard(QFrame):
@@ -204,7 +206,7 @@ class SliderCard(QFrame):
     def _on_slider_moved(self, value: float) -> None:
         if self._loading:
             return
-        stepped = round(value / self.slider.step) * self.slider.step
+        stepped = round(round(value / self.slider.step) * self.slider.step, _DIGITS)
         self._loading = True
         self.slider.setValue(stepped)
         self._loading = False

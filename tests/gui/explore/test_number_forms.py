@@ -1,0 +1,105 @@
+"""Forms with numbers that speak of an open index: what is typed is held, in every locale."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from other_dictionary import add_dictionaries
+from PySide6.QtCore import QLocale
+from PySide6.QtWidgets import QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+from typed_numbers import LOCALES, forms_without_a_session, hold_every_field
+
+from sae_desktop.gui.inventory import take_inventory
+from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.panels.feature_title import FeatureTitle
+from sae_desktop.gui.panels.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.panels.splitting import SplittingPanel
+from sae_desktop.gui.panels.steering_prompt import SteeringPrompt
+from sae_desktop.gui.panels.steering_rack import SteeringRack
+from sae_desktop.gui.panels.text_sets import TextSetsPanel
+from sae_desktop.gui.session import Session
+from sae_desktop.gui.widgets import number_fields
+
+GUI = Path(number_fields.__file__).parents[1]
+FEATURE = 3
+
+
+def rack(session: Session) -> SteeringRack:
+    """With a slider."""
+    made = SteeringRack(session)
+    made.add_feature(FEATURE)
+    return made
+
+
+def title(session: Session) -> FeatureTitle:
+    """Of a feature, whose score is kept with what is written about it."""
+    made = FeatureTitle(session)
+    made.set_feature(FEATURE)
+    return made
+
+
+FORMS: dict[str, Callable[[Session], QWidget]] = {
+    "sampling": lambda _: SteeringPrompt(QPushButton(), QPushButton(), QPushButton()),
+    "sliders": rack,
+    "text sets": TextSetsPanel,
+    "splitting": SplittingPanel,
+    "score of a label": title,
+    "index": lambda session: IndexForm(session, "dict"),
+    "evaluate": lambda session: EvaluateForm(session, "dict"),
+    "import a dictionary": ImportDictionaryForm,
+}
+
+
+@pytest.fixture
+def with_dictionaries(session: Session) -> Session:
+    assert session.project is not None
+    add_dictionaries(session.project)
+    session.inventory = take_inventory(session.project)
+    return session
+
+
+@pytest.fixture(params=LOCALES)
+def locale(request: pytest.FixtureRequest, qapp: object) -> Iterator[QLocale]:
+    before = QLocale()
+    QLocale.setDefault(QLocale(request.param))
+    yield QLocale(request.param)
+    QLocale.setDefault(before)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form__holds_what_is_typed(
+    name: str, locale: QLocale, with_dictionaries: Session, qtbot: QtBot
+) -> None:
+    form = FORMS[name](with_dictionaries)
+    qtbot.addWidget(form)
+    hold_every_field(form, locale)
+
+
+def test_every_file_with_a_field_for_numbers__is_walked(
+    with_dictionaries: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_in: set[str] = set()
+    whole = number_fields.NumberField.__init__
+
+    def noting(self: Any, *args: Any, **named: Any) -> None:
+        outside = (f.filename for f in inspect.stack() if f.filename != number_fields.__file__)
+        made_in.update(Path(name).name for name in outside if Path(name).is_relative_to(GUI))
+        whole(self, *args, **named)
+
+    monkeypatch.setattr(number_fields.NumberField, "__init__", noting)
+    for form in [*forms_without_a_session(), *(make(with_dictionaries) for make in FORMS.values())]:
+        qtbot.addWidget(form)
+    constructor = re.compile(r"\b(?:Count|Whole|Decimal|OptionalDecimal|Number)Field\(")
+    having = {
+        path.name
+        for path in GUI.rglob("*.py")
+        if constructor.search(path.read_text("utf-8")) and path.name != "number_fields.py"
+    }
+    assert having
+    assert having - made_in == set()
