@@ -58,7 +58,8 @@ _CEILINGS: tuple[tuple[re.Pattern[str], int, str], ...] = (
 # The least that weights take is a bit each; what a model repeats of them is a few small ones.
 _BITS = 8
 _SLACK = 1 << 20
-_ROOM_OF_FLOATS = 2
+# Blocks that share their weights are counted each.
+_ROOM_OF_FLOATS = 4
 # Tables that are computed and not stored, such as which positions see which.
 _BUFFERS = 1 << 28
 
