@@ -57,10 +57,10 @@ class LostConnectionError(UserError):
 
     def __init__(self, name: str, documents: int = 0) -> None:
         after = f" after {documents:,} document{'s' * (documents > 1)}" if documents else ""
-        again = ": it goes on after what was kept" if documents else ""
+        again = ": it continues after what was kept" if documents else ""
         super().__init__(
-            f"The connection to the hub was lost{after} while “{name}” was read.",
-            next_step=f"Connect again and start the same again{again}.",
+            f"The connection to the hub was lost{after} while “{name}” was being read.",
+            next_step=f"Reconnect and start the same job again{again}.",
         )
         self.name = name
 

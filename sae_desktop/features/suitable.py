@@ -30,7 +30,7 @@ def written_site(name: str, dictionary: Dictionary, lm: LanguageModel, read: Sit
     if len(dictionary.parts) > 1:
         raise UserError(
             f"The dictionary “{name}” is a crosscoder or cross-layer transcoder: its features "
-            f"write {len(dictionary.parts)} sites at once, and steering changes one.",
+            f"write {len(dictionary.parts)} sites at once, but steering changes one.",
             kept="Nothing was changed.",
             next_step="Steer with a dictionary or transcoder of a single layer.",
         )

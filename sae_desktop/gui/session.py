@@ -53,7 +53,7 @@ _SETTLE_MS = 1_000
 def _unreadable(name: str, error: Exception) -> UserError:
     return UserError(
         f"The index “{name}” cannot be read: {error or type(error).__name__}.",
-        kept="It was left as it is, and everything else can be used.",
+        kept="It was left unchanged, and everything else can be used.",
         next_step="Restore it from a copy, or build it again under another name.",
     )
 

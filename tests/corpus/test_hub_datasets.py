@@ -152,7 +152,7 @@ def test_connection_gone_in_the_middle__is_named_and_the_same_again_goes_on(
     before, error = read(server.url, tmp_path / "b")
     assert before == whole[: (SHARDS - 1) * ROWS]
     assert f"lost after {len(before)} documents" in error["what"]
-    assert "goes on after what was kept" in error["next"]
+    assert "continues after what was kept" in error["next"]
     server.failures = 0
     assert read(server.url, tmp_path / "b")[0] == whole
 
@@ -175,8 +175,8 @@ def test_connection_gone_in_a_mixed_order__gives_what_comes_before(
     server.broken = {"data/train-0.jsonl"}
     before, error = read(server.url, tmp_path / "c", order="shuffled")
     assert not before
-    assert error["what"] == "The connection to the hub was lost while “owner/name” was read."
-    assert error["next"] == "Connect again and start the same again."
+    assert error["what"] == "The connection to the hub was lost while “owner/name” was being read."
+    assert error["next"] == "Reconnect and start the same job again."
 
 
 def test_gated_and_missing_data_sets__are_told_apart(serve: Any, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ _KWARGS: dict[str, Field] = {
     "fold_value_biases": converted(
         "The output of the heads then lacks the value biases: at attn.hook_z the dictionary is "
         "shifted by them at import, for which the model must be on this machine. Elsewhere it "
-        "changes nothing."
+        "has no effect."
     ),
     "refactor_factored_attn_matrices": honoured(
         "It gives the heads other coordinates, which is refused at attn.hook_z; elsewhere it has "
