@@ -67,7 +67,7 @@ def test_question__holds_what_the_fields_say(qtbot: QtBot, panel: TextSetsPanel,
     assert "·def" in panel.links.links()[0].toolTip()
     assert "balanced accuracy 0.900 ± 0.050" in panel.scores.text()
     assert "AUROC 0.950, 95% interval 0.810 … 0.990" in panel.scores.text()
-    assert "little more than chance" in panel.scores.text()
+    assert "little better than chance" in panel.scores.text()
     assert [link.row.figure for link in panel.weights.links()] == ["−0.50"]
 
 
