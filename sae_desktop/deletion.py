@@ -42,7 +42,7 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, index or sweep lies."""
+    """Return where a store, dictionary, index or sweep is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,

@@ -1,6 +1,6 @@
 """Labels and lists that come with a dictionary or an index, until they are in the notes.
 
-They lie in `.incoming/` from the moment on at which what they belong to is in its place; so a
+They are in `.incoming/` from the moment on at which what they belong to is in its place; so a
 process killed before they are written down loses none of them. Free of torch and Qt.
 """
 

@@ -28,7 +28,7 @@ class Limits(NamedTuple):
     """It is smaller than this."""
 
     def allow(self, value: float) -> bool:
-        """Return whether a number lies within; NaN and infinity never do."""
+        """Return whether a number is within the bounds; NaN and infinity never are."""
         return (
             math.isfinite(value)
             and (self.least is None or value >= self.least)
@@ -122,12 +122,12 @@ def _numbers(hint: Any) -> Iterator[Limits]:
 
 
 def beyond_limits(config: msgspec.Struct) -> dict[str, str]:
-    """Return field → what it must be, of those whose numbers lie outside their bounds."""
+    """Return field → what it must be, of those whose numbers are outside their bounds."""
     return {field: bounds.refusal(value) for field, value, bounds in _beyond(config)}
 
 
 def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
-    """Raise UserError that names the first setting that lies outside its bounds."""
+    """Raise UserError that names the first setting that is outside its bounds."""
     for field, value, bounds in _beyond(config):
         raise UserError(
             f"The {what} {field} = {value} is out of range.",
@@ -137,7 +137,7 @@ def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
 
 
 def _beyond(config: msgspec.Struct) -> Iterator[tuple[str, float, Limits]]:
-    """Yield (field, number, bounds) of each that lies outside, in configs within this one too."""
+    """Yield (field, number, bounds) of each that is outside, in configs within this one too."""
     for field, bounds in _limits_of(type(config)).items():
         value = getattr(config, field)
         for one in value if isinstance(value, tuple | list) else (value,):

@@ -177,7 +177,7 @@ class Project:
 def config_record(config: msgspec.Struct) -> str:
     """Return a job's config as JSON for the files it makes.
 
-    Without the project's path: a project may be copied, and goes by where it lies.
+    Without the project's path: a project may be copied, and goes by where it is.
     """
     return msgspec.json.encode(msgspec.structs.replace(config, project="")).decode()
 

@@ -109,7 +109,7 @@ class Notes:
     def __init__(self, path: Path) -> None:
         """Open or create the file; where the folder is read-only, open it for reading only.
 
-        A file of the first schema is carried over. Raises UserError when the file is no notes
+        A file of the first schema is carried over. Raises UserError when the file is not a notes
         file, or a newer one.
         """
         self.path = path

@@ -65,7 +65,7 @@ def put_in_order(project: Project) -> None:
 
 
 def leftovers(project: Project) -> list[Path]:
-    """Return what jobs that ended without a word left behind and nothing goes on from."""
+    """Return what jobs that ended without a word left behind and nothing continues from."""
     root = project.path
     found = [*_inside(root / WORK), *root.glob(".package-*"), root / "completeness" / ".control"]
     for name in (MOVES, INCOMING, TRASH):

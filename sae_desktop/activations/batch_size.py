@@ -21,7 +21,7 @@ _LARGEST = {"cpu": 2**14, "mps": 2**16, "cuda": 2**18}
 _SECONDS = {"cpu": 2.0, "mps": 3.0, "cuda": 3.0}
 """After which no larger batch is tried."""
 _GAIN = 1.03
-"""A larger batch must be so many times as fast to be preferred."""
+"""A larger batch must be this many times as fast to be preferred."""
 _WORKING_COPIES = 16
 """Values of the width of the stream that a layer holds at once: stream, norms, attention, MLP."""
 _MEMORY_SHARE = 0.5
@@ -66,7 +66,9 @@ def find_batch(plan: HarvestPlan, context: JobContext) -> FoundBatch:
 
 
 def working_bytes(plan: HarvestPlan, batch_tokens: int) -> int:
-    """Return about how much memory a forward pass of so many tokens takes beside the model."""
+    """Return about how much memory a forward pass of a given number of tokens takes beside the
+    model.
+    """
     return 4 * batch_tokens * (plan.lm.width * _WORKING_COPIES + sum(plan.widths))
 
 

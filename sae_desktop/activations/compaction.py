@@ -37,11 +37,11 @@ _AT_ONCE = 1 << 24
 
 
 def compact(path: Path) -> int:
-    """Write a segment anew with room for just its committed rows, and return the bytes saved.
+    """Write a segment again with room for just its committed rows, and return the bytes saved.
 
-    The new file takes the place of the old one in one step; who has the old one mapped goes on
-    reading it. Nothing is done, and 0 returned, where little would be saved, where the disk has
-    no room for both, or where the system refuses.
+    The new file takes the place of the old one in one step; anyone who has the old one mapped
+    continues to read it. Nothing is done, and 0 returned, where little would be saved, where the
+    disk has no room for both, or where the system refuses.
     """
     before = path.stat().st_size
     with suppress(UserError), open_checked(path, KIND, SCHEMA_VERSION) as file:

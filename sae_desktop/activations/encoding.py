@@ -76,7 +76,7 @@ def _error(x_RD: Tensor, values: Tensor, scales: Tensor | None) -> Tensor:
 
 
 class HostCopy:
-    """Tensors on their way to the host: begun at once, waited for where they are used."""
+    """Tensors on their way to the host: started at once, waited for where they are used."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self._event: torch.cuda.Event | None = None
@@ -129,7 +129,7 @@ class HostRows:
 
 
 def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:
-    """Raise UserError for rows that are no numbers, or do not fit into the store's dtype."""
+    """Raise UserError for rows that are not numbers, or do not fit into the store's dtype."""
     norms = rows.sums.norms
     if not np.isfinite(norms).all():
         raise UserError(

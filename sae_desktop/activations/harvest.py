@@ -47,10 +47,10 @@ from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes, free_bytes
 
 _MORE_ROOM = 8
-"""Where a segment's tables were too small, those of the next one are so many times larger."""
+"""Where a segment's tables were too small, those of the next one are this many times larger."""
 
 _COMPARED = 16
-"""Tokens by which it is told that the corpus is the one the store was begun with."""
+"""Tokens by which it is told that the corpus is the one the store was started with."""
 _GROUPS_AHEAD = 2
 """Groups tokenised before the model asks for them."""
 
@@ -101,7 +101,7 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
 
 
 def _with_batch(plan: HarvestPlan, folder: Path, context: JobContext) -> HarvestPlan:
-    """Settle the size of the batches: as given, as the store was begun with, or the fastest."""
+    """Settle the size of the batches: as given, as the store was started with, or the fastest."""
     if plan.config.batch_tokens:
         return plan
     if segment_paths(folder):

@@ -2,7 +2,7 @@
 
 A group is the unit of a harvest: its windows are read in the order that wastes least padding,
 and its rows are stored in the order of the corpus. Where a group ends depends on nothing but
-the corpus and the settings, so that a harvest that goes on forms the same ones.
+the corpus and the settings, so that a harvest that continues forms the same ones.
 
 Shape legend: B windows, S tokens of the longest, R rows, W windows.
 """
@@ -93,7 +93,7 @@ def window_groups(
 
 
 def _cut(plan: HarvestPlan, window: Window, rows: int) -> Window:
-    """Return the beginning of a window that gives at most so many rows."""
+    """Return the beginning of a window that gives at most a given number of rows."""
     excess = plan.rows_of(window) - rows
     if excess <= 0:
         return window

@@ -41,7 +41,7 @@ class Pace:
             yield item
 
     def tell(self, rows: int) -> None:
-        """Log a point, once a second, at so many rows of the store."""
+        """Log a point, once a second, at a given number of rows of the store."""
         now = time.monotonic()
         seconds = now - self._told
         if self._rows is None:  # from here on it is counted

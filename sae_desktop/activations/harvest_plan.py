@@ -36,7 +36,7 @@ from sae_desktop.storage.hdf5 import spec_bytes
 DEFAULT_BATCH_TOKENS = 4096
 """Where none is given and none is looked for."""
 GROUP_BATCHES = 4
-"""A group of windows has the tokens of so many batches, so that their lengths can be sorted."""
+"""A group of windows has the tokens of this many batches, so that their lengths can be sorted."""
 _SAMPLE_CHARACTERS = 2_000_000
 _SAMPLE_TOKENISED = 64
 _FEWEST_DOCUMENTS = 256
@@ -129,7 +129,7 @@ class _Beginning:
 
 
 def _read_beginning(plan: HarvestPlan, most: int) -> _Beginning:
-    """Read at most so many documents, and as much text as shows what they are like.
+    """Read at most a given number of documents, and as much text as shows what they are like.
 
     Raises UserError for an empty corpus, and for one whose first document cannot be read. What
     is wrong further on is met by the harvest itself, with rows to keep.
@@ -165,8 +165,8 @@ def measure_capacity(plan: HarvestPlan, rows: int, times: int = 1) -> Capacity:
     Every window of a document but its last is full, so there are at most rows ÷ full rows
     windows and one more a document; of windows that repeat tokens a document's first has more
     rows. A corpus that ends within the beginning is known exactly; of a longer one it is assumed
-    that documents go on as they begin, with a margin. Where they are shorter still, the harvest
-    goes on in another segment, with `times` the room for them.
+    that documents continue as they begin, with a margin. Where they are shorter still, the harvest
+    continues in another segment, with `times` the room for them.
     Raises UserError for a corpus that is empty or cannot be read.
     """
     found = _read_beginning(plan, rows)

@@ -103,7 +103,7 @@ class BatchMaker:
     def batch(self, pending: PendingGroup) -> StoreBatch:
         """Return the rows of a group in the order of the corpus.
 
-        Raises UserError when a value is no number or does not fit the store's dtype.
+        Raises UserError when a value is not a number or does not fit the store's dtype.
         """
         rows = sum(pending.group.rows)
         tables = self._tables(pending.group)

@@ -1,4 +1,4 @@
-"""Whether a harvest may go on in a store that is there."""
+"""Whether a harvest may continue in a store that is there."""
 
 from __future__ import annotations
 

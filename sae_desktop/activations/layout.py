@@ -102,7 +102,7 @@ class StoreInfo(msgspec.Struct, frozen=True, kw_only=True):
     model_origin: str = ""
     """In words, where its weights come from and what they went through."""
     model_dtype: ModelDtype = "auto"
-    """In what the model computed, as it was asked for."""
+    """Precision the model computed in, as asked for."""
     tokenizer_hash: str = ""
     bos_policy: str = "auto"
     bos_prepended: bool = False

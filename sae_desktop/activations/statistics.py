@@ -17,7 +17,7 @@ from sae_desktop.activations.config import OutlierDimension, SiteFigures
 Array = npt.NDArray[Any]
 
 MASSIVE = 10.0
-"""Rows of over so many median norms are massive activations."""
+"""Rows of over this many median norms are massive activations."""
 BINS_PER_DECADE = 50
 _LOWEST, _HIGHEST = -6, 9  # decades of ‖x‖
 NORM_EDGES = np.logspace(_LOWEST, _HIGHEST, (_HIGHEST - _LOWEST) * BINS_PER_DECADE + 1)
@@ -25,7 +25,7 @@ _BINS = len(NORM_EDGES) - 1
 _COUNTS = ("rows", "first_rows", "first_norm", "error")
 OUTLIERS = 8
 _OUTLIER_TIMES = 10.0
-"""A dimension stands out when its E x² is so many times that of the median dimension."""
+"""A dimension stands out when its E x² is this many times that of the median dimension."""
 
 
 def record_length(width: int) -> int:

@@ -197,5 +197,5 @@ class SegmentWriter:
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """Return where a store's segment lies."""
+    """Return where a store's segment is."""
     return folder / f"{number:03}.h5"

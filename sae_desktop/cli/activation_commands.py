@@ -50,7 +50,7 @@ def harvest(
 
 
 def _extended(config: HarvestConfig, more: int) -> HarvestConfig:
-    """Return the harvest that made a store, for so many rows more than it has."""
+    """Return the harvest that made a store, for a given number of rows more than it has."""
     folder = Path(config.project) / "activations" / config.name
     if not (folder / "000.h5").is_file():
         raise typer.BadParameter(f"there is no store “{config.name}” yet", param_hint="--more")

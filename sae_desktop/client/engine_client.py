@@ -60,7 +60,7 @@ def engine_command() -> list[str]:
 
 class _EngineProcess(QProcess):
     def let_go(self) -> None:
-        """Forget the process: it goes on when this object does not."""
+        """Forget the process: it continues when this object does not."""
         self.setProcessState(QProcess.ProcessState.NotRunning)
 
 
@@ -84,7 +84,7 @@ class EngineClient(QObject):
     engineCrashed = Signal(object)
     """EngineExit."""
     detached = Signal(object)
-    """Whether the engine goes on without this window, as it was asked to."""
+    """Whether the engine continues without this window, as it was asked to."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class EngineClient(QObject):
         self._fail_jobs("The engine was stopped.")
 
     def detach(self, jobs: Sequence[Job]) -> None:
-        """Let the engine go on with these jobs when the window closes; `detached` answers."""
+        """Let the engine continue with these jobs when the window closes; `detached` answers."""
         self._to_keep = [job.id for job in jobs]
         if self.state is EngineState.READY:
             self._write(Detach(jobs=self._to_keep))

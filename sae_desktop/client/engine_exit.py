@@ -50,7 +50,7 @@ def describe_exit(
     running_jobs: list[str],
     find_cut: Callable[[], Sequence[Path]] = tuple,
 ) -> EngineExit:
-    """Return a typed outcome of a process that ended unasked.
+    """Return a typed outcome of a process that ended without being asked to.
 
     `crashed` says that a signal ended it; `exit_code` is then that signal's number. `find_cut`
     is asked, after a SIGBUS, which files were cut short.

@@ -76,7 +76,7 @@ class Job(QObject):
         *,
         elsewhere: bool = False,
     ) -> None:
-        """`elsewhere`: it runs in an engine without a window, which goes on without this one."""
+        """`elsewhere`: it runs in an engine without a window, which continues without this one."""
         super().__init__()
         self.elsewhere = elsewhere
         self.id = job_id
@@ -107,7 +107,7 @@ class Job(QObject):
 
     @property
     def again(self) -> str:
-        """What starting it once more does, on a button: it goes on, or begins anew."""
+        """What starting it once more does, on a button: it resumes, or starts again."""
         return "Resume" if job_kind(self.config).resumes else "Start again"
 
     def pause(self) -> None:

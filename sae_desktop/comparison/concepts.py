@@ -89,7 +89,7 @@ def concepts_text(project: Project, name: str) -> str:
 
 
 def read_list_file(path: Path) -> str:
-    """Return the text of a list's file. Raises UserError when it is no text."""
+    """Return the text of a list's file. Raises UserError when it is not text."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -101,7 +101,7 @@ def read_list_file(path: Path) -> str:
 def save_concepts(project: Project, name: str, text: str) -> list[Concept]:
     """Write a list of the project's own and return its concepts.
 
-    Raises UserError for what is no list, and for the name of one that ships.
+    Raises UserError for what is not a list, and for the name of one that ships.
     """
     path = project.concepts_path(name)
     if name in shipped_lists():

@@ -72,7 +72,7 @@ class ArrowTable:
         return f"Row {number:,} of “{self.file}”"
 
     def _batches(self, columns: Sequence[str], rows: int, first: int = 0) -> Iterator[Any]:
-        """Yield batches of at most so many rows, from the row `first` on."""
+        """Yield batches of at most a given number of rows, from the row `first` on."""
         with _faults(self.file):
             yield from self._read(list(dict.fromkeys(columns)), rows, first)
 

@@ -20,7 +20,7 @@ def is_chat(value: Any) -> bool:
 
 
 def messages_of(value: Any) -> tuple[Message, ...] | None:
-    """Return the messages of a value; None where it is no list of them.
+    """Return the messages of a value; None where it is not a list of them.
 
     Read are [{role, content}], ShareGPT's [{from, value}], and either as a table of columns.
     """
@@ -38,7 +38,7 @@ def messages_of(value: Any) -> tuple[Message, ...] | None:
 
 
 def pair_messages(asked: Any, answered: Any) -> tuple[Message, ...] | None:
-    """Return a chat of one question and its answer; None where they are no texts."""
+    """Return a chat of one question and its answer; None where they are not texts."""
     if not isinstance(asked, str) or not isinstance(answered, str):
         return None
     return Message("user", asked), Message("assistant", answered)

@@ -50,7 +50,7 @@ class Part(NamedTuple):
 
 
 class Table(Protocol):
-    """A table of documents, read anew by every call."""
+    """A table of documents, read again by every call."""
 
     label: str
     """As a person calls it."""

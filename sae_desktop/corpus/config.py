@@ -47,7 +47,7 @@ class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens in a window, special ones included."""
     overlap: CountOrNone = 0
     """Tokens that a window repeats from the one before it in the same document. They are context
-    only: every token is kept once, where it has at least so many tokens before it, except at the
+    only: every token is kept once, where it has at least this many tokens before it, except at the
     beginning of its document."""
     packing: Packing = "document"
     """Windows of one document each, or filled with one document after the other."""
@@ -97,7 +97,7 @@ class WindowPreview(msgspec.Struct, frozen=True, kw_only=True):
     special: list[bool]
     """Per token: whether it is a special one."""
     roles: list[str] = []
-    """Per token: the role that speaks; empty for text that is no chat."""
+    """Per token: the role that speaks; empty for text that is not a chat."""
 
 
 class ColumnDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ def head_bytes(file: Path) -> bytes:
 
 
 def check_text(file: Path, head: bytes, offset: int = 0) -> None:
-    """Raise LeftOutError where `head`, found at `offset` of `file`, is no text."""
+    """Raise LeftOutError where `head`, found at `offset` of `file`, is not text."""
     if not offset:
         for magic, words in _BINARY.items():
             if head.startswith(magic):
@@ -79,7 +79,7 @@ def encoding_of(head: bytes) -> str:
 def decoded(file: Path) -> Iterator[str]:
     """Yield a text file in blocks, newlines as \\n, without its byte-order mark.
 
-    Raises UserError at the byte that is not valid, LeftOutError at one that is no text.
+    Raises UserError at the byte that is not valid, LeftOutError at one that is not text.
     """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     for block in _decoded_blocks(file):

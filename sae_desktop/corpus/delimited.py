@@ -119,7 +119,7 @@ class DelimitedTable:
 def _row_parts(file: Path, size: int, changed: int, delimiter: str) -> tuple[Part, ...]:
     """Return stretches of whole rows: a quoted field may hold any number of lines.
 
-    `changed` tells a file that was written anew from what is remembered. One stretch where the
+    `changed` tells a file that was rewritten from what is remembered. One stretch where the
     file cannot be entered in the middle.
     """
     del changed

@@ -95,7 +95,7 @@ def hub_name(name: str) -> str | None:
 
 
 def corpus_path(name: str) -> Path:
-    """Return where the corpus `name` lies. Raises UserError when it is not there."""
+    """Return where the corpus `name` is. Raises UserError when it is not there."""
     if name == BUILTIN:
         return resource_path("corpus/builtin.jsonl.xz")
     path = Path(name).expanduser().resolve()

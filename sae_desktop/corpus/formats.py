@@ -86,7 +86,7 @@ _BY_SUFFIX = {
 def format_of(file: Path, settings: CorpusSettings, *, in_folder: bool) -> Format:
     """Return how a file is read: by its first bytes, then by its name.
 
-    Raises LeftOutError for a file that is no text, UserError for one that is damaged.
+    Raises LeftOutError for a file that is not text, UserError for one that is damaged.
     """
     name = inner_name(file.name)
     suffix = Path(name).suffix

@@ -19,7 +19,7 @@ from sae_desktop.interruption import wait
 from sae_desktop.storage.network import network_off, way_online, why_offline
 
 RETRY_SECONDS = (2.0,)
-"""Waits before a lost connection is made anew. Before that the hub's own client has tried again
+"""Waits before a lost connection is made again. Before that the hub's own client has tried again
 five times within 23 seconds."""
 _ANSWER_SECONDS = 5.0
 _LISTED = re.compile(r"\[([^\]]*)\]")

@@ -26,7 +26,7 @@ from sae_desktop.errors import UserError
 
 PART_BYTES = 1 << 18
 MOST_PARTS = 256
-"""A file of lines is read in so many stretches at most, of so many bytes at least."""
+"""A file of lines is read in this many stretches at most, of this many bytes at least."""
 _PEEK_BYTES = 1 << 20
 # An object written over several lines breaks its first one sooner.
 _LONG_LINE = 10_000

@@ -20,7 +20,7 @@ from sae_desktop.errors import UserError
 OPEN_UNITS = 32
 AHEAD_CHARACTERS = 16 << 20
 """Read ahead in all open units together. A file that can only be read from its beginning on is
-mixed over a stretch of so many characters, where it is alone."""
+mixed over a stretch of this many characters, where it is alone."""
 _RECORD = 500
 """What a record takes in memory beside its text, in characters."""
 

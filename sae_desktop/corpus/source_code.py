@@ -88,7 +88,7 @@ _LONGEST_MEAN_LINE = 1000
 PACKAGE_FOLDERS = {"node_modules", "__pycache__", "site-packages", "bower_components"}
 """Folders of other people's programs, and of compiled ones."""
 BUILD_FOLDERS = {"build", "dist", "out", "target", "venv", "env"}
-"""Folders of what programs are made into, where they lie beside what says how they are made."""
+"""Folders of what programs are made into, where they are beside what says how they are made."""
 PROJECT_FILES = {
     "pyproject.toml", "setup.py", "package.json", "cargo.toml", "pom.xml", "build.gradle",
     "build.gradle.kts", "cmakelists.txt", "makefile", "go.mod",

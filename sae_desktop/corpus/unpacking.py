@@ -80,7 +80,7 @@ def _watched(stream: Any, beneath: IO[bytes] | None = None) -> io.BufferedReader
 
 
 class _Watched(io.RawIOBase):
-    """What is read of a stream, and before each step whether to go on."""
+    """What is read of a stream, and before each step whether to continue."""
 
     def __init__(self, stream: Any, beneath: IO[bytes] | None) -> None:
         self._stream, self._beneath = stream, beneath

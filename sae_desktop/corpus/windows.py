@@ -122,7 +122,7 @@ _EncodedFrom = Iterable[tuple[Document, Encoded, int]]
 
 BLOCK_CHARACTERS = 1 << 21
 BLOCK_DOCUMENTS = 4096
-"""Windows of a shuffled corpus are drawn from blocks of so many characters and documents."""
+"""Windows of a shuffled corpus are drawn from blocks of this many characters and documents."""
 
 
 class _Reading:

@@ -13,7 +13,7 @@ from sae_desktop.dictionary.dictionary import Dictionary
 class CrossLayerDictionary(Dictionary):
     """L blocks of F / L features: block l reads layer l alone and writes layers l … L − 1.
 
-    Rows of the layers lie side by side, x (…, L·D) and what is written (…, L·D). A block is a
+    Rows of the layers are side by side, x (…, L·D) and what is written (…, L·D). A block is a
     dictionary of its own, from (…, D) to (…, (L − l)·D), its b_dec zero: `blocks[l]` reads and
     shows the features of one layer like those of any other dictionary. The dense W_enc and
     W_dec, mostly zeros, are made when they are asked for.

@@ -35,7 +35,7 @@ class Affine(NamedTuple):
 
 
 def joined(parts: list[Affine]) -> Affine:
-    """Return the map of rows that lie side by side."""
+    """Return the map of rows that are side by side."""
     return Affine(torch.cat([p.shift for p in parts]), torch.cat([p.scale for p in parts]))
 
 

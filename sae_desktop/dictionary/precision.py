@@ -32,7 +32,7 @@ def _cpu_has(instructions: str) -> bool:
 
 
 class LowPrecision:
-    """Copies of weights in the format of the dense products, made anew each step."""
+    """Copies of weights in the format of the dense products, made again each step."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype

@@ -61,7 +61,7 @@ class Engine:
         self._lock: ProjectLock | None = None
         self._device = UNKNOWN_DEVICE
         self.alone: Alone | None = None
-        """Set once the engine goes on without a window."""
+        """Set once the engine continues without a window."""
 
     def handle(self, line: bytes) -> bool:
         """Do what a line asks; false when it asks the engine to end."""

@@ -124,7 +124,7 @@ class JobKind:
     kept: str = ""
     """What is safe when the engine dies in the middle of it."""
     resumes: bool = False
-    """Started again with the same config it goes on where it ended; else it begins anew."""
+    """Started again with the same config it resumes where it stopped; else it starts again."""
     quiet: bool = False
     """A quick question: whoever asked shows the answer and the error, no list of jobs does."""
     elsewhere: bool = False

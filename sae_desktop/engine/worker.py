@@ -111,7 +111,7 @@ class Workers:
             return {job_id: worker.config for job_id, worker in self._running.items()}
 
     def end(self, seconds: float) -> bool:
-        """Cancel every job and wait up to so many seconds; true when all have ended."""
+        """Cancel every job and wait up to a given number of seconds; true when all have ended."""
         with self._lock:
             self._ending = True
             workers = list(self._running.values())

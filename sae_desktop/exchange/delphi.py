@@ -45,7 +45,7 @@ def write_latents(
 ) -> int:
     """Write all firings of an index, and labels as explanations; return the number of features.
 
-    A text that is longer than a sequence goes on in the next; shorter ones are followed
+    A text that is longer than a sequence continues in the next; shorter ones are followed
     by the tokenizer's padding, or its end of a text. Raises UserError where the firings were not
     kept, for a model that is not here, and when the disk is full.
     """
@@ -170,7 +170,7 @@ def _lengths(tokens: Array, padding: int | None) -> Array:
 
 
 def _explanations_of(module: Path) -> dict[int, str]:
-    """Return what lies in `explanations` beside a module, or beside the folder of all modules."""
+    """Return what is in `explanations` beside a module, or beside the folder of all modules."""
     for above in (module.parent, module.parent.parent):
         if (above / EXPLANATIONS).is_dir():
             return read_explanations(above / EXPLANATIONS, module.name)

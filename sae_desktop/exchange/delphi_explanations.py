@@ -17,7 +17,7 @@ _MOST_BYTES = 2**20
 def read_explanations(folder: Path, module: str = "") -> dict[int, str]:
     """Return the explanations of a folder by feature; `module`: only those of this one.
 
-    Raises UserError for a file that is no text, and for those of several modules, which have
+    Raises UserError for a file that is not text, and for those of several modules, which have
     features of the same numbers.
     """
     found: dict[int, str] = {}

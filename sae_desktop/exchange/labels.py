@@ -87,7 +87,7 @@ def _other_ending(path: Path, suffixes: Sequence[str] = SUFFIXES) -> UserError:
 def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabelsResult:
     """Take what a file says of features; what it does not say stays as it was.
 
-    Raises UserError that names the row for a number that is no feature of the index, and for
+    Raises UserError that names the row for a number that is not a feature of the index, and for
     a file without features; nothing is changed then, nor after a cancel.
     """
     if config.make_list and not config.make_list.strip():

@@ -1,4 +1,4 @@
-"""What is given to others says nothing of where things lie on this machine."""
+"""What is given to others says nothing of where things are on this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_place(text: str) -> bool:
 
 
 def without_place(text: str) -> str:
-    """Return what a path names, without where it lies: a hub's model, or the last part."""
+    """Return what a path names, without where it is: a hub's model, or the last part."""
     if not is_place(text):
         return text
     return hub_name(text) or public_name(text)

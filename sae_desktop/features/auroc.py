@@ -30,7 +30,9 @@ def effective_texts(groups: Array) -> float:
 
 
 def interval(area: float, folds: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the ends for a mean area over folds, each of so many effective texts a side."""
+    """Return the ends for a mean area over folds, each of a given number of effective texts a
+    side.
+    """
     from scipy.stats import norm
 
     z = float(norm.ppf((1 + LEVEL) / 2))

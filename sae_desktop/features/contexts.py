@@ -20,7 +20,7 @@ from sae_desktop.features.layout import TOP_BUCKET
 Array = npt.NDArray[Any]
 
 _SPARE = 4
-"""Of a bucket, so many times as many places as are drawn are looked at first."""
+"""Of a bucket, this many times as many places as are drawn are looked at first."""
 _LARGEST = float(np.finfo(np.float16).max)
 
 

@@ -1,4 +1,4 @@
-"""Where the firings of an index lie. Imported by the window at its start: no arrays, no HDF5."""
+"""Where the firings of an index are. Imported by the window at its start: no arrays, no HDF5."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ UNFINISHED = ".firings.part"
 
 
 def firings_folder(index: Path) -> Path:
-    """Return where the firings of an index lie."""
+    """Return where the firings of an index are."""
     return index.with_suffix(".firings")
 
 
 def unfinished_folder(index: Path) -> Path:
-    """Return where firings lie until their index is written."""
+    """Return where firings are until their index is written."""
     return index.with_suffix(UNFINISHED)
 
 
 def has_groups(folder: Path) -> bool:
-    """Tell whether a folder holds firings that a job can go on from."""
+    """Tell whether a folder holds firings that a job can continue from."""
     return any(folder.glob("[0-9]*.h5"))

@@ -2,7 +2,7 @@
 
 One pass over the store writes all firings (`collect.py`); one over these, feature by feature,
 makes the figures and chooses the contexts (`assemble.py`); the rest comes from the directions
-and the relations between features (`parts.py`). Killed, the job goes on behind the last group
+and the relations between features (`parts.py`). Killed, the job continues behind the last group
 of firings written. Exact throughout: no figure is estimated from a sample.
 """
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from sae_desktop.jobs import JobContext, SilentContext
 
 EXACT_FEATURES = 200_000
-"""Up to so many features every pair is compared on a processor too."""
+"""Up to this many features every pair is compared on a processor too."""
 _COSINES_AT_ONCE = 2**26
 
 Array = npt.NDArray[Any]

@@ -124,7 +124,7 @@ def own_ids(opened: OpenedIndex, text: str) -> list[int]:
 
 
 def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
-    """Return a chat as the model's template writes it, an answer begun after a question."""
+    """Return a chat as the model's template writes it, an answer started after a question."""
     if not getattr(lm.tokenizer, "chat_template", None):
         raise UserError(
             f"“{lm.name}” has no chat template.", next_step="Enter the chat as plain text."

@@ -14,7 +14,7 @@ from sae_desktop.training.config import TrainConfig
 _SETTLED_SHARE = 0.15
 """Before this share of the run, curves still move too much to say anything."""
 _EXPLODED = 10.0
-"""A loss so many times its least is said at once, settled or not."""
+"""A loss this many times its least is said at once, settled or not."""
 _DEAD = 0.10
 _DENSE = 0.10
 _L0_OFF = 0.2
@@ -42,7 +42,7 @@ def advice(
 ) -> dict[str, str]:
     """Return column → a sentence; columns with nothing to say are left out.
 
-    `heeds`: settings the architecture heeds; `width` of the activations, 0 when unknown.
+    `heeds`: settings the architecture uses; `width` of the activations, 0 when unknown.
     """
     if _exploded(buffer):
         return {"loss": "The loss has exploded: the learning rate is far too high."}

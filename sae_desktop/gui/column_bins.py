@@ -56,7 +56,7 @@ class ColumnBins:
         return np.bincount(chosen, minlength=BINS + 1)[:BINS]
 
     def range_of(self, low: int, high: int) -> Range:
-        """Return the bounds of the bins low … high − 1; an end of the axis is no bound."""
+        """Return the bounds of the bins low … high − 1; an end of the axis is not a bound."""
         return Range(
             self.info.name,
             None if low <= 0 else float(self.edges[low]),

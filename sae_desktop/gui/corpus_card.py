@@ -154,7 +154,7 @@ def window_heading(number: int, preview: WindowPreview) -> str:
 
 @dataclass(frozen=True)
 class TokenRun:
-    """Tokens in a row that one role speaks; no role for text that is no chat."""
+    """Tokens in a row that one role speaks; no role for text that is not a chat."""
 
     role: str
     first: int

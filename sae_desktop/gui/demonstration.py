@@ -17,14 +17,14 @@ CLAMP = 1.5
 
 
 def demonstration_path() -> Path:
-    """Return where a person's own copy of the demonstration lies."""
+    """Return where a person's own copy of the demonstration is."""
     return Path(platformdirs.user_data_dir("sae-desktop", appauthor=False)) / SHIPPED
 
 
 def demonstration_copy(folder: Path | None = None) -> Path:
     """Return a person's own copy of the demonstration, made now if it is not there.
 
-    It lies in `folder`, or in the person's data folder.
+    It is in `folder`, or in the person's data folder.
 
     Raises UserError when the installation lacks it or the copy cannot be written.
     """

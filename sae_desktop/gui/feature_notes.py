@@ -228,7 +228,7 @@ class FeatureNotes(QObject):
             self.reload()
 
     def reload(self) -> None:
-        """Read anew what others wrote into the project."""
+        """Read again what others wrote into the project."""
         self._load(self.dictionary)
 
     def _load(self, dictionary: str) -> None:

@@ -13,7 +13,7 @@ class FocusKeeper(QObject):
     """Qt hands the focus of a disabled button to the next control, whatever that does.
 
     The next Space or Return would press that one. Here nothing has the focus meanwhile: the
-    button gets it back once it is enabled, and Tab goes on to the control after it.
+    button gets it back once it is enabled, and Tab moves on to the control after it.
     """
 
     def __init__(self, application: QApplication) -> None:

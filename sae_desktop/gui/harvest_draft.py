@@ -46,7 +46,7 @@ def default_name(
 ) -> str:
     """Return a name that tells model, layer and hook, with a number where it is taken.
 
-    Where a harvest of these settings was broken off, it is that one's: it goes on.
+    Where a harvest of these settings was interrupted, it is that one's: it continues.
     """
     for store in stores:
         if store.harvest and not store.complete and ("store", store.name) not in written:
@@ -106,7 +106,7 @@ def _differences(config: HarvestConfig, made: HarvestConfig) -> tuple[str, ...]:
 
 
 def extension(store: StoreItem) -> HarvestConfig | None:
-    """Return the harvest that goes on with a store: to its end, or once more as much.
+    """Return the harvest that continues with a store: to its end, or once more as much.
 
     None for imported activations, of which there is no more.
     """

@@ -1,4 +1,4 @@
-"""The histograms over a run's features that change as it goes on. Free of Qt."""
+"""The histograms over a run's features that change while it runs. Free of Qt."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class LeavingDialog(QMessageBox):
         keep: Callable[[], None] | None,
         stop: Callable[[], None],
     ) -> None:
-        """Without `keep` the jobs cannot go on alone."""
+        """Without `keep` the jobs cannot continue alone."""
         super().__init__(parent)
         self.setWindowTitle("Close the window")
         self.setIcon(QMessageBox.Icon.Question)

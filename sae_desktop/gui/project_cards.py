@@ -124,7 +124,7 @@ def cards(
 
 
 def _under_way(card: Card, written: Written) -> Card:
-    """Say of what a job is writing that it is, in place of why it ended and how to go on."""
+    """Say of what a job is writing that it is, in place of why it ended and how to continue."""
     if (card.kind, card.name) not in written:
         return card
     actions = [a for a in card.actions if a not in ("resume_harvest", "resume_train", "delete")]

@@ -163,7 +163,7 @@ def rows_of_runs(
 
 
 def row_of_begun(config: TrainConfig, heeded: Mapping[str, Sequence[str]]) -> RunRow:
-    """Return a run that has begun and left nothing on disk so far."""
+    """Return a run that has started and left nothing on disk so far."""
     settings: Sequence[str] = ("k", "sparsity")
     if config.architecture in heeded:
         settings = settings_in_force(heeded[config.architecture], config.sparsity)

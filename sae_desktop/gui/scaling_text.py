@@ -17,7 +17,7 @@ from sae_desktop.training.scaling_report import Series
 
 _LINE_POINTS = 60
 _BEYOND = 10.0
-"""The fitted line is drawn so many times past the largest compute."""
+"""The fitted line is drawn this many times past the largest compute."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sites in words, and where they lie in a model's layers. Free of Qt."""
+"""Sites in words, and where they are in a model's layers. Free of Qt."""
 
 from __future__ import annotations
 

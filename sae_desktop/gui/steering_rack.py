@@ -55,7 +55,7 @@ class RackEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """What it is, where it is no feature of the open index, in a few words."""
+        """What it is, where it is not a feature of the open index, in a few words."""
         if self.feature is not None:
             return f"#{self.feature} of the index {self.index}"
         return "" if self.direction is None else direction_title(self.direction)

@@ -58,7 +58,7 @@ def parse_values(info: AxisInfo, text: str) -> tuple[Any, ...]:
     """Return the values of a list such as "16, 32, 64", "512..4096" (doubling) or "0..2".
 
     Numbers may end in k or M. Each value is there once, in the order given. Raises UserError
-    for what is no such list.
+    for what is not such a list.
     """
     values: list[Any] = []
     for part in re.split(r"[,;\s]+", _RANGE.sub("..", text.strip())):
@@ -135,7 +135,7 @@ def build_sweep(
 
 
 def unfinished_sweep(config: SweepConfig | None, records: Sequence[SweepRecord]) -> str:
-    """Return the name of a sweep of the same settings that was broken off; empty: none was."""
+    """Return the name of a sweep of the same settings that was interrupted; empty: none was."""
     if config is None:
         return ""
     for record in records:

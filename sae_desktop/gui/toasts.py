@@ -1,6 +1,6 @@
 """Passing messages in the window's corner, and the dialog with a failure's details.
 
-A toast takes no click from what lies under it: only its buttons are its own.
+A toast takes no click from what is under it: only its buttons are its own.
 """
 
 from __future__ import annotations

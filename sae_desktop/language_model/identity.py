@@ -1,6 +1,6 @@
 """Which model it is: a digest of its weights and of the settings that change what it computes.
 
-The same wherever the model lies, however its files are cut, and by whatever name it is called.
+The same wherever the model is stored, however its files are cut, and by whatever name it is called.
 Weights are read once: digests are kept by the files' places, sizes and times in the user's
 cache folder.
 """

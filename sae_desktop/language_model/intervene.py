@@ -135,7 +135,7 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
     A decoder direction d raises the logits by (d · norm weight) @ W_U, up to the norm's scale;
     where the norm is a LayerNorm, d is less its mean. W_U holds what the model multiplies its
     logits by. On the device of the model's head. None for a model without logits, such as an
-    encoder, and for one whose head is no linear map.
+    encoder, and for one whose head is not a linear map.
     """
     with lm.lock, torch.no_grad():
         head, config = lm.model.get_output_embeddings(), text_config(lm.model)

@@ -40,7 +40,8 @@ def trusted_code(files: ModelFiles) -> ModelCode:
 
 
 def loading_options(files: ModelFiles) -> dict[str, Any]:
-    """Return how transformers is to read a model: from its folder alone, and no code unasked.
+    """Return how transformers is to read a model: from its folder alone, and no code without
+    consent.
 
     Raises UserError for code that may not be run.
     """
@@ -110,7 +111,7 @@ def model_class(files: ModelFiles, config: Any) -> Any:
 def empty_model(files: ModelFiles, config: Any) -> Any:
     """Return a model's modules without memory for their weights.
 
-    Raises UserError for what is no model of text, and for code that may not be run.
+    Raises UserError for what is not a model of text, and for code that may not be run.
     """
     opener = model_class(files, config)
     trusted = loading_options(files)["trust_remote_code"]

@@ -27,7 +27,7 @@ FLOATS: dict[str, torch.dtype] = {
 def resolve_dtype(wanted: ModelDtype, device: torch.device, files: ModelFiles, config: Any) -> str:
     """Return what `wanted` comes to: “auto” is float32 on the CPU, on a GPU the weights' type.
 
-    Raises UserError where the precision cannot be had.
+    Raises UserError where the precision is not available.
     """
     own = own_quantisation(config) if files.gguf is None else ""
     if own:

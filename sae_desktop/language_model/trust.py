@@ -1,4 +1,4 @@
-"""Program code that models bring: what it is, where it lies, and whether it may be run.
+"""Program code that models bring: what it is, where it is, and whether it may be run.
 
 A model whose architecture transformers does not know names Python files of its own in
 `auto_map`. They are read here, never run; running them waits for the person's word, which holds

@@ -15,7 +15,7 @@ class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_
     project: str
     index: str
     prompts: list[str] = []
-    """None: so many beginnings of passages, taken evenly from the indexed text."""
+    """None: this many beginnings of passages, taken evenly from the indexed text."""
     count: Count = PROMPTS
     strength: float = 1.0
     """In multiples of each feature's maximum."""

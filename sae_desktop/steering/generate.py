@@ -84,7 +84,8 @@ def forward(
     """Read the columns from `done` on; return their logits (B, ·, V) and the cache.
 
     The model's lock is held meanwhile. `cache` holds the columns before; the one returned is None
-    of a model that has none to go on from. Raises UserError for padding that the model would read.
+    of a model that has none to continue from. Raises UserError for padding that the model would
+    read.
     """
     takes = inspect.signature(lm.model.forward).parameters
     inputs = batch.inputs(lm.device, takes)

@@ -110,7 +110,7 @@ def _effects(
     values_F: Array,
     batch: int,
 ) -> Iterator[tuple[int, Array]]:
-    """Yield (place of the first, KL of each) of a prompt, so many features at a time.
+    """Yield (place of the first, KL of each) of a prompt, a given number of features at a time.
 
     The prompt is read once, and only its last token again for each feature; by a model that
     keeps nothing of what it has read, the whole prompt is.
@@ -165,7 +165,9 @@ class _Clamp:
 
 
 def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:
-    """Return what the model keeps of tokens it has read; None where it cannot go on from that."""
+    """Return what the model keeps of tokens it has read; None where it cannot continue from
+    that.
+    """
     options = _kept(lm, keep=True)
     if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
         return None

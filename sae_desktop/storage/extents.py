@@ -1,4 +1,4 @@
-"""Where the datasets of an HDF5 file lie, and whether their bytes are what numpy takes them for."""
+"""Where the datasets of an HDF5 file are, and whether their bytes are what numpy takes them for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plain_dtype(dataset: h5py.h5d.DatasetID) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a dataset lies in its file."""
+    """Where a dataset is in its file."""
 
     offset: int
     dtype: np.dtype[Any]
@@ -65,7 +65,7 @@ class Extent:
 
 
 def plain_extents(path: Path, file: h5py.File) -> dict[str, Extent]:
-    """Return where all contiguous datasets of a file lie, for writing into them.
+    """Return where all contiguous datasets of a file are, for writing into them.
 
     Raises ValueError for one that is not of plain numbers within the file.
     """
@@ -80,7 +80,7 @@ def plain_extents(path: Path, file: h5py.File) -> dict[str, Extent]:
 
 
 def extent_of(file: h5py.File, name: str, length: int) -> Extent | None:
-    """Return where a dataset lies; None: there is none of that name."""
+    """Return where a dataset is; None: there is none of that name."""
     try:
         if not _is_inside(file, name):
             return None

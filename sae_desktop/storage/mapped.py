@@ -55,7 +55,7 @@ Table = Mapping[str, Accepted]
 def extents(
     path: Path, file: h5py.File, table: Table, sizes: Mapping[str, int] | None = None
 ) -> dict[str, Extent]:
-    """Return where the datasets of a table lie; those not needed only if they are there.
+    """Return where the datasets of a table are; those not needed only if they are there.
 
     `sizes` are names of the table's shapes that are known. Raises ValueError, with the reason in
     words, unless all are as the table has them. Datasets that are not in it are left alone.

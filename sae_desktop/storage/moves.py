@@ -3,7 +3,7 @@
 A change that needs more than one rename is written down first, in `.moves/`; a process killed
 in the middle is followed by `finish_moves`, which takes the rest of the way. What is to be
 deleted is renamed into `.gone/`, at once, and its bytes go when there is time. What is only
-needed for as long as a job runs lies in `.work/`.
+needed for as long as a job runs is in `.work/`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def settings_path() -> Path:
 
 
 def hub_switched_off() -> bool:
-    """Whether the environment asks that the hub be left alone, which its libraries heed too."""
+    """Whether the environment asks that the hub be left alone, which its libraries obey too."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 

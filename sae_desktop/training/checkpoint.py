@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on bit for bit, each in one safetensors file.
+"""Checkpoints: everything a run needs to continue bit for bit, each in one safetensors file.
 
 A run's folder `checkpoint` holds the last few, `<step>.safetensors`. Whatever chance there is
 after a run began follows from its seed and its position, so that there is no other state.
@@ -56,7 +56,7 @@ class StreamPosition(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     passes: int = 0
     """Times the corpus has been read to its end before it."""
     ordinal: int = 0
-    """The document to go on with."""
+    """The document to continue with."""
     offset: int = 0
     """Tokens of it that have been read."""
     windows: int = 0

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class DictionarySites(NamedTuple):
-    """Sites in the order in which their rows lie side by side."""
+    """Sites in the order in which their rows are side by side."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]

@@ -61,7 +61,7 @@ class HeldOut:
     def _fitted(
         self, text: SpliceText, dictionary: Dictionary, limit: float, between: Callable[[], None]
     ) -> SpliceText:
-        """Return as many of the windows as can be measured in so many seconds."""
+        """Return as many of the windows as can be measured in a given number of seconds."""
         if math.isinf(limit) or len(text.windows) <= _LEAST_WINDOWS:
             return text
         few = replace(text, windows=text.windows[:_LEAST_WINDOWS])

@@ -45,10 +45,10 @@ Outcome = TrainResult | UserError
 
 
 def train(config: TrainConfig, context: JobContext) -> TrainResult:
-    """Train a dictionary, or go on with an unfinished run of the same settings.
+    """Train a dictionary, or continue with an unfinished run of the same settings.
 
     On pause, cancel, a fault and every few minutes a checkpoint is written, from which the run
-    goes on bit for bit. Raises UserError for settings that cannot work, a name taken by another
+    continues bit for bit. Raises UserError for settings that cannot work, a name taken by another
     run, rows that cannot be trained on, a training that diverges, or a full disk.
     """
     with reserved(Project.open(config.project), [config.name]):
@@ -62,7 +62,7 @@ def train_together(configs: Sequence[TrainConfig], context: JobContext) -> list[
     """Train several dictionaries, those that learn from the same batches in one pass.
 
     Each comes out as `train` alone would give it. The caller has reserved them. Returns what
-    became of each, in order: its result, or the UserError that ended it; the others go on.
+    became of each, in order: its result, or the UserError that ended it; the others continue.
     Raises JobCancelledError.
     """
     outcomes: dict[int, Outcome] = {}

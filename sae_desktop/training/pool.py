@@ -1,7 +1,7 @@
 """In which order a run sees the rows of a store, and where it takes them from.
 
 Both orders are endless sequences of passes, each of which visits every row once, and depend on
-the seed and the position alone: a resumed run goes on with exactly the rows that were next.
+the seed and the position alone: a resumed run continues with exactly the rows that were next.
 A store that fits in memory is read row by row in random order. Of a larger one big blocks are
 read, so that the disk is read along, into a pool, whose rows are then drawn in random order.
 
@@ -51,7 +51,9 @@ class PoolSize(NamedTuple):
 
 
 def choose_pool(rows: int, row_bytes: int, free: int) -> PoolSize:
-    """Return the pool for a store of so many rows, where so many bytes of memory are free."""
+    """Return the pool for a store of a given number of rows, where a given number of bytes of
+    memory are free.
+    """
     if rows * row_bytes <= STORE_SHARE * free:
         return PoolSize()
     # Two pools are in memory: one is drawn from while the next one is filled.

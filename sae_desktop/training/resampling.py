@@ -29,7 +29,7 @@ _NEEDED = ("W_enc", "W_dec", "b_enc", "b_dec")
 
 
 def resamples_at(step: int, steps: int) -> bool:
-    """Return whether dead features begin anew after so many of a run's steps."""
+    """Return whether dead features start again after a given number of a run's steps."""
     return any(step == max(1, round(share * steps)) for share in RESAMPLE_SHARES)
 
 
@@ -40,7 +40,7 @@ def can_resample(architecture: Architecture) -> bool:
 
 @torch.no_grad()
 def resample(state: TrainerState, dead_window: int, rows: Batch, seed: int) -> int:
-    """Let dead features begin anew from normalised `rows` (on the CPU); return how many did.
+    """Let dead features start again from normalised `rows` (on the CPU); return how many did.
 
     `seed` decides which rows; the same state, rows and seed give the same weights.
     """

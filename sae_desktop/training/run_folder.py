@@ -1,4 +1,4 @@
-"""What lies in a dictionary's folder, read without torch."""
+"""What is in a dictionary's folder, read without torch."""
 
 from __future__ import annotations
 

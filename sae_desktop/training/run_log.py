@@ -69,7 +69,7 @@ is counted from zero ablation, `loss_recovered_mean` from mean ablation.
 DENSITY_EDGES = np.linspace(-8.0, 0.0, 65)
 """log10 density; features that never fired are counted in the first bin."""
 NORM_EDGES = np.linspace(-3.0, 2.0, 51)
-"""log10 of a decoder norm; what lies outside is counted in the outermost bins."""
+"""log10 of a decoder norm; what is outside is counted in the outermost bins."""
 COSINE_EDGES = np.linspace(-1.0, 1.0, 81)
 
 MAX_CHANGES = 256
@@ -146,7 +146,7 @@ class RunLogWriter:
         keep_snapshots: int,
         keep_changes: int | None = None,
     ) -> None:
-        """Open an existing log and go on after the given counts (those of a checkpoint).
+        """Open an existing log and continue after the given counts (those of a checkpoint).
 
         `keep_changes` None keeps every change that is in the file.
         """
@@ -162,7 +162,7 @@ class RunLogWriter:
 
     @classmethod
     def create(cls, path: Path, config: str, *, points: int, snapshots: int) -> RunLogWriter:
-        """Make an empty log with room for so many points and snapshots."""
+        """Make an empty log with room for a given number of points and snapshots."""
         specs = [
             DatasetSpec("committed", (3,), "<i8"),
             DatasetSpec("curves", (points, len(COLUMNS)), "<f8"),

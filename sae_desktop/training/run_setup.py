@@ -159,7 +159,7 @@ def identity(config: TrainConfig) -> str:
 
 
 def _same(saved: str, config: TrainConfig) -> bool:
-    """Return whether a run that was begun with `saved`, an identity, is the one asked for.
+    """Return whether a run that was started with `saved`, an identity, is the one asked for.
 
     What an older program did not know yet has its default.
     """
@@ -171,7 +171,7 @@ def _same(saved: str, config: TrainConfig) -> bool:
 
 
 def _in_order_of(known: str, config: TrainConfig) -> TrainConfig:
-    """Return the config of a streamed run, begun before there was an order to choose, with it."""
+    """Return the config of a streamed run, started before there was an order to choose, with it."""
     stream = msgspec.json.decode(known).get("stream")
     if config.stream is None or not stream or "order" in stream:
         return config

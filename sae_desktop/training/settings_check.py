@@ -26,7 +26,7 @@ def chosen_init(config: TrainConfig) -> Literal["random", "data"]:
 
     Random directions of the input and of the output have nothing to do with one another: of
     2,048 TopK features between an MLP's input and its output in the built-in model, 38% were dead
-    after 600,000 rows (FVU .295), and 7% of those begun at rows of the data (FVU .227).
+    after 600,000 rows (FVU .295), and 7% of those started at rows of the data (FVU .227).
     """
     if config.init != "auto":
         return config.init

@@ -71,11 +71,13 @@ class Source(ABC):
 
     @abstractmethod
     def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
-        """Return at most so many training rows, raw: evenly spaced, or drawn with a seed."""
+        """Return at most a given number of training rows, raw: evenly spaced, or drawn with a
+        seed.
+        """
 
     @abstractmethod
     def held_out_parts(self, rows: int) -> list[Array]:
-        """Return at most so many of the rows that are not trained on, raw."""
+        """Return at most a given number of the rows that are not trained on, raw."""
 
     @abstractmethod
     def metadata(self) -> Mapping[str, Any]:
@@ -94,11 +96,13 @@ class Source(ABC):
         return self.position
 
     def sample(self, rows: int, seed: int | None = None) -> Batch:
-        """Return at most so many training rows, normalised, on the CPU."""
+        """Return at most a given number of training rows, normalised, on the CPU."""
         return self._normalised(self.sample_parts(rows, seed))
 
     def held_out(self, rows: int) -> Batch:
-        """Return at most so many rows that are not trained on, raw float32, on the CPU."""
+        """Return at most a given number of rows that are not trained on, raw float32, on the
+        CPU.
+        """
         return self.sides.raw(self.held_out_parts(rows))
 
     def _normalised(self, parts: Sequence[Array]) -> Batch:

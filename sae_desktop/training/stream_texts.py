@@ -23,7 +23,9 @@ class HeldOutTexts:
     """
 
     def __init__(self, harvest: HarvestPlan, rows: int) -> None:
-        """Choose documents of at least so many rows together, where the corpus has them."""
+        """Choose documents of at least a given number of rows together, where the corpus has
+        them.
+        """
         self._settings = harvest.windows.settings
         self._ordinals: set[int] = set()
         self._texts: set[tuple[str, str]] = set()

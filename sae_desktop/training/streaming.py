@@ -8,7 +8,7 @@ number alone. When the corpus ends it is read again, without the windows held ou
 alike to one held out are never trained on.
 
 A checkpoint says at which window its pool begins. A resumed run harvests the windows held out
-and those measured once more, goes on at that window, and comes to the same rows in the same
+and those measured once more, continues at that window, and comes to the same rows in the same
 order. They are the same bit for bit where the model is: on the CPU with as many threads.
 """
 
@@ -418,7 +418,7 @@ class HarvestReader:
     def read(self, group: Group, before_batch: Callable[[], None] = lambda: None) -> StoreBatch:
         """Return a group's rows, `before_batch` being called before each forward pass.
 
-        Raises UserError for values that are no numbers.
+        Raises UserError for values that are not numbers.
         """
         return self._maker.batch(self._reader.read(group, before_batch))
 

@@ -1,7 +1,7 @@
 """The job `sweep`: trains the runs of a grid, those that can share batches in one pass.
 
 The table in the project is written whenever a pass begins or ends, so that a sweep killed in
-the middle goes on with the runs it still lacks, each from its last checkpoint.
+the middle continues with the runs it still lacks, each from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _FREE_SETTINGS = (
     "project", "name", "device", "checkpoint_seconds", "keep_checkpoints", "metric_rows",
     "measure_loss",
 )  # fmt: skip
-"""Settings that may change when a sweep goes on."""
+"""Settings that may change when a sweep continues."""
 _END_OF_RUN = 0.02
 """Share of a run over whose points the loss is averaged: that of one batch is noisy."""
 
@@ -267,7 +267,7 @@ class _PassContext:
         self._message = ""
 
     def begin(self, rows: int, message: str) -> None:
-        """Go on to the next pass, over so many rows."""
+        """Move on to the next pass, over a given number of rows."""
         self._before += self._rows
         self._rows, self._message = rows, message
         self.progress(0, rows, "rows")

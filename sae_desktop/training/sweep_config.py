@@ -1,6 +1,6 @@
 """A sweep: what is asked for, its grid, and the table it leaves in the project. Free of torch.
 
-The table is `sweeps/<name>.json`: a `SweepRecord`, written anew whenever a run begins or ends.
+The table is `sweeps/<name>.json`: a `SweepRecord`, rewritten whenever a run begins or ends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RowState = Literal["waiting", "running", "done", "failed"]
 class SweepConfig(msgspec.Struct, frozen=True, kw_only=True, tag="sweep"):
     """Train every combination of the values given; a value not given is that of `base`.
 
-    A sweep of that name goes on where it ended; values may have been added to it since.
+    A sweep of that name resumes where it stopped; values may have been added to it since.
     """
 
     project: str
@@ -114,7 +114,7 @@ class SweepResult(msgspec.Struct, frozen=True, kw_only=True):
     done: int
     failed: int
     waiting: int
-    """Not begun, because the sweep was stopped."""
+    """Not started, because the sweep was stopped."""
     seconds: float
 
 

@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class TargetPlan:
-    """The parts that lie side by side in a batch's x and in its y."""
+    """The parts that are side by side in a batch's x and in its y."""
 
     target: Target
     inputs: tuple[Part, ...]

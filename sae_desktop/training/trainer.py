@@ -106,7 +106,7 @@ def train_loop(runs: Sequence[Run], batches: Iterable[Batch], *, start: int | No
 
 
 def _advance(run: Run, batch: Batch, position: int) -> bool:
-    """Take a run's step, if the batch is its next one; return whether the run goes on."""
+    """Take a run's step, if the batch is its next one; return whether the run continues."""
     if run.state.rows != position:
         return True
     if run.rows is not None:

@@ -18,7 +18,7 @@ from sae_desktop.dictionary.normalisation import Affine, geometric_median
 class LinearArchitecture(Architecture):
     """Parameters W_enc (F, I), b_enc (F,), W_dec (F, O), b_dec (O,) and W_skip (O, I) if asked.
 
-    The encoder is kept transposed: a feature's weights lie side by side in both matrices.
+    The encoder is kept transposed: a feature's weights are side by side in both matrices.
     """
 
     initial_norm = 1.0

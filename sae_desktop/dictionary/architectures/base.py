@@ -157,7 +157,7 @@ class Architecture(ABC):
 
     @staticmethod
     def step_bytes(features: int, rows: int, element: int) -> int:
-        """Return the memory that the activations of a step of so many rows take.
+        """Return the memory that the activations of a step of a given number of rows take.
 
         `element` is the size of a number in the dense products. By default what autograd keeps:
         nine float32 for every row and feature.

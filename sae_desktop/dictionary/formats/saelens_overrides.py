@@ -18,7 +18,7 @@ _CACHED = "models--"
 
 
 def overridden(folder: Path) -> dict[str, Any]:
-    """Return the fields of a config that the directory overrides, by where its folder lies.
+    """Return the fields of a config that the directory overrides, by where its folder is.
 
     `norm_scaling_factor` among them is what the rows of this dictionary were scaled by.
     """

@@ -1,6 +1,7 @@
 """Architectures that SAELens alone computes, such as matching pursuit: read through it.
 
-SAELens is no dependency; where it is not installed, such a dictionary is named with what it needs.
+SAELens is not a dependency; where it is not installed, such a dictionary is named with what it
+needs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sweep over strengths as a table: a row a strength, the plain model first."""
+"""A sweep over strengths as a table: one row per strength, the plain model first."""
 
 from __future__ import annotations
 

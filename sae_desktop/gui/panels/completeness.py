@@ -278,7 +278,7 @@ class CompletenessPanel(QWidget):
             self.add_list(Path(name))
 
     def add_list(self, path: Path) -> None:
-        """Take a list into the project and choose it; what is no list is said."""
+        """Take a list into the project and choose it; what is not a list is said."""
         project = self._session.project
         if project is None:
             return

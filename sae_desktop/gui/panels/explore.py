@@ -87,7 +87,7 @@ class ExplorePanel(QWidget):
         self.text_sets.setEnabled(has_index)
 
     def _on_contents_changed(self) -> None:
-        """Open the index anew when it was built anew, at the feature that was open."""
+        """Open the index again when it was built again, at the feature that was open."""
         index, feature = self._session.index, self._session.feature
         stamp = _stamp(index)
         if index is None or stamp is None or stamp == self._stamp:

@@ -230,7 +230,7 @@ class RunBoard(QObject):
 
     # ------------------------------------------------------------------ a running training
     def follow(self, config: TrainConfig) -> None:
-        """Draw a run that has begun, or goes on, as its points come."""
+        """Draw a run that has started, or continues, as its points come."""
         self._live[config.name] = config
         run = self.read(config.name)
         known = run is not None
@@ -269,7 +269,7 @@ class RunBoard(QObject):
 
     # ------------------------------------------------------------------ a running sweep
     def follow_sweep(self, name: str) -> None:
-        """List the runs of a sweep that has begun, and draw them as they grow."""
+        """List the runs of a sweep that has started, and draw them as they grow."""
         self._followed = name
         self.look_at_sweep()
 

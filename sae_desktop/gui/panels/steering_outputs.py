@@ -17,7 +17,7 @@ MOST_SHOWN = 6
 """Texts side by side."""
 _GAP = 8
 _WIDE = 1000
-"""The same for all: shared out anew in the width there is."""
+"""The same for all: shared out again in the width there is."""
 
 
 class SteeringOutputs(QSplitter):

@@ -194,7 +194,7 @@ class StoreView(QStackedWidget):
         self._on_contents_changed()
 
     def _on_contents_changed(self) -> None:
-        """Offer the project's stores; the one that is shown stays, and is read anew if it grew."""
+        """Offer the project's stores; the one that is shown stays, and is read again if it grew."""
         kept = self.name
         self._offer_stores()
         # One that is being filled is asked about at its own pace.

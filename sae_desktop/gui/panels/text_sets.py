@@ -162,7 +162,7 @@ class TextSetsPanel(QWidget):
             self.load(box, Path(name))
 
     def load(self, box: QPlainTextEdit, path: Path) -> None:
-        """Read texts into a box; a file that is no text is said."""
+        """Read texts into a box; a file that is not text is said."""
         try:
             box.setPlainText(joined_texts(read_texts(path, self._session.noticeRaised.emit)))
         except UserError as error:

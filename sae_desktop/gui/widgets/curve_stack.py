@@ -137,7 +137,7 @@ class CurveStack(QWidget):
 
     # ------------------------------------------------------------------ runs
     def show_run(self, name: str, buffer: CurveBuffer) -> None:
-        """Draw a run, or draw it anew from another buffer."""
+        """Draw a run, or draw it again from another buffer."""
         before = self.runs.get(name)
         self.hide_run(name)
         used = {run.number for run in self.runs.values()}

@@ -1,4 +1,4 @@
-"""Histograms over a run's features as it goes on, with a slider over its snapshots."""
+"""Histograms over a run's features while it runs, with a slider over its snapshots."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _NAMED_POINTS = 400
 _CELL = 2
 """Pixels of a cell of the image."""
 _AT_ONCE = 100_000
-"""Of more features the image is moved along while the view moves, and drawn anew after."""
+"""Of more features the image is moved along while the view moves, and drawn again after."""
 _REST_MS = 60
 _POINT = 3.0
 _NEAR = 12.0
@@ -153,7 +153,7 @@ class FeatureMapView(QWidget):
 
     # ------------------------------------------------------------------ drawing
     def redraw(self) -> None:
-        """Draw what is in view anew."""
+        """Draw what is in view again."""
         columns, rows = max(self.width() // _CELL, 1), max(self.height() // _CELL, 1)
         inside, cells = self.places.cells(self.view, columns, rows)
         self._rest.stop()

@@ -110,7 +110,7 @@ class FilterBar(QWidget):
 
     # ------------------------------------------------------------------ conditions
     def set_index(self, index: FeatureIndex | None) -> None:
-        """Begin anew with another index."""
+        """Start again with another index."""
         self._index = index
         self.only = None
         self.set_conditions(FeatureFilter())

@@ -100,7 +100,7 @@ class GeneratedText(QWidget):
         self.figures.setVisible(not other.figures.isHidden())
 
     def begin(self, prompt: str, made: object = None) -> None:
-        """Start anew after a prompt; `made`: with which settings."""
+        """Start again after a prompt; `made`: with which settings."""
         self._prompt, self._continuation, self._tokens = prompt, "", ()
         self.made = made
         self.earlier.hide()

@@ -16,7 +16,7 @@ from sae_desktop.steering.config import OutputToken
 _HEIGHT = 22
 _WIDEST = 14.0
 _LEAST_SCALE = 0.5
-"""KL in nats that fills the strip at least, so that rounding is no mountain."""
+"""KL in nats that fills the strip at least, so that rounding is not a mountain."""
 
 
 class KLStrip(QWidget):

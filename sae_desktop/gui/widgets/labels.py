@@ -71,7 +71,7 @@ def set_property(widget: QWidget, name: str, value: str) -> None:
 
 
 class IconLabel(QLabel):
-    """An icon that is no button."""
+    """An icon that is not a button."""
 
     def __init__(self, name: str, role: str = "text", size: int = 20) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ class LiveControls(QWidget):
         return field
 
     def begin(self, lr: float | None, sparsity: float | None, *, has_sparsity: bool) -> None:
-        """Start anew for a run; stepping begins at the values it has."""
+        """Start again for a run; stepping begins at the values it has."""
         for field, value in ((self.lr, lr), (self.sparsity, sparsity)):
             field.set_default(value or 0.0)
             field.setSpecialValueText("unchanged")

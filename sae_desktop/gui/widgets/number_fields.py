@@ -1,7 +1,7 @@
 """The program's one field for numbers, and its kinds: counts, small numbers, numbers or none.
 
 What is typed is read in any locale (`number_reading`) and kept as it is: never rounded, never
-clipped. What cannot be read, or lies outside the bounds, stays in the field, is marked, and
+clipped. What cannot be read, or is outside the bounds, stays in the field, is marked, and
 `problem` says what is wrong; `value` is then still the last one that could be read.
 """
 
@@ -35,7 +35,7 @@ def problems_of(form: QWidget) -> list[str]:
 
 
 class NumberField(QAbstractSpinBox):
-    """A number from `low` to `high`; with `digits` shown with so many after the point."""
+    """A number from `low` to `high`; with `digits` digits shown after the point."""
 
     valueChanged = Signal(object)
     """The new value."""
@@ -100,7 +100,7 @@ class NumberField(QAbstractSpinBox):
         self.setRange(min(self._low, high), high)
 
     def setDecimals(self, digits: int) -> None:
-        """Show at least so many digits after the point."""
+        """Show at least a given number of digits after the point."""
         self._digits = digits
         if not self.typing:
             self._show()
@@ -168,7 +168,7 @@ class NumberField(QAbstractSpinBox):
 
     # ------------------------------------------------------------------ typing
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        """Let anything be typed: what is no number is marked, not swallowed."""
+        """Let anything be typed: what is not a number is marked, not swallowed."""
         return QValidator.State.Acceptable, text, position
 
     def _on_typed(self, _text: str) -> None:

@@ -100,7 +100,9 @@ class ValueAxis(pg.AxisItem):
 
 
 def _even_marks(low: float, high: float, most: int) -> list[float]:
-    """Return log10 of at most so many round values at even distances, for less than a decade."""
+    """Return log10 of at most a given number of round values at even distances, for less than a
+    decade.
+    """
     raw = (high - low) / most
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(n * power for n in (1, 2, 5, 10) if n * power >= raw)

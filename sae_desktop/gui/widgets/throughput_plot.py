@@ -1,4 +1,4 @@
-"""Tokens a second of a harvest as it goes on."""
+"""Tokens per second of a harvest while it runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ThroughputPlot(QWidget):
         self._dress()
 
     def begin(self, name: str, rows_wanted: float) -> None:
-        """Clear the curve for a harvest that will have so many rows."""
+        """Clear the curve for a harvest that will have a given number of rows."""
         self.curve.remove(self._run)
         self._run = RunLine(name, CurveBuffer(), 0)
         self._end = rows_wanted
@@ -59,7 +59,7 @@ class ThroughputPlot(QWidget):
         return self._run.buffer.points
 
     def take_points(self, steps: Sequence[float], values: Sequence[Mapping[str, float]]) -> None:
-        """Add what a harvest logged at so many rows."""
+        """Add what a harvest logged at a given number of rows."""
         for rows, point in zip(steps, values, strict=True):
             self._run.buffer.append(
                 {

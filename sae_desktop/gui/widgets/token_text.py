@@ -222,7 +222,7 @@ class TokenTextView(QWidget):
             painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
 
     def _paint_mark(self, painter: QPainter, paragraph: TokenParagraph, top: float) -> None:
-        """Draw around the marked token, whose colour goes on telling its activation."""
+        """Draw around the marked token, whose colour still shows its activation."""
         if self._marked is None or self._marked >= len(paragraph.text.pieces):
             return
         painter.setPen(QPen(theme.palette().focus, 2))
