@@ -1,4 +1,4 @@
-"""Deleting what a project holds: into its trash, from which it can be put back.
+"""Deleting what a project holds: into its trash, from which it can be restored.
 
 `.trash/<number>/` holds what was deleted together, under the paths it had in the project, and
 `item.json`, which says what it is. It is kept until the trash is emptied. Free of torch and Qt.

@@ -1,7 +1,7 @@
-"""A way for what reads deep down, and knows of no job, to end where its job is cancelled.
+"""Lets low-level readers that know nothing of jobs stop when their job is cancelled.
 
 Whoever runs a job, or reads ahead for one in a thread, says what is to be asked meanwhile; whoever
-may read for long asks. In a thread that was told nothing nothing is asked.
+may read for long asks. In a thread that was told nothing, nothing is asked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every job knows of the world that runs it: a context and nothing else.
+"""What every job knows about the world that runs it: a context and nothing else.
 
 A job is a function `(config, context) -> result`. It knows nothing of Qt, pipes or JSON;
 the engine, the command line and the tests each hand it a context of their own.

@@ -1,6 +1,6 @@
-"""Where Python looks for modules: never in the folder one stands in.
+"""Where Python looks for modules: never in the current folder.
 
-A file beside a project or a package must not be run for bearing a library's name. Every process
+A file next to a project or a package must not be run because it has a library's name. Every process
 of this program's own begins here: `python -P launch.py MODULE …`. At the top nothing is imported
 but what Python itself has loaded before it runs a program; even `__future__` is a file.
 """

@@ -1,7 +1,7 @@
-"""Bounds of a job's settings, stated once: beside the types of the fields of its config.
+"""Bounds of a job's settings, stated once, next to the types of the config's fields.
 
-The job, the command line and the window's forms all read them here. They are no `msgspec.Meta`,
-for a record of an older run must stay readable whatever it holds. Free of torch and Qt.
+The job, the command line and the window's forms all read them here. They are not `msgspec.Meta`,
+because a record of an older run must stay readable whatever it holds. Free of torch and Qt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists of features that a person keeps, and filters under a name: beside the notes."""
+"""Lists of features that a person keeps, and named filters, stored with the notes."""
 
 from __future__ import annotations
 

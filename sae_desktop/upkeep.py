@@ -1,4 +1,4 @@
-"""Putting a project in order after a process that was killed. Free of torch and Qt.
+"""Cleaning up a project after a process was killed. Free of torch and Qt.
 
 Whoever takes a project's lock does this first: nobody else is writing then, so that whatever
 looks unfinished is, and is either finished or removed.

@@ -1,4 +1,4 @@
-"""How many tokens a forward pass should take: the fastest batch that fits, found by trying."""
+"""How many tokens to put into a forward pass: the fastest batch that fits, found by trying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Giving back the disk that a segment reserved and does not need. Free of torch."""
+"""Freeing disk space that a segment reserved but does not need. Free of torch."""
 
 from __future__ import annotations
 

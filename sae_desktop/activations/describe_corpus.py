@@ -1,4 +1,4 @@
-"""What a corpus holds, read off its beginning."""
+"""What a corpus holds, as seen from its beginning."""
 
 from __future__ import annotations
 

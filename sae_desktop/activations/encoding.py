@@ -1,4 +1,4 @@
-"""Rows of activations as they are stored, and what is measured on them on the way.
+"""Encoding rows of activations for storage, and measuring them along the way.
 
 Shape legend: R rows, D width of the site, W first rows of windows.
 """

@@ -1,4 +1,4 @@
-"""How long a harvest will take and how much room it needs, measured on its own first windows."""
+"""How long a harvest will take and how much space it needs, measured on its own first windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The harvest job: a corpus through a model, the activations of its sites into a store.
+"""The harvest job: runs a corpus through a model and stores the activations of its sites.
 
 Documents are read and tokenised in one thread, the model runs in the job's own, and a third
 one writes: a harvest takes hardly longer than the forward passes.

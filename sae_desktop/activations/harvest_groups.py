@@ -1,4 +1,4 @@
-"""Windows in groups, and groups in batches of like length.
+"""Windows in groups, and groups in batches of similar length.
 
 A group is the unit of a harvest: its windows are read in the order that wastes least padding,
 and its rows are stored in the order of the corpus. Where a group ends depends on nothing but

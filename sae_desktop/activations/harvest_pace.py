@@ -1,4 +1,4 @@
-"""How fast a harvest goes, and how much of its time the model stands still."""
+"""How fast a harvest runs, and how much of the time the model is idle."""
 
 from __future__ import annotations
 

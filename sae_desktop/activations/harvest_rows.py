@@ -1,4 +1,4 @@
-"""From groups of windows to rows of activations on their way into a store."""
+"""Turns groups of windows into rows of activations for a store."""
 
 from __future__ import annotations
 

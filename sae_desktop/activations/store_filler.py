@@ -1,4 +1,4 @@
-"""Writing beside the model: what was read is put into a segment by a thread of its own."""
+"""Writing while the model runs: a separate thread puts rows into a segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window's end of the pipe: starts the engine's process and speaks with it."""
+"""The window's end of the pipe: starts the engine's process and communicates with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several dictionaries beside one another: their features matched, and what each has a feature for.
+"""Comparing dictionaries: matching their features, and what each has a feature for.
 
 Free of Qt. Torch comes only with the jobs `match` and `completeness`.
 """

@@ -1,6 +1,6 @@
 """Lists of concepts: those that ship, and a project's own. Free of torch and Qt.
 
-A list is a text file: one concept a line, its forms between bars, “#” before a remark. The
+A list is a text file: one concept per line, its forms separated by bars, “#” before a comment. The
 first form names it. A form in lower case is found with a capital first letter too.
 """
 

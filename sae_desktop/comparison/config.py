@@ -1,4 +1,6 @@
-"""What the jobs over several dictionaries are asked for and answer. Free of torch and Qt."""
+"""What the jobs over several dictionaries are asked to do, and what they answer. Free of torch and
+Qt.
+"""
 
 from __future__ import annotations
 

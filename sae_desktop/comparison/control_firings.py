@@ -1,4 +1,4 @@
-"""The firings of random directions over an index's text: what nothing learned has."""
+"""The firings of random directions over an index's text: a control that learned nothing."""
 
 from __future__ import annotations
 

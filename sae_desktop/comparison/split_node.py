@@ -1,4 +1,4 @@
-"""One feature of a tree of splitting. Free of everything."""
+"""One feature of a splitting tree. Imports nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Texts that say the same, so that none is held out whose copy was learnt from. Free of torch.
+"""Texts with the same content, so that no held-out text has a copy that was trained on. Free of
+torch.
 
 Whatever is held out asks here: rows of a store and documents of a stream in training, texts of
 a set search, documents of completeness, aligned texts of language independence.

@@ -1,4 +1,4 @@
-"""Chats as their datasets write them."""
+"""Chats in the forms in which datasets store them."""
 
 from __future__ import annotations
 

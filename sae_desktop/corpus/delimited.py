@@ -1,4 +1,4 @@
-"""Tables as text: CSV, TSV and their kin, a row in memory at a time."""
+"""Tables as text: CSV, TSV and the like, with one row in memory at a time."""
 
 from __future__ import annotations
 

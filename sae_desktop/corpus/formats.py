@@ -1,4 +1,4 @@
-"""Kinds of files in one table, told by their name and their first bytes."""
+"""One table of file types, recognised by their names and first bytes."""
 
 from __future__ import annotations
 

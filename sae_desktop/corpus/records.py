@@ -1,4 +1,4 @@
-"""What every reader of a corpus gives and tells: records, and a report of what was left out."""
+"""What every reader of a corpus returns: records, and a report of what was left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs and how they are told: languages by suffix, and what no person wrote."""
+"""Recognising source code: languages by suffix, and code that was not written by hand."""
 
 from __future__ import annotations
 

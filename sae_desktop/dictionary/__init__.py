@@ -1,4 +1,4 @@
-"""Sparse dictionaries: what they are, how they are trained, how they are kept.
+"""Sparse dictionaries: what they are, and how they are trained and stored.
 
 Shape legend in names: T rows (tokens), D model width, F features.
 """

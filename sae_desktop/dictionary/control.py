@@ -1,4 +1,4 @@
-"""The random-direction control: what a dictionary reaches that has learned nothing."""
+"""The random-direction control: what a dictionary that has learned nothing achieves."""
 
 from __future__ import annotations
 

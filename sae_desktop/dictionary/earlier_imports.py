@@ -1,6 +1,6 @@
 """Dictionaries that an earlier version of this program imported with another site or norm.
 
-What they would show in a model is not what they were trained for: they are to be imported again.
+What they would show in a model is not what they were trained for: they must be imported again.
 """
 
 from __future__ import annotations

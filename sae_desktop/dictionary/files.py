@@ -1,7 +1,7 @@
 """Dictionaries on disk: the folder SAELens reads, `cfg.json` + `sae_weights.safetensors`.
 
-What SAELens has no format for is kept alike: a crosscoder is one file more of the same kind,
-TopK transcoders carry their k, and a cross-layer transcoder has two files a layer
+What SAELens has no format for is kept alike: a crosscoder has one more file of the same kind,
+TopK transcoders carry their k, and a cross-layer transcoder has two files per layer
 (`cross_layer_files`). SAELens refuses those by their architecture's name.
 """
 

@@ -1,4 +1,4 @@
-"""The engine at work without a window: its jobs run to their end, and the project tells of them."""
+"""The engine at work without a window: its jobs run to the end, and the project records them."""
 
 from __future__ import annotations
 

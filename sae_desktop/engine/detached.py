@@ -1,9 +1,10 @@
-"""An engine without a window: what it says of its jobs in the project, and how it is asked.
+"""An engine without a window: what it records about its jobs in the project, and how it gets
+requests.
 
-Whoever closes the window may leave the engine at work. It then writes what its jobs do into a
-small file of the project, in one step each time, and looks into a folder for requests to stop
-or cancel one. A window or a command that opens the project finds both. The project's lock
-stays with the engine until its last job has ended.
+Whoever closes the window may leave the engine at work. It then writes what its jobs do into a small
+file of the project, in one step each time, and looks into a folder for requests to stop or cancel
+one. A window or a command that opens the project finds both. The project's lock stays with the
+engine until its last job has ended.
 """
 
 from __future__ import annotations

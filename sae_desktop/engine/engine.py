@@ -1,4 +1,4 @@
-"""The engine's mind: takes commands, holds the project's lock, tells its state."""
+"""The engine's core: takes commands, holds the project's lock, reports its state."""
 
 from __future__ import annotations
 

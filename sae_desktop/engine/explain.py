@@ -1,4 +1,4 @@
-"""Every fault a job can end with, said in a person's words."""
+"""Every fault that a job can end with, in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between the window and the engine: one JSON object a line, typed and tagged.
+"""Messages between the window and the engine: one JSON object per line, typed and tagged.
 
 The engine answers a line it does not understand with `ProtocolError` and reads on.
 """

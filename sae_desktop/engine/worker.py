@@ -1,4 +1,4 @@
-"""One thread a job: starts them, passes on what the person asks, tells how they ended."""
+"""One thread per job: starts jobs, passes on what the person asks, and reports how they ended."""
 
 from __future__ import annotations
 

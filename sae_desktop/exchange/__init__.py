@@ -1,1 +1,1 @@
-"""What comes from elsewhere and goes to others: dictionaries, feature data, reports, packages."""
+"""Import and export: dictionaries, feature data, reports, packages."""

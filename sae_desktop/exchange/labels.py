@@ -1,4 +1,4 @@
-"""What was written about features: .csv, .json, .parquet, Delphi's explanations. No torch."""
+"""Labels of features in files: .csv, .json, .parquet, Delphi's explanations. No torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A card in words: what a dictionary is of, how good it is, how to open it. Free of torch."""
+"""A model card: what a dictionary belongs to, how good it is, and how to open it. Free of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is given to others says nothing of where things are on this machine."""
+"""Removes local paths from whatever is given to others."""
 
 from __future__ import annotations
 

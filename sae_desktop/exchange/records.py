@@ -1,4 +1,4 @@
-"""A feature as other programs tell it: a common form between an index and their files."""
+"""A feature as other programs describe it: a common form between an index and their files."""
 
 from __future__ import annotations
 

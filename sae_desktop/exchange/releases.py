@@ -1,4 +1,4 @@
-"""Dictionaries by their names in SAELens's directory of releases, brought through SAELens."""
+"""Dictionaries by their names in SAELens's directory of releases, loaded through SAELens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dictionaries of what heads give without the biases of values, made ones of what they give."""
+"""Converts dictionaries trained on head outputs without value biases to the full head outputs."""
 
 from __future__ import annotations
 

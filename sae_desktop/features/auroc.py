@@ -1,4 +1,4 @@
-"""The area under the ROC curve of a classifier scored on folds held out, and how sure it is.
+"""The area under the ROC curve of a classifier scored on held-out folds, and its uncertainty.
 
 The interval of 95% is a score interval: all areas p from which the one found is no further than
 z standard errors, with the error that p itself would have (Newcombe 2006, method 5, after Hanley

@@ -1,4 +1,4 @@
-"""A chat written as a text: turns that begin with who speaks. Free of torch and Qt."""
+"""A chat written as text: each turn begins with its speaker. Free of torch and Qt."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The figures an index holds of every feature: what a list shows, sorts and filters by.
+"""The figures that an index holds for every feature: what a list shows, sorts and filters by.
 
 Free of torch and Qt. Each is a dataset `columns/<name>` (F,) of the index; one that was not
-measured is not there.
+measured is missing.
 """
 
 from __future__ import annotations

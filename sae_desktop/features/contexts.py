@@ -1,4 +1,4 @@
-"""Which places of a text a feature is shown at, and its firings around them. Free of torch.
+"""Which places in a text a feature is shown at, and its firings around them. Free of torch.
 
 n firings of a block of features, C slots, B buckets. All choices are the same however the text
 was cut into groups, and in whatever order features are looked at.

@@ -1,4 +1,4 @@
-"""A dictionary's fingerprint, to tell it from another of its name."""
+"""A dictionary's fingerprint, which distinguishes it from another with the same name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the effects of an index's features are, known without HDF5."""
+"""Where the effects of an index's features are stored. Does not need HDF5."""
 
 from __future__ import annotations
 

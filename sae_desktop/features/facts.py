@@ -1,4 +1,4 @@
-"""What an index tells of a feature, piece by piece. Free of torch and Qt."""
+"""What an index says about a feature, piece by piece. Free of torch and Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Where the firings of an index are. Imported by the window at its start: no arrays, no HDF5."""
+"""Where the firings of an index are stored. The window imports this at start-up: no arrays, no
+HDF5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The job `merge_indexes`: one index of several texts, as if they had been read at once."""
+"""The job `merge_indexes`: merges indexes of several texts into one, as if all had been read at
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index with the dictionary and the model it speaks of, opened together."""
+"""An index opened together with its dictionary and model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An index, opened for reading. Free of torch and Qt: the window maps it.
 
-What the file holds stands in `layout.py`. Files of the first schema are read too; they hold
+`layout.py` says what the file holds. Files of the first schema are read too; they hold
 three columns, and contexts of one fixed width.
 """
 

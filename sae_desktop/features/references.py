@@ -1,4 +1,4 @@
-"""Whether what an index of another person refers to is there. Free of torch and Qt."""
+"""Whether everything that someone else's index refers to exists. Free of torch and Qt."""
 
 from __future__ import annotations
 

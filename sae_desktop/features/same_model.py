@@ -1,4 +1,6 @@
-"""The job `same_model`: the person says that two things of a project are of one model."""
+"""The job `same_model`: the person declares that two things in a project belong to the same
+model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dictionary must be for features to be read, or steered, in a model."""
+"""What a dictionary must be like for its features to be read or steered in a model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A sparse linear classifier of texts on features, beside the same on raw activations.
+"""A sparse linear classifier of texts on features, compared with one on raw activations.
 
-Texts that are alike (`corpus/alike.py`) are held out together: what is scored was never learnt
-from. N texts, F features, D width.
+Texts that are alike (`corpus/alike.py`) are held out together: a text that is scored was never
+trained on. N texts, F features, D width.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists of texts as a person writes them or has them in a file. Free of torch and Qt."""
+"""Lists of texts, typed by a person or read from a file. Free of torch and Qt."""
 
 from __future__ import annotations
 

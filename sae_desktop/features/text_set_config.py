@@ -1,4 +1,4 @@
-"""What finding features by two sets of texts is asked, and what it answers. Free of torch."""
+"""What finding features by two text sets is asked to do, and what it answers. Free of torch."""
 
 from __future__ import annotations
 

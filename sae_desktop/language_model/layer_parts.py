@@ -1,6 +1,6 @@
 """Which modules of a layer carry its branches, by architecture.
 
-A table and no guess: names alone do not tell whether a module's output is added to the stream
+A table, not a guess: names alone do not tell whether a module's output is added to the stream
 as it is, scaled, or normed first. Each entry is held to the model's own sums by the tests.
 """
 

@@ -1,4 +1,4 @@
-"""Memory: what a model's weights take, and what there is."""
+"""Memory: what a model's weights need, and what is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Precisions: in what a model computes, and what 8 and 4 bit need."""
+"""Precisions: what a model computes in, and what 8 and 4 bits need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whether two things are of one model; the one place where that is decided and explained."""
+"""Whether two things belong to the same model; the one place where that is decided and
+explained.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's tokenizer, read and held against the model's embeddings."""
+"""A model's tokenizer, read and checked against the model's embeddings."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Steering: interventions on the model, plain text beside steered."""
+"""Steering: interventions on the model, with plain and steered text side by side."""

@@ -1,4 +1,4 @@
-"""What the plain and the steered model each say of a continuation. B rows, V tokens."""
+"""How likely the plain and the steered model each find a continuation. B rows, V tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a steered text is shown beside, so that one can believe it. Free of torch and Qt."""
+"""Controls that a steered text is compared with. Free of torch and Qt."""
 
 from __future__ import annotations
 

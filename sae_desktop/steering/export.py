@@ -1,4 +1,4 @@
-"""Steering for use elsewhere: a vector, Neuronpedia's JSON, a script of its own.
+"""Steering for use elsewhere: a vector, Neuronpedia's JSON, or a standalone script.
 
 The suffix of the file says which: .safetensors, .json, .py.
 """

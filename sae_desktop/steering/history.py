@@ -1,4 +1,4 @@
-"""Every steered run of a project: `steering.jsonl`, one a line. Free of torch and Qt."""
+"""Every steered run of a project: `steering.jsonl`, one per line. Free of torch and Qt."""
 
 from __future__ import annotations
 

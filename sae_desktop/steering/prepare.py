@@ -1,4 +1,4 @@
-"""From what is asked to what is done: interventions with their directions and amounts."""
+"""Turns a request into interventions with their directions and amounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Steering kept under a name in the project: `presets/<name>.json`. Free of torch and Qt."""
+"""Steering settings saved under a name in the project: `presets/<name>.json`. Free of torch and
+Qt.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens as text while they come: a character appears when its last byte has."""
+"""Tokens as text while they arrive: a character appears once its last byte has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operating-system faults, said in a person's words."""
+"""Operating-system faults in plain words."""
 
 from __future__ import annotations
 

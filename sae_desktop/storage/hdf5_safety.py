@@ -1,4 +1,4 @@
-"""HDF5 files of others, looked through before anything in them is believed."""
+"""HDF5 files from others, checked before anything in them is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One writer a project: a lock that the system releases when its holder dies."""
+"""One writer per project: a lock that the system releases when its holder dies."""
 
 from __future__ import annotations
 

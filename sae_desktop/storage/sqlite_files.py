@@ -1,4 +1,4 @@
-"""SQLite files that may come from anyone: what is damaged in one is told in words."""
+"""SQLite files that may come from anyone: damage in one is described in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches on their way to the step, made ahead by a thread so that the step does not wait."""
+"""Batches for the training step, prepared ahead by a thread so that the step does not wait."""
 
 from __future__ import annotations
 

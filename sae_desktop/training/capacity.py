@@ -1,4 +1,4 @@
-"""Whether a run fits on this machine: its needs beside what is free."""
+"""Whether a run fits on this machine: what it needs compared with what is free."""
 
 from __future__ import annotations
 

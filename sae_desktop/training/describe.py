@@ -1,4 +1,4 @@
-"""The job `describe_architectures`: what there is to choose from, for those without torch."""
+"""The job `describe_architectures`: what can be chosen, for processes without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dictionary beside the stores it is read on: do they belong together, and which rows are its.
+"""A dictionary and the stores it reads: whether they belong together, and which rows it uses.
 
 A row is what the dictionary reads at one token, the rows of its input sites side by side; a
 transcoder's is paired with what it should write.

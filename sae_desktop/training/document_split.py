@@ -1,4 +1,4 @@
-"""Whole documents held out from training, with those that are nearly the same.
+"""Whole documents held out from training, together with their near-duplicates.
 
 What is said twice must not be learned on one side and asked for on the other: parts of one text,
 and documents that are alike (`corpus/alike.py`), stay together. A text with more than half of the

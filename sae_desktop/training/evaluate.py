@@ -1,4 +1,4 @@
-"""The job `evaluate`: how good a dictionary is, beside ones of random directions."""
+"""The job `evaluate`: how good a dictionary is, compared with random directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The shape of a dictionary: how long its decoder's rows are, and how near to each other."""
+"""The geometry of a dictionary: the norms of its decoder rows, and how close they are to each
+other.
+"""
 
 from __future__ import annotations
 

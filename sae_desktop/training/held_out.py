@@ -1,4 +1,4 @@
-"""What the dictionaries of a run are measured on while they train: rows and text held out."""
+"""What the dictionaries of a run are measured on while they train: held-out rows and text."""
 
 from __future__ import annotations
 

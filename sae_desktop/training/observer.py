@@ -1,4 +1,4 @@
-"""Watching a run: its curves, figures on rows held out, histograms over its features."""
+"""Observing a run: its curves, figures on held-out rows, histograms over its features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a dictionary comes from: trained on what, imported from where, out of which package."""
+"""Where a dictionary comes from: what it was trained on, or where it was imported from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fitted laws say at a budget, with how sure that is. Free of torch.
+"""What fitted laws predict at a budget, with the uncertainty. Free of torch.
 
 Where the law has an irreducible loss, an interval holds every value that some choice of all
 parameters gives without an F test at 5% rejecting it (`region.py`): at given exponents, the

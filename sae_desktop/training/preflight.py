@@ -1,4 +1,4 @@
-"""The job `preflight`: does a training fit, and how long does it take."""
+"""The job `preflight`: whether a training fits, and how long it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training needs of the machine, and whether it is there. Free of torch."""
+"""What a training needs from the machine, and whether it is available. Free of torch."""
 
 from __future__ import annotations
 

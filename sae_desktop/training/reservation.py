@@ -1,4 +1,4 @@
-"""Runs that are being trained: no two jobs write the same one, in whichever process they are."""
+"""Runs that are being trained: no two jobs, in any process, write the same one."""
 
 from __future__ import annotations
 

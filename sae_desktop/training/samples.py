@@ -1,4 +1,4 @@
-"""A few features of a dictionary in the making, with text they fire on: meaning as it appears."""
+"""A few features of a dictionary during training, with text they fire on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How loss, the best size and the best learning rate go with compute. Free of torch.
+"""How the loss, the best size and the best learning rate change with compute. Free of torch.
 
 After Scaling Monosemanticity, “Scaling Laws”: compute is features × steps; the lowest loss
 at a compute falls as a power of it, and so go the features, steps and learning rate that

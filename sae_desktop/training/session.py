@@ -1,8 +1,8 @@
 """Runs under way: several dictionaries that learn from the same batches in one pass.
 
-Between two steps a session does what was asked for meanwhile: it changes settings, reinitialises
-dead features, writes checkpoints, pauses, ends. Whatever ends it, what the runs have learned up
-to their last whole step is in a checkpoint, if the disk has room.
+Between two steps a session does what was requested in the meantime: it changes settings,
+reinitialises dead features, writes checkpoints, pauses, ends. Whatever ends it, what the runs have
+learned up to their last whole step is in a checkpoint, if the disk has room.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the settings of a training can work, as the job, the command line and the window ask.
+"""Whether the settings of a training are valid; used by the job, the command line and the window.
 
 Free of torch and Qt.
 """

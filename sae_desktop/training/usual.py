@@ -1,4 +1,4 @@
-"""How many rows and features a training has where a person names none. Free of torch and Qt."""
+"""How many rows and features a training has by default. Free of torch and Qt."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The architectures, one a file; a file's name is the architecture's.
+"""The architectures, one per file; the file's name is the architecture's name.
 
 A module of this package whose name does not begin with an underscore and that defines a
-subclass of `Architecture` is one: adding it is all there is to do.
+subclass of `Architecture` is an architecture: adding the file is all that is needed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Gradients by the plain formula, a block of rows at a time, so that memory is that of a block.
+"""Gradients by the plain formula, one block of rows at a time, so that only a block needs memory.
 
-For a loss that is a mean over rows which do not know of each other.
+For a loss that is a mean over independent rows.
 """
 
 from __future__ import annotations

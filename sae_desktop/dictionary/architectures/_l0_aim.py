@@ -1,4 +1,4 @@
-"""λ that presses only while more features are active than are wanted.
+"""A λ that penalises only while more features are active than wanted.
 
 A weight of the sparsity loss that suits one width and one kind of data empties a dictionary on
 another: at λ = 10, right for rows of width 256, nothing is active on rows of width 64. Where no

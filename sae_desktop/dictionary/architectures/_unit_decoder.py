@@ -1,4 +1,4 @@
-"""Decoder rows of norm one, held there step by step."""
+"""Decoder rows of norm one, kept that way at each step."""
 
 from __future__ import annotations
 

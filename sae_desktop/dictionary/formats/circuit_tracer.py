@@ -1,4 +1,4 @@
-"""circuit-tracer: sets of transcoders, one a layer, and cross-layer transcoders."""
+"""circuit-tracer: sets of transcoders, one per layer, and cross-layer transcoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dictionary_learning: a state dict `ae.pt` beside `config.json`."""
+"""dictionary_learning: a state dict `ae.pt` and `config.json`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What the files of a format say, field by field, and what is done with each. Free of torch.
 
-Each reader declares the fields its library knows in a `FieldTable`. `find` holds every dictionary
-to its tables: a field that is not declared is told to the person, a value that changes the
-mathematics and cannot be honoured is refused by the name of its field.
+Each reader declares the fields its library knows in a `FieldTable`. `find` checks every dictionary
+against its tables: a field that is not declared is reported to the person, and a value that changes
+the mathematics and cannot be honoured is refused by the name of its field.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which dictionaries a file or folder holds: the format is told by what is in the files."""
+"""Which dictionaries a file or folder holds: the format is recognised from the files' content."""
 
 from __future__ import annotations
 

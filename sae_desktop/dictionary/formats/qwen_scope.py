@@ -1,4 +1,4 @@
-"""Qwen-Scope: `layer3.sae.pt`, a file a layer; k stands in the name of the folder above."""
+"""Qwen-Scope: `layer3.sae.pt`, one file per layer; the name of the parent folder gives k."""
 
 from __future__ import annotations
 

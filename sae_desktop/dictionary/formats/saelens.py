@@ -1,7 +1,7 @@
 """SAELens: `cfg.json` and `sae_weights.safetensors`, of version 6 and before, and our own kinds.
 
 What SAELens has no format for is kept alike: a crosscoder, TopK transcoders, groups, and a
-cross-layer transcoder with two files a layer (`cross_layer_files`).
+cross-layer transcoder with two files per layer (`cross_layer_files`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What SAELens's directory of releases sets right in configs that were published otherwise.
+"""What SAELens's directory of releases corrects in published configs.
 
 A repository that is read without SAELens is read as SAELens reads it: `resources/` holds of its
 directory what changes the mathematics, made by `packaging/saelens_overrides.py`.

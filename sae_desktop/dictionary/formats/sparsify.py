@@ -1,4 +1,4 @@
-"""sparsify (EleutherAI): `cfg.json` and `sae.safetensors`, one folder a hook point."""
+"""sparsify (EleutherAI): `cfg.json` and `sae.safetensors`, one folder per hook point."""
 
 from __future__ import annotations
 
