@@ -92,7 +92,7 @@ def keep_beside(part: Path, path: Path) -> UserError:
     return UserError(
         f"“{path.name}” cannot be replaced: another program has it open, such as another window "
         "of SAE Desktop.",
-        kept=f"What was made is kept as “{kept.stem}”, and “{path.stem}” is as it was.",
+        kept=f"The new file is kept as “{kept.stem}”, and “{path.stem}” is unchanged.",
         next_step=f"Use “{kept.stem}”, or close what has “{path.stem}” open and start this again.",
     )
 
