@@ -70,7 +70,7 @@ def test_open_file_that_cannot_be_moved__keeps_the_new_one_beside_it(
     for name in ("i-new", "i-new2"):
         with pytest.raises(UserError, match="another program has it open") as told:
             write_bytes(index, b"new")
-        assert f"kept as “{name}”, and “i” is as it was" in told.value.kept
+        assert f"kept as “{name}”, and “i” is unchanged" in told.value.kept
         assert (index.parent / f"{name}.h5").read_bytes() == b"new"
     assert index.read_bytes() == b"old"
     assert not list(index.parent.glob("*.part"))
