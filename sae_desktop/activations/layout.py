@@ -5,7 +5,7 @@ By row: `/activations/<site>` (rows × width), for int8 also `/scales/<site>`, `
 of `/metadata` (JSON objects); of packed windows also `/spans`, which document each row is of.
 `/checksums/<dataset>` is the CRC-32 of each block of BLOCK_ROWS rows.
 
-What changes with every commit lies in `/state`, two records that are written in turn. The last
+What changes with every commit is in `/state`, two records that are written in turn. The last
 part of one is its row of `/state/counters`: how much of each table counts, the number of the
 commit, and a checksum. The record with the higher number is right; where a power failure left
 half of its counters, it is the other one. Rows at or beyond the counter are not there.

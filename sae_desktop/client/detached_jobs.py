@@ -47,7 +47,7 @@ class DetachedJobs(QObject):
     """Looks at the projects' files of engines without a window, while there are some.
 
     A job is one object for as long as this one lives, whichever project is open meanwhile: it is
-    found once, and goes on telling of its progress.
+    found once, and still shows of its progress.
     """
 
     found = Signal(object)

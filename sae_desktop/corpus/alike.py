@@ -44,7 +44,7 @@ _HASHES = 1 << 24
 _RAREST = 12
 """Runs of a text, those in the fewest other texts, by which it is compared with others."""
 _NEIGHBOURS = 4
-"""Texts of a run that each is compared with, in an order drawn anew for each run."""
+"""Texts of a run that each is compared with, in an order drawn again for each run."""
 _PAIRS_AT_ONCE = 1 << 16
 
 
@@ -80,7 +80,7 @@ def groups_of_documents(tokens: Array, document: Array, documents: int) -> Array
 
 
 def sketch_size(documents: int) -> int:
-    """Return how many runs of each of so many documents are kept."""
+    """Return how many runs of each of a given number of documents are kept."""
     return int(np.clip(_HASHES // max(documents, 1), _LEAST_SKETCH, _SKETCH))
 
 
@@ -90,7 +90,7 @@ def sketches_of_texts(texts: Iterable[str]) -> Sketches:
 
 
 def sketches_of_documents(tokens: Array, document: Array, documents: int, most: int) -> Sketches:
-    """Return the sketches of documents, of at most so many runs each.
+    """Return the sketches of documents, of at most a given number of runs each.
 
     tokens (R,) in the documents' order, document (R,) ascending, from 0.
     """

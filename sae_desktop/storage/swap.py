@@ -1,7 +1,7 @@
 """Putting a new file in the place of one that may be open: some systems refuse that.
 
 On Windows a file that another program maps can be given another name, at most, but not be
-replaced. So the old one is moved aside first; whoever has it open goes on with it, and it is
+replaced. So the old one is moved aside first; whoever has it open continues with it, and it is
 deleted when nobody has. `put_in_order` of the project finishes what was interrupted here.
 """
 

@@ -19,7 +19,7 @@ class HeldOutTexts:
 
     With them goes every document that is alike to one of them (`corpus/alike.py`), wherever in
     the stream it comes: the runs of those held out are kept, and nothing of the others. They follow
-    from the corpus and the settings alone, so that a run that goes on has the same.
+    from the corpus and the settings alone, so that a run that continues has the same.
     """
 
     def __init__(self, harvest: HarvestPlan, rows: int) -> None:

@@ -305,7 +305,7 @@ class StreamFeed:
     ) -> None:
         """Begin with the pool at `start`; a new pass over the corpus begins at `first`.
 
-        Of `documents`, asked for anew for each pass, where these are given.
+        Of `documents`, asked for again for each pass, where these are given.
         """
         self._documents = documents
         self._harvest, self._sites, self._limits = harvest, sites, limits
