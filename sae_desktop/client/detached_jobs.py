@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 _SEEN_BY_ANOTHER = ErrorInfo(
     what="The engine that worked without a window has ended; another window saw how.",
     kept="What this job has made is in its project.",
-    next_step="Start it again if what it makes is not there: it goes on where it can.",
+    next_step="Start it again if its result is missing: it resumes if it can.",
 )
 
 
@@ -47,7 +47,7 @@ class DetachedJobs(QObject):
     """Looks at the projects' files of engines without a window, while there are some.
 
     A job is one object for as long as this one lives, whichever project is open meanwhile: it is
-    found once, and still shows of its progress.
+    found once, and goes on reporting its progress.
     """
 
     found = Signal(object)

@@ -42,7 +42,7 @@ def advice(
 ) -> dict[str, str]:
     """Return column → a sentence; columns with nothing to say are left out.
 
-    `obey`: settings the architecture uses; `width` of the activations, 0 when unknown.
+    `heeds`: settings the architecture uses; `width` of the activations, 0 when unknown.
     """
     if _exploded(buffer):
         return {"loss": "The loss has exploded: the learning rate is far too high."}
