@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -26,7 +26,7 @@ from sae_desktop.corpus.duplicates import DuplicateFilter
 from sae_desktop.corpus.folders import files_of_split, folder_files, without_splits
 from sae_desktop.corpus.formats import SAVED, Format, format_of
 from sae_desktop.corpus.json_text import PART_BYTES
-from sae_desktop.corpus.mixing import OPEN_UNITS, Labelled, Unit, mixed
+from sae_desktop.corpus.mixing import OPEN_UNITS, Labelled, Unit, mixed, read_ahead
 from sae_desktop.corpus.names import is_known, is_table
 from sae_desktop.corpus.pieces import parts, piece_characters
 from sae_desktop.corpus.records import (
@@ -37,7 +37,7 @@ from sae_desktop.corpus.records import (
     UnreadableError,
 )
 from sae_desktop.corpus.records import Message as Message
-from sae_desktop.corpus.unpacking import COMPRESSIONS
+from sae_desktop.corpus.unpacking import COMPRESSIONS, unpacked_bytes
 from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 
@@ -186,8 +186,11 @@ class Corpus:
         settings = self.settings
         units, most_open = self._units()
         most = piece_characters(settings)
-        units = [Unit(unit.weight, partial(_cut_texts, unit.read, most)) for unit in units]
+        units = [replace(unit, read=partial(_cut_texts, unit.read, most)) for unit in units]
         if settings.order == "shuffled":
+            ahead = read_ahead(units, most_open)
+            self.report.stretch = ahead
+            self.report.stretches = sorted(u.whole for u in units if u.whole and u.weight > ahead)
             return mixed(units, settings.seed, most_open)
         return chain.from_iterable(unit.read() for unit in units)
 
@@ -218,23 +221,30 @@ class Corpus:
         report.formats[how.name] += 1
         if how.table is not None and settings.order == "shuffled":
             table = how.table(path, settings, report)
-            return _table_units(table, path.name, lambda records: records), OPEN_UNITS
+            return _table_units(table, how, path, path.name, lambda records: records), OPEN_UNITS
 
         def read() -> Iterator[Labelled]:
             return ((record, path.name) for record in how.read(path, settings, report))
 
-        return [Unit(1.0, read)], OPEN_UNITS
+        return [Unit(unpacked_bytes(path), read, path.name)], OPEN_UNITS
 
 
 def _table_units(
-    table: TableReader, label: str, read: Callable[[Iterator[Labelled]], Iterator[Labelled]]
+    table: TableReader,
+    how: Format,
+    file: Path,
+    label: str,
+    read: Callable[[Iterator[Labelled]], Iterator[Labelled]],
 ) -> list[Unit]:
     """Return the parts of a table; `read` stands between its records and who takes them."""
+    found = table.parts()
 
     def unit(part: Part) -> Unit:
         return Unit(part.weight, lambda: read((record, label) for record in table.records(part)))
 
-    return [unit(part) for part in table.parts()]
+    if len(found) > 1 or how.anywhere:
+        return [unit(part) for part in found]
+    return [replace(unit(part), weight=unpacked_bytes(file), whole=label) for part in found]
 
 
 class _Several:
@@ -326,14 +336,15 @@ class _Files(_Several):
                 assert how.table is not None
                 table = how.table(file, self._settings, self._report)
                 units = _table_units(
-                    table, label, lambda records: self._counted(records, self._limit)
+                    table, how, file, label, lambda records: self._counted(records, self._limit)
                 )
             except (LeftOutError, UnreadableError):
                 pass  # it is met, and counted, where the file is read
             else:
                 self._report.formats[how.name] += 1
                 return units
-        return [Unit(float(size), lambda: self._counted(self._read(file, label), self._limit))]
+        size = unpacked_bytes(file) if self._settings.order == "shuffled" else float(size)
+        return [Unit(size, lambda: self._counted(self._read(file, label), self._limit), label)]
 
     @property
     def _limit(self) -> float:

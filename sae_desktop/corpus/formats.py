@@ -43,16 +43,23 @@ class Format:
     read: Callable[[Path, CorpusSettings, Report], Iterator[Record]]
     table: Callable[[Path, CorpusSettings, Report], TableReader] | None = None
     """Of a table: the reader of its parts."""
+    anywhere: bool = False
+    """Whether its rows can be read from anywhere, even where they are one part."""
 
 
-def _table_format(name: str, make: Callable[[Path, CorpusSettings, Report], Table]) -> Format:
+def _table_format(
+    name: str,
+    make: Callable[[Path, CorpusSettings, Report], Table],
+    *,
+    anywhere: bool = False,
+) -> Format:
     def table(file: Path, settings: CorpusSettings, report: Report) -> TableReader:
         return TableReader(make(file, settings, report), settings, report)
 
     def read(file: Path, settings: CorpusSettings, report: Report) -> Iterator[Record]:
         return table(file, settings, report).records()
 
-    return Format(name, read, table)
+    return Format(name, read, table, anywhere)
 
 
 def text_format(name: str, *, code: bool = False) -> Format:
@@ -73,9 +80,11 @@ JSON_ARRAY = _table_format("JSON array", lambda file, settings, report: JsonArra
 DELIMITED = _table_format(
     "CSV", lambda file, settings, report: DelimitedTable(file, settings.text_column, report)
 )
-PARQUET = _table_format("Parquet", lambda file, settings, report: ParquetTable(file))
-ARROW = _table_format("Arrow", lambda file, settings, report: IpcTable(file))
-SAVED = _table_format("dataset saved by “datasets”", lambda file, settings, report: IpcTable(file))
+PARQUET = _table_format("Parquet", lambda file, settings, report: ParquetTable(file), anywhere=True)
+ARROW = _table_format("Arrow", lambda file, settings, report: IpcTable(file), anywhere=True)
+SAVED = _table_format(
+    "dataset saved by “datasets”", lambda file, settings, report: IpcTable(file), anywhere=True
+)
 
 _BY_SUFFIX = {
     ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".csv": DELIMITED, ".tsv": DELIMITED,

@@ -35,6 +35,8 @@ class Unit:
     weight: float
     """Its size, in the same measure for all of a corpus."""
     read: Callable[[], Iterator[Labelled]]
+    whole: str = ""
+    """Name of the file that is read from its beginning to its end."""
 
 
 @dataclass(order=True)
@@ -69,6 +71,11 @@ class _Open:
         return found
 
 
+def read_ahead(units: Sequence[Unit], most_open: int = OPEN_UNITS) -> int:
+    """Return how many characters are read ahead in each unit: over so many it is mixed."""
+    return AHEAD_CHARACTERS // max(1, min(most_open, len(units)))
+
+
 def mixed(units: Sequence[Unit], seed: int, most_open: int = OPEN_UNITS) -> Iterator[Labelled]:
     """Yield the records of all units, mixed. The first come from as many units as are open.
 
@@ -79,7 +86,7 @@ def mixed(units: Sequence[Unit], seed: int, most_open: int = OPEN_UNITS) -> Iter
     waiting = list(units)
     chance.shuffle(waiting)
     waiting.reverse()
-    most_ahead = AHEAD_CHARACTERS // max(1, min(most_open, len(units)))
+    most_ahead = read_ahead(units, most_open)
     opened: list[_Open] = []
     now = 0.0
     first, number = True, 0

@@ -92,6 +92,10 @@ class Report:
     bad: int = 0
     """Of these, those that could not be read."""
     first_bad: UserError | None = None
+    stretches: list[str] = field(default_factory=list)
+    """Files that are too large to be mixed as a whole: they are read from their beginning on."""
+    stretch: int = 0
+    """Over so many characters these are mixed."""
     first_ragged: str = ""
     """Where the first row stands that has more fields than its table has columns."""
 
@@ -141,6 +145,15 @@ class Report:
             found.append(
                 f"{what} could not be read and {'was' if self.bad == 1 else 'were'} "
                 f"left out.{rest} {self.first_bad.what}"
+            )
+        if self.stretches:
+            shown = ", ".join(f"“{name}”" for name in self.stretches[:_NAMED])
+            more = len(self.stretches) - _NAMED
+            shown += f" and {more:,} more" if more > 0 else ""
+            found.append(
+                f"{shown} can only be read from the beginning to the end. What is in there is "
+                f"shuffled within stretches of about {self.stretch:,} characters, not over the "
+                "whole file. To shuffle all of it, unpack it, and save it as JSON lines."
             )
         return found
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sae_desktop.corpus.records import UnreadableError
+from sae_desktop.errors import UserError
 from sae_desktop.interruption import check_interrupted
 
 COMPRESSIONS: dict[str, bytes] = {
@@ -27,6 +28,8 @@ COMPRESSIONS: dict[str, bytes] = {
 MEMORY = 128 << 20
 """Bytes of what came before that a compressed file may ask to be kept; `xz -9` asks for half."""
 _STEP = 1 << 17
+_SAMPLED = 1 << 18
+"""Bytes unpacked from which it is told how far a file is packed."""
 # What a text that repeats itself becomes may be thousands of times as long.
 _ZSTD_INPUT = 1 << 10
 # liblzma counts what it needs beside the dictionary.
@@ -70,6 +73,25 @@ def open_bytes(file: Path) -> IO[bytes]:
     return raw
 
 
+def unpacked_bytes(file: Path) -> float:
+    """Return how many bytes a file has unpacked, of a large compressed one about how many.
+
+    Of what cannot be read it is the size on the disk: the fault is met where it is read.
+    """
+    size = file.stat().st_size
+    try:
+        with faults_of(file), open_bytes(file) as stream:
+            watched = getattr(stream, "raw", None)
+            if not isinstance(watched, _Watched) or watched.seekable():
+                return size
+            read = 0
+            while read < _SAMPLED and (block := stream.read(_STEP)):
+                read += len(block)
+            return read * size / max(1, watched.packed_bytes)
+    except UserError:
+        return size
+
+
 def open_plain(file: Path) -> IO[bytes]:
     """Open a file that is known not to be compressed."""
     return _watched(file.open("rb", buffering=0))
@@ -84,6 +106,11 @@ class _Watched(io.RawIOBase):
 
     def __init__(self, stream: Any, beneath: IO[bytes] | None) -> None:
         self._stream, self._beneath = stream, beneath
+
+    @property
+    def packed_bytes(self) -> int:
+        """How much of the compressed file was read so far."""
+        return 0 if self._beneath is None else self._beneath.tell()
 
     def readable(self) -> bool:
         return True

@@ -13,9 +13,10 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import shutil
 import zipfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -124,19 +125,37 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
     with (
         explained(target),
         replacing(target) as part,
+        _scratch(target) as scratch,
         zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST) as archive,
     ):
         for inside, data in texts.items():
             archive.writestr(inside, data)
         for inside, path in files.items():
             context.check_cancelled()
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".package-") as scratch:
-                clean = path.suffix in (".json", ".h5")
-                given = copy_without_places(path, Path(scratch) / path.name) if clean else path
-                archive.write(given, inside)
+            clean = path.suffix in (".json", ".h5")
+            given = copy_without_places(path, scratch / path.name) if clean else path
+            archive.write(given, inside)
+            if clean:
+                given.unlink()
             done += path.stat().st_size
             context.progress(done, total, "bytes")
     return ExportResult(path=str(target), files=1, bytes=target.stat().st_size)
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """Make a folder beside a package for copies of its files, and remove it.
+
+    What a killed export left has the same name, and is removed first.
+    """
+    folder = target.with_name(f".{target.name}.scratch")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- reading

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import json
+import lzma
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -224,3 +227,29 @@ def test_documents_that_change__are_told_when_a_harvest_goes_on(shuffled: Any) -
         file.write(json.dumps({"text": TEXT[::-1], "title": "new"}) + "\n")
     with pytest.raises(UserError, match="has changed since"):
         harvest(msgspec.structs.replace(config, tokens=600), RecordingContext())
+
+
+def test_ten_files__of_which_some_are_packed_all_give_about_as_many_rows(
+    shuffled: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ten"
+    folder.mkdir()
+    for number in range(10):
+        texts = [f"{number} {row} " + text(number + row, 400) for row in range(400)]
+        rows = [{"title": str(number), "text": one} for one in texts]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        if number < 3:
+            packed = (gzip.compress, bz2.compress, lzma.compress)[number]
+            suffix = ("gz", "bz2", "xz")[number]
+            (folder / f"{number}.jsonl.{suffix}").write_bytes(packed(lines.encode()))
+        elif number == 3:
+            (folder / "3.json").write_text(json.dumps(rows))
+        elif number == 4:
+            (folder / "4.jsonl").write_text(lines)
+        else:
+            (folder / f"{number}.txt").write_text(" ".join(texts))
+    config = shuffled(corpus=str(folder), tokens=40_000, batch_tokens=2048)
+    harvest(config, RecordingContext())
+    found = sources(config)
+    assert set(found) == {str(number) for number in range(10)}
+    assert max(found.values()) < 2 * min(found.values())

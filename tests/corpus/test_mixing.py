@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import json
+import lzma
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +107,48 @@ def test_place_of_a_row_in_a_stretch__is_that_in_the_file(tmp_path: Path) -> Non
     assert len(list(corpus)) == 3999
     assert corpus.report.first_bad is not None
     assert corpus.report.first_bad.what.startswith("Line 3,211 of")
+
+
+def lines(name: str, count: int = 400) -> bytes:
+    rows = ({"text": f"{name} {number} " + "of the same words " * 30} for number in range(count))
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def test_packed_file__gives_as_much_as_it_holds_and_not_as_it_takes_on_the_disk(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plain.jsonl").write_bytes(lines("plain"))
+    for name, pack in (("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress)):
+        (tmp_path / f"packed.jsonl.{name}").write_bytes(pack(lines(name)))
+    rows = [json.loads(line) for line in lines("array").splitlines()]
+    (tmp_path / "array.json").write_text(json.dumps(rows))
+    documents = list(Corpus(CorpusSettings(corpus=str(tmp_path))))
+    assert len(documents) == 2000
+    half = Counter(document.text.split()[0] for document in documents[:1000])
+    for name in ("plain", "gz", "xz", "bz2", "array"):
+        assert half[name] == pytest.approx(200, rel=0.15)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_file_too_large_to_be_mixed_as_a_whole__is_named(
+    tmp_path: Path, folder: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = tmp_path / "packed.jsonl.gz"
+    packed.write_bytes(gzip.compress(lines("packed")))
+    if folder:
+        (tmp_path / "short.txt").write_text("a text")
+    settings = CorpusSettings(corpus=str(tmp_path if folder else packed))
+
+    def notes() -> list[str]:
+        corpus = Corpus(settings)
+        assert list(corpus)
+        return [note for note in corpus.report.notes() if "stretches" in note]
+
+    assert notes() == []
+    monkeypatch.setattr(mixing, "AHEAD_CHARACTERS", 100_000)
+    (note,) = notes()
+    assert note.startswith("“packed.jsonl.gz” can only be read from the beginning to the end.")
+    assert f"about {50_000 if folder else 100_000:,} characters" in note
+    in_order = Corpus(CorpusSettings(corpus=settings.corpus, order="files"))
+    assert list(in_order)
+    assert in_order.report.notes() == []
