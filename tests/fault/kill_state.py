@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.errors import UserError
 from sae_desktop.training.run_log import read_run
 
 _TIMED = {
@@ -49,7 +50,10 @@ def state_of(folder: Path) -> State:
         elif path.parent.parent.name == "activations":
             found[name] = "segment"
         else:
-            found[name] = _content(path)
+            try:
+                found[name] = _content(path)
+            except (UserError, OSError, ValueError, zipfile.BadZipFile) as error:
+                found[name] = f"cannot be read: {error}"
     return found
 
 
