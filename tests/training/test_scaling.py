@@ -122,7 +122,7 @@ def within(value: float, interval: Interval) -> bool:
 
 
 def test_power_law__refuses_three_points_and_repeats_of_them() -> None:
-    with pytest.raises(UserError, match="There are 3 runs that differ, and the loss needs 4"):
+    with pytest.raises(UserError, match="There are 3 runs that differ, but the loss needs 4"):
         fit_power_law([1.0, 2.0, 3.0, 3.0], [3.0, 2.0, 1.0, 1.1], what="the loss")
 
 
