@@ -161,7 +161,7 @@ def test_preflight__takes_no_step_of_what_does_not_fit(filled: Project) -> None:
     result = preflight(PreflightConfig(train=_config(filled, features=2**30)), SilentContext())
     assert not result.fits
     assert result.step_seconds is None
-    assert "of memory, and" in result.problem
+    assert "of memory, but" in result.problem
     assert result.would_fit[0] == f"{result.largest_features:,} features"
 
 
