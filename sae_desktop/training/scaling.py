@@ -90,7 +90,7 @@ class Optimum(msgspec.Struct, frozen=True, kw_only=True):
     beyond: float
     """How many times the largest compute measured it lies; 1 or less: within."""
     spread: float
-    """How far runs are off the law of the loss, as a share: root mean square."""
+    """Standard deviation of runs about the law of the loss, as a share of it."""
 
     def said_of_intervals(self) -> str:
         """Return in words what the intervals are of."""
@@ -146,8 +146,14 @@ def optimum(points: Sequence[ScalingPoint], compute: float) -> Optimum:
         steps_interval=of_steps,
         lr_interval=None if lr is None else fitted.lr_at(compute).reaching(lr),
         beyond=compute / max(p.compute for p in laws.frontier),
-        spread=laws.loss.spread,
+        spread=fitted.scatter,
     )
+
+
+def _scatter(law: PowerLaw) -> float:
+    """Return the standard deviation of points about a law, the parameters spent taken off."""
+    spent = 2 if law.irreducible_interval is None else 3
+    return law.spread * math.sqrt(law.points / (law.points - spent))
 
 
 class _Fitted(NamedTuple):
@@ -155,6 +161,7 @@ class _Fitted(NamedTuple):
     loss_at: Predict
     features_at: Predict
     lr_at: Predict
+    scatter: float
 
 
 @lru_cache(maxsize=32)
@@ -180,12 +187,14 @@ def _fitted(points: tuple[ScalingPoint, ...]) -> _Fitted:
         best_rates=rates.best,
         missing=missing,
     )
-    return _Fitted(laws, sizes.loss_at, sizes.features_at, rates.at)
+    return _Fitted(laws, sizes.loss_at, sizes.features_at, rates.at, sizes.scatter)
 
 
 class _Sizes(NamedTuple):
     loss: PowerLaw
     loss_at: Predict
+    scatter: float
+    """Standard deviation of runs about the loss, as a share of it."""
     features: PowerLaw | None = None
     steps: PowerLaw | None = None
     method: Literal["parabolas", "surface", ""] = ""
@@ -213,8 +222,8 @@ def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
         )
         if not (valleys and _clearly_better(valleys, surface)):
             return _Sizes(
-                surface.best_loss, loss_at, surface.best_features, surface.best_steps,
-                "surface", [], surface, features_at,
+                surface.best_loss, loss_at, math.sqrt(surface.variance),
+                surface.best_features, surface.best_steps, "surface", [], surface, features_at,
             )  # fmt: skip
     except UserError as error:
         refusal = str(error)
@@ -224,7 +233,8 @@ def _size_laws(points: Sequence[ScalingPoint], missing: list[str]) -> _Sizes:
             f"same compute and three sizes; {FEWEST_POINTS} whose best size lies between the "
             "others would also be enough."
         )
-        return _Sizes(*_loss_law(points, missing))
+        law, predict = _loss_law(points, missing)
+        return _Sizes(law, predict, _scatter(law))
     return _of_valleys(valleys, groups)
 
 
@@ -261,7 +271,10 @@ def _of_valleys(valleys: Valleys, groups: Sequence[Sequence[ScalingPoint]]) -> _
     loss_law, loss_at = predicting_power_law(
         computes, valleys.lowest.tolist(), what="loss against compute", irreducible=True
     )
-    return _Sizes(loss_law, loss_at, law, steps, "parabolas", best, features_at=valleys.predict)
+    scatter = math.sqrt(valleys.variance)
+    return _Sizes(
+        loss_law, loss_at, scatter, law, steps, "parabolas", best, features_at=valleys.predict
+    )
 
 
 def _valleys(

@@ -173,3 +173,24 @@ def test_optimum__steps_are_the_budget_over_the_features() -> None:
     assert steps.high == pytest.approx(1e9 / features.low)
     assert best.loss_interval.low < best.loss < best.loss_interval.high  # type: ignore[operator]
     assert "from the scatter of the runs" in best.said_of_intervals()
+
+
+def test_optimum__says_how_far_a_single_run_is_off_the_loss() -> None:
+    grid = [(256 * 2**a, 500 * 2**b) for a in range(4) for b in range(3)]
+    spreads = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        spreads.append(
+            optimum(
+                [
+                    ScalingPoint(
+                        features=f, steps=s, lr=1e-3,
+                        loss=(20 * f**-0.5 + 15 * s**-0.6) * math.exp(0.02 * rng.standard_normal()),
+                    )
+                    for f, s in grid
+                ],
+                1e8,
+            ).spread
+        )  # fmt: skip
+    # The residuals' own root mean square is .65 of it: five parameters of twelve runs.
+    assert np.sqrt(np.mean(np.square(spreads))) == pytest.approx(0.02, rel=0.2)
