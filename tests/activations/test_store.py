@@ -229,7 +229,7 @@ def test_extension__of_an_ended_corpus_makes_no_file(make: Any) -> None:
     context = RecordingContext()
     harvest(make(tokens=200_000), context)
     assert opened(make()).segments == 1
-    assert f"ended after {result.rows:,} tokens" in context.lines[-1]
+    assert f"ended after {result.rows:,} of" in context.lines[-1]
 
 
 def test_tables_that_are_too_small__are_continued_in_another_file(

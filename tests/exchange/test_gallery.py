@@ -135,7 +135,7 @@ def test_import__refuses_what_is_not_what_the_catalogue_means(
         project=str(project.path), name="new", source=own.source(3), model=own.model,
         sha256=own.digests["3"],
     )  # fmt: skip
-    with pytest.raises(UserError, match=r"“sae\.safetensors” is not the file that was meant"):
+    with pytest.raises(UserError, match=r"“sae\.safetensors” is not the expected file"):
         import_dictionary(config, RecordingContext())
     assert project.dictionaries() == []
 

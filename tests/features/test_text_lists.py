@@ -59,7 +59,7 @@ def test_files__that_hold_no_texts_are_named(
         with pytest.raises(UserError, match="cannot be read"):
             read_texts(tmp_path / name)
     monkeypatch.setattr(text_lists, "MOST_BYTES", 3)
-    with pytest.raises(UserError, match="at most 3 are read"):
+    with pytest.raises(UserError, match="at most 3 can be read"):
         read_texts(bad)
 
 

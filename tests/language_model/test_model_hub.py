@@ -288,7 +288,7 @@ def test_connection_that_stays_broken__keeps_what_was_downloaded(
         error = refused()
     assert "was interrupted" in error.what
     assert "reset by peer" in error.what
-    assert "where it ended" in error.next_step
+    assert "where it stopped" in error.next_step
     assert next(blobs(cache).glob("*.incomplete")).stat().st_size >= 5000
 
 

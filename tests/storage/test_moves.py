@@ -109,7 +109,7 @@ def test_deletion__twice_keeps_both_and_gives_back_only_where_there_is_room(
     _file(project.store_path("acts") / "000.h5", "first")
     first = delete_item(project, "store", "acts")
     _file(project.store_path("acts") / "000.h5", "second")
-    with pytest.raises(UserError, match="another store “acts” now"):
+    with pytest.raises(UserError, match="There is a new store “acts” now"):
         restore_item(project, first)
     delete_item(project, "store", "acts")
     restore_item(project, first)

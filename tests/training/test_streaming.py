@@ -257,7 +257,7 @@ def test_training_on_a_stream__refuses_a_corpus_too_small(
     project: Project, stream: HarvestConfig, tmp_path: Path
 ) -> None:
     (tmp_path / "short.txt").write_text("a few words only")
-    with pytest.raises(UserError, match="learns from 100 at least"):
+    with pytest.raises(UserError, match="needs at least 100 to learn from"):
         train(
             _config(project, msgspec.structs.replace(stream, corpus=str(tmp_path / "short.txt"))),
             SilentContext(),
