@@ -162,9 +162,9 @@ def test_separator__is_the_end_of_a_text_else_its_beginning() -> None:
 def test_windows_without_room__are_refused() -> None:
     with pytest.raises(UserError, match="longer than “toy” can read"):
         plan(toy(), context_size=65)
-    with pytest.raises(UserError, match="no room for a text"):
+    with pytest.raises(UserError, match="no room for text"):
         plan(toy(), context_size=1)
-    with pytest.raises(UserError, match="no room for a text"):
+    with pytest.raises(UserError, match="no room for text"):
         plan(toy(), context_size=2, minimum=3)
     assert plan(toy(), context_size=2, minimum=2).minimum == 2
 
