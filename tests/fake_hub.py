@@ -153,21 +153,26 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def fake_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """Run a hub, and have the hub's library ask it and keep its files in `cache`."""
-    from huggingface_hub import constants
-
     hub = FakeHub()
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(
-        constants,
-        "HUGGINGFACE_CO_URL_TEMPLATE",
-        hub.url + "/{repo_id}/resolve/{revision}/{filename}",
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    # So that a file of a few kB comes in several pieces.
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)
+    point_at_hub(hub.url, cache, monkeypatch)
     try:
         yield hub
     finally:
         hub.close()
+
+
+def point_at_hub(url: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the hub's library ask the hub at `url` and keep its files in `cache`."""
+    from huggingface_hub import constants
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        url + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    # So that a file of a few kB comes in several pieces.
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)

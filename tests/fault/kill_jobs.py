@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
+from fake_hub import point_at_hub
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
@@ -34,7 +38,9 @@ from sae_desktop.exchange.config import (
 from sae_desktop.features import collect, firing_files
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
 from sae_desktop.jobs import SilentContext
-from sae_desktop.language_model.config import SameModelConfig
+from sae_desktop.language_model import hub as hub_module
+from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
+from sae_desktop.language_model.trust import code_of
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -45,6 +51,7 @@ from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.sweep_config import SweepConfig
 
 ROWS, FEATURES = 480, 16
+HUB_MODEL = "owner/toy"
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,11 @@ def make_place(folder: Path) -> Place:
     for number in range(4):
         (text / f"{number}.txt").write_text(TEXT[number * 9 :] + TEXT[: 60 * number])
     save_toy_model(material / "model")
+    own = save_toy_model(material / "own")
+    config = own / "config.json"
+    named = {"auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "own"} | named))
+    (own / "own.py").write_text("from transformers import LlamaConfig as OwnConfig\n")
     project = Project.open_or_create(place.project)
     make_small_groups()
     for config in (
@@ -144,6 +156,17 @@ def _put_back(project: Project) -> None:
     """Put back what is in the trash, the index “third”."""
     for item in trash_items(project):
         restore_item(project, item)
+
+
+def be_at(place: Place, hub: str) -> None:
+    """Let this process keep the user's own settings and models beside the exports.
+
+    `hub` is the address of the hub that it asks.
+    """
+    os.environ["XDG_CONFIG_HOME"] = str(place.out / "settings")
+    os.environ["XDG_CACHE_HOME"] = str(place.out / "cache")
+    point_at_hub(hub, place.out / "hub", pytest.MonkeyPatch())
+    hub_module._SMALL = 1000
 
 
 def copy_place(base: Place, folder: Path) -> Place:
@@ -219,15 +242,13 @@ SCENARIOS: dict[str, Scenario] = {
     "same model": lambda p: SameModelConfig(
         project=p.project, one="store:acts", other="dictionary:d"
     ),
+    "get model": lambda p: GetModelConfig(name=HUB_MODEL),
+    "trust model": lambda p: TrustModelConfig(
+        model=str(p.material / "own"), digest=code_of(p.material / "own").digest
+    ),
     "delete a store": lambda p: lambda project: delete_item(project, "store", "acts"),
     "delete an index": lambda p: lambda project: delete_item(project, "index", "i"),
     "put back": lambda p: _put_back,
     "empty the trash": lambda p: empty_trash,
 }  # fmt: skip
 """A job's config, or what the window does itself, to a project."""
-
-NOT_SWEPT = {
-    "get_model": "It fills the user's own cache from the network.",
-    "trust_model": "One record in the user's own settings, replaced in one step.",
-}
-"""Kinds that write outside of a project and are tested where their parts are."""

@@ -19,11 +19,13 @@ from sae_desktop.training.run_log import read_run
 
 _TIMED = {
     "seconds", "rows_per_second", "waited_share", "tokens_per_second", "created", "deleted",
-    "key",
+    "key", "when",
 }  # fmt: skip
 _CLOCKED = {"loss_recovered", "loss_recovered_mean", "kl"}
 """Curves measured when, and on as much text as, a share of the time allows."""
 _KEY = re.compile(r"^\.trash/[0-9a-f]{32}")
+_LIBRARYS = re.compile(r"\.[0-9a-f]{8}\.incomplete$")
+"""A small file that the hub's own library was fetching, under a name of chance in its own cache."""
 _IGNORED = (".lock", "-wal", "-shm", ".lock-owner")
 State = dict[str, Any]
 
@@ -40,7 +42,7 @@ def state_of(folder: Path) -> State:
     found: State = {}
     for path in sorted(folder.rglob("*")):
         name = _KEY.sub(known, path.relative_to(folder).as_posix())
-        if name.endswith(_IGNORED):
+        if name.endswith(_IGNORED) or _LIBRARYS.search(name):
             continue
         if path.is_dir():
             if not any(path.iterdir()):

@@ -33,7 +33,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import msgspec  # noqa: E402
 import torch  # noqa: E402
-from kill_jobs import SCENARIOS, Action, Place, copy_place, make_place, make_small_groups  # noqa: E402
+from fake_hub import FakeHub  # noqa: E402
+from kill_jobs import (  # noqa: E402
+    HUB_MODEL,
+    SCENARIOS,
+    Action,
+    Place,
+    be_at,
+    copy_place,
+    make_place,
+    make_small_groups,
+)
 from kill_points import KillPoints  # noqa: E402
 from kill_state import State, differences, state_of  # noqa: E402
 
@@ -45,6 +55,8 @@ from sae_desktop.jobs import SilentContext  # noqa: E402
 from sae_desktop.project import Project  # noqa: E402
 from sae_desktop.upkeep import writing  # noqa: E402
 
+_hub: list[FakeHub] = []
+"""Runs in this process; the children ask it."""
 DONE, REFUSED, FAILED = 0, 3, 4
 KILLED = -signal.SIGKILL
 
@@ -79,6 +91,7 @@ def run_child(place: Place, config: JobConfig | Action, kill_at: int = 0) -> End
     if child == 0:
         status = FAILED
         try:
+            be_at(place, _hub[0].url)
             points = KillPoints(place.folder, kill_at)
             points.install()
             status = _run(place, config, said)
@@ -205,6 +218,8 @@ def sweep(
         importlib.import_module(kind.function.partition(":")[0])
     base = make_place(folder / "base")
     make_small_groups()
+    _hub.append(FakeHub())
+    _hub[0].repos[HUB_MODEL] = base.material / "model"
     work = folder / "work"
     work.mkdir()
     chance = random.Random(seed)
