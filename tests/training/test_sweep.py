@@ -202,7 +202,7 @@ def test_sweep__gives_runs_of_other_settings_names_of_their_own(filled: Project)
 def test_sweep__of_another_base_is_refused_by_name(filled: Project) -> None:
     sweep(config(filled, seed=(0,)), SilentContext())
     other = config(filled, base=msgspec.structs.replace(config(filled).base, batch=128))
-    with pytest.raises(UserError, match="another batch"):
+    with pytest.raises(UserError, match="a different batch"):
         sweep(other, SilentContext())
 
 
