@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import torch
+from foreign_cases import CASES, in_project, saelens, toy_model
 from job_contexts import RecordingContext
 from safetensors.torch import load_file
 from toy_index import make_toy_index
@@ -224,3 +226,37 @@ def test_script__writes_the_same_text_by_itself(
     # As bytes: a carriage return among the tokens is not a line's end.
     written = done.stdout.decode().replace(os.linesep, "\n")
     assert written.strip().endswith((PROMPT + result.variants[0].text).strip())
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_script__changes_the_stream_between_attention_and_mlp(tmp_path: Path, kind: str) -> None:
+    # No module holds it: what enters the layer and what attention adds are the stream.
+    site = "blocks.1.hook_resid_mid"
+    case = replace(
+        CASES["saelens on a normed input"],
+        write=lambda folder: saelens(folder / "sae", hook_name=site),
+        site=site,
+    )
+    model = toy_model(tmp_path, kind)
+    project = in_project(tmp_path, case, model)
+    opened = open_index(str(project.path), "i", "cpu")
+    feature = int(opened.index.columns["max_activation"].argmax())
+    variant = Variant(name="steered", interventions=[Intervention(feature=feature, strength=6.0)])
+    sampling = Sampling(max_new_tokens=10)
+    path = tmp_path / "steered.py"
+    export(project, path, variant, sampling=sampling, device="cpu")
+    done = subprocess.run(
+        [sys.executable, "-I", str(path), str(model)], capture_output=True, check=True,
+        env={"PATH": "", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    result = steer(
+        SteerConfig(
+            project=str(project.path), index="i", prompt=PROMPT, variants=[PLAIN, variant],
+            sampling=sampling, device="cpu",
+        ),
+        RecordingContext(),
+    )  # fmt: skip
+    plain, steered = (found.text for found in result.variants)
+    assert steered != plain
+    written = done.stdout.decode().replace(os.linesep, "\n")
+    assert written.strip().endswith((PROMPT + steered).strip())
