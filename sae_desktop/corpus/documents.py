@@ -343,8 +343,8 @@ class _Files(_Several):
             else:
                 self._report.formats[how.name] += 1
                 return units
-        size = unpacked_bytes(file) if self._settings.order == "shuffled" else float(size)
-        return [Unit(size, lambda: self._counted(self._read(file, label), self._limit), label)]
+        weight = unpacked_bytes(file) if self._settings.order == "shuffled" else float(size)
+        return [Unit(weight, lambda: self._counted(self._read(file, label), self._limit), label)]
 
     @property
     def _limit(self) -> float:

@@ -148,8 +148,8 @@ class Report:
             )
         if self.stretches:
             shown = ", ".join(f"“{name}”" for name in self.stretches[:_NAMED])
-            more = len(self.stretches) - _NAMED
-            shown += f" and {more:,} more" if more > 0 else ""
+            others = len(self.stretches) - _NAMED
+            shown += f" and {others:,} more" if others > 0 else ""
             found.append(
                 f"{shown} can only be read from the beginning to the end. What is in there is "
                 f"shuffled within stretches of about {self.stretch:,} characters, not over the "
