@@ -24,7 +24,9 @@ _TIMED = {
 _CLOCKED = {"loss_recovered", "loss_recovered_mean", "kl"}
 """Curves measured when, and on as much text as, a share of the time allows."""
 _KEY = re.compile(r"^\.trash/[0-9a-f]{32}")
-_LIBRARYS = re.compile(r"^hub/.*(?:\.[0-9a-f]{8}\.incomplete|/tmp[\w-]+(?:\.tmp)?)$")
+_LIBRARYS = re.compile(
+    r"^hub/.*(?:\.[0-9a-f]{8}\.incomplete|/tmp[\w-]+(?:\.tmp|/dummy_file_\w+)?)$"
+)
 """What the hub's own library was writing in its own cache, under a name of chance."""
 _IGNORED = (".lock", "-wal", "-shm", ".lock-owner")
 State = dict[str, Any]
