@@ -19,16 +19,16 @@ import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
-from sae_desktop.features.layout import TOP_BUCKET
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
+from sae_desktop.training.measuring.evaluate import evaluate
 
 HERE = Path(__file__).parent
 NAME = "builtin-L3"

@@ -15,10 +15,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sae_desktop.gui.frame_actions import WORKSPACES
-from sae_desktop.gui.main_window import MainWindow
-from sae_desktop.gui.snapshots import grab, open_for_pictures, show_settled, wait
-from sae_desktop.gui.training_catalogue import STREAM
+from sae_desktop.gui.frame.frame_actions import WORKSPACES
+from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
+from sae_desktop.words.training_catalogue import STREAM
 
 SIZES = ("1280x720", "2560x1440")
 _SETTLE_S = 1.5

@@ -19,12 +19,12 @@ from place_texts import write_corpus
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
+from sae_desktop.training.measuring.evaluate import evaluate
 
 NAME = MODEL = "smollm2"
 K = 40

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.effect_path import effect_path
-from sae_desktop.features.firing_paths import firings_folder, unfinished_folder
+from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.project import Project
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes

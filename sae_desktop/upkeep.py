@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sae_desktop.deletion import settle_trash
 from sae_desktop.errors import UserError
-from sae_desktop.features.firing_paths import UNFINISHED, has_groups
+from sae_desktop.features.reading.firing_paths import UNFINISHED, has_groups
 from sae_desktop.incoming_notes import INCOMING, take_incoming
 from sae_desktop.project import Project
 from sae_desktop.storage.moves import MOVES, TRASH, WORK, doomed, empty_gone, finish_moves

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.firings import FiringBlock, RowBlock
+from sae_desktop.features.reading.firings import FiringBlock, RowBlock
 
 
 class DenseFirings:

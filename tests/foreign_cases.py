@@ -21,8 +21,8 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.exchange.config import ImportDictionaryConfig
 from sae_desktop.exchange.dictionaries import import_dictionary
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
 from sae_desktop.project import Project
 
 D, F, K, LAYER = 32, 40, 3, 1

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.config import REACH
-from sae_desktop.features.layout import (
+from sae_desktop.features.reading.layout import (
     BINS,
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,

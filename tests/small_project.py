@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -12,12 +12,12 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking.probe import probe
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig, ProbeConfig
-from sae_desktop.features.index import build_index
-from sae_desktop.features.probe import probe
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.config import GetModelConfig
-from sae_desktop.language_model.get import get_model
+from sae_desktop.language_model.files.get import get_model
 from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped

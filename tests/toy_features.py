@@ -17,7 +17,7 @@ from torch import Tensor
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Architecture, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import (
     Recipe,
     Run,

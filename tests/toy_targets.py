@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures import Architecture, Batch
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import (
     Recipe,
     Run,

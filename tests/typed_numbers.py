@@ -6,13 +6,13 @@ from PySide6.QtCore import QLocale, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
-from sae_desktop.gui.panels.corpus_fields import CorpusFields
-from sae_desktop.gui.panels.harvest_amount import HarvestAmount
-from sae_desktop.gui.panels.training_settings import TrainingSettings
-from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, IndexFeatureDialog
-from sae_desktop.gui.widgets.live_controls import LiveControls
-from sae_desktop.gui.widgets.number_fields import CountField, NumberField, problems_of
-from sae_desktop.gui.widgets.probe_bars import ProbeSettings
+from sae_desktop.gui.explore.ask.probe_bars import ProbeSettings
+from sae_desktop.gui.harvest.corpus_fields import CorpusFields
+from sae_desktop.gui.harvest.harvest_amount import HarvestAmount
+from sae_desktop.gui.parts.number_fields import CountField, NumberField, problems_of
+from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog
+from sae_desktop.gui.train.live_controls import LiveControls
+from sae_desktop.gui.train.training_settings import TrainingSettings
 
 LOCALES = ["C", "en_US", "de_DE", "fr_FR", "ar_EG"]
 

@@ -25,7 +25,8 @@ _LOADED = (
     "transformers.tokenization_utils_tokenizers", "transformers.models.auto.tokenization_auto",
     "scipy.sparse", "h5py",
     "sae_desktop.cli.app", "sae_desktop.activations.harvest", "sae_desktop.training.job",
-    "sae_desktop.features.index", "sae_desktop.features.probe", "sae_desktop.steering.job",
+    "sae_desktop.features.building.index", "sae_desktop.features.asking.probe",
+    "sae_desktop.steering.job",
 )  # fmt: skip
 _WITHOUT_QT = "SAE_DESKTOP_TESTS_WITHOUT_QT"
 _READ_AT_IMPORT = ("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "TORCH", "PYTHON", "OMP_NUM", "MKL_NUM")

@@ -14,10 +14,10 @@ from sae_desktop.corpus.windows import Span, Window, WindowPlan, empty_corpus, w
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import load_reader
-from sae_desktop.language_model.text_reader import TextReader
-from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
-from sae_desktop.language_model.token_text import token_text
-from sae_desktop.language_model.vocabulary import special_tokens
+from sae_desktop.language_model.text.text_reader import TextReader
+from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows, policy_text
+from sae_desktop.language_model.text.token_text import token_text
+from sae_desktop.language_model.text.vocabulary import special_tokens
 
 READ_SECONDS = 3.0
 _MOST_TAGS = 200

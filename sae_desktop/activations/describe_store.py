@@ -13,7 +13,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import load_reader
-from sae_desktop.language_model.token_text import token_text
+from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.project import Project, existing
 
 _TAGS = 40

@@ -27,8 +27,8 @@ from sae_desktop.corpus.windows import (
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
-from sae_desktop.language_model.text_windows import document_encoder, plan_windows, policy_text
+from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site, site_width
+from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows, policy_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import config_record
 from sae_desktop.storage.hdf5 import spec_bytes

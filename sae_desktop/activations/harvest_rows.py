@@ -23,8 +23,8 @@ from sae_desktop.activations.layout import (
 from sae_desktop.activations.statistics import RowSums
 from sae_desktop.activations.store_writer import EncodedRows, StoreBatch
 from sae_desktop.corpus.windows import BLOCK_DOCUMENTS, Span, Window
-from sae_desktop.language_model.capture import visit_sites
-from sae_desktop.language_model.sites import Site
+from sae_desktop.language_model.sites.capture import visit_sites
+from sae_desktop.language_model.sites.resolve import Site
 
 Array = npt.NDArray[Any]
 

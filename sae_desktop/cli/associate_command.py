@@ -6,7 +6,7 @@ from typing import Any
 
 from sae_desktop.cli.options import JsonOption
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.gui.file_types import associate as associate_packages
+from sae_desktop.gui.parts.file_types import associate as associate_packages
 
 
 def associate(as_json: JsonOption = False) -> None:

@@ -28,8 +28,8 @@ from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.errors import UserError
-from sae_desktop.features.layout import IndexInfo
-from sae_desktop.features.reader import FeatureIndex, read_info
+from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.features.reading.reader import FeatureIndex, read_info
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import Notes
 from sae_desktop.upkeep import writing

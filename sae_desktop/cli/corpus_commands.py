@@ -13,7 +13,7 @@ from sae_desktop.cli.harvest_options import READING_CHOICES
 from sae_desktop.cli.options import JsonOption, bounds, default
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 

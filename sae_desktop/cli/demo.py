@@ -25,8 +25,8 @@ from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import job_title, run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
-from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui.demonstration import CLAMP, PROMPT, demonstration_copy
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT, demonstration_copy
 from sae_desktop.project import Project
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, SteerResult, clamped
 from sae_desktop.training.config import EvaluateConfig, EvaluateResult, TrainConfig, TrainResult
@@ -149,7 +149,7 @@ def _take_pictures(project: Path, out: Path, feature: int) -> list[Path]:
     """Grab the panels in a process of its own: this one has torch, the window never does."""
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(
-        launch.command("sae_desktop.gui.snapshots", str(project), str(out),
+        launch.command("sae_desktop.gui.frame.snapshots", str(project), str(out),
                        "--feature", str(feature)),
         env=environment, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sae_desktop.features.facts import Context
-from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.features.reading.facts import Context
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.config import DictionaryFigures, EvaluateResult
 

@@ -26,7 +26,7 @@ from sae_desktop.cli.options import (
 )
 from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.errors import UserError
-from sae_desktop.features.chat_text import parse_chat
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import (
     Against,
     IndexConfig,
@@ -34,8 +34,8 @@ from sae_desktop.features.config import (
     ProbeConfig,
     Ranking,
 )
-from sae_desktop.features.text_lists import read_texts
-from sae_desktop.features.text_set_config import FindFeaturesConfig
+from sae_desktop.features.reading.chat_text import parse_chat
+from sae_desktop.features.reading.text_lists import read_texts
 
 _TEXT, _KEPT = "Text", "What is kept"
 _INDEX_CHOICES = (

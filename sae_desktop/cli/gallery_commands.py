@@ -17,7 +17,7 @@ from sae_desktop.exchange.here import (
     cached_repositories,
     dictionaries_in_projects,
 )
-from sae_desktop.gui.settings import load, settings_path
+from sae_desktop.gui.state.settings import load, settings_path
 from sae_desktop.storage.faults import format_bytes
 
 _HEADING = ("name", "model", "site", "layers", "features", "each", "licence", "here")

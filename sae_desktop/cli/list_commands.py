@@ -12,7 +12,7 @@ from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_reading_command
 from sae_desktop.errors import UserError
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import Notes

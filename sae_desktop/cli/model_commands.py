@@ -92,8 +92,8 @@ def trust_model(
     reporter = make_reporter("", as_json=as_json)
 
     def work() -> TrustModelResult:
-        from sae_desktop.language_model import trust
-        from sae_desktop.language_model.files import find_model
+        from sae_desktop.language_model.files import trust
+        from sae_desktop.language_model.files.find import find_model
 
         files = find_model(name, ask=True)
         code = trust.code_of(files.folder) if files.gguf is None else trust.ModelCode(files.folder)
@@ -139,8 +139,8 @@ def _ask(name: str) -> None:
 
 
 def _models() -> dict[str, Any]:
-    from sae_desktop.language_model.files import find_model, models_cache
-    from sae_desktop.language_model.hub import cached_hub_models
+    from sae_desktop.language_model.files.find import find_model, models_cache
+    from sae_desktop.language_model.files.hub import cached_hub_models
     from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 
     cache = models_cache()

@@ -16,10 +16,10 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_reading_command
-from sae_desktop.features.columns import COLUMNS, column_info
-from sae_desktop.features.export import export_features
-from sae_desktop.features.facts import Share
-from sae_desktop.features.filter import (
+from sae_desktop.features.reading.columns import COLUMNS, column_info
+from sae_desktop.features.reading.export import export_features
+from sae_desktop.features.reading.facts import Share
+from sae_desktop.features.reading.filter import (
     LABEL,
     NUMBER,
     SCORE,
@@ -30,7 +30,7 @@ from sae_desktop.features.filter import (
     matching,
     ordered,
 )
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from sae_desktop.engine.protocol import JobProgress
+from sae_desktop.features.asking.text_set_config import FindFeaturesResult
 from sae_desktop.features.config import ProbeResult
-from sae_desktop.features.text_set_config import FindFeaturesResult
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 

@@ -25,9 +25,9 @@ from sae_desktop.cli.options import (
 )
 from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.errors import UserError
-from sae_desktop.features.layout import IndexInfo
-from sae_desktop.features.reader import read_info
-from sae_desktop.features.text_lists import read_texts
+from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.features.reading.reader import read_info
+from sae_desktop.features.reading.text_lists import read_texts
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (
     PLAIN,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sae_desktop.cli.render import table
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
 from sae_desktop.steering.export_config import ExportSteeringResult
 from sae_desktop.steering.figures_text import figures_text

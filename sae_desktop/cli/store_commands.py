@@ -18,7 +18,7 @@ from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.cli.trash_commands import deleted
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import format_bytes

@@ -21,10 +21,10 @@ from sae_desktop.cli.training_options import (
 )
 from sae_desktop.project import Project, existing
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
-from sae_desktop.training.scaling_report import ScalingReport, scaling_report
+from sae_desktop.training.planning.preflight_config import PreflightConfig, PreflightResult
 from sae_desktop.training.settings_check import sweep_problems
-from sae_desktop.training.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
+from sae_desktop.training.sweeps.scaling_report import ScalingReport, scaling_report
+from sae_desktop.training.sweeps.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
 
 _GRID = "Grid: values separated by commas"
 

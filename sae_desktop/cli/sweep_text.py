@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sae_desktop.cli.render import number, table
-from sae_desktop.training.pareto import front_of
-from sae_desktop.training.power_law import PowerLaw
-from sae_desktop.training.region import Interval
-from sae_desktop.training.scaling import Optimum
-from sae_desktop.training.scaling_report import ScalingReport, SeriesReport
-from sae_desktop.training.sweep_config import SweepResult
+from sae_desktop.training.sweeps.pareto import front_of
+from sae_desktop.training.sweeps.power_law import PowerLaw
+from sae_desktop.training.sweeps.region import Interval
+from sae_desktop.training.sweeps.scaling import Optimum
+from sae_desktop.training.sweeps.scaling_report import ScalingReport, SeriesReport
+from sae_desktop.training.sweeps.sweep_config import SweepResult
 
 _FIGURES = {
     "L0": "l0",

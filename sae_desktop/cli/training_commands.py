@@ -24,8 +24,6 @@ from sae_desktop.cli.training_options import (
     train_config,
     with_training_options,
 )
-from sae_desktop.gui.advice import advice
-from sae_desktop.gui.curve_buffer import CurveBuffer
 from sae_desktop.project import Project
 from sae_desktop.training.config import (
     ArchitecturesDescription,
@@ -36,7 +34,9 @@ from sae_desktop.training.config import (
 )
 from sae_desktop.training.run_folder import RUN_LOG
 from sae_desktop.training.run_log import read_run
-from sae_desktop.training.sweep_config import settings_in_force
+from sae_desktop.training.sweeps.sweep_config import settings_in_force
+from sae_desktop.words.advice import advice
+from sae_desktop.words.curve_buffer import CurveBuffer
 
 
 @with_training_options()

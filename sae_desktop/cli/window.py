@@ -42,7 +42,7 @@ def open_window(project: Path | None) -> int:
         say(problem)
         return EXIT_FAILED
     try:
-        from sae_desktop.gui.app import run_app
+        from sae_desktop.gui.frame.app import run_app
     except ImportError as error:
         library = missing_library(str(error))
         if library is None:

@@ -32,10 +32,10 @@ from sae_desktop.comparison.even_chance import LEVEL, even_chance
 from sae_desktop.comparison.occurrences import Occurrences, find_occurrences
 from sae_desktop.corpus.alike import groups_of_documents
 from sae_desktop.errors import UserError
-from sae_desktop.features.firing_files import StoredFirings
-from sae_desktop.features.firings import FiringBlock
-from sae_desktop.features.index import require_firings
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.building.index import require_firings
+from sae_desktop.features.reading.firing_files import StoredFirings
+from sae_desktop.features.reading.firings import FiringBlock
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, checked_name, existing
 

@@ -11,9 +11,9 @@ import torch
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary.control import random_direction_dictionary
 from sae_desktop.errors import UserError
-from sae_desktop.features.collect import Reading, collect, typical_limit
-from sae_desktop.features.firing_files import StoredFirings, group_paths
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.building.collect import Reading, collect, typical_limit
+from sae_desktop.features.reading.firing_files import StoredFirings, group_paths
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.project import Project

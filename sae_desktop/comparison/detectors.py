@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.firing_files import StoredFirings
-from sae_desktop.features.firings import FiringBlock
+from sae_desktop.features.reading.firing_files import StoredFirings
+from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.jobs import JobContext
 
 Array = npt.NDArray[Any]

@@ -25,7 +25,7 @@ from sae_desktop.comparison.match_file import (
 )
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
-from sae_desktop.features.dictionary_hash import dictionary_hash
+from sae_desktop.features.reading.dictionary_hash import dictionary_hash
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.device import resolve_device

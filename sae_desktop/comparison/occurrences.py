@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.comparison.concepts import Concept
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext, SilentContext
 
 Array = npt.NDArray[Any]

@@ -26,8 +26,8 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
-from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -42,8 +42,8 @@ from sae_desktop.training.config import (
     EvaluateConfig,
     TrainConfig,
 )
-from sae_desktop.training.preflight_config import PreflightConfig
-from sae_desktop.training.sweep_config import SweepConfig
+from sae_desktop.training.planning.preflight_config import PreflightConfig
+from sae_desktop.training.sweeps.sweep_config import SweepConfig
 
 PROTOCOL_VERSION = 1
 

@@ -51,6 +51,7 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
     ImportPackageResult,
 )
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig, FindFeaturesResult
 from sae_desktop.features.config import (
     IndexConfig,
     IndexResult,
@@ -58,7 +59,6 @@ from sae_desktop.features.config import (
     ProbeConfig,
     ProbeResult,
 )
-from sae_desktop.features.text_set_config import FindFeaturesConfig, FindFeaturesResult
 from sae_desktop.interruption import interrupted_by
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import (
@@ -88,8 +88,8 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
-from sae_desktop.training.preflight_config import PreflightConfig, PreflightResult
-from sae_desktop.training.sweep_config import SweepConfig, SweepResult
+from sae_desktop.training.planning.preflight_config import PreflightConfig, PreflightResult
+from sae_desktop.training.sweeps.sweep_config import SweepConfig, SweepResult
 
 JobFunction = Callable[[Any, JobContext], msgspec.Struct]
 
@@ -196,7 +196,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.activations.verify:verify_store", VerifyResult, "Verify store", "name"
     ),
     TrustModelConfig: JobKind(
-        "sae_desktop.language_model.trust:trust_model",
+        "sae_desktop.language_model.files.trust:trust_model",
         TrustModelResult,
         "Trust the code of model",
         "model",
@@ -204,14 +204,14 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         elsewhere=True,
     ),
     SameModelConfig: JobKind(
-        "sae_desktop.features.same_model:same_model",
+        "sae_desktop.features.asking.same_model:same_model",
         SameModelResult,
         "Treat as the same model",
         "one",
         Output("word on the model of", "one"),
     ),
     GetModelConfig: JobKind(
-        "sae_desktop.language_model.get:get_model",
+        "sae_desktop.language_model.files.get:get_model",
         GetModelResult,
         "Get model",
         "name",
@@ -228,7 +228,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         resumes=True,
     ),
     SweepConfig: JobKind(
-        "sae_desktop.training.sweep:sweep",
+        "sae_desktop.training.sweeps.sweep:sweep",
         SweepResult,
         "Sweep",
         "name",
@@ -237,21 +237,21 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         resumes=True,
     ),
     PreflightConfig: JobKind(
-        "sae_desktop.training.preflight:preflight",
+        "sae_desktop.training.planning.preflight:preflight",
         PreflightResult,
         "Check the training",
         "",
         quiet=True,
     ),
     DescribeArchitecturesConfig: JobKind(
-        "sae_desktop.training.describe:describe_architectures",
+        "sae_desktop.training.planning.describe:describe_architectures",
         ArchitecturesDescription,
         "List architectures",
         "",
         quiet=True,
     ),
     EvaluateConfig: JobKind(
-        "sae_desktop.training.evaluate:evaluate",
+        "sae_desktop.training.measuring.evaluate:evaluate",
         EvaluateResult,
         "Evaluate",
         "dictionary",
@@ -259,7 +259,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "The dictionary is unchanged.",
     ),
     IndexConfig: JobKind(
-        "sae_desktop.features.index:build_index",
+        "sae_desktop.features.building.index:build_index",
         IndexResult,
         "Index",
         "name",
@@ -268,14 +268,14 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         resumes=True,
     ),
     ProbeConfig: JobKind(
-        "sae_desktop.features.probe:probe",
+        "sae_desktop.features.asking.probe:probe",
         ProbeResult,
         "Probe",
         "",
         quiet=True,
     ),
     FindFeaturesConfig: JobKind(
-        "sae_desktop.features.text_sets:find_features",
+        "sae_desktop.features.asking.text_sets:find_features",
         FindFeaturesResult,
         "Find features",
         "",
@@ -312,7 +312,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         elsewhere=True,
     ),
     MergeIndexesConfig: JobKind(
-        "sae_desktop.features.merge:merge_indexes",
+        "sae_desktop.features.building.merge:merge_indexes",
         IndexResult,
         "Merge indexes into",
         "name",

@@ -21,8 +21,8 @@ from sae_desktop.exchange.delphi_explanations import read_explanations, write_ex
 from sae_desktop.exchange.delphi_layout import EXPLANATIONS, latent_files
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
-from sae_desktop.features.layout import BINS
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.layout import BINS
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.load import load_reader
 from sae_desktop.language_model.names import public_name
 from sae_desktop.storage.atomic import replacing, write_bytes

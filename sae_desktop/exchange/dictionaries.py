@@ -31,11 +31,11 @@ from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.exchange.value_biases import with_value_biases
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.files import find_model, is_hub_name
-from sae_desktop.language_model.hub import cached_hub_models
+from sae_desktop.language_model.files.find import find_model, is_hub_name
+from sae_desktop.language_model.files.hub import cached_hub_models
 from sae_desktop.language_model.network import empty_model, load_config
-from sae_desktop.language_model.site_names import parse_site
-from sae_desktop.language_model.sites import check_site, site_width
+from sae_desktop.language_model.sites.resolve import check_site, site_width
+from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.project import Project, checked_name, existing
 from sae_desktop.storage.atomic import replacing_folder
 from sae_desktop.training.origin import DictionaryOrigin, now_text, write_origin

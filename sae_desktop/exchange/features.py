@@ -23,7 +23,7 @@ from sae_desktop.exchange.record_index import Origin, RecordIndex
 from sae_desktop.exchange.records import FeatureRecord, records_of
 from sae_desktop.exchange.report import write_report
 from sae_desktop.exchange.sources import local_source
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.incoming_notes import (
     IncomingNotes,
     incoming_path,
@@ -33,7 +33,7 @@ from sae_desktop.incoming_notes import (
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import load_reader
 from sae_desktop.language_model.names import public_name
-from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.project import Project, checked_name, config_record, existing
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -10,8 +10,8 @@ from torch import nn
 from sae_desktop.dictionary import Dictionary, save
 from sae_desktop.dictionary.formats.folder_view import Found
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.site_names import Site, is_centred, parse_site, uncentred
-from sae_desktop.language_model.sites import check_site, hook_point
+from sae_desktop.language_model.sites.resolve import check_site, hook_point
+from sae_desktop.language_model.sites.site_names import Site, is_centred, parse_site, uncentred
 
 SEVERAL = " + "
 """Between the sites of a dictionary that reads or writes several."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.resources import resource_path
 
 _FLOAT = 4

@@ -21,7 +21,7 @@ from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember

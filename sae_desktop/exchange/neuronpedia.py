@@ -12,7 +12,7 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.json_lines import json_lines, numbers, pairs, texts, whole
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
-from sae_desktop.language_model.site_names import is_centred, parse_site, uncentred
+from sae_desktop.language_model.sites.site_names import is_centred, parse_site, uncentred
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 

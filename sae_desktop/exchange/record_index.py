@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
-from sae_desktop.features.layout import (
+from sae_desktop.features.reading.layout import (
     BINS,
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,

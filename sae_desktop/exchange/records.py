@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sae_desktop.exchange.places import without_place
-from sae_desktop.features.facts import Context
-from sae_desktop.features.layout import TOP_BUCKET
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.facts import Context
+from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_notes import FeatureNote, Notes
 
 

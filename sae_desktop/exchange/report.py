@@ -18,7 +18,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.pages import check_page, style
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.names import public_name
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.atomic import write_bytes

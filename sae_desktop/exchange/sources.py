@@ -13,7 +13,7 @@ from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.releases import PREFIX, bring_release
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.hub import fetch_files
+from sae_desktop.language_model.files.hub import fetch_files
 from sae_desktop.storage.archives import unpack
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sae_desktop.exchange.pages import card, table, write_page
-from sae_desktop.features.layout import IndexInfo
+from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.language_model.names import public_name
-from sae_desktop.language_model.token_text import visible_token
+from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, SteerConfig, SteerResult, VariantResult
 from sae_desktop.steering.figures_text import figures_text
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.site_names import Site, parse_site
-from sae_desktop.language_model.value_biases import value_biases
+from sae_desktop.language_model.sites.site_names import Site, parse_site
+from sae_desktop.language_model.sites.value_biases import value_biases
 
 
 def with_value_biases(

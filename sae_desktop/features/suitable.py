@@ -5,8 +5,8 @@ from __future__ import annotations
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.site_names import HOOKS
-from sae_desktop.language_model.sites import Site, check_site, parse_site, site_width
+from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site, site_width
+from sae_desktop.language_model.sites.site_names import HOOKS
 
 
 def require_one_site(name: str, dictionary: Dictionary) -> None:

@@ -13,7 +13,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.language_model.device import SPLIT, resolve_device
-from sae_desktop.language_model.files import ModelFiles, disk_bytes, find_model, weights_there
+from sae_desktop.language_model.files.find import ModelFiles, disk_bytes, find_model, weights_there
+from sae_desktop.language_model.files.trust import ModelCode, is_trusted
+from sae_desktop.language_model.files.weights import weights_needed
 from sae_desktop.language_model.load import held_bytes
 from sae_desktop.language_model.memory import free_device_memory
 from sae_desktop.language_model.names import origin_text
@@ -30,7 +32,7 @@ from sae_desktop.language_model.quantise import (
     resolve_dtype,
     rest_dtype,
 )
-from sae_desktop.language_model.sites import (
+from sae_desktop.language_model.sites.resolve import (
     Site,
     list_sites,
     parse_site,
@@ -38,10 +40,8 @@ from sae_desktop.language_model.sites import (
     site_width,
     text_config,
 )
-from sae_desktop.language_model.text_reader import context_size
-from sae_desktop.language_model.tokenizer import load_tokenizer
-from sae_desktop.language_model.trust import ModelCode, is_trusted
-from sae_desktop.language_model.weights import weights_needed
+from sae_desktop.language_model.text.text_reader import context_size
+from sae_desktop.language_model.text.tokenizer import load_tokenizer
 
 # As the configurations of different families call the same thing, the first that is there.
 _HEADS = ("num_attention_heads", "n_head", "num_heads")

@@ -21,16 +21,16 @@ from filelock import FileLock, Timeout
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
-from sae_desktop.language_model.files import (
+from sae_desktop.language_model.files.find import (
     ModelFiles,
     first_revision,
     models_cache,
     weight_files,
     weights_there,
 )
+from sae_desktop.language_model.files.stored_tensors import check_stored
+from sae_desktop.language_model.files.trust import ModelCode, code_of
 from sae_desktop.language_model.names import PREFIX
-from sae_desktop.language_model.stored_tensors import check_stored
-from sae_desktop.language_model.trust import ModelCode, code_of
 from sae_desktop.storage.atomic import write_bytes
 
 _DIGITS = 32

@@ -15,7 +15,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.device import SPLIT, resolve_device
-from sae_desktop.language_model.files import ModelFiles, find_model
+from sae_desktop.language_model.files.find import ModelFiles, find_model
+from sae_desktop.language_model.files.trust import ModelCode
+from sae_desktop.language_model.files.weights import read_weights, weights_needed
 from sae_desktop.language_model.identity import Identity, identity_of
 from sae_desktop.language_model.memory import check_fits, free_device_memory
 from sae_desktop.language_model.names import ModelMark, origin_text
@@ -32,11 +34,13 @@ from sae_desktop.language_model.quantise import (
     resolve_dtype,
     rest_dtype,
 )
-from sae_desktop.language_model.sites import text_config
-from sae_desktop.language_model.text_reader import TextReader, context_size, read_text_as
-from sae_desktop.language_model.tokenizer import fit_vocabulary, load_tokenizer, tokenizer_stamp
-from sae_desktop.language_model.trust import ModelCode
-from sae_desktop.language_model.weights import read_weights, weights_needed
+from sae_desktop.language_model.sites.resolve import text_config
+from sae_desktop.language_model.text.text_reader import TextReader, context_size, read_text_as
+from sae_desktop.language_model.text.tokenizer import (
+    fit_vocabulary,
+    load_tokenizer,
+    tokenizer_stamp,
+)
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()

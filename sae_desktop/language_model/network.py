@@ -13,16 +13,16 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.claims import check_size
-from sae_desktop.language_model.files import (
+from sae_desktop.language_model.files.claims import check_size
+from sae_desktop.language_model.files.find import (
     ModelFiles,
     stored_of,
     stored_weights,
     weight_files,
     weights_there,
 )
-from sae_desktop.language_model.gguf_header import read_header
-from sae_desktop.language_model.trust import ModelCode, check_code, code_of
+from sae_desktop.language_model.files.gguf_header import read_header
+from sae_desktop.language_model.files.trust import ModelCode, check_code, code_of
 
 _KIND = "Choose a language model such as Llama, Qwen or GPT-2, or an encoder such as BERT."
 

@@ -11,7 +11,7 @@ import torch
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDtype
-from sae_desktop.language_model.files import ModelFiles, weight_files
+from sae_desktop.language_model.files.find import ModelFiles, weight_files
 from sae_desktop.language_model.memory import quantised_layers
 
 QUANTISED = ("8bit", "4bit")

@@ -12,7 +12,7 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
-from sae_desktop.language_model.files import find_model, weights_there
+from sae_desktop.language_model.files.find import find_model, weights_there
 from sae_desktop.language_model.identity import (
     Identity,
     identity_if_here,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.token_text import token_text
+from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.steering.config import OutputToken
 from sae_desktop.steering.generate import Batch, forward
 from sae_desktop.steering.interventions import Positions

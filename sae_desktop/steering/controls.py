@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from sae_desktop.features.layout import TOP_BUCKET
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.steering.config import (
     Direction,
     Intervention,

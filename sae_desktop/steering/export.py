@@ -17,13 +17,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.names import hub_name, public_name
-from sae_desktop.language_model.norms import gain, plain_norm, takes_mean_off
-from sae_desktop.language_model.site_names import uncentred
-from sae_desktop.language_model.sites import Site, hook_point, text_config
+from sae_desktop.language_model.sites.norms import gain, plain_norm, takes_mean_off
+from sae_desktop.language_model.sites.resolve import Site, hook_point, text_config
+from sae_desktop.language_model.sites.site_names import uncentred
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.export_config import (
     SUFFIXES,

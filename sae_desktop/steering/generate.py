@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, require_causal
-from sae_desktop.language_model.sites import Site
+from sae_desktop.language_model.sites.intervene import intervention
+from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.interventions import Positions
 

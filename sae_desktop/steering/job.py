@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.jobs import JobContext, SilentContext
-from sae_desktop.language_model.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.load import LanguageModel, require_causal
-from sae_desktop.language_model.token_text import token_text
+from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
+from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.compare import compare, perplexity, repetition
 from sae_desktop.steering.config import (

@@ -21,14 +21,14 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
-from sae_desktop.features.effect_file import EffectInfo, write_effects
-from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.features.probe import own_ids
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.probe import own_ids
+from sae_desktop.features.reading.effect_file import EffectInfo, write_effects
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.intervene import intervention
 from sae_desktop.language_model.load import LanguageModel, require_causal
-from sae_desktop.language_model.sites import Site
+from sae_desktop.language_model.sites.intervene import intervention
+from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 from sae_desktop.steering.interventions import written_before_read
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from sae_desktop.language_model.site_names import HOOKS, uncentred
-from sae_desktop.language_model.sites import Site
+from sae_desktop.language_model.sites.resolve import Site
+from sae_desktop.language_model.sites.site_names import HOOKS, uncentred
 from sae_desktop.steering.interventions import Positions, SteeredSite, Told, Transform, changed
 from sae_desktop.steering.prepare import Plan, Preparer
 

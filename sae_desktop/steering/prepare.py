@@ -13,11 +13,11 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
-from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.features.probe import activations_of_ids, own_ids
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.probe import activations_of_ids, own_ids
 from sae_desktop.language_model.same_model import require_same_model
-from sae_desktop.language_model.site_names import parse_site
-from sae_desktop.language_model.sites import Site, check_site, site_width
+from sae_desktop.language_model.sites.resolve import Site, check_site, site_width
+from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (
     MOST_STRENGTH,
@@ -28,7 +28,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
 )
 from sae_desktop.steering.interventions import Change
-from sae_desktop.training.dictionary_rows import dictionary_mark
+from sae_desktop.training.rows.dictionary_rows import dictionary_mark
 
 _NORM_TOKENS = 2048
 _MOST_NORMS = 16

@@ -7,7 +7,7 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.layout import IndexInfo
+from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.language_model.names import same_name
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import Sampling, Variant

@@ -18,8 +18,8 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.training.config import RunChange
-from sae_desktop.training.document_split import HeldOutBy
-from sae_desktop.training.pool import PoolSize
+from sae_desktop.training.rows.document_split import HeldOutBy
+from sae_desktop.training.rows.pool import PoolSize
 
 SCHEMA_VERSION = 2
 _SUFFIX = ".safetensors"

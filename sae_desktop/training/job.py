@@ -23,11 +23,13 @@ from sae_desktop.training.checkpoint import (
     keep_newest,
 )
 from sae_desktop.training.config import TrainConfig, TrainResult
-from sae_desktop.training.data import Sides
-from sae_desktop.training.held_out import HeldOut
 from sae_desktop.training.loss_pace import LossPace
+from sae_desktop.training.measuring.held_out import HeldOut
 from sae_desktop.training.observer import Metric, RunClock, RunObserver, Tell
 from sae_desktop.training.reservation import reserved
+from sae_desktop.training.rows.data import Sides
+from sae_desktop.training.rows.source import Source, StoreSource
+from sae_desktop.training.rows.streaming import StreamSource
 from sae_desktop.training.run_log import RunLogWriter
 from sae_desktop.training.run_setup import (
     PlannedRun,
@@ -37,8 +39,6 @@ from sae_desktop.training.run_setup import (
     record,
 )
 from sae_desktop.training.session import Member, Session
-from sae_desktop.training.source import Source, StoreSource
-from sae_desktop.training.streaming import StreamSource
 from sae_desktop.training.trainer import Run
 
 Outcome = TrainResult | UserError

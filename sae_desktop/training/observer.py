@@ -11,16 +11,20 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
-from sae_desktop.training.batches import Batches
 from sae_desktop.training.checkpoint import Progress
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.data import Sides
-from sae_desktop.training.geometry import PRODUCTS_IN_A_RUN, decoder_norms, nearest_cosines
-from sae_desktop.training.held_out import HeldOut
 from sae_desktop.training.loss_pace import LossPace
-from sae_desktop.training.metrics import Fit
+from sae_desktop.training.measuring.geometry import (
+    PRODUCTS_IN_A_RUN,
+    decoder_norms,
+    nearest_cosines,
+)
+from sae_desktop.training.measuring.held_out import HeldOut
+from sae_desktop.training.measuring.metrics import Fit
+from sae_desktop.training.measuring.splice import SpliceLosses
+from sae_desktop.training.rows.batches import Batches
+from sae_desktop.training.rows.data import Sides
 from sae_desktop.training.run_log import RunLogWriter
-from sae_desktop.training.splice import SpliceLosses
 from sae_desktop.training.trainer import Recipe, StepReport, TrainerState
 
 CURVE_POINTS = 2000

@@ -17,7 +17,6 @@ from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, config_record
 from sae_desktop.training import run_folder
-from sae_desktop.training.capacity import refuse_what_cannot_fit
 from sae_desktop.training.checkpoint import (
     Checkpoint,
     Progress,
@@ -27,11 +26,12 @@ from sae_desktop.training.checkpoint import (
     restore_optimiser,
 )
 from sae_desktop.training.config import RunChange, TrainConfig, TrainResult
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
+from sae_desktop.training.planning.capacity import refuse_what_cannot_fit
 from sae_desktop.training.resampling import can_resample
+from sae_desktop.training.rows.source import Source
+from sae_desktop.training.rows.target_architecture import architecture_of
 from sae_desktop.training.settings_check import aims_at_k, chosen_init, setting_problems
-from sae_desktop.training.source import Source
-from sae_desktop.training.target_architecture import architecture_of
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser
 
 _INITIAL_ROWS = 16_384

@@ -19,13 +19,13 @@ import torch
 from sae_desktop.dictionary.architectures import Batch
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.training.batches import Batches
 from sae_desktop.training.checkpoint import Progress, save_checkpoint
 from sae_desktop.training.config import RunChange
 from sae_desktop.training.observer import RunClock, RunObserver
 from sae_desktop.training.resampling import SAMPLE_ROWS, resample, resamples_at
+from sae_desktop.training.rows.batches import Batches
+from sae_desktop.training.rows.source import Source
 from sae_desktop.training.run_setup import PlannedRun, changed, state_groups
-from sae_desktop.training.source import Source
 from sae_desktop.training.trainer import Run, train_loop
 
 _ADJUSTABLE = ("lr", "sparsity")

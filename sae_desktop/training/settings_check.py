@@ -10,7 +10,7 @@ from typing import Literal
 
 from sae_desktop.limits import beyond_limits
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.sweep_config import SweepPoint, settings_in_force
+from sae_desktop.training.sweeps.sweep_config import SweepPoint, settings_in_force
 
 
 def aims_at_k(config: TrainConfig, aims: bool) -> bool:

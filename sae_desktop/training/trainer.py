@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures import Architecture, Batch, StepState
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.schedules import learning_rate, sparsity_coefficient
 
 MAX_GRADIENT_NORM = 1.0

@@ -14,9 +14,9 @@ from sae_desktop.activations.describe_corpus import describe_corpus
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.corpus.windows import windows
 from sae_desktop.errors import JobCancelledError, UserError
-from sae_desktop.gui.corpus_card import column_choices
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.text_windows import document_encoder, plan_windows
+from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows
+from sae_desktop.words.corpus_card import column_choices
 
 
 def described(corpus: Path, model: Path | str, **rest: Any) -> CorpusDescription:

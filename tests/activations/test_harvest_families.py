@@ -14,9 +14,9 @@ from toy_models import ENCODER_SIZES, LAYERS, SIZES, TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
-from sae_desktop.language_model.capture import capture_sites
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.sites import list_sites, parse_site, site_width
+from sae_desktop.language_model.sites.capture import capture_sites
+from sae_desktop.language_model.sites.resolve import list_sites, parse_site, site_width
 from sae_desktop.project import Project
 
 FAMILIES = [

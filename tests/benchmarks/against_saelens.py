@@ -39,7 +39,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary, save
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.project import Project
-from sae_desktop.training.data import Rows, SiteRows, evenly, part_affine, split_rows
+from sae_desktop.training.rows.data import Rows, SiteRows, evenly, part_affine, split_rows
 
 DECAY_SHARE = 0.2
 CUT_SHARE = 0.9

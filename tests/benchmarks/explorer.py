@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from sae_desktop.features.layout import (
+from sae_desktop.features.reading.layout import (
     BINS,
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,
@@ -186,14 +186,14 @@ def measure(project: Project) -> None:
     from PySide6.QtWidgets import QApplication
 
     from sae_desktop.client.engine_client import EngineClient
-    from sae_desktop.features.filter import FeatureFilter, Range
-    from sae_desktop.gui import theme
-    from sae_desktop.gui.feature_notes import FeatureNotes
-    from sae_desktop.gui.item_models.feature_table import TABLE_COLUMNS
-    from sae_desktop.gui.panels.explore import ExplorePanel
-    from sae_desktop.gui.session import Session
-    from sae_desktop.gui.snapshots import wait
-    from sae_desktop.gui.workspace import Workspace
+    from sae_desktop.features.reading.filter import FeatureFilter, Range
+    from sae_desktop.gui.explore.explore import ExplorePanel
+    from sae_desktop.gui.explore.list.feature_table import TABLE_COLUMNS
+    from sae_desktop.gui.frame.snapshots import wait
+    from sae_desktop.gui.parts import theme
+    from sae_desktop.gui.parts.workspace import Workspace
+    from sae_desktop.gui.state.feature_notes import FeatureNotes
+    from sae_desktop.gui.state.session import Session
 
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)

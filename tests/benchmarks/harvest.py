@@ -42,8 +42,8 @@ from sae_desktop.activations.harvest_groups import Group, window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest
 from sae_desktop.corpus.windows import Place
 from sae_desktop.jobs import SilentContext
-from sae_desktop.language_model.capture import visit_sites
-from sae_desktop.language_model.sites import decoder_layers
+from sae_desktop.language_model.sites.capture import visit_sites
+from sae_desktop.language_model.sites.resolve import decoder_layers
 from sae_desktop.project import Project
 
 REACH = {"builtin": 0.90, "smollm2": 0.95}

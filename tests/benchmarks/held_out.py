@@ -19,8 +19,8 @@ from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.training.data import split_rows
-from sae_desktop.training.metrics import measure_fit
+from sae_desktop.training.measuring.metrics import measure_fit
+from sae_desktop.training.rows.data import split_rows
 
 BLOCK = 4096
 

@@ -37,7 +37,7 @@ SITE = "blocks.3.hook_resid_post"
 _PEAK = """
 import sys
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
+from sae_desktop.features.building.index import build_index
 from sae_desktop.jobs import SilentContext
 build_index(IndexConfig(project=sys.argv[1], dictionary=sys.argv[2], name="i", activations="acts",
             map=False, neuron_rows=0), SilentContext())
@@ -47,7 +47,7 @@ print([l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()
 _WARM = """
 import sys, time
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
+from sae_desktop.features.building.index import build_index
 from sae_desktop.jobs import SilentContext
 for less in ({}, {}, {"map": False, "neuron_rows": 0}):
     began = time.perf_counter()

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from sae_desktop.errors import UserError
-from sae_desktop.training.power_law import PowerLaw, predicting_power_law
-from sae_desktop.training.scaling import ScalingLaws, ScalingPoint, optimum, scaling_laws
+from sae_desktop.training.sweeps.power_law import PowerLaw, predicting_power_law
+from sae_desktop.training.sweeps.scaling import ScalingLaws, ScalingPoint, optimum, scaling_laws
 
 NOISE = 0.01
 """Standard deviation of the losses' relative noise, as between seeds of one run."""

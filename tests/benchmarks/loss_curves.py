@@ -30,8 +30,8 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine
-from sae_desktop.training.data import split_rows
-from sae_desktop.training.metrics import FiringCounter, measure_fit
+from sae_desktop.training.measuring.metrics import FiringCounter, measure_fit
+from sae_desktop.training.rows.data import split_rows
 from sae_desktop.training.trainer import (
     Recipe,
     Run,

@@ -13,7 +13,7 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.dictionary.precision import resolve_precision
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import (
     Recipe,
     Run,

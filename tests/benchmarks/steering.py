@@ -18,8 +18,8 @@ import torch
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.site_names import Site
-from sae_desktop.language_model.sites import site_width
+from sae_desktop.language_model.sites.resolve import site_width
+from sae_desktop.language_model.sites.site_names import Site
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import continuations
 from sae_desktop.steering.interventions import Change, Positions, SteeredSite

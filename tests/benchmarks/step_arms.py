@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Architecture, Batch, Setup
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser, train_step
 
 LR = 1e-6

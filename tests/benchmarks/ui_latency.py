@@ -116,11 +116,11 @@ def report(what: str, gaps: list[float]) -> None:
 def frame_gaps(project: Path, seconds: float) -> None:
     """Print the frame gaps of a quiet window, and of one that shows a running training."""
     from sae_desktop.client.engine_client import EngineClient
-    from sae_desktop.gui import theme
-    from sae_desktop.gui.app import make_application
-    from sae_desktop.gui.main_window import MainWindow
-    from sae_desktop.gui.session import Session
-    from sae_desktop.gui.settings import Settings
+    from sae_desktop.gui.frame.app import make_application
+    from sae_desktop.gui.frame.main_window import MainWindow
+    from sae_desktop.gui.parts import theme
+    from sae_desktop.gui.state.session import Session
+    from sae_desktop.gui.state.settings import Settings
     from sae_desktop.training.config import TrainConfig
 
     make_application()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_process import Done, sae_desktop
 
-from sae_desktop.gui.settings import Settings, save
+from sae_desktop.gui.state.settings import Settings, save
 
 
 @pytest.fixture

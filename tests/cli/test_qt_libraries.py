@@ -32,7 +32,7 @@ def test_window__names_the_missing_library_instead_of_a_traceback(
         raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(window, "window_problem", lambda: None)
-    monkeypatch.setitem(sys.modules, "sae_desktop.gui.app", None)
+    monkeypatch.setitem(sys.modules, "sae_desktop.gui.frame.app", None)
     with pytest.raises(ImportError):
         window.open_window(None)  # not a matter of libraries: told as it is
     monkeypatch.setattr("builtins.__import__", _import_that_fails(no_gui))
@@ -44,7 +44,7 @@ def _import_that_fails(fail: object) -> object:
     real = __import__
 
     def importing(name: str, *rest: object) -> object:
-        if name == "sae_desktop.gui.app":
+        if name == "sae_desktop.gui.frame.app":
             assert callable(fail)
             fail()
         return real(name, *rest)  # type: ignore[arg-type]

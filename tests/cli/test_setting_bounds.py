@@ -13,8 +13,8 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.cli.app import app
 from sae_desktop.engine.registry import run_job
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import MOST_REACH, IndexConfig, ProbeConfig
-from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.jobs import SilentContext
 from sae_desktop.limits import Limits, beyond_limits, limits
 from sae_desktop.steering.config import Sampling

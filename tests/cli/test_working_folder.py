@@ -15,7 +15,7 @@ import pytest
 import sae_desktop
 from sae_desktop import launch
 from sae_desktop.client.engine_client import engine_command
-from sae_desktop.gui.file_types import command as double_click
+from sae_desktop.gui.parts.file_types import command as double_click
 
 PACKAGE = Path(sae_desktop.__file__).parent
 DECOY = "import os\nopen(os.environ['RAN'], 'a').write(__name__ + '\\n')\n"

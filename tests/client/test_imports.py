@@ -35,6 +35,7 @@ def test_window__imports_nothing_heavy() -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert {"sae_desktop.client.engine_client", "sae_desktop.gui.session"} <= set(found["imported"])
+    expected = {"sae_desktop.client.engine_client", "sae_desktop.gui.state.session"}
+    assert expected <= set(found["imported"])
     heavy = {"torch", "transformers", "tokenizers", "huggingface_hub", "typer", "rich"}
     assert heavy & set(found["present"]) == set()

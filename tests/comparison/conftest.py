@@ -10,8 +10,8 @@ import pytest
 from toy_index import make_toy_index
 from toy_models import TEXT
 
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig

@@ -17,10 +17,10 @@ from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
 from sae_desktop.comparison.detectors import choose, mark, score
 from sae_desktop.comparison.even_chance import even_chance
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.firing_paths import firings_folder
-from sae_desktop.features.index import build_index
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.firing_paths import firings_folder
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 

@@ -19,7 +19,7 @@ from sae_desktop.comparison.concepts import (
 )
 from sae_desktop.comparison.occurrences import find_occurrences
 from sae_desktop.errors import UserError
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 
 

@@ -9,7 +9,7 @@ import pytest
 from dense_firings import DenseFirings
 
 from sae_desktop.comparison.detectors import Marks, choose, mark, score
-from sae_desktop.features.firings import FiringBlock
+from sae_desktop.features.reading.firings import FiringBlock
 from sae_desktop.jobs import SilentContext
 
 ROWS, FEATURES, CONCEPTS = 240, 9, 4

@@ -18,7 +18,7 @@ from sae_desktop.comparison.split_node import SplitNode
 from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 

@@ -12,7 +12,7 @@ from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.dictionary.control import random_direction_dictionary
 from sae_desktop.dictionary.normalisation import Affine
 from sae_desktop.errors import UserError
-from sae_desktop.training.metrics import measure_fit
+from sae_desktop.training.measuring.metrics import measure_fit
 
 
 @pytest.mark.parametrize("name", ["standard", "batchtopk"])

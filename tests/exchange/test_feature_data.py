@@ -26,7 +26,7 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.features import export_features, import_features
 from sae_desktop.exchange.labels import import_labels
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.load import load_model
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember

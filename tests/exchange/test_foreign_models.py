@@ -20,9 +20,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking.probe import probe
 from sae_desktop.features.config import ProbeConfig
-from sae_desktop.features.probe import probe
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.steering.config import Intervention, Sampling, SteerConfig, Variant
 from sae_desktop.steering.export import export_steering
 from sae_desktop.steering.export_config import ExportSteeringConfig

@@ -17,8 +17,8 @@ from sae_desktop.exchange.config import FindDictionariesConfig, ImportDictionary
 from sae_desktop.exchange.dictionaries import find_dictionaries, import_dictionary
 from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
 from sae_desktop.exchange.here import cached_repositories, dictionaries_in_projects
-from sae_desktop.language_model.hub import fetch_files
-from sae_desktop.language_model.site_names import parse_site
+from sae_desktop.language_model.files.hub import fetch_files
+from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.project import Project
 
 REPOSITORY = "someone/dictionaries"

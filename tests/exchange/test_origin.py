@@ -23,11 +23,11 @@ from sae_desktop.exchange.config import (
 from sae_desktop.exchange.dictionaries import import_dictionary
 from sae_desktop.exchange.package import export_package, import_package
 from sae_desktop.exchange.run_page import write_run_page
-from sae_desktop.gui.inventory import take_inventory
-from sae_desktop.gui.project_cards import cards
+from sae_desktop.gui.project.project_cards import cards
 from sae_desktop.project import Project
 from sae_desktop.training.origin import ORIGIN, origin_text
 from sae_desktop.training.run_folder import read_summary
+from sae_desktop.words.inventory import take_inventory
 
 D, F = 256, 40
 

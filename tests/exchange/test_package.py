@@ -18,7 +18,7 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ExportPackageConfig, ImportPackageConfig
 from sae_desktop.exchange.package import export_package, import_package, read_card
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes

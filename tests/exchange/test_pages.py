@@ -15,7 +15,7 @@ from sae_desktop.exchange.config import ExportDictionaryConfig
 from sae_desktop.exchange.dictionaries import export_dictionary
 from sae_desktop.exchange.pages import curve
 from sae_desktop.exchange.steering_page import write_steering_page
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.steering.config import (
     PLAIN,
     Intervention,

@@ -20,7 +20,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportDictionaryConfig
 from sae_desktop.exchange.dictionaries import import_dictionary
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.value_biases import value_biases
+from sae_desktop.language_model.sites.value_biases import value_biases
 from sae_desktop.project import Project
 
 LAYER, F = 1, 24

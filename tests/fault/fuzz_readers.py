@@ -53,10 +53,9 @@ from sae_desktop.exchange.labels import read_rows
 from sae_desktop.exchange.package import import_package
 from sae_desktop.exchange.record_index import Origin, RecordIndex
 from sae_desktop.exchange.records import records_of
-from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.gui.inventory import take_inventory
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
-from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.network import empty_model, load_config
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -64,6 +63,7 @@ from sae_desktop.steering.presets import decode_preset, read_preset
 from sae_desktop.storage.archives import unpack
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_log import RunLogWriter
+from sae_desktop.words.inventory import take_inventory
 
 SECONDS = 10
 MEMORY = 6 * 2**30

@@ -42,7 +42,7 @@ from sae_desktop.engine.protocol import (  # noqa: E402
     JobStarted,
 )
 from sae_desktop.features.config import IndexConfig  # noqa: E402
-from sae_desktop.features.firing_files import (  # noqa: E402
+from sae_desktop.features.reading.firing_files import (  # noqa: E402
     StoredFirings,
     firings_folder,
     group_paths,

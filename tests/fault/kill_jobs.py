@@ -35,12 +35,13 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
-from sae_desktop.features import collect, firing_files
+from sae_desktop.features.building import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.features.reading import firing_files
 from sae_desktop.jobs import SilentContext
-from sae_desktop.language_model import hub as hub_module
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
-from sae_desktop.language_model.trust import code_of
+from sae_desktop.language_model.files import hub as hub_module
+from sae_desktop.language_model.files.trust import code_of
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -48,7 +49,7 @@ from sae_desktop.steering.config import clamped
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.sweep_config import SweepConfig
+from sae_desktop.training.sweeps.sweep_config import SweepConfig
 
 ROWS, FEATURES = 480, 16
 HUB_MODEL = "owner/toy"

@@ -50,10 +50,10 @@ from kill_state import State, differences, state_of  # noqa: E402
 from sae_desktop.engine.protocol import JobConfig  # noqa: E402
 from sae_desktop.engine.registry import JOB_KINDS, job_kind, run_job  # noqa: E402
 from sae_desktop.errors import UserError  # noqa: E402
-from sae_desktop.gui.inventory import take_inventory  # noqa: E402
 from sae_desktop.jobs import SilentContext  # noqa: E402
 from sae_desktop.project import Project  # noqa: E402
 from sae_desktop.upkeep import writing  # noqa: E402
+from sae_desktop.words.inventory import take_inventory  # noqa: E402
 
 _hub: list[FakeHub] = []
 """Runs in this process; the children ask it."""

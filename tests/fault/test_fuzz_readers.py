@@ -20,7 +20,7 @@ from toy_models import save_toy_model
 from sae_desktop.dictionary.formats.find import find_dictionaries, read_found
 from sae_desktop.dictionary.formats.weights_file import look_into
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.identity import identity_of
 
 

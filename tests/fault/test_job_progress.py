@@ -20,8 +20,8 @@ from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import JOB_KINDS, run_job
 from sae_desktop.exchange.config import FindDictionariesConfig
+from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig
-from sae_desktop.features.text_set_config import FindFeaturesConfig
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.steering.config import (
     PLAIN,
@@ -31,7 +31,7 @@ from sae_desktop.steering.config import (
     clamped,
 )
 from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
-from sae_desktop.training.preflight_config import PreflightConfig
+from sae_desktop.training.planning.preflight_config import PreflightConfig
 
 TOTALS = {
     "harvest": {("tokens", ROWS)},

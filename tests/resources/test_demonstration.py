@@ -9,7 +9,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model
 from sae_desktop.project import Project
@@ -17,7 +17,7 @@ from sae_desktop.project_notes import Notes
 from sae_desktop.resources import resource_path
 from sae_desktop.steering.config import PLAIN, Sampling, SteerConfig, clamped
 from sae_desktop.steering.job import steer
-from sae_desktop.training.metrics import measure_fit
+from sae_desktop.training.measuring.metrics import measure_fit
 from sae_desktop.training.run_folder import read_summary
 from sae_desktop.training.run_log import read_run
 

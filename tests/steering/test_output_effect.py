@@ -14,10 +14,10 @@ from toy_index import make_toy_index
 
 from sae_desktop.deletion import delete_item
 from sae_desktop.errors import UserError
-from sae_desktop.features.effect_path import effect_path
-from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.features.reader import FeatureIndex
-from sae_desktop.language_model.intervene import intervention
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.project import Project
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 from sae_desktop.steering.output_effect import output_effect, taken_evenly
@@ -88,7 +88,7 @@ def test_effects_of_another_dictionary_or_damaged__are_left_out(project: Project
     assert "output_effect" in FeatureIndex(path).columns
     index = FeatureIndex(path)
     changed = msgspec.structs.replace(index.info, dictionary_hash="another")
-    from sae_desktop.features.effect_file import read_effects
+    from sae_desktop.features.reading.effect_file import read_effects
 
     assert read_effects(path, index.features, changed.dictionary_hash) is None
     assert read_effects(path, index.features + 1, index.info.dictionary_hash) is None

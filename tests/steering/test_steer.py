@@ -14,9 +14,9 @@ from toy_index import make_toy_index
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.engine.explain import explain
 from sae_desktop.errors import JobCancelledError, UserError
-from sae_desktop.features.opened import OpenedIndex, open_index
-from sae_desktop.language_model.intervene import intervention
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.language_model.load import held_model, release_models
+from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.project import Project
 from sae_desktop.steering.config import (
     PLAIN,
@@ -229,7 +229,7 @@ def test_direction_beside_a_feature__takes_its_place_at_the_same_size(
 def test_mean_difference__is_that_of_the_sites_values(
     project: Project, opened: OpenedIndex
 ) -> None:
-    from sae_desktop.features.probe import activations_of_ids
+    from sae_desktop.features.asking.probe import activations_of_ids
 
     on, off = ["def add(first, second)", "return"], ["In the beginning"]
     asked = Intervention(direction=MeanDifference(on=on, off=off), mode="add", unit="norm")

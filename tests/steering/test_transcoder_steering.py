@@ -21,12 +21,12 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.errors import UserError
-from sae_desktop.features.attribution import attributions, logit_gradient
+from sae_desktop.features.asking.attribution import attributions, logit_gradient
+from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
-from sae_desktop.features.opened import OpenedIndex, open_index
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import parse_site
+from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
 from sae_desktop.steering.config import (
     Intervention,

@@ -12,8 +12,8 @@ from transformers import XLNetConfig
 
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import list_sites, parse_site
-from sae_desktop.language_model.text_reader import context_size
+from sae_desktop.language_model.sites.resolve import list_sites, parse_site
+from sae_desktop.language_model.text.text_reader import context_size
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import Batch, Transforms, continuations
 from sae_desktop.steering.interventions import Positions

@@ -11,7 +11,7 @@ from toy_features import mean_max_cosine
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup
 from sae_desktop.project import Project
 from sae_desktop.training.job import train
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.resampling import (
     ENCODER_SHARE,
     RESAMPLE_SHARES,

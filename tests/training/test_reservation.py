@@ -15,8 +15,8 @@ from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.job import train
 from sae_desktop.training.reservation import reserved
-from sae_desktop.training.sweep import sweep
-from sae_desktop.training.sweep_config import SweepConfig, read_sweep
+from sae_desktop.training.sweeps.sweep import sweep
+from sae_desktop.training.sweeps.sweep_config import SweepConfig, read_sweep
 
 _HOLD = """
 import sys

@@ -21,7 +21,7 @@ from toy_features import (
 )
 
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.training.metrics import measure_fit
+from sae_desktop.training.measuring.metrics import measure_fit
 
 Report = Callable[[str, object], None]
 nightly = pytest.mark.nightly

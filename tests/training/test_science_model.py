@@ -13,10 +13,10 @@ from toy_models import WIDTH
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES
-from sae_desktop.features.attribution import attributions
-from sae_desktop.language_model.intervene import intervention
+from sae_desktop.features.asking.attribution import attributions
 from sae_desktop.language_model.load import LanguageModel, load_model
-from sae_desktop.language_model.sites import list_sites, parse_site, site_width
+from sae_desktop.language_model.sites.intervene import intervention
+from sae_desktop.language_model.sites.resolve import list_sites, parse_site, site_width
 from sae_desktop.steering.interventions import Change, Positions, SteeredSite
 
 IDS = torch.tensor([[0, 7, 30, 250, 9, 11, 12, 40]])

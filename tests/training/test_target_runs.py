@@ -16,15 +16,15 @@ from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.index import build_index
-from sae_desktop.features.reader import FeatureIndex
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.data import split_rows
-from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
+from sae_desktop.training.measuring.evaluate import evaluate
+from sae_desktop.training.rows.data import split_rows
 
 STREAM = "blocks.1.hook_resid_post"
 INS = tuple(f"blocks.{layer}.mlp.hook_in" for layer in range(LAYERS))

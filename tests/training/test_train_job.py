@@ -16,15 +16,15 @@ from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training import run_setup
-from sae_desktop.training.batches import Batches
 from sae_desktop.training.checkpoint import Checkpoint, load_checkpoint
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.data import split_rows
-from sae_desktop.training.evaluate import evaluate
 from sae_desktop.training.job import train
+from sae_desktop.training.measuring.evaluate import evaluate
+from sae_desktop.training.rows.batches import Batches
+from sae_desktop.training.rows.data import split_rows
+from sae_desktop.training.rows.source import StoreSource
 from sae_desktop.training.run_folder import read_summary
 from sae_desktop.training.run_log import COLUMNS, read_run
-from sae_desktop.training.source import StoreSource
 
 DATA = ToyData.make(n=32, d=16)
 

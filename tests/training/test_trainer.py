@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Batch, Setup, StepState
-from sae_desktop.training.metrics import FiringCounter
+from sae_desktop.training.measuring.metrics import FiringCounter
 from sae_desktop.training.trainer import Recipe, TrainerState, make_optimiser, train_step
 
 D, F = 8, 24

@@ -15,12 +15,12 @@ from job_contexts import RecordingContext
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.project import Project
 from sae_desktop.training import job as training
-from sae_desktop.training import streaming
 from sae_desktop.training.checkpoint import load_checkpoint
-from sae_desktop.training.held_out import HeldOut
 from sae_desktop.training.job import train
+from sae_desktop.training.measuring.held_out import HeldOut
+from sae_desktop.training.rows import streaming
+from sae_desktop.training.rows.source import StoreSource
 from sae_desktop.training.session import Session
-from sae_desktop.training.source import StoreSource
 
 
 @pytest.fixture

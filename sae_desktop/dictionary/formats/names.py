@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.site_names import Site, centred, parse_site
+from sae_desktop.language_model.sites.site_names import Site, centred, parse_site
 
 _HUB_NAMES = {
     "gpt2-small": "openai-community/gpt2",

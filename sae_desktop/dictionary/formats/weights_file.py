@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.stored_tensors import check_stored
+from sae_desktop.language_model.files.stored_tensors import check_stored
 from sae_desktop.storage.archives import check_expansion
 
 SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin")

@@ -13,14 +13,14 @@ from PySide6.QtWidgets import QInputDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
-from sae_desktop.gui.feature_menu import _ask_list, feature_menu
-from sae_desktop.gui.feature_notes import FeatureNotes
-from sae_desktop.gui.kept_lists import KeptLists
-from sae_desktop.gui.panels.explore import ExplorePanel
-from sae_desktop.gui.panels.preset_name import PresetNameDialog
-from sae_desktop.gui.panels.steering import SteeringPanel
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.settings import Settings
+from sae_desktop.gui.explore.explore import ExplorePanel
+from sae_desktop.gui.parts.feature_menu import _ask_list, feature_menu
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.kept_lists import KeptLists
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.steer.preset_name import PresetNameDialog
+from sae_desktop.gui.steer.steering import SteeringPanel
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists
 from sae_desktop.project_notes import Notes

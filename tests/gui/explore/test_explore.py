@@ -14,14 +14,11 @@ from sample_index import write_sample_index
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import ProbeConfig, ProbeResult
-from sae_desktop.features.effect_file import EffectInfo, write_effects
-from sae_desktop.features.filter import FeatureFilter
-from sae_desktop.gui import theme
-from sae_desktop.gui.actions import ActionRegistry
-from sae_desktop.gui.feature_menu import feature_menu
-from sae_desktop.gui.feature_notes import FeatureNotes
-from sae_desktop.gui.feature_set import FeatureSet
-from sae_desktop.gui.item_models.feature_table import (
+from sae_desktop.features.reading.effect_file import EffectInfo, write_effects
+from sae_desktop.features.reading.filter import FeatureFilter
+from sae_desktop.gui.explore.explore import ExplorePanel
+from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
+from sae_desktop.gui.explore.list.feature_table import (
     DENSITY,
     FEATURE_ROLE,
     LABEL,
@@ -30,13 +27,16 @@ from sae_desktop.gui.item_models.feature_table import (
     STAR,
     TABLE_COLUMNS,
 )
-from sae_desktop.gui.kept_lists import KeptLists
-from sae_desktop.gui.panels.explore import ExplorePanel
-from sae_desktop.gui.panels.feature_list import FeatureListPanel
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.settings import Settings
-from sae_desktop.gui.widgets.token_text import HoveredToken
-from sae_desktop.gui.workspace import Workspace
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.actions import ActionRegistry
+from sae_desktop.gui.parts.feature_menu import feature_menu
+from sae_desktop.gui.parts.token_text import HoveredToken
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.kept_lists import KeptLists
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 

@@ -9,23 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sae_desktop.features.chat_text import parse_chat
 from sae_desktop.features.config import ProbeResult
-from sae_desktop.features.facts import Context, Share
-from sae_desktop.gui import steering_rack as racks
-from sae_desktop.gui.colour_scale import DECADES, ColourScale, contrast, diverging, readable_on
-from sae_desktop.gui.company_bars import share_rows, shares_note
-from sae_desktop.gui.context_groups import bucket_title, context_groups, origin_text
-from sae_desktop.gui.feature_link import feature_link, parse_feature_link
-from sae_desktop.gui.number_text import one_in_text, percent_text, probability_text, signed_text
-from sae_desktop.gui.probe_summary import MatrixRows, ProbeTable
-from sae_desktop.gui.running_text import RunningText, shown_token, utf16_length
+from sae_desktop.features.reading.chat_text import parse_chat
+from sae_desktop.features.reading.facts import Context, Share
+from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, ProbeTable
+from sae_desktop.gui.explore.page.company_bars import share_rows, shares_note
+from sae_desktop.gui.explore.page.context_groups import bucket_title, context_groups, origin_text
+from sae_desktop.gui.parts.colour_scale import (
+    DECADES,
+    ColourScale,
+    contrast,
+    diverging,
+    readable_on,
+)
+from sae_desktop.gui.parts.running_text import RunningText, shown_token, utf16_length
+from sae_desktop.gui.state.feature_link import feature_link, parse_feature_link
+from sae_desktop.gui.steer import rack as racks
 from sae_desktop.steering.config import (
     DecoderRow,
     Intervention,
     MeanDifference,
     RandomDirection,
 )
+from sae_desktop.words.number_text import one_in_text, percent_text, probability_text, signed_text
 
 
 # ---------------------------------------------------------------- colours

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.exchange.config import ExportFeaturesConfig, ExportResult
-from sae_desktop.gui.feature_export import FeatureExport
-from sae_desktop.gui.feature_menu import feature_menu
-from sae_desktop.gui.panels.feature_list import FeatureListPanel
-from sae_desktop.gui.panels.feature_title import FeatureTitle
-from sae_desktop.gui.session import Session
+from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
+from sae_desktop.gui.explore.page.feature_title import FeatureTitle
+from sae_desktop.gui.parts.feature_menu import feature_menu
+from sae_desktop.gui.state.feature_export import FeatureExport
+from sae_desktop.gui.state.session import Session
 
 
 class Asked:

@@ -15,16 +15,16 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from typed_numbers import LOCALES, forms_without_a_session, hold_every_field
 
-from sae_desktop.gui.inventory import take_inventory
-from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
-from sae_desktop.gui.panels.feature_title import FeatureTitle
-from sae_desktop.gui.panels.job_forms import EvaluateForm, IndexForm
-from sae_desktop.gui.panels.splitting import SplittingPanel
-from sae_desktop.gui.panels.steering_prompt import SteeringPrompt
-from sae_desktop.gui.panels.steering_rack import SteeringRack
-from sae_desktop.gui.panels.text_sets import TextSetsPanel
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets import number_fields
+from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.explore.map.splitting import SplittingPanel
+from sae_desktop.gui.explore.page.feature_title import FeatureTitle
+from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.parts import number_fields
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.rack_panel import SteeringRack
+from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
+from sae_desktop.words.inventory import take_inventory
 
 GUI = Path(number_fields.__file__).parents[1]
 FEATURE = 3

@@ -11,12 +11,12 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.drop_guard import DropGuard
-from sae_desktop.gui.panels.probe import ProbePanel
-from sae_desktop.gui.panels.steering import SteeringPanel
-from sae_desktop.gui.panels.text_sets import TextSetsPanel
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.widgets.text_box import PathField, TextBox
+from sae_desktop.gui.explore.ask.probe import ProbePanel
+from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.parts.drop_guard import DropGuard
+from sae_desktop.gui.parts.text_box import PathField, TextBox
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.steering import SteeringPanel
 
 
 def dropped(box: TextBox, *paths: Path) -> str:

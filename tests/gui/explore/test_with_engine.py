@@ -10,11 +10,11 @@ from pytestqt.qtbot import QtBot
 from toy_index import make_toy_index
 
 from sae_desktop.client.engine_client import EngineClient
-from sae_desktop.gui.feature_menu import steer_with
-from sae_desktop.gui.panels.explore import ExplorePanel
-from sae_desktop.gui.panels.steering import SteeringPanel
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.workspace import Workspace
+from sae_desktop.gui.explore.explore import ExplorePanel
+from sae_desktop.gui.parts.feature_menu import steer_with
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.steering import SteeringPanel
 
 PATIENCE_MS = 240_000
 

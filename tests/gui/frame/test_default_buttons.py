@@ -15,15 +15,15 @@ from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.gui.leaving import LeavingDialog
-from sae_desktop.gui.main_window import MainWindow
-from sae_desktop.gui.panels.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
-from sae_desktop.gui.panels.preset_name import PresetNameDialog
-from sae_desktop.gui.panels.project import ProjectPanel
-from sae_desktop.gui.said import Messages, MessagesDialog
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.toasts import DetailsDialog
-from sae_desktop.gui.widgets.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
+from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
+from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.parts.said import Messages, MessagesDialog
+from sae_desktop.gui.parts.toasts import DetailsDialog
+from sae_desktop.gui.project.project import ProjectPanel
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
+from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.project import Project
 
 Make = Callable[[Session, QWidget], QDialog]
@@ -83,7 +83,7 @@ def test_every_dialog_of_the_window__is_looked_at() -> None:
     def below(kind: type) -> set[type]:
         return {kind}.union(*(below(sub) for sub in kind.__subclasses__()))
 
-    import sae_desktop.gui.panels.exchange_forms  # noqa: F401
+    import sae_desktop.gui.forms.exchange_forms  # noqa: F401
 
     own = {
         kind

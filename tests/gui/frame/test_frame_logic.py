@@ -16,19 +16,20 @@ from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.corpus import formats
 from sae_desktop.corpus.names import TABLE_NAMES, TEXT_NAMES
 from sae_desktop.deletion import delete_item, deletion_question
-from sae_desktop.gui import amounts, drops
-from sae_desktop.gui import settings as settings_file
-from sae_desktop.gui.drops import FILTERS, classify
-from sae_desktop.gui.history import History, Place
-from sae_desktop.gui.inventory import IndexItem, Inventory, take_inventory
-from sae_desktop.gui.job_text import crash_text
-from sae_desktop.gui.next_step import next_step
-from sae_desktop.gui.project_cards import cards
-from sae_desktop.gui.search import Entry, feature_number, rank
-from sae_desktop.gui.settings import Settings
+from sae_desktop.gui.parts.search import Entry, feature_number, rank
+from sae_desktop.gui.project.next_step import next_step
+from sae_desktop.gui.project.project_cards import cards
+from sae_desktop.gui.state import drops
+from sae_desktop.gui.state import settings as settings_file
+from sae_desktop.gui.state.drops import FILTERS, classify
+from sae_desktop.gui.state.history import History, Place
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.sweep_config import SweepConfig, SweepRecord, SweepRow
+from sae_desktop.training.sweeps.sweep_config import SweepConfig, SweepRecord, SweepRow
+from sae_desktop.words import amounts
+from sae_desktop.words.inventory import IndexItem, Inventory, take_inventory
+from sae_desktop.words.job_text import crash_text
 
 NOW = datetime.datetime(2026, 11, 23, 14, 0)
 

@@ -26,11 +26,11 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 import sae_desktop.gui
-from sae_desktop.features.layout import IndexInfo
-from sae_desktop.gui.frame_actions import WORKSPACES
-from sae_desktop.gui.main_window import MainWindow
-from sae_desktop.gui.plain_text import plain_tip
-from sae_desktop.gui.session import Session
+from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.gui.frame.frame_actions import WORKSPACES
+from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -11,9 +11,9 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.job import Job
 from sae_desktop.engine.detached import DetachedJob, own_state, read_state, write_state
 from sae_desktop.engine.protocol import JobFinished, JobProgress
-from sae_desktop.gui.leaving import LeavingDialog
-from sae_desktop.gui.main_window import MainWindow
-from sae_desktop.gui.session import Session
+from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 

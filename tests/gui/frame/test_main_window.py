@@ -15,17 +15,17 @@ from pytestqt.qtbot import QtBot
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.engine.protocol import EngineStatus, ErrorInfo
-from sae_desktop.gui import icons, theme
-from sae_desktop.gui.actions import ActionInfo, ActionRegistry
-from sae_desktop.gui.command_palette import CommandPalette, Provider
-from sae_desktop.gui.error_hook import describe
-from sae_desktop.gui.frame_actions import MENUS, WORKSPACES
-from sae_desktop.gui.main_window import MainWindow
-from sae_desktop.gui.panels.exchange_forms import ImportDictionaryForm
-from sae_desktop.gui.search import Entry
-from sae_desktop.gui.session import Session
-from sae_desktop.gui.settings import Settings
-from sae_desktop.gui.toasts import DetailsDialog
+from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.frame.command_palette import CommandPalette, Provider
+from sae_desktop.gui.frame.frame_actions import MENUS, WORKSPACES
+from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.parts import icons, theme
+from sae_desktop.gui.parts.actions import ActionInfo, ActionRegistry
+from sae_desktop.gui.parts.search import Entry
+from sae_desktop.gui.parts.toasts import DetailsDialog
+from sae_desktop.gui.state.error_hook import describe
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
 
 
@@ -346,7 +346,7 @@ def test_window__never_imports_torch() -> None:
 def test_window__is_shown_before_arrays_and_plots_are_imported() -> None:
     code = (
         "import sys\n"
-        "import sae_desktop.gui.app, sae_desktop.gui.panels.project\n"
+        "import sae_desktop.gui.frame.app, sae_desktop.gui.project.project\n"
         "found = {'h5py', 'pyqtgraph', 'superqt'} & set(sys.modules)\n"
         "assert not found, found\n"
     )

@@ -1,0 +1,1 @@
+"""Making an index: from a store and a dictionary to one file."""

@@ -1,0 +1,168 @@
+"""Which places in a text a feature is shown at, and its firings around them. Free of torch.
+
+n firings of a block of features, C slots, B buckets. All choices are the same however the text
+was cut into groups, and in whatever order features are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.features.config import BucketScheme
+from sae_desktop.features.reading.firings import FiringBlock
+from sae_desktop.features.reading.index_text import IndexText
+from sae_desktop.features.reading.layout import TOP_BUCKET
+
+Array = npt.NDArray[Any]
+
+_SPARE = 4
+"""Of a bucket, this many times as many places as are drawn are looked at first."""
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How many contexts of each kind a feature has."""
+
+    top: int
+    buckets: int
+    per_bucket: int
+    scheme: BucketScheme
+    seed: int
+    reach: int
+    """Rows on either side of a chosen one whose firings are kept."""
+
+    @property
+    def bucket_of_slot(self) -> Array:
+        """(C,) TOP_BUCKET, then the buckets from the top down."""
+        order = np.repeat(np.arange(self.buckets, 0, -1), self.per_bucket)
+        return np.concatenate([np.full(self.top, TOP_BUCKET), order]).astype(np.int8)
+
+
+def bucket_edges(block: FiringBlock, maxima: Array, slots: Slots) -> Array:
+    """Return (features, B + 1) float32: bucket b holds edges[b − 1] < activation ≤ edges[b]."""
+    count = slots.buckets
+    edges = (maxima[:, None] * np.linspace(0, 1, count + 1)).astype(np.float32)
+    if slots.scheme == "quantile":
+        order = np.lexsort((block.values, block.features))
+        lengths = np.diff(block.offsets)[:, None]
+        rank = -(-lengths * np.arange(1, count) // count) - 1  # ceil(b·n/B), from 0
+        place = np.minimum(block.offsets[:-1, None] + np.maximum(rank, 0), len(order) - 1)
+        if len(order):
+            edges[:, 1:-1] = np.where(lengths > 0, block.values[order[place]], 0.0)
+    edges[:, -1] = maxima
+    return edges
+
+
+def peaks_of_runs(keys: Array, values: Array) -> Array:
+    """Return the places of the largest value of each run of equal keys, the first of equals."""
+    if not len(keys):
+        return np.empty(0, np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    run = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(keys))))
+    at_peak = np.flatnonzero(values == np.maximum.reduceat(values, starts)[run])
+    _, first = np.unique(run[at_peak], return_index=True)
+    return np.asarray(at_peak[first])
+
+
+def _rank(sorted_keys: Array) -> Array:
+    """Return each entry's place in its run of equal keys."""
+    if not len(sorted_keys):
+        return np.empty(0, np.int64)
+    starts = np.flatnonzero(np.concatenate([[True], sorted_keys[1:] != sorted_keys[:-1]]))
+    return np.arange(len(sorted_keys)) - np.repeat(
+        starts, np.diff(np.append(starts, len(sorted_keys)))
+    )
+
+
+def chosen_rows(
+    block: FiringBlock, passage: Array, text: IndexText, edges: Array, slots: Slots
+) -> tuple[Array, Array]:
+    """Return rows (features, C) int64, −1 for an empty slot, and the activations there.
+
+    The strongest are one a window: neighbours there mostly fire for the same reason.
+    `passage` (n,): which passage each firing is in.
+    """
+    features = len(block.offsets) - 1
+    local = block.features - block.first
+    rows = np.full((features, len(slots.bucket_of_slot)), -1, np.int64)
+    values = np.zeros(rows.shape, np.float32)
+    window = text.window_of(block.rows)
+    peaks = peaks_of_runs(local * len(text.windows) + window, block.values)
+    order = peaks[np.lexsort((block.rows[peaks], -block.values[peaks], local[peaks]))]
+    rank = _rank(local[order])
+    order, rank = order[rank < slots.top], rank[rank < slots.top]
+    rows[local[order], rank] = block.rows[order]
+    values[local[order], rank] = block.values[order]
+    if slots.per_bucket and slots.buckets:
+        cell, order, rank = _drawn(block, local, passage, text, edges, slots)
+        slot = slots.top + (slots.buckets - 1 - cell % slots.buckets) * slots.per_bucket + rank
+        rows[cell // slots.buckets, slot] = block.rows[order]
+        values[cell // slots.buckets, slot] = block.values[order]
+    return rows, values
+
+
+def _drawn(
+    block: FiringBlock, local: Array, passage: Array, text: IndexText, edges: Array, slots: Slots
+) -> tuple[Array, Array, Array]:
+    """Return the cell (feature · B + bucket from 0), place and rank of what is drawn."""
+    cell = local * slots.buckets
+    for bucket in range(1, slots.buckets):
+        cell += block.values > edges[local, bucket]
+    counts = np.bincount(cell, minlength=(len(block.offsets) - 1) * slots.buckets)
+    chance = place_hash(block, passage, text, slots.seed)
+    # Sorting all is slow, and the lowest few are nearly always among the lowest shares.
+    share = np.minimum(1.0, (_SPARE * slots.per_bucket + 16) / np.maximum(counts, 1))
+    limit = np.where(share < 1, share * 2.0**64, 0).astype(np.uint64)
+    among = (chance < limit[cell]) | (share[cell] >= 1)
+    found = np.bincount(cell[among], minlength=len(counts))
+    short = found < np.minimum(counts, slots.per_bucket)
+    near = np.flatnonzero(among | short[cell])
+    order = near[np.lexsort((block.rows[near], chance[near], cell[near]))]
+    rank = _rank(cell[order])
+    kept = rank < slots.per_bucket
+    return cell[order[kept]], order[kept], rank[kept]
+
+
+def place_hash(block: FiringBlock, passage: Array, text: IndexText, seed: int) -> Array:
+    """Return (n,) uint64 that depend on seed, feature, document and place in it alone."""
+    passages = text.passages
+    ordinal = text.documents["ordinal"][passages["document"]].astype(np.uint64)[passage]
+    offset = ((passages["offset"] - passages["first_row"])[passage] + block.rows).astype(np.uint64)
+    of_seed = _mix(np.asarray([seed], np.int64).astype(np.uint64))
+    counts = np.diff(block.offsets)
+    features = np.arange(block.first, block.first + len(counts)).astype(np.uint64)
+    mixed = np.repeat(_mix(of_seed ^ features), counts)
+    return _mix(_mix(mixed ^ ordinal) ^ offset)
+
+
+def _mix(x: Array) -> Array:
+    """The step of SplitMix64 (Steele, Lea and Flood 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def firings_around(
+    block: FiringBlock, rows: Array, text: IndexText, reach: int
+) -> tuple[Array, Array, Array]:
+    """Return counts (features · C,), positions int16 and values float16 around chosen rows."""
+    feature, slot = np.nonzero(rows >= 0)
+    chosen = rows[feature, slot]
+    passage = text.passages[text.passage_of(chosen)]
+    low = np.maximum(passage["first_row"], chosen - reach)
+    high = np.minimum(passage["first_row"] + passage["length"], chosen + reach + 1)
+    keys = (block.features - block.first) * text.rows + block.rows
+    first = np.searchsorted(keys, feature * text.rows + low)
+    lengths = np.searchsorted(keys, feature * text.rows + high) - first
+    before = np.concatenate([[0], np.cumsum(lengths)])
+    place = np.arange(before[-1]) + np.repeat(first - before[:-1], lengths)
+    counts = np.zeros(rows.size, np.int64)
+    counts[feature * rows.shape[1] + slot] = lengths
+    positions = (block.rows[place] - np.repeat(chosen, lengths)).astype(np.int16)
+    return counts, positions, block.values[place].clip(0, _LARGEST).astype(np.float16)

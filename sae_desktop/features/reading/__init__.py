@@ -1,0 +1,1 @@
+"""Reading an index. Free of torch: the window does it too."""

@@ -1,0 +1,1 @@
+"""The workspace Explore: the features of an index."""

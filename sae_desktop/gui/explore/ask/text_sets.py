@@ -1,0 +1,263 @@
+"""Features by two sets of texts: active on all of A, on none of B."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
+from sae_desktop.features.asking.text_set_config import (
+    THRESHOLD,
+    FindFeaturesConfig,
+    FindFeaturesResult,
+)
+from sae_desktop.features.reading.text_lists import joined_texts, read_texts, split_texts
+from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
+from sae_desktop.gui.parts.text_box import TextBox
+from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.latest_job import LatestJob
+from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.words.number_text import count_text
+
+_SHOWN = 20
+_KEPT = 1000
+_LINES = 4
+
+
+class TextSetsPanel(QWidget):
+    """Two boxes of texts, one a line; the features that tell them apart beneath."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore.text_sets")
+        self._session = session
+        self._result: FindFeaturesResult | None = None
+        self.on = _box("Texts the feature is active on: one per line, or paragraphs", "Texts A")
+        self.off = _box(
+            "Texts the feature is not active on: one per line, or paragraphs", "Texts B"
+        )
+        self.threshold = NumberField()
+        self.threshold.setRange(0.0, 0.95)
+        self.threshold.setSingleStep(0.05)
+        self.threshold.setValue(THRESHOLD)
+        self.threshold.setToolTip("Active: above this share of the feature’s maximum")
+        self.missed = WholeField()
+        self.missed.setRange(0, 10_000)
+        self.missed.setToolTip("How many of the A texts may lack the feature")
+        self.classify = QCheckBox("Also train a classifier")
+        self.classify.setToolTip(
+            "Compares a sparse linear classifier on the features with one on the raw "
+            "activations, scored on held-out texts"
+        )
+        self.find_button = push_button("Find features", self.ask, primary=True)
+        self.start = push_button("Start the engine", session.client.restart)
+        self.state = label("", "small", wrap=True)
+        self.scores = label("", "small", wrap=True, selectable=True)
+        self.links = FeatureLinks(session, "Features that tell A from B")
+        self.show_all = push_button(
+            "Show in the list", self._on_show, tip="List the features found, sorted by margin"
+        )
+        self.weights_heading = label("Weights of the classifier", "heading")
+        self.weights = FeatureLinks(session, "Features with a weight in the classifier")
+        self.latest = LatestJob(session, 0, self)
+        self._build()
+        for box in (self.on, self.off):
+            box.refused.connect(session.show_error)
+        self.latest.answered.connect(self._on_answered)
+        self.latest.failed.connect(self._on_failed)
+        self.latest.busyChanged.connect(self._on_busy)
+        session.client.stateChanged.connect(lambda _state: self._say_engine())
+        session.indexOpened.connect(self._forget)
+        session.projectChanged.connect(self._forget)
+        self._show()
+        self._say_engine()
+
+    def _build(self) -> None:
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(8)
+        for title, box in (("A", self.on), ("B", self.off)):
+            row = QHBoxLayout()
+            row.addWidget(label(title, "heading"))
+            row.addStretch()
+            load = push_button(
+                "Load…",
+                partial(self._on_load, box),
+                flat=True,
+                tip=f"Read the {title} texts from a file: one per line or paragraph, or .jsonl",
+            )
+            row.addWidget(load)
+            inner.addLayout(row)
+            inner.addWidget(box)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Threshold", self.threshold)
+        form.addRow("May miss", self.missed)
+        inner.addLayout(form)
+        inner.addWidget(self.classify)
+        inner.addWidget(self.find_button)
+        inner.addWidget(self.start)
+        inner.addWidget(self.state)
+        inner.addWidget(self.links)
+        inner.addWidget(self.show_all)
+        inner.addWidget(self.scores)
+        inner.addWidget(self.weights_heading)
+        inner.addWidget(self.weights)
+        inner.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.addWidget(scroll)
+        self.setMinimumWidth(240)
+
+    # ------------------------------------------------------------------ asking
+    def ask(self) -> None:
+        """Find the features for the texts in the boxes."""
+        if self._session.index is None:
+            return
+        if unread := problems_of(self):
+            self.state.setText(unread[0])
+            self.state.show()
+            return
+        self.latest.ask(
+            FindFeaturesConfig(
+                project=self._session.project_path,
+                index=self._session.index_name,
+                on=split_texts(self.on.toPlainText()),
+                off=split_texts(self.off.toPlainText()),
+                threshold=self.threshold.value(),
+                missed=self.missed.value(),
+                count=_KEPT,
+                classify=self.classify.isChecked(),
+            )
+        )
+
+    def _on_load(self, box: QPlainTextEdit) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Texts, one per line or paragraph", "", "Text (*.txt *.jsonl);;All (*)"
+        )
+        if name:
+            self.load(box, Path(name))
+
+    def load(self, box: QPlainTextEdit, path: Path) -> None:
+        """Read texts into a box; a file that is not text is said."""
+        try:
+            box.setPlainText(joined_texts(read_texts(path, self._session.noticeRaised.emit)))
+        except UserError as error:
+            self._session.show_error(error)
+
+    def _forget(self, _index: object = None) -> None:
+        self.latest.forget()
+        self._result = None
+        self._show()
+
+    def _say_engine(self) -> None:
+        """Offer to start the engine, without which no text can be read."""
+        stopped = self._session.engine_stopped
+        self.start.setVisible(stopped)
+        self.find_button.setEnabled(not stopped and not self.latest.busy)
+        self.find_button.setToolTip("The model is needed to read the texts" if stopped else "")
+
+    def _on_busy(self, busy: bool) -> None:
+        self._say_engine()
+        if busy:
+            self.state.setText("Reading the texts…")
+            self.state.show()
+
+    def _on_answered(self, result: FindFeaturesResult) -> None:
+        self._result = result
+        self._show()
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._result = None
+        self._show()
+        self.state.setText(" ".join(part for part in (error.what, error.next_step) if part))
+        self.state.show()
+
+    # ------------------------------------------------------------------ showing
+    def _show(self) -> None:
+        result = self._result
+        found = result.found if result is not None else []
+        self.links.set_rows(
+            [
+                FeatureRow(
+                    f.feature,
+                    f"{f.margin:.2f}",
+                    f.margin,
+                    "on " + ", ".join(visible_token(t) if t else "nothing" for t in f.tokens[:12]),
+                )
+                for f in found[:_SHOWN]
+            ]
+        )
+        self.show_all.setVisible(bool(found))
+        self.state.setText("" if result is None else _state_text(result))
+        self.state.setVisible(result is not None)
+        scores = [] if result is None else result.classifiers
+        lines = [score.sentence() for score in scores]
+        if scores:
+            lines.append("Guessing gives a balanced accuracy and an AUROC of 0.5.")
+        if result is not None and result.warning:
+            lines.append(result.warning)
+        self.scores.setText("\n".join(lines))
+        self.scores.setVisible(bool(lines))
+        weights = [] if result is None else result.weights[:_SHOWN]
+        most = max((abs(w.weight) for w in weights), default=1.0)
+        self.weights.set_rows(
+            [
+                FeatureRow(
+                    w.feature,
+                    f"{w.weight:+.2f}".replace("-", "−"),
+                    abs(w.weight) / most,
+                    "points to A" if w.weight > 0 else "points to B",
+                )
+                for w in weights
+            ]
+        )
+        self.weights_heading.setVisible(bool(weights))
+
+    def _on_show(self) -> None:
+        if self._result is not None and self._result.found:
+            features = np.array([f.feature for f in self._result.found], dtype=np.int64)
+            self._session.featuresRequested.emit(FeatureSet("Tell A from B", features))
+
+
+def _state_text(result: FindFeaturesResult) -> str:
+    if not result.total:
+        return (
+            "No feature is active on all of A and on none of B. Lower the threshold, or allow "
+            "it to miss some texts."
+        )
+    shown = min(result.total, _SHOWN)
+    more = f", of which the best {shown} are shown" if result.total > shown else ""
+    return f"{count_text(result.total)} features tell A from B{more}, by margin."
+
+
+def _box(placeholder: str, name: str) -> TextBox:
+    box = TextBox(lambda path: joined_texts(read_texts(path)))
+    box.setPlaceholderText(placeholder)
+    box.setAccessibleName(name)
+    box.setTabChangesFocus(True)
+    box.setFixedHeight(box.fontMetrics().lineSpacing() * _LINES + 16)
+    return box

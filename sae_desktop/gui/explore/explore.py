@@ -1,0 +1,270 @@
+"""The Explore workspace: the list, the page of the selected feature, a text to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
+from sae_desktop.gui.explore.ask.languages import LanguagesPanel
+from sae_desktop.gui.explore.ask.probe import ProbePanel
+from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
+from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
+from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
+from sae_desktop.gui.explore.map.splitting import SplittingPanel
+from sae_desktop.gui.explore.page.feature_page import FeaturePage
+from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.parts.feature_menu import copy_link, steer_with
+from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
+from sae_desktop.gui.state.feature_export import FeatureExport
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
+from sae_desktop.steering.effect_config import OutputEffectConfig
+
+
+class ExplorePanel(QWidget):
+    """The page in the middle, list and probe as docks; without an index, the way to one."""
+
+    def __init__(
+        self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore")
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.page = FeaturePage(session)
+        self.probe = ProbePanel(session)
+        self.text_sets = TextSetsPanel(session)
+        self.map = FeatureMapPanel(session)
+        self.list = FeatureListPanel(session, settings)
+        self.lists = FeatureListsPanel(session)
+        self.languages = LanguagesPanel(session)
+        self.splitting = SplittingPanel(session)
+        self.completeness = CompletenessPanel(session)
+        self.empty = EmptyState(
+            "No index is open. An index shows, feature by feature, when a dictionary’s "
+            "features fire and what they do.",
+            "Build an index",
+            lambda: session.show_workspace("project"),
+            icon="list-bullets",
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._stack)
+        self.list.leftWithReturn.connect(self.page.contexts.setFocus)
+        self.probe.tokenHovered.connect(self.page.mark)
+        self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
+        self.page.legend.scaleChanged.connect(self.languages.set_logarithmic)
+        self.languages.tokenHovered.connect(self.page.mark)
+        self.page.splittingRequested.connect(lambda: bring_forward(self.splitting))
+        self.page.languagesRequested.connect(lambda: bring_forward(self.languages))
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+        session.contentsChanged.connect(self._on_contents_changed)
+        self._stamp = _stamp(session.index)
+        self._on_index_changed()
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        has_index = self._session.index is not None
+        self._stamp = _stamp(self._session.index)
+        self._stack.setCurrentWidget(self.page if has_index else self.empty)
+        self.setFocusProxy(self.list.table if has_index else self.empty.button)
+        self.list.setEnabled(has_index)
+        self.lists.setEnabled(has_index)
+        self.probe.setEnabled(has_index)
+        self.text_sets.setEnabled(has_index)
+
+    def _on_contents_changed(self) -> None:
+        """Open the index again when it was built again, at the feature that was open."""
+        index, feature = self._session.index, self._session.feature
+        stamp = _stamp(index)
+        if index is None or stamp is None or stamp == self._stamp:
+            return
+        if self._session.open_index(self._session.index_name) and feature is not None:
+            features = self._session.index.features if self._session.index else 1
+            self._session.select_feature(min(feature, features - 1))
+
+    def docks(self) -> list[DockInfo]:
+        """Return what stands around the page: the list and the text to try."""
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+        return [
+            DockInfo("features", "Features", self.list, left, 388),
+            DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
+            DockInfo("probe", "Try a text", self.probe, right, 264),
+            DockInfo("text_sets", "Text sets", self.text_sets, right, 264, tabbed_with="probe"),
+            DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
+            DockInfo("splitting", "Splitting", self.splitting, bottom, 260, hidden=True),
+            DockInfo(
+                "languages",
+                "Languages",
+                self.languages,
+                bottom,
+                260,
+                tabbed_with="splitting",
+                hidden=True,
+            ),
+            DockInfo(
+                "completeness",
+                "Completeness",
+                self.completeness,
+                right,
+                264,
+                tabbed_with="probe",
+                hidden=True,
+            ),
+        ]
+
+    def _has_feature(self) -> bool:
+        return self._session.index is not None and self._session.feature is not None
+
+    def _with_feature(self, do: Callable[[int], object]) -> None:
+        if self._session.feature is not None:
+            do(self._session.feature)
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return what can be done here, for menus, shortcuts and the palette."""
+        session, notes = self._session, self._notes
+
+        def has_index() -> bool:
+            return session.index is not None
+
+        return [
+            ActionInfo(
+                "explore.search",
+                "Search the features",
+                "magnifying-glass",
+                "Ctrl+F",
+                self._focus_search,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.export",
+                "Export the listed features",
+                "export",
+                "Ctrl+E",
+                self.list.export_listed,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.probe",
+                "Try a text",
+                "text-aa",
+                "Ctrl+T",
+                self.probe.text.setFocus,
+                has_index,
+            ),
+            ActionInfo(
+                "explore.splitting",
+                "Show how the feature splits in larger dictionaries",
+                "tree-structure",
+                "",
+                lambda: bring_forward(self.splitting),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.languages",
+                "Compare the feature across languages",
+                "translate",
+                "",
+                lambda: bring_forward(self.languages),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.completeness",
+                "Search the dictionaries for concepts",
+                "chart-line-up",
+                "",
+                lambda: bring_forward(self.completeness),
+                has_index,
+            ),
+            ActionInfo(
+                "explore.output_effect",
+                "Measure the features’ effect on the output",
+                "lightning",
+                "",
+                self.measure_effects,
+                has_index,
+                tip="Clamps every feature on a few prompts and adds a column to sort the list by",
+            ),
+            ActionInfo(
+                "explore.star",
+                "Star or unstar the feature",
+                "star",
+                "Ctrl+D",
+                lambda: self._with_feature(lambda f: notes.set_starred(f, not notes.starred(f))),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.label",
+                "Edit the feature’s label",
+                "tag",
+                "Ctrl+L",
+                self._edit_label,
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.steer",
+                "Steer with the feature",
+                "sliders-horizontal",
+                "Ctrl+Shift+S",
+                lambda: self._with_feature(lambda f: steer_with(session, f)),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.export_feature",
+                "Export the feature",
+                "export",
+                "Ctrl+Shift+E",
+                lambda: self._with_feature(lambda f: FeatureExport.of(session).ask([f], self)),
+                self._has_feature,
+            ),
+            ActionInfo(
+                "explore.copy_link",
+                "Copy the link to the feature",
+                "link",
+                "Ctrl+Shift+C",
+                lambda: self._with_feature(lambda f: copy_link(session, f)),
+                self._has_feature,
+            ),
+        ]
+
+    def measure_effects(self) -> None:
+        """Measure what every feature does to the next token; the list then has a column of it."""
+        session = self._session
+        if session.index is not None:
+            session.run(OutputEffectConfig(project=session.project_path, index=session.index_name))
+
+    def _focus_search(self) -> None:
+        self.list.search.setFocus()
+        self.list.search.selectAll()
+
+    def _edit_label(self) -> None:
+        self.page.title.label.setFocus()
+        self.page.title.label.selectAll()
+
+
+def _stamp(index: FeatureIndex | None) -> tuple[int, ...] | None:
+    """Return what tells one writing of an index's files from another; None without a file."""
+    if index is None:
+        return None
+    found: list[int] = []
+    for path in (index.path, effect_path(index.path)):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        found += [stat.st_ino, stat.st_mtime_ns]
+    return tuple(found) or None

@@ -1,0 +1,1 @@
+"""The features of an index as a list: columns, filters, kept lists."""

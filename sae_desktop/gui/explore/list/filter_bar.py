@@ -1,0 +1,328 @@
+"""What to search and filtered: a field, toggles, a menu of conditions, chips for those set."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import msgspec
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.reading.filter import FeatureFilter, Range
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.list.condition_chips import ConditionChips
+from sae_desktop.gui.explore.list.filter_words import Condition, conditions_in_words
+from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.kept_lists import KeptLists
+from sae_desktop.gui.state.session import Session
+from sae_desktop.language_names import language_name
+from sae_desktop.project_changes import FilterChange
+from sae_desktop.project_lists import SavedFilters
+from sae_desktop.words.number_text import count_text
+
+SCOPES = {
+    "text": ("Labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
+    "context": ("Contexts", "Words near the tokens it fires on", "Text near a context’s token"),
+    "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
+    "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
+}
+"""What the field searches: title, placeholder and explanation of each field of the filter."""
+_MANY = 40
+"""Entries of a menu at most; the rest is chosen by typing."""
+
+
+class FilterBar(QWidget):
+    """Keeps the conditions of the list."""
+
+    edited = Signal()
+    """Something was typed: apply it when the typing pauses."""
+    toggled = Signal()
+    """A condition came or went: apply it at once."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._index: FeatureIndex | None = None
+        self._rest = FeatureFilter()
+        """All conditions that neither the field nor a toggle shows."""
+        self._scope = "text"
+        self._chips: list[Condition] = []
+        self.only: FeatureSet | None = None
+        self.search = QLineEdit()
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search the features")
+        self.scope = QToolButton()
+        self.scope.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.scope.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.scope.setAccessibleName("What to search")
+        self.scope.setMenu(self._scope_menu())
+        self.alive = _toggle("Alive", "Only features that fire")
+        self.starred = _toggle("Starred", "Only features with a star", "star")
+        self.labelled = _toggle("Labelled", "Only features with a label")
+        self.more = QToolButton()
+        self.more.setText("Filter ▾")
+        self.more.setToolTip("More conditions, and saved filters")
+        self.more.setAccessibleName("More conditions")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self._fill_menu)
+        self.more.setMenu(menu)
+        self.clear = push_button("Clear", self.clear_all, flat=True, tip="Show all features")
+        self.chips = ConditionChips()
+        self._build()
+        self.choose_scope("text")
+        self.search.textChanged.connect(self._on_typed)
+        self.search.returnPressed.connect(self._on_entered)
+        for toggle in (self.alive, self.starred, self.labelled):
+            toggle.toggled.connect(self._on_changed)
+        self.chips.removed.connect(self._on_chip_removed)
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.scope)
+        top.addWidget(self.search, 1)
+        toggles = QHBoxLayout()
+        toggles.setSpacing(4)
+        for widget in (self.alive, self.starred, self.labelled, self.more):
+            toggles.addWidget(widget)
+        toggles.addStretch()
+        toggles.addWidget(self.clear)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(top)
+        column.addLayout(toggles)
+        column.addWidget(self.chips)
+
+    # ------------------------------------------------------------------ conditions
+    def set_index(self, index: FeatureIndex | None) -> None:
+        """Start again with another index."""
+        self._index = index
+        self.only = None
+        self.set_conditions(FeatureFilter())
+
+    def conditions(self) -> FeatureFilter:
+        """Return all conditions that are set."""
+        return msgspec.structs.replace(
+            self._rest,
+            alive_only=self.alive.isChecked(),
+            starred_only=self.starred.isChecked(),
+            labelled_only=self.labelled.isChecked(),
+            **({self._scope: self.search.text()} if self.search.text() else {}),
+        )
+
+    def set_conditions(self, conditions: FeatureFilter) -> None:
+        """Show these conditions; nothing is emitted."""
+        with ExitStack() as quiet:
+            for widget in (self.search, self.alive, self.starred, self.labelled):
+                quiet.enter_context(QSignalBlocker(widget))
+            self.choose_scope("text")
+            self.search.setText(conditions.text)
+            self.alive.setChecked(conditions.alive_only)
+            self.starred.setChecked(conditions.starred_only)
+            self.labelled.setChecked(conditions.labelled_only)
+        self._rest = msgspec.structs.replace(
+            conditions, text="", alive_only=False, starred_only=False, labelled_only=False
+        )
+        self._show_chips()
+
+    def set_range(self, bounds: object) -> None:
+        """Bound a column; nothing is emitted."""
+        assert isinstance(bounds, Range)
+        self._rest = self._rest.with_range(bounds)
+        self._show_chips()
+
+    def set_only(self, features: FeatureSet | None) -> None:
+        """Let only these features come into question; nothing is emitted."""
+        self.only = features
+        self._show_chips()
+
+    def clear_all(self) -> None:
+        """Take every condition away."""
+        self.only = None
+        self.set_conditions(FeatureFilter())
+        self.toggled.emit()
+
+    def _show_chips(self) -> None:
+        self._chips = []
+        if self._index is not None:
+            self._chips = conditions_in_words(self._rest, self._index)
+        texts = [condition.text for condition in self._chips]
+        if self.only is not None:
+            texts.append(f"{self.only.title} ({count_text(len(self.only.features))})")
+        self.chips.set_texts(texts)
+        anything = self.only is not None or not self.conditions().lists_all
+        self.clear.setEnabled(anything)
+
+    def _on_chip_removed(self, number: int) -> None:
+        if number < len(self._chips):
+            self._rest = self._chips[number].without
+        else:
+            self.only = None
+        self._on_changed()
+
+    def _on_typed(self) -> None:
+        self._show_chips()
+        self.edited.emit()
+
+    def _on_changed(self, _value: object = None) -> None:
+        self._show_chips()
+        self.toggled.emit()
+
+    def _on_entered(self) -> None:
+        """What was searched beside labels becomes a chip, and the field is free for more."""
+        text = self.search.text().strip()
+        if text and self._scope != "text":
+            self._rest = msgspec.structs.replace(self._rest, **{self._scope: text})
+            with QSignalBlocker(self.search):
+                self.search.clear()
+            self._on_changed()
+
+    # ------------------------------------------------------------------ menus
+    def _scope_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for name, (title, _, tip) in SCOPES.items():
+            action = menu.addAction(title)
+            action.setToolTip(plain_tip(tip))
+            action.triggered.connect(lambda _checked=False, name=name: self._on_scope_chosen(name))
+        return menu
+
+    def choose_scope(self, name: str) -> None:
+        """Search another field of the filter."""
+        self._scope = name
+        title, placeholder, tip = SCOPES[name]
+        self.scope.setText(f"{title} ▾")
+        self.search.setPlaceholderText(placeholder)
+        self.search.setToolTip(plain_tip(f"{tip} (Ctrl+F)"))
+        self.scope.setToolTip(plain_tip(f"Searching: {tip.lower()}"))
+
+    def _on_scope_chosen(self, name: str) -> None:
+        self.choose_scope(name)
+        self.search.setFocus()
+        if self.search.text():
+            self._on_changed()
+
+    def _fill_menu(self) -> None:
+        menu = self.more.menu()
+        menu.clear()
+        if self._index is None:
+            return
+        self._add_choices(menu.addMenu("Language"), "languages", self._index.info.languages)
+        self._add_choices(menu.addMenu("Source"), "sources", self._index.info.sources)
+        cluster = menu.addAction("Cluster…", self._ask_cluster)
+        cluster.setEnabled("cluster" in self._index.columns)
+        menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
+        lists = menu.addMenu("On a list")
+        for name, count in KeptLists.of(self._session).names():
+            action = lists.addAction(f"{name} ({count})")
+            action.triggered.connect(lambda _checked=False, name=name: self._set(member_of=name))
+        lists.setEnabled(not lists.isEmpty())
+        menu.addSeparator()
+        saved = self._saved()
+        if saved is None:
+            return
+        for name, conditions in saved.all().items():
+            action = menu.addAction(f"“{name}”")
+            action.triggered.connect(
+                lambda _checked=False, kept=conditions: self._apply_saved(kept)
+            )
+        menu.addAction("Save this filter…", self._ask_name).setEnabled(
+            not self.conditions().lists_all
+        )
+        forget = menu.addMenu("Delete a filter")
+        for name in saved.all():
+            action = forget.addAction(name)
+            action.triggered.connect(lambda _checked=False, name=name: self._write(name, None))
+        forget.setEnabled(not forget.isEmpty())
+
+    def _add_choices(self, menu: QMenu, field: str, names: list[str]) -> None:
+        menu.setEnabled(bool(names))
+        chosen = getattr(self._rest, field)
+        told = language_name if field == "languages" else str
+        for name in sorted(names, key=told)[:_MANY]:
+            action = menu.addAction(told(name))
+            action.setCheckable(True)
+            action.setChecked(name in chosen)
+            action.toggled.connect(
+                lambda on, name=name: self._set(
+                    **{field: (*chosen, name) if on else tuple(c for c in chosen if c != name)}
+                )
+            )
+        if len(names) > _MANY:
+            menu.addAction("Another…", lambda: self._ask_choice(field, sorted(names)))
+
+    def _set(self, **changes: object) -> None:
+        self._rest = msgspec.structs.replace(self._rest, **changes)
+        self._on_changed()
+
+    def _ask_choice(self, field: str, names: list[str]) -> None:
+        name, given = QInputDialog.getItem(self, "Filter", field.capitalize(), names, 0, True)
+        if given and name in names:
+            self._set(**{field: (*getattr(self._rest, field), name)})
+
+    def _ask_cluster(self) -> None:
+        assert self._index is not None
+        most = int(self._index.columns["cluster"].max(initial=0))
+        number, given = QInputDialog.getInt(
+            self, "Filter", f"Cluster, 0 to {most}, or −1 for none", 0, -1, most
+        )
+        if given:
+            self._set(clusters=(number,))
+
+    # ------------------------------------------------------------------ kept filters
+    def _saved(self) -> SavedFilters | None:
+        notes = self._session.notes
+        return None if notes is None else SavedFilters(notes)
+
+    def _ask_name(self) -> None:
+        conditions = msgspec.json.encode(self.conditions()).decode()  # as set when it was asked
+        name, given = QInputDialog.getText(self, "Save this filter", "Name")
+        if given and name.strip():
+            self._write(name.strip(), conditions)
+
+    def _write(self, name: str, conditions: str | None) -> None:
+        if self._session.may_write_notes():
+            self._session.write_notes(FilterChange(name=name, conditions=conditions))
+
+    def _apply_saved(self, conditions: str) -> None:
+        try:
+            kept = msgspec.json.decode(conditions, type=FeatureFilter)
+        except msgspec.DecodeError as error:
+            self._session.show_error(
+                UserError(
+                    f"This filter cannot be read: {error}.",
+                    next_step="Delete it and save it again.",
+                )
+            )
+            return
+        self.only = None
+        self.set_conditions(kept)
+        self.toggled.emit()
+
+
+def _toggle(text: str, tip: str, icon: str = "") -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setCheckable(True)
+    button.setToolTip(plain_tip(tip))
+    button.setAccessibleName(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if icon:
+        icons.set_icon(button, icon)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    return button

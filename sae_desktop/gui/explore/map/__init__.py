@@ -1,0 +1,1 @@
+"""Features as places: the map, and how features of another dictionary split."""

@@ -1,0 +1,250 @@
+"""The map of features beside the page: coloured by any column, searched, lassoed."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.features.reading.columns import column_info
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.map.feature_map_view import FeatureMapView
+from sae_desktop.gui.explore.map.map_places import MapPlaces
+from sae_desktop.gui.parts import icons, theme
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plot_image import add_image_actions
+from sae_desktop.gui.parts.search import feature_number
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.language_names import language_name
+from sae_desktop.words.column_text import column_text
+
+_DENSITY, _LABELLED = "", "labelled"
+
+
+class FeatureMapPanel(QWidget):
+    """Value that colours the map, a field that flies to a feature, and the map."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore.map")
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self._index: FeatureIndex | None = None
+        self.map = FeatureMapView()
+        self.map.names = self._names
+        self.colour = QComboBox()
+        self.colour.setAccessibleName("Value that colours the map")
+        self.colour.setToolTip("Value that colours the map")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Go to a number or label")
+        self.search.setAccessibleName("Go to a feature")
+        self.search.setClearButtonEnabled(True)
+        self.lasso = QToolButton()
+        self.lasso.setCheckable(True)
+        self.lasso.setToolTip("Draw around features to list them (or Shift-drag)")
+        self.lasso.setAccessibleName("Lasso")
+        self.lasso.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        icons.set_icon(self.lasso, "polygon")
+        self.whole = push_button(
+            "", self.map.show_whole, icon="arrows-out", flat=True, tip="Show everything (0)"
+        )
+        self.whole.setAccessibleName("Show everything")
+        self.read_out = ElidedLabel()
+        self.read_out.setProperty("role", "small")
+        self.legend = label("", "small", wrap=True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.empty = label("", "muted", wrap=True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._build()
+        self.colour.currentIndexChanged.connect(self._colour)
+        self.search.returnPressed.connect(self._on_search_entered)
+        self.lasso.toggled.connect(self._on_lasso_toggled)
+        self.map.featureClicked.connect(session.select_feature)
+        self.map.lassoDrawn.connect(self._on_lasso_drawn)
+        self.map.featureHovered.connect(self._say)
+        self._notes.reloaded.connect(self._colour)
+        self._notes.noteChanged.connect(lambda _feature: self.map.update())
+        session.indexOpened.connect(self._on_index_opened)
+        session.projectChanged.connect(lambda: self._on_index_opened(session.index))
+        session.featureSelected.connect(self._on_feature_selected)
+        theme.manager().themeChanged.connect(self._say_legend)
+        self._on_index_opened(session.index)
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.colour, 1)
+        top.addWidget(self.lasso)
+        top.addWidget(self.whole)
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        inner.addLayout(top)
+        inner.addWidget(self.search)
+        inner.addWidget(self.map, 1)
+        inner.addWidget(self.read_out)
+        inner.addWidget(self.legend)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(content)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.addWidget(self._stack)
+
+    # ------------------------------------------------------------------ content
+    def _on_index_opened(self, index: FeatureIndex | None) -> None:
+        self._index = index
+        has_map = index is not None and "map_x" in index.columns
+        self._stack.setCurrentIndex(int(has_map))
+        if index is None or not has_map:
+            self.empty.setText(
+                "No index is open."
+                if index is None
+                else "This index has no map. Build it again to lay out the features."
+            )
+            self.map.set_places(MapPlaces(np.empty(0), np.empty(0)))
+            return
+        before = self.colour.currentData()
+        with QSignalBlocker(self.colour):
+            self.colour.clear()
+            self.colour.addItem("Number of features", _DENSITY)
+            self.colour.addItem("Labelled", _LABELLED)
+            for name in index.columns:
+                info = column_info(name)
+                if info.kind not in ("coordinate", "token"):
+                    self.colour.addItem(info.title, name)
+            self.colour.setCurrentIndex(max(self.colour.findData(before), 0))
+        self.map.set_places(MapPlaces(index.columns["map_x"], index.columns["map_y"]))
+        self._colour()
+        if self._session.feature is not None:
+            self._on_feature_selected(self._session.feature)
+
+    def _colour(self) -> None:
+        index, name = self._index, self.colour.currentData()
+        if index is None or name is None:
+            return
+        values: Any = None
+        categorical = name == _LABELLED
+        if name == _LABELLED:
+            values = np.full(index.features, -1, dtype=np.int32)
+            labelled = self._notes.labelled_features()
+            values[labelled[labelled < index.features]] = 0
+        elif name:
+            info = column_info(name)
+            values, categorical = index.columns[name], info.kind == "category"
+            if name in ("language", "source"):
+                values = self._ranked(name)[values]
+            if info.spans_decades:
+                with np.errstate(divide="ignore"):
+                    values = np.log10(np.asarray(values, dtype=np.float32))
+                values[~np.isfinite(values)] = np.nan
+        self.map.colour_by(values, categorical=categorical)
+        self._say_legend()
+
+    def _ranked(self, name: str) -> Any:
+        """Return the place of every language or source by how many features have it.
+
+        Those for which there is no colour of their own have −1, as the last entry, none, has.
+        """
+        assert self._index is not None
+        names = self._index.info.languages if name == "language" else self._index.info.sources
+        values = self._index.columns[name]
+        counts = np.bincount(values[values >= 0], minlength=len(names))
+        ranks = np.full(len(names) + 1, -1, dtype=np.int32)
+        order = np.argsort(-counts, kind="stable")[: len(theme.run_colours())]
+        ranks[order] = np.arange(len(order))
+        return ranks
+
+    def _names(self, features: Any) -> dict[int, str]:
+        index = self._index
+        found = self._notes.labels(features)
+        if index is not None:
+            for feature in features.tolist():
+                if feature not in found and index.has_logits:
+                    found[feature] = visible_token(index.top_logits(feature)[0][0])
+        return found
+
+    def _say(self, feature: int | None) -> None:
+        index, name = self._index, self.colour.currentData()
+        if feature is None or index is None:
+            self.read_out.setText("")
+            return
+        parts = [self._notes.title(feature)]
+        if name and name != _LABELLED:
+            parts.append(f"{column_info(name).title} {column_text(index, name, feature)}")
+        self.read_out.setText(" · ".join(parts))
+
+    def _say_legend(self) -> None:
+        index, name = self._index, self.colour.currentData()
+        text = ""
+        if index is not None and name in ("language", "source"):
+            names = index.info.languages if name == "language" else index.info.sources
+            colours = theme.run_colours()
+            ranks = self._ranked(name)[:-1]
+            names = [language_name(n) for n in names] if name == "language" else names
+            shown = sorted((rank, names[i]) for i, rank in enumerate(ranks.tolist()) if rank >= 0)
+            text = " ".join(
+                f'<span style="color:{colours[rank].name()}">●</span> {escape(title)}'
+                for rank, title in shown
+            )
+            if len(names) > len(shown):
+                text += " · others grey"
+        elif name == "cluster":
+            text = "Neighbouring clusters have different colours; grey features are in none."
+        elif name and name != _LABELLED:
+            info = column_info(name)
+            scale = " (logarithmic)" if info.spans_decades else ""
+            text = f"{escape(info.title)} from blue (low) to orange (high){scale}."
+        self.legend.setText(text)
+        self.legend.setVisible(bool(text))
+
+    # ------------------------------------------------------------------ hands
+    def _on_feature_selected(self, feature: int) -> None:
+        if self._index is not None:
+            self.map.select(feature, self._index.neighbours(feature))
+
+    def _on_search_entered(self) -> None:
+        index, text = self._index, self.search.text().strip()
+        if index is None or not text:
+            return
+        number = feature_number(text)
+        if number is None or number >= index.features:
+            found = self._notes.found_features(text)
+            number = int(found[0]) if len(found) else None
+        place = None if number is None else self.map.places.place_of(number)
+        if number is None or place is None:
+            self.read_out.setText(f"No feature on the map matches “{text}”.")
+            return
+        self._session.select_feature(number)
+        self.map.fly_to(*place)
+
+    def _on_lasso_toggled(self, on: bool) -> None:
+        self.map.lasso_mode = on
+
+    def _on_lasso_drawn(self, features: Any) -> None:
+        self.lasso.setChecked(False)
+        self._session.featuresRequested.emit(FeatureSet("Lasso on the map", features))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        add_image_actions(menu, self.map, "feature map")
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())

@@ -1,0 +1,1 @@
+"""One feature: where it fires, what it does, what lies near it."""

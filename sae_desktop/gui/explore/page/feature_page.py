@@ -1,0 +1,360 @@
+"""The page of one feature: name, figures, contexts, histogram, logits, neighbours."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from sae_desktop.features.reading.facts import Context
+from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
+from sae_desktop.gui.explore.page.context_groups import context_groups, origin_text
+from sae_desktop.gui.explore.page.feature_company import FeatureCompany
+from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
+from sae_desktop.gui.explore.page.feature_title import FeatureTitle
+from sae_desktop.gui.explore.page.signed_bars import SignedBars
+from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.histogram import ActivationHistogram
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.token_text import Heading, HoveredToken, Passage, TokenTextView
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.number_text import count_text, one_in_text, percent_text
+
+WIDE = 1120
+"""From this width on, the figures stand beside the contexts and not below."""
+_SIDE_WIDTHS = (440, 720)
+_CONTEXTS_WIDEST = 960
+"""Longer lines are hard to read."""
+_NO_BOUND = 16_777_215
+_WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
+_AS_INDEXED = 2
+_MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
+
+
+class FeaturePage(QScrollArea):
+    """One feature, read from the top down; shows whichever feature the session selects."""
+
+    tokenHovered = Signal(object)
+    """HoveredToken or None."""
+    splittingRequested = Signal()
+    languagesRequested = Signal()
+    """The panels that say more are wanted."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore.page")
+        self._session = session
+        self._contexts: list[Context] = []
+        self._shown: tuple[FeatureIndex, int] | None = None
+        self.title = FeatureTitle(session)
+        self.figures = ElidedLabel()
+        self.figures.setProperty("role", "muted")
+        self.legend = ActivationLegend()
+        self.contexts = TokenTextView()
+        self.contexts.setAccessibleName("Contexts the feature fires in")
+        self.window_size = QComboBox()
+        for text, around in _WINDOWS:
+            self.window_size.addItem(text, around)
+        self.window_size.setCurrentIndex(_AS_INDEXED)
+        self.window_size.setAccessibleName("How much text to show around each token")
+        self.window_size.setToolTip("How much text to show around the chosen token")
+        self.more = push_button("", self._on_more_clicked)
+        self.more.setCheckable(True)
+        self.histogram = ActivationHistogram()
+        self.raised = SignedBars("Tokens whose logits the feature raises most")
+        self.lowered = SignedBars("Tokens whose logits the feature lowers most")
+        self.centred = QCheckBox("Median-centred")
+        self.centred.setToolTip("Subtracts the median over the vocabulary from each effect")
+        self.no_logits = label("The index was built without a model.", "small", wrap=True)
+        self.neighbours = FeatureLinks(session, "Nearest features")
+        self.elsewhere = FeatureElsewhere(session)
+        self.splitting = push_button(
+            "Splitting",
+            self.splittingRequested.emit,
+            flat=True,
+            tip="Show the feature and its parts in larger dictionaries as a tree",
+        )
+        self.company = FeatureCompany(session)
+        self.company.sideBySideRequested.connect(self.languagesRequested)
+        self._build()
+        self.window_size.currentIndexChanged.connect(self._on_window_chosen)
+        self.centred.toggled.connect(self._on_centred)
+        self.contexts.textChosen.connect(session.textRequested)
+        self.legend.scaleChanged.connect(self._on_scale_changed)
+        self.contexts.tokenHovered.connect(self._on_token_hovered)
+        session.featureSelected.connect(self.show_feature)
+        session.indexOpened.connect(self._on_index_opened)
+        if session.feature is not None:
+            self.show_feature(session.feature)
+
+    # ------------------------------------------------------------------ layout
+    def _build(self) -> None:
+        content = QWidget()
+        content.setProperty("ground", "surface")
+        content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(16, 12, 16, 16)
+        column.setSpacing(8)
+        column.addWidget(self.title)
+        column.addWidget(self.figures)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body.setSpacing(24)
+        self._body.addWidget(self._contexts_part(), 1000)
+        self._body.addWidget(self._effects_part(), 700)
+        self._body.addStretch(1)  # what is left once both have their widest
+        column.addLayout(self._body)
+        column.addStretch()
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
+        self.setProperty("ground", "surface")
+        self.setAccessibleName("Feature")
+        self.setMinimumWidth(360)
+
+    def _contexts_part(self) -> QWidget:
+        part = self._contexts_box = QWidget()
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        bar = QFlowLayout()  # two lines where there is no room for one
+        bar.setHorizontalSpacing(8)
+        bar.setVerticalSpacing(4)
+        bar.addWidget(self.legend)
+        bar.addWidget(self.window_size)
+        bar.addWidget(self.more)
+        column.addLayout(bar)
+        column.addWidget(self.contexts)
+        column.addStretch()
+        return part
+
+    def _effects_part(self) -> QWidget:
+        part = self._effects = QWidget()
+        self._plots = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._plots.setSpacing(24)
+        self._plots.addWidget(_titled("Activations", self.histogram), 1)
+        logits = QWidget()
+        grid = QGridLayout(logits)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(4)
+        grid.addWidget(label("Raises next token", "heading"), 0, 0)
+        grid.addWidget(label("Lowers next token", "heading"), 0, 1)
+        grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.no_logits, 2, 0, 1, 2)
+        unit = label(
+            "Effect on the logit per unit of activation, times the final norm’s scale",
+            "small",
+            wrap=True,
+        )
+        unit.setToolTip(
+            "The final norm divides the stream by its size, which differs from token to token. "
+            "At a token, the change of a logit is this figure, times the activation, divided by "
+            "that size: the figures show how tokens compare, not how far a logit moves."
+        )
+        grid.addWidget(unit, 3, 0)
+        grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
+        grid.setRowStretch(4, 1)
+        self._plots.addWidget(logits, 1)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(24)
+        column.addLayout(self._plots)
+        column.addWidget(
+            _titled("Nearest features", self.neighbours, "cosine between decoder directions")
+        )
+        column.addWidget(_titled("In other dictionaries", self.elsewhere, action=self.splitting))
+        column.addWidget(self.company)
+        column.addStretch()
+        return part
+
+    def _on_range_changed(self, low: int, high: int) -> None:
+        self.verticalScrollBar().setEnabled(high > low)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self.viewport().width() >= WIDE
+        direction = QBoxLayout.Direction
+        target = direction.LeftToRight if wide else direction.TopToBottom
+        if self._body.direction() != target:
+            self._body.setDirection(target)
+            self._plots.setDirection(direction.TopToBottom if wide else direction.LeftToRight)
+            least, most = _SIDE_WIDTHS if wide else (0, _NO_BOUND)
+            self._effects.setMinimumWidth(least)
+            self._effects.setMaximumWidth(most)
+            self._contexts_box.setMaximumWidth(_CONTEXTS_WIDEST if wide else _NO_BOUND)
+
+    # ------------------------------------------------------------------ content
+    def _on_index_opened(self, index: object) -> None:
+        del index
+        self._shown = None
+
+    def show_feature(self, feature: int) -> None:
+        """Show a feature of the open index, from the top of its page."""
+        index = self._session.index
+        if index is None or self._shown == (index, feature):
+            return
+        self._shown = (index, feature)
+        self.setUpdatesEnabled(False)
+        try:
+            self._fill(index, feature)
+        finally:
+            self.setUpdatesEnabled(True)
+        self.verticalScrollBar().setValue(0)
+
+    def _fill(self, index: FeatureIndex, feature: int) -> None:
+        maximum = float(index.columns["max_activation"][feature])
+        self.title.set_feature(feature)
+        self.figures.setText(figures_text(index, feature))
+        self.legend.set_maximum(maximum)
+        self.contexts.set_scale(self.legend.scale())
+        self._read_contexts(index, feature)
+        self.histogram.set_counts(*index.histogram(feature))
+        self._show_logits(index, feature)
+        self.neighbours.set_rows(
+            [
+                FeatureRow(other, f"{cosine:.3f}", cosine)
+                for other, cosine in index.neighbours(feature)
+                if other != feature
+            ]
+        )
+        self.elsewhere.show_feature(feature)
+        self.company.show_feature(index, feature)
+
+    def _read_contexts(self, index: FeatureIndex, feature: int) -> None:
+        around = self.window_size.currentData()
+        self._contexts = index.contexts(feature, around, around)
+        self._show_contexts()
+
+    def _show_contexts(self) -> None:
+        index = self._session.index
+        assert index is not None
+        buckets = index.info.buckets
+        scheme = index.info.bucket_scheme
+        short = not self.more.isChecked()
+        groups = context_groups(self._contexts, buckets, short=short, scheme=scheme)
+        first_bucket = next((g for g in groups if g.bucket != TOP_BUCKET), None)
+        blocks: list[Heading | Passage] = []
+        for group in groups:
+            note = f"{scheme} buckets" if group is first_bucket else ""
+            if group.hidden and group.bucket == TOP_BUCKET:
+                total = len([c for c in self._contexts if c.bucket == TOP_BUCKET])
+                note = f"{total - group.hidden} of {total}"
+            blocks.append(Heading(group.name, note))
+            blocks += [
+                Passage(
+                    c.tokens,
+                    c.activations,
+                    c.peak,
+                    _note(c, group.times.get(c.slot, 1)),
+                    c.starts,
+                    c.read,
+                )
+                for c in group.contexts
+            ]
+        if not blocks:
+            fires = self.legend.scale().maximum > 0.0
+            blocks = [Heading("No contexts were kept." if fires else "It never fired on the text.")]
+        self.contexts.set_blocks(blocks)
+        self.more.setVisible(bool(self._contexts))
+        self.more.setText(
+            "Fewer contexts" if self.more.isChecked() else f"All {len(self._contexts)} contexts"
+        )
+
+    def _show_logits(self, index: FeatureIndex, feature: int) -> None:
+        centred = self.centred.isChecked()
+        top = index.top_logits(feature, centred=centred)
+        bottom = index.bottom_logits(feature, centred=centred)
+        self.centred.setVisible(index.array("logits/median") is not None)
+        extreme = max((abs(value) for _, value in (*top, *bottom)), default=1.0)
+        self.raised.set_rows(top, extreme)
+        self.lowered.set_rows(bottom, extreme)
+        self.no_logits.setVisible(not index.has_logits)
+
+    # ------------------------------------------------------------------ hands
+    def _on_more_clicked(self) -> None:
+        self._show_contexts()
+
+    def _on_window_chosen(self) -> None:
+        if self._shown is not None:
+            self._read_contexts(*self._shown)
+
+    def _on_centred(self) -> None:
+        if self._shown is not None:
+            self._show_logits(*self._shown)
+
+    def _on_scale_changed(self, _logarithmic: bool) -> None:
+        self.contexts.set_scale(self.legend.scale())
+
+    def _on_token_hovered(self, token: HoveredToken | None) -> None:
+        self.mark(token)
+        self.tokenHovered.emit(token)
+
+    def mark(self, token: HoveredToken | None) -> None:
+        """Mark a token's activation on the histogram and on the legend."""
+        activation = None if token is None else token.activation
+        self.histogram.set_marker(activation)
+        self.legend.set_marker(activation)
+
+    def scale(self) -> ColourScale:
+        """Return the scale the contexts are coloured by."""
+        return self.legend.scale()
+
+
+def figures_text(index: FeatureIndex, feature: int) -> str:
+    """Return the line of figures under a feature's title, with units."""
+    density = float(index.columns["density"][feature])
+    rows = f"{count_text(index.info.rows)} tokens"
+    if density <= 0.0:
+        return f"Never fires on {rows}"
+    return " · ".join(
+        (
+            f"Density {percent_text(density)} ({one_in_text(density)} of {rows})",
+            f"max {float(index.columns['max_activation'][feature]):.2f}",
+            f"mean {float(index.columns['mean_activation'][feature]):.2f}",
+            *(
+                f"{word} {float(index.columns[name][feature]):.2f}"
+                for name, word in _MOMENTS
+                if name in index.columns
+            ),
+        )
+    )
+
+
+def _note(context: Context, times: int) -> str:
+    origin = origin_text(context)
+    return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
+
+
+def _titled(title: str, widget: QWidget, note: str = "", action: QWidget | None = None) -> QWidget:
+    part = QWidget()
+    column = QVBoxLayout(part)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(4)
+    row = QHBoxLayout()
+    row.addWidget(label(title, "heading"))
+    row.addStretch()
+    if note:
+        row.addWidget(label(note, "small"))
+    if action is not None:
+        row.addWidget(action)
+    column.addLayout(row)
+    column.addWidget(widget)
+    column.addStretch()
+    return part

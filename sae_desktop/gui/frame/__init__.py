@@ -1,0 +1,1 @@
+"""The window around the workspaces: rail, palette, banner, status bar."""

@@ -1,0 +1,407 @@
+"""The one window: rail, breadcrumb, search, workspaces, status bar, toasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.client.job import Job
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
+from sae_desktop.gui.frame.banner import Banner
+from sae_desktop.gui.frame.breadcrumb import Breadcrumb
+from sae_desktop.gui.frame.command_palette import CommandPalette
+from sae_desktop.gui.frame.frame_actions import MENUS, WORKSPACES, frame_infos, workspace_infos
+from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.palette_sources import sources
+from sae_desktop.gui.frame.rail import Rail
+from sae_desktop.gui.frame.status_bar import StatusBar
+from sae_desktop.gui.frame.workspaces import PANELS
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.actions import ActionRegistry
+from sae_desktop.gui.parts.dialogs import FrameDialogs
+from sae_desktop.gui.parts.job_list import JobList
+from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.toasts import ToastStack
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
+from sae_desktop.words.job_text import crash_text
+
+_STATE_VERSION = 1
+_TITLE = "SAE Desktop"
+_FIRST_SIZE = 1280, 800
+_TITLE_BAR = 40
+"""Of the screen, left to the frame that the desktop draws around the window."""
+
+
+class MainWindow(QMainWindow):
+    """Builds a workspace when it is first shown; `prepare` builds the others in idle moments."""
+
+    def __init__(
+        self, session: Session, settings: Settings, save: Callable[[Settings], None]
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.settings = settings
+        self._save = save
+        self._left = False
+        self.setWindowTitle(_TITLE)
+        room = self.screen().availableSize()
+        self.setMinimumSize(min(1200, room.width()), min(600, room.height() - _TITLE_BAR))
+        self.registry = ActionRegistry(self)
+        self.dialogs = FrameDialogs(self, session, self.registry)
+        self.registry.add(workspace_infos(self), self)
+        self.registry.add(frame_infos(self), self)
+        self._workspaces: dict[str, Workspace] = {}
+        self._build_menus()
+        self._build_frame()
+        self._build_jobs()
+        self.toasts = ToastStack(self)
+        self.toasts.bottom_margin = 56
+        self.search = CommandPalette(self, sources(session, self.registry))
+        self._connect()
+        self._restore()
+        self.show_workspace(self._first_workspace())
+
+    # ------------------------------------------------------------------ building
+    def _build_menus(self) -> None:
+        for title, ids in MENUS.items():
+            menu = self.menuBar().addMenu(title)
+            for action_id in ids:
+                if action_id:
+                    menu.addAction(self.registry.action(action_id))
+                else:
+                    menu.addSeparator()
+            menu.aboutToShow.connect(self.registry.refresh)
+            if title == "&File":
+                self._recent = QMenu("Open recent", menu)
+                self._recent.aboutToShow.connect(self._fill_recent)
+                menu.insertMenu(self.registry.action("project.open_demonstration"), self._recent)
+                self._import = QMenu("Import", menu)
+                self._import.aboutToShow.connect(self._fill_import)
+                menu.insertMenu(self.registry.action("project.reveal"), self._import)
+                self._file_menu = menu
+        self._panel_menu = QMenu("&Panel", self)
+        self._panel_menu.aboutToShow.connect(self._fill_panel_menu)
+        self.menuBar().insertMenu(self.menuBar().actions()[3], self._panel_menu)
+
+    def _build_frame(self) -> None:
+        self._rail = Rail([self.registry.info(f"view.{name}") for name, _, _ in WORKSPACES])
+        self._stack = QStackedWidget()
+        restart = push_button("Restart the engine", self.restart_engine, primary=True)
+        self._resume_button = push_button("", self.resume_jobs)
+        close = push_button("Close", lambda: self._crash_banner.hide(), flat=True)
+        self._crash_banner = Banner("warning", [close, self._resume_button, restart])
+        again = push_button("Try again", self.session.take_lock)
+        self._read_only_banner = Banner("lock", [again])
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (self._top_bar(), self._crash_banner, self._read_only_banner):
+            column.addWidget(widget)
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self._rail)
+        row.addWidget(self._stack, 1)
+        column.addLayout(row, 1)
+        self.setCentralWidget(page)
+        self._status = StatusBar(self.session)
+        self.setStatusBar(self._status)
+
+    def _top_bar(self) -> QWidget:
+        bar = QWidget()
+        bar.setObjectName("topbar")
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        layout = QHBoxLayout(bar)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        for action_id in ("go.back", "go.forward"):
+            button = self.registry.button(action_id, with_text=False)
+            button.setProperty("flat", "true")
+            layout.addWidget(button)
+        layout.addWidget(Breadcrumb(self.session, self._file_menu), 1)
+        search = push_button(
+            "Search or run a command", self.open_search, icon="magnifying-glass", tip="Ctrl+K"
+        )
+        search.setText("Search or run a command    Ctrl+K")
+        layout.addWidget(search)
+        return bar
+
+    def _build_jobs(self) -> None:
+        self.job_list = JobList(self.session)
+        self._jobs = QDockWidget("Jobs", self)
+        self._jobs.setObjectName("frame.jobs")
+        self._jobs.setWidget(self.job_list)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self._jobs)
+        self._jobs.hide()
+
+    def _connect(self) -> None:
+        session = self.session
+        self._rail.chosen.connect(self.show_workspace)
+        self._status.jobsClicked.connect(self.toggle_jobs)
+        session.workspaceRequested.connect(self.show_workspace)
+        session.errorRaised.connect(self._show_error)
+        session.noticeRaised.connect(self.toasts.show_notice)
+        session.projectChanged.connect(self._on_project_changed)
+        session.writableChanged.connect(self._on_writable_changed)
+        session.client.engineCrashed.connect(self._on_engine_crashed)
+        session.client.stateChanged.connect(self._on_engine_state)
+        session.client.detached.connect(self._on_detached)
+        for signal in (
+            session.contentsChanged,
+            session.historyChanged,
+            session.selectionChanged,
+            session.indexOpened,
+            session.featureSelected,
+            session.writableChanged,
+            session.undo_stack.indexChanged,
+        ):
+            signal.connect(self._refresh_actions)
+        self._refresh_actions()
+
+    def _show_error(self, error: ErrorInfo) -> None:
+        toast = self.toasts.show_error(error)
+        if self.session.engine_stopped and not toast.offers_engine:
+            toast.offer_engine(self.session.client)
+
+    def _refresh_actions(self, _value: object = None) -> None:
+        self.registry.refresh()
+
+    # ------------------------------------------------------------------ workspaces
+    def workspace(self, name: str) -> Workspace:
+        """Return a workspace, built now if it was not shown yet."""
+        if name not in self._workspaces:
+            workspace = PANELS[name](self.session, self.settings)
+            self._workspaces[name] = workspace
+            self._stack.addWidget(workspace)
+            self.registry.add(workspace.action_infos(), workspace)
+            workspace.restore_layout(self.settings.workspace_states.get(name, ""))
+        return self._workspaces[name]
+
+    def show_workspace(self, name: str) -> None:
+        """Bring a workspace to the front."""
+        if name == "jobs":
+            self._jobs.show()
+            return
+        workspace = self.workspace(name)
+        if self._stack.currentWidget() is not workspace:
+            self._stack.setCurrentWidget(workspace)
+            workspace.focus_first()
+        self._rail.mark(name)
+        self.session.enter_workspace(name)
+
+    def prepare(self) -> None:
+        """Build one workspace that was not shown yet, and come back for the next."""
+        missing = [name for name, _, _ in WORKSPACES if name not in self._workspaces]
+        if missing:
+            self.workspace(missing[0])
+            QTimer.singleShot(100, self, self.prepare)
+
+    def _first_workspace(self) -> str:
+        known = {name for name, _, _ in WORKSPACES}
+        return self.settings.workspace if self.settings.workspace in known else "project"
+
+    # ------------------------------------------------------------------ actions
+    def open_search(self) -> None:
+        self.search.open()
+
+    def toggle_jobs(self) -> None:
+        self._jobs.setVisible(not self._jobs.isVisible())
+
+    def toggle_full_screen(self) -> None:
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def reset_layout(self) -> None:
+        """Put the docks of every workspace back."""
+        for workspace in self._workspaces.values():
+            workspace.reset_layout()
+        self.settings.workspace_states = {}
+        self._jobs.setFloating(False)
+        self._jobs.hide()
+
+    def choose_theme(self, mode: str) -> None:
+        self.settings.theme = mode
+        theme.manager().apply(mode)
+        self._save(self.settings)
+
+    def choose_network(self, *, off: bool) -> None:
+        """Allow the network for what the person asks to get, or for nothing."""
+        self.settings.network_off = off
+        self._save(self.settings)
+        self.toasts.show_notice(
+            "The network is off: nothing leaves this machine."
+            if off
+            else "The network is used only when you ask for something."
+        )
+        self.registry.refresh()
+
+    def restart_engine(self) -> None:
+        self._crash_banner.hide()
+        self.session.client.restart()
+
+    def resume_jobs(self) -> None:
+        """Restart the engine, and start the jobs again that ended with it, as they were."""
+        interrupted, self.session.client.interrupted = self.session.client.interrupted, []
+        self.restart_engine()
+        for job in interrupted:
+            self.session.run(job.config)
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for path in self.settings.recent_projects:
+            action = self._recent.addAction(path)
+            action.triggered.connect(
+                lambda _checked=False, path=path: self.session.open_project(Path(path))
+            )
+        if self._recent.isEmpty():
+            self._recent.addAction("Nothing yet").setEnabled(False)
+
+    def _fill_import(self) -> None:
+        """Offer what the Project workspace can bring in; it is shown with its dialog."""
+        self._import.clear()
+        for info in self.workspace("project").action_infos():
+            if info.id.startswith("project.import"):
+                action = self._import.addAction(info.text)
+                action.setEnabled(info.enabled_when is None or info.enabled_when())
+                action.triggered.connect(
+                    lambda _checked=False, info=info: self._run_in("project", info.id)
+                )
+
+    def _run_in(self, workspace: str, action_id: str) -> None:
+        """Do what belongs to a workspace where it can be seen."""
+        self.show_workspace(workspace)
+        self.registry.trigger(action_id)
+
+    def _fill_panel_menu(self) -> None:
+        self._panel_menu.clear()
+        workspace = self._stack.currentWidget()
+        if isinstance(workspace, Workspace):
+            self.registry.refresh()
+            for info in workspace.action_infos():
+                self._panel_menu.addAction(self.registry.action(info.id))
+            self._panel_menu.addSeparator()
+            for dock in workspace.docks():
+                self._panel_menu.addAction(dock.toggleViewAction())
+
+    # ------------------------------------------------------------------ session and engine
+    def _on_project_changed(self) -> None:
+        project = self.session.project
+        self.setWindowTitle(f"{project.title} – {_TITLE}" if project else _TITLE)
+        self._read_only_banner.hide()
+        if project is not None:
+            self.settings.remember_project(str(project.path))
+            self._save(self.settings)
+
+    def _on_writable_changed(self) -> None:
+        refusal = self.session.refusal
+        if refusal is None:
+            self._read_only_banner.hide()
+        else:
+            self._read_only_banner.say(
+                f"Read-only: {refusal.what} Reading, probing and steering work. {refusal.next_step}"
+            )
+
+    def _on_engine_crashed(self, exit_: EngineExit) -> None:
+        kept = [job.error.kept for job in self.session.client.jobs if job.error is not None]
+        interrupted = self.session.client.interrupted
+        resumes = all(job.again == "Resume" for job in interrupted)
+        self._resume_button.setText(f"Restart and {'resume' if resumes else 'start again'}")
+        self._resume_button.setVisible(bool(interrupted))
+        self._crash_banner.say(crash_text(exit_, [text for text in kept if text]))
+
+    def _on_engine_state(self, state: str) -> None:
+        if state == "ready":
+            self._crash_banner.hide()
+
+    # ------------------------------------------------------------------ state
+    def _restore(self) -> None:
+        settings = self.settings
+        if not self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode())):
+            room = self.screen().availableSize()
+            self.resize(
+                min(_FIRST_SIZE[0], room.width()),
+                min(_FIRST_SIZE[1], room.height() - _TITLE_BAR),
+            )
+        self.restoreState(QByteArray.fromBase64(settings.window_state.encode()), _STATE_VERSION)
+        self._jobs.hide()
+
+    def save_settings(self) -> None:
+        """Save the settings as they are."""
+        self._save(self.settings)
+
+    def keep_state(self) -> None:
+        """Put size, place, docks and workspace into the settings and save them."""
+        settings = self.settings
+        settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        settings.window_state = bytes(self.saveState(_STATE_VERSION).toBase64().data()).decode()
+        settings.workspace = self.session.workspace
+        for name, workspace in self._workspaces.items():
+            if workspace.docks():
+                settings.workspace_states[name] = workspace.layout_state()
+        self._save(settings)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.workspace(self.session.workspace).focus_first()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Esc comes here where nothing else means anything by it.
+        if event.key() != Qt.Key.Key_Escape or not self.toasts.dismiss_newest():
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        running = [] if self._left else self.session.running_jobs()
+        if running:
+            event.ignore()
+            self._ask_about(running)
+            return
+        self.keep_state()
+        self.hide()  # the engine may take seconds to checkpoint; the window need not
+        self.session.close_project()
+        self.session.client.shutdown()
+        event.accept()
+
+    def leave(self) -> None:
+        """Close without asking: jobs that run are stopped, what they did is saved."""
+        self._left = True
+        self.close()
+
+    def _ask_about(self, jobs: list[Job]) -> None:
+        if any(dialog.isVisible() for dialog in self.findChildren(LeavingDialog)):
+            return
+        # Without a project there is no place where the engine could be found again.
+        keep = partial(self._keep_running, jobs) if self.session.project is not None else None
+        LeavingDialog(jobs, self, keep=keep, stop=self.leave).open()
+
+    def _keep_running(self, jobs: list[Job]) -> None:
+        self.setEnabled(False)
+        self.session.client.detach(jobs)
+
+    def _on_detached(self, alone: bool) -> None:
+        self.setEnabled(True)
+        if alone:
+            self.leave()
+        else:
+            self.session.show_error(
+                UserError(
+                    "The engine could not keep running without the window.",
+                    kept="The window stays open and the jobs continue.",
+                    next_step="Try again in a moment, or wait until they have finished.",
+                )
+            )

@@ -1,0 +1,52 @@
+"""The rail of workspaces at the window's left."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+
+from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.actions import ActionInfo, tooltip
+from sae_desktop.gui.parts.plain_text import plain_tip
+
+_WIDTH = 76
+
+
+class Rail(QWidget):
+    """One checkable button a workspace, icon above text."""
+
+    chosen = Signal(str)
+    """Id of the workspace."""
+
+    def __init__(self, infos: list[ActionInfo]) -> None:
+        """`infos` are the actions `view.<workspace>`."""
+        super().__init__()
+        self.setObjectName("rail")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(_WIDTH)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 4, 8)
+        layout.setSpacing(4)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QToolButton] = {}
+        for info in infos:
+            name = info.id.removeprefix("view.")
+            button = QToolButton()
+            button.setText(info.text)
+            button.setToolTip(plain_tip(tooltip(info)))
+            button.setAccessibleName(info.text)
+            button.setCheckable(True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            button.setIconSize(QSize(24, 24))
+            button.setFixedSize(_WIDTH - 8, 60)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            icons.set_icon(button, info.icon)
+            button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))
+            self._group.addButton(button)
+            self._buttons[name] = button
+            layout.addWidget(button)
+        layout.addStretch(1)
+
+    def mark(self, name: str) -> None:
+        """Show which workspace is in front."""
+        self._buttons[name].setChecked(True)

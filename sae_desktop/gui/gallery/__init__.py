@@ -1,0 +1,1 @@
+"""The workspace Gallery: dictionaries of others."""

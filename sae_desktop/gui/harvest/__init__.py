@@ -1,0 +1,1 @@
+"""The workspace Harvest: from a model and a corpus to a store of activations."""

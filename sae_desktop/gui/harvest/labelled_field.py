@@ -1,0 +1,51 @@
+"""A field under its name, with what is wrong with it beneath."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from sae_desktop.gui.parts.default_mark import DefaultMark
+from sae_desktop.gui.parts.labels import label, set_property
+from sae_desktop.gui.parts.plain_text import plain_tip
+
+
+class LabelledField(QWidget):
+    """Name, field, and below them a problem when there is one; no name: the line stays empty."""
+
+    def __init__(self, name: str, field: QWidget, tip: str, *, default: Any = None) -> None:
+        """With a `default`, what differs from it is marked."""
+        super().__init__()
+        self.field = field
+        self._tip = tip
+        if name:
+            field.setAccessibleName(name)
+        field.setAccessibleDescription(tip)
+        field.setToolTip(plain_tip(tip))
+        self.problem = label("", "error", wrap=True)
+        self.problem.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        head = QHBoxLayout()
+        head.setContentsMargins(0, 0, 0, 0)
+        head.addWidget(label(name, "small"), 1)
+        self.mark_of_default = None if default is None else DefaultMark(name, field, default)
+        if self.mark_of_default is not None:
+            head.addWidget(self.mark_of_default)
+        column.addLayout(head)
+        column.addWidget(field)
+        column.addWidget(self.problem)
+        column.addStretch(1)
+
+    def show_problem(self, text: str) -> None:
+        """Say beneath the field what is wrong; nothing: it is fine."""
+        self.problem.setText(text)
+        self.problem.setVisible(bool(text))
+        self.mark(text)
+
+    def mark(self, text: str) -> None:
+        """Mark a field whose problem is told elsewhere; nothing: it is fine."""
+        self.field.setAccessibleDescription(text or self._tip)
+        set_property(self.field, "invalid", "true" if text else "false")

@@ -1,0 +1,1 @@
+"""The workspace Project: what there is, and what comes next."""

@@ -1,0 +1,247 @@
+"""What the cards of a project say and offer. Free of Qt."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
+from sae_desktop.engine.registry import JOB_KINDS
+from sae_desktop.features.config import IndexConfig
+from sae_desktop.language_model.config import SameModelConfig
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.origin import origin_figure
+from sae_desktop.training.sweeps.sweep_config import SweepRecord
+from sae_desktop.words.amounts import (
+    bytes_text,
+    count_text,
+    exact_count,
+    figure_text,
+    share_text,
+    when_text,
+)
+from sae_desktop.words.inventory import (
+    BrokenItem,
+    DictionaryItem,
+    IndexItem,
+    Inventory,
+    ModelItem,
+    StoreItem,
+)
+from sae_desktop.words.running_jobs import Written
+
+ACTIONS = {
+    "harvest": "Harvest from this model",
+    "train": "Train on this store",
+    "resume_harvest": "Resume the harvest",
+    "rows": "Show its contents",
+    "extend": "Harvest more…",
+    "verify": "Verify",
+    "resume_train": "Resume the training",
+    "curves": "Show its curves",
+    "unfold": "List its runs here",
+    "fold": "Hide its runs",
+    "runs": "Compare its runs",
+    "evaluate": "Evaluate…",
+    "index": "Build an index…",
+    "open_index": "Open its index",
+    "open": "Open",
+    "export": "Export…",
+    "same_model": "Set its model…",
+    "reveal": "Show in the file manager",
+    "delete": "Delete…",
+}
+JOBS: dict[str, type[msgspec.Struct]] = {
+    "harvest": HarvestConfig,
+    "train": TrainConfig,
+    "resume_harvest": HarvestConfig,
+    "extend": HarvestConfig,
+    "resume_train": TrainConfig,
+    "verify": VerifyStoreConfig,
+    "evaluate": EvaluateConfig,
+    "index": IndexConfig,
+    "same_model": SameModelConfig,
+}
+"""What an action starts."""
+
+
+def writes(action: str) -> bool:
+    """Tell whether a read-only project does not allow an action."""
+    return action == "delete" or (action in JOBS and JOB_KINDS[JOBS[action]].writes)
+
+
+@dataclass(frozen=True)
+class Card:
+    kind: str
+    """model, store, dictionary, sweep, index"""
+    name: str
+    figures: tuple[tuple[str, str], ...]
+    """(what, value with its unit)"""
+    footer: str
+    """Size and date."""
+    actions: tuple[str, ...]
+    """Keys of ACTIONS; the first is what Enter and the card's button do."""
+    warning: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.name.rstrip("/").rsplit("/", 1)[-1] if self.kind == "model" else self.name
+
+
+def cards(
+    inventory: Inventory,
+    now: datetime.datetime,
+    unfolded: Collection[str] = (),
+    written: Written = frozenset(),
+) -> dict[str, list[Card]]:
+    """Return heading → cards, in the order of the work; empty sections are left out.
+
+    The runs of a sweep share a card, but for those with an index and where it is `unfolded`.
+    `written`: what jobs under way write, which is neither resumed nor deleted meanwhile.
+    """
+    sections = {
+        "Models": [_model(item) for item in inventory.models],
+        "Activation stores": [_store(item, now) for item in inventory.stores],
+        "Dictionaries": _dictionaries(inventory, now, unfolded),
+        "Indexes": [_index(item, now) for item in inventory.indexes],
+    }
+    sections = {
+        heading: [_under_way(card, written) for card in found]
+        for heading, found in sections.items()
+    }
+    places = {
+        "store": "Activation stores",
+        "dictionary": "Dictionaries",
+        "sweep": "Dictionaries",
+        "index": "Indexes",
+    }
+    for broken in inventory.broken:
+        sections.setdefault(places[broken.kind], []).append(_broken(broken))
+    return {heading: found for heading, found in sections.items() if found}
+
+
+def _under_way(card: Card, written: Written) -> Card:
+    """Say of what a job is writing that it is, in place of why it ended and how to continue."""
+    if (card.kind, card.name) not in written:
+        return card
+    actions = [a for a in card.actions if a not in ("resume_harvest", "resume_train", "delete")]
+    return replace(card, actions=tuple(actions), warning="", footer=f"Running now · {card.footer}")
+
+
+def _model(item: ModelItem) -> Card:
+    stores = "1 store" if len(item.stores) == 1 else f"{len(item.stores) or 'no'} stores"
+    figures = (("Width", exact_count(item.width)), ("Harvested into", stores))
+    card = Card("model", item.name, figures, "", ("harvest",))
+    # A path or a name on the hub is told in full below its last part.
+    name = "" if card.title == item.name else item.name
+    told = " · ".join(part for part in (name, item.origin) if part)
+    return replace(card, footer=told) if told else card
+
+
+def _store(item: StoreItem, now: datetime.datetime) -> Card:
+    figures = [("Rows × width", f"{count_text(item.rows)} × {exact_count(item.width)}")]
+    more = len(item.sites) - 1
+    figures.append(("Site", f"{item.site} and {more} more" if more > 0 else item.site))
+    if item.corpus:
+        figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
+    warning = ""
+    actions: tuple[str, ...] = ("train", "rows", "verify", "same_model", "reveal", "delete")
+    if item.harvest is not None:
+        actions = ("train", "rows", "extend", "verify", "same_model", "reveal", "delete")
+    if not item.complete:
+        warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
+        actions = ("resume_harvest", *actions)
+    return Card("store", item.name, tuple(figures), _footer(item, now), actions, warning)
+
+
+def _dictionaries(
+    inventory: Inventory, now: datetime.datetime, unfolded: Collection[str]
+) -> list[Card]:
+    found: list[Card] = []
+    of_sweeps: set[str] = set()
+    for record in inventory.sweeps:
+        runs = {row.dictionary for row in record.rows}
+        items = [item for item in inventory.dictionaries if item.name in runs]
+        if items:
+            found.append(_sweep(record, items, record.config.name in unfolded))
+            if record.config.name in unfolded:
+                found += [_dictionary(item, now) for item in items]
+            of_sweeps |= runs
+    alone = [
+        _dictionary(item, now)
+        for item in inventory.dictionaries
+        if item.name not in of_sweeps or (item.indexes and not _is_unfolded(item, found))
+    ]
+    return alone + found
+
+
+def _is_unfolded(item: DictionaryItem, found: Iterable[Card]) -> bool:
+    return any(card.kind == "dictionary" and card.name == item.name for card in found)
+
+
+def _sweep(record: SweepRecord, items: list[DictionaryItem], unfolded: bool) -> Card:
+    done = [row for row in record.rows if row.state == "done"]
+    figures = [("Runs", f"{len(done)} of {len(record.rows)} done")]
+    best = min((row.fvu for row in done if row.fvu is not None), default=None)
+    if best is not None:
+        figures.append(("Best FVU", figure_text(best)))
+    footer = f"Sweep · {bytes_text(sum(item.bytes for item in items))}"
+    fold = "fold" if unfolded else "unfold"
+    return Card("sweep", record.config.name, tuple(figures), footer, (fold, "runs", "reveal"))
+
+
+def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
+    summary = item.summary
+    figures: list[tuple[str, str]] = []
+    if summary is not None:
+        figures.append(("Features", f"{exact_count(summary.features)} · {summary.architecture}"))
+    elif item.train is not None:
+        figures.append(
+            ("Features", f"{exact_count(item.train.features)} · {item.train.architecture}")
+        )
+    how, origin = origin_figure(summary) if summary is not None else ("", "")
+    if origin:
+        figures.append((how, origin))
+    measured = (summary.evaluation or summary.result) if summary else None
+    if measured is not None:
+        figures.append(("L0", figure_text(measured.l0, 1)))
+        figures.append(("FVU", figure_text(measured.fvu)))
+        where = "evaluation" if summary and summary.evaluation else "training"
+        figures.append((f"Dead in {where}", share_text(measured.dead_fraction)))
+    if summary is not None and summary.evaluation is not None:
+        figures.append(("Loss recovered", share_text(summary.evaluation.loss_recovered)))
+    actions: list[str] = ["open_index", "index"] if item.indexes else ["index"]
+    warning = ""
+    if summary is None:
+        actions = []
+    if not item.complete and item.train is not None:
+        warning = f"Its training stopped after {count_text(item.rows)} rows."
+        actions.insert(0, "resume_train")
+    if summary is not None:
+        actions.append("evaluate")
+        actions += ["export", "same_model"]
+    actions += ["curves", "reveal", "delete"] if item.rows else ["reveal", "delete"]
+    footer = _footer(item, now)
+    return Card("dictionary", item.name, tuple(figures), footer, tuple(actions), warning)
+
+
+def _index(item: IndexItem, now: datetime.datetime) -> Card:
+    figures = (
+        ("Features", exact_count(item.features)),
+        ("Read from", f"{count_text(item.rows)} rows"),
+        ("Dictionary", item.dictionary),
+    )
+    actions = ("open", "same_model", "reveal", "delete")
+    return Card("index", item.name, figures, _footer(item, now), actions)
+
+
+def _broken(item: BrokenItem) -> Card:
+    warning = f"{item.error} {item.next_step}".strip()
+    return Card(item.kind, item.name, (), "Cannot be read", ("reveal", "delete"), warning)
+
+
+def _footer(item: StoreItem | DictionaryItem | IndexItem, now: datetime.datetime) -> str:
+    return f"{bytes_text(item.bytes)} · {when_text(item.modified, now)}"

@@ -1,0 +1,115 @@
+"""Asks for a file and writes features to it: tables beside the window, the rest by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.config import ExportFeaturesConfig, ExportResult, FeaturesFormat
+from sae_desktop.features.reading.export import export_features
+from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project_notes import Notes
+from sae_desktop.words.amounts import bytes_text
+from sae_desktop.words.number_text import count_text
+
+_CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
+_OTHERS: dict[str, FeaturesFormat] = {
+    "HTML page (*.html)": "html",
+    "Labels only (*.json)": "labels",
+    "Neuronpedia, a folder of batches (*)": "neuronpedia",
+    "SAEDashboard, a folder of batches (*)": "saedashboard",
+    "Delphi, a folder of latents (*)": "delphi",
+}
+_ENDINGS: dict[str, str] = {_CSV: ".csv", _PARQUET: ".parquet", "html": ".html", "labels": ".json"}
+
+
+class FeatureExport(QObject):
+    """One export at a time; its end, or why there was none, is said as a toast."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self.work = Background(self)
+        self.work.answered.connect(self._on_written)
+        self.work.refused.connect(self._on_refused)
+
+    @classmethod
+    def of(cls, session: Session) -> FeatureExport:
+        """Return the session's one instance."""
+        found = session.findChild(cls)
+        return found if found is not None else cls(session)
+
+    def ask(self, features: Sequence[int] | Any, window: QWidget) -> None:
+        """Ask for a file or a folder, and in which form the features are written to it.
+
+        One feature is offered as a page for people first, several as a table.
+        """
+        index = self._session.index
+        if index is None:
+            return
+        one = len(features) == 1
+        what = f"feature {features[0]}" if one else f"{count_text(len(features))} features"
+        named = f"{index.path.stem} {features[0]}" if one else f"{index.path.stem} features"
+        tables = [_CSV, _PARQUET]
+        name, kind = QFileDialog.getSaveFileName(
+            window,
+            f"Export {what}",
+            str(Path.home() / named),
+            ";;".join([*_OTHERS, *tables] if one else [*tables, *_OTHERS]),
+        )
+        if name:
+            self.write_as(Path(name), np.asarray(features, dtype=np.int64), kind)
+
+    def write_as(self, path: Path, features: Any, kind: str) -> None:
+        """Write the features in the form of one of the dialog's kinds."""
+        form = _OTHERS.get(kind)
+        if not path.suffix:
+            path = path.with_name(path.name + _ENDINGS.get(form or kind, ""))
+        if form is None:
+            self.write(path, features)
+            return
+        job = self._session.run(
+            ExportFeaturesConfig(
+                project=self._session.project_path, index=self._session.index_name,
+                path=str(path), format=form, features=features.tolist(),
+            )
+        )  # fmt: skip
+        if job is not None:
+            job.finished.connect(self._on_exported)
+
+    def _on_exported(self, result: ExportResult) -> None:
+        self._session.notify(f"Saved to {result.path} ({bytes_text(result.bytes)})")
+
+    def write(self, path: Path, features: Any) -> None:
+        """Write a table of the features beside the window."""
+        index, notes = self._session.index, self._session.notes
+        if index is None:
+            return
+        notes_path = None if notes is None else notes.path
+
+        def work() -> int:
+            # A connection of its own: SQLite's belong to their thread.
+            kept = Notes(notes_path) if notes_path is not None else None
+            try:
+                export_features(path, index, features, kept)
+            finally:
+                if kept is not None:
+                    kept.close()
+            return len(features)
+
+        self.work.run(path, work)
+
+    def _on_written(self, answer: tuple[Path, int]) -> None:
+        path, count = answer
+        what = "1 feature was" if count == 1 else f"{count_text(count)} features were"
+        self._session.notify(f"{what} written to “{path.name}”.")
+
+    def _on_refused(self, answer: tuple[Path, UserError]) -> None:
+        self._session.show_error(answer[1])

@@ -1,0 +1,286 @@
+"""Labels, scores, stars and notes of the open dictionary: saved at each change, undone by Ctrl+Z.
+
+A million labels are not held here: those in sight are fetched when they are shown, and what a
+list needs of all of them (which have a star, the order of the labels) is an array of numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand
+
+from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project_changes import NoteChange, StarsChange, note_after
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_notes import FeatureNote, Notes
+
+Array = npt.NDArray[Any]
+
+_HELD = 20_000
+"""Notes held at most."""
+_ORDERED_AT_ONCE = 20_000
+"""The order of more labels is found beside the window."""
+_NONE: Array = np.empty(0, dtype=np.int64)
+
+
+class FeatureNotes(QObject):
+    """What a person wrote about the features of the session's dictionary (`Marks`)."""
+
+    noteChanged = Signal(int)
+    """A feature's note changed."""
+    reloaded = Signal()
+    """Other notes, or more of them, are here."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self.dictionary = ""
+        self._held: dict[int, FeatureNote] = {}
+        self._stars: Array | None = None
+        self._by_label: Array | None = None
+        self._order = Background(self)
+        self._order.answered.connect(self._on_ordered)
+        session.indexOpened.connect(self._on_index_opened)
+        session.projectChanged.connect(self._on_project_changed)
+        session.notesChanged.connect(self.reload)
+        session.notesDelayed.connect(self._on_delayed)
+        self._on_project_changed()
+
+    @classmethod
+    def of(cls, session: Session) -> FeatureNotes:
+        """Return the session's one instance."""
+        found = session.findChild(cls)
+        return found if found is not None else cls(session)
+
+    # ------------------------------------------------------------------ one feature
+    def note(self, feature: int) -> FeatureNote:
+        found = self._held.get(feature)
+        if found is None:
+            found = self.stored_note(self.dictionary, feature)
+            if len(self._held) >= _HELD:
+                self._held.clear()
+            self._held[feature] = found
+        return found
+
+    def stored_note(self, dictionary: str, feature: int) -> FeatureNote:
+        """Return a note of any dictionary, as it is written or about to be."""
+        stored = self._session.notes
+        found = FeatureNote(feature=feature)
+        if stored is not None and dictionary:
+            found = stored.note(dictionary, feature)
+        return note_after(self._session.notes_to_come(), dictionary, found)
+
+    def label(self, feature: int) -> str:
+        return self.note(feature).label
+
+    def starred(self, feature: int) -> bool:
+        return self.note(feature).starred
+
+    def title(self, feature: int) -> str:
+        """Return "#12 label", or "#12" without one."""
+        label = self.label(feature)
+        return f"#{feature} {label}" if label else f"#{feature}"
+
+    def labels(self, features: Array) -> dict[int, str]:
+        """Return feature → label of those that have one."""
+        stored = self._session.notes
+        if stored is None or not self.dictionary:
+            return {}
+        wanted = [int(f) for f in features]
+        notes = stored.notes(self.dictionary, wanted)
+        for change in self._session.notes_to_come():
+            if not isinstance(change, NoteChange) or change.dictionary != self.dictionary:
+                continue
+            if change.note.feature in wanted:
+                notes[change.note.feature] = change.note
+        return {f: note.label for f, note in notes.items() if note.label}
+
+    # ------------------------------------------------------------------ all of them
+    def starred_features(self) -> Array:
+        if self._stars is None:
+            stored = self._session.notes
+            self._stars = stored.starred(self.dictionary) if stored is not None else _NONE
+        return self._stars
+
+    def labelled_features(self) -> Array:
+        """Return the features with a label in the order of their labels.
+
+        Of very many labels the order is found beside the window; until then there are none, and
+        `reloaded` says when they are here.
+        """
+        if self._by_label is None:
+            stored = self._session.notes
+            self._by_label = _NONE
+            if stored is not None and self.dictionary:
+                if stored.count_labels(self.dictionary) <= _ORDERED_AT_ONCE or not (
+                    stored.path.exists() and not stored.read_only
+                ):
+                    self._by_label = stored.by_label(self.dictionary)
+                else:
+                    path, dictionary = stored.path, self.dictionary
+                    self._order.run((path, dictionary), lambda: _by_label(path, dictionary))
+        return self._by_label
+
+    def scored_features(self) -> tuple[Array, Array]:
+        stored = self._session.notes
+        return stored.scores(self.dictionary) if stored is not None else (_NONE, _NONE)
+
+    def found_features(self, text: str) -> Array:
+        stored = self._session.notes
+        return stored.search(self.dictionary, text) if stored is not None else _NONE
+
+    def list_members(self, name: str) -> Array | None:
+        stored = self._session.notes
+        found = None if stored is None else FeatureLists(stored).read(self.dictionary, name)
+        return None if found is None else np.asarray(found.features, dtype=np.int64)
+
+    # ------------------------------------------------------------------ writing
+    def set_label(self, feature: int, label: str, dictionary: str | None = None) -> None:
+        """Label a feature, of the open dictionary unless another is named; an undoable step."""
+        text = f"label of feature {feature}"
+        self._replace(dictionary, feature, text, label=" ".join(label.split()))
+
+    def set_note(self, feature: int, text: str, dictionary: str | None = None) -> None:
+        """Write a note about a feature; an undoable step."""
+        self._replace(dictionary, feature, f"note of feature {feature}", note=text.strip())
+
+    def set_score(self, feature: int, score: float | None, dictionary: str | None = None) -> None:
+        """Say how well a feature's label fits, 0 to 1, or nothing; an undoable step."""
+        self._replace(dictionary, feature, f"score of feature {feature}", score=score)
+
+    def set_starred(self, feature: int, starred: bool) -> None:
+        """Star a feature or take its star away; an undoable step."""
+        self._replace(None, feature, f"star of feature {feature}", starred=starred)
+
+    def set_stars(self, features: Array, starred: bool) -> None:
+        """Star many features or take their stars away; one undoable step."""
+        changed = features[np.isin(features, self.starred_features()) != starred]
+        if len(changed) and self._session.may_write_notes():
+            self._session.undo_stack.push(_ChangeStars(self, changed, starred))
+
+    def _replace(self, dictionary: str | None, feature: int, text: str, **changes: object) -> None:
+        dictionary = self.dictionary if dictionary is None else dictionary
+        own = dictionary == self.dictionary
+        before = self.note(feature) if own else self.stored_note(dictionary, feature)
+        after = msgspec.structs.replace(before, **changes)
+        if before == after:
+            return
+        if dictionary and self._session.may_write_notes():
+            step = _ChangeNote(self, dictionary, before, after, text)
+            self._session.undo_stack.push(step)
+        elif own:
+            self.noteChanged.emit(feature)  # whoever shows what was typed shows what is kept
+
+    def save(self, dictionary: str, note: FeatureNote) -> None:
+        """Have a note written to the project."""
+        before = self.note(note.feature) if dictionary == self.dictionary else None
+        self._session.write_notes(NoteChange(dictionary=dictionary, note=note))
+        if before is not None:
+            self._held[note.feature] = note
+            self._stars = None if note.starred != before.starred else self._stars
+            if note.label != before.label:
+                self._move_label(note)
+            self.noteChanged.emit(note.feature)
+
+    def save_stars(self, dictionary: str, features: Array, starred: bool) -> None:
+        """Have many stars written to the project."""
+        self._session.write_notes(
+            StarsChange(dictionary=dictionary, features=features.tolist(), starred=starred)
+        )
+        if dictionary == self.dictionary:
+            self._held.clear()
+            self._stars = None
+            self.reloaded.emit()
+
+    def _move_label(self, note: FeatureNote) -> None:
+        """Keep the order of the labels right after one has changed."""
+        if self._by_label is None:
+            return
+        order = self._by_label[self._by_label != note.feature]
+        if note.label:
+            low, high, key = 0, len(order), note.label.lower()
+            while low < high:
+                middle = (low + high) // 2
+                if self.label(int(order[middle])).lower() < key:
+                    low = middle + 1
+                else:
+                    high = middle
+            order = np.insert(order, low, note.feature)
+        self._by_label = order
+
+    # ------------------------------------------------------------------ the session
+    def _on_index_opened(self, index: object) -> None:
+        dictionary = self._session.index.info.dictionary if self._session.index else ""
+        self._load(dictionary)
+
+    def _on_project_changed(self) -> None:
+        self._on_index_opened(self._session.index)
+
+    def _on_delayed(self, delayed: bool) -> None:
+        if not delayed:
+            self.reload()
+
+    def reload(self) -> None:
+        """Read again what others wrote into the project."""
+        self._load(self.dictionary)
+
+    def _load(self, dictionary: str) -> None:
+        self.dictionary = dictionary
+        self._held = {}
+        self._stars = self._by_label = None
+        self.reloaded.emit()
+
+    def _on_ordered(self, answer: tuple[tuple[Path, str], Array]) -> None:
+        (path, dictionary), order = answer
+        stored = self._session.notes
+        if stored is not None and (path, dictionary) == (stored.path, self.dictionary):
+            self._by_label = order
+            self.reloaded.emit()
+
+
+def _by_label(path: Path, dictionary: str) -> Array:
+    notes = Notes(path)
+    try:
+        return notes.by_label(dictionary)
+    finally:
+        notes.close()
+
+
+class _ChangeNote(QUndoCommand):
+    def __init__(
+        self,
+        notes: FeatureNotes,
+        dictionary: str,
+        before: FeatureNote,
+        after: FeatureNote,
+        text: str,
+    ) -> None:
+        super().__init__(text)
+        self._notes, self._before, self._after = notes, before, after
+        self._dictionary = dictionary
+
+    def redo(self) -> None:
+        self._notes.save(self._dictionary, self._after)
+
+    def undo(self) -> None:
+        self._notes.save(self._dictionary, self._before)
+
+
+class _ChangeStars(QUndoCommand):
+    def __init__(self, notes: FeatureNotes, features: Array, starred: bool) -> None:
+        super().__init__(f"stars of {len(features):,} features")
+        self._notes, self._features, self._starred = notes, features, starred
+        self._dictionary = notes.dictionary
+
+    def redo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, self._starred)
+
+    def undo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, not self._starred)

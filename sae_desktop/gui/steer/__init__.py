@@ -1,0 +1,1 @@
+"""The workspace Steer: features turned up and down, and what the model writes then."""

@@ -1,0 +1,166 @@
+"""A continuation as it comes, token by token, after its prompt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.colour_scale import diverging, readable_on
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.steer.kl_strip import KLStrip
+from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.steering.config import OutputToken, VariantResult
+from sae_desktop.steering.figures_text import figures_text
+
+_MOST_CHANGE = 6.0
+"""Change of a token's log probability, in nats, with the full colour."""
+_LEAST_CHANGE = 0.1
+HEADING_HEIGHT = 30
+"""Of the line above a text, so that texts side by side begin level."""
+
+
+def token_tip(token: OutputToken) -> str:
+    """Return what is told of a token under the pointer."""
+    return (
+        f"{visible_token(token.text)}\nprobability {math.exp(token.log_probability):.3g}, plain "
+        f"{math.exp(token.plain_log_probability):.3g}\nKL here {token.kl:.2f} nats"
+    )
+
+
+class GeneratedText(QWidget):
+    """A heading, a button that copies, and the text: the prompt quiet, the rest plain."""
+
+    def __init__(self, title: str, *buttons: QPushButton) -> None:
+        """`buttons` stand in the line of the heading, after the one that copies."""
+        super().__init__()
+        self._prompt = ""
+        self._continuation = ""
+        self._tokens: Sequence[OutputToken] = ()
+        self.made: object = None
+        """What it was generated with; None: not known, or nothing was."""
+        self.view = QPlainTextEdit()
+        self.view.setReadOnly(True)
+        self.view.setTabChangesFocus(True)
+        self.view.setAccessibleName(f"{title} text")
+        self.view.setPlaceholderText("Nothing generated yet.")
+        self.copy_button = push_button(
+            "", self.copy, icon="copy", flat=True, tip=f"Copy the {title.lower()} text"
+        )
+        self.copy_button.setEnabled(False)
+        self.strip = KLStrip()
+        self.strip.hide()
+        self.figures = label("", "small", wrap=True)
+        self.figures.hide()
+        self.heading = ElidedLabel(chars=8)
+        self.heading.setProperty("role", "heading")
+        self.heading.setText(title)
+        self.earlier = label("earlier settings", "warning")
+        self.earlier.setToolTip("The settings have changed since this text was generated")
+        self.earlier.hide()
+        top = QHBoxLayout()
+        top.setSpacing(0)
+        top.addWidget(self.heading, 1)
+        top.addWidget(self.earlier)
+        for button in (self.copy_button, *buttons):
+            button.setFixedHeight(HEADING_HEIGHT)
+            top.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(top)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.strip)
+        column.addWidget(self.figures)
+        theme.manager().themeChanged.connect(self._show_all)
+
+    @property
+    def continuation(self) -> str:
+        """What came after the prompt."""
+        return self._continuation
+
+    def compare_with(self, now: object) -> None:
+        """Say whether it was generated with other settings than those set now."""
+        self.earlier.setVisible(self.made is not None and self.made != now)
+
+    def take(self, other: GeneratedText) -> None:
+        """Show what another one shows."""
+        self._prompt, self._continuation = other._prompt, other._continuation
+        self._tokens, self.made = other._tokens, other.made
+        self._show_all()
+        self.strip.set_tokens(other.strip.tokens)
+        self.strip.setVisible(not other.strip.isHidden())
+        self.figures.setText(other.figures.text())
+        self.figures.setVisible(not other.figures.isHidden())
+
+    def begin(self, prompt: str, made: object = None) -> None:
+        """Start again after a prompt; `made`: with which settings."""
+        self._prompt, self._continuation, self._tokens = prompt, "", ()
+        self.made = made
+        self.earlier.hide()
+        self.strip.hide()
+        self.figures.hide()
+        self._show_all()
+
+    def add(self, text: str) -> None:
+        """Add a piece of the continuation; the view follows if it stood at the end."""
+        self._continuation += text
+        bar = self.view.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum() - 4
+        self._insert(text, quiet=False)
+        if at_end:
+            bar.setValue(bar.maximum())
+        self.copy_button.setEnabled(bool(self._prompt or self._continuation))
+
+    def set_result(self, result: VariantResult) -> None:
+        """Show the whole continuation, its tokens coloured by what steering did to each."""
+        self._prompt, self._continuation = result.prompt, result.text
+        # A character cut into several tokens is shown whole, and then without colours.
+        whole = "".join(token.text for token in result.tokens) == result.text
+        self._tokens = result.tokens if whole else ()
+        self._show_all()
+        self.strip.set_tokens(result.tokens)
+        self.strip.setVisible(bool(result.tokens) and result.typical_strength is not None)
+        self.figures.setText(figures_text(result))
+        self.figures.setVisible(bool(self.figures.text()))
+
+    def show_text(self, prompt: str, text: str, made: object = None) -> None:
+        """Show a continuation of before, whose figures are not known."""
+        self.begin(prompt, made)
+        self.add(text)
+
+    def copy(self) -> None:
+        """Put prompt and continuation on the clipboard."""
+        QGuiApplication.clipboard().setText(self._prompt + self._continuation)
+
+    def _show_all(self) -> None:
+        self.view.clear()
+        self._insert(self._prompt, quiet=True)
+        if self._tokens:
+            for token in self._tokens:
+                self._insert(token.text, quiet=False, token=token)
+        else:
+            self._insert(self._continuation, quiet=False)
+        self.copy_button.setEnabled(bool(self._prompt or self._continuation))
+
+    def _insert(self, text: str, *, quiet: bool, token: OutputToken | None = None) -> None:
+        colours = theme.palette()
+        style = QTextCharFormat()
+        style.setForeground(colours.muted_text if quiet else colours.text)
+        if token is not None:
+            change = token.log_probability - token.plain_log_probability
+            ground, less, more = map(rgb, (colours.surface, colours.negative, colours.positive))
+            shade = diverging(change, _MOST_CHANGE, ground, less, more)
+            if abs(change) >= _LEAST_CHANGE:
+                style.setBackground(QColor(*shade))
+                style.setForeground(QColor(*readable_on(shade, rgb(colours.text))))
+            style.setToolTip(plain_tip(token_tip(token)))
+        cursor = QTextCursor(self.view.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(text, style)

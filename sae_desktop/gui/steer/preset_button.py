@@ -1,0 +1,200 @@
+"""A button with the project's presets of steering: taken up, saved, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui.state.kept_presets import KeptPresets
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.preset_name import PresetNameDialog
+from sae_desktop.steering.config import SteerConfig
+from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
+from sae_desktop.steering.history import SteeredRun, runs
+from sae_desktop.steering.presets import (
+    Preset,
+    check_preset,
+    decode_preset,
+    preset_of,
+    read_preset,
+)
+from sae_desktop.words.amounts import elide_middle
+
+_FILES = "Vector (*.safetensors);;Vector for Neuronpedia (*.json);;Python script (*.py)"
+
+
+_RUNS = 30
+_PROMPT = 32
+
+
+def run_title(run: SteeredRun) -> str:
+    """Return when a run was, what it continued, and with which features."""
+    acts = [a for variant in run.asked.variants for a in variant.interventions]
+    features = dict.fromkeys(f"#{a.feature} {a.strength:g}" for a in acts if a.direction is None)
+    prompt = elide_middle(" ".join(run.asked.prompt.split()), _PROMPT)
+    when = run.at.astimezone().strftime("%d %b %H:%M")
+    return f"{when}  {prompt}  {', '.join(features) or 'plain'}".replace("&", "&&")
+
+
+class PresetButton(QPushButton):
+    """Opens a menu of presets."""
+
+    def __init__(
+        self,
+        session: Session,
+        asked: Callable[[], SteerConfig | None],
+        take: Callable[[Preset], None],
+        take_run: Callable[[SteeredRun], None],
+    ) -> None:
+        """`asked` returns what is set now; the others set what a preset or an earlier run has."""
+        super().__init__("Presets")
+        self._session, self._asked = session, asked
+        self._take, self._take_run = take, take_run
+        self._kept = KeptPresets(session)
+        self.setToolTip("Saved steering, earlier runs and export")
+        menu = QMenu(self)
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+
+    def fill(self) -> None:
+        """Put the project's presets in the menu."""
+        menu = self.menu()
+        menu.clear()
+        project = self._session.project
+        names = project.presets() if project is not None else []
+        for name in names:
+            menu.addAction(name, partial(self.open_preset, name))
+        menu.addAction("Nothing yet").setEnabled(False) if not names else menu.addSeparator()
+        earlier = menu.addMenu("Earlier runs")
+        for run in runs(project, _RUNS) if project is not None else []:
+            earlier.addAction(run_title(run), partial(self.open_run, run))
+        earlier.setEnabled(not earlier.isEmpty())
+        rename, delete = menu.addMenu("Rename"), menu.addMenu("Delete")
+        for name in names:
+            rename.addAction(name, partial(self._on_rename, name))
+            delete.addAction(name, partial(self.delete, name))
+        for changing in (rename, delete):
+            changing.setEnabled(bool(names) and not self._session.read_only)
+        menu.addSeparator()
+        ready = self._asked() is not None
+        menu.addAction("Save as…", self._on_save).setEnabled(ready)
+        menu.addAction("From a file…", self._on_load).setEnabled(project is not None)
+        menu.addAction("Export…", self._on_export).setEnabled(ready)
+
+    # ------------------------------------------------------------------ taking one up
+    def open_preset(self, name: str) -> None:
+        """Set everything as a preset has it; one that does not fit is said."""
+        project = self._session.project
+        if project is not None:
+            self._try(lambda: read_preset(project, name))
+
+    def open_run(self, run: SteeredRun) -> None:
+        """Show an earlier run again."""
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            check_preset(run.asked, index.info)
+        except UserError as error:
+            self._session.show_error(error)
+        else:
+            self._take_run(run)
+
+    def open_file(self, path: Path) -> None:
+        """Set everything as a preset's file has it."""
+        self._try(lambda: decode_preset(path.read_bytes(), path.name))
+
+    def _try(self, read: Callable[[], Preset]) -> None:
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            preset = read()
+            check_preset(preset, index.info)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        except OSError as error:
+            self._session.show_error(UserError(f"The file cannot be read: {error}."))
+            return
+        self._take(preset)
+
+    # ------------------------------------------------------------------ keeping one
+    def save_as(self, name: str) -> None:
+        """Keep what is set now under a name, in place of a preset that is there."""
+        preset = self._preset()
+        if preset is not None:
+            self._save(preset, name)
+
+    def _preset(self) -> Preset | None:
+        """Return what is set now, without a name."""
+        asked, index = self._asked(), self._session.index
+        if asked is None or index is None:
+            return None
+        return preset_of(
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
+        )
+
+    def _save(self, preset: Preset, name: str) -> None:
+        replaced = name in self._kept.names()
+        if self._kept.save(msgspec.structs.replace(preset, name=name)):
+            how = "replaced; Undo restores the old one" if replaced else "saved"
+            self._session.notify(f"The preset “{name}” was {how}.")
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a preset another name."""
+        self._kept.rename(name, new)
+
+    def delete(self, name: str) -> None:
+        """Take a preset away, until it is undone."""
+        if self._kept.delete(name):
+            self._session.notify(f"The preset “{name}” was deleted; Undo restores it.")
+
+    def export_to(self, path: Path) -> None:
+        """Write what the sliders do to a file, in the form its ending says."""
+        asked = self._asked()
+        if asked is None:
+            return
+        job = self._session.run(
+            ExportSteeringConfig(
+                project=asked.project, index=asked.index, path=str(path),
+                variant=asked.variants[1], prompt=asked.prompt, sampling=asked.sampling,
+                chat=asked.chat,
+            )
+        )  # fmt: skip
+        if job is not None:
+            job.finished.connect(self._on_exported)
+            job.failed.connect(self._session.show_error)
+
+    def _on_exported(self, result: ExportSteeringResult) -> None:
+        self._session.notify(f"Saved to {result.path}")
+
+    # ------------------------------------------------------------------ dialogs
+    def _on_save(self) -> None:
+        preset = self._preset()  # as set when it was asked, whatever is open when a name is given
+        if preset is None:
+            return
+        names, take = self._kept.names(), partial(self._save, preset)
+        dialog = PresetNameDialog(self, "Save the preset", "Save", names, take, may_replace=True)
+        dialog.open()
+
+    def _on_rename(self, name: str) -> None:
+        take = partial(self.rename, name)
+        others = [other for other in self._kept.names() if other != name]
+        PresetNameDialog(self, "Rename the preset", "Rename", others, take, name=name).open()
+
+    def _on_load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "A preset", "", "Presets (*.json);;All (*)")
+        if name:
+            self.open_file(Path(name))
+
+    def _on_export(self) -> None:
+        name, chosen = QFileDialog.getSaveFileName(self, "Export the steering", "", _FILES)
+        if name:
+            path = Path(name)
+            self.export_to(path if path.suffix else path.with_suffix(chosen.split("*")[1][:-1]))

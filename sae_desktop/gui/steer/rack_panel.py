@@ -1,0 +1,477 @@
+"""The rack: one slider for each feature or direction that is turned up or down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
+from PySide6.QtGui import QUndoCommand
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui.parts.labels import label, push_button, set_property
+from sae_desktop.gui.parts.number_fields import WholeField
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer import rack as racks
+from sae_desktop.gui.steer.direction_menu import DirectionButton
+from sae_desktop.gui.steer.rack import How, Key, Place, Rack, RackEntry
+from sae_desktop.gui.steer.slider_card import SliderCard
+from sae_desktop.language_model.sites.site_names import Site, parse_site
+from sae_desktop.project import existing
+from sae_desktop.steering.config import Direction, Intervention, Mode
+from sae_desktop.training.run_folder import read_summary
+
+_ONE_MOVE_S = 1.0
+"""Changes of one slider closer together than this are undone as one."""
+_MOVE_ID = 0x5AE
+_MODES: tuple[tuple[str, Mode, str], ...] = (
+    ("Clamp", "clamp", "Sets the feature’s activation, as in the paper"),
+    ("Add", "add", "Adds the feature’s direction, whatever its activation is"),
+    ("Multiply", "multiply", "Multiplies the feature’s activation"),
+    ("Ablate", "ablate", "Removes the feature’s activation"),
+)
+_PLACES: tuple[tuple[str, Place], ...] = (
+    ("everywhere", "all"),
+    ("on the prompt", "prompt"),
+    ("on the output", "output"),
+    ("on chosen tokens", "tokens"),
+)
+_UNITS: dict[Mode, str] = {
+    "clamp": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
+    "add": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
+    "multiply": "Times its own activation: 1 leaves it unchanged.",
+    "ablate": "The feature is removed, whatever the slider says.",
+}
+_NAMES = 2000
+"""Labels offered while a name is typed."""
+
+
+class SteeringRack(QWidget):
+    """Sliders, a field to add one, and the way back."""
+
+    rackChanged = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("steer.rack")
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.rack: Rack = ()
+        self._typical_norm = 0.0
+        self._dictionary = self._notes.dictionary
+        self._written = ""
+        self._sliders: dict[Key, SliderCard] = {}
+        self._names = QStringListModel(self)
+        self.add_field = QLineEdit()
+        self.add_field.setPlaceholderText("Add a feature: label or number")
+        self.add_field.setAccessibleName("Add a feature by its label or number")
+        self.add_direction = DirectionButton(
+            session, self.add_direction_entry, self.add_feature_elsewhere
+        )
+        self.all_off = push_button(
+            "All off", self.switch_all_off, flat=True, tip="Switch every feature off"
+        )
+        self.hint = label(
+            "No features yet. Add one by its number or label, or press Steer on a feature’s page.",
+            "muted",
+            wrap=True,
+        )
+        self.choose = push_button(
+            "Choose a feature", lambda: session.show_workspace("explore"), icon="magnifying-glass"
+        )
+        self.mode, self.where = QComboBox(), QComboBox()
+        for title, mode, tip in _MODES:
+            self.mode.addItem(title, mode)
+            self.mode.setItemData(
+                self.mode.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole
+            )
+        for title, where in _PLACES:
+            self.where.addItem(title, where)
+        self.mode.setAccessibleName("What the sliders do")
+        self.mode.setToolTip("What the sliders do to a feature")
+        self.where.setAccessibleName("Which tokens they affect")
+        self.where.setToolTip("Which tokens the sliders affect")
+        self.start = WholeField()
+        self.start.setRange(0, 100_000)
+        self.start.setPrefix("from token ")
+        self.start.setAccessibleName("First token of the prompt to affect")
+        self.start.setToolTip("First token of the prompt to affect, counting from 0")
+        self.start.setKeyboardTracking(False)
+        self.start.valueChanged.connect(lambda _value: self.rackChanged.emit())
+        self.tokens = QLineEdit()
+        self.tokens.setPlaceholderText("such as 2, 5-7")
+        self.tokens.setAccessibleName("Tokens of the prompt to affect, by number")
+        self.tokens.setToolTip("Tokens of the prompt, counting from 0; or click them in the prompt")
+        self.layers = QLineEdit()
+        self.layers.setPlaceholderText("such as 2, 4-5")
+        self.layers.setAccessibleName("More layers to add it at")
+        self.layers.setToolTip("The same direction is also added at the same place in these layers")
+        for field in (self.tokens, self.layers):
+            field.textChanged.connect(self._on_numbers_typed)
+        self.range = QComboBox()
+        for limit in racks.LIMITS:
+            self.range.addItem(f"±{limit:g}", limit)
+        self.range.setCurrentIndex(racks.LIMITS.index(racks.LIMIT))
+        self.range.setAccessibleName("Range of the sliders")
+        self.range.setToolTip("How far the sliders reach")
+        self.range.activated.connect(lambda _index: self._show())
+        self.unit = label(_UNITS["clamp"], "small", wrap=True)
+        self.sites_line = label("", "small", wrap=True)
+        self.mode.currentIndexChanged.connect(self._on_how_chosen)
+        self.where.currentIndexChanged.connect(self._on_how_chosen)
+        self._build()
+        self.add_field.returnPressed.connect(self._on_add_entered)
+        session.steerRequested.connect(self.add_feature)
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+        self._notes.noteChanged.connect(self._name_features)
+        self._notes.reloaded.connect(self._name_features)
+        self._on_index_changed()
+
+    def _build(self) -> None:
+        completer = QCompleter(self._names, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.add_field.setCompleter(completer)
+        # Later: the completer writes its choice into the field after it has told of it.
+        completer.activated.connect(lambda _: QTimer.singleShot(0, self, self._on_add_entered))
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.add_field, 1)
+        top.addWidget(self.add_direction)
+        top.addWidget(self.all_off)
+        inner = QWidget()
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(8)
+        self._column.addWidget(self.hint)
+        self._column.addWidget(self.choose, 0, Qt.AlignmentFlag.AlignLeft)
+        self._column.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 4, 8)
+        column.setSpacing(8)
+        column.addLayout(top)
+        column.addWidget(scroll, 1)
+        how = QHBoxLayout()
+        how.setSpacing(4)
+        how.addWidget(self.mode, 1)
+        how.addWidget(self.where, 1)
+        place = QHBoxLayout()
+        place.setSpacing(4)
+        place.addWidget(self.start, 1)
+        self._tokens_row = _named("tokens", self.tokens)
+        self._layers_row = _named("also at layers", self.layers)
+        place.addWidget(self._tokens_row, 1)
+        place.addWidget(self.range)
+        column.addLayout(how)
+        column.addLayout(place)
+        column.addWidget(self._layers_row)
+        column.addWidget(self.unit)
+        column.addWidget(self.sites_line)
+
+    def interventions(self) -> list[Intervention]:
+        """Return what the sliders that are on do."""
+        return racks.interventions(self.rack, self.how())
+
+    def how(self) -> How:
+        """Return what all sliders do, and where; what cannot be read counts as not given."""
+        return How(
+            mode=self.mode.currentData(),
+            place=self.where.currentData(),
+            start=self.start.value(),
+            tokens=_numbers(self.tokens),
+            sites=self._sites(),
+        )
+
+    def take(self, acts: Sequence[Intervention]) -> None:
+        """Set the sliders to what was kept, as far as they can show it."""
+        rack, how = racks.from_interventions(acts)
+        self._push(rack, "apply a preset")
+        if acts:
+            self.mode.setCurrentIndex(self.mode.findData(how.mode))
+            self.where.setCurrentIndex(self.where.findData(how.place))
+            self.start.setValue(how.start)
+            self.tokens.setText(racks.numbers_text(how.tokens))
+            self.layers.setText(racks.numbers_text([parse_site(site).layer for site in how.sites]))
+
+    def choose_tokens(self, tokens: Sequence[int]) -> None:
+        """Set the tokens on which the sliders work, where they work on chosen ones."""
+        self.tokens.setText(racks.numbers_text(tokens))
+
+    def set_typical_norm(self, norm: float) -> None:
+        """Say of each feature how long its strength is in typical norms of the site."""
+        self._typical_norm = norm
+        self._show_norms()
+
+    def _show_norms(self) -> None:
+        # A factor is of the activation there is, an ablation takes that: neither has a length.
+        meant = self.mode.currentData() in ("clamp", "add")
+        for slider in self._sliders.values():
+            slider.set_typical_norm(self._typical_norm if meant else 0.0)
+
+    def set_strengths(self, acts: Sequence[Intervention]) -> None:
+        """Set the sliders of these features and directions to what was steered with."""
+        rack = self.rack
+        for entry in racks.from_interventions(acts)[0]:
+            rack = racks.moved(rack, entry.key, entry.strength, racks.LIMITS[-1])
+        self._push(rack, "strengths of a sweep")
+
+    def _sites(self) -> tuple[str, ...]:
+        index = self._session.index
+        if index is None or not index.info.model:
+            return ()
+        try:
+            hook = parse_site(self._written or index.info.site).hook
+        except UserError:  # of another program's naming: the job says so, once it is started
+            return ()
+        return tuple(str(Site(layer, hook)) for layer in _numbers(self.layers))
+
+    def _show_sites(self) -> None:
+        """Say of a transcoder where its features are read, and what the sliders change."""
+        index, project = self._session.index, self._session.project
+        self._written = ""
+        if index is not None and project is not None:
+            with suppress(UserError):  # a dictionary that is gone: the job says so
+                folder = project.dictionary_path(index.info.dictionary)
+                self._written = read_summary(folder).site_out
+        self.sites_line.setVisible(bool(self._written))
+        if index is not None:
+            self.sites_line.setText(
+                f"A transcoder: features fire at {index.info.site}, and the sliders change "
+                f"{self._written}."
+            )
+
+    def _on_how_chosen(self, _index: int = 0) -> None:
+        self.unit.setText(_UNITS[self.mode.currentData()])
+        chosen = self.where.currentData() == "tokens"
+        self.start.setVisible(not chosen)
+        self._tokens_row.setVisible(chosen)
+        self._layers_row.setVisible(self.mode.currentData() == "add")
+        self._show_norms()
+        self.rackChanged.emit()
+
+    def _on_numbers_typed(self, _text: str) -> None:
+        for field in (self.tokens, self.layers):
+            unread = bool(field.text().strip()) and not _numbers(field)
+            set_property(field, "invalid", "true" if unread else "false")
+        self.rackChanged.emit()
+
+    # ------------------------------------------------------------------ what hands do
+    def add_feature(self, feature: int) -> None:
+        """Put a feature in the rack, off; one that is there gets the focus."""
+        index = self._session.index
+        if index is None:
+            return
+        try:
+            index.check_feature(feature)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._push(racks.added(self.rack, RackEntry(feature=feature)), f"add feature {feature}")
+        self._sliders[feature].slider.setFocus()
+
+    def add_direction_entry(self, direction: Direction) -> None:
+        """Put a direction in the rack, off."""
+        entry = RackEntry(direction=direction)
+        self._push(racks.added(self.rack, entry), f"add {racks.direction_title(direction)}")
+        self._sliders[entry.key].slider.setFocus()
+
+    def add_feature_elsewhere(self, name: str, feature: int) -> None:
+        """Put a feature of another index in the rack, off."""
+        project = self._session.project
+        if project is None:
+            return
+        # h5py: not before the first show
+        from sae_desktop.features.reading.reader import FeatureIndex
+
+        try:
+            index = FeatureIndex(project.index_path(existing("index", name, project.indexes())))
+            index.check_feature(feature)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        entry = RackEntry(feature=feature, index=name, index_hash=index.info.dictionary_hash)
+        self._push(racks.added(self.rack, entry), f"add {entry.title}")
+        self._sliders[entry.key].slider.setFocus()
+
+    def switch_all_off(self) -> None:
+        """Switch every slider off; their clamps stay."""
+        rack = self.rack
+        for entry in rack:
+            rack = racks.switched(rack, entry.key, False)
+        self._push(rack, "switch all features off")
+
+    def _on_add_entered(self) -> None:
+        index = self._session.index
+        if index is None:
+            return
+        text = self.add_field.text()
+        number = text.split()[0] if text.startswith("#") else text
+        found = racks.found_features(number, index.features, self._labels_for(number))
+        if found:
+            self.add_field.clear()
+            self.add_feature(found[0])
+        elif text.strip():
+            self._session.show_error(
+                UserError(
+                    f"No feature is called “{text.strip()}”.",
+                    next_step=f"Features are numbered 0 to {index.features - 1}.",
+                )
+            )
+
+    def _on_strength_chosen(self, key: Key, strength: float) -> None:
+        rack = racks.moved(self.rack, key, strength, racks.LIMITS[-1])
+        self._push(rack, f"strength of {_name(key)}", moved=key)
+
+    def _on_switched(self, key: Key, on: bool) -> None:
+        self._push(racks.switched(self.rack, key, on), f"{_name(key)} {'on' if on else 'off'}")
+
+    def _on_solo_chosen(self, key: Key) -> None:
+        self._push(racks.soloed(self.rack, key), f"{_name(key)} alone")
+
+    def _on_reset_chosen(self, key: Key) -> None:
+        self._push(racks.reset(self.rack, key), f"reset of {_name(key)}")
+
+    def _on_remove_chosen(self, key: Key) -> None:
+        self._push(racks.removed(self.rack, key), f"remove {_name(key)}")
+
+    def _push(self, rack: Rack, text: str, *, moved: Key | None = None) -> None:
+        if rack != self.rack:
+            self._session.undo_stack.push(_ChangeRack(self._change, self.rack, rack, text, moved))
+
+    # ------------------------------------------------------------------ what is shown
+    def _change(self, dictionary: str | None, rack: Rack) -> str:
+        """Show a rack; one of another dictionary is no longer meant. Return the dictionary."""
+        if dictionary is None or dictionary == self._dictionary:
+            self.rack = rack
+            self._show()
+        return self._dictionary
+
+    def _show(self) -> None:
+        limit = racks.limit_for(self.rack, self.range.currentData())
+        self.range.setCurrentIndex(racks.LIMITS.index(limit))
+        wanted = {entry.key for entry in self.rack}
+        for key in set(self._sliders) - wanted:
+            slider = self._sliders.pop(key)
+            slider.retire()
+            self._column.removeWidget(slider)
+            slider.hide()
+            slider.deleteLater()
+        for place, entry in enumerate(self.rack):
+            if entry.key not in self._sliders:
+                self._sliders[entry.key] = self._make(entry)
+                self._column.insertWidget(2 + place, self._sliders[entry.key])
+            self._sliders[entry.key].set_limit(limit)
+            self._sliders[entry.key].set_entry(entry)
+        self._show_norms()
+        self.hint.setVisible(not self.rack)
+        self.choose.setVisible(not self.rack)
+        self.all_off.setEnabled(any(entry.on for entry in self.rack))
+        self.rackChanged.emit()
+
+    def _make(self, entry: RackEntry) -> SliderCard:
+        used = {slider.colour for slider in self._sliders.values()}
+        colour = next(number for number in range(len(used) + 1) if number not in used)
+        slider = SliderCard(self._session, entry, colour)
+        slider.strengthChosen.connect(self._on_strength_chosen)
+        slider.switched.connect(self._on_switched)
+        slider.resetChosen.connect(self._on_reset_chosen)
+        slider.removeChosen.connect(self._on_remove_chosen)
+        slider.soloChosen.connect(self._on_solo_chosen)
+        return slider
+
+    def slider(self, key: Key) -> SliderCard:
+        """Return the slider of a feature or a direction. Raises KeyError without one."""
+        return self._sliders[key]
+
+    def _labels_for(self, text: str) -> dict[int, str]:
+        return self._notes.labels(self._notes.found_features(text)[:_NAMES])
+
+    def _name_features(self, _feature: int = 0) -> None:
+        labels = sorted(self._notes.labels(self._notes.labelled_features()[:_NAMES]).items())
+        self._names.setStringList([f"#{feature} {text}" for feature, text in labels])
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        index = self._session.index
+        dictionary = "" if index is None else index.info.dictionary
+        if dictionary != self._dictionary:
+            self._dictionary = dictionary
+            self._typical_norm = 0.0
+            self.rack = ()
+        self._show_sites()
+        self.setEnabled(index is not None)
+        self._name_features()
+        self._show()
+        self._on_how_chosen()
+
+
+def _numbers(field: QLineEdit) -> tuple[int, ...]:
+    """Return the numbers typed; none where they cannot be read."""
+    try:
+        return racks.parsed_numbers(field.text())
+    except ValueError:
+        return ()
+
+
+def _named(name: str, field: QLineEdit) -> QWidget:
+    """Return a field with its name before it."""
+    row = QWidget()
+    inner = QHBoxLayout(row)
+    inner.setContentsMargins(0, 0, 0, 0)
+    inner.setSpacing(4)
+    inner.addWidget(label(name, "small"))
+    inner.addWidget(field, 1)
+    return row
+
+
+def _name(key: Key) -> str:
+    return f"feature {key}" if isinstance(key, int) else "the slider"
+
+
+class _ChangeRack(QUndoCommand):
+    def __init__(
+        self,
+        change: Callable[[str | None, Rack], str],
+        before: Rack,
+        after: Rack,
+        text: str,
+        moved: Key | None,
+    ) -> None:
+        super().__init__(text)
+        self._change, self._before, self._after, self._moved = change, before, after, moved
+        self._dictionary: str | None = None
+        self._at = time.monotonic()
+
+    def redo(self) -> None:
+        self._dictionary = self._change(self._dictionary, self._after)
+
+    def undo(self) -> None:
+        self._change(self._dictionary, self._before)
+
+    def id(self) -> int:
+        return -1 if self._moved is None else _MOVE_ID
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _ChangeRack) or other._moved != self._moved:
+            return False
+        if other._at - self._at > _ONE_MOVE_S:
+            return False
+        self._after, self._at = other._after, other._at
+        return True

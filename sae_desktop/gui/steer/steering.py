@@ -1,0 +1,509 @@
+"""The Steer workspace: a rack of sliders, a prompt, plain and steered text and their controls."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.engine.protocol import ErrorInfo, JobOutput
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.steering_page import write_steering_page
+from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.parts.engine_offer import EngineOffer
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.number_fields import problems_of
+from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
+from sae_desktop.gui.state.latest_job import LatestJob
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.generated_text import GeneratedText
+from sae_desktop.gui.steer.preset_button import PresetButton
+from sae_desktop.gui.steer.probability_bars import ProbabilityBars, TokenProbability
+from sae_desktop.gui.steer.rack_panel import SteeringRack
+from sae_desktop.gui.steer.steering_outputs import CONTROLS, MOST_SHOWN, SteeringOutputs
+from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
+from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
+from sae_desktop.steering.config import (
+    PLAIN,
+    Intervention,
+    NextToken,
+    SteerConfig,
+    SteeredToken,
+    SteerResult,
+    Variant,
+)
+from sae_desktop.steering.controls import asking_control, means_control, random_control
+from sae_desktop.steering.history import SteeredRun, remember_run
+from sae_desktop.steering.presets import Preset, preset_of
+
+if TYPE_CHECKING:
+    from sae_desktop.client.job import Job
+
+PAUSE_MS = 60
+"""The next token is asked for no more often than this while a slider moves."""
+BUILTIN = "builtin"
+"""The model that ships: it has no chat template."""
+
+
+class SteeringPanel(QWidget):
+    """Prompt and outputs in the middle, next-token bars below; the rack is its dock."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("steer")
+        self.setProperty("ground", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session = session
+        self._job: Job | None = None
+        self._template_of = ""
+        """The model whose chat template was asked about."""
+        self._running_config: SteerConfig | None = None
+        self._last: tuple[SteerConfig, SteerResult] | None = None
+        """The last whole run, for a page of it."""
+        self._texts: list[GeneratedText] = []
+        """Where the variants of the generation under way are shown."""
+        self.rack = SteeringRack(session)
+        self.generate_button = push_button(
+            "Generate",
+            self.generate,
+            icon="play",
+            primary=True,
+            tip="Continue the prompt (Ctrl+Return)",
+        )
+        self.stop_button = push_button("Stop", self.stop, icon="stop", tip="Stop (Esc)")
+        self.presets = PresetButton(session, self.asked, self.take_preset, self.take_run)
+        self.form = SteeringPrompt(self.presets, self.generate_button, self.stop_button)
+        self.engine = EngineOffer(
+            session, "The texts stay as they are; the model is needed to continue a prompt."
+        )
+        self.outputs = SteeringOutputs()
+        self.bars = ProbabilityBars()
+        self.bars_state = label("", "small")
+        self.next_token = LatestJob(session, PAUSE_MS, self, live=True)
+        self.sweep = StrengthSweepPanel(session, self.asked)
+        self.empty = EmptyState(
+            "Steering turns the features of an index up and down. No index is open yet.",
+            "Build an index",
+            lambda: session.show_workspace("project"),
+            icon="list-bullets",
+        )
+        self._build()
+        self._connect()
+        self._on_index_changed()
+        self._show_running()
+        self._show_controls()
+
+    # ------------------------------------------------------------------ layout
+    def _build(self) -> None:
+        sides = QSplitter(Qt.Orientation.Horizontal)
+        sides.setHandleWidth(8)
+        sides.setChildrenCollapsible(False)
+        for widget, stretch in ((self.form, 2), (self.outputs, 6)):
+            sides.addWidget(widget)
+            sides.setStretchFactor(sides.count() - 1, stretch)
+        sides.setSizes([260, 640])
+        self.outputs.setSizes([300, 200])
+        work = QWidget()
+        column = QVBoxLayout(work)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(12)
+        column.addWidget(self.engine)
+        column.addWidget(sides, 1)
+        column.addLayout(self._bars_heading())
+        column.addWidget(self.bars)
+        self._work = work
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(work)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._stack)
+
+    def _bars_heading(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        row.addWidget(label("Next token", "heading"))
+        row.addWidget(self.bars_state)
+        row.addStretch()
+        return row
+
+    def docks(self) -> list[DockInfo]:
+        """Return what stands beside: the rack, and below the sweep over strengths."""
+        left, bottom = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+        return [
+            DockInfo("rack", "Sliders", self.rack, left, 304),
+            DockInfo("sweep", "Sweep over strengths", self.sweep, bottom, 260, hidden=True),
+        ]
+
+    def _connect(self) -> None:
+        session = self._session
+        self.rack.rackChanged.connect(self._on_rack_changed)
+        self.form.promptChanged.connect(self._on_prompt_changed)
+        self.form.prompt.refused.connect(session.show_error)
+        self.form.controlsChanged.connect(self._show_controls)
+        self.form.samplingChanged.connect(self._mark_earlier)
+        self.form.picker.picked.connect(self.rack.choose_tokens)
+        self.outputs.keepAsked.connect(self.keep)
+        self.outputs.keptChanged.connect(self._show_controls)
+        self.next_token.answered.connect(self._on_next_token)
+        self.next_token.failed.connect(self._on_next_token_failed)
+        self.next_token.busyChanged.connect(self._on_next_token_busy)
+        self.sweep.strengthsChosen.connect(self.rack.set_strengths)
+        session.client.stateChanged.connect(self._on_engine_state)
+        session.indexOpened.connect(self._on_index_changed)
+        session.projectChanged.connect(self._on_index_changed)
+
+    def action_infos(self) -> list[ActionInfo]:
+        """Return what can be done here, for menus, shortcuts and the palette."""
+        return [
+            ActionInfo(
+                "steer.generate",
+                "Generate plain and steered",
+                "play",
+                "Ctrl+Return",
+                self.generate,
+                self.can_generate,
+            ),
+            ActionInfo(
+                "steer.stop", "Stop generating", "stop", "Esc", self.stop, lambda: self.running
+            ),
+            ActionInfo(
+                "steer.keep",
+                "Keep this steering to compare with the next one",
+                "push-pin",
+                "Ctrl+Shift+B",
+                self.keep,
+                self.can_keep,
+            ),
+            ActionInfo(
+                "steer.page",
+                "Save the run as an HTML page…",
+                "export",
+                "",
+                self._ask_page,
+                lambda: self._last is not None,
+            ),
+            ActionInfo(
+                "steer.sweep",
+                "Sweep over strengths",
+                "chart-line-up",
+                "",
+                lambda: bring_forward(self.sweep),
+                lambda: self._session.index is not None,
+            ),
+            ActionInfo(
+                "steer.add_feature",
+                "Add a feature to the sliders",
+                "plus",
+                "Ctrl+Shift+A",
+                self.rack.add_field.setFocus,
+                lambda: self._session.index is not None,
+            ),
+            ActionInfo(
+                "steer.all_off",
+                "Switch all sliders off",
+                "sliders",
+                "",
+                self.rack.switch_all_off,
+                lambda: any(entry.on for entry in self.rack.rack),
+            ),
+        ]
+
+    # ------------------------------------------------------------------ asking
+    @property
+    def running(self) -> bool:
+        """True while text is generated."""
+        return self._job is not None
+
+    def can_generate(self) -> bool:
+        """Return whether there is an index and a prompt, and nothing is under way."""
+        return (
+            self._session.index is not None
+            and not self.running
+            and not self._session.engine_stopped
+            and bool(self.form.prompt.toPlainText().strip())
+        )
+
+    def _config(self, variants: list[Variant], *, only_next: bool = False) -> SteerConfig:
+        sampling = self.form.sampling()
+        if only_next:
+            sampling = msgspec.structs.replace(sampling, max_new_tokens=1)
+        return SteerConfig(
+            project=self._session.project_path,
+            index=self._session.index_name,
+            prompt=self.form.prompt.toPlainText(),
+            variants=variants,
+            sampling=sampling,
+            chat=self.form.uses_chat(),
+            compare=not only_next,
+        )
+
+    def asked(self) -> SteerConfig | None:
+        """Return what Generate would ask for; None without a prompt or a feature that is on."""
+        ready = self._session.index is not None and self.form.prompt.toPlainText().strip()
+        if not ready or not self.rack.interventions():
+            return None
+        return self._config(self.variants())
+
+    def take_preset(self, preset: Preset) -> None:
+        """Set prompt, sliders, what is kept, controls and sampling as a preset has them."""
+        steered = [v for v in preset.variants if v.interventions and v.name not in CONTROLS]
+        acts = steered[0].interventions if steered else []
+        self.rack.take(acts)
+        self.form.take(preset)
+        self.outputs.drop_all()
+        for variant in steered[1:]:
+            self.outputs.keep(variant)
+        if self.rack.interventions() != acts:
+            self._session.notify(
+                "The sliders cannot show part of it, such as several modes at once. The "
+                "command “steer --preset” applies all of it."
+            )
+
+    def can_keep(self) -> bool:
+        """Return whether something is steered, and there is room for one text more."""
+        return bool(self.rack.interventions()) and len(self.variants()) < MOST_SHOWN
+
+    def keep(self) -> None:
+        """Keep what the sliders do now beside what they will do."""
+        if self.can_keep() and not self.running:
+            steered, shown = self._pair()[1], self.outputs.steered
+            text = self.outputs.keep(steered)
+            if shown.made == self._made_with(steered):
+                text.take(shown)
+
+    def variants(self) -> list[Variant]:
+        """Return the model as it is, the steered one, those kept, and the controls asked for."""
+        kept = [variant for variant, _ in self.outputs.kept]
+        return [*self._pair(), *kept, *(variant for _, variant in self._asked_controls())]
+
+    def _pair(self) -> list[Variant]:
+        return [PLAIN, Variant(name="steered", interventions=self.rack.interventions())]
+
+    def _asked_controls(self) -> list[tuple[GeneratedText, Variant]]:
+        """Return the controls asked for, each with the text it is shown in."""
+        index, acts = self._session.index, self.rack.interventions()
+        form, texts = self.form, [self.outputs.controls[name] for name in CONTROLS]
+        found = []
+        if form.random.isChecked() and acts:
+            found.append((texts[0], random_control(acts)))
+        if form.means.isChecked() and index is not None and _of_features(acts):
+            found.append((texts[1], means_control(acts, index)))
+        if form.asking.text().strip():
+            found.append((texts[2], asking_control(form.asking.text())))
+        return found[: max(MOST_SHOWN - 2 - len(self.outputs.kept), 0)]
+
+    def _made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
+        """Return all that a variant's text depends on; without `asked`, as it is set now."""
+        form = self.form
+        prompt = form.prompt.toPlainText() if asked is None else asked.prompt
+        sampling = form.sampling() if asked is None else asked.sampling
+        chat = form.uses_chat() if asked is None else asked.chat
+        return variant.interventions, variant.prompt or prompt, sampling, chat
+
+    def _mark_earlier(self) -> None:
+        """Mark the texts that were generated with other settings than those set now."""
+        if not self.running:
+            texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+            for text, variant in zip(texts, self.variants(), strict=True):
+                text.compare_with(self._made_with(variant))
+
+    def _show_controls(self, _value: object = None) -> None:
+        self._mark_earlier()
+        self.outputs.keep_button.setEnabled(self.can_keep() and not self.running)
+
+    def generate(self) -> None:
+        """Continue the prompt plain and steered; tokens appear as they come."""
+        if not self.can_generate():
+            return
+        if unread := problems_of(self.form):
+            self._session.show_error(UserError(unread[0], kept="The texts are unchanged."))
+            return
+        config = self._config(self.variants())
+        job = self._session.run(config)
+        if job is None:
+            return
+        self._job, self._running_config = job, config
+        self._texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+        for text, variant in zip(self._texts, config.variants, strict=True):
+            text.begin(variant.prompt or config.prompt, self._made_with(variant, config))
+        job.outputReceived.connect(self._on_output)
+        job.finished.connect(self._on_finished)
+        job.failed.connect(self._on_failed)
+        job.cancelled.connect(self._on_ended)
+        self._show_running()
+
+    def stop(self) -> None:
+        """End the generation; the text so far stays."""
+        if self._job is not None:
+            self._job.stop_and_keep()
+
+    def ask_next_token(self) -> None:
+        """Ask how the next token's probabilities are now, once the hand pauses."""
+        if self._session.index is None or not self.form.prompt.toPlainText().strip():
+            self.next_token.forget()
+            self.bars.set_tokens([])
+            self._say_bars("Type a prompt to see the most likely next tokens.")
+            return
+        self.next_token.ask(self._config(self._pair(), only_next=True))
+
+    # ------------------------------------------------------------------ answers
+    def _on_output(self, output: JobOutput) -> None:
+        token: SteeredToken = output.data
+        for text, piece in zip(self._texts, token.texts, strict=True):
+            text.add(piece)
+        if token.next_tokens and not self.next_token.busy:
+            self._show_bars(token.next_tokens)
+
+    def _on_finished(self, result: SteerResult) -> None:
+        for text, variant in zip(self._texts, result.variants, strict=True):
+            text.set_result(variant)
+        if self._running_config is not None:
+            self._last = (self._running_config, result)
+        self._remember([variant.text for variant in result.variants])
+        self._on_ended()
+
+    def _remember(self, texts: list[str]) -> None:
+        """Add the run to the project's history."""
+        index, project, asked = self._session.index, self._session.project, self._running_config
+        if index is None or project is None or asked is None or self._session.read_only:
+            return
+        preset = preset_of(
+            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
+        )
+        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        try:
+            remember_run(project, SteeredRun(at=now, asked=preset, texts=texts))
+        except UserError as error:
+            self._session.show_error(error)
+
+    def _ask_page(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the run as an HTML page", "", "Page (*.html)"
+        )
+        if name:
+            path = Path(name)
+            self.save_page(path if path.suffix else path.with_suffix(".html"))
+
+    def save_page(self, path: Path) -> None:
+        """Write the last run as a page that needs no program to be read."""
+        index = self._session.index
+        if self._last is None or index is None:
+            return
+        try:
+            write_steering_page(path, index.info, *self._last)
+        except UserError as error:
+            self._session.show_error(error)
+        else:
+            self._session.notify(f"Saved to {path}")
+
+    def take_run(self, run: SteeredRun) -> None:
+        """Show a run of before: its settings, and what it wrote."""
+        if self.running:
+            return
+        self.take_preset(run.asked)
+        texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+        for text, variant, written in zip(texts, run.asked.variants, run.texts, strict=False):
+            made = self._made_with(variant, run.asked)
+            text.show_text(variant.prompt or run.asked.prompt, written, made)
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._on_ended()
+        if self._session.client.state != "crashed":  # of that the window tells once for all
+            self._session.show_error(error)
+
+    def _on_ended(self, _message: object = None) -> None:
+        self._job = None
+        self._show_running()
+        self._mark_earlier()
+
+    def _on_next_token(self, result: SteerResult) -> None:
+        self.rack.set_typical_norm(result.typical_norm)
+        self.form.picker.set_tokens(result.prompt_tokens)
+        self.form.picker.choose(self.rack.how().tokens)
+        self._show_bars(result.next_tokens)
+
+    def _show_bars(self, tokens: list[NextToken]) -> None:
+        self.bars.set_tokens(
+            [TokenProbability(t.token, t.probabilities[0], t.probabilities[1]) for t in tokens]
+        )
+        self._say_bars("")
+
+    def _on_next_token_failed(self, error: ErrorInfo) -> None:
+        self._say_bars(" ".join(part for part in (error.what, error.next_step) if part))
+
+    def _on_next_token_busy(self, busy: bool) -> None:
+        if busy and not self.bars.rows():
+            self._say_bars("Reading…")
+
+    def _say_bars(self, text: str) -> None:
+        self.bars_state.setText(text)
+
+    # ------------------------------------------------------------------ state
+    def _on_prompt_changed(self) -> None:
+        self._show_running()
+        self._mark_earlier()
+        self.ask_next_token()
+
+    def _on_rack_changed(self) -> None:
+        how = self.rack.how()
+        self.form.picker.setVisible(how.place == "tokens")
+        self.form.picker.choose(how.tokens)
+        self._show_controls()
+        self.ask_next_token()
+
+    def _on_index_changed(self, _index: object = None) -> None:
+        index = self._session.index
+        self._stack.setCurrentWidget(self.empty if index is None else self._work)
+        self.setFocusProxy(self.empty.button if index is None else self.form.prompt)
+        self._ask_template("" if index is None else index.info.model)
+        self._show_running()
+        self.ask_next_token()
+
+    def _on_engine_state(self, state: object) -> None:
+        self._show_running()
+        if state == "ready":
+            self.ask_next_token()
+
+    def _ask_template(self, model: str) -> None:
+        """Offer the chat template of a model that has one, chosen until it is unchecked."""
+        if model == self._template_of:
+            return
+        self._template_of = model
+        self.form.chat.setVisible(bool(model) and model != BUILTIN)
+        if not model or model == BUILTIN:
+            return
+        job = self._session.run(DescribeModelConfig(model=model))
+        if job is not None:
+            job.finished.connect(lambda described: self._on_template(model, described))
+
+    def _on_template(self, model: str, described: ModelDescription) -> None:
+        if model != self._template_of:
+            return
+        self.form.chat.setVisible(described.chat_template)
+        if described.chat_template and not self.form.preset_taken:
+            self.form.chat.setChecked(True)
+
+    def _show_running(self) -> None:
+        self.generate_button.setEnabled(self.can_generate())
+        self.stop_button.setEnabled(self.running)
+        self.outputs.keep_button.setEnabled(self.can_keep() and not self.running)
+
+
+def _of_features(acts: Sequence[Intervention]) -> bool:
+    """Return whether all are features of the open index, which has contexts to take means of."""
+    return bool(acts) and all(act.feature is not None and not act.index for act in acts)

@@ -1,0 +1,211 @@
+"""The prompt of the Steer workspace, how it is continued, and what is shown beside."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.number_fields import NumberField, WholeField
+from sae_desktop.gui.parts.text_box import TextBox
+from sae_desktop.gui.steer.generated_text import HEADING_HEIGHT
+from sae_desktop.gui.steer.steering_outputs import CONTROLS
+from sae_desktop.gui.steer.token_picker import TokenPicker
+from sae_desktop.steering.config import Sampling
+from sae_desktop.steering.presets import Preset
+
+EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning of the word")
+"""Openings that the built-in model has learned to continue."""
+LONGEST = 400
+_MOST_TOP_K = 10_000
+
+
+class SteeringPrompt(QWidget):
+    """Prompt, its tokens where some are to be chosen, sampling, controls, and the buttons."""
+
+    promptChanged = Signal()
+    controlsChanged = Signal()
+    samplingChanged = Signal()
+
+    def __init__(self, presets: QPushButton, generate: QPushButton, stop: QPushButton) -> None:
+        super().__init__()
+        self.prompt = TextBox()
+        self.prompt.setPlaceholderText("A prompt for the model to continue")
+        self.prompt.setAccessibleName("Prompt")
+        self.prompt.setTabChangesFocus(True)
+        self.picker = TokenPicker()
+        self.picker.hide()
+        self.tokens, self.seed, self.top_k = WholeField(), WholeField(), WholeField()
+        self.temperature, self.top_p = NumberField(), NumberField()
+        self.chat = QCheckBox("Chat template")
+        self.preset_taken = False
+        """Whether a preset said if the chat template is used."""
+        self.chat.setToolTip("Wrap the prompt in the model’s chat template, as a question")
+        self.random = QCheckBox(CONTROLS[0])
+        self.random.setToolTip("Compare with an equally large change in a random direction")
+        self.means = QCheckBox(CONTROLS[1])
+        self.means.setToolTip(
+            "Compare with an equally large change along the mean of the feature’s contexts minus "
+            "the mean of all the text"
+        )
+        self.asking = QLineEdit()
+        self.asking.setPlaceholderText("A prompt that asks for it")
+        self.asking.setAccessibleName("A prompt that asks for it")
+        self.asking.setToolTip("Compare with the plain model’s answer to a prompt that asks for it")
+        self._build(presets, generate, stop)
+        self.prompt.textChanged.connect(self._on_prompt_changed)
+        self.chat.toggled.connect(self.promptChanged)
+        self.temperature.valueChanged.connect(self._show_sampling)
+        for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
+            box.valueChanged.connect(lambda _value: self.samplingChanged.emit())
+        self.random.toggled.connect(self.controlsChanged)
+        self.means.toggled.connect(self.controlsChanged)
+        self.asking.textChanged.connect(self.controlsChanged)
+        self._show_sampling()
+
+    # ------------------------------------------------------------------ layout
+    def _build(self, presets: QPushButton, generate: QPushButton, stop: QPushButton) -> None:
+        self._build_numbers()
+        form = QFormLayout()
+        form.setHorizontalSpacing(8)
+        form.setVerticalSpacing(4)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name, field in (
+            ("Length", self.tokens), ("Temperature", self.temperature), ("Top-k", self.top_k),
+            ("Top-p", self.top_p), ("Seed", self.seed), ("", self.chat),
+            ("Compare with", self.random), ("", self.means), ("", self.asking),
+        ):  # fmt: skip
+            form.addRow(name, field)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(generate, 1)
+        buttons.addWidget(stop)
+        head = QHBoxLayout()
+        head.addWidget(label("Prompt", "heading"))
+        head.addStretch()
+        head.addWidget(presets)
+        presets.setFixedHeight(HEADING_HEIGHT)
+        fields = QWidget()
+        inner = QVBoxLayout(fields)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(4)
+        inner.addWidget(self.prompt, 100)
+        inner.addWidget(self.picker, 60)
+        inner.addWidget(self._examples())
+        inner.addLayout(form)
+        inner.addStretch(1)
+        # Where a low window has no room for all of it, the fields scroll and Generate stays.
+        scroll = QScrollArea()
+        scroll.setWidget(fields)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(head)
+        column.addWidget(scroll, 1)
+        column.addLayout(buttons)
+        column.setSpacing(4)
+        line = self.prompt.fontMetrics().lineSpacing()
+        for view in (self.prompt, self.picker):
+            view.setMinimumHeight(line * 3 + 16)
+            view.setMaximumHeight(line * 24 + 16)
+        self.setMinimumWidth(200)
+
+    def _build_numbers(self) -> None:
+        for field, name, low, high, value in (
+            (self.tokens, "New tokens", 1, LONGEST, 40),
+            (self.seed, "Seed", 0, 2**31 - 1, 0),
+            (self.top_k, "Top-k", 0, _MOST_TOP_K, 0),
+        ):
+            field.setRange(low, high)
+            field.setValue(value)
+            field.setAccessibleName(name)
+        for share, name, most, start in (
+            (self.temperature, "Temperature", 2.0, 0.0),
+            (self.top_p, "Top-p", 1.0, 1.0),
+        ):
+            share.setRange(0.0, most)
+            share.setSingleStep(0.1)
+            share.setValue(start)
+            share.setAccessibleName(name)
+        self.tokens.setSuffix(" tokens")
+        self.temperature.setDecimals(1)
+        self.top_p.setMinimum(0.01)
+        self.temperature.setToolTip(
+            "0 always takes the most likely token; higher values are more random"
+        )
+        self.top_k.setSpecialValueText("all")
+        self.top_k.setToolTip("Sample from the k most likely tokens only")
+        self.top_p.setToolTip(
+            "Sample only from the most likely tokens that together have this probability"
+        )
+        self.seed.setToolTip("The same seed gives all texts the same random numbers")
+        for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
+            box.setAlignment(Qt.AlignmentFlag.AlignRight)
+
+    def _examples(self) -> QWidget:
+        self.examples = QWidget()
+        examples = QVBoxLayout(self.examples)
+        examples.setContentsMargins(0, 0, 0, 0)
+        examples.setSpacing(0)
+        examples.addWidget(label("For example", "small"))
+        for text in EXAMPLES:
+            button = push_button(f"“{text}”", partial(self.take_example, text), flat=True)
+            examples.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        return self.examples
+
+    # ------------------------------------------------------------------ what is set
+    def sampling(self) -> Sampling:
+        """Return how tokens are chosen."""
+        return Sampling(
+            max_new_tokens=self.tokens.value(),
+            temperature=self.temperature.value(),
+            top_k=self.top_k.value(),
+            top_p=self.top_p.value(),
+            seed=self.seed.value(),
+        )
+
+    def uses_chat(self) -> bool:
+        """Return whether the prompt goes through a chat template."""
+        return self.chat.isChecked() and not self.chat.isHidden()
+
+    def take(self, preset: Preset) -> None:
+        """Set prompt, sampling and controls as a preset has them."""
+        self.prompt.setPlainText(preset.prompt)
+        self.tokens.setValue(preset.sampling.max_new_tokens)
+        self.temperature.setValue(preset.sampling.temperature)
+        self.top_k.setValue(preset.sampling.top_k)
+        self.top_p.setValue(preset.sampling.top_p)
+        self.seed.setValue(preset.sampling.seed)
+        self.chat.setChecked(preset.chat)
+        self.preset_taken = True
+        names = {variant.name: variant for variant in preset.variants}
+        self.random.setChecked(CONTROLS[0] in names)
+        self.means.setChecked(CONTROLS[1] in names)
+        self.asking.setText(names[CONTROLS[2]].prompt if CONTROLS[2] in names else "")
+
+    def take_example(self, text: str) -> None:
+        """Set the prompt and let it be typed on."""
+        self.prompt.setPlainText(text)
+        self.prompt.setFocus()
+
+    def _on_prompt_changed(self) -> None:
+        self.examples.setVisible(not self.prompt.toPlainText())
+        self.promptChanged.emit()
+
+    def _show_sampling(self, _value: object = None) -> None:
+        for box in (self.seed, self.top_k, self.top_p):
+            box.setEnabled(self.temperature.value() > 0.0)

@@ -1,0 +1,1 @@
+"""The workspace Train: runs, sweeps, and how they go."""

@@ -1,0 +1,81 @@
+"""A dictionary's figures beside those of random directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.training.config import EvaluateResult
+from sae_desktop.words.evaluation_figures import evaluation_rows, evaluation_text, verdict
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class EvaluationView(QScrollArea):
+    """The evaluation of one run; without one, a button that makes it."""
+
+    def __init__(self, evaluate: Callable[[], object]) -> None:
+        super().__init__()
+        self.setObjectName("evaluation")
+        self.setAccessibleName("Evaluation")
+        self.setWidgetResizable(True)
+        self.name = ElidedLabel()
+        self.name.setProperty("role", "heading")
+        self.text = label("", "muted", wrap=True)
+        self.warning = label("", "warning", wrap=True)
+        self.button = push_button("Evaluate…", evaluate, icon="ruler")
+        self._table = QWidget()
+        self.grid = QGridLayout(self._table)
+        self.grid.setContentsMargins(0, 4, 0, 4)
+        self.grid.setHorizontalSpacing(16)
+        self.grid.setVerticalSpacing(4)
+        self.grid.setColumnStretch(0, 1)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(8)
+        for widget in (self.name, self.text, self.warning, self._table):
+            column.addWidget(widget)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addStretch(1)
+        self.setWidget(page)
+        self.show_evaluation("", None, possible=False)
+
+    def show_evaluation(self, name: str, found: EvaluateResult | None, *, possible: bool) -> None:
+        """Show the figures of a run; `possible`: whether it can be evaluated now."""
+        self.name.setText(name)
+        self.name.setVisible(bool(name))
+        self.button.setVisible(bool(name))
+        self.button.setEnabled(possible)
+        self.button.setText("Evaluate…" if found is None else "Evaluate again…")
+        while self.grid.count():
+            item = self.grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._table.setVisible(found is not None)
+        self.warning.setText(verdict(found) if found else "")
+        self.warning.setVisible(bool(self.warning.text()))
+        if found is None:
+            self.text.setText(
+                "Not evaluated yet. An evaluation gives figures on held-out rows, next to "
+                "those of random directions."
+                if name
+                else "Figures for the run selected below."
+            )
+            return
+        self.text.setText(evaluation_text(found))
+        for column, title in enumerate(("", "this", "random")):
+            self.grid.addWidget(label(title, "small"), 0, column, _RIGHT)
+        for place, row in enumerate(evaluation_rows(found), start=1):
+            what = label(row.title, "muted")
+            what.setToolTip(plain_tip(row.tip))
+            self.grid.addWidget(what, place, 0)
+            self.grid.addWidget(label(row.value, "figure", selectable=True), place, 1, _RIGHT)
+            self.grid.addWidget(label(row.control, selectable=True), place, 2, _RIGHT)

@@ -1,0 +1,134 @@
+"""When a training cannot start with the settings of the panel, and what they amount to.
+
+Free of Qt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.layout import StoreInfo
+from sae_desktop.errors import UserError
+from sae_desktop.project import checked_name
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.rows.targets import resolve_target
+from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.training.usual import passes_text
+from sae_desktop.words.amounts import count_text, exact_count
+from sae_desktop.words.inventory import DictionaryItem, StoreItem
+
+
+def default_name(
+    config: TrainConfig, taken: list[str], dictionaries: Collection[DictionaryItem] = ()
+) -> str:
+    """Return a name that is free, such as "batchtopk-2048" or "transcoder-2048".
+
+    Where a training of these settings was interrupted, it is that one's: it continues.
+    """
+    for item in dictionaries:
+        if resumes(msgspec.structs.replace(config, name=item.name), item):
+            return item.name
+    kind = config.architecture if config.target == "input" else config.target
+    return free_name(f"{kind}-{config.features}", taken)
+
+
+def free_name(name: str, taken: list[str]) -> str:
+    """Return a name, with the first free number behind it where it is taken."""
+    numbers = (f"{name}-{n}" for n in range(2, len(taken) + 3))
+    return name if name not in taken else next(n for n in numbers if n not in taken)
+
+
+def copied(config: TrainConfig, project: str, taken: list[str]) -> TrainConfig:
+    """Return the settings of a run for a new one, under a name that is free."""
+    return msgspec.structs.replace(config, project=project, name=free_name(config.name, taken))
+
+
+def problems(
+    config: TrainConfig,
+    stores: list[StoreItem],
+    dictionaries: list[DictionaryItem],
+    used: Collection[str],
+) -> dict[str, str]:
+    """Return field → why the training cannot start; empty when it can.
+
+    `used`: fields that only some architectures use, among them the one chosen.
+    """
+    found = setting_problems(config, used)
+    store = next((item for item in stores if item.name == config.activations), None)
+    if config.stream is not None:
+        if not config.stream.model or not config.stream.site:
+            found["activations"] = "Choose model, site and text in Harvest first."
+    elif store is None:
+        found["activations"] = "Choose a store, harvest one first, or train while harvesting."
+    elif store.rows < config.batch:
+        found["batch"] = f"The store holds {exact_count(store.rows)} rows, fewer than one batch."
+    try:
+        checked_name(config.name)
+    except UserError as error:
+        found["name"] = str(error)
+    same = next((item for item in dictionaries if item.name == config.name), None)
+    if same is not None and not resumes(config, same):
+        found["name"] = f"“{config.name}” already exists. Choose another name."
+    if "activations" not in found:
+        found |= _target_problem(config, store, stores)
+    return found
+
+
+def _target_problem(
+    config: TrainConfig, store: StoreItem | None, stores: list[StoreItem]
+) -> dict[str, str]:
+    """Return what is wrong with target and sites, as the training itself would say it."""
+    other = next((item for item in stores if item.name == config.other_activations), None)
+    if config.stream is not None:
+        source = _stream_info(config.stream)
+    elif store is not None:
+        source = _info(store)
+    else:
+        return {}
+    try:
+        resolve_target(config, source, _info(other) if other else None)
+    except UserError as error:
+        return {"target": str(error)}
+    return {}
+
+
+def _info(store: StoreItem) -> StoreInfo:
+    return StoreInfo(
+        model=store.model, corpus=store.corpus, sites=list(store.sites), widths=list(store.widths)
+    )
+
+
+def _stream_info(stream: HarvestConfig) -> StoreInfo:
+    """Return what the stream will hold; its widths are not known before the model is."""
+    sites = [stream.site, *stream.sites]
+    return StoreInfo(model=stream.model, corpus=stream.corpus, sites=sites, widths=[1] * len(sites))
+
+
+def resumes(config: TrainConfig, item: DictionaryItem) -> bool:
+    """Return whether training with `config` would take up an unfinished run."""
+    if item.complete or item.train is None:
+        return False
+    made = msgspec.structs.replace(item.train, project=config.project, device=config.device)
+    return made == config
+
+
+def summary(config: TrainConfig, store: StoreItem | None) -> str:
+    """Return what the settings amount to, in a sentence."""
+    steps = config.tokens // max(config.batch, 1)
+    text = f"{count_text(steps)} steps"
+    if config.stream is not None:
+        return f"{text} on rows harvested along the way; no store is saved."
+    if store is None or not store.rows:
+        return text + "."
+    return f"{text}, {passes_text(config.tokens, store.rows)} over “{store.name}”."
+
+
+def stream_text(stream: HarvestConfig) -> str:
+    """Return what a stream reads, in a line."""
+    corpus = stream.corpus.rstrip("/").rsplit("/", 1)[-1]
+    model = stream.model.rstrip("/").rsplit("/", 1)[-1]
+    sites = ", ".join((stream.site, *stream.sites))
+    return f"{model} · {sites} · text “{corpus}” (set in Harvest)"

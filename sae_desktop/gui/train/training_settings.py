@@ -1,0 +1,433 @@
+"""The settings of a training run, each with a line of explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.default_mark import DefaultMark, fill_field, read_field
+from sae_desktop.gui.parts.labels import label, push_button, set_property
+from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.train.training_draft import stream_text
+from sae_desktop.gui.train.training_fields import make_fields
+from sae_desktop.training.config import ArchitectureInfo, TrainConfig
+from sae_desktop.training.usual import usual_features, usual_tokens
+from sae_desktop.words.amounts import count_text
+from sae_desktop.words.inventory import StoreItem
+from sae_desktop.words.training_catalogue import (
+    SETTINGS,
+    STREAM,
+    SettingInfo,
+    architectures_for,
+    chosen_sites,
+    explanation,
+    known_architectures,
+    matters,
+)
+
+_FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations", "architecture")
+"""Fields whose values are put together from several, or from lists that come and go."""
+_FITTED = ("tokens", "features")
+"""Fields whose defaults are those that suit the store."""
+_WITHOUT_DEFAULT = (*_FORM_ONLY, *_FITTED, "name")
+
+
+class TrainingSettings(QScrollArea):
+    """Fields for TrainConfig; those that do not matter to what is chosen are not shown."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMinimumWidth(240)
+        self._base = TrainConfig(project="", name="")
+        """Carries what has no field here, such as the device."""
+        self._named = False
+        self._stores: list[StoreItem] = []
+        self._stream = HarvestConfig(project="", name="")
+        self._described: list[ArchitectureInfo] = []
+        self._known = known_architectures([])
+        self._wanted_architecture = self._base.architecture
+        self._offered_sites: tuple[str, ...] = ()
+        self._problems: dict[str, str] = {}
+        self._chosen: set[str] = set()
+        """Of the fields that are fitted to the store: those that a person has set."""
+        self._fitting = False
+        self.fields: dict[str, Any] = make_fields(self._base)
+        self._groups: dict[str, QWidget] = {}
+        self._explanations: dict[str, Any] = {}
+        self._marks: dict[str, DefaultMark] = {}
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(16, 8, 16, 16)
+        column.setSpacing(8)
+        for info in SETTINGS:
+            if not info.rare:
+                column.addWidget(self._group(info))
+        self._more = push_button("More settings", self._toggle_rare, icon="caret-right", flat=True)
+        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        self._rare, self._headings = self._rare_part()
+        column.addWidget(self._rare)
+        column.addStretch(1)
+        self._rare.hide()
+        self.setWidget(inside)
+        self.show_architectures([])
+        self._connect()
+        self._show_applicable()
+
+    def _rare_part(self) -> tuple[QWidget, dict[str, QWidget]]:
+        part = QWidget()
+        headings: dict[str, QWidget] = {}
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for info in SETTINGS:
+            if info.rare:
+                if info.group not in headings:
+                    headings[info.group] = label(info.group, "heading")
+                    column.addWidget(headings[info.group])
+                column.addWidget(self._group(info))
+        return part, headings
+
+    def _group(self, info: SettingInfo) -> QWidget:
+        group, field = QWidget(), self.fields[info.field]
+        column = QVBoxLayout(group)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        mark = None
+        if info.field not in _WITHOUT_DEFAULT:
+            default = getattr(TrainConfig(project="", name=""), info.field)
+            mark = self._marks[info.field] = DefaultMark(info.text, field, default)
+        if isinstance(field, QCheckBox):
+            column.addLayout(_row(field, mark))
+        else:
+            column.addLayout(_row(label(info.text), mark))
+            column.addWidget(field)
+        line = label(info.explanation, "small", wrap=True)
+        column.addWidget(line)
+        if info.field == "activations":
+            self._activations_column = column
+        field.setAccessibleName(info.text)
+        field.setAccessibleDescription(info.explanation)
+        self._groups[info.field], self._explanations[info.field] = group, line
+        return group
+
+    def add_stream_button(self, button: QPushButton) -> None:
+        """Put a button under the stream's line that leads to where it is set."""
+        self._stream_button = button
+        self._activations_column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        self._show_applicable()
+
+    def _connect(self) -> None:
+        for name in _FITTED:  # before what follows a change: that leaves alone what was set
+            self.fields[name].valueChanged.connect(lambda _value, name=name: self._on_set(name))
+        for name, field in self.fields.items():
+            if isinstance(field, QComboBox):
+                field.currentIndexChanged.connect(self._on_changed)
+            elif isinstance(field, QCheckBox):
+                field.toggled.connect(self._on_changed)
+            elif isinstance(field, QLineEdit):
+                field.textEdited.connect(self._on_named)
+            elif name == "sites":
+                field.changed.connect(self._on_changed)
+            else:
+                field.valueChanged.connect(self._on_changed)
+                field.problemChanged.connect(self._on_changed)
+        self.fields["architecture"].activated.connect(self._on_architecture_chosen)
+
+    def _on_named(self, text: str) -> None:
+        self._named = bool(text)
+        self.changed.emit()
+
+    def _on_architecture_chosen(self, _index: int) -> None:
+        self._wanted_architecture = self.fields["architecture"].currentData()
+
+    def _on_set(self, name: str) -> None:
+        if not self._fitting:
+            self._chosen.add(name)
+
+    def _fit_to_store(self) -> None:
+        """Set what nobody has set to what suits the store: how many rows, how many features."""
+        name = self.fields["activations"].currentData()
+        store = next((store for store in self._stores if store.name == name), None)
+        if store is None or not store.rows or self._fitting:
+            return
+        width = dict(zip(store.sites, store.widths, strict=True)).get(
+            self.fields["site"].currentData() or "", store.width
+        )
+        self._fitting = True
+        if "tokens" not in self._chosen:
+            batch = self.fields["batch"].value()
+            self.fields["tokens"].setValue(usual_tokens(store.rows, batch))
+        if "features" not in self._chosen:
+            self.fields["features"].setValue(usual_features(width))
+        self._fitting = False
+
+    def _on_changed(self, _value: object = None) -> None:
+        if self._fitting:
+            return
+        self._offer_sites()
+        self._fit_to_store()
+        self._offer_architectures()
+        self._show_applicable()
+        self.changed.emit()
+
+    # ------------------------------------------------------------------ what is shown
+    @property
+    def architecture(self) -> ArchitectureInfo:
+        """The chosen architecture."""
+        return self.architecture_named(self.fields["architecture"].currentData())
+
+    def architecture_named(self, name: str) -> ArchitectureInfo:
+        """Return what is known of an architecture; of an unknown one, what the first is."""
+        return next((info for info in self._known if info.name == name), self._known[0])
+
+    def _show_applicable(self) -> None:
+        target, chosen = self.fields["target"].currentData(), self.architecture
+        sites = len(self._available_sites())
+        used: set[str] = set()
+        for info in SETTINGS:
+            shown = matters(info.field, chosen, self._known, target, sites, len(self._stores))
+            self._groups[info.field].setVisible(shown)
+            used |= {info.group} if shown else set()
+        for group, heading in self._headings.items():
+            heading.setVisible(group in used)
+        for field, default in (
+            ("sparsity", 0.0 if chosen.aims_at_k else chosen.default_sparsity),
+            ("sparsity_warm_up", chosen.sparsity_warm_up),
+        ):
+            optional: OptionalDecimalField = self.fields[field]
+            optional.set_default(default)
+        streams = self.fields["activations"].currentData() == STREAM
+        if hasattr(self, "_stream_button"):
+            self._stream_button.setVisible(streams)
+        self._explain()
+
+    def _toggle_rare(self) -> None:
+        self._rare.setVisible(self._rare.isHidden())
+        folded = self._rare.isHidden()
+        self._more.setText("More settings" if folded else "Fewer settings")
+        icons.set_icon(self._more, "caret-right" if folded else "caret-down")
+
+    def show_problems(self, problems: dict[str, str]) -> None:
+        """Say at each field what keeps the training from starting."""
+        self._problems = problems
+        self._explain()
+        if self._rare.isHidden() and any(i.rare and i.field in problems for i in SETTINGS):
+            self._toggle_rare()
+
+    def unreadable(self) -> dict[str, str]:
+        """Return what is wrong with the numbers typed in the fields that matter."""
+        return {
+            name: field.problem
+            for name, field in self.fields.items()
+            if isinstance(field, NumberField)
+            and field.problem
+            and not self._groups[name].isHidden()
+        }
+
+    def _explain(self) -> None:
+        target, chosen = self.fields["target"].currentData(), self.architecture
+        for info in SETTINGS:
+            problem = self.unreadable().get(info.field) or self._problems.get(info.field, "")
+            set_property(self.fields[info.field], "invalid", "true" if problem else "false")
+            text = problem or explanation(info.field, chosen, target)
+            if info.field == "activations" and not problem and self.config("").stream is not None:
+                text = stream_text(self._stream)
+            line = self._explanations[info.field]
+            line.setText(text)
+            set_property(line, "role", "warning" if problem else "small")
+
+    # ------------------------------------------------------------------ choices
+    def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:
+        """Offer the architectures the engine told of."""
+        self._described = list(infos)
+        self._known = known_architectures(self._described)
+        self._offer_architectures()
+        self._show_applicable()
+
+    def _offer_architectures(self) -> None:
+        box: QComboBox = self.fields["architecture"]
+        offered = architectures_for(self.fields["target"].currentData(), self._known)
+        if [box.itemData(n) for n in range(box.count())] == [info.name for info in offered]:
+            return
+        with QSignalBlocker(box):
+            box.clear()
+            for info in offered:
+                box.addItem(info.title, info.name)
+                box.setItemData(
+                    box.count() - 1, plain_tip(info.summary), Qt.ItemDataRole.ToolTipRole
+                )
+            box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
+
+    def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
+        """Offer the project's stores, and none: a stream."""
+        self._stores = stores
+        entries = [(store.name, store.name) for store in stores]
+        tips = [f"{store.name}: {count_text(store.rows)} rows" for store in stores]
+        box = self.fields["activations"]
+        keep = box.currentData() or chosen
+        _refill(box, [*entries, ("While harvesting, without a store", STREAM)], keep, tips)
+        if not stores and keep != STREAM:
+            with QSignalBlocker(box):
+                box.setCurrentIndex(-1)
+        self._offer_sites()
+        self._fit_to_store()
+        self._show_applicable()
+
+    def show_stream(self, stream: HarvestConfig) -> None:
+        """Take over what a harvest beside the training would read."""
+        self._stream = stream
+        self._offer_sites()
+        self._explain()
+
+    def _available_sites(self) -> tuple[str, ...]:
+        """Return the sites there are; of two stores those both have."""
+        name = self.fields["activations"].currentData()
+        if name == STREAM:
+            return (self._stream.site, *self._stream.sites)
+        sites = self._sites_of(name)
+        other = self.fields["other_activations"].currentData()
+        if other and self.fields["target"].currentData() == "crosscoder":
+            return tuple(site for site in sites if site in self._sites_of(other))
+        return sites
+
+    def _sites_of(self, name: str) -> tuple[str, ...]:
+        return next((store.sites for store in self._stores if store.name == name), ())
+
+    def _offer_sites(self) -> None:
+        name = self.fields["activations"].currentData()
+        others = [(s.name, s.name) for s in self._stores if s.name != name]
+        other = self.fields["other_activations"]
+        _refill(other, [("none", ""), *others], other.currentData() or "")
+        sites = self._available_sites()
+        for number, field in enumerate(("site", "output_site")):
+            keep = self.fields[field].currentData()
+            other_sites = sites != self._offered_sites
+            if keep not in sites or (other_sites and number and keep == sites[0]):
+                # A transcoder reads the first and writes the next.
+                keep = sites[min(number, len(sites) - 1)] if sites else ""
+            _refill(self.fields[field], [(site, site) for site in sites], keep)
+        self.fields["sites"].show_sites(sites)
+        self._offered_sites = sites
+
+    # ------------------------------------------------------------------ values
+    def choose_store(self, name: str) -> None:
+        box: QComboBox = self.fields["activations"]
+        if box.findData(name) >= 0:
+            box.setCurrentIndex(box.findData(name))
+
+    def suggest_name(self, name: str) -> None:
+        """Fill in a name, unless the person has typed one."""
+        if not self._named:
+            self.fields["name"].setText(name)
+
+    def forget_name(self) -> None:
+        """Let the next suggestion in again."""
+        self._named = False
+
+    def config(self, project: str) -> TrainConfig:
+        """Return what is set."""
+        target, source = self.fields["target"].currentData(), self.fields["activations"]
+        streams = source.currentData() == STREAM
+        two_models = target == "crosscoder" and bool(self.fields["other_activations"].currentData())
+        sites, output_sites = chosen_sites(
+            target,
+            self._available_sites(),
+            site=self.fields["site"].currentData() or "",
+            output_site=self.fields["output_site"].currentData() or "",
+            sites=self.fields["sites"].checked(),
+            two_models=two_models,
+        )
+        values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
+        stream = msgspec.structs.replace(self._stream, project=project, name="stream")
+        return msgspec.structs.replace(
+            self._base,
+            project=project,
+            activations="" if streams else source.currentData() or "",
+            stream=stream if streams else None,
+            sites=sites,
+            output_sites=output_sites,
+            other_activations=self.fields["other_activations"].currentData() if two_models else "",
+            architecture=self.fields["architecture"].currentData(),
+            **values,
+        )
+
+    def fill(self, config: TrainConfig) -> None:
+        """Show the settings of a run; a store that is gone is left as it is chosen."""
+        self._named, self._base = True, config
+        self._chosen = set(_FITTED)
+        self._wanted_architecture = config.architecture
+        if config.stream is not None:
+            self._stream = config.stream
+        with ExitStack() as quiet:
+            for field in self.fields.values():
+                quiet.enter_context(QSignalBlocker(field))
+            for name, field in self.fields.items():
+                if name not in _FORM_ONLY:
+                    fill_field(field, getattr(config, name))
+            self.choose_store(STREAM if config.stream is not None else config.activations)
+            self._offer_sites()
+            _choose(self.fields["other_activations"], config.other_activations)
+            self._offer_sites()
+            for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
+                _choose(self.fields[name], sites[0] if sites else "")
+            self.fields["sites"].check(config.sites)
+            self._offer_architectures()
+            _choose(self.fields["architecture"], config.architecture)
+        for mark in self._marks.values():
+            mark.refresh()
+        self._on_changed()
+
+    def mark(self, field: str) -> DefaultMark | None:
+        """Return the mark of a field that has a default."""
+        return self._marks.get(field)
+
+
+def _row(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(left, 1)
+    if mark is not None:
+        row.addWidget(mark)
+    return row
+
+
+def _refill(
+    box: QComboBox, entries: Sequence[tuple[str, str]], keep: str, tips: Sequence[str] = ()
+) -> None:
+    """Put entries into a box without a signal, and choose the one that was chosen."""
+    with QSignalBlocker(box):
+        box.clear()
+        for place, (text, value) in enumerate(entries):
+            box.addItem(text, value)
+            tip = tips[place] if place < len(tips) else text
+            box.setItemData(place, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
+
+
+def _choose(box: QComboBox, value: str) -> None:
+    if box.findData(value) >= 0:
+        box.setCurrentIndex(box.findData(value))

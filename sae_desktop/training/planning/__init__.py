@@ -1,0 +1,1 @@
+"""What a training takes, and whether this machine has it."""

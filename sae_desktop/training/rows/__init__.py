@@ -1,0 +1,1 @@
+"""Which rows a run trains on, and how they reach it."""

@@ -1,0 +1,441 @@
+"""Training while harvesting: rows go from the model into a pool, and no store is written.
+
+The harvest's own plan, windows and rows are used. Some of the first documents are held out whole
+(of a corpus read file after file the first windows); the first windows of the others are measured
+for the scalars, and are the first to be trained on. Rows fill one pool after
+the other, and of a full pool they are drawn in an order that depends on the seed and the pool's
+number alone. When the corpus ends it is read again, without the windows held out. Documents
+alike to one held out are never trained on.
+
+A checkpoint says at which window its pool begins. A resumed run harvests the windows held out
+and those measured once more, continues at that window, and comes to the same rows in the same
+order. They are the same bit for bit where the model is: on the CPU with as many threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from sae_desktop.activations.harvest_groups import Group, window_groups
+from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest, store_info
+from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
+from sae_desktop.activations.layout import decode_rows
+from sae_desktop.activations.prefetch import prefetch
+from sae_desktop.activations.store_writer import StoreBatch
+from sae_desktop.corpus.documents import Document
+from sae_desktop.corpus.windows import BEGINNING, EmptyCorpusError, Place, Window, empty_corpus
+from sae_desktop.dictionary.normalisation import MASSIVE_NORM
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext
+from sae_desktop.training.checkpoint import StreamPosition
+from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.measuring.samples import SampleText, text_of
+from sae_desktop.training.measuring.splice import SpliceText
+from sae_desktop.training.rows.data import (
+    FEWEST_ROWS,
+    Array,
+    Rows,
+    Side,
+    Sides,
+    evenly,
+    measure_affine,
+)
+from sae_desktop.training.rows.pool import Feed, Pool, joined_parts, shuffled
+from sae_desktop.training.rows.source import CURVE_WINDOWS, Source
+from sae_desktop.training.rows.stream_texts import HeldOutTexts, TextsAfter
+from sae_desktop.training.rows.targets import resolve_target
+
+HELD_OUT_ROWS = 16_384
+MEASURED_ROWS = 32_768
+_HELD_OUT_SHARE = 0.1
+_POOL_ROWS = 2**18
+_POOL_BYTES = 2**29
+_POOL_SHARE_OF_RUN = 1 / 16
+_POOL_BATCHES = 16
+_SAMPLE_WINDOWS = 48
+_EVERY_ROW = 2**62
+# Pools whose beginnings are remembered: those of the batches made ahead and of the step's.
+_PLACES = 8
+
+
+class StreamSource(Source):
+    """Rows of a harvest that is under way."""
+
+    position: StreamPosition
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        position: StreamPosition | None,
+        context: JobContext,
+        *,
+        held_out_rows: int | None = None,
+        measured_rows: int | None = None,
+    ) -> None:
+        """Load the model and harvest what is held out and what is measured.
+
+        A look at what the stream gives may ask for fewer rows than a training does. Raises
+        UserError for settings of the harvest that cannot be, and for a corpus too small.
+        """
+        assert config.stream is not None
+        harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
+        context.progress(0, config.tokens, "rows", "Loading the model")
+        self._config, self._harvest = config, plan_harvest(harvest)
+        self.info = store_info(self._harvest)
+        self.plan = resolve_target(config, self.info)
+        inputs = [part.site for part in self.plan.inputs]
+        outputs = [part.site for part in self.plan.outputs]
+        self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
+        self._texts: HeldOutTexts | None = None
+        self._others: Callable[[], Iterable[Document]] | None = None
+        self._begin(held_out_rows or HELD_OUT_ROWS, measured_rows or MEASURED_ROWS, context)
+        self.position = position or self._first
+        self._limits = self._massive_limits()
+        usable = self._usable(self._measured)
+        self._training = [part[usable] for part in self._values(self._measured)]
+        self.sides = self._measure()
+        self.pool_rows = self._pool_size()
+        self._feed: StreamFeed | None = None
+        self.notes = [
+            f"Training while harvesting, with no store: {self._rows(self._held_out):,} rows are "
+            f"held out, and rows are drawn from pools of {self.pool_rows:,}."
+        ]
+
+    def _begin(self, held_out: int, measured: int, context: JobContext) -> None:
+        """Harvest the first windows, and part them into those held out and those measured."""
+        if self._harvest.config.order == "files":
+            self._begin_in_order(held_out, measured, context)
+            return
+        self._texts = texts = HeldOutTexts(self._harvest, held_out)
+        self._others = texts.others
+        self._first = StreamPosition(ordinal=-1)
+        self._held_out_windows, self._held_out = self._read(texts.held_out(), held_out, context)
+        _, self._measured = self._read(texts.others(), measured, context)
+        self._refuse_small(self._rows(self._held_out) + self._rows(self._measured))
+
+    def _read(
+        self, documents: Iterable[Document], rows: int, context: JobContext
+    ) -> tuple[list[Window], list[StoreBatch]]:
+        """Harvest the first rows of some documents."""
+        reader = HarvestReader(self._harvest)
+        batches: list[StoreBatch] = []
+        windows: list[Window] = []
+        try:
+            groups = window_groups(self._harvest, BEGINNING, rows, documents)
+            with closing(prefetch(groups)) as pieces:
+                for piece in pieces:
+                    context.check_cancelled()
+                    batches.append(reader.read(piece))
+                    windows += piece.windows
+                    context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
+        except EmptyCorpusError:
+            if self._texts is None or self._texts.none:
+                raise
+        return windows, batches
+
+    def _refuse_small(self, rows: int) -> None:
+        if rows - self._rows(self._held_out) < FEWEST_ROWS:
+            raise UserError(
+                f"The corpus “{self.info.corpus}” gives {rows:,} rows; a dictionary needs at least "
+                f"{FEWEST_ROWS} to learn from, besides those held out.",
+                kept="Nothing was changed.",
+                next_step="Choose a larger corpus, or a smaller harvest batch.",
+            )
+
+    def _begin_in_order(self, held_out: int, measured: int, context: JobContext) -> None:
+        """Hold the first windows of a corpus out that is read file after file."""
+        reader, batches, windows = HarvestReader(self._harvest), [], []
+        rows, wanted = 0, held_out + measured
+        groups = window_groups(self._harvest, BEGINNING, _EVERY_ROW)
+        pieces = prefetch(groups)
+        with closing(pieces):
+            for piece in pieces:
+                context.check_cancelled()
+                if rows >= wanted:
+                    break
+                batches.append(reader.read(piece, context.check_cancelled))
+                windows.append(piece.windows)
+                rows += len(batches[-1].tokens)
+                context.progress(0, self._config.tokens, "rows", "Measuring the first rows")
+        if not batches:
+            raise empty_corpus(self._harvest.windows.settings.corpus)
+        kept, count = 0, 0
+        least = held_out if rows >= wanted else max(1, int(_HELD_OUT_SHARE * rows))
+        while kept < least:
+            kept += len(batches[count].tokens)
+            count += 1
+        self._held_out, self._measured = batches[:count], batches[count:]
+        self._refuse_small(rows)
+        self._held_out_windows = [window for piece in windows[:count] for window in piece]
+        first = windows[count][0].spans[0]
+        self._others = TextsAfter(
+            self._harvest, self._held_out_windows, [w for piece in windows[count:] for w in piece]
+        ).others
+        self._first = StreamPosition(
+            ordinal=first.document.ordinal,
+            offset=first.offset,
+            windows=len(self._held_out_windows),
+        )
+
+    @staticmethod
+    def _rows(batches: list[StoreBatch]) -> int:
+        return sum(len(batch.tokens) for batch in batches)
+
+    def _values(self, batches: list[StoreBatch]) -> list[Array]:
+        """Return rows as harvested, a part each."""
+        return [np.concatenate([values_of(b, site) for b in batches]) for site in self._sites]
+
+    def _massive_limits(self) -> list[float]:
+        """Return for each part the norm beyond which a row is massive."""
+        if not self._config.exclude_massive:
+            return [np.inf] * len(self._sites)
+        return [MASSIVE_NORM * float(np.median(_norms(v))) for v in self._values(self._measured)]
+
+    def _usable(self, batches: list[StoreBatch]) -> Rows:
+        return usable_rows(self._values(batches), self._limits)
+
+    def _measure(self) -> Sides:
+        affines = [
+            measure_affine(values, self._config.centre, what=f"“{site}”")
+            for site, values in zip(self._sites, self._training, strict=True)
+        ]
+        count = len(self.plan.inputs)
+        outputs = affines[count:]
+        return Sides(Side(tuple(affines[:count])), Side(tuple(outputs)) if outputs else None)
+
+    def _pool_size(self) -> int:
+        """Return the rows of a pool, a sixteenth of a short run; it follows from the config."""
+        config, row_bytes = self._config, self._row_bytes
+        share = max(_POOL_BATCHES * config.batch, int(_POOL_SHARE_OF_RUN * config.tokens))
+        most = min(_POOL_ROWS, _POOL_BYTES // row_bytes, share, config.tokens)
+        return max(config.batch, most)
+
+    @property
+    def _row_bytes(self) -> int:
+        return sum(int(part.dtype.itemsize * part.shape[1]) for part in self._training)
+
+    @property
+    def pool_bytes(self) -> int:
+        return 2 * self.pool_rows * self._row_bytes
+
+    def feed(self) -> Feed:
+        self._feed = StreamFeed(
+            self._harvest,
+            self._sites,
+            self._limits,
+            start=self.position,
+            first=self._first,
+            seed=self._config.seed,
+            pool_rows=self.pool_rows,
+            total=self._config.tokens,
+            documents=self._others,
+        )
+        return self._feed
+
+    def place(self, rows: int) -> StreamPosition:
+        if self._feed is None:
+            return self.position
+        return self._feed.place(rows // self.pool_rows)
+
+    def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
+        count = len(self._training[0])
+        if seed is None:
+            chosen = evenly(np.arange(count), rows)
+        else:
+            chosen = np.sort(shuffled(count, self._config.seed, seed)[:rows])
+        return [part[chosen] for part in self._training]
+
+    def held_out_parts(self, rows: int) -> list[Array]:
+        chosen = evenly(self._usable(self._held_out), rows)
+        return [part[chosen] for part in self._values(self._held_out)]
+
+    def metadata(self) -> Mapping[str, Any]:
+        return self.base_metadata() | {"activation_store": ""}
+
+    def texts(self, device: str) -> tuple[SpliceText | None, SampleText | None]:
+        del device  # the harvest's model is at hand
+        lm, windows = self._harvest.lm, self._held_out_windows
+        count = len(self.plan.inputs)
+        outputs = self._sites[count:] or self._sites
+        means = self._training[count:] or self._training
+        sites = {str(site): site for site in self._harvest.sites}
+        splice = SpliceText(
+            lm=lm,
+            inputs=[sites[site] for site in self._sites[:count]],
+            outputs=[sites[site] for site in outputs],
+            windows=[window.ids for window in windows[:CURVE_WINDOWS]],
+            typical_norms=[float(np.median(_norms(part))) for part in self._training[:count]],
+            means=[
+                torch.from_numpy(part.mean(axis=0, dtype=np.float64)).float().to(lm.device)
+                for part in means
+            ],
+        )
+        lengths = np.concatenate([batch.windows["length"] for batch in self._held_out])
+        lengths = lengths[:_SAMPLE_WINDOWS]
+        rows = int(lengths.sum())
+        tokens = np.concatenate([batch.tokens for batch in self._held_out])[:rows]
+        values = [part[:rows] for part in self._values(self._held_out)[:count]]
+        # An encoder predicts no next token: there is no loss to recover.
+        return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
+
+
+class StreamFeed:
+    """Pools that a harvest fills, one being drawn from while the next one is filled."""
+
+    def __init__(
+        self,
+        harvest: HarvestPlan,
+        sites: list[str],
+        limits: list[float],
+        *,
+        start: StreamPosition,
+        first: StreamPosition,
+        seed: int,
+        pool_rows: int,
+        total: int,
+        documents: Callable[[], Iterable[Document]] | None = None,
+    ) -> None:
+        """Begin with the pool at `start`; a new pass over the corpus begins at `first`.
+
+        Of `documents`, asked for again for each pass, where these are given.
+        """
+        self._documents = documents
+        self._harvest, self._sites, self._limits = harvest, sites, limits
+        self._start, self._first = start, first
+        self._seed, self._size, self._total = seed, pool_rows, total
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="harvest")
+        self._stop = threading.Event()
+        self._pools: dict[int, Future[Pool]] = {}
+        self._places: dict[int, StreamPosition] = {start.pool: start}
+        self._rows = self._harvested()
+        self._left: tuple[list[Array], StreamPosition] | None = None
+
+    def take(self, position: int, count: int) -> list[Array]:
+        pieces: list[list[Array]] = []
+        while count:
+            number, place = divmod(position, self._size)
+            pieces.append(self._filled(number).draw(place, count))
+            position += len(pieces[-1][0])
+            count -= len(pieces[-1][0])
+        return joined_parts(pieces)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._rows.close()
+
+    def place(self, pool: int) -> StreamPosition:
+        """Return where a pool begins; where that is not known yet, the last one before it."""
+        return self._places[max(number for number in list(self._places) if number <= pool)]
+
+    def _filled(self, number: int) -> Pool:
+        last = (self._total - 1) // self._size
+        for gone in [n for n in self._pools if n < number]:
+            del self._pools[gone]
+        # Pools come one after the other, each where the last one ended.
+        begun = max(self._pools, default=self._start.pool - 1)
+        for one in range(begun + 1, min(number + 1, last) + 1):
+            self._pools[one] = self._thread.submit(self._fill, one)
+        pool = self._pools[number].result()
+        for old in sorted(self._places)[:-_PLACES]:
+            del self._places[old]
+        return pool
+
+    def _fill(self, number: int) -> Pool:
+        """Fill a pool with what the last one left over, then with what is harvested."""
+        wanted = min(self._size, self._total - number * self._size)
+        values: list[Array] = []
+        filled, begins = 0, None
+        while filled < wanted:
+            rows, place = self._left or next(self._rows)
+            begins = begins or msgspec.structs.replace(place, pool=number)
+            if not values:
+                values = [np.empty((wanted, *part.shape[1:]), part.dtype) for part in rows]
+            count = min(len(rows[0]), wanted - filled)
+            for whole, part in zip(values, rows, strict=True):
+                whole[filled : filled + count] = part[:count]
+            filled += count
+            rest = [part[count:] for part in rows]
+            after = msgspec.structs.replace(place, skip=place.skip + count)
+            self._left = (rest, after) if len(rest[0]) else None
+        assert begins is not None
+        self._places[number] = begins
+        return Pool(values, shuffled(wanted, self._seed, number))
+
+    def _harvested(self) -> Generator[tuple[list[Array], StreamPosition], None, None]:
+        """Yield usable rows, a part each, with the place of the windows they come from."""
+        place, skip = self._start, self._start.skip
+        reader = HarvestReader(self._harvest)
+        while True:
+            begin, found = Place(place.ordinal, place.offset), 0
+            documents = None if self._documents is None else self._documents()
+            groups = window_groups(self._harvest, begin, _EVERY_ROW, documents)
+            pieces = prefetch(groups, while_waiting=self._refuse_when_ended)
+            with closing(pieces):
+                for piece in pieces:
+                    self._refuse_when_ended()
+                    first = piece.windows[0].spans[0]
+                    place = msgspec.structs.replace(
+                        place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
+                    )
+                    batch = reader.read(piece, self._refuse_when_ended)
+                    values = [values_of(batch, site) for site in self._sites]
+                    usable = usable_rows(values, self._limits)[skip:]
+                    skip = 0
+                    found += len(usable)
+                    if len(usable):
+                        yield [part[usable] for part in values], place
+                    windows = place.windows + len(piece.windows)
+                    place = msgspec.structs.replace(place, windows=windows)
+            if not found and begin == Place(self._first.ordinal, self._first.offset):
+                raise UserError(
+                    "The harvest gives no rows to train on: all of them are massive.",
+                    next_step="Include the massive rows, or choose another site.",
+                )
+            place = msgspec.structs.replace(
+                self._first, passes=place.passes + 1, windows=place.windows
+            )
+
+    def _refuse_when_ended(self) -> None:
+        if self._stop.is_set():
+            raise UserError("The harvest was stopped.")
+
+
+class HarvestReader:
+    """Rows of groups of windows, as a store would hold them."""
+
+    def __init__(self, plan: HarvestPlan) -> None:
+        self._reader, self._maker = RowReader(plan), BatchMaker(plan)
+
+    def read(self, group: Group, before_batch: Callable[[], None] = lambda: None) -> StoreBatch:
+        """Return a group's rows, `before_batch` being called before each forward pass.
+
+        Raises UserError for values that are not numbers.
+        """
+        return self._maker.batch(self._reader.read(group, before_batch))
+
+
+def values_of(batch: StoreBatch, site: str) -> Array:
+    """Return a site's rows as numbers, (R, D)."""
+    rows = batch.activations[site]
+    return decode_rows(rows.values, rows.scales)
+
+
+def usable_rows(parts: list[Array], limits: list[float]) -> Rows:
+    """Return the numbers of rows that are not massive in any part."""
+    usable = np.ones(len(parts[0]), dtype=np.bool_)
+    for part, limit in zip(parts, limits, strict=True):
+        usable &= _norms(part) <= limit
+    return np.flatnonzero(usable)
+
+
+def _norms(values: Array) -> Array:
+    return np.asarray(np.linalg.norm(values.astype(np.float32), axis=1))

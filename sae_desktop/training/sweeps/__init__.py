@@ -1,0 +1,1 @@
+"""Many runs: grids, laws of scaling, what no other run beats."""

@@ -1,0 +1,76 @@
+"""Sentences about jobs for the status bar and the job list. Free of Qt."""
+
+from __future__ import annotations
+
+from sae_desktop.client.engine_exit import EngineExit
+from sae_desktop.engine.protocol import EngineStatus, JobProgress
+from sae_desktop.words.amounts import bytes_text, count_text, duration_text, rate_text
+
+STATE_NAMES = {
+    "queued": "Waiting",
+    "running": "Running",
+    "paused": "Paused",
+    "finished": "Finished",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+}
+
+
+def share_done(progress: JobProgress | None) -> float | None:
+    """Return how much is done, 0…1; None where it cannot be said."""
+    if progress is None or progress.total <= 0:
+        return None
+    return min(max(progress.done / progress.total, 0.0), 1.0)
+
+
+ASKED_NAMES = {
+    "pause": "Pausing after this step…",
+    "stop": "Stopping after this step and keeping the result so far…",
+    "cancel": "Cancelling after this step…",
+}
+"""What a job was asked for and has not come to yet."""
+
+
+def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> str:
+    """Return a line such as "412k of 500k tokens · 3.1k tokens/s · 0:28 left"."""
+    name = ASKED_NAMES.get(asked) or STATE_NAMES.get(state, state)
+    if progress is None:
+        return name
+    parts = [] if state == "running" and not asked else [name]
+    if progress.message and not asked and state == "running":
+        parts.append(progress.message)
+    if progress.total > 0:
+        parts.append(f"{count_text(progress.done)} of {count_text(progress.total)} {progress.unit}")
+    if state == "running" and not asked:
+        rate = rate_text(progress.rate, progress.unit)
+        if rate:
+            parts.append(rate)
+        if progress.seconds_left is not None:
+            parts.append(f"{duration_text(progress.seconds_left)} left")
+    return " · ".join(parts) or name
+
+
+def engine_text(state: str, status: EngineStatus | None) -> str:
+    """Return the engine's state: "cpu · 1.2 of 16 GB · builtin"."""
+    if state == "starting":
+        return "Engine starting…"
+    if state == "crashed":
+        return "Engine stopped unexpectedly"
+    if state == "stopped":
+        return "Engine stopped"
+    if status is None:
+        return "Engine ready"
+    used, total = bytes_text(status.memory_used), bytes_text(status.memory_total)
+    model = status.model.rstrip("/").rsplit("/", 1)[-1] or "no model loaded"
+    # The device is known once the engine has imported torch.
+    parts = [status.device] if status.device.isascii() else []
+    return " · ".join([*parts, f"{used} of {total}", model])
+
+
+def crash_text(exit_: EngineExit, kept: list[str]) -> str:
+    """Return what happened to the engine and to its jobs; `kept` says what is safe."""
+    parts = [exit_.reason]
+    if exit_.running_jobs:
+        parts.append("Running at the time: " + ", ".join(exit_.running_jobs) + ".")
+    parts += kept or ["Nothing was lost."]
+    return " ".join(dict.fromkeys(parts))

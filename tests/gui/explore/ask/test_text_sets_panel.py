@@ -1,0 +1,115 @@
+"""The panel of two sets of texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.features.asking.text_set_config import (
+    ClassifierScore,
+    FeatureWeight,
+    FindFeaturesConfig,
+    FindFeaturesResult,
+    FoundFeature,
+)
+from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.state.session import Session
+
+RESULT = FindFeaturesResult(
+    found=[
+        FoundFeature(feature=7, margin=0.8, on=[2.0], off=[0.0], tokens=[" def"]),
+        FoundFeature(feature=3, margin=0.1, on=[1.0], off=[0.0], tokens=[""]),
+    ],
+    total=2,
+    classifiers=[
+        ClassifierScore(
+            inputs="features",
+            balanced_accuracy=0.9,
+            spread=0.05,
+            auc=0.95,
+            used=12,
+            auc_low=0.81,
+            auc_high=0.99,
+            folds=5,
+        )
+    ],
+    weights=[FeatureWeight(feature=9, weight=-0.5)],
+    warning="With fewer than 20 texts on each side, the scores are little better than chance.",
+)
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session) -> TextSetsPanel:
+    panel = TextSetsPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(300, 700)
+    panel.show()
+    return panel
+
+
+def test_question__holds_what_the_fields_say(qtbot: QtBot, panel: TextSetsPanel, client) -> None:
+    panel.on.setPlainText("def a()\ndef b()")
+    panel.off.setPlainText("Once upon a time")
+    panel.missed.setValue(1)
+    panel.classify.setChecked(True)
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    config = client.jobs[0].config
+    assert isinstance(config, FindFeaturesConfig)
+    assert (config.on, config.off) == (["def a()", "def b()"], ["Once upon a time"])
+    assert (config.missed, config.classify, config.threshold) == (1, True, 0.1)
+    assert not panel.find_button.isEnabled()
+    client.answer(client.jobs[0], RESULT)
+    assert panel.find_button.isEnabled()
+    assert [link.row.feature for link in panel.links.links()] == [7, 3]
+    assert "·def" in panel.links.links()[0].toolTip()
+    assert "balanced accuracy 0.900 ± 0.050" in panel.scores.text()
+    assert "AUROC 0.950, 95% interval 0.810 … 0.990" in panel.scores.text()
+    assert "little better than chance" in panel.scores.text()
+    assert [link.row.figure for link in panel.weights.links()] == ["−0.50"]
+
+
+def test_found_features__are_shown_in_the_list(
+    qtbot: QtBot, panel: TextSetsPanel, session: Session, client
+) -> None:
+    heard = []
+    session.featuresRequested.connect(heard.append)
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], RESULT)
+    panel.show_all.click()
+    assert heard[0].features.tolist() == [7, 3]
+
+
+def test_error__is_said_in_place_and_the_panel_goes_on(
+    qtbot: QtBot, panel: TextSetsPanel, client
+) -> None:
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.fail(client.jobs[0], "“x” is in both A and B.")
+    assert "in both A and B" in panel.state.text()
+    assert panel.find_button.isEnabled()
+
+
+def test_file_that_is_no_text__is_named(
+    panel: TextSetsPanel, session: Session, heard, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    panel.load(panel.on, tmp_path / "a.txt")
+    assert panel.on.toPlainText() == "one\ntwo\n"
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
+    panel.load(panel.on, tmp_path / "b.txt")
+    assert "b.txt" in heard.errors[0].what
+    assert panel.on.toPlainText() == "one\ntwo\n"
+
+
+def test_stopped_engine__is_offered_to_be_started(panel: TextSetsPanel, client) -> None:
+    assert panel.start.isHidden()
+    client.enter("stopped")
+    assert not panel.start.isHidden()
+    assert not panel.find_button.isEnabled()
+    panel.start.click()
+    assert panel.start.isHidden()
+    assert panel.find_button.isEnabled()
