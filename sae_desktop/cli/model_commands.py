@@ -93,10 +93,11 @@ def trust_model(
 
     def work() -> TrustModelResult:
         from sae_desktop.language_model.files import trust
+        from sae_desktop.language_model.files.code import ModelCode, code_of
         from sae_desktop.language_model.files.find import find_model
 
         files = find_model(name, ask=True)
-        code = trust.code_of(files.folder) if files.gguf is None else trust.ModelCode(files.folder)
+        code = code_of(files.folder) if files.gguf is None else ModelCode(files.folder)
         if code.needed and not trust.is_trusted(code):
             trust.check_whole(name, code)
             reporter.note(model_text.code_question(name, code))

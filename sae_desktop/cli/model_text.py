@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sae_desktop.cli.render import number
 from sae_desktop.language_model.config import ModelDescription, SameModelResult, TrustModelResult
-from sae_desktop.language_model.files.trust import WARNING, ModelCode
+from sae_desktop.language_model.files.code import ModelCode
+from sae_desktop.language_model.files.trust import WARNING
 from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.storage.faults import format_bytes
 

@@ -13,8 +13,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.language_model.device import SPLIT, resolve_device
+from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.find import ModelFiles, disk_bytes, find_model, weights_there
-from sae_desktop.language_model.files.trust import ModelCode, is_trusted
+from sae_desktop.language_model.files.trust import is_trusted
 from sae_desktop.language_model.files.weights import weights_needed
 from sae_desktop.language_model.load import held_bytes
 from sae_desktop.language_model.memory import free_device_memory

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext, SilentContext
+from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.find import (
     ModelFiles,
     first_revision,
@@ -29,7 +30,6 @@ from sae_desktop.language_model.files.find import (
     weights_there,
 )
 from sae_desktop.language_model.files.stored_tensors import check_stored
-from sae_desktop.language_model.files.trust import ModelCode, code_of
 from sae_desktop.language_model.names import PREFIX
 from sae_desktop.storage.atomic import write_bytes
 

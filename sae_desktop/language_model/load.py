@@ -15,8 +15,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.device import SPLIT, resolve_device
+from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.find import ModelFiles, find_model
-from sae_desktop.language_model.files.trust import ModelCode
 from sae_desktop.language_model.files.weights import read_weights, weights_needed
 from sae_desktop.language_model.identity import Identity, identity_of
 from sae_desktop.language_model.memory import check_fits, free_device_memory
@@ -34,7 +34,6 @@ from sae_desktop.language_model.quantise import (
     resolve_dtype,
     rest_dtype,
 )
-from sae_desktop.language_model.sites.resolve import text_config
 from sae_desktop.language_model.text.text_reader import TextReader, context_size, read_text_as
 from sae_desktop.language_model.text.tokenizer import (
     fit_vocabulary,
@@ -63,7 +62,7 @@ class LanguageModel(TextReader):
         identity: Identity,
         causal: bool = True,
     ) -> None:
-        config = text_config(model)
+        config = model.config.get_text_config()
         rows = int(model.get_input_embeddings().weight.shape[0])
         super().__init__(files.name, tokenizer, context_size(config, model), rows, causal=causal)
         self.files = files

@@ -13,6 +13,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.claims import check_size
 from sae_desktop.language_model.files.find import (
     ModelFiles,
@@ -22,7 +23,7 @@ from sae_desktop.language_model.files.find import (
     weights_there,
 )
 from sae_desktop.language_model.files.gguf_header import read_header
-from sae_desktop.language_model.files.trust import ModelCode, check_code, code_of
+from sae_desktop.language_model.files.trust import check_code
 
 _KIND = "Choose a language model such as Llama, Qwen or GPT-2, or an encoder such as BERT."
 

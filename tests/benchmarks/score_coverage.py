@@ -18,9 +18,8 @@ import numpy as np
 
 from sae_desktop.comparison.even_chance import even_chance
 from sae_desktop.corpus.alike import groups_of_texts
-from sae_desktop.features.asking.text_classifier import compared
+from sae_desktop.features.asking.text_classifier import PooledText, compared
 from sae_desktop.features.asking.text_set_config import ClassifierScore, FindFeaturesConfig
-from sae_desktop.features.asking.text_sets import PooledText
 from sae_desktop.jobs import SilentContext
 
 FEATURES, WIDTH, FIRING = 400, 32, 25

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine_driver import engine_environment
 from PySide6.QtGui import QImage
 
-from sae_desktop.gui.frame.frame_actions import WORKSPACES
+from sae_desktop.gui.frame.menus import WORKSPACES
 
 FEATURE = 3
 _SHADES = 8

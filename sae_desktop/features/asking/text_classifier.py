@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,15 +21,24 @@ from sae_desktop.features.asking.text_set_config import (
 )
 from sae_desktop.jobs import JobContext
 
-if TYPE_CHECKING:
-    from sae_desktop.features.asking.text_sets import PooledText
-
 Array = npt.NDArray[Any]
 
 FEWEST = 20
 """Groups of texts a side from which on held-out scores say something."""
 _STRENGTHS = np.logspace(-3, 2, 6)
 _WEIGHTS = 50
+
+
+class PooledText(NamedTuple):
+    """What the features make of one text; only features that fire, ascending."""
+
+    features: Array
+    maxima: Array
+    """float32, the largest activation on any token."""
+    tokens: Array
+    """int32, the id of the token on which it is."""
+    mean: Array
+    """(D,) float32, of the raw activations."""
 
 
 def compared(

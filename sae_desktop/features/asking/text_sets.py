@@ -6,7 +6,7 @@ prompt sets in this way, and with linear classifiers on the features.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,12 @@ from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.probe import MOST_TOKENS, activations_of_ids, own_ids
-from sae_desktop.features.asking.text_classifier import FEWEST, compared, groups_a_side
+from sae_desktop.features.asking.text_classifier import (
+    FEWEST,
+    PooledText,
+    compared,
+    groups_a_side,
+)
 from sae_desktop.features.asking.text_set_config import (
     FindFeaturesConfig,
     FindFeaturesResult,
@@ -28,18 +33,6 @@ from sae_desktop.language_model.text.token_text import token_text
 Array = npt.NDArray[Any]
 
 _ROWS = 512  # encoded at once: rows × features is the memory it takes
-
-
-class PooledText(NamedTuple):
-    """What the features make of one text; only features that fire, ascending."""
-
-    features: Array
-    maxima: Array
-    """float32, the largest activation on any token."""
-    tokens: Array
-    """int32, the id of the token on which it is."""
-    mean: Array
-    """(D,) float32, of the raw activations."""
 
 
 def find_features(config: FindFeaturesConfig, context: JobContext) -> FindFeaturesResult:

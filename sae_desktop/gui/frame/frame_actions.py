@@ -1,55 +1,36 @@
-"""The actions of the window's frame and the menus that show them."""
+"""The actions of the window's frame."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts.actions import ActionInfo
-
-if TYPE_CHECKING:
-    from sae_desktop.gui.frame.main_window import MainWindow
-
-WORKSPACES = (
-    ("project", "Project", "folder-open"),
-    ("harvest", "Harvest", "leaf"),
-    ("train", "Train", "chart-line-up"),
-    ("explore", "Explore", "magnifying-glass"),
-    ("steer", "Steer", "sliders-horizontal"),
-    ("gallery", "Gallery", "books"),
-)
-"""Id, text, icon: in the order of the work."""
-
-MENUS: dict[str, tuple[str, ...]] = {
-    "&File": (
-        "project.new",
-        "project.open",
-        "project.open_demonstration",
-        "project.reveal",
-        "",
-        "app.quit",
-    ),
-    "&Edit": ("edit.undo", "edit.redo"),
-    "&View": (
-        *(f"view.{name}" for name, _, _ in WORKSPACES),
-        "",
-        "view.search",
-        "view.jobs",
-        "view.reset_layout",
-        "view.full_screen",
-        "",
-        "theme.system",
-        "theme.light",
-        "theme.dark",
-    ),
-    "&Go": ("go.back", "go.forward"),
-    "&Engine": ("engine.restart", "engine.log", "", "network.asked", "network.off"),
-    "&Help": ("help.shortcuts", "help.associate", "help.about"),
-}
-"""Menu → ids of its actions; an empty id is a separator."""
+from sae_desktop.gui.parts.dialogs import FrameDialogs
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 
 
-def workspace_infos(window: MainWindow) -> list[ActionInfo]:
+class Frame(Protocol):
+    """What the window does at the word of its actions."""
+
+    session: Session
+    settings: Settings
+    dialogs: FrameDialogs
+
+    def show_workspace(self, name: str) -> None: ...
+    def open_search(self) -> None: ...
+    def toggle_jobs(self) -> None: ...
+    def toggle_full_screen(self) -> None: ...
+    def reset_layout(self) -> None: ...
+    def choose_theme(self, mode: str) -> None: ...
+    def choose_network(self, *, off: bool) -> None: ...
+    def restart_engine(self) -> None: ...
+    def close(self) -> bool: ...
+
+
+def workspace_infos(window: Frame) -> list[ActionInfo]:
     """Return the actions that bring a workspace to the front."""
     return [
         ActionInfo(
@@ -63,7 +44,7 @@ def workspace_infos(window: MainWindow) -> list[ActionInfo]:
     ]
 
 
-def frame_infos(window: MainWindow) -> list[ActionInfo]:
+def frame_infos(window: Frame) -> list[ActionInfo]:
     """Return the actions of the frame besides those of the workspaces."""
     session = window.session
     history, undo = (lambda: session.history), session.undo_stack

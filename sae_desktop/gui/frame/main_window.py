@@ -25,8 +25,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.frame.banner import Banner
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.frame.command_palette import CommandPalette
-from sae_desktop.gui.frame.frame_actions import MENUS, WORKSPACES, frame_infos, workspace_infos
+from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.leaving import LeavingDialog
+from sae_desktop.gui.frame.menus import MENUS, WORKSPACES
 from sae_desktop.gui.frame.palette_sources import sources
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sae_desktop.gui.frame.command_palette import Provider
-from sae_desktop.gui.frame.frame_actions import MENUS
+from sae_desktop.gui.frame.menus import MENUS
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.search import Entry, feature_number, score
 from sae_desktop.gui.parts.workspace import Workspace

@@ -17,8 +17,8 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.gui.frame.app import make_application
-from sae_desktop.gui.frame.frame_actions import WORKSPACES
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT
 from sae_desktop.gui.state.session import Session

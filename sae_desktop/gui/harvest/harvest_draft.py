@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from sae_desktop.activations.config import HarvestConfig, HarvestEstimate, differing_settings
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDescription
@@ -103,17 +101,6 @@ def store_plan(config: HarvestConfig, stores: list[StoreItem]) -> StorePlan:
 def _differences(config: HarvestConfig, made: HarvestConfig) -> tuple[str, ...]:
     fields = differing_settings(made, config)
     return tuple(dict.fromkeys(_FIELD_TEXTS.get(field, field) for field in fields))
-
-
-def extension(store: StoreItem) -> HarvestConfig | None:
-    """Return the harvest that continues with a store: to its end, or once more as much.
-
-    None for imported activations, of which there is no more.
-    """
-    if store.harvest is None:
-        return None
-    wanted = 2 * store.rows_wanted if store.complete else store.rows_wanted
-    return msgspec.structs.replace(store.harvest, name=store.name, tokens=max(wanted, 1))
 
 
 def problems(

@@ -5,10 +5,20 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig, VerifyResult, VerifyStoreConfig
-from sae_desktop.gui.harvest.harvest_draft import extension
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.store_text import damage, verified_text
+
+
+def extension(store: StoreItem) -> HarvestConfig | None:
+    """Return the harvest that goes on with a store: to its end, or once more as much.
+
+    None for imported activations, of which there is no more.
+    """
+    if store.harvest is None:
+        return None
+    wanted = 2 * store.rows_wanted if store.complete else store.rows_wanted
+    return msgspec.structs.replace(store.harvest, name=store.name, tokens=max(wanted, 1))
 
 
 def _store(session: Session, name: str) -> StoreItem | None:

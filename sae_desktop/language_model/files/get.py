@@ -20,6 +20,7 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import GetModelConfig, GetModelResult
+from sae_desktop.language_model.files.code import code_of
 from sae_desktop.language_model.files.convert import gguf_to_folder
 from sae_desktop.language_model.files.find import (
     disk_bytes,
@@ -29,7 +30,7 @@ from sae_desktop.language_model.files.find import (
     weight_files,
 )
 from sae_desktop.language_model.files.offline import offline
-from sae_desktop.language_model.files.trust import code_of, is_trusted
+from sae_desktop.language_model.files.trust import is_trusted
 from sae_desktop.language_model.names import KNOWN, ORIGIN, KnownModel, Origin, read_origin
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained

@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.language_model.files.code import code_of
 from sae_desktop.language_model.files.offline import offline
-from sae_desktop.language_model.files.trust import code_of
 from sae_desktop.storage.faults import explain_os_error, format_bytes, free_bytes
 from sae_desktop.storage.network import way_online, why_offline
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.find import ModelFiles
-from sae_desktop.language_model.files.trust import ModelCode
 from sae_desktop.language_model.network import empty_model, load_config, predicts_next
 from sae_desktop.language_model.text.tokenizer import fit_vocabulary, load_tokenizer, window_tokens
 from sae_desktop.language_model.text.vocabulary import text_encoder, vocabulary_bytes

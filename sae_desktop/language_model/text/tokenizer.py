@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.files.code import code_of
 from sae_desktop.language_model.files.find import ModelFiles
-from sae_desktop.language_model.files.trust import code_of
 from sae_desktop.language_model.network import first_line, loading_options
 
 _ROLES = ("bos_token", "eos_token", "cls_token", "sep_token")

@@ -7,8 +7,8 @@ from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QRadioButton, QTabBar, QWidget
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.frame.frame_actions import WORKSPACES
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.workspace import DockInfo, Workspace
 from sae_desktop.gui.state.session import Session

@@ -27,8 +27,8 @@ from sample_index import write_sample_index
 
 import sae_desktop.gui
 from sae_desktop.features.reading.layout import IndexInfo
-from sae_desktop.gui.frame.frame_actions import WORKSPACES
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project

@@ -19,8 +19,8 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from sae_desktop.gui import app
-from sae_desktop.gui.frame.frame_actions import WORKSPACES
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.menus import WORKSPACES
 
 application = app.make_application()
 timer, left = QTimer(), [name for name, _, _ in WORKSPACES]

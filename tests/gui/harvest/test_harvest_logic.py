@@ -26,6 +26,7 @@ from sae_desktop.corpus.config import ColumnDescription, CorpusSettings
 from sae_desktop.errors import UserError
 from sae_desktop.gui.harvest import harvest_draft as draft
 from sae_desktop.gui.state.drops import classify, harvest_fields
+from sae_desktop.gui.state.store_actions import extension
 from sae_desktop.words import site_words
 from sae_desktop.words.corpus_card import (
     column_choices,
@@ -135,7 +136,7 @@ def test_plan__says_in_what_a_harvest_of_that_name_differs() -> None:
 
 def test_plan__imported_activations_cannot_be_added_to() -> None:
     assert draft.store_plan(CONFIG, [store(500, None)]).kind == "taken"
-    assert draft.extension(store(500, None)) is None
+    assert extension(store(500, None)) is None
 
 
 def test_plan__a_complete_store_asks_for_more_tokens() -> None:
@@ -144,7 +145,7 @@ def test_plan__a_complete_store_asks_for_more_tokens() -> None:
 
 
 def test_extension__doubles_what_is_complete_and_completes_what_is_not() -> None:
-    complete, begun = draft.extension(store(1_000)), draft.extension(store(300))
+    complete, begun = extension(store(1_000)), extension(store(300))
     assert complete is not None
     assert complete.tokens == 2_000
     assert draft.store_plan(complete, [store(1_000)]).kind == "extend"

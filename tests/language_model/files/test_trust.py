@@ -14,7 +14,8 @@ from toy_models import save_toy_model
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import DescribeModelConfig, TrustModelConfig
 from sae_desktop.language_model.describe import describe_model
-from sae_desktop.language_model.files.trust import code_of, is_trusted, record_path, trust_model
+from sae_desktop.language_model.files.code import code_of
+from sae_desktop.language_model.files.trust import is_trusted, record_path, trust_model
 from sae_desktop.language_model.load import load_model
 
 CONFIGURATION = """

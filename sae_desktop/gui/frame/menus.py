@@ -1,0 +1,41 @@
+"""The workspaces and the menus, as data. Free of Qt."""
+
+from __future__ import annotations
+
+WORKSPACES = (
+    ("project", "Project", "folder-open"),
+    ("harvest", "Harvest", "leaf"),
+    ("train", "Train", "chart-line-up"),
+    ("explore", "Explore", "magnifying-glass"),
+    ("steer", "Steer", "sliders-horizontal"),
+    ("gallery", "Gallery", "books"),
+)
+"""Id, text, icon: in the order of the work."""
+
+MENUS: dict[str, tuple[str, ...]] = {
+    "&File": (
+        "project.new",
+        "project.open",
+        "project.open_demonstration",
+        "project.reveal",
+        "",
+        "app.quit",
+    ),
+    "&Edit": ("edit.undo", "edit.redo"),
+    "&View": (
+        *(f"view.{name}" for name, _, _ in WORKSPACES),
+        "",
+        "view.search",
+        "view.jobs",
+        "view.reset_layout",
+        "view.full_screen",
+        "",
+        "theme.system",
+        "theme.light",
+        "theme.dark",
+    ),
+    "&Go": ("go.back", "go.forward"),
+    "&Engine": ("engine.restart", "engine.log", "", "network.asked", "network.off"),
+    "&Help": ("help.shortcuts", "help.associate", "help.about"),
+}
+"""Menu → ids of its actions; an empty id is a separator."""
