@@ -114,7 +114,9 @@ def _numbers(hint: Any) -> Iterator[Limits]:
         yield Limits()
         return
     if typing.get_origin(hint) is Annotated:
-        yield from (bounds for bounds in typing.get_args(hint) if isinstance(bounds, Limits))
+        inner, *notes = typing.get_args(hint)
+        stated = [note for note in notes if isinstance(note, Limits)]
+        yield from stated or _numbers(inner)
         return
     if typing.get_origin(hint) is not typing.Literal:
         for part in typing.get_args(hint):

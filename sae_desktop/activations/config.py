@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from sae_desktop.corpus.config import CorpusSettings, decode_made
+from sae_desktop.described import said
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.limits import AtLeast0, Count, CountOrNone
 
 StoreDtype = Literal["float16", "bfloat16", "float32", "int8"]
+
+MODEL, STORE, RUN = "Model", "Store", "Run"
+"""Headings of the settings of a harvest, beside that of its corpus."""
 
 
 class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
@@ -21,23 +25,58 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     """
 
     project: str
-    name: str
-    model: str = "builtin"
-    model_dtype: ModelDtype = "auto"
-    """Precision the model computes in."""
+    name: Annotated[str, said("Name", "The store’s name in the project.", STORE)]
+    model: Annotated[
+        str, said("Model", "builtin, smollm2, a folder, a .gguf file, or a name on the hub.", MODEL)
+    ] = "builtin"
+    model_dtype: Annotated[
+        ModelDtype, said("Precision", "Precision in which the model computes.", MODEL)
+    ] = "auto"
+    device: Annotated[
+        str, said("Device", "auto, cpu, cuda, cuda:1, mps, or split (over several GPUs).", MODEL)
+    ] = "auto"
     site: str = "blocks.3.hook_resid_post"
-    sites: tuple[str, ...] = ()
-    """Further sites, read in the same pass."""
-    tokens: Count = 500_000
-    batch_tokens: CountOrNone = 0
-    """Tokens in one forward pass, padding included; 0: the fastest that fits is found."""
-    keep_first: bool = False
-    """Whether the row of each window's first token, an attention sink in most models, is kept."""
-    dtype: StoreDtype = "float16"
-    """As which rows are stored; int8 has a scale a row."""
-    device: str = "auto"
-    commit_seconds: AtLeast0 = 2.0
-    """How often the rows written are synced and committed."""
+    sites: Annotated[
+        tuple[str, ...],
+        said("Sites", "Where to read, all in the same pass.", MODEL),
+    ] = ()
+    """Besides `site`."""
+    tokens: Annotated[
+        Count,
+        said(
+            "Tokens",
+            "Rows to keep, one per token. Asking for more than a store has extends it.",
+            STORE,
+        ),
+    ] = 500_000
+    keep_first: Annotated[
+        bool,
+        said(
+            "Keep each window’s first token",
+            "In most models it is an attention sink, unlike the other tokens.",
+            STORE,
+        ),
+    ] = False
+    dtype: Annotated[
+        StoreDtype,
+        said(
+            "Stored as",
+            "Fewer bits take less space but round more; int8 has one scale per row.",
+            STORE,
+        ),
+    ] = "float16"
+    batch_tokens: Annotated[
+        CountOrNone,
+        said(
+            "Tokens per pass",
+            "In one forward pass, padding included; 0 finds the fastest that fits.",
+            RUN,
+        ),
+    ] = 0
+    commit_seconds: Annotated[
+        AtLeast0,
+        said("Commit every", "In seconds: how often the rows written are made safe.", RUN),
+    ] = 2.0
 
 
 FREE_SETTINGS = frozenset(

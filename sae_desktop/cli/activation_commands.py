@@ -18,9 +18,10 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli import render
 from sae_desktop.cli.config_options import Settings, with_options
 from sae_desktop.cli.harvest_options import HARVEST_CHOICES
-from sae_desktop.cli.options import JsonOption, ProjectArgument, default
+from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.usual_site import usual_sites
+from sae_desktop.described import default
 from sae_desktop.errors import UserError
 
 

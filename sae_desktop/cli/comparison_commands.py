@@ -8,14 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sae_desktop.cli import comparison_text
-from sae_desktop.cli.options import (
-    DeviceOption,
-    JsonOption,
-    ProjectArgument,
-    SeedOption,
-    bounds,
-    default,
-)
+from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument, SeedOption, bounds
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.comparison.concepts import (
     all_lists,
@@ -27,6 +20,7 @@ from sae_desktop.comparison.concepts import (
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.comparison.splitting import Splitting
+from sae_desktop.described import default
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex, read_info

@@ -11,22 +11,23 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import typer
 
-from sae_desktop.cli.options import bounds, default
+from sae_desktop.cli.options import bounds
+from sae_desktop.described import default, setting
 
 Settings = dict[str, Any]
 """Field of a config → value."""
 
 
 class Choice(NamedTuple):
-    """One option: the config field it sets, and how the help presents it."""
+    """One option: the config's field it sets. What the help says of it stands beside the field."""
 
     field: str
-    panel: str
-    help: str
     name: str = ""
     """Empty: the field's, with dashes."""
-    fitted: bool = False
-    """If it is not given, its value depends on something else: the command gets None."""
+    fitted: str = ""
+    """What it is where it is not given and depends on something else: the command gets None."""
+    panel: str = ""
+    """Empty: the field's heading."""
 
     @property
     def flag(self) -> str:
@@ -36,6 +37,7 @@ class Choice(NamedTuple):
 def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspect.Parameter:
     """Return the parameter of a command that sets a config's field."""
     kind = typing.get_type_hints(config)[choice.field]
+    said = setting(config, choice.field)
     value = default(config, choice.field)
     if typing.get_origin(kind) is tuple:
         kind, value = list[str] | None, None
@@ -44,10 +46,11 @@ def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspec
     names = [choice.flag]
     if kind is bool:
         names = [f"{choice.flag}/--no-{choice.flag[2:]}"]
+    otherwise = f" Default: {choice.fitted}." if choice.fitted else ""
     option = typer.Option(
         *names,
-        help=choice.help,
-        rich_help_panel=choice.panel,
+        help=said.description + otherwise,
+        rich_help_panel=choice.panel or said.group,
         **bounds(config, choice.field),
     )
     return keyword(name, value, Annotated[kind, option])

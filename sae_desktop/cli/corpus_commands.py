@@ -10,9 +10,10 @@ import typer
 from sae_desktop.cli import render
 from sae_desktop.cli.config_options import Settings, with_options
 from sae_desktop.cli.harvest_options import READING_CHOICES
-from sae_desktop.cli.options import JsonOption, bounds, default
+from sae_desktop.cli.options import JsonOption, bounds
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig, WindowPreview
+from sae_desktop.described import default
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes

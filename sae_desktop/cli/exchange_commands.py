@@ -8,8 +8,9 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from sae_desktop.cli import render
-from sae_desktop.cli.options import JsonOption, ProjectArgument, default
+from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command
+from sae_desktop.described import default
 from sae_desktop.exchange import delphi_layout, labels, neuronpedia, saedashboard
 from sae_desktop.exchange.config import (
     PACKAGE_SUFFIX,

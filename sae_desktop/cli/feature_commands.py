@@ -22,9 +22,10 @@ from sae_desktop.cli.options import (
     SeedOption,
     StoreOption,
     bounds,
-    default,
 )
 from sae_desktop.cli.runner import run_job_command, told
+from sae_desktop.described import default
+from sae_desktop.described import settings as settings_of
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import (
@@ -37,26 +38,7 @@ from sae_desktop.features.config import (
 from sae_desktop.features.reading.chat_text import parse_chat
 from sae_desktop.features.reading.text_lists import read_texts
 
-_TEXT, _KEPT = "Text", "What is kept"
-_INDEX_CHOICES = (
-    Choice("rows", _TEXT, "Rows to read; 0: the whole store."),
-    Choice("shard", _TEXT, "Part of the store: 2/4 is the second of four; merge them later."),
-    Choice("add", _TEXT, "Add rows to the existing index: new ones, or another store's."),
-    Choice("top_contexts", _KEPT, "Strongest contexts per feature."),
-    Choice(
-        "bucket_scheme",
-        _KEPT,
-        "Buckets of equal width from 0 to the maximum (linear), or with equally many firings each.",
-    ),
-    Choice("buckets", _KEPT, "Buckets that random contexts are drawn from."),
-    Choice("bucket_contexts", _KEPT, "Random contexts per bucket."),
-    Choice("context_tokens", _KEPT, "Tokens of a context as first shown."),
-    Choice("context_reach", _KEPT, "Tokens on either side that a context can be widened to."),
-    Choice("keep_firings", _KEPT, "Keep all activations, for merging and adding text."),
-    Choice("coactivation", _KEPT, "Find the features that fire along with each."),
-    Choice("neuron_rows", _KEPT, "Rows to compare neurons on; 0: none."),
-    Choice("map", _KEPT, "Lay the features out on a map, with clusters."),
-)
+_INDEX_CHOICES = tuple(Choice(field) for field in settings_of(IndexConfig))
 
 
 @with_options(IndexConfig, _INDEX_CHOICES)

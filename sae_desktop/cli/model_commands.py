@@ -8,9 +8,10 @@ from typing import Annotated, Any, get_args
 import typer
 
 from sae_desktop.cli import model_text, render
-from sae_desktop.cli.options import JsonOption, ProjectArgument, default
+from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.reporter import make_reporter
 from sae_desktop.cli.runner import run_job_command, run_reading_command, tell
+from sae_desktop.described import default
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext

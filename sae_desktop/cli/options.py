@@ -12,14 +12,6 @@ import typer
 from sae_desktop.limits import limits
 
 
-def default(config: type[msgspec.Struct], field: str) -> Any:
-    """Return a config's default, so that the command line has no defaults of its own."""
-    found = next(f for f in msgspec.structs.fields(config) if f.name == field)
-    if found.default is msgspec.NODEFAULT:
-        raise LookupError(f"{config.__name__}.{field} has no default")
-    return found.default
-
-
 def bounds(config: type[msgspec.Struct], field: str) -> dict[str, Any]:
     """Return the arguments of typer.Option that keep an option within its config field's bounds."""
     found = limits(config, field)

@@ -20,10 +20,10 @@ from sae_desktop.cli.options import (
     ProjectArgument,
     SeedOption,
     bounds,
-    default,
     finite,
 )
 from sae_desktop.cli.runner import run_job_command, told
+from sae_desktop.described import default
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import read_info

@@ -16,7 +16,6 @@ from sae_desktop.cli.options import (
     SeedOption,
     StoreOption,
     bounds,
-    default,
 )
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.training_options import (
@@ -24,6 +23,7 @@ from sae_desktop.cli.training_options import (
     train_config,
     with_training_options,
 )
+from sae_desktop.described import default
 from sae_desktop.project import Project
 from sae_desktop.training.config import (
     ArchitecturesDescription,

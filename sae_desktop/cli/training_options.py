@@ -21,86 +21,23 @@ from sae_desktop.cli.config_options import (
 )
 from sae_desktop.cli.harvest_options import STREAM_CHOICES, STREAM_PANEL
 from sae_desktop.cli.usual_site import usual_sites
+from sae_desktop.described import settings as settings_of
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project
-from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.config import USUAL_EXPANSION, TrainConfig
 from sae_desktop.training.settings_check import setting_problems
-from sae_desktop.training.usual import (
-    USUAL_EXPANSION,
-    USUAL_PASSES,
-    usual_features,
-    usual_tokens,
-)
+from sae_desktop.training.usual import USUAL_PASSES, usual_features, usual_tokens
 
-_DATA = "Data"
-_DICTIONARY = "Dictionary"
-_RECIPE = "Recipe"
-_RUN = "Run"
-
-
-_TRAIN = (
-    Choice("activations", _DATA, "Store to train on."),
-    Choice("target", _DATA, "What is reconstructed."),
-    Choice("sites", _DATA, "Site to read; may be repeated. Default: the first.", name="--site"),
-    Choice(
-        "output_sites", _DATA, "Site to write; may be repeated (transcoders).", name="--output-site"
-    ),
-    Choice("other_activations", _DATA, "Second store of the same tokens (crosscoder of models)."),
-    Choice("exclude_massive", _DATA, "Leave out rows whose norm is above ten times the median."),
-    Choice(
-        "centre",
-        _DATA,
-        "Subtract the mean from the rows; auto: if it is large compared with the spread.",
-    ),
-    Choice("architecture", _DICTIONARY, "See “sae-desktop architectures”."),
-    Choice(
-        "features",
-        _DICTIONARY,
-        f"Features of the dictionary; default: {USUAL_EXPANSION} times the width.",
-        fitted=True,
-    ),
-    Choice("k", _DICTIONARY, "Features active per row (…topk, matryoshka, jumprelu)."),
-    Choice(
-        "sparsity",
-        _DICTIONARY,
-        "λ, the weight of the sparsity loss; default: the architecture's (standard…).",
-    ),
-    Choice(
-        "init",
-        _DICTIONARY,
-        "Start from random directions or rows of the data (auto: transcoders).",
-    ),
-    Choice("aux_weight", _DICTIONARY, "α of AuxK, which revives dead features."),
-    Choice(
-        "threshold_decay", _DICTIONARY, "Memory of the running mean that becomes the threshold."
-    ),
-    Choice("resample", _DICTIONARY, "Reinitialise dead features from badly reconstructed rows."),
-    Choice(
-        "tokens",
-        _RECIPE,
-        f"Rows to train on, counting repeated passes; default: all, small stores {USUAL_PASSES} "
-        "times.",
-        fitted=True,
-    ),
-    Choice("batch", _RECIPE, "Rows per step."),
-    Choice("lr", _RECIPE, "Learning rate; 0: chosen by architecture and size."),
-    Choice("lr_warm_up", _RECIPE, "Share of the run over which the learning rate rises."),
-    Choice("lr_decay", _RECIPE, "Last share of the run, over which the learning rate falls to 0."),
-    Choice(
-        "sparsity_warm_up",
-        _RECIPE,
-        "Share of the run over which λ rises; default: the architecture's.",
-    ),
-    Choice("gradient_clip", _RECIPE, "Largest gradient norm allowed; 0: no limit."),
-    Choice("seed", _RECIPE, "Seed of the weights and of the row order."),
-    Choice("precision", _RUN, "Precision of the matrix products; auto: bfloat16 where native."),
-    Choice("device", _RUN, "auto, cpu, cuda, cuda:1, mps."),
-    Choice("dead_window", _RUN, "Rows of silence until a feature counts as dead."),
-    Choice("metric_rows", _RUN, "Rows the curves are measured on."),
-    Choice("measure_loss", _RUN, "Measure the loss recovered, in at most a tenth of the time."),
-    Choice("checkpoint_seconds", _RUN, "Time between checkpoints."),
-    Choice("keep_checkpoints", _RUN, "How many of the latest checkpoints to keep."),
+_OPTIONS = {
+    "sites": Choice("sites", name="--site"),
+    "output_sites": Choice("output_sites", name="--output-site"),
+    "features": Choice("features", fitted=f"{USUAL_EXPANSION} times the width"),
+    "tokens": Choice("tokens", fitted=f"all of them, of a small store up to {USUAL_PASSES} times"),
+}
+"""Fields whose option is not simply the field."""
+_TRAIN = tuple(
+    _OPTIONS.get(field, Choice(field)) for field in settings_of(TrainConfig) if field != "name"
 )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli.config_options import Settings
-from sae_desktop.cli.options import default
+from sae_desktop.described import default
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.registry import run_job
 from sae_desktop.errors import UserError

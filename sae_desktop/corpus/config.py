@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from sae_desktop.described import said
 from sae_desktop.limits import ContextSize, CountOrNone, Seed, Share
 
 BosPolicy = Literal["auto", "always", "never"]
 Packing = Literal["document", "packed"]
 SpecialTokens = Literal["tokens", "text"]
 Order = Literal["shuffled", "files"]
+
+TEXT = "Text"
+"""Heading of the settings of a corpus."""
 
 
 class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,41 +24,102 @@ class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
     Configs of jobs that read a corpus inherit these fields.
     """
 
-    corpus: str = "builtin"
-    """“builtin”, a file, a folder, or the name of a dataset on the hub."""
-    subset: str = ""
-    """Configuration of a hub dataset; empty: its default."""
-    split: str = "train"
-    """Split of a dataset that has several."""
-    text_column: str = ""
-    """Column of the texts; empty: found by its name, or the only one of strings. Several, such
-    as “body | review”: of each table the first that it has."""
-    chat_column: str = ""
-    """Column of a list of messages, put through the model's chat template; empty: found where
-    there is no column of texts."""
-    deduplicate: bool = True
-    """Whether a document whose text came before, character by character, is left out."""
-    skip_limit: Share = 0.05
-    """Share of rows, chats and files that may be left out because they cannot be read, a few in
-    any case; 0: the first one ends the reading."""
-    seed: Seed = 0
-    """Order of the documents."""
-    order: Order = "shuffled"
-    """shuffled: documents are mixed over all files and rows, and windows over all documents, so
-    that any beginning is a sample of the whole; files: file after file, each from its first row
-    on."""
-    context_size: ContextSize = 128
-    """Tokens in a window, special ones included."""
-    overlap: CountOrNone = 0
-    """Tokens that a window repeats from the one before it in the same document. They are context
-    only: every token is kept once, where it has at least this many tokens before it, except at the
-    beginning of its document."""
-    packing: Packing = "document"
-    """Windows of one document each, or filled with one document after the other."""
-    bos: BosPolicy = "auto"
-    """Whether each window begins with the beginning-of-sequence token; auto: if there is one."""
-    special_tokens: SpecialTokens = "tokens"
-    """Whether the name of a special token in a text stands for the token or for its letters."""
+    corpus: Annotated[
+        str, said("Text", "“builtin”, a file, a folder, or a dataset’s name on the hub.", TEXT)
+    ] = "builtin"
+    subset: Annotated[
+        str, said("Subset", "Configuration of a dataset on the hub; if empty, its default.", TEXT)
+    ] = ""
+    split: Annotated[
+        str, said("Split", "Which part of a dataset is read, where it has several.", TEXT)
+    ] = "train"
+    text_column: Annotated[
+        str,
+        said(
+            "Column",
+            "Column that holds the texts; of several, such as “body | review”, the first that a "
+            "table has. If empty, it is found by its name.",
+            TEXT,
+        ),
+    ] = ""
+    chat_column: Annotated[
+        str,
+        said(
+            "Column of chats",
+            "Column of messages, or a pair such as “prompt + response”, put through the model’s "
+            "chat template. If empty, it is found where there is no column of texts.",
+            TEXT,
+        ),
+    ] = ""
+    deduplicate: Annotated[
+        bool,
+        said(
+            "Leave out exact duplicates",
+            "Documents with exactly the same text are read only once.",
+            TEXT,
+        ),
+    ] = True
+    skip_limit: Annotated[
+        Share,
+        said(
+            "Unreadable at most",
+            "Share of rows, chats and files that may be left out because they cannot be read; "
+            "with 0, the first one ends the harvest.",
+            TEXT,
+        ),
+    ] = 0.05
+    """A few are left out in any case, unless it is 0."""
+    seed: Annotated[Seed, said("Seed", "Order of the documents.", TEXT)] = 0
+    order: Annotated[
+        Order,
+        said(
+            "Order",
+            "Documents mixed across all files and rows, so that any beginning is a sample of the "
+            "whole, or file after file.",
+            TEXT,
+        ),
+    ] = "shuffled"
+    """shuffled mixes windows over documents, too; files reads each from its first row on."""
+    context_size: Annotated[
+        ContextSize,
+        said("Tokens per window", "Most tokens in a window, special tokens included.", TEXT),
+    ] = 128
+    overlap: Annotated[
+        CountOrNone,
+        said(
+            "Overlap",
+            "Tokens that a window repeats from the one before it. They are context only: each row "
+            "kept has at least this many tokens before it in its document. The amount counts rows "
+            "kept, so the model reads more than that.",
+            TEXT,
+        ),
+    ] = 0
+    """Every token is kept once; at the beginning of a document there are fewer before it."""
+    packing: Annotated[
+        Packing,
+        said(
+            "Windows",
+            "One document per window, or filled with one document after another.",
+            TEXT,
+        ),
+    ] = "document"
+    bos: Annotated[
+        BosPolicy,
+        said(
+            "BOS first",
+            "Whether a window begins with the beginning-of-sequence token; auto: if the model has "
+            "one.",
+            TEXT,
+        ),
+    ] = "auto"
+    special_tokens: Annotated[
+        SpecialTokens,
+        said(
+            "Special tokens",
+            "Whether “<s>” in a text means the special token or the three characters.",
+            TEXT,
+        ),
+    ] = "tokens"
 
 
 _Config = TypeVar("_Config", bound=msgspec.Struct)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sae_desktop.described import said
 from sae_desktop.limits import Count, CountOrNone, Limits, Seed, Share
 
 BucketScheme = Literal["linear", "quantile"]
@@ -19,6 +20,8 @@ Against = Literal["second", "mean"]
 REACH = 1024
 MOST_REACH = 32_767
 """Positions are kept in 16 bits."""
+TEXT, KEPT = "Text", "What is kept"
+"""Headings of the settings of an index."""
 
 
 class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
@@ -29,31 +32,78 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     name: str
     activations: str = ""
     """The store to read; empty: the one the dictionary was trained on."""
-    rows: CountOrNone = 0
-    """Rows to read; 0: the whole store."""
-    top_contexts: Count = 20
-    bucket_scheme: BucketScheme = "linear"
-    """linear: buckets of equal width between 0 and the feature's maximum; quantile: of equally
-    many firings."""
-    buckets: CountOrNone = 5
-    bucket_contexts: CountOrNone = 4
-    """Random contexts kept in each bucket."""
-    context_tokens: Count = 32
-    """Tokens of a context as it is shown at first."""
-    context_reach: Annotated[int, Limits(least=0, most=MOST_REACH)] = REACH
-    """Tokens on either side of a context's chosen one over which its firings are kept."""
-    shard: str = ""
-    """“2/4”: the second of four parts of the store, cut between documents; empty: all of it."""
-    add: bool = False
-    """Read rows into the index that is there: those its store has got since, or another's."""
-    keep_firings: bool = True
-    """Keep all activations beside the index: without them it is neither merged nor added to."""
-    coactivation: bool = True
-    """Find the features that fire along with each."""
-    neuron_rows: CountOrNone = 16_384
-    """Rows on which features are compared with the neurons of the preceding layers; 0: none."""
-    map: bool = True
-    """Lay the features out on a map and find clusters."""
+    rows: Annotated[CountOrNone, said("Rows", "Rows to read; 0 reads the whole store.", TEXT)] = 0
+    shard: Annotated[
+        str,
+        said(
+            "Part",
+            "Part of the store, cut between documents: 2/4 is the second of four, to be merged "
+            "later. If empty, all of it.",
+            TEXT,
+        ),
+    ] = ""
+    add: Annotated[
+        bool,
+        said(
+            "Add to the index",
+            "Read rows into the index that is there: those its store has got since, or another "
+            "store’s.",
+            TEXT,
+        ),
+    ] = False
+    top_contexts: Annotated[
+        Count, said("Top contexts", "Strongest contexts kept of each feature.", KEPT)
+    ] = 20
+    bucket_scheme: Annotated[
+        BucketScheme,
+        said(
+            "Buckets",
+            "Of equal width between 0 and the feature’s maximum (linear), or of equally many "
+            "firings (quantile).",
+            KEPT,
+        ),
+    ] = "linear"
+    buckets: Annotated[
+        CountOrNone, said("Number of buckets", "Buckets of random contexts.", KEPT)
+    ] = 5
+    bucket_contexts: Annotated[
+        CountOrNone, said("Contexts per bucket", "Random contexts kept in each bucket.", KEPT)
+    ] = 4
+    context_tokens: Annotated[
+        Count, said("Tokens per context", "Tokens of a context as it is shown at first.", KEPT)
+    ] = 32
+    context_reach: Annotated[
+        int,
+        Limits(least=0, most=MOST_REACH),
+        said(
+            "Reach",
+            "Tokens on either side of a context’s chosen one over which its firings are kept.",
+            KEPT,
+        ),
+    ] = REACH
+    keep_firings: Annotated[
+        bool,
+        said(
+            "Keep all activations",
+            "Without them an index can neither be merged nor added to.",
+            KEPT,
+        ),
+    ] = True
+    coactivation: Annotated[
+        bool, said("Co-activation", "Find the features that fire along with each.", KEPT)
+    ] = True
+    neuron_rows: Annotated[
+        CountOrNone,
+        said(
+            "Rows for neurons",
+            "Rows on which features are compared with the neurons of the preceding layers; 0 "
+            "compares none.",
+            KEPT,
+        ),
+    ] = 16_384
+    map: Annotated[bool, said("Map", "Lay the features out on a map and find clusters.", KEPT)] = (
+        True
+    )
     seed: Seed = 0
     """Of the random contexts."""
     device: str = "auto"

@@ -13,8 +13,8 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.claims import check_size
+from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.find import (
     ModelFiles,
     stored_of,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.described import said
 from sae_desktop.limits import (
     AtLeast0,
     Count,
@@ -21,6 +22,14 @@ from sae_desktop.limits import (
 Target = Literal["input", "transcoder", "skip_transcoder", "crosscoder", "cross_layer_transcoder"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+USUAL_EXPANSION = 8
+"""Features for each number of a row."""
+
+DATA, DICTIONARY = "Data", "Dictionary"
+OPTIMISER, SPARSITY, START = "Optimiser", "Sparsity and dead features", "Data and start"
+KEEPING = "Figures and checkpoints"
+"""Headings of the settings of a training, in their order."""
+
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     """Train a dictionary on a store of activations, or while harvesting.
@@ -29,65 +38,176 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
     """
 
     project: str
-    name: str
-    activations: str = ""
-    """The store to learn from; empty with `stream`."""
+    name: Annotated[str, said("Name", "The dictionary’s name in the project.", DICTIONARY)]
+    activations: Annotated[
+        str, said("Activations", "The store to learn from; none when streaming.", DATA)
+    ] = ""
     stream: Annotated[HarvestConfig | None, Unused(frozenset({"tokens"}))] = None
     """Train on what this harvest gives, and write no store."""
-    target: Target = "input"
-    """What is reconstructed: the input itself, another site, or several at once."""
-    sites: tuple[str, ...] = ()
-    """The sites read; none named: the store's first."""
-    output_sites: tuple[str, ...] = ()
-    """The sites a transcoder writes."""
-    other_activations: str = ""
-    """A second store of the same tokens, row by row: a crosscoder of two models."""
-    architecture: str = "matryoshka"
-    features: Count = 2048
-    k: Count = 32
-    """Active features per row; of BatchTopK and Matryoshka on average over the batch.
-
-    Where λ is led by L0 (JumpReLU, if no λ is chosen): the L0 it comes down to.
-    """
-    sparsity: AtLeast0 | None = None
-    """λ, the weight of the sparsity loss under E‖x‖² = D; null: the architecture's default."""
-    tokens: Count = 2_000_000
-    """Rows consumed, passes over the store included."""
-    batch: Count = 2048
-    lr: AtLeast0 = 0.0
-    """Learning rate; 0 chooses the architecture's default for this size."""
-    lr_warm_up: Share = 0.0
-    """Share of the run over which the rate rises from 0."""
-    lr_decay: Share = 0.2
-    """Last share of the run, over which the rate falls to 0."""
-    sparsity_warm_up: Share | None = None
-    """Share of the run over which λ rises from 0; null: the architecture's default."""
-    gradient_clip: AtLeast0 = 1.0
-    """Largest norm of the gradient; 0: not clipped."""
-    init: Literal["auto", "random", "data"] = "auto"
-    """Directions at the start: random, or rows of the data; auto: as `chosen_init` says."""
-    centre: Literal["auto", "always", "never"] = "auto"
-    """Whether the mean is taken off the rows; auto: where it is large beside their spread."""
-    aux_weight: AtLeast0 = 1 / 32
-    """α of AuxK, the loss from which dead features learn; 0: none."""
-    threshold_decay: ShareBelow1 = 0.999
-    """Of the running mean that becomes the threshold of inference (BatchTopK, Matryoshka)."""
-    resample: bool = False
-    """Reinitialise dead features from badly reconstructed rows."""
-    seed: Seed = 0
-    dead_window: Count = 10_000_000
-    """Rows a feature must stay silent to count as dead; at most a tenth of `tokens` is used."""
-    exclude_massive: bool = True
-    """Leave out rows of more than ten times the median norm."""
-    checkpoint_seconds: Positive = 120.0
-    keep_checkpoints: Count = 3
-    metric_rows: Count = 8192
-    """Rows kept from training on which FVU and L0 of the curves are measured."""
-    measure_loss: bool = True
-    """Measure the loss recovered while it trains, in at most a tenth of the time."""
-    precision: Precision = "auto"
-    """Of what enters the dense products; auto: bfloat16 where the processor has it."""
-    device: str = "auto"
+    target: Annotated[
+        Target, said("Target", "What is reconstructed: the input, or another site.", DATA)
+    ] = "input"
+    sites: Annotated[
+        tuple[str, ...],
+        said("Sites", "The sites read; if none is named, the store’s first.", DATA),
+    ] = ()
+    output_sites: Annotated[
+        tuple[str, ...], said("Writes", "The sites that a transcoder learns to predict.", DATA)
+    ] = ()
+    other_activations: Annotated[
+        str,
+        said(
+            "Second store",
+            "The same tokens through another model, row by row, for a crosscoder of two models; "
+            "if none, it reads several layers of one model.",
+            DATA,
+        ),
+    ] = ""
+    architecture: Annotated[
+        str, said("Architecture", "How the active features are chosen.", DICTIONARY)
+    ] = "matryoshka"
+    features: Annotated[
+        Count,
+        said(
+            "Features",
+            f"How many directions to learn; {USUAL_EXPANSION} × the width is usual.",
+            DICTIONARY,
+        ),
+    ] = 2048
+    k: Annotated[
+        Count,
+        said(
+            "k",
+            "How many features are active on each row, on average for BatchTopK and Matryoshka. "
+            "For JumpReLU, how many remain active at the end, unless λ is given.",
+            DICTIONARY,
+        ),
+    ] = 32
+    sparsity: Annotated[
+        AtLeast0 | None,
+        said(
+            "λ",
+            "Weight of the sparsity loss, for rows scaled to E‖x‖² = width; larger means fewer "
+            "active features. If not given, the architecture’s default.",
+            DICTIONARY,
+        ),
+    ] = None
+    tokens: Annotated[
+        Count,
+        said("Rows", "Rows consumed in all, counting repeated passes over the store.", DICTIONARY),
+    ] = 2_000_000
+    batch: Annotated[Count, said("Batch", "Rows per step.", OPTIMISER)] = 2048
+    lr: Annotated[
+        AtLeast0,
+        said("Learning rate", "0 chooses one that suits the architecture and size.", OPTIMISER),
+    ] = 0.0
+    lr_warm_up: Annotated[
+        Share, said("Warm-up", "Share of the run over which the learning rate rises.", OPTIMISER)
+    ] = 0.0
+    lr_decay: Annotated[
+        Share,
+        said("Decay", "Last share of the run, over which the learning rate falls to 0.", OPTIMISER),
+    ] = 0.2
+    gradient_clip: Annotated[
+        AtLeast0,
+        said("Gradient clip", "Largest gradient norm allowed; 0: no limit.", OPTIMISER),
+    ] = 1.0
+    precision: Annotated[
+        Precision,
+        said(
+            "Precision",
+            "Precision of the matrix products; weights and sums stay float32. Automatic uses "
+            "bfloat16 where the processor has it.",
+            OPTIMISER,
+        ),
+    ] = "auto"
+    sparsity_warm_up: Annotated[
+        Share | None,
+        said(
+            "λ warm-up",
+            "Share of the run over which λ rises from 0. If not given, the architecture’s default.",
+            SPARSITY,
+        ),
+    ] = None
+    aux_weight: Annotated[
+        AtLeast0,
+        said(
+            "AuxK weight",
+            "Weight α of the loss that dead features learn from; 0 turns it off.",
+            SPARSITY,
+        ),
+    ] = 1 / 32
+    threshold_decay: Annotated[
+        ShareBelow1,
+        said(
+            "Threshold memory",
+            "Memory of the running mean that becomes the threshold at inference (BatchTopK, "
+            "Matryoshka).",
+            SPARSITY,
+        ),
+    ] = 0.999
+    resample: Annotated[
+        bool,
+        said(
+            "Resample dead features",
+            "Reinitialise dead features from badly reconstructed rows.",
+            SPARSITY,
+        ),
+    ] = False
+    dead_window: Annotated[
+        Count,
+        said(
+            "Dead after",
+            "Rows of silence until a feature counts as dead; at most a tenth of the run.",
+            SPARSITY,
+        ),
+    ] = 10_000_000
+    init: Annotated[
+        Literal["auto", "random", "data"],
+        said(
+            "Start from",
+            "Initial directions: random, or rows of the data. Automatic takes rows of the data "
+            "for a transcoder.",
+            START,
+        ),
+    ] = "auto"
+    centre: Annotated[
+        Literal["auto", "always", "never"],
+        said(
+            "Subtract the mean",
+            "Automatic subtracts it when it is large compared with the spread of the rows.",
+            START,
+        ),
+    ] = "auto"
+    exclude_massive: Annotated[
+        bool,
+        said("Leave out massive rows", "Rows whose norm is above 10 × the median.", START),
+    ] = True
+    seed: Annotated[Seed, said("Seed", "Seed of the weights and of the order of rows.", START)] = 0
+    metric_rows: Annotated[
+        Count,
+        said("Held-out rows", "Rows kept out of training, to measure FVU and L0 on.", KEEPING),
+    ] = 8192
+    measure_loss: Annotated[
+        bool,
+        said(
+            "Measure the loss recovered",
+            "During training, in at most a tenth of the time.",
+            KEEPING,
+        ),
+    ] = True
+    checkpoint_seconds: Annotated[
+        Positive,
+        said(
+            "Checkpoint every",
+            "In seconds; checkpoints are also written at each pause and at the end.",
+            KEEPING,
+        ),
+    ] = 120.0
+    keep_checkpoints: Annotated[
+        Count, said("Checkpoints kept", "How many of the latest checkpoints to keep.", KEEPING)
+    ] = 3
+    device: Annotated[str, said("Device", "auto, cpu, cuda, cuda:1 or mps.", KEEPING)] = "auto"
 
 
 class DescribeArchitecturesConfig(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from sae_desktop.training.config import TrainConfig
+from sae_desktop.training.config import USUAL_EXPANSION, TrainConfig
 
 USUAL_PASSES = 20
 """Over a small store: with more of them a dictionary learns its rows by heart."""
-USUAL_EXPANSION = 8
-"""Features for each number of a row."""
 _LEAST_FEATURES = 64
 
 

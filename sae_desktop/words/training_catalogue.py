@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
+from sae_desktop.described import settings
+from sae_desktop.training.config import DATA, DICTIONARY, ArchitectureInfo, Target, TrainConfig
 from sae_desktop.training.rows.targets import CROSS_LAYER_ARCHITECTURE
-from sae_desktop.training.usual import USUAL_EXPANSION
 
 STREAM = "\0stream"
 """The choice of no store: rows come from a harvest that runs beside the training."""
@@ -34,134 +34,45 @@ TARGETS: tuple[tuple[Target, str, str], ...] = (
 _TRANSCODERS: tuple[Target, ...] = ("transcoder", "skip_transcoder")
 
 
-@dataclass(frozen=True)
-class SettingInfo:
-    """One setting: its name and a line of explanation."""
+class SettingInfo(NamedTuple):
+    """One setting as a form shows it."""
 
     field: str
     text: str
     explanation: str
-    group: str = ""
-    """Heading it is folded away under; empty: always in sight."""
+    group: str
+    """The heading it stands under."""
 
     @property
     def rare(self) -> bool:
-        return bool(self.group)
+        """Whether it is folded away."""
+        return self.group not in _IN_SIGHT
 
 
-_OPTIMISER, _SPARSITY, _DATA = "Optimiser", "Sparsity and dead features", "Data and start"
-_KEEPING = "Figures and checkpoints"
-
-SETTINGS = (
-    SettingInfo("activations", "Activations", "The store to learn from."),
-    SettingInfo("target", "Target", "What is reconstructed."),
-    SettingInfo("site", "Site", "Where in the model the rows were taken."),
-    SettingInfo("output_site", "Writes", "The site it learns to predict."),
-    SettingInfo("sites", "Sites", "Read and written, all with the same features."),
-    SettingInfo(
-        "other_activations",
-        "Second store",
-        "The same tokens through another model, row by row; none: layers of one model.",
-    ),
-    SettingInfo("architecture", "Architecture", "How active features are chosen."),
-    SettingInfo(
-        "features",
-        "Features",
-        f"How many directions to learn: {USUAL_EXPANSION} × the width is usual.",
-    ),
-    SettingInfo("k", "k", "How many features are active on each row."),
-    SettingInfo("sparsity", "λ", "Weight of the sparsity loss; larger means fewer active."),
-    SettingInfo("tokens", "Rows", "Rows consumed in all, counting repeated passes over the store."),
-    SettingInfo("name", "Name", "The dictionary’s name in the project."),
-    SettingInfo("batch", "Batch", "Rows per step.", _OPTIMISER),
-    SettingInfo("lr", "Learning rate", "The default suits the architecture and size.", _OPTIMISER),
-    SettingInfo(
-        "lr_warm_up", "Warm-up", "Share of the run over which the learning rate rises.", _OPTIMISER
-    ),
-    SettingInfo(
-        "lr_decay",
-        "Decay",
-        "Last share of the run, over which the learning rate falls to 0.",
-        _OPTIMISER,
-    ),
-    SettingInfo(
-        "gradient_clip",
-        "Gradient clip",
-        "Largest gradient norm allowed; 0 means no limit.",
-        _OPTIMISER,
-    ),
-    SettingInfo(
-        "precision",
-        "Precision",
-        "Precision of the matrix products; weights and sums stay float32.",
-        _OPTIMISER,
-    ),
-    SettingInfo("sparsity_warm_up", "λ warm-up", "Share of the run over which λ rises.", _SPARSITY),
-    SettingInfo(
-        "aux_weight",
-        "AuxK weight",
-        "Weight of the loss that dead features learn from; 0 turns it off.",
-        _SPARSITY,
-    ),
-    SettingInfo(
-        "threshold_decay",
-        "Threshold memory",
-        "Memory of the running mean that becomes the threshold.",
-        _SPARSITY,
-    ),
-    SettingInfo(
-        "resample",
-        "Resample dead features",
-        "Reinitialise dead features from badly reconstructed rows.",
-        _SPARSITY,
-    ),
-    SettingInfo(
-        "dead_window",
-        "Dead after",
-        "Rows of silence until a feature counts as dead; at most a tenth of the run.",
-        _SPARSITY,
-    ),
-    SettingInfo(
-        "init",
-        "Start from",
-        "Initial directions: random, or rows of the data. Automatic takes rows for a transcoder.",
-        _DATA,
-    ),
-    SettingInfo(
-        "centre",
-        "Subtract the mean",
-        "Auto subtracts it when it is large compared with the spread.",
-        _DATA,
-    ),
-    SettingInfo(
-        "exclude_massive",
-        "Leave out massive rows",
-        "Rows whose norm is above 10 × the median.",
-        _DATA,
-    ),
-    SettingInfo("seed", "Seed", "Seed of the weights and of the row order.", _DATA),
-    SettingInfo(
-        "metric_rows",
-        "Held-out rows",
-        "Rows kept out of training, to measure FVU and L0 on.",
-        _KEEPING,
-    ),
-    SettingInfo(
-        "measure_loss",
-        "Measure the loss recovered",
-        "During training, in at most a tenth of the time.",
-        _KEEPING,
-    ),
-    SettingInfo(
-        "checkpoint_seconds",
-        "Checkpoint every",
-        "In seconds; checkpoints are also written at each pause and at the end.",
-        _KEEPING,
-    ),
-    SettingInfo(
-        "keep_checkpoints", "Checkpoints kept", "How many of the latest to keep.", _KEEPING
-    ),
+_IN_SIGHT = (DATA, DICTIONARY)
+_OF_THE_FORM = (
+    # A form has one field for the site that is read and one for the site that is written.
+    SettingInfo("site", "Site", "Where in the model the rows were taken.", DATA),
+    SettingInfo("output_site", "Writes", "The site it learns to predict.", DATA),
 )
+_ORDER = (
+    "activations", "target", "site", "output_site", "sites", "other_activations", "architecture",
+    "features", "k", "sparsity", "tokens", "name",
+)  # fmt: skip
+_ELSEWHERE = ("output_sites", "device")
+"""Not on the form: written with `output_site`, and chosen for the whole engine."""
+
+
+def _settings() -> tuple[SettingInfo, ...]:
+    said = {
+        one.field: SettingInfo(one.field, one.title, one.description, one.group)
+        for one in settings(TrainConfig).values()
+        if one.field not in _ELSEWHERE
+    } | {info.field: info for info in _OF_THE_FORM}
+    return tuple(said[field] for field in dict.fromkeys((*_ORDER, *said)))
+
+
+SETTINGS = _settings()
 SETTING_OF = {info.field: info for info in SETTINGS}
 _FOLLOWS = {"sparsity_warm_up": "sparsity"}
 """Settings that matter wherever another does."""

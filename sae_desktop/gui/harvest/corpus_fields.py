@@ -9,6 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.described import setting
 from sae_desktop.gui.harvest.labelled_field import LabelledField
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
@@ -28,7 +29,7 @@ _TYPING_MS = 500
 _LONGEST_CONTEXT = 1_048_576
 _LIMIT_DIGITS = 4
 _RARE = ("bos", "special_tokens", "seed", "order", "overlap", "skip_limit")
-_SHARES = {"column": 5, "packing": 4}
+_SHARES = {"text_column": 5, "packing": 4}
 """Of the width of their row; the others have 3."""
 
 
@@ -60,58 +61,26 @@ class CorpusFields(QWidget):
         low, high = decimal_range(CorpusSettings, "skip_limit", 1.0)
         self.skip_limit = DecimalField(defaults.skip_limit, high, _LIMIT_DIGITS)
         self.skip_limit.setMinimum(low)
-        self.deduplicate = QCheckBox("Leave out exact duplicates")
+        duplicates = setting(CorpusSettings, "deduplicate")
+        self.deduplicate = QCheckBox(duplicates.title)
         self.deduplicate.setChecked(defaults.deduplicate)
-        self.deduplicate.setToolTip("Documents with exactly the same text are read only once")
+        self.deduplicate.setToolTip(plain_tip(duplicates.description))
+        fields: dict[str, tuple[QWidget, bool]] = {
+            "subset": (self.subset, False),
+            "split": (self.split, False),
+            "text_column": (self.column, False),
+            "context_size": (self.context_size, True),
+            "packing": (self.packing, True),
+            "bos": (self.bos, True),
+            "special_tokens": (self.special, True),
+            "seed": (self.seed, True),
+            "order": (self.order, True),
+            "overlap": (self.overlap, True),
+            "skip_limit": (self.skip_limit, True),
+        }
         self._fields = {
-            "subset": LabelledField("Subset", self.subset, "Configuration of the dataset"),
-            "split": LabelledField("Split", self.split, "Which part of the dataset is read"),
-            "column": LabelledField("Column", self.column, "Which column holds the texts or chats"),
-            "context_size": LabelledField(
-                "Tokens per window",
-                self.context_size,
-                "Maximum tokens in a window, special tokens included",
-                default=defaults.context_size,
-            ),
-            "packing": LabelledField(
-                "Windows",
-                self.packing,
-                "One document per window, or filled with one document after another",
-                default=defaults.packing,
-            ),
-            "bos": LabelledField(
-                "BOS first", self.bos, "Whether a window begins with BOS", default=defaults.bos
-            ),
-            "special_tokens": LabelledField(
-                "Special tokens",
-                self.special,
-                "Whether “<s>” in a text means the special token or the three characters",
-                default=defaults.special_tokens,
-            ),
-            "seed": LabelledField(
-                "Seed", self.seed, "Order of the documents", default=defaults.seed
-            ),
-            "order": LabelledField(
-                "Order",
-                self.order,
-                "Documents mixed across all files and rows, so that any beginning is a "
-                "sample of the "
-                "whole, or file after file",
-            ),
-            "overlap": LabelledField(
-                "Overlap",
-                self.overlap,
-                "Tokens that a window repeats from the one before it. They are context only: each "
-                "row kept has at least this many tokens before it in its document. The "
-                "amount counts "
-                "rows kept, so the model reads more than that",
-            ),
-            "skip_limit": LabelledField(
-                "Unreadable at most",
-                self.skip_limit,
-                "Share of rows, chats and files that may be left out because they cannot "
-                "be read; with 0 the first one ends the harvest",
-            ),
+            name: LabelledField.of(CorpusSettings, name, field, marked=marked)
+            for name, (field, marked) in fields.items()
         }
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self.changed)
@@ -121,7 +90,9 @@ class CorpusFields(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        often = _rows([["subset", "split"], ["column", "packing", "context_size"]], self._fields)
+        often = _rows(
+            [["subset", "split"], ["text_column", "packing", "context_size"]], self._fields
+        )
         self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
         self.more_button.setAccessibleName("More settings of the text")
         self.more = QWidget()
@@ -227,7 +198,7 @@ class CorpusFields(QWidget):
                     )
             if choices and (kept.text_column or kept.chat_column):
                 self._choose_column(kept)
-        self._fields["column"].setVisible(bool(choices))
+        self._fields["text_column"].setVisible(bool(choices))
 
     def _column_choice(self) -> ColumnChoice:
         choice = self.column.currentData()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.described import setting
 from sae_desktop.gui.harvest.labelled_field import LabelledField
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.field_ranges import least_count
@@ -22,7 +23,7 @@ STORE_DTYPES = (
     ("float32", "32 bit"),
     ("int8", "8 bit, one scale per row"),
 )
-_KEEP_FIRST = "In most models it is an attention sink, unlike the other tokens"
+_FIRST = setting(HarvestConfig, "keep_first")
 
 
 class HarvestAmount(QWidget):
@@ -43,25 +44,15 @@ class HarvestAmount(QWidget):
         self.dtype = QComboBox()
         for value, text in STORE_DTYPES:
             self.dtype.addItem(text, value)
-        self.keep_first = QCheckBox("Keep each window’s first token")
+        self.keep_first = QCheckBox(_FIRST.title)
         self.keep_first.setMinimumHeight(self.dtype.sizeHint().height())
         self._problem = label("", "error", wrap=True)
         self._named = False
         self._fields = {
-            "name": LabelledField("Name", self.name, "The store’s name in the project"),
-            "tokens": LabelledField("Tokens", self.tokens, "Rows to keep, one per token"),
-            "dtype": LabelledField(
-                "Stored as",
-                self.dtype,
-                "Fewer bits take less space but round more",
-                default=defaults.dtype,
-            ),
-            "batch_tokens": LabelledField(
-                "Tokens per pass",
-                self.batch,
-                "In one forward pass, padding included",
-                default=defaults.batch_tokens,
-            ),
+            "name": LabelledField.of(HarvestConfig, "name", self.name, marked=False),
+            "tokens": LabelledField.of(HarvestConfig, "tokens", self.tokens, marked=False),
+            "dtype": LabelledField.of(HarvestConfig, "dtype", self.dtype),
+            "batch_tokens": LabelledField.of(HarvestConfig, "batch_tokens", self.batch),
         }
         self._lay_out()
         self._connect()
@@ -74,7 +65,7 @@ class HarvestAmount(QWidget):
         more.setContentsMargins(0, 0, 0, 0)
         more.setSpacing(12)
         more.addWidget(self._fields["batch_tokens"])
-        more.addWidget(LabelledField("", self.keep_first, _KEEP_FIRST))
+        more.addWidget(LabelledField("", self.keep_first, _FIRST.description))
         self._more.hide()
         row = QHBoxLayout()
         row.setSpacing(12)

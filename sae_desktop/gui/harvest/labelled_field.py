@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from sae_desktop.described import default, setting
 from sae_desktop.gui.parts.default_mark import DefaultMark
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -38,6 +40,18 @@ class LabelledField(QWidget):
         column.addWidget(field)
         column.addWidget(self.problem)
         column.addStretch(1)
+
+    @classmethod
+    def of(
+        cls, config: type[msgspec.Struct], name: str, field: QWidget, *, marked: bool = True
+    ) -> LabelledField:
+        """Return a field for a setting of a config, in the words that stand beside it there.
+
+        marked: whether what differs from the default is.
+        """
+        said = setting(config, name)
+        usual = default(config, name) if marked else None
+        return cls(said.title, field, said.description, default=usual)
 
     def show_problem(self, text: str) -> None:
         """Say beneath the field what is wrong; nothing: it is fine."""
