@@ -11,7 +11,7 @@ import torch
 from sae_desktop.activations.harvest_groups import Group, make_group, window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.harvest_rows import RowReader
-from sae_desktop.corpus.windows import Place, Window, empty_corpus
+from sae_desktop.corpus.windows import ReadingPoint, Window, empty_corpus
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.memory import free_device_memory
 
@@ -74,7 +74,7 @@ def working_bytes(plan: HarvestPlan, batch_tokens: int) -> int:
 
 def _first_windows(plan: HarvestPlan, tokens: int) -> list[Window]:
     found: list[Window] = []
-    for group in window_groups(plan.with_batch(tokens), Place(), tokens):
+    for group in window_groups(plan.with_batch(tokens), ReadingPoint(), tokens):
         found += group.windows
     if not found:
         raise empty_corpus(plan.windows.settings.corpus)

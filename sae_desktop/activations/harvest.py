@@ -38,7 +38,7 @@ from sae_desktop.activations.store_filler import StoreFiller
 from sae_desktop.activations.store_writer import SegmentFullError, SegmentWriter, segment_path
 from sae_desktop.corpus.documents import Corpus
 from sae_desktop.corpus.records import LostConnectionError
-from sae_desktop.corpus.windows import BLOCK_CHARACTERS, Place
+from sae_desktop.corpus.windows import BLOCK_CHARACTERS, ReadingPoint
 from sae_desktop.errors import UserError
 from sae_desktop.interruption import check_interrupted
 from sae_desktop.jobs import JobContext
@@ -62,7 +62,7 @@ class _OpenSegment:
     """A segment to append to, and where the corpus is read on."""
 
     writer: SegmentWriter
-    place: Place
+    place: ReadingPoint
     documents: Sequence[int] = ()
     """Places in the corpus of those the segment has."""
 
@@ -167,7 +167,7 @@ def _open_segment(
     """Return the last segment if it has room, else a new one; None where no text is left."""
     paths = segment_paths(folder)
     if not paths:
-        return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), Place())
+        return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), ReadingPoint())
     store = ActivationStore.open(folder)
     _check_same_model(plan, store)
     _check_same_windows(plan, store)
@@ -200,10 +200,10 @@ def _create(plan: HarvestPlan, folder: Path, number: int, rows: int, room: int) 
         raise
 
 
-def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
+def next_place(plan: HarvestPlan, store: ActivationStore) -> ReadingPoint:
     """Return the first token of the corpus that the store does not have."""
     if not store.rows:
-        return Place()
+        return ReadingPoint()
     last = store.spans[-1]
     ordinal = int(store.documents[last["document"]]["ordinal"])
     after = int(last["offset"]) + int(last["length"])
@@ -211,12 +211,12 @@ def next_place(plan: HarvestPlan, store: ActivationStore) -> Place:
         # The table counts the rows kept; the row left out may be the document's.
         after += plan.dropped - len(plan.windows.prefix)
         if after <= int(last["offset"]):  # it was cut before the first token of its text
-            return Place(ordinal, int(last["offset"]))
+            return ReadingPoint(ordinal, int(last["offset"]))
     if plan.config.order == "files":
-        return Place(ordinal, after)
+        return ReadingPoint(ordinal, after)
     end = int(last["first_row"]) + int(last["length"])
     taken = store.tokens[end - min(int(last["length"]), _COMPARED) : end].tolist()
-    return Place(ordinal, after, after=True, taken=tuple(taken))
+    return ReadingPoint(ordinal, after, after=True, taken=tuple(taken))
 
 
 def _check_same_model(plan: HarvestPlan, store: ActivationStore) -> None:

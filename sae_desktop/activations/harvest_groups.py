@@ -18,7 +18,7 @@ from torch import Tensor
 from sae_desktop.activations.harvest_plan import GROUP_BATCHES, HarvestPlan
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.records import Report
-from sae_desktop.corpus.windows import Place, Window, windows
+from sae_desktop.corpus.windows import ReadingPoint, Window, windows
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Group:
 
 def window_groups(
     plan: HarvestPlan,
-    start: Place,
+    start: ReadingPoint,
     rows: int,
     documents: Iterable[Document] | None = None,
     report: Report | None = None,

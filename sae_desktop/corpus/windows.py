@@ -77,7 +77,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Place:
+class ReadingPoint:
     """Where to read on: the next token to come.
 
     Of a shuffled corpus this is the token after the last one that was taken, where it is `after`
@@ -92,13 +92,13 @@ class Place:
     """The last tokens taken, to tell a corpus that has changed since."""
 
 
-BEGINNING = Place()
+BEGINNING = ReadingPoint()
 
 
 def windows(
     plan: WindowPlan,
     encode: Encoder,
-    start: Place | None = None,
+    start: ReadingPoint | None = None,
     documents: Iterable[Document] | None = None,
     report: Report | None = None,
 ) -> Iterator[Window]:
@@ -131,7 +131,7 @@ class _Reading:
     def __init__(self, plan: WindowPlan, encode: Encoder, report: Report) -> None:
         self._plan, self._encode, self._report = plan, encode, report
 
-    def encoded(self, documents: Iterable[Document], start: Place) -> _EncodedFrom:
+    def encoded(self, documents: Iterable[Document], start: ReadingPoint) -> _EncodedFrom:
         """Yield documents from `start` on, their tokens, and which of these comes first."""
         found = given = False
         for document in documents:
@@ -144,7 +144,7 @@ class _Reading:
                     yield document, tokens, first
         self._end(found, given or start != BEGINNING)
 
-    def drawn(self, documents: Iterable[Document], start: Place) -> Iterator[Window]:
+    def drawn(self, documents: Iterable[Document], start: ReadingPoint) -> Iterator[Window]:
         """Yield the windows of block after block, those of each mixed; see `_mixed`."""
         found, given = False, start != BEGINNING
         for block in _blocks(documents):
@@ -215,7 +215,7 @@ def _chance(plan: WindowPlan, ordinal: int) -> random.Random:
     return random.Random((plan.settings.seed << 48) ^ ordinal)
 
 
-def _from(plan: WindowPlan, ordered: list[Window], start: Place) -> list[Window]:
+def _from(plan: WindowPlan, ordered: list[Window], start: ReadingPoint) -> list[Window]:
     """Return the windows of a block from `start` on.
 
     A place within a window is one where it was cut: its rest comes first.

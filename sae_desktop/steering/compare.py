@@ -11,7 +11,7 @@ from torch import Tensor
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.steering.config import OutputToken
-from sae_desktop.steering.generate import Batch, forward
+from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.passes import Steering
 
@@ -29,7 +29,7 @@ def compare(
 
     Both read the same tokens, so that the difference is what steering does at each of them.
     """
-    batch = Batch.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
+    batch = PaddedTokens.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
     # Rows of this batch are padded otherwise than those of the generation.
     own = positions.padded(batch.pads)
     steered, _ = forward(lm, batch, steering.transforms(own), own)

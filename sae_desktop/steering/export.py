@@ -30,7 +30,7 @@ from sae_desktop.steering.export_config import (
     ExportSteeringConfig,
     ExportSteeringResult,
 )
-from sae_desktop.steering.generate import Batch, forward
+from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Change, Positions
 from sae_desktop.steering.job import prompt_ids
 from sae_desktop.steering.prepare import Preparer
@@ -209,7 +209,7 @@ _EPSILONS = ("variance_epsilon", "eps", "epsilon")
 
 def _keeps_cache(lm: LanguageModel, ids: list[int]) -> bool:
     nothing = Positions([0], 0, [1])
-    return forward(lm, Batch.of([ids[:1]]), {}, nothing, use_cache=True)[1] is not None
+    return forward(lm, PaddedTokens.of([ids[:1]]), {}, nothing, use_cache=True)[1] is not None
 
 
 def _told_change(opened: OpenedIndex, change: Change) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedTokens:
     """Prompts padded on the left, or whole texts padded on the right. B rows, S columns."""
 
     ids_BS: Tensor
@@ -40,14 +40,14 @@ class Batch:
     """1 for a token, 0 for padding."""
 
     @classmethod
-    def of(cls, prompts: Sequence[Sequence[int]], pad: int = 0) -> Batch:
+    def of(cls, prompts: Sequence[Sequence[int]], pad: int = 0) -> PaddedTokens:
         width = max(map(len, prompts))
         ids = [[pad] * (width - len(p)) + list(p) for p in prompts]
         mask = [[0] * (width - len(p)) + [1] * len(p) for p in prompts]
         return cls(torch.tensor(ids), torch.tensor(mask))
 
     @classmethod
-    def whole(cls, texts: Sequence[Sequence[int]], pad: int = 0) -> Batch:
+    def whole(cls, texts: Sequence[Sequence[int]], pad: int = 0) -> PaddedTokens:
         """Return texts that nothing is added to: what follows a token is nothing to it."""
         width = max(map(len, texts))
         ids = torch.tensor([list(t) + [pad] * (width - len(t)) for t in texts])
@@ -72,7 +72,7 @@ class Batch:
 
 def forward(
     lm: LanguageModel,
-    batch: Batch,
+    batch: PaddedTokens,
     transforms: Transforms,
     positions: Positions,
     *,
@@ -111,7 +111,10 @@ def forward(
 def _require_blind_to_padding(lm: LanguageModel, takes: Mapping[str, object]) -> None:
     """Raise UserError for a model that reads padding as text, as some recurrent ones do."""
     token = min(3, lm.vocabulary_size - 1)
-    plain, padded = Batch.of([[token, token]]), Batch.of([[token, token], [token] * 4])
+    plain, padded = (
+        PaddedTokens.of([[token, token]]),
+        PaddedTokens.of([[token, token], [token] * 4]),
+    )
     with lm.lock, torch.no_grad():
         alone = lm.model(**plain.inputs(lm.device, takes)).logits[0, -1]
         beside = lm.model(**padded.inputs(lm.device, takes)).logits[0, -1]
@@ -141,7 +144,7 @@ def continuations(
     """
     require_causal(lm, "Steering")
     generator = torch.Generator().manual_seed(sampling.seed)
-    batch = Batch.of(prompts)
+    batch = PaddedTokens.of(prompts)
     cache: object = None
     done = 0
     ended = [False] * len(prompts)
@@ -160,7 +163,7 @@ def continuations(
         if all(ended):
             return
         ones = torch.ones(len(ids), 1, dtype=batch.mask_BS.dtype)
-        batch = Batch(
+        batch = PaddedTokens(
             torch.cat([batch.ids_BS, chosen_B[:, None]], dim=1),
             torch.cat([batch.mask_BS, ones], dim=1),
         )

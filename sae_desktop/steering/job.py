@@ -32,7 +32,7 @@ from sae_desktop.steering.config import (
     VariantResult,
     scaled,
 )
-from sae_desktop.steering.generate import Batch, continuations
+from sae_desktop.steering.generate import PaddedTokens, continuations
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
@@ -128,7 +128,7 @@ class _Run:
         plans = [preparer.plan(v.interventions) for v in config.variants]
         self._steering = Steering(preparer, plans)
         self._positions = Positions(
-            Batch.of(self._prompts).pads, len(opened.bos),
+            PaddedTokens.of(self._prompts).pads, len(opened.bos),
             [len(p) - len(opened.bos) for p in self._prompts],
         )  # fmt: skip
         self._added: tuple[dict[int, list[Tensor]], ...] = ({}, {})

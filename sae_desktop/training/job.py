@@ -30,6 +30,7 @@ from sae_desktop.training.reservation import reserved
 from sae_desktop.training.rows.data import Sides
 from sae_desktop.training.rows.source import Source, StoreSource
 from sae_desktop.training.rows.streaming import StreamSource
+from sae_desktop.training.run_group import Member, RunGroup
 from sae_desktop.training.run_log import RunLogWriter
 from sae_desktop.training.run_setup import (
     PlannedRun,
@@ -38,7 +39,6 @@ from sae_desktop.training.run_setup import (
     plan_run,
     record,
 )
-from sae_desktop.training.session import Member, Session
 from sae_desktop.training.trainer import Run
 
 Outcome = TrainResult | UserError
@@ -166,7 +166,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
                     context.log(f"Resuming at {run.rows:,} of {run.config.tokens:,} rows.")
         going = [member for member in members if isinstance(member, Member)]
         if going:
-            Session(going, source, context, clock).run()
+            RunGroup(going, source, context, clock).run()
         return [m if isinstance(m, UserError) else _finish(m, source) for m in members]
     finally:
         for member in members:

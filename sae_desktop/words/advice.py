@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sae_desktop.training.config import TrainConfig
-from sae_desktop.words.amounts import count_text, share_text
+from sae_desktop.words.amounts import share_text, short_count
 from sae_desktop.words.curve_buffer import CurveBuffer
 
 _SETTLED_SHARE = 0.15
@@ -92,7 +92,7 @@ def _fvu(buffer: CurveBuffer, heeds: Sequence[str]) -> str:
     if fvu > 1 - _EXPLAINED and starved:
         return (
             f"λ is too large: {share_text(max(1 - fvu, 0.0), 0)} of the variance is explained, "
-            f"with {count_text(l0 or 0)} features per row. Try half of it."
+            f"with {short_count(l0 or 0)} features per row. Try half of it."
         )
     if fvu > _HIGH_FVU and _falling(buffer):
         return (
@@ -121,7 +121,7 @@ def _l0(config: TrainConfig, buffer: CurveBuffer, heeds: Sequence[str], width: i
         return f"Less than one feature fires per row: {more} keeps more of them."
     if width and l0 > _CROWDED * width:
         return (
-            f"{count_text(l0)} features for a row of {count_text(width)} numbers is not sparse: "
+            f"{short_count(l0)} features for a row of {short_count(width)} numbers is not sparse: "
             f"try {less}."
         )
     if l0 > _MOST_ACTIVE:
@@ -131,7 +131,7 @@ def _l0(config: TrainConfig, buffer: CurveBuffer, heeds: Sequence[str], width: i
             why = "the threshold lags behind"
         else:
             why = "not enough features have anything to add"
-        return f"L0 is {count_text(l0)} where k asks for {config.k}: {why}."
+        return f"L0 is {short_count(l0)} where k asks for {config.k}: {why}."
     return ""
 
 

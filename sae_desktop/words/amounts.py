@@ -7,6 +7,8 @@ import math
 
 _THOUSAND_NAMES = ("", "k", "M", "G", "T")
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+MINUS = "−"
+THIN = "\u202f"
 
 
 def bytes_text(count: float) -> str:
@@ -17,7 +19,7 @@ def bytes_text(count: float) -> str:
     return f"{_three_digits(value) if unit else f'{value:.0f}'} {_BYTE_UNITS[unit]}"
 
 
-def count_text(count: float) -> str:
+def short_count(count: float) -> str:
     """Return a count in short: 950, 12.3k, 2M."""
     value, unit = float(count), 0
     while abs(value) >= 999.5 and unit < len(_THOUSAND_NAMES) - 1:
@@ -25,9 +27,9 @@ def count_text(count: float) -> str:
     return f"{_three_digits(value)}{_THOUSAND_NAMES[unit]}"
 
 
-def exact_count(count: int) -> str:
-    """Return a count with thousands separated: 1,240,000."""
-    return f"{count:,}"
+def exact_count(count: float) -> str:
+    """Return a whole number with its thousands set apart: 1,240,000."""
+    return f"{round(count):,}"
 
 
 def duration_text(seconds: float | None) -> str:
@@ -54,7 +56,7 @@ def duration_words(seconds: float) -> str:
 
 def rate_text(rate: float, unit: str) -> str:
     """Return "12.3k tokens/s"; nothing for a rate that is not known yet."""
-    return f"{count_text(rate)} {unit}/s" if rate > 0 and math.isfinite(rate) else ""
+    return f"{short_count(rate)} {unit}/s" if rate > 0 and math.isfinite(rate) else ""
 
 
 def share_text(share: float | None, digits: int = 1) -> str:
@@ -89,6 +91,43 @@ def elide_middle(text: str, length: int) -> str:
         return text
     head = (length - 1) // 2
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+
+
+def percent_text(share: float, digits: int = 3) -> str:
+    """Return a share of 1 as a percentage with `digits` significant ones: 0.0123%."""
+    percent = 100.0 * share
+    if percent <= 0.0:
+        return "0%"
+    decimals = min(max(digits - 1 - math.floor(math.log10(percent)), 0), 8)
+    return f"{percent:.{decimals}f}%"
+
+
+def one_in_text(density: float) -> str:
+    """Return how rare a feature is: "1 in 8,130"; "never" when it does not fire."""
+    if density <= 0.0:
+        return "never"
+    times = 1.0 / density
+    return f"1 in {times:.1f}" if times < 9.95 else f"1 in {exact_count(times)}"
+
+
+def signed_text(value: float, decimals: int = 2) -> str:
+    """Return a figure with its sign always shown: +0.41, −1.20, 0.00."""
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0.0:
+        return text
+    return ("+" if value > 0 else MINUS) + text
+
+
+def probability_text(probability: float) -> str:
+    """Return a probability as a percentage of fixed decimals: 12.3%, <0.1%."""
+    if 0.0 < probability < 0.0005:
+        return "<0.1%"
+    return f"{100.0 * probability:.1f}%"
+
+
+def clamp_text(clamp: float) -> str:
+    """Return a clamp in multiples of the feature's maximum: +2.5×, −1.0×, 0.0×."""
+    return signed_text(clamp, 1) + "×"
 
 
 def _three_digits(value: float) -> str:

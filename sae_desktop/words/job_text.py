@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.engine.protocol import EngineStatus, JobProgress
-from sae_desktop.words.amounts import bytes_text, count_text, duration_text, rate_text
+from sae_desktop.words.amounts import bytes_text, duration_text, rate_text, short_count
 
 STATE_NAMES = {
     "queued": "Waiting",
@@ -40,7 +40,9 @@ def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> 
     if progress.message and not asked and state == "running":
         parts.append(progress.message)
     if progress.total > 0:
-        parts.append(f"{count_text(progress.done)} of {count_text(progress.total)} {progress.unit}")
+        parts.append(
+            f"{short_count(progress.done)} of {short_count(progress.total)} {progress.unit}"
+        )
     if state == "running" and not asked:
         rate = rate_text(progress.rate, progress.unit)
         if rate:

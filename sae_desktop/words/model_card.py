@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sae_desktop.language_model.config import ModelDescription
-from sae_desktop.words.amounts import bytes_text, count_text, exact_count
+from sae_desktop.words.amounts import bytes_text, exact_count, short_count
 
 PRECISIONS = (
     ("auto", "Auto"),
@@ -42,7 +42,7 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
         figures.append(("Context", f"{exact_count(model.context_size)} tokens"))
     figures.append(("Vocabulary", f"{exact_count(model.vocabulary)} tokens"))
     if model.parameters:
-        figures.append(("Parameters", count_text(model.parameters)))
+        figures.append(("Parameters", short_count(model.parameters)))
     if model.disk_bytes:
         figures.append(("On disk", bytes_text(model.disk_bytes)))
     special = [token for token in (model.bos_token, model.eos_token) if token]

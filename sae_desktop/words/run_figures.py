@@ -10,11 +10,11 @@ from typing import Any
 from sae_desktop.training.config import EvaluateResult, TrainConfig
 from sae_desktop.training.sweeps.sweep_config import SweepRecord, SweepRow, settings_in_force
 from sae_desktop.words.amounts import (
-    count_text,
     duration_text,
     exact_count,
     figure_text,
     share_text,
+    short_count,
 )
 from sae_desktop.words.curve_files import as_table
 from sae_desktop.words.inventory import DictionaryItem
@@ -111,7 +111,7 @@ COLUMNS = (
     FigureColumn("loss", "Loss", "At the end of training", lambda v: f"{v:.4g}"),
     FigureColumn("lr", "lr", "Learning rate; “–”: the default", _small),
     FigureColumn("seed", "Seed", "", exact_count),
-    FigureColumn("rows", "Rows", "Rows consumed, counting repeated passes", count_text),
+    FigureColumn("rows", "Rows", "Rows consumed, counting repeated passes", short_count),
     FigureColumn("seconds", "Time", "Training time", duration_text),
 )
 

@@ -13,7 +13,7 @@ from sae_desktop.training.sweeps.power_law import PowerLaw
 from sae_desktop.training.sweeps.region import Interval
 from sae_desktop.training.sweeps.scaling import ScalingLaws, ScalingPoint, optimum
 from sae_desktop.training.sweeps.scaling_report import Series
-from sae_desktop.words.amounts import count_text, exact_count
+from sae_desktop.words.amounts import exact_count, short_count
 
 _LINE_POINTS = 60
 _BEYOND = 10.0
@@ -67,7 +67,7 @@ def optimum_text(points: Sequence[ScalingPoint], budget: float, batch: int) -> s
         return str(error)
     parts = [f"loss {best.loss:.3g} ({_sure(best.loss_interval, _three)})"]
     if best.features is not None and best.steps is not None:
-        rows = count_text(best.steps * batch)
+        rows = short_count(best.steps * batch)
         parts.append(
             f"{exact_count(best.features)} features ({_sure(best.features_interval, _count)})"
         )

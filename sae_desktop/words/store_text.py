@@ -13,8 +13,14 @@ from sae_desktop.activations.config import (
     VerifyResult,
 )
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.words.amounts import bytes_text, count_text, exact_count, share_text
-from sae_desktop.words.number_text import percent_text, signed_text
+from sae_desktop.words.amounts import (
+    bytes_text,
+    exact_count,
+    percent_text,
+    share_text,
+    short_count,
+    signed_text,
+)
 
 _DAMAGED_NAMED = 3
 _LEAST_FVU = 1e-5
@@ -94,7 +100,7 @@ def share_rows(shares: Sequence[Share], total: int) -> list[tuple[str, float, st
     """Return (name, share of `total` rows, figure)."""
     rows = max(total, 1)
     return [
-        (s.name, s.rows / rows, f"{count_text(s.rows)} · {share_text(s.rows / rows)}")
+        (s.name, s.rows / rows, f"{short_count(s.rows)} · {share_text(s.rows / rows)}")
         for s in shares
     ]
 
@@ -103,7 +109,7 @@ def throughput_text(tokens_per_second: float, waited_share: float) -> str:
     """Return the last point of a harvest's metrics in words."""
     if not math.isfinite(tokens_per_second):
         return ""
-    text = count_text(tokens_per_second)
+    text = short_count(tokens_per_second)
     if math.isfinite(waited_share):
         text += f" · waited {share_text(waited_share, 0)}"
     return text

@@ -40,7 +40,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.harvest_groups import Group, window_groups
 from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest
-from sae_desktop.corpus.windows import Place
+from sae_desktop.corpus.windows import ReadingPoint
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.sites.capture import visit_sites
 from sae_desktop.language_model.sites.resolve import decoder_layers
@@ -98,7 +98,7 @@ def harvested(config: HarvestConfig) -> Clock:
 def ratios(config: HarvestConfig, rounds: int) -> list[Clock]:
     """Return bare ÷ harvest of each round: 1 where harvesting costs nothing."""
     plan = plan_harvest(config)
-    groups = list(window_groups(plan, Place(), config.tokens))
+    groups = list(window_groups(plan, ReadingPoint(), config.tokens))
     if len(groups) < 3:
         raise SystemExit("Too few tokens for three groups: raise --tokens or lower --batch-tokens.")
     bare(plan, groups[:2])
@@ -132,7 +132,7 @@ def show_peers(config: HarvestConfig, rounds: int) -> None:
         if module is decoder_layers(model)[plan.sites[0].layer]
     )  # fmt: skip
     windows = max(1, config.batch_tokens // config.context_size)
-    groups = list(window_groups(plan, Place(), config.tokens))
+    groups = list(window_groups(plan, ReadingPoint(), config.tokens))
     texts = _pieces(plan, groups)
     for name, make in (("SAELens", saelens_arm), ("dictionary_learning", dictionary_learning_arm)):
         try:

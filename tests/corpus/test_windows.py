@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.documents import Document
-from sae_desktop.corpus.windows import Encoded, Place, RoleSpan, Window, WindowPlan, windows
+from sae_desktop.corpus.windows import Encoded, ReadingPoint, RoleSpan, Window, WindowPlan, windows
 from sae_desktop.errors import UserError
 
 BOS, END, SEPARATOR = 1, 2, 3
@@ -45,7 +45,7 @@ def cases(draw: st.DrawFn, packing: str | None = None) -> Case:
     return Case(plan, documents)
 
 
-def made(case: Case, start: Place | None = None) -> list[Window]:
+def made(case: Case, start: ReadingPoint | None = None) -> list[Window]:
     return list(windows(case.plan, byte_ids, start, case.documents))
 
 
@@ -97,11 +97,11 @@ def test_windows__go_on_from_the_place_of_each_as_if_never_left(case: Case) -> N
     whole = made(case)
     for number, window in enumerate(whole):
         span = window.spans[0]
-        rest = made(case, Place(span.document.ordinal, span.offset))
+        rest = made(case, ReadingPoint(span.document.ordinal, span.offset))
         assert [(w.ids, w.spans) for w in rest] == [(w.ids, w.spans) for w in whole[number:]]
         # The place after the window's last token is as good.
         end = window.spans[-1]
-        after = made(case, Place(end.document.ordinal, end.offset + end.length))
+        after = made(case, ReadingPoint(end.document.ordinal, end.offset + end.length))
         assert after == whole[number + 1 :]
 
 
@@ -110,7 +110,7 @@ def test_windows__from_any_place_hold_the_tokens_after_it_once(
     case: Case, ordinal: int, offset: int
 ) -> None:
     plan = WindowPlan(case.plan.settings, case.plan.prefix, case.plan.suffix, case.plan.separator)
-    found = made(Case(plan, case.documents), Place(ordinal, offset))
+    found = made(Case(plan, case.documents), ReadingPoint(ordinal, offset))
     expected = []
     for document in case.documents:
         ids = [*byte_ids(document).ids, *plan.separator] if document.text else []
@@ -150,7 +150,7 @@ def test_windows__before_the_place_are_read_but_not_tokenised(tmp_path: Path) ->
         seen.clear()
         span = window.spans[0]
         assert (
-            list(windows(plan, encode, Place(span.document.ordinal, span.offset)))
+            list(windows(plan, encode, ReadingPoint(span.document.ordinal, span.offset)))
             == (whole[number:])
         )
         assert seen[0] == span.document.text
@@ -163,7 +163,7 @@ def test_windows__go_on_among_duplicates_as_if_never_left(tmp_path: Path) -> Non
     assert {window.spans[0].document.ordinal for window in whole} == {0, 1, 3, 5}
     for number, window in enumerate(whole):
         span = window.spans[0]
-        start = Place(span.document.ordinal, span.offset)
+        start = ReadingPoint(span.document.ordinal, span.offset)
         assert list(windows(plan, byte_ids, start)) == whole[number:]
 
 

@@ -32,7 +32,7 @@ from sae_desktop.steering.config import (
     Variant,
     clamped,
 )
-from sae_desktop.steering.generate import Batch, continuations, forward
+from sae_desktop.steering.generate import PaddedTokens, continuations, forward
 from sae_desktop.steering.interventions import Change, Positions, SteeredSite
 from sae_desktop.steering.job import steer, sweep_strengths
 from sae_desktop.steering.passes import Steering
@@ -84,7 +84,7 @@ def ids_of(opened: OpenedIndex, text: str = PROMPT) -> list[int]:
 
 def positions_of(opened: OpenedIndex, prompts: list[list[int]]) -> Positions:
     specials = len(opened.bos)
-    return Positions(Batch.of(prompts).pads, specials, [len(p) - specials for p in prompts])
+    return Positions(PaddedTokens.of(prompts).pads, specials, [len(p) - specials for p in prompts])
 
 
 def logits_with(
@@ -95,7 +95,7 @@ def logits_with(
     plans = [preparer.plan(v.interventions) for v in variants]
     positions = positions_of(opened, prompts)
     transforms = Steering(preparer, plans).transforms(positions)
-    return forward(opened.lm, Batch.of(prompts), transforms, positions)[0]
+    return forward(opened.lm, PaddedTokens.of(prompts), transforms, positions)[0]
 
 
 def plain_logits(opened: OpenedIndex, ids: list[int]) -> torch.Tensor:

@@ -38,7 +38,7 @@ from sae_desktop.steering.config import (
 )
 from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.effect_config import OutputEffectConfig
-from sae_desktop.steering.generate import Batch, forward
+from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Change, Positions, SteeredSite
 from sae_desktop.steering.job import steer
 from sae_desktop.steering.output_effect import output_effect
@@ -115,7 +115,7 @@ def logits_by_program(world: World, *variants: list[Intervention]) -> Tensor:
     steering = Steering(preparer, [preparer.plan(acts) for acts in variants])
     rows, specials = len(variants), len(opened.bos)
     positions = Positions([0] * rows, specials, [len(world.ids) - specials] * rows)
-    batch = Batch.of([world.ids] * rows)
+    batch = PaddedTokens.of([world.ids] * rows)
     return forward(opened.lm, batch, steering.transforms(positions), positions)[0]
 
 
@@ -259,7 +259,7 @@ def test_random_control__is_as_long_at_every_token(world: World) -> None:
     positions = Positions([0, 0], specials, [len(world.ids) - specials] * 2)
     lengths: dict[int, Tensor] = {}
     transforms = Steering(preparer, plans).transforms(positions, lengths.__setitem__)
-    forward(opened.lm, Batch.of([world.ids] * 2), transforms, positions)
+    forward(opened.lm, PaddedTokens.of([world.ids] * 2), transforms, positions)
     acts = world.acts(world.model)[:, feature]
     torch.testing.assert_close(lengths[0], (4.0 * world.top(feature) - acts).abs(), **CLOSE)
     torch.testing.assert_close(lengths[1], lengths[0], **CLOSE)
@@ -449,7 +449,7 @@ def test_parallel_blocks__are_steered_in_the_same_pass(
         plain = model(torch.tensor([ids]), use_cache=False).logits
         with hooked(model, module, module, case, [ByHand(5, "clamp", 9.0, slice(None))]):
             expected = model(torch.tensor([ids]), use_cache=False).logits
-    found = forward(lm, Batch.of([ids]), steering.transforms(positions), positions)[0]
+    found = forward(lm, PaddedTokens.of([ids]), steering.transforms(positions), positions)[0]
     torch.testing.assert_close(found, expected, **CLOSE)
     assert (found - plain).abs().max() > 1e-4
 
@@ -546,7 +546,7 @@ def test_builtin_model__is_steered_by_a_transcoder_of_its_mlp(tmp_path: Path) ->
     changes = [Change("clamp", 5.0, W_dec[3], 3), Change("multiply", 3.0, W_dec[9], 9)]
     held: Any = Held(lm, dictionary)
     steering = Steering(held, [{Target(written, "i", read): changes}])
-    found = forward(lm, Batch.of([ids]), steering.transforms(positions), positions)[0]
+    found = forward(lm, PaddedTokens.of([ids]), steering.transforms(positions), positions)[0]
     module = lm.model.model.layers[1].mlp
 
     def by_hand(mlp: Any, args: Any, output: Tensor) -> Tensor:

@@ -15,14 +15,14 @@ from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites.resolve import list_sites, parse_site
 from sae_desktop.language_model.text.text_reader import context_size
 from sae_desktop.steering.config import Sampling
-from sae_desktop.steering.generate import Batch, Transforms, continuations
+from sae_desktop.steering.generate import PaddedTokens, Transforms, continuations
 from sae_desktop.steering.interventions import Positions
 
 TOKENS = 5
 
 
 def greedy(lm: LanguageModel, prompts: list[list[int]], transforms: Transforms) -> list[list[int]]:
-    own = Positions(Batch.of(prompts).pads, 0, [len(p) for p in prompts])
+    own = Positions(PaddedTokens.of(prompts).pads, 0, [len(p) for p in prompts])
     sampling = Sampling(max_new_tokens=TOKENS, temperature=0)
     steps = list(continuations(lm, prompts, transforms, own, sampling))
     return [[step.ids[row] or 0 for step in steps] for row in range(len(prompts))]

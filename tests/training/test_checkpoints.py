@@ -18,7 +18,7 @@ from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.training import checkpoint as checkpoints
-from sae_desktop.training import session
+from sae_desktop.training import run_group
 from sae_desktop.training.checkpoint import (
     Progress,
     StorePosition,
@@ -170,7 +170,7 @@ def test_training__resumed_thrice_gives_the_same_weights_bit_for_bit(
 def test_training__goes_on_when_the_disk_fills_and_saves_once_there_is_room(
     filled: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(run_group, "_RETRY_SECONDS", 0.0)
     write, full = checkpoints._write, [False]
 
     def writes(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

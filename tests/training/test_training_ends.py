@@ -20,7 +20,7 @@ from sae_desktop.training.job import train
 from sae_desktop.training.measuring.held_out import HeldOut
 from sae_desktop.training.rows import streaming
 from sae_desktop.training.rows.source import StoreSource
-from sae_desktop.training.session import Session
+from sae_desktop.training.run_group import RunGroup
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_fault_between_steps__saves_what_was_learned_before_it_ends_the_feed(
         if len(steps) == 3:
             raise MemoryError
 
-    monkeypatch.setattr(Session, "_adjust", failing)
+    monkeypatch.setattr(RunGroup, "_adjust", failing)
     with pytest.raises(MemoryError):
         train(run_config(filled), RecordingContext())
     assert at_close == [_saved_rows(filled)]

@@ -11,7 +11,7 @@ from sae_desktop.gui.parts.search import Entry, feature_number, score
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.feature_link import parse_feature_link
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import count_text, figure_text
+from sae_desktop.words.amounts import figure_text, short_count
 
 _AREAS = {action: menu.replace("&", "") for menu, ids in MENUS.items() for action in ids}
 """Action → the menu it stands in."""
@@ -127,7 +127,7 @@ def _project_entries(session: Session) -> list[Entry]:
         detail = f"FVU {figure_text(result.fvu)}" if result else ""
         entries.append(Entry("Dictionary", f"Dictionary “{item.name}”", item.name, detail))
     for store in inventory.stores:
-        rows = f"{count_text(store.rows)} rows"
+        rows = f"{short_count(store.rows)} rows"
         entries.append(Entry("Store", f"Train on “{store.name}”", store.name, rows))
     return entries
 

@@ -12,7 +12,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import checked_name
-from sae_desktop.words.amounts import bytes_text, count_text, duration_words, exact_count
+from sae_desktop.words.amounts import bytes_text, duration_words, exact_count, short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.model_card import code_text
 from sae_desktop.words.running_jobs import Written
@@ -158,7 +158,7 @@ def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
     at = f" at {sites} sites" if sites > 1 else ""
     parts = [
         f"≈ {bytes_text(estimate.bytes)} on disk ({bytes_text(estimate.free_bytes)} free)",
-        f"{duration_words(estimate.seconds)} at {count_text(estimate.tokens_per_second)} tokens/s",
+        f"{duration_words(estimate.seconds)} at {short_count(estimate.tokens_per_second)} tokens/s",
     ]
     if estimate.memory_bytes:
         free = estimate.free_memory_bytes

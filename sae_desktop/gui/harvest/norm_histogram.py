@@ -17,7 +17,7 @@ from sae_desktop.gui.parts.histogram import count_ticks
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.store_text import norm_text
 
 MASSIVE = 10.0
@@ -122,7 +122,7 @@ class NormHistogram(QWidget):
             place = int(np.searchsorted(self._edges, norm, side="right")) - 1
             if 0 <= place < len(self._counts):
                 low, high = self._edges[place], self._edges[place + 1]
-                words = f"{low:.3g} to {high:.3g}: {count_text(self._counts[place])} rows"
+                words = f"{low:.3g} to {high:.3g}: {exact_count(self._counts[place])} rows"
         self.text.setText(words)
 
     def leaveEvent(self, event: object) -> None:

@@ -18,7 +18,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 
 def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
@@ -74,7 +74,7 @@ def add_to_list(
     if new is None:
         return
     session.notify(
-        f"{count_text(new)} added to the list “{name}”." if new else "Already on the list."
+        f"{exact_count(new)} added to the list “{name}”." if new else "Already on the list."
     )
 
 

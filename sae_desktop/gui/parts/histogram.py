@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_image import add_image_actions
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 _FLOOR = -0.3
 """log10 of the axis's foot: a little under one token, so that a single one is seen."""
@@ -91,7 +91,7 @@ class ActivationHistogram(QWidget):
 
     def _describe(self) -> None:
         total = int(self._counts.sum())
-        text = f"{count_text(total)} tokens with an activation above 0"
+        text = f"{exact_count(total)} tokens with an activation above 0"
         self.setAccessibleDescription(text)
         self._summary = text
         self._caption_for(None)
@@ -103,7 +103,7 @@ class ActivationHistogram(QWidget):
             place = int(np.searchsorted(self._edges, activation, side="right")) - 1
             place = min(max(place, 0), min(bins, len(self._counts)) - 1)
             low, high = self._edges[place], self._edges[place + 1]
-            text = f"{low:.2f} to {high:.2f}: {count_text(int(self._counts[place]))} tokens"
+            text = f"{low:.2f} to {high:.2f}: {exact_count(int(self._counts[place]))} tokens"
         metrics = QFontMetrics(self._caption.font())
         room = max(self.width() - 4, 40)
         self._caption.setText(metrics.elidedText(text, pg.QtCore.Qt.TextElideMode.ElideRight, room))

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.words.amounts import count_text
+from sae_desktop.words.amounts import short_count
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
 # Grid lines are left out: six plots that follow a run take 16 ms to draw without, 60 ms with.
@@ -65,7 +65,7 @@ class CountAxis(pg.AxisItem):
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         del spacing
-        return [count_text(value * scale) for value in values]
+        return [short_count(value * scale) for value in values]
 
 
 class ValueAxis(pg.AxisItem):
@@ -79,7 +79,7 @@ class ValueAxis(pg.AxisItem):
         if self.logMode:
             return [_short(10.0**value) for value in values]
         if any(abs(value * scale) >= _LARGE for value in values):
-            return [count_text(value * scale) for value in values]
+            return [short_count(value * scale) for value in values]
         return [str(text) for text in super().tickStrings(values, scale, spacing)]
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
@@ -112,4 +112,4 @@ def _even_marks(low: float, high: float, most: int) -> list[float]:
 
 
 def _short(value: float) -> str:
-    return count_text(value) if value >= _THOUSAND else f"{value:.4g}"
+    return short_count(value) if value >= _THOUSAND else f"{value:.4g}"

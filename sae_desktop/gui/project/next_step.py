@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sae_desktop.words.amounts import count_text, exact_count
+from sae_desktop.words.amounts import exact_count, short_count
 from sae_desktop.words.inventory import DictionaryItem, Inventory
 from sae_desktop.words.running_jobs import Written
 
@@ -78,8 +78,8 @@ def next_step(
         if stopped and store.harvest is not None:
             return NextStep(
                 "resume_harvest",
-                f"The harvest “{store.name}” stopped at {count_text(store.rows)} of "
-                f"{count_text(store.rows_wanted)} rows; all of them are kept.",
+                f"The harvest “{store.name}” stopped at {short_count(store.rows)} of "
+                f"{short_count(store.rows_wanted)} rows; all of them are kept.",
                 "Resume the harvest",
                 store.name,
             )
@@ -93,7 +93,7 @@ def next_step(
         if not item.complete and item.train and ("dictionary", item.name) not in written:
             return NextStep(
                 "resume_train",
-                f"The training of “{item.name}” stopped after {count_text(item.rows)} rows.",
+                f"The training of “{item.name}” stopped after {short_count(item.rows)} rows.",
                 "Resume the training",
                 item.name,
             )
@@ -102,7 +102,7 @@ def next_step(
         newest_store = max(inventory.stores, key=lambda item: item.modified)
         return NextStep(
             "train",
-            f"“{newest_store.name}” holds {count_text(newest_store.rows)} rows to train on.",
+            f"“{newest_store.name}” holds {short_count(newest_store.rows)} rows to train on.",
             "Train a dictionary",
             newest_store.name,
         )

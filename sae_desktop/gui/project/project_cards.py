@@ -17,10 +17,10 @@ from sae_desktop.training.origin import origin_figure
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import (
     bytes_text,
-    count_text,
     exact_count,
     figure_text,
     share_text,
+    short_count,
     when_text,
 )
 from sae_desktop.words.inventory import (
@@ -142,7 +142,7 @@ def _model(item: ModelItem) -> Card:
 
 
 def _store(item: StoreItem, now: datetime.datetime) -> Card:
-    figures = [("Rows × width", f"{count_text(item.rows)} × {exact_count(item.width)}")]
+    figures = [("Rows × width", f"{short_count(item.rows)} × {exact_count(item.width)}")]
     more = len(item.sites) - 1
     figures.append(("Site", f"{item.site} and {more} more" if more > 0 else item.site))
     if item.corpus:
@@ -152,7 +152,7 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
     if item.harvest is not None:
         actions = ("train", "rows", "extend", "verify", "same_model", "reveal", "delete")
     if not item.complete:
-        warning = f"Stopped at {count_text(item.rows)} of {count_text(item.rows_wanted)} rows."
+        warning = f"Stopped at {short_count(item.rows)} of {short_count(item.rows_wanted)} rows."
         actions = ("resume_harvest", *actions)
     return Card("store", item.name, tuple(figures), _footer(item, now), actions, warning)
 
@@ -218,7 +218,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     if summary is None:
         actions = []
     if not item.complete and item.train is not None:
-        warning = f"Its training stopped after {count_text(item.rows)} rows."
+        warning = f"Its training stopped after {short_count(item.rows)} rows."
         actions.insert(0, "resume_train")
     if summary is not None:
         actions.append("evaluate")
@@ -231,7 +231,7 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
 def _index(item: IndexItem, now: datetime.datetime) -> Card:
     figures = (
         ("Features", exact_count(item.features)),
-        ("Read from", f"{count_text(item.rows)} rows"),
+        ("Read from", f"{short_count(item.rows)} rows"),
         ("Dictionary", item.dictionary),
     )
     actions = ("open", "same_model", "reveal", "delete")

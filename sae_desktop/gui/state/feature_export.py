@@ -16,8 +16,7 @@ from sae_desktop.features.reading.export import export_features
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_notes import Notes
-from sae_desktop.words.amounts import bytes_text
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import bytes_text, exact_count
 
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
 _OTHERS: dict[str, FeaturesFormat] = {
@@ -55,7 +54,7 @@ class FeatureExport(QObject):
         if index is None:
             return
         one = len(features) == 1
-        what = f"feature {features[0]}" if one else f"{count_text(len(features))} features"
+        what = f"feature {features[0]}" if one else f"{exact_count(len(features))} features"
         named = f"{index.path.stem} {features[0]}" if one else f"{index.path.stem} features"
         tables = [_CSV, _PARQUET]
         name, kind = QFileDialog.getSaveFileName(
@@ -108,7 +107,7 @@ class FeatureExport(QObject):
 
     def _on_written(self, answer: tuple[Path, int]) -> None:
         path, count = answer
-        what = "1 feature was" if count == 1 else f"{count_text(count)} features were"
+        what = "1 feature was" if count == 1 else f"{exact_count(count)} features were"
         self._session.notify(f"{what} written to “{path.name}”.")
 
     def _on_refused(self, answer: tuple[Path, UserError]) -> None:

@@ -13,7 +13,7 @@ from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.words.number_text import probability_text, signed_text
+from sae_desktop.words.amounts import probability_text, signed_text
 
 ROWS = 8
 WIDEST = 1040

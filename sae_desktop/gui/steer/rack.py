@@ -25,7 +25,7 @@ nonsense."""
 LIMITS = (1.0, LIMIT, 100.0)
 STEPS = 40
 """Steps of a slider from one end to the other."""
-Place = Where | Literal["tokens"]
+Positions = Where | Literal["tokens"]
 """On which tokens the sliders work; “tokens”: on those a person has chosen."""
 Key = int | str
 """What tells the sliders of a rack apart: a feature's number, or another's, or a direction, in
@@ -68,7 +68,7 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     """What all sliders of a rack do, and where."""
 
     mode: Mode = "clamp"
-    place: Place = "all"
+    place: Positions = "all"
     start: int = 0
     tokens: tuple[int, ...] = ()
     """The chosen ones, for the place “tokens”."""

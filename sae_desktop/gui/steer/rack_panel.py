@@ -26,7 +26,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.gui.steer.direction_menu import DirectionButton
-from sae_desktop.gui.steer.rack import How, Key, Place, Rack, RackEntry
+from sae_desktop.gui.steer.rack import How, Key, Positions, Rack, RackEntry
 from sae_desktop.gui.steer.slider_card import SliderCard
 from sae_desktop.language_model.sites.site_names import Site, parse_site
 from sae_desktop.project import existing
@@ -42,7 +42,7 @@ _MODES: tuple[tuple[str, Mode, str], ...] = (
     ("Multiply", "multiply", "Multiplies the feature’s activation"),
     ("Ablate", "ablate", "Removes the feature’s activation"),
 )
-_PLACES: tuple[tuple[str, Place], ...] = (
+_PLACES: tuple[tuple[str, Positions], ...] = (
     ("everywhere", "all"),
     ("on the prompt", "prompt"),
     ("on the output", "output"),

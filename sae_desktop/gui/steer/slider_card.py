@@ -16,7 +16,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.rack import LIMIT, RackEntry
 from sae_desktop.gui.steer.strength_slider import StrengthSlider, slider_colour
 from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.words.number_text import signed_text
+from sae_desktop.words.amounts import signed_text
 
 _SHOWN_CONTEXTS = 3
 _STRIPE = 4

@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.steering.config import SweepStrengthsResult
-from sae_desktop.words.number_text import probability_text
+from sae_desktop.words.amounts import probability_text
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

@@ -19,7 +19,7 @@ from sae_desktop.gui.parts.plot_image import copy_image, save_image
 from sae_desktop.gui.parts.plot_style import run_colour
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.run_log import RunChange
-from sae_desktop.words.amounts import count_text, elide_middle
+from sae_desktop.words.amounts import elide_middle, short_count
 from sae_desktop.words.curve_buffer import CurveBuffer
 from sae_desktop.words.curve_files import curves_table
 from sae_desktop.words.curve_info import CURVE_OF, X_UNITS, CurveView
@@ -35,7 +35,7 @@ _MOST_NAMED = 8
 
 
 def _value_text(value: float) -> str:
-    return count_text(value) if abs(value) >= 10_000 else f"{value:.4g}"
+    return short_count(value) if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def axis_end(value: float) -> float:
@@ -258,7 +258,7 @@ class CurveStack(QWidget):
 
     def _show_readouts(self) -> None:
         x, axis = self._hover, self.view.axis
-        where = "" if x is None else f"at {count_text(max(x, 0))} {X_UNITS[axis]}"
+        where = "" if x is None else f"at {short_count(max(x, 0))} {X_UNITS[axis]}"
         self.bar.position.setText(where)
         for column in self.view.shown:
             texts, lines = [], []

@@ -10,7 +10,7 @@ from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.token_text import Heading, Passage, TokenTextView
 from sae_desktop.training.run_log import FeatureSample
-from sae_desktop.words.number_text import percent_text
+from sae_desktop.words.amounts import percent_text
 
 SHOWN = 3
 

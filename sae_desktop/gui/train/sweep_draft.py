@@ -23,7 +23,7 @@ from sae_desktop.training.sweeps.sweep_config import (
     SweepRecord,
     sweep_points,
 )
-from sae_desktop.words.amounts import count_text
+from sae_desktop.words.amounts import short_count
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)([km]?)", re.IGNORECASE)
@@ -164,7 +164,7 @@ def sweep_text(points: Sequence[SweepPoint]) -> str:
     times = "1 pass" if len(needed) == 1 else f"{len(needed)} passes"
     return (
         f"{len(points)} runs in {times} over the data if memory allows: "
-        f"{count_text(rows)} rows read."
+        f"{short_count(rows)} rows read."
     )
 
 

@@ -17,7 +17,7 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.rows.targets import resolve_target
 from sae_desktop.training.settings_check import setting_problems
 from sae_desktop.training.usual import passes_text
-from sae_desktop.words.amounts import count_text, exact_count
+from sae_desktop.words.amounts import exact_count, short_count
 from sae_desktop.words.inventory import DictionaryItem, StoreItem
 
 
@@ -118,7 +118,7 @@ def resumes(config: TrainConfig, item: DictionaryItem) -> bool:
 def summary(config: TrainConfig, store: StoreItem | None) -> str:
     """Return what the settings amount to, in a sentence."""
     steps = config.tokens // max(config.batch, 1)
-    text = f"{count_text(steps)} steps"
+    text = f"{short_count(steps)} steps"
     if config.stream is not None:
         return f"{text} on rows harvested along the way; no store is saved."
     if store is None or not store.rows:

@@ -30,7 +30,7 @@ from sae_desktop.gui.train.training_draft import stream_text
 from sae_desktop.gui.train.training_fields import make_fields
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
 from sae_desktop.training.usual import usual_features, usual_tokens
-from sae_desktop.words.amounts import count_text
+from sae_desktop.words.amounts import short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.training_catalogue import (
     SETTINGS,
@@ -286,7 +286,7 @@ class TrainingSettings(QScrollArea):
         """Offer the project's stores, and none: a stream."""
         self._stores = stores
         entries = [(store.name, store.name) for store in stores]
-        tips = [f"{store.name}: {count_text(store.rows)} rows" for store in stores]
+        tips = [f"{store.name}: {short_count(store.rows)} rows" for store in stores]
         box = self.fields["activations"]
         keep = box.currentData() or chosen
         _refill(box, [*entries, ("While harvesting, without a store", STREAM)], keep, tips)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sae_desktop.storage.faults import format_bytes
-from sae_desktop.training.planning.preflight_config import Need, Place, Room
+from sae_desktop.training.planning.preflight_config import Need, Resource, Room
 from sae_desktop.training.run_log import COLUMNS, DENSITY_EDGES, SAMPLE_BYTES
 
 _FLOAT = 4
@@ -173,7 +173,7 @@ def rooms(load: Load, free: Free) -> list[Room]:
     return [_room("GPU memory", here, free.gpu), _room("memory", host, free.memory), disk]
 
 
-def _room(place: Place, needs: list[Need], free: int) -> Room:
+def _room(place: Resource, needs: list[Need], free: int) -> Room:
     return Room(place=place, needed_bytes=total(needs), free_bytes=free, needs=needs)
 
 

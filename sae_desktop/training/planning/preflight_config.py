@@ -8,7 +8,7 @@ import msgspec
 
 from sae_desktop.training.config import TrainConfig
 
-Place = Literal["memory", "GPU memory", "disk"]
+Resource = Literal["memory", "GPU memory", "disk"]
 
 
 class PreflightConfig(msgspec.Struct, frozen=True, kw_only=True, tag="preflight"):
@@ -28,7 +28,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """One place: what is needed of it and what is free."""
 
-    place: Place
+    place: Resource
     needed_bytes: int
     free_bytes: int
     needs: list[Need]

@@ -31,7 +31,13 @@ from sae_desktop.activations.layout import decode_rows
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.activations.store_writer import StoreBatch
 from sae_desktop.corpus.documents import Document
-from sae_desktop.corpus.windows import BEGINNING, EmptyCorpusError, Place, Window, empty_corpus
+from sae_desktop.corpus.windows import (
+    BEGINNING,
+    EmptyCorpusError,
+    ReadingPoint,
+    Window,
+    empty_corpus,
+)
 from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
@@ -375,7 +381,7 @@ class StreamFeed:
         place, skip = self._start, self._start.skip
         reader = HarvestReader(self._harvest)
         while True:
-            begin, found = Place(place.ordinal, place.offset), 0
+            begin, found = ReadingPoint(place.ordinal, place.offset), 0
             documents = None if self._documents is None else self._documents()
             groups = window_groups(self._harvest, begin, _EVERY_ROW, documents)
             pieces = prefetch(groups, while_waiting=self._refuse_when_ended)
@@ -395,7 +401,7 @@ class StreamFeed:
                         yield [part[usable] for part in values], place
                     windows = place.windows + len(piece.windows)
                     place = msgspec.structs.replace(place, windows=windows)
-            if not found and begin == Place(self._first.ordinal, self._first.offset):
+            if not found and begin == ReadingPoint(self._first.ordinal, self._first.offset):
                 raise UserError(
                     "The harvest gives no rows to train on: all of them are massive.",
                     next_step="Include the massive rows, or choose another site.",

@@ -31,7 +31,7 @@ from sae_desktop.steering.config import (
     MeanDifference,
     RandomDirection,
 )
-from sae_desktop.words.number_text import one_in_text, percent_text, probability_text, signed_text
+from sae_desktop.words.amounts import one_in_text, percent_text, probability_text, signed_text
 
 
 # ---------------------------------------------------------------- colours

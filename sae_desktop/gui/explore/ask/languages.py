@@ -39,7 +39,7 @@ from sae_desktop.gui.parts.token_text import Passage, TokenTextView
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_names import language_name
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 Array = npt.NDArray[Any]
 
@@ -92,12 +92,12 @@ class LanguageColumn(QWidget):
         told = f"max {most:.2f}" if most > 0 else "does not fire"
         if whole and most > 0:
             count = int((values > 0).sum())
-            told += f" · {count_text(count)} {'token' if count == 1 else 'tokens'}"
+            told += f" · {exact_count(count)} {'token' if count == 1 else 'tokens'}"
         self.figure.setText(told)
         peak = int(values.argmax()) if most > 0 and values.any() else None
         self.text.setAccessibleName(f"The document in {language_name(firing.language)}")
         self.text.set_scale(scale)
-        note = f"{count_text(document.left_out)} more tokens" if document.left_out else ""
+        note = f"{exact_count(document.left_out)} more tokens" if document.left_out else ""
         self.text.set_blocks([Passage(document.tokens, values, peak, note)])
         if peak is not None:
             # Once it is laid out, what fires most is brought into sight.

@@ -27,7 +27,7 @@ from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.number_text import count_text, signed_text
+from sae_desktop.words.amounts import exact_count, signed_text
 
 PAUSE_MS = 40
 """Pause in the typing after which the engine is asked: leaves it most of the 150 ms."""
@@ -332,7 +332,7 @@ class ProbePanel(QWidget):
             "attribution": "attribution",
         }[self.settings.rank]
         noun = "feature" if rows == 1 else "features"
-        text = f"{count_text(rows)} {noun} {at}, by {words}"
+        text = f"{exact_count(rows)} {noun} {at}, by {words}"
         found = table.difference
         if self.settings.rank != "attribution" or found is None:
             return text

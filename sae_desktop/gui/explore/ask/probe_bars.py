@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 from sae_desktop.features.config import Ranking
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 DENSEST = 10.0
 """Percent of the indexed tokens: denser features are hidden at first."""
@@ -121,8 +121,8 @@ class PageBar(QWidget):
     def _say(self) -> None:
         last = min(self.first + self._size, self._total)
         self.text.setText(
-            f"Tokens {count_text(self.first)} to {count_text(max(last - 1, 0))} of "
-            f"{count_text(self._total)} are shown."
+            f"Tokens {exact_count(self.first)} to {exact_count(max(last - 1, 0))} of "
+            f"{exact_count(self._total)} are shown."
         )
         self.before.setEnabled(self._page > 0)
         self.after.setEnabled(self._page < self.pages - 1)

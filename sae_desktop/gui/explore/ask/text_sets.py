@@ -34,7 +34,7 @@ from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 _SHOWN = 20
 _KEPT = 1000
@@ -251,7 +251,7 @@ def _state_text(result: FindFeaturesResult) -> str:
         )
     shown = min(result.total, _SHOWN)
     more = f", of which the best {shown} are shown" if result.total > shown else ""
-    return f"{count_text(result.total)} features tell A from B{more}, by margin."
+    return f"{exact_count(result.total)} features tell A from B{more}, by margin."
 
 
 def _box(placeholder: str, name: str) -> TextBox:

@@ -32,7 +32,7 @@ _NAME_SHARE = 0.44
 _NAME_WIDTHS = (124, 240)
 _FIGURE = "000.00"
 
-Place = tuple[int, int]
+Cell = tuple[int, int]
 """A row, and a token counted from the first that is shown; −1: none."""
 
 
@@ -54,7 +54,7 @@ class TokenMatrix(QAbstractScrollArea):
         self._first = 0
         self._scale_of: Callable[[int], ColourScale] = lambda _feature: ColourScale(1.0)
         self._signed = False
-        self._current: Place = (-1, -1)
+        self._current: Cell = (-1, -1)
         self._lit: int | None = None
         self._ranking = -1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -128,7 +128,7 @@ class TokenMatrix(QAbstractScrollArea):
     def sizeHint(self) -> QSize:
         return QSize(240, _HEADER + 12 * CELL)
 
-    def _place(self, point: QPoint) -> Place:
+    def _place(self, point: QPoint) -> Cell:
         row = (point.y() - _HEADER + self.verticalScrollBar().value()) // CELL
         column = (point.x() - self._name_width + self.horizontalScrollBar().value()) // CELL
         in_rows = point.y() >= _HEADER and row < len(self)
@@ -318,7 +318,7 @@ class TokenMatrix(QAbstractScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         row, column = self._current
         page = max((self.viewport().height() - _HEADER) // CELL - 1, 1)
-        steps: dict[int, Place] = {
+        steps: dict[int, Cell] = {
             Qt.Key.Key_Down: (row + 1, column),
             Qt.Key.Key_Up: (max(row - 1, 0), column),
             Qt.Key.Key_PageDown: (row + page, column),

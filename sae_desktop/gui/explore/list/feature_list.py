@@ -32,7 +32,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 DWELL_MS = 700
 """How long one stays at a feature before the way back remembers it."""
@@ -211,13 +211,13 @@ class FeatureListPanel(QWidget):
 
     def _say_count(self, *_selection: object) -> None:
         shown, total = self.model.rowCount(), self.model.total
-        text = f"{count_text(total)} features"
+        text = f"{exact_count(total)} features"
         if shown != total:
             text = (
-                f"{count_text(shown)} of {text}" if shown else "No features match the conditions."
+                f"{exact_count(shown)} of {text}" if shown else "No features match the conditions."
             )
         selected = self.table.count_selected()
-        self.count.setText(f"{text} · {count_text(selected)} selected" if selected > 1 else text)
+        self.count.setText(f"{text} · {exact_count(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)
 
     # ------------------------------------------------------------------ the current row

@@ -27,7 +27,7 @@ from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_lists import FeatureList
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 _SHOWN = 2000
 """Members shown here; the list of features shows them all."""
@@ -134,7 +134,7 @@ class FeatureListsPanel(QWidget):
         with QSignalBlocker(self.names):
             self.names.clear()
             for name, count in self._lists.names():
-                self.names.addItem(f"{name} ({count_text(count)})", name)
+                self.names.addItem(f"{name} ({exact_count(count)})", name)
             place = self.names.findData(before)
             self.names.setCurrentIndex(max(place, 0) if self.names.count() else -1)
         self._show()
@@ -182,7 +182,7 @@ class FeatureListsPanel(QWidget):
         elif not shown.members:
             text = "This list is empty. Open a feature and add it."
         elif len(shown.members) > _SHOWN:
-            text = f"The first {count_text(_SHOWN)} of {count_text(len(shown.members))}."
+            text = f"The first {exact_count(_SHOWN)} of {exact_count(len(shown.members))}."
         else:
             text = ""
         self.state.setText(text)

@@ -30,7 +30,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.language_names import language_name
 from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters
-from sae_desktop.words.number_text import count_text
+from sae_desktop.words.amounts import exact_count
 
 SCOPES = {
     "text": ("Labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
@@ -163,7 +163,7 @@ class FilterBar(QWidget):
             self._chips = conditions_in_words(self._rest, self._index)
         texts = [condition.text for condition in self._chips]
         if self.only is not None:
-            texts.append(f"{self.only.title} ({count_text(len(self.only.features))})")
+            texts.append(f"{self.only.title} ({exact_count(len(self.only.features))})")
         self.chips.set_texts(texts)
         anything = self.only is not None or not self.conditions().lists_all
         self.clear.setEnabled(anything)

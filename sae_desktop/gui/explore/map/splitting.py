@@ -22,7 +22,7 @@ from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.number_text import count_text, percent_text
+from sae_desktop.words.amounts import exact_count, percent_text
 
 _FEATURE, _COSINE, _DENSITY, _CONTEXT = range(4)
 _NODE_ROLE = Qt.ItemDataRole.UserRole
@@ -185,7 +185,7 @@ class SplittingPanel(QWidget):
         for part in node.parts:
             self._add(item, part, open_feature)
         if node.left_out:
-            more = QTreeWidgetItem(item, [f"… and {count_text(node.left_out)} more"])
+            more = QTreeWidgetItem(item, [f"… and {exact_count(node.left_out)} more"])
             more.setFlags(Qt.ItemFlag.ItemIsEnabled)
 
     # ------------------------------------------------------------------ hands

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sae_desktop.features.reading.facts import Neuron, Share
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.words.number_text import count_text, percent_text
+from sae_desktop.words.amounts import exact_count, percent_text
 
 MOST = 10
 LITTLE = 0.3
@@ -53,7 +53,7 @@ def share_rows(shares: Sequence[Share], most: int = MOST) -> list[ShareRow]:
         share_row(
             s.name or "not known", s.firings, firings, s.activation, activation,
             f"on {percent_text(s.firings / max(s.tokens, 1))} of its "
-            f"{count_text(s.tokens)} tokens",
+            f"{exact_count(s.tokens)} tokens",
         )
         for s in ranked[:most]
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def share_row(
         share = activation / of_activation
         text = f"{100 * share:.0f}% · {text}"
         tip.append(f"{100 * share:.0f}% of its activation")
-    tip.append(f"{count_text(firings)} of {count_text(of_firings)} firings")
+    tip.append(f"{exact_count(firings)} of {exact_count(of_firings)} firings")
     return ShareRow(name, share, text, "\n".join([*tip, *([more] if more else [])]))
 
 

@@ -32,7 +32,7 @@ from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.token_text import Heading, HoveredToken, Passage, TokenTextView
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.number_text import count_text, one_in_text, percent_text
+from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
 
 WIDE = 1120
 """From this width on, the figures stand beside the contexts and not below."""
@@ -320,7 +320,7 @@ class FeaturePage(QScrollArea):
 def figures_text(index: FeatureIndex, feature: int) -> str:
     """Return the line of figures under a feature's title, with units."""
     density = float(index.columns["density"][feature])
-    rows = f"{count_text(index.info.rows)} tokens"
+    rows = f"{exact_count(index.info.rows)} tokens"
     if density <= 0.0:
         return f"Never fires on {rows}"
     return " · ".join(

@@ -8,7 +8,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
 from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.words.number_text import signed_text
+from sae_desktop.words.amounts import signed_text
 
 
 class SignedBars(LabelledBars):

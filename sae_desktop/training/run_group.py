@@ -61,7 +61,7 @@ class Member:
         return self.observer.failure is None and self.run.state.step < self.run.recipe.steps
 
 
-class Session:
+class RunGroup:
     """Runs on the same batches, and what is done between their steps."""
 
     def __init__(
