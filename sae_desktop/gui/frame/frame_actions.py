@@ -36,9 +36,9 @@ def workspace_infos(window: Frame) -> list[ActionInfo]:
         ActionInfo(
             f"view.{name}",
             text,
-            icon,
-            f"Ctrl+{number}",
             partial(window.show_workspace, name),
+            icon=icon,
+            shortcut=f"Ctrl+{number}",
         )
         for number, (name, text, icon) in enumerate(WORKSPACES, start=1)
     ]
@@ -50,50 +50,67 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
     history, undo = (lambda: session.history), session.undo_stack
     return [
         ActionInfo(
-            "project.new", "New project…", "folder-plus", "Ctrl+N", window.dialogs.new_project
+            "project.new",
+            "New project…",
+            window.dialogs.new_project,
+            icon="folder-plus",
+            shortcut="Ctrl+N",
         ),
         ActionInfo(
-            "project.open", "Open project…", "folder-open", "Ctrl+O", window.dialogs.open_project
+            "project.open",
+            "Open project…",
+            window.dialogs.open_project,
+            icon="folder-open",
+            shortcut="Ctrl+O",
         ),
         ActionInfo(
             "project.open_demonstration",
             "Open the demonstration",
-            "sparkle",
-            "",
             window.dialogs.open_demonstration,
+            icon="sparkle",
         ),
         ActionInfo(
             "project.reveal",
             "Show the project in the file manager",
-            "folder",
-            "",
             window.dialogs.reveal_project,
-            lambda: session.project is not None,
+            icon="folder",
+            enabled_when=lambda: session.project is not None,
         ),
-        ActionInfo("app.quit", "Quit", "sign-out", "Ctrl+Q", window.close),
+        ActionInfo("app.quit", "Quit", window.close, icon="sign-out", shortcut="Ctrl+Q"),
         ActionInfo(
             "edit.undo",
             "Undo",
-            "arrow-counter-clockwise",
-            "Ctrl+Z",
             undo.undo,
-            undo.canUndo,
+            icon="arrow-counter-clockwise",
+            shortcut="Ctrl+Z",
+            enabled_when=undo.canUndo,
         ),
-        ActionInfo("edit.redo", "Redo", "arrow-clockwise", "Ctrl+Shift+Z", undo.redo, undo.canRedo),
+        ActionInfo(
+            "edit.redo",
+            "Redo",
+            undo.redo,
+            icon="arrow-clockwise",
+            shortcut="Ctrl+Shift+Z",
+            enabled_when=undo.canRedo,
+        ),
         ActionInfo(
             "view.search",
             "Search or run a command",
-            "magnifying-glass",
-            "Ctrl+K",
             window.open_search,
+            icon="magnifying-glass",
+            shortcut="Ctrl+K",
         ),
-        ActionInfo("view.jobs", "Jobs", "list-dashes", "Ctrl+J", window.toggle_jobs),
-        ActionInfo("view.reset_layout", "Reset layout", "layout", "", window.reset_layout),
+        ActionInfo("view.jobs", "Jobs", window.toggle_jobs, icon="list-dashes", shortcut="Ctrl+J"),
+        ActionInfo("view.reset_layout", "Reset layout", window.reset_layout, icon="layout"),
         ActionInfo(
-            "view.full_screen", "Full screen", "arrows-out", "F11", window.toggle_full_screen
+            "view.full_screen",
+            "Full screen",
+            window.toggle_full_screen,
+            icon="arrows-out",
+            shortcut="F11",
         ),
         *(
-            ActionInfo(f"theme.{mode}", text, icon, "", partial(window.choose_theme, mode))
+            ActionInfo(f"theme.{mode}", text, partial(window.choose_theme, mode), icon=icon)
             for mode, text, icon in (
                 ("system", "Theme: same as the system", "monitor"),
                 ("light", "Theme: light", "sun"),
@@ -103,50 +120,51 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
         ActionInfo(
             "go.back",
             "Back",
-            "arrow-left",
-            "Alt+Left",
             session.go_back,
-            lambda: history().can_go_back,
+            icon="arrow-left",
+            shortcut="Alt+Left",
+            enabled_when=lambda: history().can_go_back,
         ),
         ActionInfo(
             "go.forward",
             "Forward",
-            "arrow-right",
-            "Alt+Right",
             session.go_forward,
-            lambda: history().can_go_forward,
+            icon="arrow-right",
+            shortcut="Alt+Right",
+            enabled_when=lambda: history().can_go_forward,
         ),
         ActionInfo(
-            "engine.restart", "Restart the engine", "arrows-clockwise", "", window.restart_engine
+            "engine.restart", "Restart the engine", window.restart_engine, icon="arrows-clockwise"
         ),
         ActionInfo(
-            "engine.log", "Show the engine’s log", "file-text", "", window.dialogs.reveal_log
+            "engine.log", "Show the engine’s log", window.dialogs.reveal_log, icon="file-text"
         ),
         ActionInfo(
             "network.asked",
             "Network: only when I ask for something",
-            "globe",
-            "",
             partial(window.choose_network, off=False),
-            lambda: window.settings.network_off,
+            icon="globe",
+            enabled_when=lambda: window.settings.network_off,
         ),
         ActionInfo(
             "network.off",
             "Network: off",
-            "wifi-slash",
-            "",
             partial(window.choose_network, off=True),
-            lambda: not window.settings.network_off,
+            icon="wifi-slash",
+            enabled_when=lambda: not window.settings.network_off,
         ),
         ActionInfo(
-            "help.shortcuts", "Keyboard shortcuts", "keyboard", "F1", window.dialogs.show_shortcuts
+            "help.shortcuts",
+            "Keyboard shortcuts",
+            window.dialogs.show_shortcuts,
+            icon="keyboard",
+            shortcut="F1",
         ),
         ActionInfo(
             "help.associate",
             "Open packages by double-clicking",
-            "package",
-            "",
             window.dialogs.associate_packages,
+            icon="package",
         ),
-        ActionInfo("help.about", "About SAE Desktop", "info", "", window.dialogs.show_about),
+        ActionInfo("help.about", "About SAE Desktop", window.dialogs.show_about, icon="info"),
     ]

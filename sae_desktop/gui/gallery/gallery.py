@@ -139,10 +139,9 @@ class GalleryPanel(QSplitter):
             ActionInfo(
                 "gallery.import",
                 "Import the chosen dictionary…",
-                "download-simple",
-                "",
                 self.import_chosen,
-                lambda: self.import_button.isEnabled(),
+                icon="download-simple",
+                enabled_when=lambda: self.import_button.isEnabled(),
             ),
         ]
 

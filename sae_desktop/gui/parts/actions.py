@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -24,9 +24,10 @@ class ActionInfo:
 
     id: str
     text: str
-    icon: str
-    shortcut: str
     callback: Callable[[], object]
+    _: KW_ONLY
+    icon: str = ""
+    shortcut: str = ""
     enabled_when: Callable[[], bool] | None = None
     tip: str = ""
 

@@ -121,49 +121,51 @@ class TrainingPanel(QWidget):
             ActionInfo(
                 "train.start",
                 "Start the training",
-                "play",
-                "Ctrl+Shift+T",
                 self.start,
-                lambda: self.setup.start_button.isEnabled(),
+                icon="play",
+                shortcut="Ctrl+Shift+T",
+                enabled_when=lambda: self.setup.start_button.isEnabled(),
             ),
             ActionInfo(
                 "train.sweep",
                 "Start the sweep over settings",
-                "grid-four",
-                "",
                 self.sweep.start,
-                lambda: self.sweep.start_button.isEnabled(),
+                icon="grid-four",
+                enabled_when=lambda: self.sweep.start_button.isEnabled(),
             ),
             ActionInfo(
                 "train.pause",
                 "Pause or resume the training",
-                "pause",
-                "Ctrl+Shift+P",
                 self._pause_or_resume,
-                self._is_live,
+                icon="pause",
+                shortcut="Ctrl+Shift+P",
+                enabled_when=self._is_live,
             ),
             ActionInfo(
                 "train.stop",
                 "Stop the training and keep the dictionary",
-                "stop",
-                "Ctrl+Shift+K",
                 self._stop_and_keep,
-                self._is_live,
+                icon="stop",
+                shortcut="Ctrl+Shift+K",
+                enabled_when=self._is_live,
             ),
             ActionInfo(
-                "train.copy_image", "Copy the curves as an image", "image", "", curves.copy_image
+                "train.copy_image", "Copy the curves as an image", curves.copy_image, icon="image"
             ),
-            ActionInfo("train.copy_data", "Copy the curves’ data", "copy", "", curves.copy_data),
+            ActionInfo("train.copy_data", "Copy the curves’ data", curves.copy_data, icon="copy"),
             ActionInfo(
-                "train.save_image", "Save the curves as PNG or SVG…", "image", "", board.save_image
-            ),
-            ActionInfo(
-                "train.save_data", "Save the curves as CSV…", "download-simple", "", board.save_data
+                "train.save_image", "Save the curves as PNG or SVG…", board.save_image, icon="image"
             ),
             ActionInfo(
-                "train.copy_table", "Copy the table of runs", "table", "", self.runs.copy_table
+                "train.save_data",
+                "Save the curves as CSV…",
+                board.save_data,
+                icon="download-simple",
             ),
-            ActionInfo("train.whole_run", "Show the whole run", "arrows-out", "", curves.show_all),
+            ActionInfo(
+                "train.copy_table", "Copy the table of runs", self.runs.copy_table, icon="table"
+            ),
+            ActionInfo("train.whole_run", "Show the whole run", curves.show_all, icon="arrows-out"),
         ]
 
     def docks(self) -> list[DockInfo]:

@@ -68,19 +68,19 @@ def test_actions__that_clash_are_refused(qapp: QApplication, qtbot: QtBot) -> No
     owner = QWidget()
     qtbot.addWidget(owner)
     registry = ActionRegistry()
-    first = ActionInfo("a.do", "Do", "", "Ctrl+D", lambda: None)
+    first = ActionInfo("a.do", "Do", lambda: None, shortcut="Ctrl+D")
     registry.add([first], owner)
     with pytest.raises(ValueError, match="taken"):
         registry.add([first], owner)
     with pytest.raises(ValueError, match="belongs to"):
-        registry.add([ActionInfo("a.other", "Other", "", "Ctrl+D", lambda: None)], owner)
+        registry.add([ActionInfo("a.other", "Other", lambda: None, shortcut="Ctrl+D")], owner)
 
 
 def test_actions__do_nothing_while_their_condition_fails(qapp: QApplication, qtbot: QtBot) -> None:
     owner, done, allowed = QWidget(), [], [False]
     qtbot.addWidget(owner)
     registry = ActionRegistry()
-    info = ActionInfo("a.do", "Do", "", "", lambda: done.append(1), lambda: allowed[0])
+    info = ActionInfo("a.do", "Do", lambda: done.append(1), enabled_when=lambda: allowed[0])
     registry.add([info], owner)
     registry.trigger("a.do")
     assert not done
