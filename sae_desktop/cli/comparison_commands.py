@@ -22,8 +22,9 @@ from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.described import default
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
-from sae_desktop.features.reading.reader import FeatureIndex, read_info
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import Notes
 from sae_desktop.upkeep import writing

@@ -14,7 +14,7 @@ from sae_desktop.cli.runner import run_reading_command
 from sae_desktop.cli.trash_commands import YesOption, deleted
 from sae_desktop.deletion import index_bytes
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.reader import read_info
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, format_bytes
 from sae_desktop.training.origin import origin_text

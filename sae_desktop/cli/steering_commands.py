@@ -25,8 +25,8 @@ from sae_desktop.cli.options import (
 from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.described import default
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
-from sae_desktop.features.reading.reader import read_info
 from sae_desktop.features.reading.text_lists import read_texts
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (

@@ -32,7 +32,8 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.exchange.places import copy_without_places, without_place
-from sae_desktop.features.reading.reader import FeatureIndex, read_info
+from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
 from sae_desktop.incoming_notes import (
     IncomingNotes,

@@ -229,7 +229,7 @@ def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryI
 
 def _index(path: Path) -> IndexItem:
     from sae_desktop.deletion import index_bytes
-    from sae_desktop.features.reading.reader import read_info
+    from sae_desktop.features.reading.index_file import read_info
 
     info = read_info(path)
     return IndexItem(

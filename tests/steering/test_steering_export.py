@@ -21,7 +21,7 @@ from toy_index import make_toy_index
 from sae_desktop.engine.registry import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
-from sae_desktop.features.reading.reader import read_info
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.language_model.text import chat_template
 from sae_desktop.project import Project
 from sae_desktop.steering.config import (

@@ -24,13 +24,14 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.effect_file import EffectInfo, read_effects, write_effects
 from sae_desktop.features.reading.effect_path import effect_path
 from sae_desktop.features.reading.firing_files import Entries, FiringGroup, GroupInfo, write_group
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import (
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,
     TextSource,
     write_index,
 )
-from sae_desktop.features.reading.reader import FeatureIndex, read_info
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.training.run_log import FeatureSample, RunChange, RunLogWriter, read_run
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.reader import read_info
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import SameModelConfig, SameModelResult
 from sae_desktop.language_model.files.find import find_model

@@ -32,9 +32,10 @@ from sae_desktop.features.reading.firing_files import (
     settle_firings,
 )
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.index_text import joined_text
 from sae_desktop.features.reading.layout import IndexInfo, TextSource, write_index
-from sae_desktop.features.reading.reader import FeatureIndex, read_info
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model

@@ -23,8 +23,8 @@ from sae_desktop.features.config import IndexConfig, IndexResult, MergeIndexesCo
 from sae_desktop.features.reading.dictionary_hash import require_same_dictionary
 from sae_desktop.features.reading.firing_files import FiringGroup, group_path
 from sae_desktop.features.reading.firing_paths import unfinished_folder
+from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
-from sae_desktop.features.reading.reader import read_info
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing

@@ -1,0 +1,183 @@
+"""The file of an index, opened: its arrays, mapped, and its text. Free of torch and Qt.
+
+What the file holds stands in `layout.py`. Files of the first schema are read too; they hold
+three columns, and contexts of one fixed width.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.reading.columns import COLUMNS
+from sae_desktop.features.reading.effect_file import COLUMN as OUTPUT_EFFECT
+from sae_desktop.features.reading.effect_file import read_effects
+from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
+from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
+from sae_desktop.language_model.text.token_text import token_text
+from sae_desktop.storage.hdf5 import open_checked
+from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
+
+Array = npt.NDArray[Any]
+
+_PAGES_MAPPED = 16
+
+
+def read_info(path: Path) -> IndexInfo:
+    """Return what an index was made from. Raises UserError when it is missing or damaged."""
+    with open_checked(path, KIND, SCHEMA_VERSION) as file:
+        return _info(path, file)
+
+
+def _info(path: Path, file: h5py.File) -> IndexInfo:
+    try:
+        return read_struct(file, "info", IndexInfo)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The index “{path.name}” is damaged: {error}.",
+        next_step="Restore it from a copy, or build it again under another name.",
+    )
+
+
+class IndexFile:
+    """An index of F features over R rows of text, its arrays mapped from the file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an index. Raises UserError when it is missing, damaged or too new."""
+        self.path = path
+        self._token_texts: dict[int, str] = {}
+        self._pages_read = 0
+        with open_checked(path, KIND, SCHEMA_VERSION) as file:
+            self.info = _info(path, file)
+            first = file.attrs["schema_version"] == 1
+            sizes = {"F": self.features, "B": self.info.buckets}
+            sizes |= {"G": len(self.info.languages), "S": len(self.info.sources)}
+            try:
+                found = extents(path, file, FIRST_ARRAYS if first else ARRAYS, sizes)
+                self._file = MappedFile(path, found)
+                # A plain view: indexing a memmap object costs ten times as much.
+                arrays = {name: np.asarray(mapped) for name, mapped in self._file.arrays.items()}
+                if first:
+                    arrays = upgraded_arrays(arrays)
+                self._check(arrays)
+            except (KeyError, ValueError, IndexError) as error:
+                raise _damaged(path, error) from error
+        self._mapped = arrays
+        self._columns = {
+            column.name: arrays[f"columns/{column.name}"]
+            for column in COLUMNS
+            if f"columns/{column.name}" in arrays
+        }
+        self.read_output_effects()
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Every dataset by its path in `layout.py`. Raises UserError for a cut file."""
+        self._file.check_whole()
+        return self._mapped
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """The figures (F,) that were measured, by name. Raises UserError for a cut file."""
+        self._file.check_whole()
+        return self._columns
+
+    def _check(self, arrays: dict[str, Array]) -> None:
+        """Raise ValueError or KeyError unless what every page needs is there."""
+        if len(arrays["passages"]) == 0 or len(arrays["tokens"]) < self.info.rows:
+            raise ValueError("the text is cut short")
+
+    def read_output_effects(self) -> None:
+        """Take over what a job has written of the features' effects on the output."""
+        effects = read_effects(self.path, self.features, self.info.dictionary_hash)
+        if effects is not None:
+            self.columns[OUTPUT_EFFECT] = effects
+
+    def array(self, name: str) -> Array | None:
+        """Return a dataset of the file by its path in `layout.py`; None when it is not there."""
+        return self.arrays.get(name)
+
+    @property
+    def features(self) -> int:
+        """F."""
+        return self.info.features
+
+    def check_feature(self, feature: int) -> int:
+        """Return `feature` if it exists. Raises UserError otherwise."""
+        if not 0 <= feature < self.features:
+            raise UserError(
+                f"There is no feature {feature} in the index “{self.path.stem}”.",
+                next_step=f"Features are numbered 0 to {self.features - 1}.",
+            )
+        return feature
+
+    # ------------------------------------------------------------------ text
+    @property
+    def tokens(self) -> Array:
+        """(R,) int32, the token of every row."""
+        return self.arrays["tokens"]
+
+    @property
+    def passages(self) -> Array:
+        """(P,) of PASSAGE_DTYPE, ascending."""
+        return self.arrays["passages"]
+
+    @property
+    def documents(self) -> Array:
+        """(D,) of DOCUMENT_DTYPE."""
+        return self.arrays["documents"]
+
+    def token(self, token_id: int) -> str:
+        """Return a token of the vocabulary as text."""
+        text = self._token_texts.get(token_id)
+        if text is None:
+            text = self._token_texts[token_id] = self._read_token(token_id)
+        return text
+
+    def token_bytes(self, token_id: int) -> bytes | None:
+        """Return a token's bytes; None for a number that is not of the vocabulary."""
+        offsets = self.arrays["vocabulary/offsets"]
+        if not 0 <= token_id < len(offsets) - 1:
+            return None
+        return self.arrays["vocabulary/bytes"][offsets[token_id] : offsets[token_id + 1]].tobytes()
+
+    def _read_token(self, token_id: int) -> str:
+        data = self.token_bytes(token_id)
+        return f"⟨{token_id}⟩" if data is None else token_text(data)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V; 0 for an index of imported activations."""
+        return max(len(self.arrays["vocabulary/offsets"]) - 1, 0)
+
+    def passage_at(self, row: int) -> int:
+        """Return which passage a row of the text is in."""
+        return int(np.searchsorted(self.passages["first_row"], row, side="right")) - 1
+
+    def release_maps(self) -> None:
+        """Now and then let go of what was mapped of features looked at before.
+
+        A kernel may map two megabytes around each byte that is read: a walk through a million
+        features would seem to fill the memory, although all of it can be read again.
+        """
+        self._pages_read += 1
+        if self._pages_read % _PAGES_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        for name, mapped in self._file.arrays.items():
+            if isinstance(mapped, np.memmap) and not name.startswith("columns/"):
+                raw_map(mapped).madvise(mmap.MADV_DONTNEED)
+
+
+def decoded(value: bytes) -> str:
+    """Return text as the file holds it."""
+    return value.decode("utf-8", "replace")
