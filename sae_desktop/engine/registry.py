@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +33,7 @@ from sae_desktop.comparison.config import (
     MatchResult,
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
+from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
@@ -96,44 +96,6 @@ JobFunction = Callable[[Any, JobContext], msgspec.Struct]
 import_lock = threading.RLock()
 """Held while a job's modules are imported: transformers loads its parts on first use, and two
 threads that do so at once see half a module."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a job writes in the project: two jobs never write the same thing at once."""
-
-    kind: str
-    """As a person calls it: "store", "dictionary"."""
-    field: str
-    """The field of the config that names it."""
-
-
-@dataclass(frozen=True)
-class JobKind:
-    """What the engine, the window and the command line know of a kind of job."""
-
-    function: str
-    """`module:name`, imported when the job is run."""
-    result: type[msgspec.Struct]
-    verb: str
-    """Begins the job's title."""
-    subject: str
-    """The field of the config that ends the title, in quotes; empty: none."""
-    output: Output | None = None
-    """None for a job that only reads: it needs no project lock."""
-    kept: str = ""
-    """What is safe when the engine dies in the middle of it."""
-    resumes: bool = False
-    """Started again with the same config it resumes where it stopped; else it starts again."""
-    quiet: bool = False
-    """A quick question: whoever asked shows the answer and the error, no list of jobs does."""
-    elsewhere: bool = False
-    """It writes outside of a project: a file or folder that was named, or the user's own ones."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes the project, for which it needs the project's lock."""
-        return self.output is not None
 
 
 _STORE = Output("store", "name")

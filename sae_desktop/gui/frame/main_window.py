@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
@@ -12,7 +11,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
     QMainWindow,
-    QMenu,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -27,7 +25,8 @@ from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.frame.command_palette import CommandPalette
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.leaving import LeavingDialog
-from sae_desktop.gui.frame.menus import MENUS, WORKSPACES
+from sae_desktop.gui.frame.menu_bar import Menus
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.palette_sources import sources
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
@@ -69,7 +68,7 @@ class MainWindow(QMainWindow):
         self.registry.add(workspace_infos(self), self)
         self.registry.add(frame_infos(self), self)
         self._workspaces: dict[str, Workspace] = {}
-        self._build_menus()
+        self._menus = Menus(self, self.menuBar())
         self._build_frame()
         self._build_jobs()
         self.toasts = ToastStack(self)
@@ -80,27 +79,6 @@ class MainWindow(QMainWindow):
         self.show_workspace(self._first_workspace())
 
     # ------------------------------------------------------------------ building
-    def _build_menus(self) -> None:
-        for title, ids in MENUS.items():
-            menu = self.menuBar().addMenu(title)
-            for action_id in ids:
-                if action_id:
-                    menu.addAction(self.registry.action(action_id))
-                else:
-                    menu.addSeparator()
-            menu.aboutToShow.connect(self.registry.refresh)
-            if title == "&File":
-                self._recent = QMenu("Open recent", menu)
-                self._recent.aboutToShow.connect(self._fill_recent)
-                menu.insertMenu(self.registry.action("project.open_demonstration"), self._recent)
-                self._import = QMenu("Import", menu)
-                self._import.aboutToShow.connect(self._fill_import)
-                menu.insertMenu(self.registry.action("project.reveal"), self._import)
-                self._file_menu = menu
-        self._panel_menu = QMenu("&Panel", self)
-        self._panel_menu.aboutToShow.connect(self._fill_panel_menu)
-        self.menuBar().insertMenu(self.menuBar().actions()[3], self._panel_menu)
-
     def _build_frame(self) -> None:
         self._rail = Rail([self.registry.info(f"view.{name}") for name, _, _ in WORKSPACES])
         self._stack = QStackedWidget()
@@ -136,7 +114,7 @@ class MainWindow(QMainWindow):
             button = self.registry.button(action_id, with_text=False)
             button.setProperty("flat", "true")
             layout.addWidget(button)
-        layout.addWidget(Breadcrumb(self.session, self._file_menu), 1)
+        layout.addWidget(Breadcrumb(self.session, self._menus.file_menu), 1)
         search = push_button(
             "Search or run a command", self.open_search, icon="magnifying-glass", tip="Ctrl+K"
         )
@@ -214,6 +192,10 @@ class MainWindow(QMainWindow):
             self.workspace(missing[0])
             QTimer.singleShot(100, self, self.prepare)
 
+    def current(self) -> QWidget | None:
+        """Return the workspace that is shown."""
+        return self._stack.currentWidget()
+
     def _first_workspace(self) -> str:
         known = {name for name, _, _ in WORKSPACES}
         return self.settings.workspace if self.settings.workspace in known else "project"
@@ -262,43 +244,6 @@ class MainWindow(QMainWindow):
         self.restart_engine()
         for job in interrupted:
             self.session.run(job.config)
-
-    def _fill_recent(self) -> None:
-        self._recent.clear()
-        for path in self.settings.recent_projects:
-            action = self._recent.addAction(path)
-            action.triggered.connect(
-                lambda _checked=False, path=path: self.session.open_project(Path(path))
-            )
-        if self._recent.isEmpty():
-            self._recent.addAction("Nothing yet").setEnabled(False)
-
-    def _fill_import(self) -> None:
-        """Offer what the Project workspace can bring in; it is shown with its dialog."""
-        self._import.clear()
-        for info in self.workspace("project").action_infos():
-            if info.id.startswith("project.import"):
-                action = self._import.addAction(info.text)
-                action.setEnabled(info.enabled_when is None or info.enabled_when())
-                action.triggered.connect(
-                    lambda _checked=False, info=info: self._run_in("project", info.id)
-                )
-
-    def _run_in(self, workspace: str, action_id: str) -> None:
-        """Do what belongs to a workspace where it can be seen."""
-        self.show_workspace(workspace)
-        self.registry.trigger(action_id)
-
-    def _fill_panel_menu(self) -> None:
-        self._panel_menu.clear()
-        workspace = self._stack.currentWidget()
-        if isinstance(workspace, Workspace):
-            self.registry.refresh()
-            for info in workspace.action_infos():
-                self._panel_menu.addAction(self.registry.action(info.id))
-            self._panel_menu.addSeparator()
-            for dock in workspace.docks():
-                self._panel_menu.addAction(dock.toggleViewAction())
 
     # ------------------------------------------------------------------ session and engine
     def _on_project_changed(self) -> None:

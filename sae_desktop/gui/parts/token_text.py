@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -25,6 +23,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale
+from sae_desktop.gui.parts.passages import Block, Heading, HoveredToken, Passage
 from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.token_layout import TokenParagraph, token_colours
 from sae_desktop.language_model.text.token_text import visible_token
@@ -36,50 +35,6 @@ _NOTE_SHARE = 0.24
 _NOTE_WIDEST = 200
 _NOTE_LEAST_WIDTH = 360
 """Narrower than this a view has no room for notes beside the text."""
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A line above passages; `note` stands quietly at its right."""
-
-    text: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Passage:
-    """T tokens with activations (T,); `peak` is underlined, `note` says where it is from."""
-
-    tokens: Sequence[str]
-    activations: npt.ArrayLike
-    peak: int | None = None
-    note: str = ""
-    starts: tuple[int, ...] = ()
-    """Tokens at which a window begins."""
-    read: tuple[int, int] | None = None
-    """First token and one past the last that were read together; None: all of them."""
-
-
-@dataclass(frozen=True)
-class HoveredToken:
-    """The token under the pointer."""
-
-    text: str
-    activation: float
-
-
-class _Block:
-    """A heading or a passage with its place in the view."""
-
-    def __init__(self, item: Heading | Passage) -> None:
-        self.item = item
-        self.paragraph = (
-            TokenParagraph(item.tokens, item.activations, item.peak, item.starts, item.read)
-            if isinstance(item, Passage)
-            else None
-        )
-        self.top = 0.0
-        self.height = 0.0
 
 
 class TokenTextView(QWidget):
@@ -96,7 +51,7 @@ class TokenTextView(QWidget):
         super().__init__(parent)
         self.ground = "surface"
         """The palette's colour beneath the view, at which the highlight begins."""
-        self._blocks: list[_Block] = []
+        self._blocks: list[Block] = []
         self._scale = ColourScale(1.0)
         self._laid_out = (0, "")
         self._marked: int | None = None
@@ -114,7 +69,7 @@ class TokenTextView(QWidget):
     # ------------------------------------------------------------------ content
     def set_blocks(self, items: Sequence[Heading | Passage]) -> None:
         """Show headings and passages, in place of what is shown."""
-        self._blocks = [_Block(item) for item in items]
+        self._blocks = [Block(item) for item in items]
         self._anchor = self._cursor = self._marked = None
         self._hover(None)
         self._laid_out = (0, "")
@@ -286,7 +241,7 @@ class TokenTextView(QWidget):
         if not passages:
             return None
 
-        def distance(entry: tuple[int, _Block]) -> float:
+        def distance(entry: tuple[int, Block]) -> float:
             block = entry[1]
             return max(block.top - point.y(), point.y() - block.top - block.height, 0.0)
 

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.labels import label
-from sae_desktop.gui.parts.token_text import Heading, Passage, TokenTextView
+from sae_desktop.gui.parts.passages import Heading, Passage
+from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.training.run_log import FeatureSample
 from sae_desktop.words.amounts import percent_text
 

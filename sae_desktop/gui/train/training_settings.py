@@ -26,6 +26,7 @@ from sae_desktop.gui.parts.default_mark import DefaultMark, fill_field, read_fie
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
 from sae_desktop.gui.train.training_draft import stream_text
 from sae_desktop.gui.train.training_fields import make_fields
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
@@ -65,17 +66,15 @@ class TrainingSettings(QScrollArea):
         self._base = TrainConfig(project="", name="")
         """Carries what has no field here, such as the device."""
         self._named = False
-        self._stores: list[StoreItem] = []
-        self._stream = HarvestConfig(project="", name="")
         self._described: list[ArchitectureInfo] = []
         self._known = known_architectures([])
         self._wanted_architecture = self._base.architecture
-        self._offered_sites: tuple[str, ...] = ()
         self._problems: dict[str, str] = {}
         self._chosen: set[str] = set()
         """Of the fields that are fitted to the store: those that a person has set."""
         self._fitting = False
         self.fields: dict[str, Any] = make_fields(self._base)
+        self._offers = SiteOffers(self.fields)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
         self._marks: dict[str, DefaultMark] = {}
@@ -171,7 +170,7 @@ class TrainingSettings(QScrollArea):
     def _fit_to_store(self) -> None:
         """Set what nobody has set to what suits the store: how many rows, how many features."""
         name = self.fields["activations"].currentData()
-        store = next((store for store in self._stores if store.name == name), None)
+        store = next((store for store in self._offers.stores if store.name == name), None)
         if store is None or not store.rows or self._fitting:
             return
         width = dict(zip(store.sites, store.widths, strict=True)).get(
@@ -188,7 +187,7 @@ class TrainingSettings(QScrollArea):
     def _on_changed(self, _value: object = None) -> None:
         if self._fitting:
             return
-        self._offer_sites()
+        self._offers.offer()
         self._fit_to_store()
         self._offer_architectures()
         self._show_applicable()
@@ -206,10 +205,12 @@ class TrainingSettings(QScrollArea):
 
     def _show_applicable(self) -> None:
         target, chosen = self.fields["target"].currentData(), self.architecture
-        sites = len(self._available_sites())
+        sites = len(self._offers.available_sites())
         used: set[str] = set()
         for info in SETTINGS:
-            shown = matters(info.field, chosen, self._known, target, sites, len(self._stores))
+            shown = matters(
+                info.field, chosen, self._known, target, sites, len(self._offers.stores)
+            )
             self._groups[info.field].setVisible(shown)
             used |= {info.group} if shown else set()
         for group, heading in self._headings.items():
@@ -255,7 +256,7 @@ class TrainingSettings(QScrollArea):
             set_property(self.fields[info.field], "invalid", "true" if problem else "false")
             text = problem or explanation(info.field, chosen, target)
             if info.field == "activations" and not problem and self.config("").stream is not None:
-                text = stream_text(self._stream)
+                text = stream_text(self._offers.stream)
             line = self._explanations[info.field]
             line.setText(text)
             set_property(line, "role", "warning" if problem else "small")
@@ -284,54 +285,24 @@ class TrainingSettings(QScrollArea):
 
     def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
         """Offer the project's stores, and none: a stream."""
-        self._stores = stores
+        self._offers.stores = stores
         entries = [(store.name, store.name) for store in stores]
         tips = [f"{store.name}: {short_count(store.rows)} rows" for store in stores]
         box = self.fields["activations"]
         keep = box.currentData() or chosen
-        _refill(box, [*entries, ("While harvesting, without a store", STREAM)], keep, tips)
+        refill(box, [*entries, ("While harvesting, without a store", STREAM)], keep, tips)
         if not stores and keep != STREAM:
             with QSignalBlocker(box):
                 box.setCurrentIndex(-1)
-        self._offer_sites()
+        self._offers.offer()
         self._fit_to_store()
         self._show_applicable()
 
     def show_stream(self, stream: HarvestConfig) -> None:
         """Take over what a harvest beside the training would read."""
-        self._stream = stream
-        self._offer_sites()
+        self._offers.stream = stream
+        self._offers.offer()
         self._explain()
-
-    def _available_sites(self) -> tuple[str, ...]:
-        """Return the sites there are; of two stores those both have."""
-        name = self.fields["activations"].currentData()
-        if name == STREAM:
-            return (self._stream.site, *self._stream.sites)
-        sites = self._sites_of(name)
-        other = self.fields["other_activations"].currentData()
-        if other and self.fields["target"].currentData() == "crosscoder":
-            return tuple(site for site in sites if site in self._sites_of(other))
-        return sites
-
-    def _sites_of(self, name: str) -> tuple[str, ...]:
-        return next((store.sites for store in self._stores if store.name == name), ())
-
-    def _offer_sites(self) -> None:
-        name = self.fields["activations"].currentData()
-        others = [(s.name, s.name) for s in self._stores if s.name != name]
-        other = self.fields["other_activations"]
-        _refill(other, [("none", ""), *others], other.currentData() or "")
-        sites = self._available_sites()
-        for number, field in enumerate(("site", "output_site")):
-            keep = self.fields[field].currentData()
-            other_sites = sites != self._offered_sites
-            if keep not in sites or (other_sites and number and keep == sites[0]):
-                # A transcoder reads the first and writes the next.
-                keep = sites[min(number, len(sites) - 1)] if sites else ""
-            _refill(self.fields[field], [(site, site) for site in sites], keep)
-        self.fields["sites"].show_sites(sites)
-        self._offered_sites = sites
 
     # ------------------------------------------------------------------ values
     def choose_store(self, name: str) -> None:
@@ -355,14 +326,14 @@ class TrainingSettings(QScrollArea):
         two_models = target == "crosscoder" and bool(self.fields["other_activations"].currentData())
         sites, output_sites = chosen_sites(
             target,
-            self._available_sites(),
+            self._offers.available_sites(),
             site=self.fields["site"].currentData() or "",
             output_site=self.fields["output_site"].currentData() or "",
             sites=self.fields["sites"].checked(),
             two_models=two_models,
         )
         values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
-        stream = msgspec.structs.replace(self._stream, project=project, name="stream")
+        stream = msgspec.structs.replace(self._offers.stream, project=project, name="stream")
         return msgspec.structs.replace(
             self._base,
             project=project,
@@ -381,7 +352,7 @@ class TrainingSettings(QScrollArea):
         self._chosen = set(_FITTED)
         self._wanted_architecture = config.architecture
         if config.stream is not None:
-            self._stream = config.stream
+            self._offers.stream = config.stream
         with ExitStack() as quiet:
             for field in self.fields.values():
                 quiet.enter_context(QSignalBlocker(field))
@@ -389,14 +360,14 @@ class TrainingSettings(QScrollArea):
                 if name not in _FORM_ONLY:
                     fill_field(field, getattr(config, name))
             self.choose_store(STREAM if config.stream is not None else config.activations)
-            self._offer_sites()
-            _choose(self.fields["other_activations"], config.other_activations)
-            self._offer_sites()
+            self._offers.offer()
+            choose(self.fields["other_activations"], config.other_activations)
+            self._offers.offer()
             for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
-                _choose(self.fields[name], sites[0] if sites else "")
+                choose(self.fields[name], sites[0] if sites else "")
             self.fields["sites"].check(config.sites)
             self._offer_architectures()
-            _choose(self.fields["architecture"], config.architecture)
+            choose(self.fields["architecture"], config.architecture)
         for mark in self._marks.values():
             mark.refresh()
         self._on_changed()
@@ -413,21 +384,3 @@ def _row(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
     if mark is not None:
         row.addWidget(mark)
     return row
-
-
-def _refill(
-    box: QComboBox, entries: Sequence[tuple[str, str]], keep: str, tips: Sequence[str] = ()
-) -> None:
-    """Put entries into a box without a signal, and choose the one that was chosen."""
-    with QSignalBlocker(box):
-        box.clear()
-        for place, (text, value) in enumerate(entries):
-            box.addItem(text, value)
-            tip = tips[place] if place < len(tips) else text
-            box.setItemData(place, plain_tip(tip), Qt.ItemDataRole.ToolTipRole)
-        box.setCurrentIndex(max(box.findData(keep), 0) if entries else -1)
-
-
-def _choose(box: QComboBox, value: str) -> None:
-    if box.findData(value) >= 0:
-        box.setCurrentIndex(box.findData(value))

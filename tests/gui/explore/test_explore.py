@@ -30,7 +30,7 @@ from sae_desktop.gui.explore.list.feature_table import (
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.feature_menu import feature_menu
-from sae_desktop.gui.parts.token_text import HoveredToken
+from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet

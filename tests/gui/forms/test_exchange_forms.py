@@ -67,7 +67,7 @@ def weights(tmp_path: Path) -> Path:
 def test_dropped_dictionary__is_looked_at_and_imported(
     panel: ProjectPanel, client: FakeClient, heard: Heard, weights: Path
 ) -> None:
-    panel.take(weights)
+    panel.intake.take(weights)
     form = panel.window().findChild(ImportDictionaryForm)
     assert form is not None
     asked = client.last(FindDictionariesConfig)
@@ -206,7 +206,7 @@ def test_package__is_one_of_the_ways_out_and_in(
     form.deleteLater()
     file = tmp_path / "theirs.saepack"
     file.write_bytes(b"")
-    panel.take(file)
+    panel.intake.take(file)
     taken = client.last(ImportPackageConfig).config
     assert isinstance(taken, ImportPackageConfig)
     assert taken.file == str(file)

@@ -122,7 +122,7 @@ def test_project_panel__deletes_a_store(
     project_panel: ProjectPanel, session: Session, project: Project, qtbot: QtBot
 ) -> None:
     with qtbot.waitSignal(session.contentsChanged):
-        project_panel.delete("store", "acts")
+        project_panel.card_actions.delete("store", "acts")
     assert project.stores() == []
 
 
@@ -131,7 +131,7 @@ def test_project_panel__a_dropped_matrix_is_offered_for_import(
 ) -> None:
     file = tmp_path / "my acts.npy"
     np.save(file, np.zeros((4, 8), dtype=np.float32))
-    project_panel.take(file)
+    project_panel.intake.take(file)
     form = project_panel.window().findChild(ImportForm)
     assert form is not None
     form.accept()

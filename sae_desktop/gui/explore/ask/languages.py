@@ -34,8 +34,9 @@ from sae_desktop.gui.explore.ask.aligned_documents import (
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.token_text import Passage, TokenTextView
+from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_names import language_name

@@ -20,9 +20,10 @@ from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.feature_menu import show_feature_menu
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.running_text import shown_token
 from sae_desktop.gui.parts.text_box import TextBox
-from sae_desktop.gui.parts.token_text import Passage, TokenTextView
+from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.latest_job import LatestJob

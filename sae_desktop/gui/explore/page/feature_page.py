@@ -30,7 +30,8 @@ from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.token_text import Heading, HoveredToken, Passage, TokenTextView
+from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
+from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
 

@@ -1,0 +1,121 @@
+"""What the buttons of the project's cards do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.deletion import deletion_question, item_path
+from sae_desktop.gui.forms.exchange_forms import ExportDictionaryForm
+from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.forms.same_model_form import SameModelForm
+from sae_desktop.gui.parts.dialogs import reveal
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.store_actions import extend_store, show_store, verify_store
+from sae_desktop.gui.state.trash import Trash
+from sae_desktop.training.config import TrainConfig
+
+
+class CardActions:
+    """Does what is asked of one thing of the project, by its kind and name."""
+
+    def __init__(
+        self, session: Session, panel: QWidget, trash: Trash, refresh: Callable[[], None]
+    ) -> None:
+        self.unfolded: set[str] = set()
+        """Sweeps whose runs have cards of their own."""
+        self._session, self._panel = session, panel
+        self._trash, self._refresh = trash, refresh
+
+    def do(self, kind: str, name: str, action: str) -> None:
+        """Do one of the actions of a card, or the next step."""
+        session = self._session
+        if session.project is None:
+            return
+        if action == "harvest":
+            session.show_workspace("harvest")
+            session.harvestRequested.emit({"model": name})
+        elif action == "train":
+            session.show_workspace("train")
+            session.trainRequested.emit(name)
+        elif action == "curves":
+            session.select_dictionary(name)
+            session.show_workspace("train")
+        elif action == "extend":
+            extend_store(session, name)
+        elif action in ("unfold", "fold"):
+            self.unfolded ^= {name}
+            self._refresh()
+        elif action == "runs":
+            session.show_workspace("train")
+            session.sweepRequested.emit(name)
+        elif action == "rows":
+            show_store(session, name)
+        elif action == "verify":
+            verify_store(session, name)
+        elif action in ("resume_harvest", "resume_train"):
+            self._resume(name, action)
+        elif action == "index":
+            IndexForm(session, name).present(self._panel)
+        elif action == "export":
+            ExportDictionaryForm(session, name).present(self._panel)
+        elif action == "evaluate":
+            EvaluateForm(session, name).present(self._panel)
+        elif action == "open_index":
+            item = next(d for d in session.inventory.dictionaries if d.name == name)
+            self._open_index(item.indexes[-1])
+        elif action == "open":
+            self._open_index(name)
+        elif action == "same_model":
+            SameModelForm(session, kind, name).present(self._panel)
+        elif action == "reveal":
+            reveal(item_path(session.project, kind, name))
+        elif action == "delete":
+            self._ask_delete(kind, name)
+
+    def _resume(self, name: str, action: str) -> None:
+        inventory, path = self._session.inventory, self._session.project_path
+        config: HarvestConfig | TrainConfig | None
+        if action == "resume_harvest":
+            config = next(s.harvest for s in inventory.stores if s.name == name)
+        else:
+            config = next(d.train for d in inventory.dictionaries if d.name == name)
+        if config is not None:
+            # The project may have been moved since; the run is resumed where it lies now.
+            self._session.run(msgspec.structs.replace(config, project=path))
+            self._session.show_workspace("harvest" if action == "resume_harvest" else "train")
+
+    def _open_index(self, name: str) -> None:
+        if self._session.open_index(name):
+            self._session.show_workspace("explore")
+
+    def _ask_delete(self, kind: str, name: str) -> None:
+        project = self._session.project
+        if project is None:
+            return
+        busy = [job.title for job in self._session.client.jobs if not job.ended and job.writes]
+        if busy:
+            self._session.notify(f"You can delete it once {busy[0]} has finished.")
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            f"Delete {kind}",
+            deletion_question(project, kind, name),
+            QMessageBox.StandardButton.Cancel,
+            self._panel.window(),
+        )
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        box.setEscapeButton(QMessageBox.StandardButton.Cancel)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        delete.clicked.connect(lambda: self.delete(kind, name))
+        box.open()
+
+    def delete(self, kind: str, name: str) -> None:
+        """Move a store, dictionary or index to the trash."""
+        self._trash.delete(kind, name)
