@@ -77,35 +77,37 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
     Raises UserError for settings that cannot be, a name taken by other settings, a full disk.
     """
     folder = Project.open(config.project).store_path(config.name)
-    rows = 0
-    if segment_paths(folder):
-        config = as_begun(config, folder)
-        check_same_settings(config, folder)
-        rows = ActivationStore.open(folder).rows
-        if rows >= config.tokens:
+    there = ActivationStore.open(folder) if segment_paths(folder) else None
+    if there is not None:
+        config = as_begun(config, there)
+        check_same_settings(config, there)
+        if there.rows >= config.tokens:
             context.log(f"The store “{config.name}” is complete already.")
-            return store_result(folder, rows_added=0, seconds=0.0)
+            return store_result(there, rows_added=0, seconds=0.0)
+    rows = there.rows if there is not None else 0
     context.progress(rows, config.tokens, "tokens", "Loading the model")
-    plan = _with_batch(plan_harvest(config, context), folder, context)
+    plan = _with_batch(plan_harvest(config, context), there, context)
     started = time.monotonic()
     try:
-        _fill_segments(plan, folder, context)
+        _fill_segments(plan, folder, there, context)
     except UserError as error:
         kept = ActivationStore.open(folder).rows if segment_paths(folder) else 0
         told = f"{kept:,} of {config.tokens:,} tokens are kept." if kept else error.kept
         if not kept and isinstance(error, LostConnectionError):
             told = _NOTHING_YET if config.order == "shuffled" else "Nothing was kept."
         raise UserError(error.what, kept=told, next_step=error.next_step) from error
-    added = ActivationStore.open(folder).rows - rows
-    return store_result(folder, rows_added=added, seconds=time.monotonic() - started)
+    store = ActivationStore.open(folder)
+    return store_result(store, rows_added=store.rows - rows, seconds=time.monotonic() - started)
 
 
-def _with_batch(plan: HarvestPlan, folder: Path, context: JobContext) -> HarvestPlan:
-    """Settle the size of the batches: as given, as the store was started with, or the fastest."""
+def _with_batch(
+    plan: HarvestPlan, there: ActivationStore | None, context: JobContext
+) -> HarvestPlan:
+    """Settle the size of the batches: as given, as the store was begun with, or the fastest."""
     if plan.config.batch_tokens:
         return plan
-    if segment_paths(folder):
-        return plan.with_batch(ActivationStore.open(folder).last_info.batch_tokens)
+    if there is not None:
+        return plan.with_batch(there.last_info.batch_tokens)
     found = find_batch(plan, context)
     context.log(
         f"Batches of {found.tokens:,} tokens: {found.tokens_per_second:,.0f} tokens/s for the "
@@ -114,21 +116,30 @@ def _with_batch(plan: HarvestPlan, folder: Path, context: JobContext) -> Harvest
     return plan.with_batch(found.tokens)
 
 
-def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None:
-    """Fill the last segment, then new ones, until all rows are there or the corpus has ended."""
+def _fill_segments(
+    plan: HarvestPlan, folder: Path, there: ActivationStore | None, context: JobContext
+) -> None:
+    """Fill the last segment, then new ones, until all rows are there or the corpus has ended.
+
+    there: the store as it was found, if there is one.
+    """
     total, room = plan.config.tokens, 1
+    rows = there.rows if there is not None else 0
     outcome: _Outcome = "filled"
-    while outcome in ("filled", "full") and _rows(folder) < total:
+    while outcome in ("filled", "full") and rows < total:
         if outcome == "full":
             room *= _MORE_ROOM
-        segment = _open_segment(plan, folder, room, begin_new=outcome == "full")
+            there = ActivationStore.open(folder)
+        segment = _open_segment(plan, folder, there, room, begin_new=outcome == "full")
         if segment is None:
             outcome = "ended"
             break
-        if _rows(folder):
-            context.log(f"Resuming at {_rows(folder):,} of {total:,} tokens.")
+        if rows:
+            context.log(f"Resuming at {rows:,} of {total:,} tokens.")
+        found = segment.writer.committed_rows
         with closing(segment.writer):
-            outcome = _fill(plan, segment, context)
+            outcome = _fill(plan, segment, rows, context)
+        rows += segment.writer.committed_rows - found
         if not segment.writer.committed_rows:
             segment.writer.path.unlink()
         elif outcome in ("full", "ended"):
@@ -136,9 +147,9 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
         if outcome == "full":
             context.log(
                 "Documents are shorter than the beginning of the corpus suggested: the harvest "
-                f"continues in another file at {_rows(folder):,} tokens."
+                f"continues in another file at {rows:,} tokens."
             )
-    if outcome == "ended" and not _rows(folder):
+    if outcome == "ended" and not rows:
         with suppress(OSError):
             folder.rmdir()
         raise UserError(
@@ -149,26 +160,21 @@ def _fill_segments(plan: HarvestPlan, folder: Path, context: JobContext) -> None
         )
     if outcome == "ended":
         context.log(
-            f"The corpus ended after {_rows(folder):,} of the {total:,} tokens asked for; the "
+            f"The corpus ended after {rows:,} of the {total:,} tokens asked for; the "
             "store holds all of them."
         )
-        context.progress(_rows(folder), _rows(folder), "tokens")
+        context.progress(rows, rows, "tokens")
     elif outcome == "stopped":
-        context.log(f"Stopped at {_rows(folder):,} of {total:,} tokens, as asked.")
-
-
-def _rows(folder: Path) -> int:
-    return ActivationStore.open(folder).rows if segment_paths(folder) else 0
+        context.log(f"Stopped at {rows:,} of {total:,} tokens, as asked.")
 
 
 def _open_segment(
-    plan: HarvestPlan, folder: Path, room: int, *, begin_new: bool
+    plan: HarvestPlan, folder: Path, store: ActivationStore | None, room: int, *, begin_new: bool
 ) -> _OpenSegment | None:
     """Return the last segment if it has room, else a new one; None where no text is left."""
     paths = segment_paths(folder)
-    if not paths:
+    if store is None:
         return _OpenSegment(_create(plan, folder, 0, plan.config.tokens, room), ReadingPoint())
-    store = ActivationStore.open(folder)
     _check_same_model(plan, store)
     _check_same_windows(plan, store)
     place = next_place(plan, store)
@@ -250,10 +256,9 @@ class _EndedEarlyError(Exception):
     """The person asked to end while the next texts were waited for."""
 
 
-def _fill(plan: HarvestPlan, segment: _OpenSegment, context: JobContext) -> _Outcome:
-    """Read group after group and hand them to the writing thread."""
+def _fill(plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobContext) -> _Outcome:
+    """Read group after group and hand them to the writing thread; `begun` rows are there."""
     writer, total = segment.writer, plan.config.tokens
-    begun = _rows(writer.path.parent)
     # A segment may have more room than this harvest asks for.
     wanted = min(writer.rows_left, total - begun)
     maker = BatchMaker(plan, segment.documents)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from sae_desktop.activations.config import HarvestConfig, differing_settings, made_harvest
@@ -11,16 +9,15 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 
 
-def as_begun(config: HarvestConfig, folder: Path) -> HarvestConfig:
+def as_begun(config: HarvestConfig, store: ActivationStore) -> HarvestConfig:
     """Return the harvest with the order of a store from before there was one to choose."""
-    made = msgspec.json.decode(ActivationStore.open(folder).info.config)
+    made = msgspec.json.decode(store.info.config)
     old = isinstance(made, dict) and "packing" in made and "order" not in made
     return msgspec.structs.replace(config, order="files") if old else config
 
 
-def check_same_settings(config: HarvestConfig, folder: Path) -> None:
+def check_same_settings(config: HarvestConfig, store: ActivationStore) -> None:
     """Raise UserError that names the settings in which the store of that name differs."""
-    store = ActivationStore.open(folder)
     kept = f"Its {store.rows:,} tokens are unchanged."
     other_name = "Harvest under another name."
     try:

@@ -71,7 +71,9 @@ def import_activations(config: ImportActivationsConfig, context: JobContext) -> 
         # Half a matrix is of no use, and importing is quick to begin again.
         _copy(matrix, path, part, config, context)
     rows = ActivationStore.open(folder).rows
-    return store_result(folder, rows_added=rows, seconds=time.perf_counter() - began)
+    return store_result(
+        ActivationStore.open(folder), rows_added=rows, seconds=time.perf_counter() - began
+    )
 
 
 def _copy(

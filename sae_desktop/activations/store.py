@@ -356,11 +356,10 @@ def segment_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9][0-9][0-9].h5"))
 
 
-def store_result(folder: Path, *, rows_added: int, seconds: float) -> HarvestResult:
+def store_result(store: ActivationStore, *, rows_added: int, seconds: float) -> HarvestResult:
     """Return what a job that filled a store answers; `rows_added` in `seconds` give its rate."""
-    store = ActivationStore.open(folder)
     return HarvestResult(
-        name=folder.name,
+        name=store.folder.name,
         site=store.site,
         rows=store.rows,
         width=store.width(),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from sae_desktop.engine.protocol import JobProgress
 from sae_desktop.features.asking.text_set_config import FindFeaturesResult
@@ -16,6 +20,8 @@ from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
 
 _NOTHING = "–"
+_ANY_WIDTH = 100_000
+"""Of a table: a terminal wraps it as it likes, a pipe keeps its lines whole."""
 
 
 def number(value: Any, name: str = "") -> str:
@@ -57,15 +63,16 @@ def progress_words(event: JobProgress) -> str:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, left: set[int]) -> str:
     """Return rows under headers; the columns of `left` begin at the left, the others end right."""
-    lines = [list(headers), *(list(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    grid = Table(box=None, pad_edge=False)
+    for number, header in enumerate(headers):
+        side: Literal["left", "right"] = "left" if number in left else "right"
+        grid.add_column(Text(header), justify=side, no_wrap=True)
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    drawn = Console(file=io.StringIO(), width=_ANY_WIDTH, color_system=None)
+    with drawn.capture() as captured:
+        drawn.print(grid, crop=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def figures(result: Any) -> str:
