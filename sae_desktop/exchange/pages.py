@@ -1,12 +1,16 @@
-"""Pages for people: HTML that needs nothing else, and the curves drawn in them."""
+"""Pages for people: HTML that needs nothing else, and the curves drawn in them.
+
+What stands in a page is filled into a template of `resources/pages`, which takes every text for
+plain text.
+"""
 
 from __future__ import annotations
 
-import html
+import functools
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +19,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
+
+if TYPE_CHECKING:
+    import jinja2
 
 Array = npt.NDArray[np.float64]
 _WIDE, _HIGH = 320, 150
@@ -30,39 +37,29 @@ def check_page(path: Path) -> None:
         raise UserError(f"“{path.name}” is not a page name.", next_step="End it with .html.")
 
 
-def style() -> str:
-    """Return the style of all pages."""
-    return resource_path("report.css").read_text(encoding="utf-8")
+@functools.cache
+def _templates() -> jinja2.Environment:
+    import jinja2  # the window imports this module at its start
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resource_path("pages")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
-def write_page(path: Path, title: str, about: str, body: str) -> None:
-    """Write a page. `title` and `about` are plain texts, `body` HTML with everything escaped.
+def write_page(path: Path, template: str, **content: Any) -> None:
+    """Fill a template of `resources/pages` with `content`, and write it.
 
     Raises UserError for another ending, and when the disk is full.
     """
     check_page(path)
-    template = Template(resource_path("page.html").read_text(encoding="utf-8"))
-    page = template.safe_substitute(
-        TITLE=html.escape(title), ABOUT=html.escape(about), STYLE=style(), BODY=body
-    )
+    style = resource_path("pages/page.css").read_text(encoding="utf-8")
+    page = _templates().get_template(template).render(style=style, **content)
     with explained(path):
         write_bytes(path, page.encode("utf-8", "replace"))
-
-
-def card(heading: str, *inside: str) -> str:
-    """Return a card with a heading, which is a plain text, over HTML."""
-    return f'<section class="card"><h2>{html.escape(heading)}</h2>{"".join(inside)}</section>'
-
-
-def table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> str:
-    """Return rows of plain texts as a table, the first column to the left."""
-    lines = [_row("td", row) for row in rows]
-    return f"<table>{_row('th', heading) if heading else ''}{''.join(lines)}</table>"
-
-
-def _row(tag: str, cells: Sequence[str]) -> str:
-    inside = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
-    return f"<tr>{inside}</tr>"
 
 
 def number(value: float) -> str:
@@ -70,30 +67,47 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def curve(x: Array, y: Array, x_title: str) -> str:
-    """Return a curve as SVG: both axes with their ends, the last value beside its end."""
+@dataclass(frozen=True)
+class Curve:
+    """A curve as `parts.html` draws it, in units of its drawing."""
+
+    points: str
+    """x,y pairs of the line."""
+    logarithmic: bool
+    top: str
+    bottom: str
+    """The largest and the least value, at the ends of the axis."""
+    first: str
+    end: str
+    unit: str
+    last: str
+    """The value at the end."""
+    wide: int = _WIDE
+    high: int = _HIGH
+    left: int = _LEFT
+    base: int = _HIGH - _BOTTOM
+
+
+def curve(x: Array, y: Array, unit: str) -> Curve | None:
+    """Return a curve with both axes scaled to their ends; None where nothing was measured."""
     kept = np.isfinite(x) & np.isfinite(y)
     x, y = _thinned(x[kept]), _thinned(y[kept])
     if not len(x):
-        return "<p class='muted'>Not measured.</p>"
+        return None
     logarithmic = bool((y > 0).all()) and math.log10(float(y.max() / y.min())) > _DECADES
     drawn = np.log10(y) if logarithmic else y
     low, high = float(drawn.min()), float(drawn.max())
     across = _LEFT + _scaled(x, float(x.min()), float(x.max())) * (_WIDE - _LEFT - 8)
     up = (_HIGH - _BOTTOM) - _scaled(drawn, low, high) * (_HIGH - _BOTTOM - 12)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, up, strict=True))
-    base = _HIGH - _BOTTOM
-    kind = "logarithmic" if logarithmic else "linear"
-    return (
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="A curve, {kind}">'
-        f'<path d="M{_LEFT} 8V{base}H{_WIDE - 8}"/>'
-        f'<text x="{_LEFT - 4}" y="14" text-anchor="end">{float(y.max()):.3g}</text>'
-        f'<text x="{_LEFT - 4}" y="{base}" text-anchor="end">{float(y.min()):.3g}</text>'
-        f'<text x="{_LEFT}" y="{_HIGH - 4}">{float(x.min()):,.0f}</text>'
-        f'<text x="{_WIDE - 8}" y="{_HIGH - 4}" text-anchor="end">{float(x.max()):,.0f} '
-        f"{html.escape(x_title)}</text>"
-        f'<polyline points="{points}"/></svg>'
-        f'<p class="muted">last {float(y[-1]):.4g}{", logarithmic" if logarithmic else ""}</p>'
+    return Curve(
+        points=" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, up, strict=True)),
+        logarithmic=logarithmic,
+        top=f"{float(y.max()):.3g}",
+        bottom=f"{float(y.min()):.3g}",
+        first=f"{float(x.min()):,.0f}",
+        end=f"{float(x.max()):,.0f}",
+        unit=unit,
+        last=f"{float(y[-1]):.4g}",
     )
 
 

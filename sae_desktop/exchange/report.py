@@ -6,23 +6,18 @@ no label and no token is ever taken for markup; the page itself forbids every co
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import msgspec
 
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.pages import check_page, style
+from sae_desktop.exchange.pages import check_page, write_page
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.names import public_name
-from sae_desktop.resources import resource_path
-from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.faults import explained
 
 MOST_FEATURES = 2000
 _BEFORE, _AFTER = 30, 12
@@ -61,12 +56,9 @@ def write_report(
         "darker: the feature fires more strongly (logarithmic)"
     )
     content = {"title": title, "about": about, "features": features}
-    template = Template(resource_path("report.html").read_text(encoding="utf-8"))
     # Nothing in the data can end the element it stands in.
     data = msgspec.json.encode(content).decode().replace("<", "\\u003c")
-    with explained(path):
-        page = template.safe_substitute(TITLE=html.escape(title), STYLE=style(), DATA=data)
-        write_bytes(path, page.encode())
+    write_page(path, "report.html", title=title, data=data)
 
 
 def _told(record: FeatureRecord) -> dict[str, Any]:

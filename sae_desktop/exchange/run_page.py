@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.exchange.pages import card, curve, number, table, write_page
+from sae_desktop.exchange.pages import Curve, curve, number, write_page
 from sae_desktop.exchange.places import without_places
 from sae_desktop.language_model.names import public_name
 from sae_desktop.training.origin import origin_text
@@ -24,41 +24,46 @@ def write_run_page(path: Path, folder: Path) -> None:
     """Write a page of a dictionary's run. Raises UserError when it cannot be read or written."""
     summary = read_summary(folder)
     model = public_name(summary.model)
-    parts = [card("Dictionary", table([
+    about_it = [
         ("Architecture", summary.architecture), ("Features", f"{summary.features:,}"),
         ("Width", f"{summary.width:,}"), ("Model", model),
         ("Weights", summary.model_origin or "not known"), ("Site", summary.site),
         ("Origin", origin_text(summary) or "not known"),
-    ]))]  # fmt: skip
+    ]  # fmt: skip
     measured = summary.evaluation or summary.result
-    if measured is not None:
-        figures = msgspec.to_builtins(measured)
-        rows = [
-            (name.replace("_", " "), number(value))
-            for name, value in figures.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        ]
-        parts.append(card("Evaluated" if summary.evaluation else "At the end", table(rows)))
-    if (folder / RUN_LOG).is_file():
-        parts.append(f'<div class="grid">{"".join(_curves(folder / RUN_LOG))}</div>')
-    if summary.train is not None:
-        settings = without_places(msgspec.to_builtins(summary.train))
-        rows = [
-            (name.replace("_", " "), str(value))
+    figures = [
+        (_words(name), number(value))
+        for name, value in msgspec.to_builtins(measured or {}).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    settings = without_places(msgspec.to_builtins(summary.train or {}))
+    write_page(
+        path,
+        "run.html",
+        title=f"Dictionary {summary.name}",
+        about=f"{summary.features:,} features of {model or 'a model'}, {summary.site}",
+        about_it=about_it,
+        evaluated=summary.evaluation is not None,
+        figures=figures,
+        curves=_curves(folder / RUN_LOG) if (folder / RUN_LOG).is_file() else [],
+        settings=[
+            (_words(name), str(value))
             for name, value in settings.items()
             if name not in ("project", "type") and value not in ("", [], None)
-        ]
-        parts.append(card("Settings", table(rows)))
-    about = f"{summary.features:,} features of {model or 'a model'}, {summary.site}"
-    write_page(path, f"Dictionary {summary.name}", about, "\n".join(parts))
+        ],
+    )
 
 
-def _curves(path: Path) -> list[str]:
+def _words(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def _curves(path: Path) -> list[tuple[str, Curve | None]]:
+    """Return (heading, curve) of what was measured while the run went on."""
     run = read_run(path)
-    drawn = []
-    for name, title in _CURVES:
-        rows, values = run.measured(name)
-        if len(values):
-            plot = curve(rows.astype(float), values.astype(float), "rows")
-            drawn.append(card(title, f'<div class="plot">{plot}</div>'))
-    return drawn
+    measured = [(title, *run.measured(name)) for name, title in _CURVES]
+    return [
+        (title, curve(rows.astype(float), values.astype(float), "rows"))
+        for title, rows, values in measured
+        if len(values)
+    ]

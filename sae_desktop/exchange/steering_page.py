@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from sae_desktop.exchange.pages import card, table, write_page
+from sae_desktop.exchange.pages import write_page
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.language_model.names import public_name
 from sae_desktop.language_model.text.token_text import visible_token
@@ -17,66 +16,59 @@ from sae_desktop.steering.figures_text import figures_text
 _MOST_CHANGE = 6.0
 """Change of a token's log probability, in nats, with the full colour."""
 _LEAST_CHANGE = 0.1
-_MORE, _LESS = "242, 140, 40", "64, 132, 240"
+_STRONGEST = 0.7
 
 
 def write_steering_page(
     path: Path, info: IndexInfo, config: SteerConfig, result: SteerResult
 ) -> None:
     """Write a page of a steered run. Raises UserError when it cannot be written."""
-    cards = [_variant(variant) for variant in result.variants]
-    body = [f'<div class="grid">{"".join(cards)}</div>']
-    if result.next_tokens:
-        rows = [
-            [visible_token(token.token), *(f"{p:.2%}" for p in token.probabilities)]
-            for token in result.next_tokens
-        ]
-        heading = ["", *(variant.name for variant in result.variants)]
-        told = f'<div class="wide">{table(rows, heading)}</div>'
-        body.append(card("Next token after the prompt", told))
-    body.append(card("How", table(_settings(config))))
     changed = f", changed at {result.site}" if result.site not in ("", info.site) else ""
     about = (
         f"{public_name(info.model)}, {info.site}{changed}, dictionary {info.dictionary} · orange: "
         "more likely than in the plain model, blue: less likely"
     )
-    write_page(path, f"Steered: {config.prompt[:60]}", about, "\n".join(body))
+    write_page(
+        path,
+        "steering.html",
+        title=f"Steered: {config.prompt[:60]}",
+        about=about,
+        texts=[_text(variant) for variant in result.variants],
+        next_tokens=[
+            [visible_token(token.token), *(f"{p:.2%}" for p in token.probabilities)]
+            for token in result.next_tokens
+        ],
+        heading=["", *(variant.name for variant in result.variants)],
+        settings=_settings(config),
+    )
 
 
-def _variant(variant: VariantResult) -> str:
-    prompt = f'<span class="prompt">{html.escape(variant.prompt)}</span>'
+def _text(variant: VariantResult) -> dict[str, Any]:
+    """Return a variant's text, token by token where the tokens make up all of it."""
     whole = "".join(token.text for token in variant.tokens) == variant.text
-    text = (
-        "".join(map(_token, variant.tokens))
-        if variant.tokens and whole
-        else html.escape(variant.text)
-    )
-    figures = f'<p class="muted">{html.escape(figures_text(variant))}</p>'
-    return card(variant.name, f'<p class="tokens">{prompt}{text}</p>',
-                _strip(variant.tokens), figures)  # fmt: skip
+    most = max((token.kl for token in variant.tokens), default=0.0)
+    return {
+        "name": variant.name,
+        "prompt": variant.prompt,
+        "tokens": [_token(token) for token in variant.tokens] if whole else [],
+        "plain": "" if variant.tokens and whole else variant.text,
+        "most_kl": f"{most:.2f}",
+        "bars": [f"{100 * token.kl / most:.0f}" for token in variant.tokens] if most > 0 else [],
+        "figures": figures_text(variant),
+    }
 
 
-def _token(token: OutputToken) -> str:
+def _token(token: OutputToken) -> dict[str, Any]:
+    """Return a token, what is told of it, and how strongly it is coloured; no share: not at all."""
     change = token.log_probability - token.plain_log_probability
-    told = (
-        f"probability {math.exp(token.log_probability):.3g}, plain "
-        f"{math.exp(token.plain_log_probability):.3g}, KL {token.kl:.2f} nats"
-    )
-    colour = ""
-    if abs(change) >= _LEAST_CHANGE:
-        share = min(abs(change) / _MOST_CHANGE, 1.0) * 0.7
-        colour = f' style="background: rgba({_MORE if change > 0 else _LESS}, {share:.2f})"'
-    return f'<span title="{html.escape(told)}"{colour}>{html.escape(token.text)}</span>'
-
-
-def _strip(tokens: Sequence[OutputToken]) -> str:
-    most = max((token.kl for token in tokens), default=0.0)
-    if most <= 0:
-        return ""
-    bars = [f'<i style="height: {100 * token.kl / most:.0f}%"></i>' for token in tokens]
-    return (
-        f'<div class="strip" title="KL of each token, up to {most:.2f} nats">{"".join(bars)}</div>'
-    )
+    share = min(abs(change) / _MOST_CHANGE, 1.0) * _STRONGEST
+    return {
+        "text": token.text,
+        "told": f"probability {math.exp(token.log_probability):.3g}, plain "
+        f"{math.exp(token.plain_log_probability):.3g}, KL {token.kl:.2f} nats",
+        "likelier": change > 0,
+        "share": f"{share:.2f}" if abs(change) >= _LEAST_CHANGE else "",
+    }
 
 
 def _settings(config: SteerConfig) -> list[tuple[str, str]]:
