@@ -37,6 +37,7 @@ NAME = "demo"
 SITE = "blocks.3.hook_resid_post"
 # Density of features to steer with: often enough to mean something, seldom enough to be one thing.
 _DENSITY = (5e-4, 2e-2)
+_DRAWING_SECONDS = 600
 _DEFAULT_OUT = Path("sae-desktop-demo")
 
 
@@ -115,7 +116,11 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
         )  # fmt: skip
         results.append(_run(steer, reporter))
     reporter.stage("Take a picture of every panel")
-    pictures = _take_pictures(project.path, out, feature)
+    try:
+        pictures = _take_pictures(project.path, out, feature)
+    except UserError as error:  # the report is worth having without them
+        pictures = []
+        reporter.note(str(error))
     report = write_report(out, index, feature, CLAMP, results, pictures)
     harvest, train, evaluate, indexed, steered = results
     return DemoResult(
@@ -146,21 +151,30 @@ def _steerable(index: FeatureIndex) -> int:
 
 
 def _take_pictures(project: Path, out: Path, feature: int) -> list[Path]:
-    """Grab the panels in a process of its own: this one has torch, the window never does."""
+    """Grab the panels in a process of its own: this one has torch, the window never does.
+
+    Raises UserError where they cannot be drawn.
+    """
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run(
-        launch.command("sae_desktop.gui.frame.snapshots", str(project), str(out),
-                       "--feature", str(feature)),
-        env=environment, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise UserError(
-            f"The panels could not be drawn: {last[0]}.",
-            kept=f"The project “{project}” is complete.",
-            next_step="Open it with “sae-desktop” where there is a display.",
-        )
-    return sorted(out.glob("*.png"))
+    command = launch.command(
+        "sae_desktop.gui.frame.snapshots", str(project), str(out), "--feature", str(feature)
+    )
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False,
+            timeout=_DRAWING_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        why = f"it took longer than {_DRAWING_SECONDS // 60} minutes"
+    else:
+        if done.returncode == 0:
+            return sorted(out.glob("*.png"))
+        why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    raise UserError(
+        f"The panels could not be drawn: {why}.",
+        kept=f"The project “{project}” is complete.",
+        next_step="Open it with “sae-desktop” where there is a display.",
+    )
 
 
 def _render(result: DemoResult) -> str:
