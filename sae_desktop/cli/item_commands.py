@@ -17,7 +17,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, format_bytes
-from sae_desktop.training.origin import origin_text
+from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import read_summary
 
 dictionaries_app = typer.Typer(no_args_is_help=True, help="List or delete dictionaries.")

@@ -51,12 +51,8 @@ from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
 from sae_desktop.storage.moves import leave_work, move_together, work_folder
-from sae_desktop.training.origin import (
-    DictionaryOrigin,
-    now_text,
-    origin_text,
-    write_origin,
-)
+from sae_desktop.training.origin import DictionaryOrigin, now_text, write_origin
+from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ import msgspec
 from sae_desktop.exchange.pages import Curve, curve, number, write_page
 from sae_desktop.exchange.places import without_places
 from sae_desktop.language_model.names import public_name
-from sae_desktop.training.origin import origin_text
+from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import RUN_LOG, read_summary
 from sae_desktop.training.run_log import read_run
 

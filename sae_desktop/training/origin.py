@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from sae_desktop.storage.atomic import write_bytes
-
-if TYPE_CHECKING:
-    from sae_desktop.training.run_folder import DictionarySummary
 
 ORIGIN = "origin.json"
 
@@ -41,37 +38,3 @@ def now_text() -> str:
 def write_origin(folder: Path, origin: DictionaryOrigin) -> None:
     """Keep in a dictionary's folder where it was brought from."""
     write_bytes(folder / ORIGIN, msgspec.json.format(msgspec.json.encode(origin)))
-
-
-def origin_figure(summary: DictionarySummary) -> tuple[str, str]:
-    """Return what a dictionary was made of or brought from, as (how, from what), short.
-
-    ("", "") where that is not known.
-    """
-    origin = summary.origin
-    if origin is not None and origin.kind == "package":
-        before = f", before that {origin.before}" if origin.before else ""
-        return "From package", f"{origin.source}{before}"
-    if origin is not None:
-        within = f"/{origin.which}" if origin.which not in ("", ".") else ""
-        what = f"{_short(origin.source)}{within}"
-        return "Imported from", f"{what} · {origin.format}" if origin.format else what
-    if summary.train is None:
-        return "", ""
-    if summary.train.stream is not None:
-        return "Trained on", (
-            f"text of {_short(summary.train.stream.corpus)}, harvested during training"
-        )
-    return "Trained on", f"the store {summary.train.activations}"
-
-
-def origin_text(summary: DictionarySummary) -> str:
-    """Return the same as one phrase, such as “imported from …”."""
-    how, what = origin_figure(summary)
-    return f"{how[:1].lower()}{how[1:]} {what}".strip()
-
-
-def _short(source: str) -> str:
-    """Return a path's last part; any other name whole."""
-    path = Path(source).expanduser()
-    return path.name if path.is_absolute() else source

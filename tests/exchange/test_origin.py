@@ -25,7 +25,8 @@ from sae_desktop.exchange.package import export_package, import_package
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.gui.project.project_cards import cards
 from sae_desktop.project import Project
-from sae_desktop.training.origin import ORIGIN, origin_text
+from sae_desktop.training.origin import ORIGIN
+from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import read_summary
 from sae_desktop.words.inventory import take_inventory
 

@@ -13,7 +13,7 @@ from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
-from sae_desktop.training.origin import origin_figure
+from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import (
     bytes_text,
