@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
-from PySide6.QtGui import QUndoCommand
 from PySide6.QtWidgets import (
-    QComboBox,
     QCompleter,
     QHBoxLayout,
     QLineEdit,
@@ -19,41 +16,20 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.errors import UserError
-from sae_desktop.gui.parts.labels import label, push_button, set_property
-from sae_desktop.gui.parts.number_fields import WholeField
-from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.gui.steer.direction_menu import DirectionButton
-from sae_desktop.gui.steer.rack import How, Key, Positions, Rack, RackEntry
+from sae_desktop.gui.steer.how_fields import HowFields
+from sae_desktop.gui.steer.rack import How, Key, Rack, RackEntry
+from sae_desktop.gui.steer.rack_change import ChangeRack
 from sae_desktop.gui.steer.slider_card import SliderCard
 from sae_desktop.language_model.sites.site_names import Site, parse_site
 from sae_desktop.project import existing
-from sae_desktop.steering.config import Direction, Intervention, Mode
+from sae_desktop.steering.config import Direction, Intervention
 from sae_desktop.training.run_folder import read_summary
 
-_ONE_MOVE_S = 1.0
-"""Changes of one slider closer together than this are undone as one."""
-_MOVE_ID = 0x5AE
-_MODES: tuple[tuple[str, Mode, str], ...] = (
-    ("Clamp", "clamp", "Sets the feature’s activation, as in the paper"),
-    ("Add", "add", "Adds the feature’s direction, whatever its activation is"),
-    ("Multiply", "multiply", "Multiplies the feature’s activation"),
-    ("Ablate", "ablate", "Removes the feature’s activation"),
-)
-_PLACES: tuple[tuple[str, Positions], ...] = (
-    ("everywhere", "all"),
-    ("on the prompt", "prompt"),
-    ("on the output", "output"),
-    ("on chosen tokens", "tokens"),
-)
-_UNITS: dict[Mode, str] = {
-    "clamp": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
-    "add": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
-    "multiply": "Times its own activation: 1 leaves it unchanged.",
-    "ablate": "The feature is removed, whatever the slider says.",
-}
 _NAMES = 2000
 """Labels offered while a name is typed."""
 
@@ -91,46 +67,10 @@ class SteeringRack(QWidget):
         self.choose = push_button(
             "Choose a feature", lambda: session.show_workspace("explore"), icon="magnifying-glass"
         )
-        self.mode, self.where = QComboBox(), QComboBox()
-        for title, mode, tip in _MODES:
-            self.mode.addItem(title, mode)
-            self.mode.setItemData(
-                self.mode.count() - 1, plain_tip(tip), Qt.ItemDataRole.ToolTipRole
-            )
-        for title, where in _PLACES:
-            self.where.addItem(title, where)
-        self.mode.setAccessibleName("What the sliders do")
-        self.mode.setToolTip("What the sliders do to a feature")
-        self.where.setAccessibleName("Which tokens they affect")
-        self.where.setToolTip("Which tokens the sliders affect")
-        self.start = WholeField()
-        self.start.setRange(0, 100_000)
-        self.start.setPrefix("from token ")
-        self.start.setAccessibleName("First token of the prompt to affect")
-        self.start.setToolTip("First token of the prompt to affect, counting from 0")
-        self.start.setKeyboardTracking(False)
-        self.start.valueChanged.connect(lambda _value: self.rackChanged.emit())
-        self.tokens = QLineEdit()
-        self.tokens.setPlaceholderText("such as 2, 5-7")
-        self.tokens.setAccessibleName("Tokens of the prompt to affect, by number")
-        self.tokens.setToolTip("Tokens of the prompt, counting from 0; or click them in the prompt")
-        self.layers = QLineEdit()
-        self.layers.setPlaceholderText("such as 2, 4-5")
-        self.layers.setAccessibleName("More layers to add it at")
-        self.layers.setToolTip("The same direction is also added at the same place in these layers")
-        for field in (self.tokens, self.layers):
-            field.textChanged.connect(self._on_numbers_typed)
-        self.range = QComboBox()
-        for limit in racks.LIMITS:
-            self.range.addItem(f"±{limit:g}", limit)
-        self.range.setCurrentIndex(racks.LIMITS.index(racks.LIMIT))
-        self.range.setAccessibleName("Range of the sliders")
-        self.range.setToolTip("How far the sliders reach")
-        self.range.activated.connect(lambda _index: self._show())
-        self.unit = label(_UNITS["clamp"], "small", wrap=True)
+        self.form = HowFields()
+        self.form.changed.connect(self._on_how_chosen)
+        self.form.range.activated.connect(lambda _index: self._show())
         self.sites_line = label("", "small", wrap=True)
-        self.mode.currentIndexChanged.connect(self._on_how_chosen)
-        self.where.currentIndexChanged.connect(self._on_how_chosen)
         self._build()
         self.add_field.returnPressed.connect(self._on_add_entered)
         session.steerRequested.connect(self.add_feature)
@@ -169,21 +109,7 @@ class SteeringRack(QWidget):
         column.setSpacing(8)
         column.addLayout(top)
         column.addWidget(scroll, 1)
-        how = QHBoxLayout()
-        how.setSpacing(4)
-        how.addWidget(self.mode, 1)
-        how.addWidget(self.where, 1)
-        place = QHBoxLayout()
-        place.setSpacing(4)
-        place.addWidget(self.start, 1)
-        self._tokens_row = _named("tokens", self.tokens)
-        self._layers_row = _named("also at layers", self.layers)
-        place.addWidget(self._tokens_row, 1)
-        place.addWidget(self.range)
-        column.addLayout(how)
-        column.addLayout(place)
-        column.addWidget(self._layers_row)
-        column.addWidget(self.unit)
+        column.addWidget(self.form)
         column.addWidget(self.sites_line)
 
     def interventions(self) -> list[Intervention]:
@@ -192,28 +118,14 @@ class SteeringRack(QWidget):
 
     def how(self) -> How:
         """Return what all sliders do, and where; what cannot be read counts as not given."""
-        return How(
-            mode=self.mode.currentData(),
-            place=self.where.currentData(),
-            start=self.start.value(),
-            tokens=_numbers(self.tokens),
-            sites=self._sites(),
-        )
+        return self.form.how(self._sites())
 
     def take(self, acts: Sequence[Intervention]) -> None:
         """Set the sliders to what was kept, as far as they can show it."""
         rack, how = racks.from_interventions(acts)
         self._push(rack, "apply a preset")
         if acts:
-            self.mode.setCurrentIndex(self.mode.findData(how.mode))
-            self.where.setCurrentIndex(self.where.findData(how.place))
-            self.start.setValue(how.start)
-            self.tokens.setText(racks.numbers_text(how.tokens))
-            self.layers.setText(racks.numbers_text([parse_site(site).layer for site in how.sites]))
-
-    def choose_tokens(self, tokens: Sequence[int]) -> None:
-        """Set the tokens on which the sliders work, where they work on chosen ones."""
-        self.tokens.setText(racks.numbers_text(tokens))
+            self.form.take(how)
 
     def set_typical_norm(self, norm: float) -> None:
         """Say of each feature how long its strength is in typical norms of the site."""
@@ -222,7 +134,7 @@ class SteeringRack(QWidget):
 
     def _show_norms(self) -> None:
         # A factor is of the activation there is, an ablation takes that: neither has a length.
-        meant = self.mode.currentData() in ("clamp", "add")
+        meant = self.form.mode.currentData() in ("clamp", "add")
         for slider in self._sliders.values():
             slider.set_typical_norm(self._typical_norm if meant else 0.0)
 
@@ -241,7 +153,7 @@ class SteeringRack(QWidget):
             hook = parse_site(self._written or index.info.site).hook
         except UserError:  # of another program's naming: the job says so, once it is started
             return ()
-        return tuple(str(Site(layer, hook)) for layer in _numbers(self.layers))
+        return tuple(str(Site(layer, hook)) for layer in self.form.more_layers())
 
     def _show_sites(self) -> None:
         """Say of a transcoder where its features are read, and what the sliders change."""
@@ -258,19 +170,8 @@ class SteeringRack(QWidget):
                 f"{self._written}."
             )
 
-    def _on_how_chosen(self, _index: int = 0) -> None:
-        self.unit.setText(_UNITS[self.mode.currentData()])
-        chosen = self.where.currentData() == "tokens"
-        self.start.setVisible(not chosen)
-        self._tokens_row.setVisible(chosen)
-        self._layers_row.setVisible(self.mode.currentData() == "add")
+    def _on_how_chosen(self) -> None:
         self._show_norms()
-        self.rackChanged.emit()
-
-    def _on_numbers_typed(self, _text: str) -> None:
-        for field in (self.tokens, self.layers):
-            unread = bool(field.text().strip()) and not _numbers(field)
-            set_property(field, "invalid", "true" if unread else "false")
         self.rackChanged.emit()
 
     # ------------------------------------------------------------------ what hands do
@@ -354,7 +255,7 @@ class SteeringRack(QWidget):
 
     def _push(self, rack: Rack, text: str, *, moved: Key | None = None) -> None:
         if rack != self.rack:
-            self._session.undo_stack.push(_ChangeRack(self._change, self.rack, rack, text, moved))
+            self._session.undo_stack.push(ChangeRack(self._change, self.rack, rack, text, moved))
 
     # ------------------------------------------------------------------ what is shown
     def _change(self, dictionary: str | None, rack: Rack) -> str:
@@ -365,8 +266,8 @@ class SteeringRack(QWidget):
         return self._dictionary
 
     def _show(self) -> None:
-        limit = racks.limit_for(self.rack, self.range.currentData())
-        self.range.setCurrentIndex(racks.LIMITS.index(limit))
+        limit = racks.limit_for(self.rack, self.form.range.currentData())
+        self.form.range.setCurrentIndex(racks.LIMITS.index(limit))
         wanted = {entry.key for entry in self.rack}
         for key in set(self._sliders) - wanted:
             slider = self._sliders.pop(key)
@@ -422,56 +323,5 @@ class SteeringRack(QWidget):
         self._on_how_chosen()
 
 
-def _numbers(field: QLineEdit) -> tuple[int, ...]:
-    """Return the numbers typed; none where they cannot be read."""
-    try:
-        return racks.parsed_numbers(field.text())
-    except ValueError:
-        return ()
-
-
-def _named(name: str, field: QLineEdit) -> QWidget:
-    """Return a field with its name before it."""
-    row = QWidget()
-    inner = QHBoxLayout(row)
-    inner.setContentsMargins(0, 0, 0, 0)
-    inner.setSpacing(4)
-    inner.addWidget(label(name, "small"))
-    inner.addWidget(field, 1)
-    return row
-
-
 def _name(key: Key) -> str:
     return f"feature {key}" if isinstance(key, int) else "the slider"
-
-
-class _ChangeRack(QUndoCommand):
-    def __init__(
-        self,
-        change: Callable[[str | None, Rack], str],
-        before: Rack,
-        after: Rack,
-        text: str,
-        moved: Key | None,
-    ) -> None:
-        super().__init__(text)
-        self._change, self._before, self._after, self._moved = change, before, after, moved
-        self._dictionary: str | None = None
-        self._at = time.monotonic()
-
-    def redo(self) -> None:
-        self._dictionary = self._change(self._dictionary, self._after)
-
-    def undo(self) -> None:
-        self._change(self._dictionary, self._before)
-
-    def id(self) -> int:
-        return -1 if self._moved is None else _MOVE_ID
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _ChangeRack) or other._moved != self._moved:
-            return False
-        if other._at - self._at > _ONE_MOVE_S:
-            return False
-        self._after, self._at = other._after, other._at
-        return True

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -20,43 +15,35 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.steering_page import write_steering_page
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.engine_offer import EngineOffer
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.number_fields import problems_of
 from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
-from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.asked_controls import asked_controls
+from sae_desktop.gui.steer.chat_choice import ChatChoice
 from sae_desktop.gui.steer.generated_text import GeneratedText
+from sae_desktop.gui.steer.last_run import LastRun
+from sae_desktop.gui.steer.next_token import NextTokenBars
 from sae_desktop.gui.steer.preset_button import PresetButton
-from sae_desktop.gui.steer.probability_bars import ProbabilityBars, TokenProbability
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_outputs import CONTROLS, MOST_SHOWN, SteeringOutputs
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
-from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.steering.config import (
     PLAIN,
-    Intervention,
-    NextToken,
     SteerConfig,
     SteeredToken,
     SteerResult,
     Variant,
 )
-from sae_desktop.steering.controls import asking_control, means_control, random_control
-from sae_desktop.steering.history import SteeredRun, remember_run
-from sae_desktop.steering.presets import Preset, preset_of
+from sae_desktop.steering.history import SteeredRun
+from sae_desktop.steering.presets import Preset
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
-
-PAUSE_MS = 60
-"""The next token is asked for no more often than this while a slider moves."""
-BUILTIN = "builtin"
-"""The model that ships: it has no chat template."""
 
 
 class SteeringPanel(QWidget):
@@ -69,11 +56,8 @@ class SteeringPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._job: Job | None = None
-        self._template_of = ""
-        """The model whose chat template was asked about."""
         self._running_config: SteerConfig | None = None
-        self._last: tuple[SteerConfig, SteerResult] | None = None
-        """The last whole run, for a page of it."""
+        self.last = LastRun(session, self)
         self._texts: list[GeneratedText] = []
         """Where the variants of the generation under way are shown."""
         self.rack = SteeringRack(session)
@@ -91,9 +75,8 @@ class SteeringPanel(QWidget):
             session, "The texts stay as they are; the model is needed to continue a prompt."
         )
         self.outputs = SteeringOutputs()
-        self.bars = ProbabilityBars()
-        self.bars_state = label("", "small")
-        self.next_token = LatestJob(session, PAUSE_MS, self, live=True)
+        self.next_token = NextTokenBars(session)
+        self._chat = ChatChoice(session, self.form)
         self.sweep = StrengthSweepPanel(session, self.asked)
         self.empty = EmptyState(
             "Steering turns the features of an index up and down. No index is open yet.",
@@ -123,8 +106,7 @@ class SteeringPanel(QWidget):
         column.setSpacing(12)
         column.addWidget(self.engine)
         column.addWidget(sides, 1)
-        column.addLayout(self._bars_heading())
-        column.addWidget(self.bars)
+        column.addWidget(self.next_token)
         self._work = work
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
@@ -132,14 +114,6 @@ class SteeringPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._stack)
-
-    def _bars_heading(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(16)
-        row.addWidget(label("Next token", "heading"))
-        row.addWidget(self.bars_state)
-        row.addStretch()
-        return row
 
     def docks(self) -> list[DockInfo]:
         """Return what stands beside: the rack, and below the sweep over strengths."""
@@ -156,12 +130,10 @@ class SteeringPanel(QWidget):
         self.form.prompt.refused.connect(session.show_error)
         self.form.controlsChanged.connect(self._show_controls)
         self.form.samplingChanged.connect(self._mark_earlier)
-        self.form.picker.picked.connect(self.rack.choose_tokens)
+        self.form.picker.picked.connect(self.rack.form.choose_tokens)
         self.outputs.keepAsked.connect(self.keep)
         self.outputs.keptChanged.connect(self._show_controls)
         self.next_token.answered.connect(self._on_next_token)
-        self.next_token.failed.connect(self._on_next_token_failed)
-        self.next_token.busyChanged.connect(self._on_next_token_busy)
         self.sweep.strengthsChosen.connect(self.rack.set_strengths)
         session.client.stateChanged.connect(self._on_engine_state)
         session.indexOpened.connect(self._on_index_changed)
@@ -197,9 +169,9 @@ class SteeringPanel(QWidget):
             ActionInfo(
                 "steer.page",
                 "Save the run as an HTML page…",
-                self._ask_page,
+                self.last.ask_page,
                 icon="export",
-                enabled_when=lambda: self._last is not None,
+                enabled_when=lambda: bool(self.last),
             ),
             ActionInfo(
                 "steer.sweep",
@@ -297,16 +269,9 @@ class SteeringPanel(QWidget):
         return [PLAIN, Variant(name="steered", interventions=self.rack.interventions())]
 
     def _asked_controls(self) -> list[tuple[GeneratedText, Variant]]:
-        """Return the controls asked for, each with the text it is shown in."""
-        index, acts = self._session.index, self.rack.interventions()
-        form, texts = self.form, [self.outputs.controls[name] for name in CONTROLS]
-        found = []
-        if form.random.isChecked() and acts:
-            found.append((texts[0], random_control(acts)))
-        if form.means.isChecked() and index is not None and _of_features(acts):
-            found.append((texts[1], means_control(acts, index)))
-        if form.asking.text().strip():
-            found.append((texts[2], asking_control(form.asking.text())))
+        found = asked_controls(
+            self.form, self.outputs.controls, self.rack.interventions(), self._session.index
+        )
         return found[: max(MOST_SHOWN - 2 - len(self.outputs.kept), 0)]
 
     def _made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
@@ -357,61 +322,24 @@ class SteeringPanel(QWidget):
     def ask_next_token(self) -> None:
         """Ask how the next token's probabilities are now, once the hand pauses."""
         if self._session.index is None or not self.form.prompt.toPlainText().strip():
-            self.next_token.forget()
-            self.bars.set_tokens([])
-            self._say_bars("Type a prompt to see the most likely next tokens.")
-            return
-        self.next_token.ask(self._config(self._pair(), only_next=True))
+            self.next_token.forget("Type a prompt to see the most likely next tokens.")
+        else:
+            self.next_token.ask(self._config(self._pair(), only_next=True))
 
     # ------------------------------------------------------------------ answers
     def _on_output(self, output: JobOutput) -> None:
         token: SteeredToken = output.data
         for text, piece in zip(self._texts, token.texts, strict=True):
             text.add(piece)
-        if token.next_tokens and not self.next_token.busy:
-            self._show_bars(token.next_tokens)
+        if token.next_tokens:
+            self.next_token.show_written(token.next_tokens)
 
     def _on_finished(self, result: SteerResult) -> None:
         for text, variant in zip(self._texts, result.variants, strict=True):
             text.set_result(variant)
         if self._running_config is not None:
-            self._last = (self._running_config, result)
-        self._remember([variant.text for variant in result.variants])
+            self.last.keep(self._running_config, result)
         self._on_ended()
-
-    def _remember(self, texts: list[str]) -> None:
-        """Add the run to the project's history."""
-        index, project, asked = self._session.index, self._session.project, self._running_config
-        if index is None or project is None or asked is None or self._session.read_only:
-            return
-        preset = preset_of(
-            "", index.info, asked.prompt, asked.variants, asked.sampling, chat=asked.chat
-        )
-        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-        try:
-            remember_run(project, SteeredRun(at=now, asked=preset, texts=texts))
-        except UserError as error:
-            self._session.show_error(error)
-
-    def _ask_page(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save the run as an HTML page", "", "Page (*.html)"
-        )
-        if name:
-            path = Path(name)
-            self.save_page(path if path.suffix else path.with_suffix(".html"))
-
-    def save_page(self, path: Path) -> None:
-        """Write the last run as a page that needs no program to be read."""
-        index = self._session.index
-        if self._last is None or index is None:
-            return
-        try:
-            write_steering_page(path, index.info, *self._last)
-        except UserError as error:
-            self._session.show_error(error)
-        else:
-            self._session.notify(f"Saved to {path}")
 
     def take_run(self, run: SteeredRun) -> None:
         """Show a run of before: its settings, and what it wrote."""
@@ -437,23 +365,6 @@ class SteeringPanel(QWidget):
         self.rack.set_typical_norm(result.typical_norm)
         self.form.picker.set_tokens(result.prompt_tokens)
         self.form.picker.choose(self.rack.how().tokens)
-        self._show_bars(result.next_tokens)
-
-    def _show_bars(self, tokens: list[NextToken]) -> None:
-        self.bars.set_tokens(
-            [TokenProbability(t.token, t.probabilities[0], t.probabilities[1]) for t in tokens]
-        )
-        self._say_bars("")
-
-    def _on_next_token_failed(self, error: ErrorInfo) -> None:
-        self._say_bars(" ".join(part for part in (error.what, error.next_step) if part))
-
-    def _on_next_token_busy(self, busy: bool) -> None:
-        if busy and not self.bars.rows():
-            self._say_bars("Reading…")
-
-    def _say_bars(self, text: str) -> None:
-        self.bars_state.setText(text)
 
     # ------------------------------------------------------------------ state
     def _on_prompt_changed(self) -> None:
@@ -472,7 +383,7 @@ class SteeringPanel(QWidget):
         index = self._session.index
         self._stack.setCurrentWidget(self.empty if index is None else self._work)
         self.setFocusProxy(self.empty.button if index is None else self.form.prompt)
-        self._ask_template("" if index is None else index.info.model)
+        self._chat.ask("" if index is None else index.info.model)
         self._show_running()
         self.ask_next_token()
 
@@ -481,31 +392,7 @@ class SteeringPanel(QWidget):
         if state == "ready":
             self.ask_next_token()
 
-    def _ask_template(self, model: str) -> None:
-        """Offer the chat template of a model that has one, chosen until it is unchecked."""
-        if model == self._template_of:
-            return
-        self._template_of = model
-        self.form.chat.setVisible(bool(model) and model != BUILTIN)
-        if not model or model == BUILTIN:
-            return
-        job = self._session.run(DescribeModelConfig(model=model))
-        if job is not None:
-            job.finished.connect(lambda described: self._on_template(model, described))
-
-    def _on_template(self, model: str, described: ModelDescription) -> None:
-        if model != self._template_of:
-            return
-        self.form.chat.setVisible(described.chat_template)
-        if described.chat_template and not self.form.preset_taken:
-            self.form.chat.setChecked(True)
-
     def _show_running(self) -> None:
         self.generate_button.setEnabled(self.can_generate())
         self.stop_button.setEnabled(self.running)
         self.outputs.keep_button.setEnabled(self.can_keep() and not self.running)
-
-
-def _of_features(acts: Sequence[Intervention]) -> bool:
-    """Return whether all are features of the open index, which has contexts to take means of."""
-    return bool(acts) and all(act.feature is not None and not act.index for act in acts)

@@ -236,7 +236,7 @@ def test_next_tokens__follow_the_slider(
     panel.form.prompt.setPlainText("In the beginning")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.answer(client.jobs[0], _result("In the beginning"))
-    assert [row.token for row in panel.bars.rows()] == [" Lord", " God"]
+    assert [row.token for row in panel.next_token.bars.rows()] == [" Lord", " God"]
     session.steerRequested.emit(3)
     for value in (1.0, 2.0, 3.0):
         panel.rack.slider(3).slider.setValue(value)
@@ -250,7 +250,7 @@ def test_next_tokens__follow_the_slider(
 def test_bars__are_as_long_as_the_probabilities_and_coloured(
     panel: SteeringPanel, qtbot: QtBot
 ) -> None:
-    bars = panel.bars
+    bars = panel.next_token.bars
     bars.set_tokens(BARS)
     plain, steered = bars.bar_rects(0)
     assert steered.width() / plain.width() == pytest.approx(0.6 / 0.05, rel=0.1)
@@ -291,12 +291,12 @@ def test_panels__never_reach_torch() -> None:
 def test_mode_and_place__are_those_of_all_sliders(panel: SteeringPanel, session: Session) -> None:
     session.steerRequested.emit(3)
     panel.rack.slider(3).slider.setValue(2.0)
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("multiply"))
-    panel.rack.where.setCurrentIndex(panel.rack.where.findData("output"))
-    panel.rack.start.setValue(3)
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("multiply"))
+    panel.rack.form.where.setCurrentIndex(panel.rack.form.where.findData("output"))
+    panel.rack.form.start.setValue(3)
     (act,) = panel.rack.interventions()
     assert (act.mode, act.where, act.strength, act.start) == ("multiply", "output", 2.0, 3)
-    assert "Times its own activation" in panel.rack.unit.text()
+    assert "Times its own activation" in panel.rack.form.unit.text()
 
 
 def test_solo__holds_one_feature_alone_and_then_all(panel: SteeringPanel, session: Session) -> None:
@@ -377,18 +377,18 @@ def test_range__reaches_as_far_as_is_asked_and_as_the_sliders_need(
     session.steerRequested.emit(3)
     rack, slider = panel.rack, panel.rack.slider(3)
     assert slider.slider.maximum() == 10.0
-    rack.range.setCurrentIndex(rack.range.findData(100.0))
-    rack.range.activated.emit(rack.range.currentIndex())
+    rack.form.range.setCurrentIndex(rack.form.range.findData(100.0))
+    rack.form.range.activated.emit(rack.form.range.currentIndex())
     assert slider.slider.maximum() == slider.number.maximum() == 100.0
     QTest.keyClick(slider.slider, Qt.Key.Key_Right)
     assert rack.rack[0].strength == 5.0
     slider.number.setValue(40.0)
-    rack.range.setCurrentIndex(rack.range.findData(1.0))  # too narrow for what is set
-    rack.range.activated.emit(rack.range.currentIndex())
-    assert (rack.range.currentData(), rack.rack[0].strength) == (100.0, 40.0)
+    rack.form.range.setCurrentIndex(rack.form.range.findData(1.0))  # too narrow for what is set
+    rack.form.range.activated.emit(rack.form.range.currentIndex())
+    assert (rack.form.range.currentData(), rack.rack[0].strength) == (100.0, 40.0)
     slider.number.setValue(0.4)
-    rack.range.setCurrentIndex(rack.range.findData(1.0))
-    rack.range.activated.emit(rack.range.currentIndex())
+    rack.form.range.setCurrentIndex(rack.form.range.findData(1.0))
+    rack.form.range.activated.emit(rack.form.range.currentIndex())
     assert (slider.slider.maximum(), rack.rack[0].strength) == (1.0, 0.4)
 
 
@@ -413,7 +413,7 @@ def test_keep__holds_a_steering_beside_what_is_tried_next(
     assert not panel.outputs.keep_button.isEnabled()  # nothing is steered yet
     steer(panel, session, 3, 2.0)
     panel.outputs.keep_button.click()
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("add"))
     panel.rack.slider(3).slider.setValue(5.0)
     panel.generate()
     job = client.jobs[-1]
@@ -488,7 +488,7 @@ def test_next_tokens__are_asked_for_while_the_slider_moves(
     qtbot.wait(150)
     assert client.jobs[-1] is first  # it is not taken back for a newer one, or none would end
     client.answer(first, msgspec.structs.replace(_result("In"), next_tokens=NEXT[:1]))
-    assert [row.token for row in panel.bars.rows()] == [" God"]
+    assert [row.token for row in panel.next_token.bars.rows()] == [" God"]
     assert client.jobs[2].config.variants[1].interventions[0].strength == 2.5
 
 
@@ -619,30 +619,30 @@ def test_chosen_tokens__are_clicked_on_the_prompt_or_typed(
     steer(panel, session, 3, 2.0)
     picker = panel.form.picker
     assert picker.isHidden()
-    panel.rack.where.setCurrentIndex(panel.rack.where.findData("tokens"))
+    panel.rack.form.where.setCurrentIndex(panel.rack.form.where.findData("tokens"))
     assert picker.isVisible()
     assert panel.rack.interventions() == []  # none is chosen yet
     place = picker.visualItemRect(picker.item(2)).center()
     QTest.mouseClick(picker.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert panel.rack.tokens.text() == "2"
-    panel.rack.tokens.setText("1-2")
+    assert panel.rack.form.tokens.text() == "2"
+    panel.rack.form.tokens.setText("1-2")
     assert picker.chosen() == [1, 2]
     (act,) = panel.rack.interventions()
     assert (act.where, act.tokens) == ("all", [1, 2])
-    panel.rack.tokens.setText("1-x")
-    assert panel.rack.tokens.property("invalid") == "true"
+    panel.rack.form.tokens.setText("1-x")
+    assert panel.rack.form.tokens.property("invalid") == "true"
     assert panel.rack.interventions() == []
 
 
 def test_layers__are_for_adding_only(panel: SteeringPanel, session: Session) -> None:
     steer(panel, session, 3, 2.0)
-    assert not panel.rack.layers.isVisible()
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
-    panel.rack.layers.setText("0, 2")
+    assert not panel.rack.form.layers.isVisible()
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("add"))
+    panel.rack.form.layers.setText("0, 2")
     (act,) = panel.rack.interventions()
     hook = session.index.info.site.split(".", 2)[2]
     assert act.sites == [f"blocks.0.{hook}", f"blocks.2.{hook}"]
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("clamp"))
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("clamp"))
     assert panel.rack.interventions()[0].sites == []
 
 
@@ -665,8 +665,8 @@ def test_transcoder__says_where_it_reads_and_is_added_where_it_writes(
     told = panel.rack.sites_line.text()
     assert told.index(index.info.site) < told.index(written)
     steer(panel, session, 3, 2.0)
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
-    panel.rack.layers.setText("0, 2")
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("add"))
+    panel.rack.form.layers.setText("0, 2")
     (act,) = panel.rack.interventions()
     assert act.sites == ["blocks.0.hook_mlp_out", "blocks.2.hook_mlp_out"]
 
@@ -681,14 +681,14 @@ def test_strength__is_told_in_typical_norms_too(
     card = panel.rack.slider(3)
     maximum = float(session.index.columns["max_activation"][3])
     assert card.in_norms.text() == f"+{2.0 * maximum / 8.0:.2f} typical norms"
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("multiply"))
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("multiply"))
     assert not card.in_norms.isVisible()
 
 
 def test_layers_typed__do_not_outlive_the_project(panel: SteeringPanel, session: Session) -> None:
     steer(panel, session, 3, 2.0)
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
-    panel.rack.layers.setText("2")
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("add"))
+    panel.rack.form.layers.setText("2")
     session.close_project()
     assert panel.rack.how().sites == ()
 
@@ -703,5 +703,5 @@ def test_page__of_the_last_run_is_saved(
     panel.generate()
     client.answer(client.jobs[-1], _result("In", " it", " the sea"))
     assert actions["steer.page"].enabled_when()
-    panel.save_page(tmp_path / "run.html")
+    panel.last.save_page(tmp_path / "run.html")
     assert " the sea" in (tmp_path / "run.html").read_text(encoding="utf-8")

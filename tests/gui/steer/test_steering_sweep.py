@@ -163,7 +163,7 @@ def test_preset__brings_everything_back(
     panel.form.seed.setValue(11)
     panel.form.random.setChecked(True)
     panel.form.asking.setText("Ask for it")
-    panel.rack.mode.setCurrentIndex(panel.rack.mode.findData("add"))
+    panel.rack.form.mode.setCurrentIndex(panel.rack.form.mode.findData("add"))
     kept = panel.asked()
     panel.presets.save_as("mine")
     assert session.project.presets() == ["mine"]
@@ -172,7 +172,7 @@ def test_preset__brings_everything_back(
     panel.form.temperature.setValue(0.0)
     panel.form.random.setChecked(False)
     panel.form.asking.clear()
-    panel.rack.mode.setCurrentIndex(0)
+    panel.rack.form.mode.setCurrentIndex(0)
     panel.presets.fill()
     action = next(a for a in panel.presets.menu().actions() if a.text() == "mine")
     action.trigger()
