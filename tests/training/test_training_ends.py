@@ -18,7 +18,7 @@ from sae_desktop.training import job as training
 from sae_desktop.training.checkpoint import load_checkpoint
 from sae_desktop.training.job import train
 from sae_desktop.training.measuring.held_out import HeldOut
-from sae_desktop.training.rows import streaming
+from sae_desktop.training.rows import stream_feed
 from sae_desktop.training.rows.source import StoreSource
 from sae_desktop.training.run_group import RunGroup
 
@@ -152,10 +152,10 @@ def test_stream__ends_between_two_batches_of_the_model(monkeypatch: pytest.Monke
     def groups(*_: object) -> object:
         yield SimpleNamespace(windows=[window])
 
-    monkeypatch.setattr(streaming, "HarvestReader", Reader)
-    monkeypatch.setattr(streaming, "window_groups", groups)
-    place = streaming.StreamPosition()
-    feed = streaming.StreamFeed(
+    monkeypatch.setattr(stream_feed, "HarvestReader", Reader)
+    monkeypatch.setattr(stream_feed, "window_groups", groups)
+    place = stream_feed.StreamPosition()
+    feed = stream_feed.StreamFeed(
         None, ["a"], [np.inf], start=place, first=place, seed=0, pool_rows=8, total=8,  # type: ignore[arg-type]
     )  # fmt: skip
     failures: list[BaseException] = []

@@ -14,9 +14,7 @@ order. They are the same bit for bit where the model is: on the CPU with as many
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -24,17 +22,14 @@ import msgspec
 import numpy as np
 import torch
 
-from sae_desktop.activations.harvest_groups import Group, window_groups
-from sae_desktop.activations.harvest_plan import HarvestPlan, plan_harvest, store_info
-from sae_desktop.activations.harvest_rows import BatchMaker, RowReader
-from sae_desktop.activations.layout import decode_rows
+from sae_desktop.activations.harvest_groups import window_groups
+from sae_desktop.activations.harvest_plan import plan_harvest, store_info
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.activations.store_writer import StoreBatch
 from sae_desktop.corpus.documents import Document
 from sae_desktop.corpus.windows import (
     BEGINNING,
     EmptyCorpusError,
-    ReadingPoint,
     Window,
     empty_corpus,
 )
@@ -54,8 +49,10 @@ from sae_desktop.training.rows.data import (
     evenly,
     measure_affine,
 )
-from sae_desktop.training.rows.pool import Feed, Pool, joined_parts, shuffled
+from sae_desktop.training.rows.harvest_reader import HarvestReader, norms, usable_rows, values_of
+from sae_desktop.training.rows.pool import Feed, shuffled
 from sae_desktop.training.rows.source import CURVE_WINDOWS, Source
+from sae_desktop.training.rows.stream_feed import EVERY_ROW, StreamFeed
 from sae_desktop.training.rows.stream_texts import HeldOutTexts, TextsAfter
 from sae_desktop.training.rows.targets import resolve_target
 
@@ -67,9 +64,6 @@ _POOL_BYTES = 2**29
 _POOL_SHARE_OF_RUN = 1 / 16
 _POOL_BATCHES = 16
 _SAMPLE_WINDOWS = 48
-_EVERY_ROW = 2**62
-# Pools whose beginnings are remembered: those of the batches made ahead and of the step's.
-_PLACES = 8
 
 
 class StreamSource(Source):
@@ -160,7 +154,7 @@ class StreamSource(Source):
         """Hold the first windows of a corpus out that is read file after file."""
         reader, batches, windows = HarvestReader(self._harvest), [], []
         rows, wanted = 0, held_out + measured
-        groups = window_groups(self._harvest, BEGINNING, _EVERY_ROW)
+        groups = window_groups(self._harvest, BEGINNING, EVERY_ROW)
         pieces = prefetch(groups)
         with closing(pieces):
             for piece in pieces:
@@ -203,7 +197,7 @@ class StreamSource(Source):
         """Return for each part the norm beyond which a row is massive."""
         if not self._config.exclude_massive:
             return [np.inf] * len(self._sites)
-        return [MASSIVE_NORM * float(np.median(_norms(v))) for v in self._values(self._measured)]
+        return [MASSIVE_NORM * float(np.median(norms(v))) for v in self._values(self._measured)]
 
     def _usable(self, batches: list[StoreBatch]) -> Rows:
         return usable_rows(self._values(batches), self._limits)
@@ -278,7 +272,7 @@ class StreamSource(Source):
             inputs=[sites[site] for site in self._sites[:count]],
             outputs=[sites[site] for site in outputs],
             windows=[window.ids for window in windows[:CURVE_WINDOWS]],
-            typical_norms=[float(np.median(_norms(part))) for part in self._training[:count]],
+            typical_norms=[float(np.median(norms(part))) for part in self._training[:count]],
             means=[
                 torch.from_numpy(part.mean(axis=0, dtype=np.float64)).float().to(lm.device)
                 for part in means
@@ -291,157 +285,3 @@ class StreamSource(Source):
         values = [part[:rows] for part in self._values(self._held_out)[:count]]
         # An encoder predicts no next token: there is no loss to recover.
         return splice if lm.causal else None, text_of(lm, values, tokens, lengths)
-
-
-class StreamFeed:
-    """Pools that a harvest fills, one being drawn from while the next one is filled."""
-
-    def __init__(
-        self,
-        harvest: HarvestPlan,
-        sites: list[str],
-        limits: list[float],
-        *,
-        start: StreamPosition,
-        first: StreamPosition,
-        seed: int,
-        pool_rows: int,
-        total: int,
-        documents: Callable[[], Iterable[Document]] | None = None,
-    ) -> None:
-        """Begin with the pool at `start`; a new pass over the corpus begins at `first`.
-
-        Of `documents`, asked for again for each pass, where these are given.
-        """
-        self._documents = documents
-        self._harvest, self._sites, self._limits = harvest, sites, limits
-        self._start, self._first = start, first
-        self._seed, self._size, self._total = seed, pool_rows, total
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="harvest")
-        self._stop = threading.Event()
-        self._pools: dict[int, Future[Pool]] = {}
-        self._places: dict[int, StreamPosition] = {start.pool: start}
-        self._rows = self._harvested()
-        self._left: tuple[list[Array], StreamPosition] | None = None
-
-    def take(self, position: int, count: int) -> list[Array]:
-        pieces: list[list[Array]] = []
-        while count:
-            number, place = divmod(position, self._size)
-            pieces.append(self._filled(number).draw(place, count))
-            position += len(pieces[-1][0])
-            count -= len(pieces[-1][0])
-        return joined_parts(pieces)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.shutdown(wait=True, cancel_futures=True)
-        self._rows.close()
-
-    def place(self, pool: int) -> StreamPosition:
-        """Return where a pool begins; where that is not known yet, the last one before it."""
-        return self._places[max(number for number in list(self._places) if number <= pool)]
-
-    def _filled(self, number: int) -> Pool:
-        last = (self._total - 1) // self._size
-        for gone in [n for n in self._pools if n < number]:
-            del self._pools[gone]
-        # Pools come one after the other, each where the last one ended.
-        begun = max(self._pools, default=self._start.pool - 1)
-        for one in range(begun + 1, min(number + 1, last) + 1):
-            self._pools[one] = self._thread.submit(self._fill, one)
-        pool = self._pools[number].result()
-        for old in sorted(self._places)[:-_PLACES]:
-            del self._places[old]
-        return pool
-
-    def _fill(self, number: int) -> Pool:
-        """Fill a pool with what the last one left over, then with what is harvested."""
-        wanted = min(self._size, self._total - number * self._size)
-        values: list[Array] = []
-        filled, begins = 0, None
-        while filled < wanted:
-            rows, place = self._left or next(self._rows)
-            begins = begins or msgspec.structs.replace(place, pool=number)
-            if not values:
-                values = [np.empty((wanted, *part.shape[1:]), part.dtype) for part in rows]
-            count = min(len(rows[0]), wanted - filled)
-            for whole, part in zip(values, rows, strict=True):
-                whole[filled : filled + count] = part[:count]
-            filled += count
-            rest = [part[count:] for part in rows]
-            after = msgspec.structs.replace(place, skip=place.skip + count)
-            self._left = (rest, after) if len(rest[0]) else None
-        assert begins is not None
-        self._places[number] = begins
-        return Pool(values, shuffled(wanted, self._seed, number))
-
-    def _harvested(self) -> Generator[tuple[list[Array], StreamPosition], None, None]:
-        """Yield usable rows, a part each, with the place of the windows they come from."""
-        place, skip = self._start, self._start.skip
-        reader = HarvestReader(self._harvest)
-        while True:
-            begin, found = ReadingPoint(place.ordinal, place.offset), 0
-            documents = None if self._documents is None else self._documents()
-            groups = window_groups(self._harvest, begin, _EVERY_ROW, documents)
-            pieces = prefetch(groups, while_waiting=self._refuse_when_ended)
-            with closing(pieces):
-                for piece in pieces:
-                    self._refuse_when_ended()
-                    first = piece.windows[0].spans[0]
-                    place = msgspec.structs.replace(
-                        place, ordinal=first.document.ordinal, offset=first.offset, skip=skip
-                    )
-                    batch = reader.read(piece, self._refuse_when_ended)
-                    values = [values_of(batch, site) for site in self._sites]
-                    usable = usable_rows(values, self._limits)[skip:]
-                    skip = 0
-                    found += len(usable)
-                    if len(usable):
-                        yield [part[usable] for part in values], place
-                    windows = place.windows + len(piece.windows)
-                    place = msgspec.structs.replace(place, windows=windows)
-            if not found and begin == ReadingPoint(self._first.ordinal, self._first.offset):
-                raise UserError(
-                    "The harvest gives no rows to train on: all of them are massive.",
-                    next_step="Include the massive rows, or choose another site.",
-                )
-            place = msgspec.structs.replace(
-                self._first, passes=place.passes + 1, windows=place.windows
-            )
-
-    def _refuse_when_ended(self) -> None:
-        if self._stop.is_set():
-            raise UserError("The harvest was stopped.")
-
-
-class HarvestReader:
-    """Rows of groups of windows, as a store would hold them."""
-
-    def __init__(self, plan: HarvestPlan) -> None:
-        self._reader, self._maker = RowReader(plan), BatchMaker(plan)
-
-    def read(self, group: Group, before_batch: Callable[[], None] = lambda: None) -> StoreBatch:
-        """Return a group's rows, `before_batch` being called before each forward pass.
-
-        Raises UserError for values that are not numbers.
-        """
-        return self._maker.batch(self._reader.read(group, before_batch))
-
-
-def values_of(batch: StoreBatch, site: str) -> Array:
-    """Return a site's rows as numbers, (R, D)."""
-    rows = batch.activations[site]
-    return decode_rows(rows.values, rows.scales)
-
-
-def usable_rows(parts: list[Array], limits: list[float]) -> Rows:
-    """Return the numbers of rows that are not massive in any part."""
-    usable = np.ones(len(parts[0]), dtype=np.bool_)
-    for part, limit in zip(parts, limits, strict=True):
-        usable &= _norms(part) <= limit
-    return np.flatnonzero(usable)
-
-
-def _norms(values: Array) -> Array:
-    return np.asarray(np.linalg.norm(values.astype(np.float32), axis=1))

@@ -29,7 +29,8 @@ from sae_desktop.training.checkpoint import StreamPosition, load_checkpoint
 from sae_desktop.training.config import TrainConfig, TrainResult
 from sae_desktop.training.job import train, train_together
 from sae_desktop.training.rows import streaming
-from sae_desktop.training.rows.streaming import StreamFeed, StreamSource
+from sae_desktop.training.rows.stream_feed import StreamFeed
+from sae_desktop.training.rows.streaming import StreamSource
 from sae_desktop.training.run_log import read_run
 
 SITE, OTHER = "blocks.1.hook_resid_post", "blocks.2.hook_resid_post"
