@@ -22,7 +22,8 @@ from sae_desktop.cli.window import open_window, window_problem
 from sae_desktop.engine.context import WorkerContext, flushing
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.engine.registry import job_title, run_job
+from sae_desktop.engine.registry import job_title
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
 from sae_desktop.features.reading.reader import FeatureIndex

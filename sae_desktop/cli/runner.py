@@ -17,7 +17,8 @@ from sae_desktop.engine.context import WorkerContext, flushing
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.explain import explain
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
-from sae_desktop.engine.registry import job_kind, job_title, project_of, run_job
+from sae_desktop.engine.registry import job_kind, job_title, project_of
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import Project

@@ -11,7 +11,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.cli.config_options import Settings
 from sae_desktop.described import default
 from sae_desktop.engine.environment import prepare_environment
-from sae_desktop.engine.registry import run_job
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.config import DescribeModelConfig

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
-from sae_desktop import launch
 from sae_desktop.client.engine_exit import EngineExit, EngineState, describe_exit
 from sae_desktop.client.engine_log import EngineLog
+from sae_desktop.client.engine_process import EngineProcess, engine_command
 from sae_desktop.client.job import Job
 from sae_desktop.client.lost_files import cut_files
 from sae_desktop.engine.protocol import (
@@ -44,24 +43,6 @@ _TERMINATE_MS = 2000
 STARTING_MS = 120_000
 """After which an engine that has said nothing is given up: a cold disk may take a minute."""
 _DETACH_MS = 10_000
-
-_ENVIRONMENT = {
-    "PYTHONUNBUFFERED": "1",
-    "PYTHONUTF8": "1",
-}
-
-
-def engine_command() -> list[str]:
-    """Return the program and arguments that run the engine."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "engine"]
-    return launch.command("sae_desktop.engine")
-
-
-class _EngineProcess(QProcess):
-    def let_go(self) -> None:
-        """Forget the process: it continues when this object does not."""
-        self.setProcessState(QProcess.ProcessState.NotRunning)
 
 
 class EngineClient(QObject):
@@ -103,7 +84,7 @@ class EngineClient(QObject):
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self._command = list(command) if command is not None else engine_command()
-        self._process: _EngineProcess | None = None
+        self._process: EngineProcess | None = None
         self._ending: QProcess | None = None
         """The engine before, which still writes its jobs' checkpoints."""
         self._to_keep: list[str] | None = None
@@ -132,8 +113,7 @@ class EngineClient(QObject):
         self._input = b""
         self._log.close()
         self._log = EngineLog()
-        process = _EngineProcess(self)
-        process.setProcessEnvironment(_environment())
+        process = EngineProcess(self)
         process.readyReadStandardOutput.connect(self._on_output)
         process.readyReadStandardError.connect(self._on_stderr)
         process.finished.connect(self._on_finished)
@@ -223,16 +203,10 @@ class EngineClient(QObject):
             self._enter(EngineState.STOPPED)
         self.detached.emit(alone)
 
-    def _drop_process(self) -> _EngineProcess | None:
+    def _drop_process(self) -> EngineProcess | None:
         process, self._process = self._process, None
         if process is not None:
-            for signal in (
-                process.readyReadStandardOutput,
-                process.readyReadStandardError,
-                process.finished,
-                process.errorOccurred,
-            ):
-                signal.disconnect()
+            process.silence()
         return process
 
     # ------------------------------------------------------------------ commands
@@ -417,10 +391,3 @@ class EngineClient(QObject):
         if state is not EngineState.STARTING:
             self._patience.stop()
         self.stateChanged.emit(state)
-
-
-def _environment() -> QProcessEnvironment:
-    environment = QProcessEnvironment.systemEnvironment()
-    for name, value in _ENVIRONMENT.items():
-        environment.insert(name, value)
-    return environment

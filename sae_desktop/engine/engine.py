@@ -31,7 +31,8 @@ from sae_desktop.engine.protocol import (
     Shutdown,
     StartJob,
 )
-from sae_desktop.engine.registry import import_lock, job_title, project_of
+from sae_desktop.engine.registry import job_title, project_of
+from sae_desktop.engine.run import import_lock
 from sae_desktop.engine.worker import Workers
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project

@@ -6,10 +6,6 @@ only when a job is run.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,8 +55,6 @@ from sae_desktop.features.config import (
     ProbeConfig,
     ProbeResult,
 )
-from sae_desktop.interruption import interrupted_by
-from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -71,7 +65,6 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
     TrustModelResult,
 )
-from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.steering.config import (
     SteerConfig,
     SteerResult,
@@ -90,13 +83,6 @@ from sae_desktop.training.config import (
 )
 from sae_desktop.training.planning.preflight_config import PreflightConfig, PreflightResult
 from sae_desktop.training.sweeps.sweep_config import SweepConfig, SweepResult
-
-JobFunction = Callable[[Any, JobContext], msgspec.Struct]
-
-import_lock = threading.RLock()
-"""Held while a job's modules are imported: transformers loads its parts on first use, and two
-threads that do so at once see half a module."""
-
 
 _STORE = Output("store", "name")
 _DICTIONARY = Output("dictionary", "name")
@@ -385,18 +371,3 @@ def project_of(config: JobConfig) -> Path | None:
     if job_kind(config).output is None:
         return None
     return Path(str(cast(Any, config).project)).expanduser().resolve()
-
-
-def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
-    """Run a job here and now, and return its result struct.
-
-    Raises UserError for a setting outside its bounds, and whatever the job raises.
-    """
-    refuse_beyond_limits(config)
-    module, name = job_kind(config).function.split(":")
-    # A job from elsewhere brings its own libraries and need not wait for ours.
-    ours = module.startswith("sae_desktop.")
-    with import_lock if ours else contextlib.nullcontext():
-        function = cast(JobFunction, getattr(importlib.import_module(module), name))
-    with interrupted_by(context.check_cancelled):
-        return function(config, context)

@@ -19,7 +19,8 @@ from sae_desktop.engine.protocol import (
     JobFinished,
     JobStarted,
 )
-from sae_desktop.engine.registry import job_title, output_name, run_job
+from sae_desktop.engine.registry import job_title, output_name
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 
 

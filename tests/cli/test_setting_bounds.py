@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.cli.app import app
-from sae_desktop.engine.registry import run_job
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import MOST_REACH, IndexConfig, ProbeConfig

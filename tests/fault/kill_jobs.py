@@ -25,7 +25,7 @@ from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.deletion import delete_item, empty_trash, restore_item, trash_items
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.engine.registry import run_job
+from sae_desktop.engine.run import run_job
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
     ExportFeaturesConfig,

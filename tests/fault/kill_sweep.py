@@ -48,7 +48,8 @@ from kill_points import KillPoints  # noqa: E402
 from kill_state import State, differences, state_of  # noqa: E402
 
 from sae_desktop.engine.protocol import JobConfig  # noqa: E402
-from sae_desktop.engine.registry import JOB_KINDS, job_kind, run_job  # noqa: E402
+from sae_desktop.engine.registry import JOB_KINDS, job_kind  # noqa: E402
+from sae_desktop.engine.run import run_job  # noqa: E402
 from sae_desktop.errors import UserError  # noqa: E402
 from sae_desktop.jobs import SilentContext  # noqa: E402
 from sae_desktop.project import Project  # noqa: E402

@@ -18,7 +18,8 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.engine.registry import JOB_KINDS, run_job
+from sae_desktop.engine.registry import JOB_KINDS
+from sae_desktop.engine.run import run_job
 from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig

@@ -53,4 +53,4 @@ def add_match(project: Project, hash_: str = "") -> None:
 
 def look_again(session: Session) -> None:
     """Let the session see what was written."""
-    session._on_settled()
+    session.look_again()

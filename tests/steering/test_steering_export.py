@@ -18,7 +18,7 @@ from job_contexts import RecordingContext
 from safetensors.torch import load_file
 from toy_index import make_toy_index
 
-from sae_desktop.engine.registry import run_job
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.reading.index_file import read_info

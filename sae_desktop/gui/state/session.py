@@ -8,27 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from sae_desktop.activations.config import (
-    HarvestConfig,
-    HarvestResult,
-)
+from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.detached_jobs import DetachedJobs
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
 from sae_desktop.engine.registry import job_kind
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexResult
+from sae_desktop.gui.state.folder_watch import FolderWatch
 from sae_desktop.gui.state.history import History, Place
-from sae_desktop.gui.state.notes_writer import NotesWriter
+from sae_desktop.gui.state.job_results import JobResults
+from sae_desktop.gui.state.open_notes import OpenNotes
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
 from sae_desktop.project_notes import Notes
-from sae_desktop.steering.effect_config import OutputEffectResult
-from sae_desktop.training.config import TrainResult
 from sae_desktop.words.inventory import Inventory, take_inventory
 from sae_desktop.words.running_jobs import Written, being_written
 
@@ -36,18 +31,6 @@ if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
     from sae_desktop.client.job import Job
     from sae_desktop.features.reading.reader import FeatureIndex
-
-_FOLDERS = (
-    "activations",
-    "dictionaries",
-    "features",
-    "sweeps",
-    "matches",
-    "concepts",
-    "completeness",
-)
-_SETTLE_MS = 1_000
-"""A folder that has just changed is still being synced: looking into it at once would wait."""
 
 
 def _unreadable(name: str, error: Exception) -> UserError:
@@ -107,8 +90,10 @@ class Session(QObject):
         super().__init__(parent)
         self.client = client
         self.project: Project | None = None
-        self._notes: Notes | None = None
-        self._writer: NotesWriter | None = None
+        self._notes = OpenNotes(self)
+        self._notes.refused.connect(self._on_change_refused)
+        self._notes.delayed.connect(self.notesDelayed)
+        self._notes.changedElsewhere.connect(self.notesChanged)
         self.index: FeatureIndex | None = None
         self.harvest_draft = HarvestConfig(project="", name="")
         """What the Harvest panel is set to; a training may read it as a stream."""
@@ -120,17 +105,15 @@ class Session(QObject):
         self.history = History()
         self.undo_stack = QUndoStack(self)
         self.workspace = "project"
-        self._watcher = QFileSystemWatcher(self)
-        self._watcher.directoryChanged.connect(self._on_folder_changed)
-        self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
-        self._settle.timeout.connect(self._on_settled)
+        self._folder = FolderWatch(self)
+        self._folder.settled.connect(self.look_again)
         self.detached = DetachedJobs(self)
         """Jobs of an engine that works on the project without a window."""
         self.detached.found.connect(client.adopt)
         self.detached.ended.connect(self.take_lock)
         client.projectRefused.connect(self._on_project_refused)
         client.projectOpened.connect(self._on_project_opened)
-        client.jobAdded.connect(self._on_job_added)
+        self._results = JobResults(self)
 
     # ------------------------------------------------------------------ project
     @property
@@ -147,7 +130,7 @@ class Session(QObject):
     @property
     def written(self) -> Written:
         """What jobs under way write into the open project, as (kind, name)."""
-        running = [j.config for j in self.client.jobs if not j.ended and self._is_here(j)]
+        running = [j.config for j in self.client.jobs if not j.ended and self.is_here(j)]
         return being_written(running, self.inventory.sweeps)
 
     @property
@@ -164,10 +147,9 @@ class Session(QObject):
             self.show_error(error)
             return False
         self.close_project()
-        self.project, self._notes = project, notes
-        if not notes.read_only:
-            self._begin_writing(notes)
-        self._watch_folders()
+        self.project = project
+        self._notes.open(notes)
+        self._folder.watch(project.path)
         self.take_lock()
         self.inventory = take_inventory(project)
         self.projectChanged.emit()
@@ -195,15 +177,9 @@ class Session(QObject):
         """Let go of the project's files."""
         self.leaving.emit()
         self.detached.watch(None)
-        if self._writer is not None:
-            self._writer.finish()
-        if self._notes is not None:
-            self._notes.close()
-        self._settle.stop()
-        if self._watcher.directories():
-            self._watcher.removePaths(self._watcher.directories())
+        self._notes.close()
+        self._folder.leave()
         self.project = self.index = self.feature = self.refusal = None
-        self._notes = self._writer = None
         self.store = self.dictionary = ""
         self.inventory = Inventory()
         self.undo_stack.clear()
@@ -214,37 +190,28 @@ class Session(QObject):
     @property
     def notes(self) -> Notes | None:
         """What is written in the project, for reading; what was just written is in it."""
-        if self._writer is not None:
-            self._writer.settle()
-        return self._notes
+        return self._notes.read()
 
     def notes_to_come(self) -> list[Change]:
         """Return the changes of notes that are not on the disk yet, oldest first."""
-        return self._writer.waiting() if self._writer is not None else []
+        return self._notes.waiting()
 
     def may_write_notes(self) -> bool:
         """Whether notes can be changed; that a project is read-only is said."""
         if self.refusal is not None:
             self.show_error(self.refusal)
-        elif self.project is not None and self._writer is None:
+        elif self.project is not None and not self._notes.writable:
             self.show_error(
                 UserError(
                     f"The project “{self.project.path.name}” is read-only. Nothing was changed.",
                     next_step="Copy it to a folder you can write to.",
                 )
             )
-        return self.refusal is None and self._writer is not None
+        return self.refusal is None and self._notes.writable
 
     def write_notes(self, change: Change) -> None:
         """Have a change of notes written, beside the window."""
-        if self._writer is not None:
-            self._writer.write(change)
-
-    def _begin_writing(self, notes: Notes) -> None:
-        self._writer = NotesWriter(notes.path)
-        self._writer.refused.connect(self._on_change_refused)
-        self._writer.delayed.connect(self.notesDelayed)
-        self._writer.changedElsewhere.connect(self.notesChanged)
+        self._notes.write(change)
 
     def _on_change_refused(self, refused: tuple[Change, UserError | ErrorInfo]) -> None:
         self.show_error(refused[1])
@@ -363,7 +330,7 @@ class Session(QObject):
             return None
         return self.client.start_job(config)
 
-    def _is_here(self, job: Job) -> bool:
+    def is_here(self, job: Job) -> bool:
         """Whether a job is of the open project, or of none."""
         project = str(getattr(job.config, "project", ""))
         here = self.project.path.resolve() if self.project is not None else None
@@ -374,7 +341,7 @@ class Session(QObject):
 
         None where the job is of another project, or the project is read-only.
         """
-        if not self._is_here(job):
+        if not self.is_here(job):
             project = str(getattr(job.config, "project", ""))
             self.notify(f"That job belongs to the project “{Path(project).stem}”: open it first.")
             return None
@@ -398,7 +365,7 @@ class Session(QObject):
 
     def refresh(self) -> None:
         """Look at the project folder again."""
-        self._settle.start()
+        self._folder.look_soon()
 
     # ------------------------------------------------------------------ from the engine
     def _on_project_opened(self, _message: object) -> None:
@@ -423,64 +390,11 @@ class Session(QObject):
             )
         self.writableChanged.emit()
 
-    def _on_job_added(self, job: Job) -> None:
-        if job.quiet:
-            return  # whoever asked shows the answer, or why there is none
-        job.finished.connect(lambda result: self._on_job_finished(job, result))
-        if job.elsewhere:
-            job.finished.connect(lambda _result: self.notify(f"{job.title}: finished."))
-        job.cancelled.connect(self._on_job_ended)
-        job.failed.connect(self._on_job_failed)
-
-    def _on_job_finished(self, job: Job, result: msgspec.Struct) -> None:
-        if not self._is_here(job):
-            return  # what it has made belongs to another project
-        if isinstance(result, HarvestResult):
-            self.store = result.name
-        elif isinstance(result, TrainResult) and self.index is None:
-            self.dictionary = result.name
-        elif isinstance(result, OutputEffectResult):
-            self._take_effects(result)
-        self._on_settled()
-        if isinstance(result, IndexResult) and self.index is None:
-            self.open_index(result.name)
-
-    def _take_effects(self, result: OutputEffectResult) -> None:
-        """Have the open index show what was just measured of its features."""
-        if self.index is None or result.index != self.index_name:
-            return
-        try:
-            self.index.read_output_effects()
-        except UserError as error:
-            self.show_error(error)
-            return
-        self.columnMade.emit("output_effect")
-
-    def _on_job_ended(self, _message: object = None) -> None:
-        self._on_settled()
-
-    def _on_job_failed(self, error: ErrorInfo) -> None:
-        self._on_settled()
-        # After a crash one banner tells of the engine and of every job that ended with it.
-        if self.client.state != "crashed":
-            self.show_error(error)
-
     # ------------------------------------------------------------------ the folder
-    def _watch_folders(self) -> None:
-        if self.project is None:
-            return
-        folders = [self.project.path, *(self.project.path / name for name in _FOLDERS)]
-        found = {str(folder) for folder in folders if folder.is_dir()}
-        new = found - set(self._watcher.directories())
-        if new:
-            self._watcher.addPaths(sorted(new))
-
-    def _on_folder_changed(self, _path: str) -> None:
-        self._settle.start()
-
-    def _on_settled(self) -> None:
-        self._settle.stop()
-        self._watch_folders()
+    def look_again(self) -> None:
+        """Take stock of what the project holds now."""
+        self._folder.looked()
         if self.project is not None:
+            self._folder.watch(self.project.path)
             self.inventory = take_inventory(self.project)
             self.contentsChanged.emit()

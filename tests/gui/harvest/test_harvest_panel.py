@@ -162,7 +162,7 @@ def test_harvest__what_was_estimated_stands_while_nothing_changes(
 ) -> None:
     client.finish(asked(EstimateHarvestConfig), estimate(bytes=2_000_000, free_bytes=500_000))
     before = len(client.started(EstimateHarvestConfig))
-    session._on_settled()
+    session.look_again()
     qtbot.wait(700)
     assert len(client.started(EstimateHarvestConfig)) == before
     assert not harvest.start_button.isEnabled()
@@ -186,7 +186,7 @@ def test_harvest__a_store_with_the_same_settings_is_added_to(
     harvest: HarvestPanel, client: FakeClient, session: Session, project: Project, asked: Wait
 ) -> None:
     made = add_store(project, "acts", rows=4_000, wanted=4_000)
-    session._on_settled()
+    session.look_again()
     harvest.fill(msgspec.structs.asdict(made) | {"tokens": 204_000})
     client.finish(client.last(DescribeModelConfig), model())
     assert harvest.start_button.isEnabled()
@@ -251,7 +251,7 @@ def test_harvest__its_actions_do_what_the_buttons_do(
     enabled = [infos[name].enabled_when for name in ("harvest.verify", "harvest.extend")]
     assert not any(can() for can in enabled if can)
     add_store(project, "acts", rows=400, wanted=400)
-    session._on_settled()
+    session.look_again()
     harvest.store.show_store("acts")
     assert all(can() for can in enabled if can)
     infos["harvest.verify"].callback()

@@ -142,7 +142,7 @@ def test_view__asks_nothing_while_nobody_looks(
     view.hide()
     before = len(client.started(DescribeStoreConfig))
     view.watch.ask()
-    session._on_settled()
+    session.look_again()
     assert len(client.started(DescribeStoreConfig)) == before
 
 
@@ -221,18 +221,18 @@ def test_view__what_grows_is_read_anew_only_when_no_harvest_fills_it(
 ) -> None:
     view.show_store("acts")
     answer(client, "acts", SITE)
-    session._on_settled()
+    session.look_again()
     assert open_questions(client) == []
     shutil.rmtree(project.store_path("acts"))
     add_store(project, "acts", rows=4_001, wanted=4_001)
-    session._on_settled()
+    session.look_again()
     assert open_questions(client) == ["acts"]
     answer(client, "acts", SITE)
     begin(client, session, "acts")
     answer(client, "acts", SITE)
     shutil.rmtree(project.store_path("acts"))
     add_store(project, "acts", rows=4_002, wanted=4_002)
-    session._on_settled()
+    session.look_again()
     assert open_questions(client) == []
 
 

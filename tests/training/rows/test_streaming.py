@@ -19,7 +19,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
-from sae_desktop.engine.registry import run_job
+from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.text import chat_template

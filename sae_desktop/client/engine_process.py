@@ -1,0 +1,46 @@
+"""The engine as a process of its own: how it is started, listened to and let go of."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment
+
+from sae_desktop import launch
+
+_ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONUTF8": "1",
+}
+
+
+def engine_command() -> list[str]:
+    """Return the program and arguments that run the engine."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "engine"]
+    return launch.command("sae_desktop.engine")
+
+
+class EngineProcess(QProcess):
+    """A process in the engine's environment."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        environment = QProcessEnvironment.systemEnvironment()
+        for name, value in _ENVIRONMENT.items():
+            environment.insert(name, value)
+        self.setProcessEnvironment(environment)
+
+    def silence(self) -> None:
+        """Have its signals reach nobody any more."""
+        for signal in (
+            self.readyReadStandardOutput,
+            self.readyReadStandardError,
+            self.finished,
+            self.errorOccurred,
+        ):
+            signal.disconnect()
+
+    def let_go(self) -> None:
+        """Forget the process: it continues when this object does not."""
+        self.setProcessState(QProcess.ProcessState.NotRunning)

@@ -1,0 +1,88 @@
+"""What the session makes of jobs that end: what they made is selected, and why they failed said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from PySide6.QtCore import SignalInstance
+
+from sae_desktop.activations.config import HarvestResult
+from sae_desktop.client.job import Job
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.errors import UserError
+from sae_desktop.features.config import IndexResult
+from sae_desktop.steering.effect_config import OutputEffectResult
+from sae_desktop.training.config import TrainResult
+
+if TYPE_CHECKING:
+    from sae_desktop.client.engine_client import EngineClient
+    from sae_desktop.features.reading.reader import FeatureIndex
+
+
+class Selecting(Protocol):
+    """What is selected in the window, and who is told: the session."""
+
+    client: EngineClient
+    store: str
+    dictionary: str
+    index: FeatureIndex | None
+    columnMade: SignalInstance
+
+    @property
+    def index_name(self) -> str: ...
+    def is_here(self, job: Job) -> bool: ...
+    def look_again(self) -> None: ...
+    def open_index(self, name: str) -> bool: ...
+    def notify(self, sentence: str) -> None: ...
+    def show_error(self, error: UserError | ErrorInfo) -> None: ...
+
+
+class JobResults:
+    """Listens to every job of the session's engine."""
+
+    def __init__(self, session: Selecting) -> None:
+        self._session = session
+        session.client.jobAdded.connect(self._on_job_added)
+
+    def _on_job_added(self, job: Job) -> None:
+        if job.quiet:
+            return  # whoever asked shows the answer, or why there is none
+        job.finished.connect(lambda result: self._on_job_finished(job, result))
+        if job.elsewhere:
+            job.finished.connect(lambda _result: self._session.notify(f"{job.title}: finished."))
+        job.cancelled.connect(self._on_job_ended)
+        job.failed.connect(self._on_job_failed)
+
+    def _on_job_finished(self, job: Job, result: msgspec.Struct) -> None:
+        if not self._session.is_here(job):
+            return  # what it has made belongs to another project
+        if isinstance(result, HarvestResult):
+            self._session.store = result.name
+        elif isinstance(result, TrainResult) and self._session.index is None:
+            self._session.dictionary = result.name
+        elif isinstance(result, OutputEffectResult):
+            self._take_effects(result)
+        self._session.look_again()
+        if isinstance(result, IndexResult) and self._session.index is None:
+            self._session.open_index(result.name)
+
+    def _take_effects(self, result: OutputEffectResult) -> None:
+        """Have the open index show what was just measured of its features."""
+        if self._session.index is None or result.index != self._session.index_name:
+            return
+        try:
+            self._session.index.read_output_effects()
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._session.columnMade.emit("output_effect")
+
+    def _on_job_ended(self, _message: object = None) -> None:
+        self._session.look_again()
+
+    def _on_job_failed(self, error: ErrorInfo) -> None:
+        self._session.look_again()
+        # After a crash one banner tells of the engine and of every job that ended with it.
+        if self._session.client.state != "crashed":
+            self._session.show_error(error)
