@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sae_desktop.cli.render import table
-from sae_desktop.comparison.config import (
-    CompletenessResult,
-    DictionaryCompleteness,
-    MatchResult,
-)
+from sae_desktop.comparison.config import CompletenessResult, MatchResult
+from sae_desktop.words.completeness_figures import summary_text
 
 _LISTED = 60
 
@@ -92,17 +89,5 @@ def completeness(result: CompletenessResult) -> str:
         f"{result.judged} of {len(result.rows)} concepts occur at least "
         f"{result.least_occurrences} times in each half of {result.tokens:,} tokens"
     )
-    lines += [_told(found, result.judged) for found in result.dictionaries]
+    lines += [summary_text(result, place) for place in range(len(result.dictionaries))]
     return "\n".join(lines)
-
-
-def _told(found: DictionaryCompleteness, judged: int) -> str:
-    text = f"{found.dictionary}: {found.found} have a feature"
-    if found.control_found is not None:
-        text += f", {found.control_found} have one of as many random directions"
-    if found.even_chance is None:
-        return f"{text}; the list does not show the frequency at which half have one"
-    return (
-        f"{text}; half have one at a frequency of {found.even_chance:.2e}; × "
-        f"{found.alive:,} alive: {found.product_text()}"
-    )

@@ -8,67 +8,27 @@ from sae_desktop.language_model.files.code import ModelCode
 from sae_desktop.language_model.files.trust import WARNING
 from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.storage.faults import format_bytes
-
-_SPECIAL = (("bos_token", "before a text"), ("eos_token", "after a text"))
+from sae_desktop.words.model_card import ENCODER_TEXT, memory_text, model_figures
 
 
 def card(model: ModelDescription) -> str:
     """Return all that is known about a model, one fact per line, then its sites."""
     rows = [
-        ("model", model.name),
-        ("architecture", f"{model.architecture}, {_kind(model)}"),
-        ("layers", number(model.layers)),
-        ("width", number(model.width)),
-        ("heads", _heads(model)),
-        ("MLP", _mlp(model)),
-        ("context", f"{model.context_size:,} tokens"),
-        ("vocabulary", number(model.vocabulary)),
-        ("parameters", number(model.parameters or None)),
-        ("precision", model.dtype or number(None)),
-        ("device", model.device or number(None)),
-        ("memory", _memory(model)),
-        ("on disk", format_bytes(model.disk_bytes) if model.disk_bytes else "not here yet"),
-        ("weights", model.origin or number(None)),
-        ("special tokens", _special(model)),
-        ("chat template", number(model.chat_template if model.parameters else None)),
-        ("program code", _code(model)),
+        ("Model", model.name),
+        *model_figures(model),
+        (
+            "Reads",
+            ENCODER_TEXT if not model.causal else "left to right; it predicts what comes next",
+        ),
+        ("Precision", model.dtype or number(None)),
+        ("Device", model.device or number(None)),
+        ("Memory", memory_text(model) or number(None)),
+        ("Weights", model.origin or number(None)),
+        ("Program code", _code(model)),
     ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name.ljust(width)}  {value}" for name, value in rows]
     return "\n".join([*lines, *_sites(model)])
-
-
-def _kind(model: ModelDescription) -> str:
-    return "predicts the next token" if model.causal else "an encoder"
-
-
-def _heads(model: ModelDescription) -> str:
-    if model.key_value_heads in (0, model.heads):
-        return number(model.heads or None)
-    return f"{model.heads}, {model.key_value_heads} for keys and values"
-
-
-def _mlp(model: ModelDescription) -> str:
-    if model.experts:
-        return f"{model.experts} experts of {model.mlp_width:,} neurons"
-    return f"{model.mlp_width:,} neurons" if model.mlp_width else number(None)
-
-
-def _memory(model: ModelDescription) -> str:
-    if not model.memory_bytes:
-        return number(None)
-    words = (
-        f"{format_bytes(model.memory_bytes)} for the weights, "
-        f"{format_bytes(model.free_memory_bytes)} free"
-    )
-    if model.fits:
-        return words
-    return f"{words}: it does not fit; try --dtype bfloat16, --dtype 8bit or --device split"
-
-
-def _special(model: ModelDescription) -> str:
-    named = [(getattr(model, field), place) for field, place in _SPECIAL]
-    return ", ".join(f"{token} {place}" for token, place in named if token) or number(None)
 
 
 def _code(model: ModelDescription) -> str:

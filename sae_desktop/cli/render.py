@@ -18,6 +18,7 @@ from sae_desktop.features.config import ProbeResult
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import elapsed_text
 
 _NOTHING = "–"
 _ANY_WIDTH = 100_000
@@ -35,18 +36,8 @@ def number(value: Any, name: str = "") -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return _NOTHING
-        return duration(value) if name == "seconds" else f"{value:,.4g}"
+        return elapsed_text(value) if name == "seconds" else f"{value:,.4g}"
     return str(value)
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time: 8.2 s, 3 min 05 s, 2 h 10 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def progress_words(event: JobProgress) -> str:
@@ -55,7 +46,7 @@ def progress_words(event: JobProgress) -> str:
     if event.rate > 0:
         words.append(f"{event.rate:,.0f} {event.unit}/s")
     if event.seconds_left is not None:
-        words.append(f"{duration(event.seconds_left)} left")
+        words.append(f"{elapsed_text(event.seconds_left)} left")
     if event.message:
         words.append(event.message)
     return " · ".join(words)

@@ -25,6 +25,7 @@ from sae_desktop.training.planning.preflight_config import PreflightConfig, Pref
 from sae_desktop.training.settings_check import sweep_problems
 from sae_desktop.training.sweeps.scaling_report import ScalingReport, scaling_report
 from sae_desktop.training.sweeps.sweep_config import AXES, SweepConfig, read_sweep, sweep_points
+from sae_desktop.words.amounts import elapsed_text
 
 _GRID = "Grid: values separated by commas"
 
@@ -129,8 +130,8 @@ def _preflight_text(result: PreflightResult) -> str:
     if result.step_seconds is not None and result.seconds_per_million_tokens is not None:
         lines.append(
             f"{result.step_seconds:.4g} s per step ({result.device}, {result.precision}), "
-            f"{render.duration(result.seconds_per_million_tokens)} per million rows, "
-            f"{render.duration(result.seconds or 0.0)} in all"
+            f"{elapsed_text(result.seconds_per_million_tokens)} per million rows, "
+            f"{elapsed_text(result.seconds or 0.0)} in all"
         )
     if result.fits:
         lines.append(f"It fits; up to {result.largest_features:,} features would.")

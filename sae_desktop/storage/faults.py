@@ -20,16 +20,25 @@ _NO_LOCKS = {
     if hasattr(errno, name)
 }
 # HDF5 and safetensors tell a failed write in words: "errno = 28", "(os error 28)".
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _TOLD_NUMBER = re.compile(r"errno = (\d+)|\(os error (\d+)\)")
 
 
 def format_bytes(count: float) -> str:
-    """Return a size in decimal units: 1_500_000 → "1.5 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+    """Return a size in decimal units, with three digits: "1.5 MB", "256 MB"."""
+    value, unit = float(count), 0
+    while abs(value) >= 999.5 and unit < len(_BYTE_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{three_digits(value) if unit else f'{value:.0f}'} {_BYTE_UNITS[unit]}"
+
+
+def three_digits(value: float) -> str:
+    """Return a number below 1,000 with three digits, and no zeros at its end."""
+    if value == int(value) and abs(value) < 1000:
+        return f"{value:.0f}"
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def folder_bytes(path: Path) -> int:

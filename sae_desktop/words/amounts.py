@@ -5,18 +5,11 @@ from __future__ import annotations
 import datetime
 import math
 
+from sae_desktop.storage.faults import three_digits
+
 _THOUSAND_NAMES = ("", "k", "M", "G", "T")
-_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 MINUS = "−"
 THIN = "\u202f"
-
-
-def bytes_text(count: float) -> str:
-    """Return a size in decimal units: "256 MB"."""
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_BYTE_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{_three_digits(value) if unit else f'{value:.0f}'} {_BYTE_UNITS[unit]}"
 
 
 def short_count(count: float) -> str:
@@ -24,7 +17,7 @@ def short_count(count: float) -> str:
     value, unit = float(count), 0
     while abs(value) >= 999.5 and unit < len(_THOUSAND_NAMES) - 1:
         value, unit = value / 1000, unit + 1
-    return f"{_three_digits(value)}{_THOUSAND_NAMES[unit]}"
+    return f"{three_digits(value)}{_THOUSAND_NAMES[unit]}"
 
 
 def exact_count(count: float) -> str:
@@ -40,6 +33,16 @@ def duration_text(seconds: float | None) -> str:
     if total < 3600:
         return f"{total // 60}:{total % 60:02d}"
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
+
+
+def elapsed_text(seconds: float) -> str:
+    """Return a length of time that was measured: 8.2 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def duration_words(seconds: float) -> str:
@@ -128,11 +131,3 @@ def probability_text(probability: float) -> str:
 def clamp_text(clamp: float) -> str:
     """Return a clamp in multiples of the feature's maximum: +2.5×, −1.0×, 0.0×."""
     return signed_text(clamp, 1) + "×"
-
-
-def _three_digits(value: float) -> str:
-    if value == int(value) and abs(value) < 1000:
-        return f"{value:.0f}"
-    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    text = f"{value:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -8,7 +8,8 @@ from itertools import islice
 from sae_desktop.corpus.columns import ALTERNATIVES, asked_names
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, WindowPreview
 from sae_desktop.language_names import language_name
-from sae_desktop.words.amounts import bytes_text, elide_middle, exact_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import elide_middle, exact_count
 
 PACKINGS = (
     ("document", "Separate"),
@@ -43,7 +44,7 @@ def corpus_text(corpus: CorpusDescription) -> str:
         plural = "document" if corpus.documents == 1 else "documents"
         parts.append(f"{exact_count(corpus.documents)} {plural}")
     if corpus.bytes >= 0:
-        parts.append(bytes_text(corpus.bytes))
+        parts.append(format_bytes(corpus.bytes))
     text = ", ".join(parts)
     languages = [language for language in corpus.languages if language]
     if len(languages) > _MOST_LANGUAGES:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.engine.protocol import EngineStatus, JobProgress
-from sae_desktop.words.amounts import bytes_text, duration_text, rate_text, short_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import duration_text, rate_text, short_count
 
 STATE_NAMES = {
     "queued": "Waiting",
@@ -62,7 +63,7 @@ def engine_text(state: str, status: EngineStatus | None) -> str:
         return "Engine stopped"
     if status is None:
         return "Engine ready"
-    used, total = bytes_text(status.memory_used), bytes_text(status.memory_total)
+    used, total = format_bytes(status.memory_used), format_bytes(status.memory_total)
     model = status.model.rstrip("/").rsplit("/", 1)[-1] or "no model loaded"
     # The device is known once the engine has imported torch.
     parts = [status.device] if status.device.isascii() else []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sae_desktop.language_model.config import ModelDescription
-from sae_desktop.words.amounts import bytes_text, exact_count, short_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import exact_count, short_count
 
 PRECISIONS = (
     ("auto", "Auto"),
@@ -44,7 +45,7 @@ def model_figures(model: ModelDescription) -> list[tuple[str, str]]:
     if model.parameters:
         figures.append(("Parameters", short_count(model.parameters)))
     if model.disk_bytes:
-        figures.append(("On disk", bytes_text(model.disk_bytes)))
+        figures.append(("On disk", format_bytes(model.disk_bytes)))
     special = [token for token in (model.bos_token, model.eos_token) if token]
     if special:
         figures.append(("Special tokens", " ".join(dict.fromkeys(special))))
@@ -71,10 +72,10 @@ def memory_text(model: ModelDescription) -> str:
         return ""
     where = f" on {model.device}" if model.device else ""
     kind = f" as {model.dtype}" if model.dtype else ""
-    need = f"{bytes_text(model.memory_bytes)} of memory{kind}"
+    need = f"{format_bytes(model.memory_bytes)} of memory{kind}"
     if not model.free_memory_bytes:
         return f"Takes {need}{where}."
-    free = bytes_text(model.free_memory_bytes)
+    free = format_bytes(model.free_memory_bytes)
     if memory_fits(model):
         return f"Takes {need}; {free} are free{where}."
     return (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.planning.preflight_config import PreflightResult
-from sae_desktop.words.amounts import bytes_text, duration_words
+from sae_desktop.words.amounts import duration_words
 
 
 def preflight_problem(found: PreflightResult) -> str:
@@ -18,7 +19,7 @@ def preflight_problem(found: PreflightResult) -> str:
 def preflight_text(found: PreflightResult) -> str:
     """Return the room it takes and, where steps were measured, the time."""
     rooms = [
-        f"{bytes_text(room.needed_bytes)} of {bytes_text(room.free_bytes)} free {room.place}"
+        f"{format_bytes(room.needed_bytes)} of {format_bytes(room.free_bytes)} free {room.place}"
         for room in found.rooms
     ]
     text = f"Takes {', '.join(rooms)}; {found.precision} on {found.device}."
@@ -35,7 +36,7 @@ def preflight_details(found: PreflightResult) -> str:
     """Return every need, a line each, for a tooltip."""
     lines = []
     for room in found.rooms:
-        lines.append(f"{room.place.capitalize()}: {bytes_text(room.needed_bytes)}")
-        lines += [f"    {need.what}: {bytes_text(need.bytes)}" for need in room.needs]
+        lines.append(f"{room.place.capitalize()}: {format_bytes(room.needed_bytes)}")
+        lines += [f"    {need.what}: {format_bytes(need.bytes)}" for need in room.needs]
     lines.append(f"Up to {found.largest_features:,} features would fit.")
     return "\n".join(lines)

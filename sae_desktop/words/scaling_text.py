@@ -11,7 +11,7 @@ import numpy as np
 from sae_desktop.errors import UserError
 from sae_desktop.training.sweeps.power_law import PowerLaw
 from sae_desktop.training.sweeps.region import Interval
-from sae_desktop.training.sweeps.scaling import ScalingLaws, ScalingPoint, optimum
+from sae_desktop.training.sweeps.scaling import Optimum, ScalingLaws, ScalingPoint, optimum
 from sae_desktop.training.sweeps.scaling_report import Series
 from sae_desktop.words.amounts import exact_count, short_count
 
@@ -58,23 +58,28 @@ def default_budget(laws: ScalingLaws) -> float:
 
 
 def optimum_text(points: Sequence[ScalingPoint], budget: float, batch: int) -> str:
-    """Return the best run of a budget in words, with how sure each figure is; why there is none,
-    where there is none.
-    """
+    """Return the best run of a budget in words; why there is none, where there is none."""
     try:
-        best = optimum(points, budget)
+        return best_text(optimum(points, budget), batch)
     except UserError as error:
         return str(error)
+
+
+def best_text(best: Optimum, batch: int | None = None) -> str:
+    """Return the best run of a budget in words, with how sure each figure is.
+
+    With `batch`, the steps are told in rows, too.
+    """
     parts = [f"loss {best.loss:.3g} ({_sure(best.loss_interval, _three)})"]
     if best.features is not None and best.steps is not None:
-        rows = short_count(best.steps * batch)
         parts.append(
             f"{exact_count(best.features)} features ({_sure(best.features_interval, _count)})"
         )
-        parts.append(
-            f"{exact_count(best.steps)} steps ({_sure(best.steps_interval, _count)}), which are "
-            f"{rows} rows at batch {exact_count(batch)}"
-        )
+        steps = f"{exact_count(best.steps)} steps ({_sure(best.steps_interval, _count)})"
+        if batch is not None:
+            rows = short_count(best.steps * batch)
+            steps += f", which are {rows} rows at batch {exact_count(batch)}"
+        parts.append(steps)
     if best.lr is not None:
         parts.append(f"learning rate {best.lr:.2g} ({_sure(best.lr_interval, _three)})")
     text = "; ".join(parts) + f". {best.said_of_intervals()}"

@@ -13,8 +13,8 @@ from sae_desktop.activations.config import (
     VerifyResult,
 )
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import (
-    bytes_text,
     exact_count,
     percent_text,
     share_text,
@@ -40,7 +40,7 @@ def store_summary(store: StoreDescription) -> str:
     parts = [f"{rows} rows", plural(store.windows, "window"), plural(store.documents, "document")]
     if store.segments > 1:
         parts.append(plural(store.segments, "segment"))
-    size = bytes_text(store.bytes)
+    size = format_bytes(store.bytes)
     parts.append(f"{size} as {store.dtype}" if store.dtype else size)
     return " · ".join(parts)
 
@@ -117,7 +117,7 @@ def throughput_text(tokens_per_second: float, waited_share: float) -> str:
 
 def verified_text(result: VerifyResult) -> str:
     """Return what was found of a store that is as it was written."""
-    blocks, size = plural(result.blocks, "block"), bytes_text(result.bytes)
+    blocks, size = plural(result.blocks, "block"), format_bytes(result.bytes)
     return f"“{result.name}”, {blocks}, {size}: all intact."
 
 

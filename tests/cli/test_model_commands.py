@@ -54,14 +54,15 @@ def test_show__is_a_card_to_read(toy_model_folder: Path) -> None:
     assert done.status == 0, done.stderr
     lines = dict(line.split("  ", 1) for line in done.stdout.splitlines() if "  " in line.strip())
     facts = {name: value.strip() for name, value in lines.items()}
-    assert facts["architecture"] == "LlamaForCausalLM, predicts the next token"
-    assert (facts["layers"], facts["width"]) == ("4", "32")
-    assert facts["heads"] == "4, 2 for keys and values"
-    assert facts["context"] == "64 tokens"
-    assert facts["precision"] == "bfloat16"
-    assert facts["memory"].startswith("115.3 kB for the weights, ")
-    assert facts["special tokens"] == "<|bos|> before a text, <|eos|> after a text"
-    assert facts["program code"] == "none"
+    assert facts["Architecture"] == "LlamaForCausalLM"
+    assert facts["Reads"] == "left to right; it predicts what comes next"
+    assert facts["Layers × width"] == "4 × 32"
+    assert facts["Heads"] == "4, 2 for keys and values"
+    assert facts["Context"] == "64 tokens"
+    assert facts["Precision"] == "bfloat16"
+    assert facts["Memory"].startswith("Takes 115 kB of memory as bfloat16; ")
+    assert facts["Special tokens"] == "<|bos|> <|eos|>"
+    assert facts["Program code"] == "none"
     assert "sites of blocks.0 to blocks.3" in done.stdout
     assert "  hook_resid_post (32)" in done.stdout.splitlines()
 

@@ -38,7 +38,8 @@ from sae_desktop.gui.parts.text_box import PathField
 from sae_desktop.gui.state.drops import FILTERS
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import bytes_text, exact_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import exact_count
 
 _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("SAELens", "saelens"),
@@ -391,4 +392,4 @@ class ExportDictionaryForm(JobForm):
 
 def told_export(session: Session, result: ExportResult) -> None:
     """Say what an export wrote."""
-    session.notify(f"Saved to {result.path} ({bytes_text(result.bytes)})")
+    session.notify(f"Saved to {result.path} ({format_bytes(result.bytes)})")

@@ -33,8 +33,9 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.language_model.files.offline import offline
+from sae_desktop.storage.faults import format_bytes
 from sae_desktop.storage.network import why_offline
-from sae_desktop.words.amounts import bytes_text, exact_count
+from sae_desktop.words.amounts import exact_count
 
 Choice = Family | DictionaryHere | None
 _HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence")
@@ -309,7 +310,7 @@ def _row(name: str, model: str, site: str, features: int, size: int) -> list[str
     layer, _, hook = site.removeprefix("blocks.").partition(".")
     return [
         name, model, hook or site, layer if hook else "",
-        exact_count(features) if features else _UNKNOWN, bytes_text(size), "",
+        exact_count(features) if features else _UNKNOWN, format_bytes(size), "",
     ]  # fmt: skip
 
 
@@ -322,7 +323,7 @@ def _row_of(family: Family) -> list[str]:
     return [
         family.name, family.model, family.hook, layers_text(family.layers),
         exact_count(family.features) if known else _UNKNOWN,
-        bytes_text(family.bytes) if known else _UNKNOWN, family.licence or "see its web page",
+        format_bytes(family.bytes) if known else _UNKNOWN, family.licence or "see its web page",
     ]  # fmt: skip
 
 

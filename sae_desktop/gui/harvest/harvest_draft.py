@@ -12,7 +12,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.config import ModelDescription
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import checked_name
-from sae_desktop.words.amounts import bytes_text, duration_words, exact_count, short_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import duration_words, exact_count, short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.model_card import code_text
 from sae_desktop.words.running_jobs import Written
@@ -157,13 +158,13 @@ def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
     sites = 1 + len(config.sites)
     at = f" at {sites} sites" if sites > 1 else ""
     parts = [
-        f"≈ {bytes_text(estimate.bytes)} on disk ({bytes_text(estimate.free_bytes)} free)",
+        f"≈ {format_bytes(estimate.bytes)} on disk ({format_bytes(estimate.free_bytes)} free)",
         f"{duration_words(estimate.seconds)} at {short_count(estimate.tokens_per_second)} tokens/s",
     ]
     if estimate.memory_bytes:
         free = estimate.free_memory_bytes
-        room = f" ({bytes_text(free)} free)" if free else ""
-        parts.append(f"{bytes_text(estimate.memory_bytes)} of memory{room}")
+        room = f" ({format_bytes(free)} free)" if free else ""
+        parts.append(f"{format_bytes(estimate.memory_bytes)} of memory{room}")
     if estimate.batch_tokens:
         how = "" if config.batch_tokens else ", as detected"
         parts.append(f"{exact_count(estimate.batch_tokens)} tokens per pass{how}")
@@ -174,7 +175,7 @@ def room_problem(estimate: HarvestEstimate) -> str:
     """Return why the disk does not do; empty when it does."""
     if estimate.bytes <= estimate.free_bytes:
         return ""
-    missing = bytes_text(estimate.bytes - estimate.free_bytes)
+    missing = format_bytes(estimate.bytes - estimate.free_bytes)
     return f"The disk is {missing} short. Harvest fewer tokens, or free some space."
 
 
@@ -184,6 +185,6 @@ def memory_warning(estimate: HarvestEstimate) -> str:
     if not free or need <= free:
         return ""
     return (
-        f"It may not fit in memory: {bytes_text(need)} needed, {bytes_text(free)} free. "
+        f"It may not fit in memory: {format_bytes(need)} needed, {format_bytes(free)} free. "
         "Choose a smaller batch or fewer bits."
     )

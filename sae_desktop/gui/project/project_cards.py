@@ -12,17 +12,11 @@ from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.language_model.config import SameModelConfig
+from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
-from sae_desktop.words.amounts import (
-    bytes_text,
-    exact_count,
-    figure_text,
-    share_text,
-    short_count,
-    when_text,
-)
+from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
 from sae_desktop.words.inventory import (
     BrokenItem,
     DictionaryItem,
@@ -188,7 +182,7 @@ def _sweep(record: SweepRecord, items: list[DictionaryItem], unfolded: bool) -> 
     best = min((row.fvu for row in done if row.fvu is not None), default=None)
     if best is not None:
         figures.append(("Best FVU", figure_text(best)))
-    footer = f"Sweep · {bytes_text(sum(item.bytes for item in items))}"
+    footer = f"Sweep · {format_bytes(sum(item.bytes for item in items))}"
     fold = "fold" if unfolded else "unfold"
     return Card("sweep", record.config.name, tuple(figures), footer, (fold, "runs", "reveal"))
 
@@ -244,4 +238,4 @@ def _broken(item: BrokenItem) -> Card:
 
 
 def _footer(item: StoreItem | DictionaryItem | IndexItem, now: datetime.datetime) -> str:
-    return f"{bytes_text(item.bytes)} · {when_text(item.modified, now)}"
+    return f"{format_bytes(item.bytes)} · {when_text(item.modified, now)}"

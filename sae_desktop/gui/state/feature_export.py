@@ -16,7 +16,8 @@ from sae_desktop.features.reading.export import export_features
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_notes import Notes
-from sae_desktop.words.amounts import bytes_text, exact_count
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import exact_count
 
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
 _OTHERS: dict[str, FeaturesFormat] = {
@@ -84,7 +85,7 @@ class FeatureExport(QObject):
             job.finished.connect(self._on_exported)
 
     def _on_exported(self, result: ExportResult) -> None:
-        self._session.notify(f"Saved to {result.path} ({bytes_text(result.bytes)})")
+        self._session.notify(f"Saved to {result.path} ({format_bytes(result.bytes)})")
 
     def write(self, path: Path, features: Any) -> None:
         """Write a table of the features beside the window."""

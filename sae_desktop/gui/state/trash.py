@@ -17,7 +17,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
-from sae_desktop.words.amounts import bytes_text
+from sae_desktop.storage.faults import format_bytes
 
 
 class Trash:
@@ -55,7 +55,7 @@ class Trash:
             session.notify("The trash is empty.")
             return
         names = ", ".join(item.title for item in items[:6]) + (", …" if len(items) > 6 else "")
-        freed = bytes_text(sum(item.bytes for item in items))
+        freed = format_bytes(sum(item.bytes for item in items))
         box = QMessageBox(
             QMessageBox.Icon.Warning,
             "Empty the trash",
@@ -77,7 +77,7 @@ class Trash:
             self._emptying.run(str(project.path), lambda: empty_trash(project))
 
     def _on_emptied(self, answer: tuple[object, int]) -> None:
-        self._session.notify(f"{bytes_text(answer[1])} were freed.")
+        self._session.notify(f"{format_bytes(answer[1])} were freed.")
 
     def _on_refused(self, answer: tuple[object, UserError]) -> None:
         self._session.show_error(answer[1])

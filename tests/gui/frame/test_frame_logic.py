@@ -25,6 +25,7 @@ from sae_desktop.gui.state.drops import FILTERS, classify
 from sae_desktop.gui.state.history import History, Place
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
+from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.sweeps.sweep_config import SweepConfig, SweepRecord, SweepRow
 from sae_desktop.words import amounts
@@ -40,7 +41,7 @@ NOW = datetime.datetime(2026, 11, 23, 14, 0)
     [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (256_000_000, "256 MB"), (12.3e9, "12.3 GB")],
 )
 def test_bytes__read_in_decimal_units(count: int, text: str) -> None:
-    assert amounts.bytes_text(count) == text
+    assert format_bytes(count) == text
 
 
 @given(st.floats(min_value=0, max_value=1e15))
