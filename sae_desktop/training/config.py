@@ -78,8 +78,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         Count,
         said(
             "k",
-            "How many features are active on each row, on average for BatchTopK and Matryoshka. "
-            "For JumpReLU, how many remain active at the end, unless λ is given.",
+            "How many features are active on each row (BatchTopK, Matryoshka: on average; "
+            "JumpReLU: at the end).",
             DICTIONARY,
         ),
     ] = 32

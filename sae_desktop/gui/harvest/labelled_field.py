@@ -8,7 +8,7 @@ import msgspec
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.described import default, setting
-from sae_desktop.gui.parts.default_mark import DefaultMark
+from sae_desktop.gui.parts.default_mark import MARK_SIZE, DefaultMark
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
 
@@ -32,7 +32,9 @@ class LabelledField(QWidget):
         column.setSpacing(4)
         head = QHBoxLayout()
         head.setContentsMargins(0, 0, 0, 0)
-        head.addWidget(label(name, "small"), 1)
+        title = label(name, "small")
+        title.setMinimumHeight(MARK_SIZE)
+        head.addWidget(title, 1)
         self.mark_of_default = None if default is None else DefaultMark(name, field, default)
         if self.mark_of_default is not None:
             head.addWidget(self.mark_of_default)

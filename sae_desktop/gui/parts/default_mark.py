@@ -11,7 +11,8 @@ from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
 
-_SIZE = 18
+MARK_SIZE = 18
+"""Of the mark; a line with a name keeps this height whether it has one or not."""
 
 
 def read_field(field: QWidget) -> Any:
@@ -62,8 +63,9 @@ class DefaultMark(QPushButton):
         super().__init__()
         self._name, self._field, self._default = name, field, default
         self.setProperty("flat", "true")
-        self.setFixedSize(_SIZE, _SIZE)
-        self.setIconSize(QSize(_SIZE - 4, _SIZE - 4))
+        self.setProperty("mark", "true")
+        self.setFixedSize(MARK_SIZE, MARK_SIZE)
+        self.setIconSize(QSize(MARK_SIZE - 4, MARK_SIZE - 4))
         self.setAutoDefault(False)
         icons.set_icon(self, "arrow-counter-clockwise", "accent")
         policy = self.sizePolicy()

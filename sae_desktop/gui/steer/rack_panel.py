@@ -51,7 +51,7 @@ class SteeringRack(QWidget):
         self._sliders: dict[Key, SliderCard] = {}
         self._names = QStringListModel(self)
         self.add_field = QLineEdit()
-        self.add_field.setPlaceholderText("Add a feature: label or number")
+        self.add_field.setPlaceholderText("Label or number")
         self.add_field.setAccessibleName("Add a feature by its label or number")
         self.add_direction = DirectionButton(
             session, self.add_direction_entry, self.add_feature_elsewhere

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui.parts import icons
-from sae_desktop.gui.parts.default_mark import DefaultMark, fill_field, read_field
+from sae_desktop.gui.parts.default_mark import MARK_SIZE, DefaultMark, fill_field, read_field
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -380,6 +380,7 @@ class TrainingSettings(QScrollArea):
 def _row(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setContentsMargins(0, 0, 0, 0)
+    left.setMinimumHeight(MARK_SIZE)
     row.addWidget(left, 1)
     if mark is not None:
         row.addWidget(mark)
