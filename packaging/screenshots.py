@@ -15,8 +15,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
 from sae_desktop.words.training_catalogue import STREAM
 
