@@ -152,7 +152,7 @@ def test_load__names_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cut short"):
         load(tmp_path)
     save_file({"W_enc": torch.zeros(D, F)}, weights)
-    with pytest.raises(UserError, match="lacks 'W_dec'"):
+    with pytest.raises(UserError, match="is missing 'W_dec'"):
         load(tmp_path)
     cfg = json.loads((tmp_path / "cfg.json").read_text()) | {"architecture": "hypernet"}
     (tmp_path / "cfg.json").write_text(json.dumps(cfg))

@@ -76,11 +76,11 @@ def test_json_labels__may_be_lines_a_list_or_one_object(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("feature;label\n5;a\n5.5;b\n", "Row 2: “5.5” is no feature"),
+        ("feature;label\n5;a\n5.5;b\n", "Row 2: “5.5” is not a feature"),
         ("feature;label\n5;a\n77;b\n", "Row 2: There is no feature 77"),
         ("feature,label\n5,a\n7,b, c\n8,d\n", "Row 3 .* has more fields"),
         ("feature,label,score\n5,a,much\n", "Row 1: “much” is not a score"),
-        ("feature,label\n5,a\n,b\n", "Row 2: “None” is no feature"),
+        ("feature,label\n5,a\n,b\n", "Row 2: “None” is not a feature"),
     ],
 )
 def test_rows_that_cannot_be_read__are_named(tmp_path: Path, text: str, said: str) -> None:

@@ -99,7 +99,7 @@ def test_refusal__at_the_beginning_leaves_no_run(
         def __init__(self, *_: object, **__: object) -> None:
             raise UserError("It cannot begin.")
 
-    monkeypatch.setattr(training, "Session", Failing)
+    monkeypatch.setattr(training, "RunGroup", Failing)
     with pytest.raises(UserError, match="cannot begin"):
         train(run_config(filled), RecordingContext())
     assert not filled.dictionary_path("d").exists()
