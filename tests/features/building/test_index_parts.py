@@ -145,10 +145,10 @@ def test_without_firings__an_index_is_read_but_not_added_to(project: Project) ->
     path = project.index_path("bare")
     assert FeatureIndex(path).firings() is None
     assert not firings_folder(path).exists()
-    with pytest.raises(UserError, match="no firings"):
+    with pytest.raises(UserError, match="did not keep its firings"):
         build_index(asked(project, "bare", add=True), SILENT)
     config = MergeIndexesConfig(project=str(project.path), name="x", indexes=["i", "bare"])
-    with pytest.raises(UserError, match="no firings"):
+    with pytest.raises(UserError, match="did not keep its firings"):
         merge_indexes(config, SILENT)
 
 

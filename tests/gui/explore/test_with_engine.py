@@ -51,7 +51,8 @@ def test_probe_and_steer__through_the_engine(qtbot: QtBot, real_session: Session
     steering.form.prompt.setPlainText("In the")
     steering.rack.slider(loudest).slider.setValue(5.0)
     qtbot.waitUntil(
-        lambda: any(row.plain != row.steered for row in steering.bars.rows()), timeout=PATIENCE_MS
+        lambda: any(row.plain != row.steered for row in steering.next_token.bars.rows()),
+        timeout=PATIENCE_MS,
     )
     steering.form.tokens.setValue(6)
     steering.generate()

@@ -131,7 +131,7 @@ def test_return__does_not_delete(
     window.workspace("project")
     panel = window.findChild(ProjectPanel)
     assert panel is not None
-    panel._ask_delete("dictionary", "done")
+    panel.card_actions._ask_delete("dictionary", "done")
     box = window.findChild(QMessageBox)
     assert box is not None
     QTest.keyClick(box, Qt.Key.Key_Return)

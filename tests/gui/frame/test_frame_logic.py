@@ -46,7 +46,7 @@ def test_bytes__read_in_decimal_units(count: int, text: str) -> None:
 
 @given(st.floats(min_value=0, max_value=1e15))
 def test_counts__stay_short(count: float) -> None:
-    assert len(amounts.count_text(count)) <= 7
+    assert len(amounts.short_count(count)) <= 7
 
 
 def test_durations__are_words_in_sentences_and_figures_in_tables() -> None:

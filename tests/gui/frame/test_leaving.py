@@ -9,7 +9,13 @@ from PySide6.QtTest import QTest
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.job import Job
-from sae_desktop.engine.detached import DetachedJob, own_state, read_state, write_state
+from sae_desktop.engine.detached import (
+    DetachedJob,
+    DetachedState,
+    own_state,
+    read_state,
+    write_state,
+)
 from sae_desktop.engine.protocol import JobFinished, JobProgress
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
@@ -99,7 +105,11 @@ def test_close__without_a_project_cannot_leave_the_engine(
 
 
 def test_project_of_an_engine_without_a_window__is_read_only_in_words_until_it_ends(
-    window: MainWindow, session: Session, client: FakeClient, project: Project
+    window: MainWindow,
+    session: Session,
+    client: FakeClient,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = HarvestConfig(project=str(project.path), name="acts")
     progress = JobProgress(
@@ -118,8 +128,8 @@ def test_project_of_an_engine_without_a_window__is_read_only_in_words_until_it_e
 
     result = JobFinished(job_id="1", result=b'{"name":"acts","rows":4,"sites":[],"tokens":4}')
     kept.outcome = JobFinished(job_id="1", result=result.result)
-    state.pid, state.began = 2**22 + 1, 0.0
     write_state(project.path, state)
+    monkeypatch.setattr(DetachedState, "alive", False)
     before = len(client.opened)
     session.detached.look()
     assert row.job.ended

@@ -186,7 +186,7 @@ def test_add_list__takes_a_file_in(
     assert session.project.concept_lists() == ["mine"]
     (tmp_path / "bad.txt").write_text("a\na\n")
     panel.add_list(tmp_path / "bad.txt")
-    assert "stands twice" in heard.errors[-1].what
+    assert "appears twice" in heard.errors[-1].what
     assert panel.lists.currentText() == "mine"
 
 
