@@ -366,7 +366,7 @@ def test_result__is_coloured_by_what_steering_did_to_each_token(
     assert cursor.charFormat().background().style() == Qt.BrushStyle.NoBrush
     told = panel.outputs.steered.figures.text()
     assert told == (
-        "change of 0.50 typical norms · perplexity 20 for the plain model · KL 1.00 nats a token"
+        "change of 0.50 typical norms · perplexity 20 for the plain model · KL 1.00 nats per token"
     )
     assert panel.outputs.plain.figures.isHidden()
 
