@@ -259,7 +259,7 @@ def test_shapes__that_contradict_one_another_are_refused(tmp_path: Path) -> None
             data = file[name][()]
             del file[name]
             file[name] = data[..., :-1]
-        with pytest.raises(UserError, match="are expected"):
+        with pytest.raises(UserError, match="instead of"):
             read(path)
 
 

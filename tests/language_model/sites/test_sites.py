@@ -206,7 +206,7 @@ def test_code_of_a_models_own__is_not_taken_for_the_architecture_it_names() -> N
         each.__class__ = own
     assert _hooks(network, 0) == list(_STREAM)
     with pytest.raises(
-        UserError, match="of this “llama” model only the inputs and outputs of layers"
+        UserError, match="for a “llama” model only the inputs and outputs of layers"
     ):
         check_site(network, Site(0, "hook_mlp_out"))
 

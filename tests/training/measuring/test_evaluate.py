@@ -252,7 +252,7 @@ def test_rows__of_sites_the_store_lacks_are_refused(harvested: Project) -> None:
     with pytest.raises(UserError, match=r"no site “blocks\.0\.hook_mlp_out”"):
         rows_of(harvested, dictionary, store)
     dictionary.metadata = {"input_sites": [READ, WRITTEN]}
-    with pytest.raises(UserError, match=r"32 wide.*64 wide"):
+    with pytest.raises(UserError, match=r"width 32.*width 64"):
         rows_of(harvested, dictionary, store)
 
 
