@@ -163,7 +163,7 @@ def test_collapse__is_told_while_the_run_goes_on(filled: Project) -> None:
     assert result.l0 < 0.5
     assert told[-1] == 1  # once, and before the end
     (line,) = (line for line in context.lines if "collapsing" in line)
-    assert "smaller one" in line
+    assert "smaller value" in line
 
 
 def test_training__stopped_early_keeps_what_it_has(filled: Project) -> None:

@@ -177,7 +177,7 @@ def test_stream__ends_between_two_batches_of_the_model(monkeypatch: pytest.Monke
     closing.join(10)
     taking.join(10)
     assert read == [0]
-    assert "ended" in str(failures[0])
+    assert "stopped" in str(failures[0])
 
 
 def test_runs_folder__is_kept_where_there_is_something_to_go_on_from(filled: Project) -> None:
