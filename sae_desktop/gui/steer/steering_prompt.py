@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -29,6 +29,14 @@ EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning
 """Openings that the built-in model has learned to continue."""
 LONGEST = 400
 _MOST_TOP_K = 10_000
+
+
+class _WideEnough(QScrollArea):
+    """Never narrower than what it shows and the bar beside that: it scrolls up and down alone."""
+
+    def minimumSizeHint(self) -> QSize:
+        hint, bar = super().minimumSizeHint(), self.verticalScrollBar().sizeHint().width()
+        return QSize(self.widget().minimumSizeHint().width() + bar, hint.height())
 
 
 class SteeringPrompt(QWidget):
@@ -107,7 +115,7 @@ class SteeringPrompt(QWidget):
         inner.addLayout(form)
         inner.addStretch(1)
         # Where a low window has no room for all of it, the fields scroll and Generate stays.
-        scroll = QScrollArea()
+        scroll = _WideEnough()
         scroll.setWidget(fields)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -122,7 +130,6 @@ class SteeringPrompt(QWidget):
         for view in (self.prompt, self.picker):
             view.setMinimumHeight(line * 3 + 16)
             view.setMaximumHeight(line * 24 + 16)
-        self.setMinimumWidth(200)
 
     def _build_numbers(self) -> None:
         for field, name, low, high, value in (
