@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from sae_desktop.engine.protocol import (
 from sae_desktop.engine.worker import Workers
 
 LOOK_SECONDS = 0.5
+OUTCOME_SECONDS = 5.0
 
 REQUESTS: dict[type[msgspec.Struct], Callable[[WorkerContext], None]] = {
     PauseJob: WorkerContext.request_pause,
@@ -62,13 +64,17 @@ class Alone:
 
     def begin(self, kept: Collection[str]) -> None:
         """Keep these jobs, as far as they still run, and cancel the others."""
-        for job_id, config in self._workers.running().items():
-            if job_id in kept:
-                self._state.jobs.append(DetachedJob(id=job_id, config=config, started=True))
-            else:
-                self._workers.ask(job_id, WorkerContext.request_cancel)
-        early, self._early = self._early or [], None
-        self.take(early)
+        running = self._workers.running()
+        for job_id in running.keys() - set(kept):
+            self._workers.ask(job_id, WorkerContext.request_cancel)
+        with self._lock:
+            self._state.jobs += [
+                DetachedJob(id=job_id, config=config, started=True)
+                for job_id, config in running.items()
+                if job_id in kept
+            ]
+            early, self._early = self._early or [], None
+            self._note_all(early)
         self._write()
 
     @property
@@ -81,12 +87,15 @@ class Alone:
         with self._lock:
             if self._early is not None:
                 self._early += events
-                return
-            for event in events:
-                job_id = getattr(event, "job_id", "")
-                job = next((job for job in self._state.jobs if job.id == job_id), None)
-                if job is not None:
-                    _note(job, event)
+            else:
+                self._note_all(events)
+
+    def _note_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            job_id = getattr(event, "job_id", "")
+            job = next((job for job in self._state.jobs if job.id == job_id), None)
+            if job is not None:
+                _note(job, event)
 
     def work(self) -> None:
         """Return when the last job has ended; what they ended with is in the project."""
@@ -96,6 +105,10 @@ class Alone:
                 self._do(request)
             self._write()
             woken.wait(LOOK_SECONDS)
+        # A job no longer counts as running shortly before it says how it ended.
+        deadline = time.monotonic() + OUTCOME_SECONDS
+        while self._state.at_work and time.monotonic() < deadline:
+            woken.wait(0.01)
         self._write()
 
     def _do(self, request: Request) -> None:

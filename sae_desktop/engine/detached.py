@@ -81,7 +81,10 @@ class DetachedState(msgspec.Struct, kw_only=True):
         if self.host != socket.gethostname():
             return False
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.began) < _CLOCK_SECONDS)
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False  # it has ended, and nobody has collected it
+            return bool(abs(process.create_time() - self.began) < _CLOCK_SECONDS)
         except psutil.Error:
             return False
 

@@ -20,7 +20,6 @@ from sae_desktop.engine.protocol import (
     AdjustJob,
     Command,
     Detach,
-    Detached,
     EngineStatus,
     JobConfig,
     JobFailed,
@@ -97,14 +96,13 @@ class Engine:
         self._writer.send([ProtocolError(message=message), failed])
 
     def _detach(self, jobs: list[str]) -> None:
-        """Go on without the window, if there is a project to tell of it."""
+        """Get ready to go on without the window, if there is a project to tell of it."""
         if self._project is None:
             self._writer.send(
                 [ProtocolError(message="No project is open, so there is nothing to continue.")]
             )
             return
         self.alone = Alone(self._project.path, self._workers)
-        self._writer.send([Detached()])
         self._writer.divert(self.alone.take)
         self.alone.begin(jobs)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from sae_desktop.engine.engine import UNKNOWN_DEVICE, Engine, start_thread
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.pipe import EventWriter, take_standard_output
-from sae_desktop.engine.protocol import PROTOCOL_VERSION, Ready
+from sae_desktop.engine.protocol import PROTOCOL_VERSION, Detached, Ready
 
 STATUS_SECONDS = 1.0
 ENDING_SECONDS = 6.0
@@ -52,6 +52,8 @@ def main() -> int:
             break
     if engine.alone is not None:
         _leave_parent(engine.alone.log_path)
+        # Not earlier: the window closes once it hears this, and would take the engine along.
+        writer.send_last([Detached()])
         engine.alone.work()
     ending.begin()
     return 0

@@ -23,15 +23,20 @@ class EventWriter:
         self._diverted: Callable[[Sequence[Event]], None] | None = None
 
     def divert(self, take: Callable[[Sequence[Event]], None]) -> None:
-        """Hand all events to `take` from now on, and none to the pipe."""
+        """Hand all events to `take` from now on, and none but `send_last`'s to the pipe."""
         with self._lock:
             self._diverted = take
 
     def send(self, events: Sequence[Event]) -> None:
         """Write the events, each on a line of its own, in one piece."""
-        if self._diverted is not None:
-            self._diverted(events)
-            return
+        with self._lock:
+            if self._diverted is not None:
+                self._diverted(events)
+            else:
+                self.send_last(events)
+
+    def send_last(self, events: Sequence[Event]) -> None:
+        """Write events to the pipe although the others are diverted."""
         data = memoryview(b"".join(self._encoder.encode(event) + b"\n" for event in events))
         with self._lock:
             try:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from engine_driver import engine_environment
+from engine_driver import EngineDriver, engine_environment
 from pytestqt.qtbot import QtBot
 from toy_jobs import TOY_ENGINE
 
@@ -21,6 +22,7 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.detached_jobs import DetachedJobs
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.client.job import Job, JobState
+from sae_desktop.engine.alone import Alone
 from sae_desktop.engine.detached import (
     REQUESTS_FOLDER,
     STATE_FILE,
@@ -31,7 +33,7 @@ from sae_desktop.engine.detached import (
     take_requests,
     write_state,
 )
-from sae_desktop.engine.protocol import ErrorInfo, JobProgress
+from sae_desktop.engine.protocol import Detach, Detached, ErrorInfo, JobCancelled, JobProgress
 from sae_desktop.project import Project
 
 pytestmark = pytest.mark.gui
@@ -80,6 +82,10 @@ def alone(project: Project) -> Iterator[psutil.Process]:
         process.kill()
 
 
+def _runs(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
 def test_engine_left_alone__works_on_is_found_shows_progress_and_is_stopped(
     alone: psutil.Process, project: Project, qtbot: QtBot
 ) -> None:
@@ -107,7 +113,7 @@ def test_engine_left_alone__works_on_is_found_shows_progress_and_is_stopped(
     qtbot.waitUntil(lambda: job.state is JobState.RUNNING, timeout=WAIT)
     with qtbot.waitSignals([job.finished, jobs.ended], timeout=WAIT):
         job.stop_and_keep()
-    assert not alone.is_running()
+    assert not _runs(alone)
     assert not (project.path / STATE_FILE).exists()
     assert not (project.path / REQUESTS_FOLDER).exists()
     with qtbot.waitSignal(other.projectOpened, timeout=WAIT):
@@ -125,12 +131,75 @@ def test_engine_left_alone_and_killed__is_told_as_such(
     jobs.watch(project.path)
     os.kill(alone.pid, signal.SIGHUP)  # as when its terminal closes
     time.sleep(0.2)
-    assert alone.is_running()
+    assert _runs(alone)
     with qtbot.waitSignals([found[0].failed, jobs.ended], timeout=WAIT):
         alone.kill()
     error = found[0].error
     assert isinstance(error, ErrorInfo)
     assert "ended in the middle" in error.what
+
+
+_SLOW_ENGINE = """
+import sys, time
+sys.path.insert(0, {tests!r})
+import toy_jobs
+from sae_desktop.engine import main
+from sae_desktop.engine.alone import Alone
+
+def late(do):
+    def wrapped(*args):
+        time.sleep(0.5)
+        return do(*args)
+    return wrapped
+
+Alone.begin, main._leave_parent = late(Alone.begin), late(main._leave_parent)
+toy_jobs.register()
+main.main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sessions of processes")
+def test_engine__says_that_it_goes_on_alone_only_once_it_does(project: Project) -> None:
+    code = _SLOW_ENGINE.format(tests=str(Path(__file__).parent.parent))
+    with EngineDriver([sys.executable, "-c", code]) as engine:
+        engine.open_project(project.path)
+        engine.start("1", HarvestConfig(project=str(project.path), name="kept", tokens=FOREVER))
+        engine.wait(JobProgress)
+        engine.send(Detach(jobs=["1"]))
+        engine.wait(Detached)
+        # The window closes now: the job is told of, and the engine no longer ends with it.
+        state = read_state(project.path)
+        assert state is not None
+        assert [job.id for job in state.at_work] == ["1"]
+        assert os.getsid(engine.process.pid) == engine.process.pid
+
+
+def test_job__that_ends_as_the_engine_ends_is_recorded_with_how_it_ended(project: Project) -> None:
+    class Ended:
+        """A job that has just left the running ones, and says how it ended a moment later."""
+
+        def running(self) -> dict[str, HarvestConfig]:
+            return next(left)
+
+    config = HarvestConfig(project=str(project.path), name="kept")
+    left = iter([{"1": config}, {}])
+    alone = Alone(project.path, Ended())  # type: ignore[arg-type]
+    alone.begin(["1"])
+    timer = threading.Timer(0.2, alone.take, [[JobCancelled(job_id="1")]])
+    timer.start()
+    alone.work()
+    state = read_state(project.path)
+    assert state is not None
+    assert isinstance(state.jobs[0].outcome, JobCancelled)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="zombies")
+def test_state__of_a_process_that_nobody_has_collected_is_not_alive() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        began = psutil.Process(process.pid).create_time()
+        state = msgspec.structs.replace(own_state([]), pid=process.pid, began=began)
+        assert not state.alive
 
 
 def test_state__of_another_machine_or_of_garbage_is_nothing_at_work(tmp_path: Path) -> None:
