@@ -67,3 +67,14 @@ class RecordingContext:
             self.on_check(self.checks)
         if self.cancel_after is not None and self.checks > self.cancel_after:
             raise JobCancelledError
+
+
+def cancelled_at(done: float, unit: str) -> RecordingContext:
+    """Return a context that is cancelled once a job has told of `done` units."""
+
+    def ask(_number: int) -> None:
+        if context.steps and context.steps[-1][2] == unit and context.steps[-1][0] >= done:
+            raise JobCancelledError
+
+    context = RecordingContext(on_check=ask)
+    return context

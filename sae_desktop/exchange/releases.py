@@ -15,7 +15,7 @@ from typing import Any
 from sae_desktop.dictionary.formats.through_saelens import INSTALL
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.files.hub import explained_hub
+from sae_desktop.language_model.files.hub_faults import explained_hub
 
 PREFIX = "saelens:"
 _SHOWN = 6

@@ -60,7 +60,7 @@ def describe_model(config: DescribeModelConfig, context: JobContext) -> ModelDes
     precision or a device that is not available.
     """
     context.progress(0, 1, "models", "Reading the configuration")
-    files = find_model(config.model, ask=config.ask_hub)
+    files = find_model(config.model, ask=config.ask_hub, context=context)
     code = needed_code(files)
     if code.needed and not is_trusted(code):
         return _unopened(files, code)

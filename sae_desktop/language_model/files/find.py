@@ -65,10 +65,11 @@ def find_model(
             next_step="Choose a model folder, a .gguf file, a hub name such as owner/model, "
             "“builtin” or “smollm2”.",
         )
+    context = context or SilentContext()
     if not fetch:
-        folder = look_up_snapshot(name) if ask else cached_snapshot(name)
+        folder = look_up_snapshot(name, context=context) if ask else cached_snapshot(name)
         return _in_folder(name, folder, weights=_weights_in(folder))
-    return _in_folder(name, fetch_snapshot(name, context=context or SilentContext()))
+    return _in_folder(name, fetch_snapshot(name, context=context))
 
 
 def is_hub_name(name: str) -> bool:

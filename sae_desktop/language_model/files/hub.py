@@ -1,13 +1,10 @@
-"""Models on the hub: downloaded into its own cache, every fault explained, none of their code
-run.
-"""
+"""Models on the hub: downloaded into its own cache, none of their code run."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,24 +13,21 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-from sae_desktop.errors import JobCancelledError, UserError
-from sae_desktop.jobs import JobContext
+from sae_desktop.errors import UserError
+from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.files.code import code_of
+from sae_desktop.language_model.files.hub_faults import explained_hub
 from sae_desktop.language_model.files.offline import offline
-from sae_desktop.storage.faults import explain_os_error, format_bytes, free_bytes
-from sae_desktop.storage.network import way_online, why_offline
+from sae_desktop.storage.faults import format_bytes, free_bytes
 
 SECONDS = 10.0
 _SMALL_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
-# Of these the library's own download, which begins a broken-off file anew, is good enough.
+# Of these the library's own download is good enough: of a file that ends early it keeps nothing,
+# it compares no digest, and where the disk has no room it begins all the same.
 _SMALL = 1_000_000
 _LARGEST = 50_000_000_000
 """Above, the hub does not answer plain requests."""
 _MB = 1e6
-_PRIVATE = {401, 403}
-_TOO_MANY = 429
-_SERVER_FAULT = 500
-_TRANSPORTS = {"httpx", "httpx2", "requests", "urllib3", "huggingface_hub", "hf_xet"}
 
 
 @dataclass(frozen=True)
@@ -54,18 +48,18 @@ def fetch_snapshot(name: str, *, context: JobContext) -> Path:
     with explained_hub(name):
         remote, unreachable = _remote_files(name)
         local = offline() or unreachable
-        folder = _small_files(name, local=local)
+        folder = _small_files(name, context, local=local)
         there = [file.name for file in remote] or [path.name for path in folder.iterdir()]
         patterns = _weight_patterns(name, there, known=bool(remote))
         wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
         _bring(name, wanted, context)
-        return _snapshot(name, [*_SMALL_FILES, *patterns], local=local)
+        return _snapshot(name, [*_SMALL_FILES, *patterns], context, local=local)
 
 
-def look_up_snapshot(name: str) -> Path:
+def look_up_snapshot(name: str, *, context: JobContext) -> Path:
     """Return the folder of a hub model's small files, downloading them. Raises UserError."""
     with explained_hub(name):
-        return _small_files(name, local=offline())
+        return _small_files(name, context, local=offline())
 
 
 def cached_snapshot(name: str) -> Path:
@@ -74,13 +68,13 @@ def cached_snapshot(name: str) -> Path:
     Raises UserError for one that is not.
     """
     with explained_hub(name, asked=False):
-        return _small_files(name, local=True)
+        return _small_files(name, SilentContext(), local=True)
 
 
-def _small_files(name: str, *, local: bool) -> Path:
-    folder = _snapshot(name, _SMALL_FILES, local=local)
+def _small_files(name: str, context: JobContext, *, local: bool) -> Path:
+    folder = _snapshot(name, _SMALL_FILES, context, local=local)
     if code_of(folder).needed:
-        folder = _snapshot(name, ["*.py"], local=local, below=True)
+        folder = _snapshot(name, ["*.py"], context, local=local, below=True)
     return folder
 
 
@@ -94,7 +88,8 @@ def fetch_files(name: str, patterns: Sequence[str], *, context: JobContext) -> P
         remote, unreachable = _remote_files(name, below=True)
         wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
         _bring(name, wanted, context)
-        return _snapshot(name, list(patterns), local=offline() or unreachable, below=True)
+        local = offline() or unreachable
+        return _snapshot(name, list(patterns), context, local=local, below=True)
 
 
 def cached_hub_models() -> dict[str, Path]:
@@ -138,7 +133,9 @@ def _remote_files(name: str, *, below: bool = False) -> tuple[list[_RemoteFile],
     ], False
 
 
-def _snapshot(name: str, patterns: list[str], *, local: bool, below: bool = False) -> Path:
+def _snapshot(
+    name: str, patterns: list[str], context: JobContext, *, local: bool, below: bool = False
+) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(
@@ -148,8 +145,24 @@ def _snapshot(name: str, patterns: list[str], *, local: bool, below: bool = Fals
             # Folders hold checkpoints and other formats of the same weights.
             ignore_patterns=None if below else ["*/*"],
             local_files_only=local,
+            tqdm_class=_asking(context),
         )
     )
+
+
+def _asking(context: JobContext) -> type[Any]:
+    """Return a progress bar for the library's own download: unseen, ending it after a cancel."""
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs | {"disable": True})  # type: ignore[no-untyped-call]
+
+        def update(self, n: float | None = 1) -> None:
+            del n
+            context.check_cancelled()
+
+    return Bar
 
 
 def _weight_patterns(name: str, there: Sequence[str], *, known: bool) -> list[str]:
@@ -289,101 +302,3 @@ def _alone(part: Path, context: JobContext) -> Iterator[None]:
             return
         except Timeout:
             continue
-
-
-@contextlib.contextmanager
-def explained_hub(name: str, *, asked: bool = True) -> Iterator[None]:
-    """Raise UserError in place of what the hub, the network or the disk ends a download with.
-
-    `asked`: whether the hub was.
-    """
-    from huggingface_hub import constants
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        yield
-    except (UserError, JobCancelledError):
-        raise
-    except GatedRepoError as error:
-        raise UserError(
-            f"“{name}” is available only to people who have accepted its terms.",
-            next_step="Accept them on its page, sign in with “hf auth login”, and try again.",
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UserError(
-            f"There is no model “{name}” on the hub, and no such folder.",
-            next_step="Check the spelling; for a private model, run “hf auth login” first.",
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise (_not_here(name, error) if asked else _not_got(name)) from error
-    except HfHubHTTPError as error:
-        raise _answered(name, error) from error
-    except OSError as error:
-        connection = isinstance(error, ConnectionError | TimeoutError)
-        if error.errno is not None and not connection:
-            cache = Path(constants.HF_HUB_CACHE)
-            raise explain_os_error(
-                error, cache, kept="What was downloaded so far is kept."
-            ) from error
-        raise _broken_off(name, error) from error
-    except Exception as error:
-        # Each HTTP library has its own errors of connection; the hub's own transfer has none.
-        library = type(error).__module__.partition(".")[0]
-        if isinstance(error, RuntimeError) or library in _TRANSPORTS:
-            raise _broken_off(name, error) from error
-        raise
-
-
-def _not_got(name: str) -> UserError:
-    return UserError(
-        f"“{name}” is not on this machine.",
-        next_step="Get it under Harvest › Model, or with: sae-desktop models get "
-        f"{shlex.quote(name)}.",
-    )
-
-
-def _not_here(name: str, error: Exception) -> UserError:
-    cause = error.__cause__
-    status = getattr(getattr(cause, "response", None), "status_code", None)
-    if isinstance(status, int):
-        return _answered(name, cause)
-    reason = why_offline() or "the hub cannot be reached"
-    partly = type(error).__name__ == "IncompleteSnapshotError"
-    return UserError(
-        f"Only a part of “{name}” is on this machine, and {reason}."
-        if partly
-        else f"“{name}” is not on this machine, and {reason}.",
-        kept="That part is kept; only the rest still has to be downloaded." if partly else "",
-        next_step=f"{way_online()}, or use “builtin” or a model folder.",
-    )
-
-
-def _answered(name: str, error: Any) -> UserError:
-    status = int(error.response.status_code)
-    if status in _PRIVATE:
-        return UserError(
-            f"The hub refused you access to “{name}” (it answered {status}).",
-            next_step="Sign in with “hf auth login” as someone with access to it.",
-        )
-    busy = status == _TOO_MANY or status >= _SERVER_FAULT
-    return UserError(
-        f"The hub {'is unavailable' if busy else 'refused'}: it answered {status} when asked for "
-        f"“{name}”.",
-        kept="What was downloaded so far is kept.",
-        next_step="Try again in a few minutes." if busy else "Check the name and try again.",
-    )
-
-
-def _broken_off(name: str, error: Exception) -> UserError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return UserError(
-        f"The download of “{name}” was interrupted ({reason}).",
-        kept="What was downloaded so far is kept.",
-        next_step="Try again: it resumes where it stopped.",
-    )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
-from job_contexts import RecordingContext
+from fake_hub import fake_hub
+from job_contexts import RecordingContext, cancelled_at
 from toy_models import save_toy_model
 
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.language_model.config import GetModelConfig
 from sae_desktop.language_model.files import get
+from sae_desktop.language_model.files import hub as hub_module
 from sae_desktop.language_model.files.find import models_cache
 from sae_desktop.language_model.files.get import get_model
 from sae_desktop.language_model.load import load_model
@@ -125,6 +128,40 @@ def test_cancel__ends_the_download(cache: Path, package: Path) -> None:
     with pytest.raises(JobCancelledError):
         get_model(GetModelConfig(), RecordingContext(cancel_after=0))
     assert list(cache.iterdir()) == []
+
+
+def test_known_model__comes_from_the_hub_and_resumes_within_its_weights(
+    cache: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "_SMALL", 1000)
+    with fake_hub(tmp_path / "hub-cache", monkeypatch) as hub:
+        hub.repos["owner/toy"] = save_toy_model(tmp_path / "repo", hidden_size=16)
+        weights = (tmp_path / "repo" / "model.safetensors").read_bytes()
+        with pytest.raises(JobCancelledError):
+            get_model(GetModelConfig(), cancelled_at(0.005, "MB"))
+        assert list(cache.iterdir()) == []
+        (part,) = (tmp_path / "hub-cache").rglob("*.incomplete")
+        begun = part.stat().st_size
+        assert 0 < begun < len(weights)
+        context = RecordingContext()
+        result = get_model(GetModelConfig(), context)
+        assert hub.ranges == [("model.safetensors", str(begun))]
+    assert context.steps[-1] == (len(weights) / 1e6, len(weights) / 1e6, "MB")
+    assert result.source == "hub: owner/toy"
+    assert result.sha256 == hashlib.sha256(weights).hexdigest()
+    assert not any(path.is_symlink() for path in (cache / SMOLLM2).iterdir())
+    shutil.rmtree(tmp_path / "hub-cache")
+    assert load_model(SMOLLM2).width == 16
+
+
+def test_hub_that_fails__is_told_before_the_package_is_taken(
+    cache: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_hub(tmp_path / "hub-cache", monkeypatch) as hub:
+        hub.refusals["owner/toy"] = (503, "")
+        context = RecordingContext()
+        assert get_model(GetModelConfig(), context).source == "package: toy-model==1.0"
+    assert "answered 503" in context.lines[0]
 
 
 def test_unknown_name__lists_what_is_known(cache: Path) -> None:

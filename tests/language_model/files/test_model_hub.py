@@ -15,7 +15,7 @@ import pytest
 import torch
 from fake_hub import SHA, FakeHub, fake_hub
 from huggingface_hub import constants
-from job_contexts import RecordingContext
+from job_contexts import RecordingContext, cancelled_at
 from toy_models import save_toy_model
 
 from sae_desktop.errors import JobCancelledError, UserError
@@ -100,12 +100,21 @@ def test_description__fetches_no_weights(hub: FakeHub) -> None:
 
 def test_cancelled_download__goes_on_where_it_ended(hub: FakeHub, cache: Path) -> None:
     with pytest.raises(JobCancelledError):
-        get(context=RecordingContext(cancel_after=20))
+        get(context=cancelled_at(0.005, "MB"))
     (part,) = blobs(cache).glob("*.incomplete")
     begun = part.stat().st_size
     assert 0 < begun < len(weights_of(hub))
     assert get().sha256 == hashlib.sha256(weights_of(hub)).hexdigest()
     assert hub.ranges == [("model.safetensors", str(begun))]
+
+
+def test_cancel__ends_the_librarys_own_download_within_a_file(hub: FakeHub, cache: Path) -> None:
+    (hub.repos[NAME] / "notes.txt").write_text("note " * 20_000)
+    context = RecordingContext(cancel_after=60)
+    with pytest.raises(JobCancelledError):
+        find_model(NAME, ask=True, context=context)
+    assert context.checks < 100
+    assert not list(cache.rglob("snapshots/*/notes.txt"))
 
 
 def test_broken_connection__is_taken_up_again(hub: FakeHub) -> None:
