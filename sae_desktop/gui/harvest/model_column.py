@@ -58,7 +58,6 @@ class ModelColumn(QFrame):
         super().__init__()
         self._session = session
         self._asking: Job | None = None
-        self._getting: Job | None = None
         self.description: ModelDescription | None = None
         self._unanswered = False
         self._shown = ""
@@ -185,7 +184,6 @@ class ModelColumn(QFrame):
         job = self._session.run(GetModelConfig(name=self.model))
         if job is None:
             return
-        self._getting = job
         self.get_button.setEnabled(False)
         self._say("Getting the model…")
         job.progressed.connect(lambda p: self._say(progress_text("running", p)))

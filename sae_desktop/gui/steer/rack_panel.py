@@ -271,7 +271,7 @@ class SteeringRack(QWidget):
         wanted = {entry.key for entry in self.rack}
         for key in set(self._sliders) - wanted:
             slider = self._sliders.pop(key)
-            slider.retire()
+            slider.strengthChosen.disconnect()  # of what is typed in it as it goes
             self._column.removeWidget(slider)
             slider.hide()
             slider.deleteLater()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout
 
@@ -46,7 +46,6 @@ class SliderCard(QFrame):
         self._title, self.key = entry.title, entry.key
         self._in_maxima = entry.feature is not None
         self.colour = colour
-        self._loading = False
         self._typical_norm = 0.0
         self.in_norms = label("", "small")
         self.in_norms.setToolTip("The same length in typical norms of the site’s values")
@@ -106,27 +105,23 @@ class SliderCard(QFrame):
         column.addLayout(bottom)
         column.addWidget(self.in_norms)
 
-    def retire(self) -> None:
-        """Want nothing any more: a number typed here is of an entry that is gone."""
-        self._loading = True
-
     def set_limit(self, limit: float) -> None:
         """Let slider and number go from −limit to limit, without announcing anything."""
-        loading, self._loading = self._loading, True
-        self.slider.set_limit(limit)
-        self.number.setDecimals(1 if limit >= LIMIT else 2)
-        self.number.setRange(-limit, limit)
-        self.number.setSingleStep(self.slider.step)
-        self._loading = loading
+        with QSignalBlocker(self.slider), QSignalBlocker(self.number):
+            self.slider.set_limit(limit)
+            self.number.setDecimals(1 if limit >= LIMIT else 2)
+            self.number.setRange(-limit, limit)
+            self.number.setSingleStep(self.slider.step)
 
     def set_entry(self, entry: RackEntry) -> None:
         """Show a state without announcing it."""
-        self._loading = True
-        self.slider.setValue(entry.strength)
-        self.number.setValue(entry.strength)
-        self.check.setChecked(entry.on)
+        with (
+            QSignalBlocker(self.slider), QSignalBlocker(self.number), QSignalBlocker(self.check)
+        ):  # fmt: skip
+            self.slider.setValue(entry.strength)
+            self.number.setValue(entry.strength)
+            self.check.setChecked(entry.on)
         self.slider.set_on(entry.on)
-        self._loading = False
         set_property(self.label, "role", "" if entry.on else "muted")
         unit = "times its maximum" if self._in_maxima else "typical norms"
         self.setAccessibleDescription(f"{entry.strength:+.1f} {unit}" if entry.on else "off")
@@ -204,21 +199,16 @@ class SliderCard(QFrame):
         self.number.selectAll()
 
     def _on_slider_moved(self, value: float) -> None:
-        if self._loading:
-            return
         stepped = round(round(value / self.slider.step) * self.slider.step, _DIGITS)
-        self._loading = True
-        self.slider.setValue(stepped)
-        self._loading = False
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(stepped)
         self.strengthChosen.emit(self.key, stepped)
 
     def _on_number_changed(self, value: float) -> None:
-        if not self._loading:
-            self.strengthChosen.emit(self.key, value)
+        self.strengthChosen.emit(self.key, value)
 
     def _on_toggled(self, on: bool) -> None:
-        if not self._loading:
-            self.switched.emit(self.key, on)
+        self.switched.emit(self.key, on)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.feature is not None:

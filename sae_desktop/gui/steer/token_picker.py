@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, Signal
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Signal
 from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem, QWidget
 
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -20,7 +20,6 @@ class TokenPicker(QListWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tokens: list[str] = []
-        self._loading = False
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(True)
         self.setResizeMode(QListView.ResizeMode.Adjust)
@@ -35,13 +34,12 @@ class TokenPicker(QListWidget):
             return
         chosen = self.chosen()
         self._tokens = list(tokens)
-        self._loading = True
-        self.clear()
-        for number, token in enumerate(tokens):
-            item = QListWidgetItem(visible_token(token))
-            item.setToolTip(plain_tip(f"Token {number}"))
-            self.addItem(item)
-        self._loading = False
+        with QSignalBlocker(self):
+            self.clear()
+            for number, token in enumerate(tokens):
+                item = QListWidgetItem(visible_token(token))
+                item.setToolTip(plain_tip(f"Token {number}"))
+                self.addItem(item)
         self.choose(chosen)
 
     def chosen(self) -> list[int]:
@@ -55,10 +53,10 @@ class TokenPicker(QListWidget):
             if number < self.count():
                 place = self.model().index(number, 0)
                 selection.select(place, place)
-        self._loading = True
-        self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        self._loading = False
+        with QSignalBlocker(self):
+            self.selectionModel().select(
+                selection, QItemSelectionModel.SelectionFlag.ClearAndSelect
+            )
 
     def _on_selection_changed(self, _new: object, _old: object) -> None:
-        if not self._loading:
-            self.picked.emit(self.chosen())
+        self.picked.emit(self.chosen())

@@ -72,7 +72,6 @@ class TrainingSettings(QScrollArea):
         self._problems: dict[str, str] = {}
         self._chosen: set[str] = set()
         """Of the fields that are fitted to the store: those that a person has set."""
-        self._fitting = False
         self.fields: dict[str, Any] = make_fields(self._base)
         self._offers = SiteOffers(self.fields)
         self._groups: dict[str, QWidget] = {}
@@ -164,29 +163,26 @@ class TrainingSettings(QScrollArea):
         self._wanted_architecture = self.fields["architecture"].currentData()
 
     def _on_set(self, name: str) -> None:
-        if not self._fitting:
-            self._chosen.add(name)
+        self._chosen.add(name)
 
     def _fit_to_store(self) -> None:
         """Set what nobody has set to what suits the store: how many rows, how many features."""
         name = self.fields["activations"].currentData()
         store = next((store for store in self._offers.stores if store.name == name), None)
-        if store is None or not store.rows or self._fitting:
+        if store is None or not store.rows:
             return
         width = dict(zip(store.sites, store.widths, strict=True)).get(
             self.fields["site"].currentData() or "", store.width
         )
-        self._fitting = True
-        if "tokens" not in self._chosen:
-            batch = self.fields["batch"].value()
-            self.fields["tokens"].setValue(usual_tokens(store.rows, batch))
-        if "features" not in self._chosen:
-            self.fields["features"].setValue(usual_features(width))
-        self._fitting = False
+        usual = {
+            "tokens": usual_tokens(store.rows, self.fields["batch"].value()),
+            "features": usual_features(width),
+        }
+        for name in usual.keys() - self._chosen:
+            with QSignalBlocker(self.fields[name]):
+                self.fields[name].setValue(usual[name])
 
     def _on_changed(self, _value: object = None) -> None:
-        if self._fitting:
-            return
         self._offers.offer()
         self._fit_to_store()
         self._offer_architectures()
