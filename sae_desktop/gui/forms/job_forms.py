@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.field_ranges import least_count
 from sae_desktop.gui.parts.labels import label, push_button, set_property
+from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
@@ -168,9 +168,7 @@ class IndexForm(JobForm):
         self._adapt()
 
     def _add_rare_settings(self) -> None:
-        self.more = QPushButton("More settings")
-        self.more.setCheckable(True)
-        self.more.setAutoDefault(False)
+        self.more = MoreButton(None, "of the index", ("More settings", "Fewer settings"))
         self.more.toggled.connect(self._adapt)
         self.form.addRow("", self.more)
         least = least_count(IndexConfig, "top_contexts")
@@ -200,7 +198,6 @@ class IndexForm(JobForm):
         for field in (self.contexts, self.scheme):
             self.form.setRowVisible(field, new and self.more.isChecked())
         self.form.setRowVisible(self.keep, self.more.isChecked())
-        self.more.setText("Fewer settings" if self.more.isChecked() else "More settings")
         self._start.setText("Build the index" if new else "Add the text")
         self._check()
         self.adjustSize()

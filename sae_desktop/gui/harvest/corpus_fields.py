@@ -11,10 +11,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBo
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.described import setting
 from sae_desktop.gui.harvest.labelled_field import LabelledField
-from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.field_ranges import decimal_range, least_count
-from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, DecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.words.corpus_card import (
@@ -93,15 +92,13 @@ class CorpusFields(QWidget):
         often = _rows(
             [["subset", "split"], ["text_column", "packing", "context_size"]], self._fields
         )
-        self.more_button = push_button("More", self.toggle_more, icon="caret-right", flat=True)
-        self.more_button.setAccessibleName("More settings of the text")
         self.more = QWidget()
         rare = _rows(
             [["bos", "special_tokens", "seed"], ["order", "overlap", "skip_limit"]], self._fields
         )
         rare.addWidget(self.deduplicate)
         self.more.setLayout(rare)
-        self.more.hide()
+        self.more_button = MoreButton(self.more, "settings of the text")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -121,14 +118,6 @@ class CorpusFields(QWidget):
 
     def _tell(self, _value: object = None) -> None:
         self.changed.emit()
-
-    def toggle_more(self) -> None:
-        """Unfold what one seldom changes, or fold it."""
-        self.more.setVisible(self.more.isHidden())
-        folded = self.more.isHidden()
-        self.more_button.setText("More" if folded else "Less")
-        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the text")
-        icons.set_icon(self.more_button, "caret-right" if folded else "caret-down")
 
     # ------------------------------------------------------------------ values
     def values(self) -> dict[str, Any]:
@@ -221,8 +210,8 @@ class CorpusFields(QWidget):
         """Say under each field what is wrong with it."""
         for name, field in self._fields.items():
             field.show_problem(problems.get(name, ""))
-        if self.more.isHidden() and any(name in problems for name in _RARE):
-            self.toggle_more()
+        if any(name in problems for name in _RARE):
+            self.more_button.setChecked(True)
 
 
 def _box(options: Sequence[tuple[str, str]]) -> QComboBox:

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBo
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.described import setting
 from sae_desktop.gui.harvest.labelled_field import LabelledField
-from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.field_ranges import least_count
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField
 
 STORE_DTYPES = (
@@ -58,15 +58,13 @@ class HarvestAmount(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        self.more_button = push_button("More", self._toggle_more, icon="caret-right", flat=True)
-        self.more_button.setAccessibleName("More settings of the store")
         self._more = QWidget()
         more = QHBoxLayout(self._more)
         more.setContentsMargins(0, 0, 0, 0)
         more.setSpacing(12)
         more.addWidget(self._fields["batch_tokens"])
         more.addWidget(LabelledField("", self.keep_first, _FIRST.description))
-        self._more.hide()
+        self.more_button = MoreButton(self._more, "settings of the store", unfolded="caret-left")
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self._fields["name"], 2)
@@ -95,13 +93,6 @@ class HarvestAmount(QWidget):
 
     def _tell(self, _value: object = None) -> None:
         self.changed.emit()
-
-    def _toggle_more(self) -> None:
-        self._more.setVisible(self._more.isHidden())
-        folded = self._more.isHidden()
-        self.more_button.setText("More" if folded else "Less")
-        self.more_button.setAccessibleName(f"{self.more_button.text()} settings of the store")
-        icons.set_icon(self.more_button, "caret-right" if folded else "caret-left")
 
     def suggest_name(self, name: str) -> None:
         """Fill in a name, unless the person has typed one."""

@@ -12,7 +12,7 @@ from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plain_text import plain_tip
 
 # Wider than the icon, which sits in its middle: that is the gap to the text.
-_ICON_SIZE = QSize(22, 16)
+ICON_SIZE = QSize(22, 16)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -44,7 +44,7 @@ def push_button(
         button.setProperty("flat", "true")
     if icon:
         icons.set_icon(button, icon, "accent_text" if primary else "text")
-        button.setIconSize(_ICON_SIZE)
+        button.setIconSize(ICON_SIZE)
     if tip:
         button.setToolTip(plain_tip(tip))
     button.setAccessibleName(text or tip)

@@ -21,9 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.default_mark import MARK_SIZE, DefaultMark, fill_field, read_field
-from sae_desktop.gui.parts.labels import label, push_button, set_property
+from sae_desktop.gui.parts.labels import label, set_property
+from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
@@ -84,12 +84,13 @@ class TrainingSettings(QScrollArea):
         for info in SETTINGS:
             if not info.rare:
                 column.addWidget(self._group(info))
-        self._more = push_button("More settings", self._toggle_rare, icon="caret-right", flat=True)
-        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
         self._rare, self._headings = self._rare_part()
+        self.more_button = MoreButton(
+            self._rare, "of the training", ("More settings", "Fewer settings")
+        )
+        column.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._rare)
         column.addStretch(1)
-        self._rare.hide()
         self.setWidget(inside)
         self.show_architectures([])
         self._connect()
@@ -222,18 +223,12 @@ class TrainingSettings(QScrollArea):
             self._stream_button.setVisible(streams)
         self._explain()
 
-    def _toggle_rare(self) -> None:
-        self._rare.setVisible(self._rare.isHidden())
-        folded = self._rare.isHidden()
-        self._more.setText("More settings" if folded else "Fewer settings")
-        icons.set_icon(self._more, "caret-right" if folded else "caret-down")
-
     def show_problems(self, problems: dict[str, str]) -> None:
         """Say at each field what keeps the training from starting."""
         self._problems = problems
         self._explain()
-        if self._rare.isHidden() and any(i.rare and i.field in problems for i in SETTINGS):
-            self._toggle_rare()
+        if any(i.rare and i.field in problems for i in SETTINGS):
+            self.more_button.setChecked(True)
 
     def unreadable(self) -> dict[str, str]:
         """Return what is wrong with the numbers typed in the fields that matter."""

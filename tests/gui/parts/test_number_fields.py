@@ -153,7 +153,7 @@ def test_unreadable_number__keeps_a_training_from_starting(qtbot: QtBot) -> None
     settings = TrainingSettings()
     qtbot.addWidget(settings)
     settings.show()
-    settings._toggle_rare()
+    settings.more_button.click()
     heard: list[None] = []
     settings.changed.connect(lambda: heard.append(None))
     settings.fields["lr"].lineEdit().selectAll()
