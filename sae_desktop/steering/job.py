@@ -91,8 +91,8 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
         ],
         plain=plain,
         plain_watched=chances[0],
-        criterion="half of its three-token sequences repeat, or its perplexity under the plain "
-        f"model is more than {BROKEN_PERPLEXITY:g} times that of the plain text",
+        criterion="at least half of the three-token sequences repeat, or the perplexity under "
+        f"the plain model is more than {BROKEN_PERPLEXITY:g} times that of the plain text",
     )
 
 

@@ -52,7 +52,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         said("Sites", "The sites read; if none is named, the store’s first.", DATA),
     ] = ()
     output_sites: Annotated[
-        tuple[str, ...], said("Writes", "The sites that a transcoder learns to predict.", DATA)
+        tuple[str, ...],
+        said("Output sites", "The sites that a transcoder learns to predict.", DATA),
     ] = ()
     other_activations: Annotated[
         str,

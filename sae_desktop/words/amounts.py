@@ -45,6 +45,17 @@ def elapsed_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def time_left_text(seconds: float) -> str:
+    """Return how long a job still takes: "28 s left", "3 min 05 s left"."""
+    whole = max(round(seconds), 0)
+    return f"{whole} s left" if whole < 60 else f"{elapsed_text(whole)} left"
+
+
+def device_text(device: str) -> str:
+    """Return a device's name as it is said: CPU; a GPU's is its own."""
+    return "CPU" if device == "cpu" else device
+
+
 def duration_words(seconds: float) -> str:
     """Return a duration for a sentence: "a few seconds", "about 3 min", "about 2 h"."""
     if seconds < 10:
@@ -58,8 +69,8 @@ def duration_words(seconds: float) -> str:
 
 
 def rate_text(rate: float, unit: str) -> str:
-    """Return "12.3k tokens/s"; nothing for a rate that is not known yet."""
-    return f"{short_count(rate)} {unit}/s" if rate > 0 and math.isfinite(rate) else ""
+    """Return "12.3k tokens per second"; nothing for a rate that is not known yet."""
+    return f"{short_count(rate)} {unit} per second" if rate > 0 and math.isfinite(rate) else ""
 
 
 def share_text(share: float | None, digits: int = 1) -> str:

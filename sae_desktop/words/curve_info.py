@@ -44,7 +44,7 @@ CURVES = (
     CurveInfo(
         "explained_variance", "Explained variance", "share", False, "1 − FVU, on held-out rows."
     ),
-    CurveInfo("l0", "L0", "features/row", True, "Average number of features active on a row."),
+    CurveInfo("l0", "L0", "features per row", True, "Average number of features active on a row."),
     CurveInfo("cosine", "Cosine", "", False, "Average similarity of a row and its reconstruction."),
     CurveInfo(
         "shrinkage",
@@ -87,12 +87,12 @@ CURVES = (
     CurveInfo(
         "kl",
         "KL",
-        "nats",
+        "nats per token",
         True,
         "Divergence of the spliced model’s predictions from the model’s own.",
     ),
     CurveInfo("gradient_norm", "Gradient norm", "", True, "Before clipping."),
-    CurveInfo("rows_per_second", "Throughput", "rows/s", False, "Rows per second.", 10.0),
+    CurveInfo("rows_per_second", "Throughput", "rows per second", False, "Rows per second.", 10.0),
     CurveInfo(
         "waited_share",
         "Waited",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.engine.protocol import EngineStatus, JobProgress
 from sae_desktop.storage.faults import format_bytes
-from sae_desktop.words.amounts import duration_text, rate_text, short_count
+from sae_desktop.words.amounts import device_text, rate_text, short_count, time_left_text
 
 STATE_NAMES = {
     "queued": "Waiting",
@@ -33,7 +33,7 @@ ASKED_NAMES = {
 
 
 def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> str:
-    """Return a line such as "412k of 500k tokens · 3.1k tokens/s · 0:28 left"."""
+    """Return a line such as "412k of 500k tokens · 3.1k tokens per second · 28 s left"."""
     name = ASKED_NAMES.get(asked) or STATE_NAMES.get(state, state)
     if progress is None:
         return name
@@ -49,12 +49,12 @@ def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> 
         if rate:
             parts.append(rate)
         if progress.seconds_left is not None:
-            parts.append(f"{duration_text(progress.seconds_left)} left")
+            parts.append(time_left_text(progress.seconds_left))
     return " · ".join(parts) or name
 
 
 def engine_text(state: str, status: EngineStatus | None) -> str:
-    """Return the engine's state: "cpu · 1.2 of 16 GB · builtin"."""
+    """Return the engine's state: "CPU · memory 1.2 GB of 16 GB · model builtin"."""
     if state == "starting":
         return "Engine starting…"
     if state == "crashed":
@@ -64,10 +64,12 @@ def engine_text(state: str, status: EngineStatus | None) -> str:
     if status is None:
         return "Engine ready"
     used, total = format_bytes(status.memory_used), format_bytes(status.memory_total)
-    model = status.model.rstrip("/").rsplit("/", 1)[-1] or "no model loaded"
+    name = status.model.rstrip("/").rsplit("/", 1)[-1]
     # The device is known once the engine has imported torch.
-    parts = [status.device] if status.device.isascii() else []
-    return " · ".join([*parts, f"{used} of {total}", model])
+    parts = [device_text(status.device)] if status.device.isascii() else []
+    return " · ".join(
+        [*parts, f"memory {used} of {total}", f"model {name}" if name else "no model loaded"]
+    )
 
 
 def crash_text(exit_: EngineExit, kept: list[str]) -> str:

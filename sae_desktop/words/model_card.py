@@ -70,7 +70,7 @@ def memory_text(model: ModelDescription) -> str:
     """Return memory needed against memory there is, in words; empty where it is not known."""
     if not model.memory_bytes:
         return ""
-    where = f" on {model.device}" if model.device else ""
+    where = f" on {_the(model.device)}" if model.device else ""
     kind = f" as {model.dtype}" if model.dtype else ""
     need = f"{format_bytes(model.memory_bytes)} of memory{kind}"
     if not model.free_memory_bytes:
@@ -82,6 +82,10 @@ def memory_text(model: ModelDescription) -> str:
         f"Does not fit: it takes {need}, and {free} are free{where}. "
         "Choose fewer bits, another device, or a smaller model."
     )
+
+
+def _the(device: str) -> str:
+    return "the CPU" if device == "cpu" else device
 
 
 def code_text(model: ModelDescription) -> str:

@@ -98,7 +98,7 @@ COLUMNS = (
     FigureColumn("loss_recovered", "Recovered", "Share of the model’s loss recovered", share_text),
     FigureColumn(
         "random_recovered",
-        "Random rec.",
+        "Random recovered",
         "Share recovered by random directions of the same size and L0",
         share_text,
     ),

@@ -53,7 +53,7 @@ _IN_SIGHT = (DATA, DICTIONARY)
 _OF_THE_FORM = (
     # A form has one field for the site that is read and one for the site that is written.
     SettingInfo("site", "Site", "Where in the model the rows were taken.", DATA),
-    SettingInfo("output_site", "Writes", "The site it learns to predict.", DATA),
+    SettingInfo("output_site", "Output site", "The site it learns to predict.", DATA),
 )
 _ORDER = (
     "activations", "target", "site", "output_site", "sites", "other_activations", "architecture",

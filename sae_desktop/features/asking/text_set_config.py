@@ -64,7 +64,7 @@ class ClassifierScore(msgspec.Struct, frozen=True, kw_only=True):
         """Return the scores in words, and what the figure after ± is."""
         sure = ""
         if self.auc_low is not None and self.auc_high is not None:
-            sure = f", 95% interval {self.auc_low:.3f} … {self.auc_high:.3f}"
+            sure = f", 95% interval {self.auc_low:.3f}–{self.auc_high:.3f}"
         of = (
             "; the interval is for other texts of these two kinds, texts that are alike counted "
             "as one"

@@ -71,7 +71,7 @@ class ImportDictionaryForm(JobForm):
         self._found: list[DictionaryFound] = []
         self.source = PathField(source)
         self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name on the hub")
-        self.source.setToolTip("With SAELens installed also saelens:release/id of its directory")
+        self.source.setToolTip("With SAELens installed, also saelens:release/id from its directory")
         self.source.setMinimumWidth(280)
         row = QWidget()
         row.setFocusProxy(self.source)
@@ -97,16 +97,16 @@ class ImportDictionaryForm(JobForm):
         self.model, self.site, self.site_out = QLineEdit(), QLineEdit(), QLineEdit()
         self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name on the hub")
         self.add_row("Site", self.site, "The site it reads, such as blocks.8.hook_resid_post")
-        self.add_row("Writes", self.site_out, "The site it writes, for a transcoder")
+        self.add_row("Output site", self.site_out, "The site it writes, for a transcoder")
         self.scale = NumberField()
         self.scale.setDecimals(6)
         self.scale.setRange(1e-6, 1e6)
         self.scale.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.scale.setValue(1.0)
         self.add_row(
-            "Rows × ",
+            "Row scale",
             self.scale,
-            "What rows were multiplied by during training; 1 means not at all",
+            "What the rows were multiplied by during training; 1 leaves them unscaled",
         )
         self.source.editingFinished.connect(self.look)
         self.which.currentIndexChanged.connect(self._on_chosen)
@@ -188,7 +188,8 @@ class ImportDictionaryForm(JobForm):
         ]
         ready = bool(self._found) and not missing
         self._start.setEnabled(ready)
-        said = f"Its files do not name the {' and '.join(missing)}: enter it."
+        them = "it" if len(missing) == 1 else "both"
+        said = f"Its files do not name the {' and '.join(missing)}: enter {them}."
         self._problem.setText(said if self._found and missing else "")
 
     def _choose_folder(self) -> None:
@@ -253,10 +254,12 @@ class ImportFeaturesForm(JobForm):
             self.dictionary,
             "The dictionary these features belong to; it gets the labels",
         )
-        self.add_row("Model", self.model, "Overrides what the data say")
-        self.add_row("Site", self.site, "Overrides what the data say: blocks.8.hook_resid_post")
+        self.add_row("Model", self.model, "Overrides the model in the data")
+        self.add_row(
+            "Site", self.site, "Overrides the site in the data, such as blocks.8.hook_resid_post"
+        )
         for field in (self.model, self.site):
-            field.setPlaceholderText("as the data say")
+            field.setPlaceholderText("as in the data")
 
     def config(self) -> ImportFeaturesConfig:
         return ImportFeaturesConfig(
@@ -291,7 +294,7 @@ class ImportLabelsForm(JobForm):
             if file.is_dir()
             else f"Imports labels, scores, stars and notes from “{file.name}”: columns feature, "
             f"label, "
-            "score, starred, note. Anything the file does not give stays as it is.",
+            "score, starred, note. Whatever the file leaves out stays unchanged.",
             "Import",
         )
         self._file = file
@@ -339,7 +342,7 @@ class ExportDictionaryForm(JobForm):
         self.reader = QComboBox()
         for title, form in _READERS:
             self.reader.addItem(title, form)
-        self.add_row("For", self.reader, "Which program will read it")
+        self.add_row("Format", self.reader, "Which program will read it")
         self.index, self.licence, self.about = QComboBox(), QLineEdit(), QLineEdit()
         item = next((d for d in session.inventory.dictionaries if d.name == dictionary), None)
         self.index.addItems([*(item.indexes if item is not None else []), ""])
@@ -348,7 +351,7 @@ class ExportDictionaryForm(JobForm):
         self.add_row("Licence", self.licence, "The licence’s name as used on the hub")
         self.add_row("About", self.about, "One sentence about it, for its card")
         self.target = QLineEdit(str(Path.home() / dictionary))
-        self.add_row("To", self.target, "A new or empty folder; for a single file, its name")
+        self.add_row("Save to", self.target, "A new or empty folder; for a single file, its name")
         self.form.addRow("", push_button("Choose…", self._choose))
         self.reader.currentIndexChanged.connect(self._on_reader_chosen)
         self._on_reader_chosen(0)

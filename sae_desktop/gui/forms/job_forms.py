@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -31,6 +31,7 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import EvaluateConfig
+from sae_desktop.words.amounts import exact_count
 
 
 def free_name(wanted: str, taken: list[str]) -> str:
@@ -47,6 +48,14 @@ def name_problem(name: str, taken: list[str]) -> str:
     except UserError as error:
         return str(error)
     return f"“{name}” already exists." if name in taken else ""
+
+
+NO_STORE = "No store to choose"
+
+
+def _missing_store(width: int | None) -> str:
+    of = f" of width {exact_count(width)}" if width else ""
+    return f"The project has no store{of}. Harvest the dictionary’s site first."
 
 
 class JobForm(QDialog):
@@ -78,6 +87,19 @@ class JobForm(QDialog):
         set_default_button(self, self._start)
         session.client.stateChanged.connect(self._allow_start)
         self._allow_start()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._make_room()
+        return done
+
+    def _make_room(self) -> None:
+        """Grow with a text that wraps: Qt would squeeze the rows of fields instead."""
+        layout = self.layout()
+        needed = layout.totalHeightForWidth(self.width()) if layout is not None else 0
+        if needed > self.height():
+            self.resize(self.width(), needed)
 
     def add_row(self, text: str, field: QWidget, tip: str) -> None:
         field.setAccessibleName(text)
@@ -112,6 +134,7 @@ class JobForm(QDialog):
         field = QComboBox()
         stores = self.session.inventory.stores
         field.addItems([s.name for s in stores if width is None or s.width == width])
+        field.setPlaceholderText(NO_STORE)
         field.setCurrentText(present)
         self.add_row("Activations", field, "The store to read rows from")
         return field
@@ -149,7 +172,7 @@ class IndexForm(JobForm):
         )
         self._dictionary = dictionary
         item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
-        width = item.summary.width if item.summary else None
+        self._width = item.summary.width if item.summary else None
         self._taken = [i.name for i in session.inventory.indexes]
         self.target = QComboBox()
         self.target.addItem("A new index", "")
@@ -161,7 +184,7 @@ class IndexForm(JobForm):
             self.add_row("Result", self.target, tip)
         self.name = self.add_name(free_name(dictionary, self._taken), self._taken)
         self.name.textChanged.connect(self._check)
-        self.store = self.add_stores(item.train.activations if item.train else "", width)
+        self.store = self.add_stores(item.train.activations if item.train else "", self._width)
         self.rows = _rows_field(0, "all rows")
         self.add_row("Rows", self.rows, "How many rows to read; more rows find rarer features")
         self._add_rare_settings()
@@ -204,7 +227,7 @@ class IndexForm(JobForm):
 
     def _check(self) -> None:
         if not self.store.count():
-            self.say_problem("The project has no activations of this width.", self.store)
+            self.say_problem(_missing_store(self._width), self.store)
         else:
             problem = "" if self.added_to else name_problem(self.name.text(), self._taken)
             self.say_problem(problem, self.name)
@@ -240,8 +263,8 @@ class EvaluateForm(JobForm):
         )
         self._dictionary = dictionary
         item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
-        width = item.summary.width if item.summary else None
-        self.store = self.add_stores(item.train.activations if item.train else "", width)
+        self._width = item.summary.width if item.summary else None
+        self.store = self.add_stores(item.train.activations if item.train else "", self._width)
         self.rows = _rows_field(_default(EvaluateConfig, "rows"))
         self.add_row("Rows", self.rows, "How many rows to measure reconstruction on")
         least = least_count(EvaluateConfig, "loss_windows")
@@ -254,7 +277,7 @@ class EvaluateForm(JobForm):
         self.add_row("", self.control, "Shows what any dictionary would score")
         self.control.setAccessibleName(self.control.text())
         if not self.store.count():
-            self.say_problem("The project has no activations of this width.", self.store)
+            self.say_problem(_missing_store(self._width), self.store)
 
     def config(self) -> EvaluateConfig:
         return EvaluateConfig(

@@ -260,7 +260,8 @@ class MainWindow(QMainWindow):
             self._read_only_banner.hide()
         else:
             self._read_only_banner.say(
-                f"Read-only: {refusal.what} Reading, probing and steering work. {refusal.next_step}"
+                f"{refusal.what} Until then it can be read, probed and steered with, but not "
+                f"changed. {refusal.next_step}"
             )
 
     def _on_engine_crashed(self, exit_: EngineExit) -> None:

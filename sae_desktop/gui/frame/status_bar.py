@@ -13,7 +13,7 @@ from sae_desktop.gui.parts.job_list import REFRESH_MS
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import duration_text
+from sae_desktop.words.amounts import time_left_text
 from sae_desktop.words.job_text import engine_text, share_done
 
 _SHOWN = 2
@@ -46,7 +46,7 @@ class _JobStrip(QWidget):
         if job.state != "running":
             text += f" · {job.state}"
         elif left is not None:
-            text += f" · {duration_text(left)} left"
+            text += f" · {time_left_text(left)}"
         self._title.setText(text)
         self._bar.setRange(0, 1000 if share is not None or job.state != "running" else 0)
         self._bar.setValue(round((share or 0.0) * 1000))

@@ -42,7 +42,7 @@ _HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence"
 _CHOICE = Qt.ItemDataRole.UserRole
 """The Family or DictionaryHere of a row; None for a dictionary of the open project."""
 _NUMBERS = (4, 5)
-_UNKNOWN = "?"
+_UNKNOWN = "unknown"
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -269,13 +269,13 @@ class GalleryPanel(QSplitter):
         elif not open_:
             told = "Open a project to import it into."
         elif here:
-            told = "It is on this machine: no network is needed."
+            told = "It is on this machine, so no network is needed."
         elif offline():
             told = f"It is not on this machine, and {why_offline()}: it cannot be downloaded."
         else:
             told = (
-                "It is downloaded from the hub, resumes where it stopped, and is checked "
-                "against the digest published there."
+                "Importing downloads it from the hub. An interrupted download resumes, and the "
+                "file is checked against the digest published there."
             )
         self.state.setText(told)
         self.import_button.setEnabled(choice is not None and open_ and (here or not offline()))
@@ -323,7 +323,7 @@ def _row_of(family: Family) -> list[str]:
     return [
         family.name, family.model, family.hook, layers_text(family.layers),
         exact_count(family.features) if known else _UNKNOWN,
-        format_bytes(family.bytes) if known else _UNKNOWN, family.licence or "see its web page",
+        format_bytes(family.bytes) if known else _UNKNOWN, family.licence or "on its page",
     ]  # fmt: skip
 
 

@@ -159,7 +159,8 @@ def estimate_text(estimate: HarvestEstimate, config: HarvestConfig) -> str:
     at = f" at {sites} sites" if sites > 1 else ""
     parts = [
         f"≈ {format_bytes(estimate.bytes)} on disk ({format_bytes(estimate.free_bytes)} free)",
-        f"{duration_words(estimate.seconds)} at {short_count(estimate.tokens_per_second)} tokens/s",
+        f"{duration_words(estimate.seconds)} at {short_count(estimate.tokens_per_second)} tokens "
+        "per second",
     ]
     if estimate.memory_bytes:
         free = estimate.free_memory_bytes

@@ -23,6 +23,7 @@ from sae_desktop.language_model.config import (
     GetModelResult,
     ModelDescription,
 )
+from sae_desktop.words.amounts import device_text
 from sae_desktop.words.job_text import progress_text
 from sae_desktop.words.model_card import (
     DEVICES,
@@ -254,7 +255,7 @@ class ModelColumn(QFrame):
         self.get_button.setVisible(description is not None and not description.cached)
         for box, found in (
             (self.precision, description.dtype if description else ""),
-            (self.device, description.device if description else ""),
+            (self.device, device_text(description.device) if description else ""),
         ):
             chosen = found and box.currentData() == "auto"
             box.setItemText(0, f"Auto: {found}" if chosen else "Auto")

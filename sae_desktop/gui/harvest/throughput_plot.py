@@ -17,7 +17,7 @@ from sae_desktop.words.store_text import throughput_text
 
 _INFO = replace(
     CURVE_OF["rows_per_second"],
-    unit="tokens/s",
+    unit="tokens per second",
     explanation="Tokens read per second; “waited” is the share of time the model waited for text.",
 )
 _VIEW = CurveView(shown=(_INFO.column,))

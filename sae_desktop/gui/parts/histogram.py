@@ -12,7 +12,7 @@ from PySide6.QtGui import QContextMenuEvent, QFontMetrics, QGuiApplication, QRes
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.words.amounts import exact_count
 
@@ -27,7 +27,9 @@ class ActivationHistogram(QWidget):
         super().__init__(parent)
         self._edges: npt.NDArray[Any] = np.array([0.0, 1.0])
         self._counts: npt.NDArray[Any] = np.array([0])
-        self._caption = label("", "small")
+        # Its words change under the pointer: the page must not grow with them.
+        self._caption = ElidedLabel()
+        self._caption.setProperty("role", "small")
         self._plot = pg.PlotWidget()
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.words.amounts import short_count
+from sae_desktop.words.amounts import MINUS, short_count
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
 # Grid lines are left out: six plots that follow a run take 16 ms to draw without, 60 ms with.
@@ -80,7 +80,8 @@ class ValueAxis(pg.AxisItem):
             return [_short(10.0**value) for value in values]
         if any(abs(value * scale) >= _LARGE for value in values):
             return [short_count(value * scale) for value in values]
-        return [str(text) for text in super().tickStrings(values, scale, spacing)]
+        texts = super().tickStrings(values, scale, spacing)
+        return [str(text).replace("-", MINUS) for text in texts]
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         if not self.logMode:

@@ -40,6 +40,9 @@ def bring_forward(widget: QWidget) -> None:
     if isinstance(dock, QDockWidget):
         dock.show()
         dock.raise_()
+        space = dock.parentWidget()
+        if isinstance(space, Workspace):
+            QTimer.singleShot(0, space, space.fit_tabs)
 
 
 class Workspace(QMainWindow):
@@ -114,6 +117,18 @@ class Workspace(QMainWindow):
         for bar in self.findChildren(QTabBar):  # Qt makes them, without a name
             bar.setAccessibleName(bar.accessibleName() or "Panels")
         QTimer.singleShot(0, self, self._hide_stray_bars)
+
+    def fit_tabs(self) -> None:
+        """Widen docks that are tabs of one place until every tab shows its whole name."""
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        for bar in self.findChildren(QTabBar, options=direct):
+            needed = bar.sizeHint().width()
+            if not bar.isVisible() or bar.width() >= needed:
+                continue
+            names = {bar.tabText(number) for number in range(bar.count())}
+            shown = [d for d in self.docks() if d.windowTitle() in names and not d.isFloating()]
+            if shown:
+                self.resizeDocks(shown[:1], [needed], Qt.Orientation.Horizontal)
 
     def _hide_stray_bars(self) -> None:
         """Hide the bars of tabs that Qt leaves behind, over other panels, when docks move."""

@@ -28,10 +28,10 @@ _PLACES: tuple[tuple[str, Positions], ...] = (
     ("on chosen tokens", "tokens"),
 )
 _UNITS: dict[Mode, str] = {
-    "clamp": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
-    "add": "×: multiples of a feature’s maximum; ‖x‖: of the typical norm.",
-    "multiply": "Times its own activation: 1 leaves it unchanged.",
-    "ablate": "The feature is removed, whatever the slider says.",
+    "clamp": "× counts in multiples of a feature’s maximum, ‖x‖ in typical norms.",
+    "add": "× counts in multiples of a feature’s maximum, ‖x‖ in typical norms.",
+    "multiply": "Multiplies the feature’s own activation; 1 leaves it unchanged.",
+    "ablate": "Removes the feature, wherever its slider stands.",
 }
 
 

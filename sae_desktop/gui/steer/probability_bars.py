@@ -16,6 +16,7 @@ from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.amounts import probability_text, signed_text
 
 ROWS = 8
+_FEWEST_ROWS = 3
 WIDEST = 1040
 _BAR = 6
 _GAP = 8
@@ -43,7 +44,7 @@ class ProbabilityBars(QWidget):
         super().__init__(parent)
         self._rows: list[TokenProbability] = []
         self.setAccessibleName("Probabilities of the next token, plain and steered")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.setMaximumWidth(WIDEST)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
@@ -69,6 +70,13 @@ class ProbabilityBars(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(360, self._top() + ROWS * self._row_height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, self._top() + _FEWEST_ROWS * self._row_height())
+
+    def _fitting(self) -> list[TokenProbability]:
+        """Return the rows there is room for, the likeliest: none is shown in part."""
+        return self._rows[: max((self.height() - self._top()) // self._row_height(), 0)]
 
     def bar_rects(self, row: int) -> tuple[QRectF, QRectF]:
         """Return where the plain and the steered bar of a row are painted."""
@@ -107,7 +115,7 @@ class ProbabilityBars(QWidget):
         height = self._row_height()
         if self._rows:
             self._paint_headers(painter)
-        for number, token in enumerate(self._rows):
+        for number, token in enumerate(self._fitting()):
             row = QRectF(0, self._top() + number * height, self.width(), height)
             text = metrics.elidedText(
                 visible_token(token.token), Qt.TextElideMode.ElideMiddle, self._left() - 2 * _GAP
@@ -158,7 +166,7 @@ class ProbabilityBars(QWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             number = (event.pos().y() - self._top()) // self._row_height()
-            if 0 <= number < len(self._rows):
+            if 0 <= number < len(self._fitting()):
                 token = self._rows[number]
                 show_tip(
                     event.globalPos(),

@@ -123,7 +123,7 @@ class StrengthSweepPanel(QWidget):
             return
         self._watched = [part for part in self.watch.text().split(",") if part.strip()]
         self._swept = asked.variants[1].interventions
-        self._say("Generating with every factor…")
+        self._say("Generating a text with every factor…")
         self.latest.ask(
             SweepStrengthsConfig(
                 project=asked.project, index=asked.index, prompt=asked.prompt,
@@ -159,7 +159,7 @@ class StrengthSweepPanel(QWidget):
         for column in range(self.model.columnCount() - 1):
             self.table.setColumnWidth(column, _FIGURE)
         broken = sum(point.broken for point in result.points)
-        self._say(f"{broken} of {len(result.points)} are broken: {result.criterion}.")
+        self._say(f"{broken} of {len(result.points)} texts have broken down: {result.criterion}.")
 
     def _say(self, text: str) -> None:
         self.state.setText(text)

@@ -13,10 +13,18 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_image import image_button
-from sae_desktop.gui.parts.plot_style import curve_pen, dress, faint, plot_view, run_colour
+from sae_desktop.gui.parts.plot_style import (
+    ValueAxis,
+    curve_pen,
+    dress,
+    faint,
+    plot_view,
+    run_colour,
+)
 from sae_desktop.steering.config import SweepPoint, SweepStrengthsResult
 
 _NAN = math.nan
+_LEAST_HEIGHT = 112
 _CURVES: dict[str, Callable[[SweepPoint], float]] = {
     "Perplexity (log₁₀)": lambda p: math.log10(p.perplexity) if p.perplexity else _NAN,
     "KL (nats per token)": lambda p: _NAN if p.kl is None else p.kl,
@@ -50,12 +58,13 @@ class SweepPlot(QWidget):
         self.what = QComboBox()
         self.what.addItems([WATCHED, *_CURVES])
         self.what.setAccessibleName("What to plot against strength")
-        self.view = plot_view()
+        self.view = plot_view({side: ValueAxis(side) for side in ("left", "bottom")})
         self.view.setAccessibleName("Choose what to plot against strength")
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.setLabel("bottom", "Sliders multiplied by")
+        self.view.setMinimumHeight(_LEAST_HEIGHT)
         self.legend = label("", "small", wrap=True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         head = QHBoxLayout()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.steering.config import SweepStrengthsResult
-from sae_desktop.words.amounts import probability_text
+from sae_desktop.words.amounts import MINUS, probability_text
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -73,11 +73,12 @@ class SweepTableModel(QAbstractTableModel):
         cells, broken = self._rows[index.row()]
         last = index.column() == len(cells) - 1
         if role == Qt.ItemDataRole.DisplayRole:
-            return " ".join(cells[index.column()].split()) if last else cells[index.column()]
+            cell = cells[index.column()]
+            return " ".join(cell.split()) if last else cell.replace("-", MINUS)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _LEFT if last else _RIGHT
         if role == Qt.ItemDataRole.ToolTipRole and (last or broken):
-            told = f"Broken: {self.result.criterion}\n\n" if broken and self.result else ""
+            told = f"Broken down: {self.result.criterion}.\n\n" if broken and self.result else ""
             return plain_tip(told + cells[-1])
         if role == Qt.ItemDataRole.ForegroundRole and broken:
             return theme.palette().muted_text

@@ -124,7 +124,9 @@ class DensityPlot(QWidget):
             self._bars.setOpts(x0=[0.0], x1=[0.0], height=[0.0])
             self.plot.setXRange(*info.least_range, padding=0)
             self.plot.setYRange(0.0, 1.0, padding=0)
+            self.plot.getAxis("left").setTicks([])  # nothing is counted yet
             return
+        self.plot.getAxis("left").setTicks(None)
         at = self.slider.value()
         counts = np.asarray(info.counts(self._run)[at], dtype=float)
         self._bars.setOpts(

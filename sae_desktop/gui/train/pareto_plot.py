@@ -42,7 +42,7 @@ class ParetoPlot(QWidget):
         self.plot.setLogMode(x=True, y=True)
         for side in ("bottom", "left"):
             self.plot.getAxis(side).enableAutoSIPrefix(False)
-        self.plot.setLabel("bottom", "L0 (features/row)")
+        self.plot.setLabel("bottom", "L0 (features per row)")
         self.plot.setLabel("left", "FVU")
         self._line = pg.PlotDataItem()
         self.plot.addItem(self._line)

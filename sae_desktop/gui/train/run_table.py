@@ -162,4 +162,4 @@ class RunTableModel(QAbstractTableModel):
 
 def column_width(field: str) -> int:
     """Return how wide a column is at first, in pixels."""
-    return {"name": 200, "architecture": 110, "target": 150, "state": 90}.get(field, 64)
+    return {"name": 160, "architecture": 96, "target": 150, "state": 72}.get(field, 64)

@@ -64,8 +64,9 @@ def test_page__tells_what_the_index_knows(panel: ExplorePanel, session: Session)
     assert index is not None
     assert page.title.number.text() == "#0"
     density = float(index.columns["density"][0])
-    assert f"1 in {round(1 / density)}" in page.figures.text()
-    assert f"max {float(index.columns['max_activation'][0]):.2f}" in page.figures.text()
+    figures = page.figures.text().replace("\u00a0", " ")
+    assert f"1 in {round(1 / density)}" in figures
+    assert f"max {float(index.columns['max_activation'][0]):.2f}" in figures
     assert " Lord" in page.contexts.plain_text()
     assert page.raised.text().count("\n") == 9
     assert "−" in page.lowered.text()
@@ -91,7 +92,7 @@ def test_page__shows_all_contexts_on_request_and_for_the_next_feature(
 
 def test_page__of_a_dead_feature_says_so(panel: ExplorePanel, session: Session) -> None:
     session.select_feature(5)
-    assert "Never fires" in panel.page.figures.text()
+    assert "Never fires" in panel.page.figures.text().replace("\u00a0", " ")
     assert "linear buckets" not in [b.item.note for b in panel.page.contexts._blocks]
     session.select_feature(0)
     assert [b.item.note for b in panel.page.contexts._blocks].count("linear buckets") == 1

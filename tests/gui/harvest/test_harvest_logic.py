@@ -205,8 +205,8 @@ def test_estimate__says_disk_time_memory_and_batch() -> None:
     found = estimate(memory_bytes=900_000_000, free_memory_bytes=2e9, batch_tokens=4_096)
     config = changed(tokens=500_000, sites=("blocks.1.hook_mlp_out",))
     assert draft.estimate_text(found, config) == (
-        "500,000 tokens at 2 sites: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens/s; "
-        "900 MB of memory (2 GB free); 4,096 tokens per pass, as detected."
+        "500,000 tokens at 2 sites: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens "
+        "per second; 900 MB of memory (2 GB free); 4,096 tokens per pass, as detected."
     )
     given = msgspec.structs.replace(config, batch_tokens=4_096)
     assert "as found" not in draft.estimate_text(found, given)
@@ -233,7 +233,7 @@ def test_model__says_in_words_when_it_does_not_fit() -> None:
     large = model(memory_bytes=140e9, free_memory_bytes=6e9, dtype="bfloat16", device="cpu")
     assert not memory_fits(large)
     assert memory_text(large).startswith(
-        "Does not fit: it takes 140 GB of memory as bfloat16, and 6 GB are free on cpu."
+        "Does not fit: it takes 140 GB of memory as bfloat16, and 6 GB are free on the CPU."
     )
     small = model(memory_bytes=1e9, free_memory_bytes=6e9)
     assert memory_text(small) == "Takes 1 GB of memory; 6 GB are free."

@@ -127,7 +127,7 @@ def test_harvest__says_the_estimate_in_words(
 ) -> None:
     client.finish(asked(EstimateHarvestConfig), estimate())
     assert harvest.estimate.text() == (
-        "500,000 tokens: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens/s."
+        "500,000 tokens: ≈ 256 MB on disk (12 GB free); about 3 min at 2.8k tokens per second."
     )
 
 

@@ -296,7 +296,7 @@ def test_mode_and_place__are_those_of_all_sliders(panel: SteeringPanel, session:
     panel.rack.form.start.setValue(3)
     (act,) = panel.rack.interventions()
     assert (act.mode, act.where, act.strength, act.start) == ("multiply", "output", 2.0, 3)
-    assert "Times its own activation" in panel.rack.form.unit.text()
+    assert "Multiplies the feature’s own activation" in panel.rack.form.unit.text()
 
 
 def test_solo__holds_one_feature_alone_and_then_all(panel: SteeringPanel, session: Session) -> None:

@@ -97,12 +97,12 @@ def test_sweep__tries_every_strength_with_what_the_rack_does(
     assert config.variant.interventions == [Intervention(feature=3, strength=1.0)]
     model = sweep.model
     first = [model.index(r, 0).data() for r in range(model.rowCount())]
-    assert first == ["plain", "2", "-5", "5", "10"]
+    assert first == ["plain", "2", "−5", "5", "10"]
     assert [model.index(1, c).data() for c in range(model.columnCount())] == [
         "2", "12", "2", "0%", "10.0%", "text 2 more",
     ]  # fmt: skip
     assert "half of it repeats" in model.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
-    assert sweep.state.text() == "2 of 4 are broken: half of it repeats."
+    assert sweep.state.text() == "2 of 4 texts have broken down: half of it repeats."
     sweep.copy_data()
     assert QGuiApplication.clipboard().text().startswith("Sliders ×\tPerplexity\tKL")
     assert sweep.plot.what.currentText() == WATCHED

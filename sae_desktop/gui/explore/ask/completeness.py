@@ -222,7 +222,7 @@ class CompletenessPanel(QWidget):
         if not self.choices():
             return (
                 "The open index has no firings, which are needed to find concepts. Build it "
-                "again with “Keep the firings”."
+                "again with “Keep all activations of the features”."
             )
         return (
             f"Not searched yet: “{self.lists.currentText()}”. Every feature is scored on how "

@@ -48,7 +48,7 @@ class ProbeSettings(QWidget):
         self.density = NumberField()
         self.density.setRange(0.01, 100.0)
         self.density.setDecimals(2)
-        self.density.setSuffix(" %")
+        self.density.setSuffix("%")
         self.density.setValue(DENSEST)
         self.density.setKeyboardTracking(False)
         self.density.setAccessibleName("Hide features that fire on more tokens than")

@@ -59,7 +59,7 @@ class TokenMatrix(QAbstractScrollArea):
         self._ranking = -1
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Features by tokens")
-        self.setMinimumHeight(_HEADER + 4 * CELL)
+        self.setMinimumHeight(_HEADER + 2 * CELL)
         self.viewport().setMouseTracking(True)
         theme.manager().themeChanged.connect(self.viewport().update)
 

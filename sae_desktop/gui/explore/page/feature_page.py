@@ -27,7 +27,6 @@ from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.signed_bars import SignedBars
 from sae_desktop.gui.parts.colour_scale import ColourScale
-from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
@@ -37,12 +36,17 @@ from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
 
 WIDE = 1120
 """From this width on, the figures stand beside the contexts and not below."""
+_ABREAST = 480
+"""From this width on, histogram and logits stand side by side below the contexts."""
+_NARROWEST = 400
+"""Nothing on the page needs more: what is wider would be cut, for it does not scroll sideways."""
 _SIDE_WIDTHS = (440, 720)
 _CONTEXTS_WIDEST = 960
 """Longer lines are hard to read."""
 _NO_BOUND = 16_777_215
 _WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
 _AS_INDEXED = 2
+_BETWEEN = " · "
 _MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
 
 
@@ -62,8 +66,7 @@ class FeaturePage(QScrollArea):
         self._contexts: list[Context] = []
         self._shown: tuple[FeatureIndex, int] | None = None
         self.title = FeatureTitle(session)
-        self.figures = ElidedLabel()
-        self.figures.setProperty("role", "muted")
+        self.figures = label("", "muted", wrap=True)
         self.legend = ActivationLegend()
         self.contexts = TokenTextView()
         self.contexts.setAccessibleName("Contexts the feature fires in")
@@ -126,7 +129,7 @@ class FeaturePage(QScrollArea):
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         self.setProperty("ground", "surface")
         self.setAccessibleName("Feature")
-        self.setMinimumWidth(360)
+        self.setMinimumWidth(_NARROWEST)
 
     def _contexts_part(self) -> QWidget:
         part = self._contexts_box = QWidget()
@@ -192,10 +195,11 @@ class FeaturePage(QScrollArea):
         super().resizeEvent(event)
         wide = self.viewport().width() >= WIDE
         direction = QBoxLayout.Direction
+        abreast = not wide and self.viewport().width() >= _ABREAST
+        self._plots.setDirection(direction.LeftToRight if abreast else direction.TopToBottom)
         target = direction.LeftToRight if wide else direction.TopToBottom
         if self._body.direction() != target:
             self._body.setDirection(target)
-            self._plots.setDirection(direction.TopToBottom if wide else direction.LeftToRight)
             least, most = _SIDE_WIDTHS if wide else (0, _NO_BOUND)
             self._effects.setMinimumWidth(least)
             self._effects.setMaximumWidth(most)
@@ -222,7 +226,7 @@ class FeaturePage(QScrollArea):
     def _fill(self, index: FeatureIndex, feature: int) -> None:
         maximum = float(index.columns["max_activation"][feature])
         self.title.set_feature(feature)
-        self.figures.setText(figures_text(index, feature))
+        self.figures.setText(_unbroken(figures_text(index, feature)))
         self.legend.set_maximum(maximum)
         self.contexts.set_scale(self.legend.scale())
         self._read_contexts(index, feature)
@@ -324,7 +328,7 @@ def figures_text(index: FeatureIndex, feature: int) -> str:
     rows = f"{exact_count(index.info.rows)} tokens"
     if density <= 0.0:
         return f"Never fires on {rows}"
-    return " · ".join(
+    return _BETWEEN.join(
         (
             f"Density {percent_text(density)} ({one_in_text(density)} of {rows})",
             f"max {float(index.columns['max_activation'][feature]):.2f}",
@@ -336,6 +340,11 @@ def figures_text(index: FeatureIndex, feature: int) -> str:
             ),
         )
     )
+
+
+def _unbroken(figures: str) -> str:
+    """Return a line of figures that wraps between two of them, never within one."""
+    return _BETWEEN.join(part.replace(" ", "\u00a0") for part in figures.split(_BETWEEN))
 
 
 def _note(context: Context, times: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -66,7 +67,7 @@ def test_question__holds_what_the_fields_say(qtbot: QtBot, panel: TextSetsPanel,
     assert [link.row.feature for link in panel.links.links()] == [7, 3]
     assert "·def" in panel.links.links()[0].toolTip()
     assert "balanced accuracy 0.900 ± 0.050" in panel.scores.text()
-    assert "AUROC 0.950, 95% interval 0.810 … 0.990" in panel.scores.text()
+    assert "AUROC 0.950, 95% interval 0.810–0.990" in panel.scores.text()
     assert "little better than chance" in panel.scores.text()
     assert [link.row.figure for link in panel.weights.links()] == ["−0.50"]
 
@@ -113,3 +114,26 @@ def test_stopped_engine__is_offered_to_be_started(panel: TextSetsPanel, client) 
     panel.start.click()
     assert panel.start.isHidden()
     assert panel.find_button.isEnabled()
+
+
+def test_long_answer__is_scrolled_and_not_squeezed(
+    qtbot: QtBot, panel: TextSetsPanel, client
+) -> None:
+    panel.on.setPlainText("def a()")
+    panel.off.setPlainText("Once upon a time")
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    found = [
+        FoundFeature(feature=n, margin=0.5, on=[2.0], off=[0.0], tokens=["a"]) for n in range(20)
+    ]
+    scores = RESULT.classifiers * 2
+    client.answer(
+        client.jobs[0], msgspec.structs.replace(RESULT, found=found, total=20, classifiers=scores)
+    )
+    qtbot.wait(50)
+    for links in (panel.links, panel.weights):
+        assert [link.height() for link in links.links()] == [
+            link.sizeHint().height() for link in links.links()
+        ]
+    for text in (panel.scores, panel.state):
+        assert text.height() >= text.heightForWidth(text.width())
