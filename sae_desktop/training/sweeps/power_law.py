@@ -131,21 +131,17 @@ def predicting_power_law(
 
 def _straight(x: Array, y: Array) -> PowerLaw:
     """Fit a straight line in logs, its interval by Student's t."""
-    from scipy.stats import t
+    from scipy.stats import linregress, t
 
-    u, v = np.log(x), np.log(y)
-    exponent, log_c = np.polyfit(u, v, 1)
-    residuals = v - log_c - exponent * u
-    freedom = len(x) - 2
-    variance = np.square(residuals).sum() / freedom / np.square(u - u.mean()).sum()
-    reach = t.ppf((1 + LEVEL) / 2, freedom) * math.sqrt(variance)
+    line = linregress(np.log(x), np.log(y))
+    exponent, reach = float(line.slope), float(t.ppf((1 + LEVEL) / 2, len(x) - 2) * line.stderr)
     return PowerLaw(
-        coefficient=float(np.exp(log_c)),
-        exponent=float(exponent),
+        coefficient=math.exp(line.intercept),
+        exponent=exponent,
         irreducible=None,
-        exponent_interval=Interval(low=float(exponent - reach), high=float(exponent + reach)),
+        exponent_interval=Interval(low=exponent - reach, high=exponent + reach),
         irreducible_interval=None,
-        residuals=residuals.tolist(),
+        residuals=(np.log(y) - line.intercept - exponent * np.log(x)).tolist(),
         points=len(x),
     )
 

@@ -34,19 +34,16 @@ def cannot_be_told(_compute: float) -> Interval:
 
 def of_line(x: Array, y: Array) -> Predict:
     """Return the prediction of a straight line in logs: Student's t."""
-    from scipy.stats import t
+    from scipy.stats import linregress, t
 
-    u, v = np.log(x), np.log(y)
-    middle, freedom = u.mean(), len(x) - 2
-    slope, offset = np.polyfit(u - middle, v, 1)
-    variance = np.square(v - offset - slope * (u - middle)).sum() / freedom
-    spread = np.square(u - middle).sum()
-    limit = float(t.ppf((1 + LEVEL) / 2, freedom))
+    middle = np.log(x).mean()
+    line = linregress(np.log(x) - middle, np.log(y))
+    limit = float(t.ppf((1 + LEVEL) / 2, len(x) - 2))
 
     def at(compute: float) -> Interval:
         away = math.log(compute) - middle
-        reach = limit * math.sqrt(variance * (1 / len(x) + away**2 / spread))
-        value = offset + slope * away
+        reach = limit * math.hypot(line.intercept_stderr, line.stderr * away)
+        value = line.intercept + line.slope * away
         return Interval(low=math.exp(value - reach), high=math.exp(value + reach))
 
     return at

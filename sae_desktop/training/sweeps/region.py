@@ -229,21 +229,25 @@ class Fit:
 
     def best(self) -> tuple[tuple[float, ...], Array, float]:
         """Return exponents, coefficients (J + 1,) and the sum of squares of the best fit."""
-        low = np.full(len(self._x), math.log(EXPONENTS[0]))
-        high = np.full(len(self._x), math.log(EXPONENTS[1]))
-        found: tuple[tuple[float, ...], Array, float] = ((), np.empty(0), math.inf)
-        while True:
-            exponents = _box(low, high, 41 if len(low) > 1 else 201)
-            linear = self.at(exponents)
-            place = int(np.argmin(linear.rest))
-            if linear.rest[place] < found[2]:
-                sizes = tuple(float(e[place]) for e in exponents)
-                found = (sizes, linear.solved[place], float(linear.rest[place]))
-            if (high - low).max() < 1e-5:
-                return found
-            middle_, reach = np.log(found[0]), (high - low) / 8
-            low = np.maximum(middle_ - reach, math.log(EXPONENTS[0]))
-            high = np.minimum(middle_ + reach, math.log(EXPONENTS[1]))
+        from scipy.optimize import minimize
+
+        low, high = np.full((len(self._x), 2), np.log(EXPONENTS)).T
+        grid = _box(low, high, _COARSE)
+        start = np.log([e[np.argmin(self.at(grid).rest)] for e in grid])
+
+        def rest(logs: Array) -> float:
+            return float(self.at(tuple(np.exp(logs)[:, None])).rest[0])
+
+        # Not along gradients: where a coefficient becomes 0 there are none. Twice, since a simplex
+        # in a narrow valley may have shrunk before its end.
+        for _ in range(2):
+            options = {"xatol": 1e-8, "fatol": math.inf}
+            start = minimize(
+                rest, start, method="Nelder-Mead", bounds=[*zip(low, high, strict=True)],
+                options=options,
+            ).x  # fmt: skip
+        linear = self.at(tuple(np.exp(start)[:, None]))
+        return tuple(np.exp(start).tolist()), linear.solved[0], float(linear.rest[0])
 
     def region(self, best: tuple[float, ...], rest: float) -> Region:
         """Return what is not rejected beside a best fit of that sum of squares."""

@@ -12,6 +12,7 @@ from scipy.stats import f as f_distribution
 from scipy.stats import t
 
 from sae_desktop.training.sweeps.power_law import predicting_power_law, predicting_surface
+from sae_desktop.training.sweeps.region import Fit
 from sae_desktop.training.sweeps.scaling import ScalingPoint, optimum
 from sae_desktop.training.sweeps.valleys import fit_valleys
 
@@ -194,3 +195,21 @@ def test_optimum__says_how_far_a_single_run_is_off_the_loss() -> None:
         )  # fmt: skip
     # The residuals' own root mean square is .65 of it: five parameters of twelve runs.
     assert np.sqrt(np.mean(np.square(spreads))) == pytest.approx(0.02, rel=0.2)
+
+
+def test_best_fit__is_the_end_of_a_narrow_valley() -> None:
+    """Where features hardly matter, their exponent goes along with the rest: far, for little."""
+    draw = np.random.default_rng(19)
+    features = np.repeat([1e3, 2e3, 4e3, 8e3], 4)
+    steps = np.tile([500.0, 1000.0, 2000.0, 4000.0], 4)
+    A, alpha, B, beta, E = (
+        draw.uniform(*ends) for ends in ((1, 20), (0.15, 0.9), (1, 50), (0.15, 0.9), (0, 0.4))
+    )
+    noise = np.exp(draw.normal(0, 0.01, 16))
+    loss = (A * features**-alpha + B * steps**-beta + E) * noise
+    fit = Fit((features, steps), loss)
+    best, _, rest = fit.best()
+    fine = np.exp(np.linspace(np.log(0.02), np.log(3.0), 160))
+    grid = tuple(axis.ravel() for axis in np.meshgrid(fine, fine, indexing="ij"))
+    assert rest <= fit.at(grid).rest.min()
+    assert best == pytest.approx((0.31438, 0.18801), rel=1e-3)
