@@ -40,10 +40,15 @@ def setting(config: type[msgspec.Struct], field: str) -> Setting:
 
 def default(config: type[msgspec.Struct], field: str) -> Any:
     """Return a config's default, so that forms and commands have none of their own."""
-    found = next(f for f in msgspec.structs.fields(config) if f.name == field)
-    if found.default is msgspec.NODEFAULT:
+    found = _defaults(config)[field]
+    if found is msgspec.NODEFAULT:
         raise LookupError(f"{config.__name__}.{field} has no default")
-    return found.default
+    return found
+
+
+@functools.cache
+def _defaults(config: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(config)}
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class Choice(NamedTuple):
 
 def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspect.Parameter:
     """Return the parameter of a command that sets a config's field."""
-    kind = typing.get_type_hints(config)[choice.field]
+    kind = _types_of(config)[choice.field]
     said = setting(config, choice.field)
     value = default(config, choice.field)
     if typing.get_origin(kind) is tuple:
@@ -54,6 +54,11 @@ def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspec
         **bounds(config, choice.field),
     )
     return keyword(name, value, Annotated[kind, option])
+
+
+@functools.cache
+def _types_of(config: type[msgspec.Struct]) -> dict[str, Any]:
+    return typing.get_type_hints(config)
 
 
 def keyword(name: str, value: Any, annotation: Any) -> inspect.Parameter:
