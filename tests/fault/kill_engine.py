@@ -257,9 +257,12 @@ def open_engine(project: Project) -> EngineDriver:
 def disturb(
     trial: Trial, project: Project, rounds: int, chance: random.Random, tell: Callable[[str], None]
 ) -> list[Kill]:
-    """Kill the engine so many times in the middle of the job, and judge what is left."""
+    """Run the job undisturbed, then kill it so many times, and judge what is left."""
     engine = open_engine(project)
     try:
+        run_to_end(engine, msgspec.structs.replace(trial.config, name=REFERENCE))
+        if not rounds:
+            return []
         # Twice more undisturbed: the second time with everything loaded, as in the rounds.
         run_to_end(engine, trial.config)
         trial.remove()
@@ -346,10 +349,7 @@ def torment(
     trials = make_trials(project, model, tokens=tokens, rows=rows)
     kills = []
     for trial in trials:
-        with open_engine(project) as engine:
-            run_to_end(engine, msgspec.structs.replace(trial.config, name=REFERENCE))
-        if trial.job in jobs:
-            kills += disturb(trial, project, rounds, chance, tell)
+        kills += disturb(trial, project, rounds if trial.job in jobs else 0, chance, tell)
     return kills
 
 

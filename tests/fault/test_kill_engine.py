@@ -9,8 +9,13 @@ from kill_engine import torment
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("rounds", "rows"), [(1, 50_000), pytest.param(20, 200_000, marks=pytest.mark.nightly)]
+)
 def test_engine__killed_at_random_moments_loses_nothing_committed(
-    tmp_path: Path, toy_model_folder: Path
+    tmp_path: Path, toy_model_folder: Path, rounds: int, rows: int
 ) -> None:
-    kills = torment(tmp_path, str(toy_model_folder), rounds=2, seed=1, tokens=100_000, rows=100_000)
-    assert [kill.job for kill in kills] == ["harvest"] * 2 + ["train"] * 2 + ["index"] * 2
+    kills = torment(tmp_path, str(toy_model_folder), rounds=rounds, seed=1, tokens=rows, rows=rows)
+    assert [kill.job for kill in kills] == [
+        job for job in ("harvest", "train", "index") for _ in range(rounds)
+    ]

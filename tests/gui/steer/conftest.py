@@ -1,5 +1,6 @@
 """Tests of the workspace Steer have a session on a project with a small index."""
 
+import pytest
 from index_session import (  # noqa: F401
     _light_theme,
     client,
@@ -8,3 +9,20 @@ from index_session import (  # noqa: F401
     index_file,
     session,
 )
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.steering import SteeringPanel
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session) -> SteeringPanel:  # noqa: F811
+    panel = SteeringPanel(session)
+    workspace = Workspace("steer", panel, panel.docks())
+    qtbot.addWidget(workspace)
+    workspace.resize(1280, 720)
+    workspace.show()
+    qtbot.waitExposed(workspace)
+    panel.workspace = workspace  # kept alive with the panel
+    return panel
