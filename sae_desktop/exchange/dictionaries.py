@@ -217,15 +217,6 @@ def _check_width(dictionary: Dictionary, model: str, network: Any, site: str) ->
         )
 
 
-def model_site_width(model: str, site: str) -> int | None:
-    """Return how wide a site of a model is; None where the model is not on this machine.
-
-    Nothing of its weights is read. Raises UserError for a site the model does not have.
-    """
-    network = _network_here(model)
-    return None if network is None else site_width(network, check_site(network, parse_site(site)))
-
-
 def _network_here(model: str) -> Any:
     """Return a model without weights; None where it is not on this machine."""
     if is_hub_name(model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -325,10 +325,3 @@ def _pairs(
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")[:160]
-
-
-def add_all(index: RecordIndex, records: Iterable[FeatureRecord]) -> RecordIndex:
-    """Add records and return the index."""
-    for record in records:
-        index.add(record)
-    return index

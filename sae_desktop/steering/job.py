@@ -52,7 +52,7 @@ def steer(config: SteerConfig, context: JobContext) -> SteerResult:
     """
     _check(config.sampling, config.variants)
     opened = open_index(config.project, config.index, config.device)
-    run = _Run(opened, config, Preparer(config.project, opened), context)
+    run = _Run(opened, config, Preparer(config.project, opened))
     return run.generate(context)
 
 
@@ -79,7 +79,7 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
             variants=variants[first : first + MOST_VARIANTS], sampling=config.sampling,
             chat=config.chat, device=config.device,
         )  # fmt: skip
-        run = _Run(opened, part, preparer, context)
+        run = _Run(opened, part, preparer)
         results += run.generate(_Inner(context)).variants
         chances += [[float(p[i]) for i in watched] for p in run.first_probabilities]
     context.progress(len(variants), len(variants), "strengths")
@@ -118,9 +118,7 @@ def _check(sampling: Sampling, variants: Sequence[Variant]) -> None:
 class _Run:
     """One generation of several variants."""
 
-    def __init__(
-        self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer, context: JobContext
-    ) -> None:
+    def __init__(self, opened: OpenedIndex, config: SteerConfig, preparer: Preparer) -> None:
         require_causal(opened.lm, "Steering")
         self._opened, self._config, self._preparer = opened, config, preparer
         self._prompts = [prompt_ids(opened, v.prompt or config.prompt, chat=config.chat)

@@ -23,7 +23,6 @@ from sae_desktop.storage.faults import explained
 from sae_desktop.storage.swap import keep_beside, put_in_place
 
 MOVES, GONE, WORK, TRASH = ".moves", ".gone", ".work", ".trash"
-HIDDEN = (MOVES, GONE, WORK, TRASH)
 
 Move = tuple[Path, Path]
 

@@ -9,7 +9,6 @@ from sae_desktop.storage.faults import three_digits
 
 _THOUSAND_NAMES = ("", "k", "M", "G", "T")
 MINUS = "−"
-THIN = "\u202f"
 
 
 def short_count(count: float) -> str:
@@ -137,8 +136,3 @@ def probability_text(probability: float) -> str:
     if 0.0 < probability < 0.0005:
         return "<0.1%"
     return f"{100.0 * probability:.1f}%"
-
-
-def clamp_text(clamp: float) -> str:
-    """Return a clamp in multiples of the feature's maximum: +2.5×, −1.0×, 0.0×."""
-    return signed_text(clamp, 1) + "×"

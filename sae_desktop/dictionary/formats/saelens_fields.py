@@ -17,10 +17,6 @@ from sae_desktop.dictionary.formats.fields import (
 )
 
 NAME = "SAELens"
-ROW_NORMS = (
-    "none", "constant_norm_rescale", "layer_norm", "expected_average_only_in",
-    "covariance_whitening",
-)  # fmt: skip
 _HEAD = refused(
     "It reads one attention head; here a row contains all heads side by side.",
     lambda value: value is not None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from pathlib import Path
@@ -22,7 +21,6 @@ from sae_desktop.gui.state.error_hook import ErrorHook
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 
-_LOG = logging.getLogger(__name__)
 _LEAST_POINT_SIZE = 9.0
 _SETTLED_MS = 3000
 """After a project was opened: what it holds has been drawn by then."""

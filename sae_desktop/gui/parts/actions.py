@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -44,8 +44,6 @@ def tooltip(info: ActionInfo) -> str:
 class ActionRegistry(QObject):
     """Every action of the window, by id."""
 
-    actionsChanged = Signal()
-
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._infos: dict[str, ActionInfo] = {}
@@ -71,7 +69,6 @@ class ActionRegistry(QObject):
                 taken[info.shortcut] = info.id
             self._infos[info.id] = info
             self._actions[info.id] = self._make(info, owner)
-        self.actionsChanged.emit()
 
     def _make(self, info: ActionInfo, owner: QWidget) -> QAction:
         action = QAction(info.text, owner)

@@ -144,10 +144,6 @@ class CurveBar(QWidget):
             )
         )
 
-    def set_log_axes(self, columns: frozenset[str]) -> None:
-        """Note which plots have a logarithmic axis."""
-        self._change(replace(self.view, log_axes=columns))
-
     def _change(self, view: CurveView) -> None:
         if view != self.view:
             self.view = view

@@ -96,9 +96,6 @@ class NumberField(QAbstractSpinBox):
     def setMinimum(self, low: float) -> None:
         self.setRange(low, max(low, self._high))
 
-    def setMaximum(self, high: float) -> None:
-        self.setRange(min(self._low, high), high)
-
     def setDecimals(self, digits: int) -> None:
         """Show at least a given number of digits after the point."""
         self._digits = digits

@@ -60,6 +60,21 @@ def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
     return view
 
 
+def log_log_view(name: str, bottom: str, left: str) -> pg.PlotWidget:
+    """Return a plot with two logarithmic axes, called so where it is read out."""
+    sides = {"bottom": bottom, "left": left}
+    view = plot_view({side: ValueAxis(orientation=side) for side in sides})
+    view.setAccessibleName(name)
+    plot = view.getPlotItem()
+    plot.hideButtons()
+    plot.setMenuEnabled(False)
+    plot.setLogMode(x=True, y=True)
+    for side, text in sides.items():
+        plot.getAxis(side).enableAutoSIPrefix(False)
+        plot.setLabel(side, text)
+    return view
+
+
 class CountAxis(pg.AxisItem):
     """An axis of counts: 0, 500k, 1M."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from string import Template
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from sae_desktop.resources import resource_path
@@ -43,7 +43,6 @@ class Palette:
     """Ground of a selected row; `text` stays readable on it."""
     error: QColor
     warning: QColor
-    success: QColor
 
 
 def _palette(values: dict[str, str]) -> Palette:
@@ -69,7 +68,6 @@ LIGHT = _palette(
         "selection": "#DCE7F8",
         "error": "#B3202A",
         "warning": "#8A5200",
-        "success": "#1B6B3A",
     }
 )
 DARK = _palette(
@@ -91,7 +89,6 @@ DARK = _palette(
         "selection": "#2B3F5C",
         "error": "#FF938A",
         "warning": "#F2C063",
-        "success": "#7FD6A0",
     }
 )
 
@@ -131,7 +128,6 @@ _TEXTS = (
     "link",
     "error",
     "warning",
-    "success",
 )
 TEXT_PAIRS = (
     *((text, ground) for text in _TEXTS for ground in ("window", "surface", "raised")),
@@ -235,11 +231,6 @@ def palette() -> Palette:
 def run_colours() -> tuple[QColor, ...]:
     """Return the colours of runs in force."""
     return RUN_COLOURS_DARK if manager().dark else RUN_COLOURS_LIGHT
-
-
-def fixed_font() -> QFont:
-    """Return the font for code, sites and numbers that line up."""
-    return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
 
 
 def style_sheet(colours: Palette, font: QFont) -> str:

@@ -15,7 +15,7 @@ from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plot_image import image_button
-from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
+from sae_desktop.gui.parts.plot_style import curve_pen, dress, log_log_view
 from sae_desktop.training.sweeps.pareto import pareto_front
 from sae_desktop.words.run_figures import RunRow, runs_table
 
@@ -33,17 +33,8 @@ class ParetoPlot(QWidget):
         self._runs: list[RunRow] = []
         self._front: list[int] = []
         self._colours: dict[str, str] = {}
-        axes = {"left": ValueAxis(orientation="left"), "bottom": ValueAxis(orientation="bottom")}
-        self.view = plot_view(axes)
-        self.view.setAccessibleName("FVU against L0")
+        self.view = log_log_view("FVU against L0", "L0 (features per row)", "FVU")
         self.plot = self.view.getPlotItem()
-        self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
-        self.plot.setLogMode(x=True, y=True)
-        for side in ("bottom", "left"):
-            self.plot.getAxis(side).enableAutoSIPrefix(False)
-        self.plot.setLabel("bottom", "L0 (features per row)")
-        self.plot.setLabel("left", "FVU")
         self._line = pg.PlotDataItem()
         self.plot.addItem(self._line)
         self.points = pg.ScatterPlotItem(hoverable=True, tip=None)

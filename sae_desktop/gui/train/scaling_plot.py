@@ -15,7 +15,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plot_image import image_button
-from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view, run_colour
+from sae_desktop.gui.parts.plot_style import curve_pen, dress, log_log_view, run_colour
 from sae_desktop.gui.state.background import Background
 from sae_desktop.training.sweeps.scaling_report import ScalingReport, SeriesReport, scaling_report
 from sae_desktop.training.sweeps.sweep_config import SweepRow
@@ -43,17 +43,8 @@ class ScalingPlot(QWidget):
         self._fit = Background(self)
         self._fit.answered.connect(self._on_fitted)
         self._fit.refused.connect(self._on_refused)
-        axes = {"left": ValueAxis(orientation="left"), "bottom": ValueAxis(orientation="bottom")}
-        self.view = plot_view(axes)
-        self.view.setAccessibleName("Loss against compute")
+        self.view = log_log_view("Loss against compute", "compute (features × steps)", "loss")
         self.plot = self.view.getPlotItem()
-        self.plot.hideButtons()
-        self.plot.setMenuEnabled(False)
-        self.plot.setLogMode(x=True, y=True)
-        for side in ("bottom", "left"):
-            self.plot.getAxis(side).enableAutoSIPrefix(False)
-        self.plot.setLabel("bottom", "compute (features × steps)")
-        self.plot.setLabel("left", "loss")
         self._items: list[pg.GraphicsObject] = []
         self._sentence = label("", "muted", wrap=True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)

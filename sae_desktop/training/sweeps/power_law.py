@@ -86,22 +86,15 @@ class Surface(msgspec.Struct, frozen=True, kw_only=True):
         return math.fsum(r * r for r in self.residuals) / (self.points - 5)
 
 
-def fit_power_law(
+def predicting_power_law(
     x: Sequence[float], y: Sequence[float], *, what: str, irreducible: bool = False
-) -> PowerLaw:
-    """Fit y = c·x^e by least squares of log y.
+) -> tuple[PowerLaw, Predict]:
+    """Fit y = c·x^e by least squares of log y; return it and the interval of y at an x.
 
     `irreducible`: whether there may be a term E ≥ 0 beside it, where e < 0. The exponent's
     interval then leaves E free, and E is given where it is told from 0. Raises UserError for
     fewer than `FEWEST_POINTS` different x.
     """
-    return predicting_power_law(x, y, what=what, irreducible=irreducible)[0]
-
-
-def predicting_power_law(
-    x: Sequence[float], y: Sequence[float], *, what: str, irreducible: bool = False
-) -> tuple[PowerLaw, Predict]:
-    """Fit as `fit_power_law`; return the law and the interval of what it says at an x."""
     order = np.argsort(np.asarray(x, dtype=np.float64), kind="stable")
     xs = np.asarray(x, dtype=np.float64)[order]
     ys = np.asarray(y, dtype=np.float64)[order]
@@ -146,23 +139,15 @@ def _straight(x: Array, y: Array) -> PowerLaw:
     )
 
 
-def fit_surface(
-    features: Sequence[float], steps: Sequence[float], loss: Sequence[float]
-) -> Surface:
-    """Fit loss = A·features^−α + B·steps^−β + E, all of A, B, E ≥ 0, by relative residuals.
-
-    At compute C = features · steps the loss is least at features = G·C^(β/(α+β)),
-    G = (αA/βB)^(1/(α+β)) (Hoffmann et al., 2022, approach 3). Raises UserError for fewer than
-    7 runs, 3 numbers of features or 3 of steps, or where one of the two makes no difference.
-    """
-    return predicting_surface(features, steps, loss)[0]
-
-
 def predicting_surface(
     features: Sequence[float], steps: Sequence[float], loss: Sequence[float]
 ) -> tuple[Surface, Predict, Predict]:
-    """Fit as `fit_surface`; return it and the intervals of the least loss and of the features
-    that reach it at a compute.
+    """Fit loss = A·features^−α + B·steps^−β + E, all of A, B, E ≥ 0, by relative residuals.
+
+    Return it and the intervals of the least loss and of the features that reach it at a compute.
+    At compute C = features · steps the loss is least at features = G·C^(β/(α+β)),
+    G = (αA/βB)^(1/(α+β)) (Hoffmann et al., 2022, approach 3). Raises UserError for fewer than
+    7 runs, 3 numbers of features or 3 of steps, or where one of the two makes no difference.
     """
     f, s, y = (np.asarray(v, dtype=np.float64) for v in (features, steps, loss))
     _require(len(y), _FEWEST_FOR_SURFACE, "the surface over features and steps")

@@ -9,7 +9,12 @@ import pytest
 
 from sae_desktop.errors import UserError
 from sae_desktop.training.sweeps.pareto import front_of, pareto_front
-from sae_desktop.training.sweeps.power_law import fit_power_law, fit_surface
+from sae_desktop.training.sweeps.power_law import (
+    PowerLaw,
+    Surface,
+    predicting_power_law,
+    predicting_surface,
+)
 from sae_desktop.training.sweeps.region import Interval
 from sae_desktop.training.sweeps.scaling import ScalingPoint, frontier, optimum, scaling_laws
 from sae_desktop.training.sweeps.scaling_report import series_of
@@ -17,6 +22,14 @@ from sae_desktop.training.sweeps.sweep_config import SweepRow
 from sae_desktop.training.sweeps.valleys import fit_valleys
 
 DOUBLINGS = [2**i for i in range(6)]
+
+
+def fit_power_law(*points: list[float], what: str, irreducible: bool = False) -> PowerLaw:
+    return predicting_power_law(*points, what=what, irreducible=irreducible)[0]
+
+
+def fit_surface(*runs: list[float]) -> Surface:
+    return predicting_surface(*runs)[0]
 
 
 def row(**changed: object) -> SweepRow:

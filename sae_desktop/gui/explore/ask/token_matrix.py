@@ -225,9 +225,9 @@ class TokenMatrix(QAbstractScrollArea):
         text = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, int(name.width()))
         painter.drawText(name, left, text)
         right = QRectF(self._name_width - figure - 8, line.top(), figure, CELL)
-        painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, self._figure(row, number))
+        painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, self._figure(row))
 
-    def _figure(self, row: MatrixRow, number: int) -> str:
+    def _figure(self, row: MatrixRow) -> str:
         value = self._at_column(row, self._ranking)
         if value is None:
             value = float(row.values[np.abs(row.values).argmax()])

@@ -199,11 +199,6 @@ class FeatureListPanel(QWidget):
             else:
                 bar.setValue(bar.value() + after - before)
 
-    def clear_filter(self) -> None:
-        """List all features again."""
-        self.bar.set_only(None)
-        self.set_conditions(FeatureFilter())
-
     def _on_listed(self) -> None:
         whole = self.model.rowCount() == self.model.total
         self.range.set_ranges(self.model.filter.ranges)
