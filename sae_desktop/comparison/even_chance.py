@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
@@ -83,6 +84,10 @@ def _interval(logs: Array, found: Array, best: float) -> tuple[float | None, flo
     deviances = _through(places, logs, found)
     least = min(float(_through(np.array([best]), logs, found)[0]), float(deviances.min()))
     limit = least + max(float(chi2.ppf(LEVEL, 1)), _drawn_limit(logs, best, _slope(logs, found)))
+
+    def over(place: float) -> float:
+        return float(_through(np.array([place]), logs, found)[0]) - limit
+
     ends: list[float | None] = []
     for side in (slice(None, None, -1), slice(None)):
         inside, outside = best, None
@@ -93,7 +98,7 @@ def _interval(logs: Array, found: Array, best: float) -> tuple[float | None, flo
                 outside = float(place)
                 break
             inside = float(place)
-        ends.append(None if outside is None else _edge(inside, outside, limit, logs, found))
+        ends.append(None if outside is None else float(brentq(over, inside, outside, xtol=1e-9)))
     return ends[0], ends[1]
 
 
@@ -138,17 +143,6 @@ def _least(logs: Array, found: Array) -> Array:
         step = np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
         weights = weights + np.clip(step, -2.0, 2.0)
     return _deviance(weights @ table.T, found)
-
-
-def _edge(inside: float, outside: float, limit: float, logs: Array, found: Array) -> float:
-    """Return where between two crossings the deviance passes a limit."""
-    for _ in range(_HALVINGS):
-        between = (inside + outside) / 2
-        if _through(np.array([between]), logs, found)[0] > limit:
-            outside = between
-        else:
-            inside = between
-    return inside
 
 
 def _through(crossings: Array, logs: Array, found: Array) -> Array:

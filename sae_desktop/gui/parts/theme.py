@@ -9,6 +9,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from sae_desktop.gui.parts import colour_scale
+from sae_desktop.gui.parts.colour_scale import RGB
 from sae_desktop.resources import resource_path
 
 MODES = ("system", "light", "dark")
@@ -139,34 +141,14 @@ TEXT_PAIRS = (
 """(text, ground) pairs that occur in the window."""
 
 
-def contrast(one: QColor, other: QColor) -> float:
-    """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.1, 1.4.3)."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: QColor) -> float:
-    def linear(value: float) -> float:
-        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(v) for v in (colour.redF(), colour.greenF(), colour.blueF()))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+def rgb(colour: QColor) -> RGB:
+    """Return a colour as a triple."""
+    return (colour.red(), colour.green(), colour.blue())
 
 
 def blend(start: QColor, end: QColor, share: float) -> QColor:
     """Return the colour `share` (0…1) of the way from `start` to `end`, in sRGB."""
-    share = min(max(share, 0.0), 1.0)
-    return QColor.fromRgbF(
-        start.redF() + (end.redF() - start.redF()) * share,
-        start.greenF() + (end.greenF() - start.greenF()) * share,
-        start.blueF() + (end.blueF() - start.blueF()) * share,
-    )
-
-
-def readable_on(ground: QColor) -> QColor:
-    """Return black or white-ish text, whichever reads better on `ground`."""
-    options = (LIGHT.accent_text, LIGHT.text, DARK.text)
-    return max(options, key=lambda colour: contrast(colour, ground))
+    return QColor(*colour_scale.blend(rgb(start), rgb(end), share))
 
 
 class ThemeManager(QObject):

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 
 from sae_desktop.gui.parts.colour_scale import RGB, ColourScale, readable_on
 from sae_desktop.gui.parts.running_text import RunningText
-from sae_desktop.gui.parts.theme import Palette
+from sae_desktop.gui.parts.theme import Palette, rgb
 
 RADIUS = 3.0
 _FIRST_RIGHT_TO_LEFT = "\u0590"
@@ -318,8 +318,3 @@ def token_colours(colours: Palette, ground: str = "surface") -> TokenColours:
         selection=rgb(colours.selection),
         selected_text=rgb(colours.text),
     )
-
-
-def rgb(colour: QColor) -> RGB:
-    """Return a colour's channels, 0–255."""
-    return (colour.red(), colour.green(), colour.blue())

@@ -13,7 +13,7 @@ from sae_desktop.gui.parts.colour_scale import diverging, readable_on
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.gui.steer.kl_strip import KLStrip
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, VariantResult

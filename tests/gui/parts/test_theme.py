@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from sae_desktop.gui.parts import icons, theme
+from sae_desktop.gui.parts.colour_scale import contrast, readable_on
 
 LEAST_CONTRAST = 4.5
 
@@ -18,12 +19,15 @@ LEAST_CONTRAST = 4.5
 def test_theme__text_can_be_read_on_every_ground(
     colours: theme.Palette, text: str, ground: str
 ) -> None:
-    assert theme.contrast(getattr(colours, text), getattr(colours, ground)) >= LEAST_CONTRAST
+    assert (
+        contrast(theme.rgb(getattr(colours, text)), theme.rgb(getattr(colours, ground)))
+        >= LEAST_CONTRAST
+    )
 
 
 def test_theme__contrast_is_that_of_the_standard() -> None:
-    assert theme.contrast(QColor("black"), QColor("white")) == pytest.approx(21.0)
-    assert theme.contrast(QColor("#777777"), QColor("white")) == pytest.approx(4.48, abs=0.01)
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21.0)
+    assert contrast((0x77, 0x77, 0x77), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
@@ -31,8 +35,8 @@ def test_theme__contrast_is_that_of_the_standard() -> None:
 def test_theme__readable_text_is_found_for_every_shade_of_a_highlight(
     colours: theme.Palette, share: float
 ) -> None:
-    ground = theme.blend(colours.surface, colours.accent, share)
-    assert theme.contrast(theme.readable_on(ground), ground) >= LEAST_CONTRAST
+    ground = theme.rgb(theme.blend(colours.surface, colours.accent, share))
+    assert contrast(readable_on(ground, theme.rgb(colours.text)), ground) >= LEAST_CONTRAST
 
 
 def test_theme__the_style_sheet_has_at_most_three_sizes_and_no_open_names(

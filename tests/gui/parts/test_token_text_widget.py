@@ -17,7 +17,7 @@ from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale, contrast, readable_on
 from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
-from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.gui.parts.token_text import TokenTextView
 
 TOKENS = ["In", " the", " beginning", " God", " created", " the", " heaven"]

@@ -11,7 +11,7 @@ from sae_desktop.comparison.config import CompletenessResult, ConceptRow, Detect
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import blend, readable_on
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.words.completeness_figures import has_feature
 
 Index = QModelIndex | QPersistentModelIndex

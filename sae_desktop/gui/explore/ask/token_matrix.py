@@ -24,7 +24,7 @@ from sae_desktop.gui.explore.ask.probe_summary import MatrixRow, MatrixRows
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale, diverging
 from sae_desktop.gui.parts.plain_text import show_tip
-from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.parts.theme import rgb
 
 CELL = 16
 _HEADER = 76

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidg
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import DECADES, ColourScale, readable_on
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.token_layout import rgb, token_colours
+from sae_desktop.gui.parts.theme import rgb
+from sae_desktop.gui.parts.token_layout import token_colours
 
 _STOPS = 16
 

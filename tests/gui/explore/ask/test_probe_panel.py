@@ -15,7 +15,7 @@ from sae_desktop.gui.explore.ask import probe as probe_module
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.token_layout import rgb
+from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.gui.state.session import Session
 
 RESULT = ProbeResult(
