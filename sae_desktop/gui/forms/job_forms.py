@@ -192,6 +192,7 @@ class IndexForm(JobForm):
 
     def _add_rare_settings(self) -> None:
         self.more = MoreButton(None, "of the index", ("More settings", "Fewer settings"))
+        self.more.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.more.toggled.connect(self._adapt)
         self.form.addRow("", self.more)
         least = least_count(IndexConfig, "top_contexts")
