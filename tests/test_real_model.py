@@ -26,7 +26,7 @@ from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 
 SITE = "blocks.15.hook_resid_post"
-TOKENS = 10_240
+TOKENS = 6_144
 FEATURES = 1024
 
 pytestmark = [pytest.mark.real_model, pytest.mark.timeout(1800)]

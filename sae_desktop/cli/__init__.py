@@ -11,8 +11,6 @@ COMMANDS = (
     "indexes",
     "trash",
     "delete",
-    "dictionaries",
-    "indexes",
     "train",
     "architectures",
     "preflight",
@@ -36,6 +34,7 @@ COMMANDS = (
     "import",
     "export",
     "formats",
+    "settings",
     "gallery",
     "associate",
 )

@@ -24,6 +24,7 @@ from sae_desktop.cli import (
     list_commands,
     model_commands,
     reading_commands,
+    settings_command,
     steering_commands,
     store_commands,
     sweep_commands,
@@ -108,6 +109,7 @@ app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)
 app.command()(formats_command.formats)
+app.command()(settings_command.settings)
 app.command()(associate_command.associate)
 
 
