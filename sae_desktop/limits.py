@@ -128,11 +128,11 @@ def beyond_limits(config: msgspec.Struct) -> dict[str, str]:
     return {field: bounds.refusal(value) for field, value, bounds in _beyond(config)}
 
 
-def refuse_beyond_limits(config: msgspec.Struct, what: str = "setting") -> None:
+def refuse_beyond_limits(config: msgspec.Struct) -> None:
     """Raise UserError that names the first setting that is outside its bounds."""
     for field, value, bounds in _beyond(config):
         raise UserError(
-            f"The {what} {field} = {value} is out of range.",
+            f"The setting {field} = {value} is out of range.",
             kept="Nothing was changed.",
             next_step=bounds.refusal(value),
         )

@@ -69,7 +69,6 @@ class EngineClient(QObject):
 
     def __init__(
         self,
-        parent: QObject | None = None,
         *,
         command: Sequence[str] | None = None,
         starting_ms: int = STARTING_MS,
@@ -78,7 +77,7 @@ class EngineClient(QObject):
 
         An engine that has said nothing after `starting_ms` is given up.
         """
-        super().__init__(parent)
+        super().__init__()
         # Not started yet is as good as starting: what is asked before that waits.
         self.state = EngineState.STARTING
         self.status: EngineStatus | None = None

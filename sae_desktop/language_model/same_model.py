@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.errors import UserError
-from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.language_model.files.find import find_model, weights_there
 from sae_desktop.language_model.identity import (
@@ -163,14 +162,13 @@ def load_recorded(
     project: Path,
     device: str,
     dtype: ModelDtype,
-    context: JobContext | None = None,
 ) -> LanguageModel:
     """Return the model with which something in a project was made.
 
     It is found where it was, or elsewhere on this machine by its identity, or as what the person
     said is the same. Raises UserError where it is not here, and for another in its place.
     """
-    lm = load_model(_findable(mark, project), device, dtype, context=context)
+    lm = load_model(_findable(mark, project), device, dtype)
     require_same_model(what, mark, lm.name, lm.mark, project)
     return lm
 

@@ -90,10 +90,10 @@ PLAIN = Variant(name="plain")
 """The model as it is."""
 
 
-def clamped(strengths: dict[int, float], name: str = "steered") -> Variant:
+def clamped(strengths: dict[int, float]) -> Variant:
     """Return the variant that clamps features to multiples of their maxima at every token."""
     return Variant(
-        name=name,
+        name="steered",
         interventions=[Intervention(feature=f, strength=s) for f, s in strengths.items()],
     )
 

@@ -104,7 +104,7 @@ def explain_os_error(
 
 
 @contextmanager
-def explained(path: Path, *, kept: str = "", reading: bool = False) -> Iterator[None]:
+def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
     """Raise UserError in place of a system error that the block meets at `path`."""
     try:
         yield
@@ -112,7 +112,7 @@ def explained(path: Path, *, kept: str = "", reading: bool = False) -> Iterator[
         system = _system_error(error)
         if system is None:
             raise
-        raise explain_os_error(system, path, kept=kept, reading=reading) from error
+        raise explain_os_error(system, path, reading=reading) from error
 
 
 def _system_error(error: Exception) -> OSError | None:

@@ -27,9 +27,9 @@ _LEAST_FVU = 1e-5
 """Less than this is not worth its digits."""
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, one: str) -> str:
     """Return “1 row”, “1,200 rows”."""
-    return f"{exact_count(count)} {one if count == 1 else many or one + 's'}"
+    return f"{exact_count(count)} {one if count == 1 else one + 's'}"
 
 
 def store_summary(store: StoreDescription) -> str:

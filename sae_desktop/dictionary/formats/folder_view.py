@@ -77,9 +77,9 @@ class FolderView:
         """
         return read_config(self.path, names)
 
-    def config_above(self, *names: str, levels: int = 1) -> dict[str, Any]:
-        """Return the config of these names here or in the next folders above."""
-        for folder in (self.path, *list(self.path.parents)[:levels]):
+    def config_above(self, *names: str) -> dict[str, Any]:
+        """Return the config of these names here or in the folder above."""
+        for folder in (self.path, self.path.parent):
             if found := read_config(folder, names):
                 return found
         return {}

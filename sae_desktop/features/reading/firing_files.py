@@ -208,8 +208,8 @@ class StoredFirings:
         for first in range(0, self.features, step):
             yield self.block(first, min(first + step, self.features))[0]
 
-    def bounded_blocks(self, entries: int = ENTRIES) -> Iterator[tuple[FiringBlock, Array]]:
-        """Yield all features in order, so many as have `entries` firings, or one.
+    def bounded_blocks(self) -> Iterator[tuple[FiringBlock, Array]]:
+        """Yield all features in order, so many as have `ENTRIES` firings, or one.
 
         Beside them the token (m,) int32 of every firing.
         """
@@ -217,8 +217,8 @@ class StoredFirings:
         first = 0
         while first < self.features:
             before = int(ends[first - 1]) if first else 0
-            last = int(np.searchsorted(ends, before + entries, side="right"))
-            last = min(max(last, first + 1), first + entries, self.features)
+            last = int(np.searchsorted(ends, before + ENTRIES, side="right"))
+            last = min(max(last, first + 1), first + ENTRIES, self.features)
             yield self.block(first, last)
             first = last
 

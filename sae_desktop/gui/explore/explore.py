@@ -32,10 +32,8 @@ from sae_desktop.steering.effect_config import OutputEffectConfig
 class ExplorePanel(QWidget):
     """The page in the middle, list and probe as docks; without an index, the way to one."""
 
-    def __init__(
-        self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, settings: Settings | None = None) -> None:
+        super().__init__()
         self.setObjectName("explore")
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -39,8 +39,8 @@ class FeatureRow:
 class FeatureLinks(QWidget):
     """Rows of features: a click opens one, a right click says what else can be done."""
 
-    def __init__(self, session: Session, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, name: str) -> None:
+        super().__init__()
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._links: list[FeatureLink] = []

@@ -61,11 +61,11 @@ def make_application() -> QApplication:
     return application
 
 
-def run_app(project: Path | None, *, demo: bool = False) -> int:
+def run_app(project: Path | None) -> int:
     """Open the window and return the exit status.
 
     `project` is a folder to open or make, or a package, which gets a project beside it; without
-    it the last one is opened, or with `demo` one's own copy of the demonstration.
+    it the last one is opened.
     """
     application = make_application()
     path = settings_file.settings_path()
@@ -86,7 +86,7 @@ def run_app(project: Path | None, *, demo: bool = False) -> int:
         warm_up.start()
 
     def open_first() -> None:
-        _open_first(window, session, project, demo=demo)
+        _open_first(window, session, project)
         QTimer.singleShot(500, window, window.prepare)
 
     warm_up.done.connect(open_first)
@@ -100,7 +100,7 @@ def run_app(project: Path | None, *, demo: bool = False) -> int:
         client.shutdown()
 
 
-def _open_first(window: MainWindow, session: Session, project: Path | None, *, demo: bool) -> None:
+def _open_first(window: MainWindow, session: Session, project: Path | None) -> None:
     if session.project is not None:  # a person was quicker
         return
     last = window.settings.last_project
@@ -108,8 +108,6 @@ def _open_first(window: MainWindow, session: Session, project: Path | None, *, d
         open_package(session, project)
     elif project is not None:
         session.open_project(project, create=True)
-    elif demo:
-        window.dialogs.open_demonstration()
     elif last and (Path(last) / "project.toml").is_file():
         _open_last(window, session, last)
 

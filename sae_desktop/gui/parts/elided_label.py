@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from sae_desktop.gui.parts.plain_text import plain_tip
 
@@ -12,8 +12,8 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 class ElidedLabel(QLabel):
     """Shows `fullText`, elided in the middle to its width."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None, *, chars: int = 6) -> None:
-        super().__init__(text, parent)
+    def __init__(self, text: str = "", *, chars: int = 6) -> None:
+        super().__init__(text)
         self._least_characters = chars
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)

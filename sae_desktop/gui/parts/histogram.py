@@ -23,8 +23,8 @@ _FLOOR = -0.3
 class ActivationHistogram(QWidget):
     """Bars over activation, a read-out under the pointer and a marker from outside."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._edges: npt.NDArray[Any] = np.array([0.0, 1.0])
         self._counts: npt.NDArray[Any] = np.array([0])
         # Its words change under the pointer: the page must not grow with them.

@@ -33,8 +33,8 @@ class Bar:
 class LabelledBars(QWidget):
     """As tall as its rows. Names are elided in the middle, whole in the tooltip."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str) -> None:
+        super().__init__()
         self._bars: list[Bar] = []
         self._empty = ""
         self.setAccessibleName(name)

@@ -47,8 +47,8 @@ class TokenTextView(QWidget):
     textChosen = Signal(str)
     """A passage, or what is selected of it, to be tried elsewhere."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.ground = "surface"
         """The palette's colour beneath the view, at which the highlight begins."""
         self._blocks: list[Block] = []

@@ -39,8 +39,8 @@ class NotesWriter(QObject):
     changedElsewhere = Signal()
     """Another window or job has written notes."""
 
-    def __init__(self, path: Path, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
         self._condition = threading.Condition()
         self._changes: deque[Change] = deque()
@@ -75,10 +75,10 @@ class NotesWriter(QObject):
         with self._condition:
             return list(self._changes)
 
-    def settle(self, seconds: float = SETTLE_SECONDS) -> bool:
+    def settle(self) -> bool:
         """Wait a moment for what was written, unless the file is known to be busy."""
         with self._condition:
-            self._condition.wait_for(lambda: not self._changes or self._stuck, seconds)
+            self._condition.wait_for(lambda: not self._changes or self._stuck, SETTLE_SECONDS)
             return not self._changes
 
     def finish(self) -> None:

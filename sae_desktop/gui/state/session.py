@@ -86,8 +86,8 @@ class Session(QObject):
     textRequested = Signal(str)
     """A text to be tried on the features."""
 
-    def __init__(self, client: EngineClient, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, client: EngineClient) -> None:
+        super().__init__()
         self.client = client
         self.project: Project | None = None
         self._notes = OpenNotes(self)

@@ -22,8 +22,8 @@ _LEAST_SCALE = 0.5
 class KLStrip(QWidget):
     """Bars side by side, one a token, as high as its KL."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.tokens: Sequence[OutputToken] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("KL of each token, in nats")

@@ -40,8 +40,8 @@ def strongest_tokens(tokens: Sequence[TokenProbability], count: int) -> list[Tok
 class ProbabilityBars(QWidget):
     """Rows of token, paired bars, both probabilities and the change in percentage points."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._rows: list[TokenProbability] = []
         self.setAccessibleName("Probabilities of the next token, plain and steered")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)

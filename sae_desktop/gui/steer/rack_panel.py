@@ -39,8 +39,8 @@ class SteeringRack(QWidget):
 
     rackChanged = Signal()
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("steer.rack")
         self._session = session
         self._notes = FeatureNotes.of(session)

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 class SteeringPanel(QWidget):
     """Prompt and outputs in the middle, next-token bars below; the rack is its dock."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("steer")
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

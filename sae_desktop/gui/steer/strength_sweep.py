@@ -46,10 +46,9 @@ class StrengthSweepPanel(QWidget):
         self,
         session: Session,
         asked: Callable[[], SteerConfig | None],
-        parent: QWidget | None = None,
     ) -> None:
         """`asked` returns what would be generated now: its steered variant is swept."""
-        super().__init__(parent)
+        super().__init__()
         self.setObjectName("steer.sweep")
         self._session, self._asked = session, asked
         self._watched: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Signal
-from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
 
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.language_model.text.token_text import visible_token
@@ -17,8 +17,8 @@ class TokenPicker(QListWidget):
     picked = Signal(object)
     """The numbers of the chosen tokens, in order."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._tokens: list[str] = []
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(True)

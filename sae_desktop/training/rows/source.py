@@ -132,13 +132,11 @@ class StoreSource(Source):
         self,
         config: TrainConfig,
         position: StorePosition | None,
-        *,
-        memory: int | None = None,
     ) -> None:
         """Open what `config` names; `position` is that of a checkpoint.
 
-        `memory` in bytes is what may be used, by default what is free. Raises UserError for
-        stores that are missing, do not fit the target or each other, or teach nothing.
+        Raises UserError for stores that are missing, do not fit the target or each other, or
+        teach nothing.
         """
         project = Project.open(config.project)
         self._config = config
@@ -159,7 +157,7 @@ class StoreSource(Source):
         rows = store.rows if position is None else position.rows
         by: HeldOutBy = "documents" if position is None else position.held_out
         self.split = self._split(rows, by)
-        self.position = position or StorePosition(rows=rows, pool=self._pool(memory), held_out=by)
+        self.position = position or StorePosition(rows=rows, pool=self._pool(), held_out=by)
         self.sides = Sides(
             self._side(self._inputs), self._side(self._outputs) if self._outputs else None
         )
@@ -181,9 +179,8 @@ class StoreSource(Source):
             self._parts, exclude_massive=self._config.exclude_massive, rows=rows, by=by
         )
 
-    def _pool(self, memory: int | None) -> PoolSize:
-        free = free_memory() if memory is None else memory
-        return choose_pool(len(self.split.training), self._row_bytes, free)
+    def _pool(self) -> PoolSize:
+        return choose_pool(len(self.split.training), self._row_bytes, free_memory())
 
     @property
     def _row_bytes(self) -> int:

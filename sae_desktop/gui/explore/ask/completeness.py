@@ -48,8 +48,8 @@ _CONCEPT_WIDTH, _OCCURS_WIDTH, _FIGURE_WIDTH = 140, 72, 104
 class CompletenessPanel(QWidget):
     """A list of concepts, the indexes to ask, and the table with its curves."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.completeness")
         self._session = session
         self._others = OtherDictionaries.of(session)

@@ -116,8 +116,8 @@ class LanguagesPanel(QWidget):
     tokenHovered = Signal(object)
     """HoveredToken or None."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.languages")
         self._session = session
         self._stale = True

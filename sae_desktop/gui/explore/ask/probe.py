@@ -42,8 +42,8 @@ class ProbePanel(QWidget):
     tokenHovered = Signal(object)
     """HoveredToken or None."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.probe")
         self._session = session
         self._notes = FeatureNotes.of(session)

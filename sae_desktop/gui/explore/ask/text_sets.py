@@ -44,8 +44,8 @@ _LINES = 4
 class TextSetsPanel(QWidget):
     """Two boxes of texts, one a line; the features that tell them apart beneath."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.text_sets")
         self._session = session
         self._result: FindFeaturesResult | None = None

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QToolTip
 
 from sae_desktop.gui.explore.ask.probe_summary import MatrixRow, MatrixRows
 from sae_desktop.gui.parts import theme
@@ -45,9 +45,9 @@ class TokenMatrix(QAbstractScrollArea):
     featureOpened = Signal(int)
     menuRequested = Signal(int, QPoint)
 
-    def __init__(self, title: Callable[[int], str], parent: QWidget | None = None) -> None:
+    def __init__(self, title: Callable[[int], str]) -> None:
         """`title` names a feature, such as “#12 label”."""
-        super().__init__(parent)
+        super().__init__()
         self._title = title
         self._rows: MatrixRows | None = None
         self._tokens: Sequence[str] = ()

@@ -31,8 +31,8 @@ class RangeHistogram(QWidget):
 
     moved = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._all: npt.NDArray[np.int64] = np.zeros(BINS, dtype=np.int64)
         self._kept = self._all
         self.low, self.high = 0, BINS
@@ -148,8 +148,8 @@ class ColumnRange(QWidget):
     changed = Signal(object)
     """The Range of the column."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._index: FeatureIndex | None = None
         self._bins: dict[str, ColumnBins] = {}
         self._ranges: dict[str, Range] = {}

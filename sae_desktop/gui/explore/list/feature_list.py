@@ -45,10 +45,8 @@ class FeatureListPanel(QWidget):
     leftWithReturn = Signal()
     """Return was pressed in the table: on to the page."""
 
-    def __init__(
-        self, session: Session, settings: Settings | None = None, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, settings: Settings | None = None) -> None:
+        super().__init__()
         self.setObjectName("explore.list")
         self._session = session
         self._settings = settings or Settings()

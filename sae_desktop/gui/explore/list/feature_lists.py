@@ -68,8 +68,8 @@ class MemberList(QListWidget):
 class FeatureListsPanel(QWidget):
     """Which list, what it is about, and its features."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.lists")
         self._session = session
         self._lists = KeptLists.of(session)

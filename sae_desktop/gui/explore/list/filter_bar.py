@@ -51,8 +51,8 @@ class FilterBar(QWidget):
     toggled = Signal()
     """A condition came or went: apply it at once."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self._index: FeatureIndex | None = None
         self._rest = FeatureFilter()

@@ -41,8 +41,8 @@ _DENSITY, _LABELLED = "", "labelled"
 class FeatureMapPanel(QWidget):
     """Value that colours the map, a field that flies to a feature, and the map."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.map")
         self._session = session
         self._notes = FeatureNotes.of(session)

@@ -61,8 +61,8 @@ class FeatureMapView(QWidget):
     featureHovered = Signal(object)
     """A feature's number, or None."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.places = MapPlaces(np.empty(0), np.empty(0))
         self.view = View(-1.0, -1.0, 2.0, 2.0)
         self.names: Callable[[Array], dict[int, str]] = lambda _features: {}

@@ -47,8 +47,8 @@ class SplittingTree(QTreeWidget):
 class SplittingPanel(QWidget):
     """The tree of the open feature's family over the matched dictionaries."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.splitting")
         self._session = session
         self._others = OtherDictionaries.of(session)

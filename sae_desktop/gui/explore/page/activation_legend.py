@@ -21,8 +21,8 @@ class ActivationLegend(QWidget):
     scaleChanged = Signal(bool)
     """True: logarithmic."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._strip = _Strip()
         self._switch = QCheckBox("Logarithmic")
         self._switch.setChecked(True)

@@ -35,8 +35,8 @@ class FeatureCompany(QWidget):
     sideBySideRequested = Signal()
     """Documents in several languages are wanted beside one another."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.coactive = FeatureLinks(session, "Features that fire together with this one")
         self.no_coactive = label(_NOT_MEASURED, "small", wrap=True)
         self.tokens = LabelledBars("Tokens it fires on most often")

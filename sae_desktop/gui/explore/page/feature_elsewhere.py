@@ -15,8 +15,8 @@ _SHOWN = 3
 class FeatureElsewhere(QWidget):
     """A few features of each dictionary that the open one is matched with."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
         self._others = OtherDictionaries.of(session)
         self._feature: int | None = None

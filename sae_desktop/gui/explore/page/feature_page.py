@@ -59,8 +59,8 @@ class FeaturePage(QScrollArea):
     languagesRequested = Signal()
     """The panels that say more are wanted."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.setObjectName("explore.page")
         self._session = session
         self._contexts: list[Context] = []
