@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,6 +210,22 @@ def test_fill_that_fails__leaves_no_field_deaf(qtbot: QtBot) -> None:
 def test_signals__are_blocked_by_a_guard_alone() -> None:
     by_hand = [p.name for p in GUI.rglob("*.py") if "blockSignals(" in p.read_text("utf-8")]
     assert by_hand == []
+
+
+def test_signals__are_kept_quiet_by_no_flag() -> None:
+    """A flag is left standing by an error between its True and its False."""
+    flags = set()
+    for path in GUI.rglob("*.py"):
+        for method in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(method, ast.FunctionDef):
+                continue
+            given: dict[str, set[object]] = {}
+            for step in ast.walk(method):
+                if isinstance(step, ast.Assign) and isinstance(step.value, ast.Constant):
+                    given.setdefault(ast.unparse(step.targets[0]), set()).add(step.value.value)
+            flags |= {name for name, values in given.items() if {True, False} <= values}
+    # The view itself must hear of the moves of its header.
+    assert {flag for flag in flags if flag.startswith("self.")} == {"self._arranging"}
 
 
 def test_numbers__have_one_field_in_the_whole_window() -> None:

@@ -93,6 +93,24 @@ def test_slider__takes_a_typed_number_after_a_double_click(
     assert panel.rack.interventions() == [Intervention(feature=3, strength=4.5)]
 
 
+def test_number_typed_as_its_slider_goes__wants_nothing(
+    panel: SteeringPanel, session: Session
+) -> None:
+    session.steerRequested.emit(3)
+    card = panel.rack.slider(3)
+    wanted: list[tuple[object, float]] = []
+    panel.rack._on_strength_chosen = lambda *asked: wanted.append(asked)  # type: ignore[method-assign]
+    card.strengthChosen.connect(panel.rack._on_strength_chosen)
+    card.number.setFocus()
+    card.number.lineEdit().selectAll()
+    QTest.keyClicks(card.number, "4.5")
+    session.undo_stack.undo()
+    assert panel.rack.rack == ()
+    card.number.interpretText()
+    assert wanted == []
+    assert session.undo_stack.canRedo()
+
+
 @pytest.mark.parametrize("by", ["key", "button"])
 def test_slider__is_set_back(panel: SteeringPanel, session: Session, by: str) -> None:
     session.steerRequested.emit(3)
