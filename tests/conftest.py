@@ -7,6 +7,7 @@ thread of linear algebra, so that figures repeat.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -51,6 +52,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long and "nightly" not in config.getoption("markexpr"):
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from going through all libraries again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

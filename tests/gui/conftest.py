@@ -40,6 +40,8 @@ def _visible() -> set[str]:
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = set(threading.enumerate())
+    # What is there already, libraries above all, need not be searched again after every test.
+    gc.freeze()
     yield
     deadline = time.monotonic() + _ENDING_SECONDS
     if "qapp" in request.fixturenames or "qtbot" in request.fixturenames:
