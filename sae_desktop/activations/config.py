@@ -8,6 +8,7 @@ import msgspec
 
 from sae_desktop.corpus.config import CorpusSettings, decode_made
 from sae_desktop.described import said
+from sae_desktop.file_kinds import takes
 from sae_desktop.language_model.config import ModelDtype
 from sae_desktop.limits import AtLeast0, Count, CountOrNone
 
@@ -27,7 +28,9 @@ class HarvestConfig(CorpusSettings, frozen=True, kw_only=True, tag="harvest"):
     project: str
     name: Annotated[str, said("Name", "The store’s name in the project.", STORE)]
     model: Annotated[
-        str, said("Model", "builtin, smollm2, a folder, a .gguf file, or a name on the hub.", MODEL)
+        str,
+        said("Model", "builtin, smollm2, a folder, a .gguf file, or a name on the hub.", MODEL),
+        takes("model"),
     ] = "builtin"
     model_dtype: Annotated[
         ModelDtype, said("Precision", "Precision in which the model computes.", MODEL)
@@ -119,7 +122,7 @@ class ImportActivationsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="im
 
     project: str
     name: str
-    file: str
+    file: Annotated[str, takes("activations")]
     dataset: str = ""
     """Which tensor or dataset of the file; may be empty when it holds just one matrix."""
     site: str = "imported"

@@ -28,6 +28,7 @@ from sae_desktop.activations.layout import (
 from sae_desktop.activations.store import ActivationStore, store_result
 from sae_desktop.activations.store_writer import SegmentWriter, StoreBatch, segment_path
 from sae_desktop.errors import UserError
+from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing_folder
@@ -35,7 +36,7 @@ from sae_desktop.storage.hdf5 import open_file
 from sae_desktop.storage.hdf5_safety import check_plain
 
 _BLOCK = 16_384
-_FORMATS = (".npy", ".safetensors", ".h5", ".hdf5")
+_FORMATS = FILE_KINDS["activations"].endings
 
 
 class Matrix:

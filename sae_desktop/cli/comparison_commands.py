@@ -22,6 +22,7 @@ from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.comparison.splitting import Splitting
 from sae_desktop.described import default
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import require_kind
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -173,6 +174,7 @@ def concepts(
     def work() -> dict[str, Any]:
         opened = Project.open(project)
         if add is not None:
+            require_kind(add, "corpus")
             called = name or add.stem
             with writing(opened):
                 save_concepts(opened, called, read_list_file(add))

@@ -11,9 +11,7 @@ from sae_desktop.cli import render
 from sae_desktop.cli.options import JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.described import default
-from sae_desktop.exchange import delphi_layout, labels, neuronpedia, saedashboard
 from sae_desktop.exchange.config import (
-    PACKAGE_SUFFIX,
     DictionaryFormat,
     ExportDictionaryConfig,
     ExportFeaturesConfig,
@@ -26,6 +24,8 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.exchange.recognise import what_is
+from sae_desktop.file_kinds import FILE_KINDS
 
 Kind = Literal["auto", "dictionary", "features", "labels", "package"]
 Format = Literal[
@@ -33,6 +33,7 @@ Format = Literal[
     "neuronpedia", "saedashboard", "delphi", "html", "labels", "package",
 ]  # fmt: skip
 _NONE: list[int] = []
+_IMPORTED: tuple[Kind, ...] = ("package", "labels", "features")
 _DICTIONARY_FORMATS = get_args(DictionaryFormat)
 
 
@@ -122,24 +123,15 @@ def import_(
 
 
 def _kind_of(path: Path) -> Kind:
-    if path.suffix == PACKAGE_SUFFIX:
-        return "package"
-    if path.is_file() and path.suffix.lower() in (*labels.SUFFIXES, ".tsv"):
-        return "labels"
-    if path.is_dir():
-        if delphi_layout.holds_explanations(path):
-            return "labels"
-        if neuronpedia.is_batches(path) or saedashboard.batch_files(path):
-            return "features"
-        if any((module / "config.json").is_file() for module in delphi_layout.modules_in(path)):
-            return "features"
-    return "dictionary"
+    """Return what a source is imported as; what none of it is, the job refuses in words."""
+    found = what_is(path).kinds
+    return next((kind for kind in _IMPORTED if kind in found), "dictionary")
 
 
 def _name_of(source: str, which: str) -> str:
     """Return a name for what comes from a source: that of its folder or file."""
     path = Path(which if which not in ("", ".") else source)
-    stem = path.stem if path.suffix in (".safetensors", ".npz", ".pt", ".zip") else path.name
+    stem = path.stem if path.suffix in FILE_KINDS["dictionary"].endings else path.name
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in stem)
 
 

@@ -27,6 +27,7 @@ from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import require_kind
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import (
     Against,
@@ -193,6 +194,7 @@ def find_features(
 
 def _texts(path: Path) -> list[str]:
     try:
+        require_kind(path, "corpus")
         return read_texts(path, told)
     except UserError as error:
         raise typer.BadParameter(f"{error.what} {error.next_step}") from None
@@ -200,6 +202,9 @@ def _texts(path: Path) -> list[str]:
 
 def _file_text(path: Path) -> str:
     try:
+        require_kind(path, "corpus")
         return path.read_text(encoding="utf-8")
+    except UserError as error:
+        raise typer.BadParameter(f"{error.what} {error.next_step}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"“{path}” cannot be read: {error}") from None

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import require_kind
 from sae_desktop.limits import limits
 
 
@@ -33,7 +35,17 @@ def finite(value: float | None) -> float | None:
     return value
 
 
-ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
+def _no_other_kind(path: Path) -> Path:
+    try:
+        require_kind(path, "project")
+    except UserError as error:
+        raise typer.BadParameter(f"{error.what} {error.next_step}") from None
+    return path
+
+
+ProjectArgument = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help="Project folder.", callback=_no_other_kind)
+]
 JsonOption = Annotated[
     bool,
     typer.Option(

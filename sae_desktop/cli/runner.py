@@ -20,6 +20,7 @@ from sae_desktop.engine.protocol import ErrorInfo, JobConfig
 from sae_desktop.engine.registry import job_kind, job_title, project_of
 from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError
+from sae_desktop.exchange.recognise import refuse_other_kinds
 from sae_desktop.limits import beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.upkeep import writing
@@ -52,6 +53,7 @@ def run_job_command(
     results: list[Any] = []
 
     def work() -> Any:
+        refuse_other_kinds(config)  # before a project is made for it
         with cancelled_by_signals(context, reporter), _locked(config, create=create_project):
             context.check_cancelled()
             with flushing(context):

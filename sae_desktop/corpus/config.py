@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from sae_desktop.described import said
+from sae_desktop.file_kinds import takes
 from sae_desktop.limits import ContextSize, CountOrNone, Seed, Share
 
 BosPolicy = Literal["auto", "always", "never"]
@@ -25,7 +26,9 @@ class CorpusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     corpus: Annotated[
-        str, said("Text", "“builtin”, a file, a folder, or a dataset’s name on the hub.", TEXT)
+        str,
+        said("Text", "“builtin”, a file, a folder, or a dataset’s name on the hub.", TEXT),
+        takes("corpus", unless="text_column"),
     ] = "builtin"
     subset: Annotated[
         str, said("Subset", "Configuration of a dataset on the hub; if empty, its default.", TEXT)
@@ -144,7 +147,7 @@ def _in_order(value: Any) -> Any:
 class DescribeCorpusConfig(CorpusSettings, frozen=True, kw_only=True, tag="describe_corpus"):
     """Read the beginning of a corpus: how many documents, of which kinds, and how they look."""
 
-    model: str = "builtin"
+    model: Annotated[str, takes("model")] = "builtin"
     """Model whose tokens are shown."""
     preview: CountOrNone = 3
     """Windows shown."""

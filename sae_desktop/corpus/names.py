@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sae_desktop.corpus.source_code import code_language
-from sae_desktop.corpus.unpacking import inner_name
+from sae_desktop.corpus.unpacking import COMPRESSIONS, inner_name
 
 TEXT_NAMES = {
     ".txt": "text", ".text": "text", ".log": "log", ".md": "Markdown", ".markdown": "Markdown",
@@ -16,6 +16,8 @@ TEXT_NAMES = {
 TABLE_NAMES = frozenset(
     {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".pq", ".arrow", ".feather"}
 )
+ENDINGS = (*TEXT_NAMES, ".json", *sorted(TABLE_NAMES), *COMPRESSIONS)
+"""Of the files that a dialog offers; programs are told by `source_code`."""
 
 
 def is_table(name: str) -> bool:

@@ -25,9 +25,9 @@ from sae_desktop.dictionary.formats.find import find_dictionaries, only_one, rea
 from sae_desktop.dictionary.formats.folder_view import read_config
 from sae_desktop.dictionary.formats.saelens import CFG, CROSS_LAYER, CROSSCODER, WEIGHTS
 from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.dictionary.tensor_files import write_tensors
 from sae_desktop.errors import UserError
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.storage.atomic import write_bytes
 
 SAE_LENS_VERSION = "6.54.12"
@@ -145,7 +145,7 @@ def _read_cfg(folder: Path) -> dict[str, Any] | None:
     cfg = read_config(folder, (CFG,))
     if saelens.is_config(cfg):
         return saelens.config_of(folder, cfg)
-    if not cfg and not any(path.suffix in SUFFIXES for path in [folder, *folder.rglob("*")]):
+    if not cfg and not any(path.suffix in WEIGHTS_ENDINGS for path in [folder, *folder.rglob("*")]):
         raise UserError(
             f"“{folder}” does not contain a dictionary: there is no {CFG}.",
             next_step="Train it first, or choose the folder that contains cfg.json.",

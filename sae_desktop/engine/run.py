@@ -12,6 +12,7 @@ import msgspec
 
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import job_kind
+from sae_desktop.exchange.recognise import refuse_other_kinds
 from sae_desktop.interruption import interrupted_by
 from sae_desktop.jobs import JobContext
 from sae_desktop.limits import refuse_beyond_limits
@@ -26,9 +27,11 @@ threads that do so at once see half a module."""
 def run_job(config: JobConfig, context: JobContext) -> msgspec.Struct:
     """Run a job here and now, and return its result struct.
 
-    Raises UserError for a setting outside its bounds, and whatever the job raises.
+    Raises UserError for a setting outside its bounds, for a file of another kind than the job
+    takes, and whatever the job raises.
     """
     refuse_beyond_limits(config)
+    refuse_other_kinds(config)
     module, name = job_kind(config).function.split(":")
     # A job from elsewhere brings its own libraries and need not wait for ours.
     ours = module.startswith("sae_desktop.")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from sae_desktop.file_kinds import takes
 from sae_desktop.training.config import EvaluateResult
 
 DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning", "html"]
 """html: a page for people of the run that made it."""
 FeaturesFormat = Literal["neuronpedia", "saedashboard", "delphi", "html", "labels"]
 """labels: a .csv, .json or .parquet file of what a person wrote."""
+_DICTIONARIES = takes("dictionary", "project")
 
 
 class FindDictionariesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="find_dictionaries"):
     """Look which dictionaries a source holds; nothing is written but a download."""
 
-    source: str
+    source: Annotated[str, _DICTIONARIES]
     """A folder, a file of weights, a .zip, a repository of the hub as owner/name[/folder], or
     a release of SAELens's directory as saelens:release/id."""
 
@@ -46,7 +48,7 @@ class ImportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="imp
 
     project: str
     name: str
-    source: str
+    source: Annotated[str, _DICTIONARIES]
     which: str = ""
     """Of a source with several: the path of one, as it was found."""
     model: str = ""
@@ -97,7 +99,7 @@ class ImportFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="impor
     project: str
     name: str
     """Of the index."""
-    source: str
+    source: Annotated[str, takes("features")]
     """The folder of the batches, or of Delphi's cached latents; or a .zip of it."""
     dictionary: str = ""
     """Under which labels are kept; empty: the name of the index."""
@@ -138,7 +140,7 @@ class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_
 
     project: str
     index: str
-    file: str
+    file: Annotated[str, takes("labels")]
     """Or the folder of Delphi's explanations."""
     make_list: str = ""
     """The features of the file become this list, in their order; empty: none is made."""
@@ -150,9 +152,6 @@ class ImportLabelsResult(msgspec.Struct, frozen=True, kw_only=True):
     stars: int
     notes: int
     listed: int
-
-
-PACKAGE_SUFFIX = ".saepack"
 
 
 class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +192,7 @@ class ImportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import
     """Put a package into a project."""
 
     project: str
-    file: str
+    file: Annotated[str, takes("package")]
     name: str = ""
     """Instead of the package's own, for dictionary and index."""
 

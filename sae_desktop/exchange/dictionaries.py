@@ -14,7 +14,6 @@ from sae_desktop.dictionary.formats import dictionary_learning, sparsify
 from sae_desktop.dictionary.formats.find import find_dictionaries as found_in
 from sae_desktop.dictionary.formats.find import only_one, read_found
 from sae_desktop.dictionary.formats.folder_view import Found
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -30,6 +29,7 @@ from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import local_source
 from sae_desktop.exchange.value_biases import with_value_biases
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files.find import find_model, is_hub_name
 from sae_desktop.language_model.files.hub import cached_hub_models
@@ -163,7 +163,9 @@ def _digest(path: Path) -> str:
     """Return the SHA-256 of the file of weights; "" where it is not a single one."""
     files = [path] if path.is_file() else []
     if path.is_dir():
-        files = [file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file()]
+        files = [
+            file for file in path.iterdir() if file.suffix in WEIGHTS_ENDINGS and file.is_file()
+        ]
     if len(files) != 1:
         return ""
     with files[0].open("rb") as whole:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.resources import resource_path
 
@@ -105,7 +106,5 @@ def _snapshots(repository: str) -> list[Path]:
 
 
 def _has_weights(path: Path) -> bool:
-    suffixes = (".safetensors", ".npz", ".pt")
-    if path.is_file():
-        return path.suffix in suffixes
-    return path.is_dir() and any(p.suffix in suffixes for p in path.rglob("*") if p.is_file())
+    files = [path] if path.is_file() else path.rglob("*")
+    return any(p.suffix in WEIGHTS_ENDINGS and p.is_file() for p in files)

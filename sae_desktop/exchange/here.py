@@ -9,10 +9,9 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import FILES_OF_DICTIONARIES
 from sae_desktop.training.run_folder import CFG, read_summary
 
-_FILES = ("cfg.json", "ae.pt", "params.npz", "params.safetensors", "hyperparams.json", "*.sae.pt")
-"""Files that only the repository of a dictionary has, whoever made it."""
 _LOOKED_AT = 5_000
 
 
@@ -72,4 +71,4 @@ def cached_repositories(but: Iterable[str] = ()) -> list[DictionaryHere]:
 
 def _holds_dictionaries(folder: Path) -> bool:
     files = islice(folder.rglob("*"), _LOOKED_AT)
-    return any(path.match(name) for path in files for name in _FILES)
+    return any(path.match(name) for path in files for name in FILES_OF_DICTIONARIES)

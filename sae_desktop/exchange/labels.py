@@ -22,6 +22,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, existing
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
@@ -31,14 +32,14 @@ from sae_desktop.storage.faults import explained
 
 SUFFIXES = (".csv", ".json", ".parquet")
 """Of files that are written."""
-READ_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+READ_SUFFIXES = FILE_KINDS["labels"].endings
 """Of files that are read, compressed or not."""
 _MOST_BYTES = 2**30
 _MOST_CHARACTERS = 2**29
 # What a row takes in memory beside what it says, in characters.
 _ROW = 256
 _NUMBER_NAMES = ("feature", "index", "feature_index", "id")
-_LABEL_NAMES = ("label", "description", "explanation", "name")
+LABEL_NAMES = ("label", "description", "explanation", "name")
 
 
 # ---------------------------------------------------------------- writing
@@ -249,7 +250,7 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
-    wanted = {*_NUMBER_NAMES, *_LABEL_NAMES, "score", "starred", "note"}
+    wanted = {*_NUMBER_NAMES, *LABEL_NAMES, "score", "starred", "note"}
     columns = [name for name in file.schema_arrow.names if name in wanted]
     return list(file.read(columns=columns).to_pylist())
 
@@ -283,7 +284,7 @@ def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, An
             "index.",
         ) from error
     told: dict[str, Any] = {"feature": feature}
-    label = next((row[name] for name in _LABEL_NAMES if row.get(name) not in (None, "")), None)
+    label = next((row[name] for name in LABEL_NAMES if row.get(name) not in (None, "")), None)
     if label is not None:
         told["label"] = " ".join(str(label).removeprefix("'").split())
     if row.get("score") not in (None, ""):

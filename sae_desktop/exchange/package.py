@@ -23,7 +23,6 @@ import msgspec
 
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import (
-    PACKAGE_SUFFIX,
     ExportPackageConfig,
     ExportResult,
     ImportPackageConfig,
@@ -35,6 +34,7 @@ from sae_desktop.exchange.places import copy_without_places, without_place
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
+from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.incoming_notes import (
     IncomingNotes,
     incoming_path,
@@ -78,9 +78,9 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
     project = Project.open(config.project)
     name = existing("dictionary", config.dictionary, project.dictionaries())
     target = Path(config.path).expanduser()
-    if target.suffix != PACKAGE_SUFFIX:
+    if target.suffix != PACKAGE_ENDING:
         raise UserError(
-            f"“{target.name}” is not a package.", next_step=f"End its name with {PACKAGE_SUFFIX}."
+            f"“{target.name}” is not a package.", next_step=f"End its name with {PACKAGE_ENDING}."
         )
     folder = project.dictionary_path(name)
     files = {

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.releases import PREFIX, bring_release
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.files.hub import fetch_files
 from sae_desktop.storage.archives import unpack
@@ -53,7 +53,7 @@ def _from_hub(source: str, context: JobContext) -> Path:
     """Return the folder of a repository, or of a folder in it, with its configs and weights."""
     owner, name, *inside = source.split("/")
     repository, below = f"{owner}/{name}", "/".join(inside)
-    patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in SUFFIXES)]
+    patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in WEIGHTS_ENDINGS)]
     if below:  # configs may stand above the folder of the weights
         patterns = [*_CONFIGS, f"{below}", f"{below}/*"]
     context.log(f"“{source}” is not a file here: looking for it on the hub.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+from sae_desktop.file_kinds import takes
 
 LOADING_ROOM = 300_000_000
 """Bytes taken beside the weights while they are read, as measured with safetensors."""
@@ -17,7 +19,7 @@ ModelDtype = Literal["auto", "float32", "bfloat16", "float16", "8bit", "4bit"]
 class DescribeModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="describe_model"):
     """Read a model's shape without loading its weights."""
 
-    model: str = "builtin"
+    model: Annotated[str, takes("model")] = "builtin"
     dtype: ModelDtype = "auto"
     device: str = "auto"
     """“split”: its layers over all devices there are."""
@@ -78,7 +80,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
 class TrustModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="trust_model"):
     """Let the program code a model brings be run, as it is now; changed code needs trust again."""
 
-    model: str
+    model: Annotated[str, takes("model")]
     digest: str
     """`ModelDescription.code_digest` of the code that was agreed to."""
 

@@ -170,6 +170,15 @@ def open_checked(path: Path, kind: str, schema_version: int) -> h5py.File:
     raise UserError(f"“{path}” is not a file of kind “{kind}”.")
 
 
+def kind_of_file(path: Path) -> str:
+    """Return of which kind of ours a file says it is; "" for any other."""
+    try:
+        with open_file(path) as file:
+            return _header(file)[0]
+    except (UserError, OSError, RuntimeError, TypeError, ValueError, OverflowError):
+        return ""
+
+
 def _header(file: h5py.File) -> tuple[str, int]:
     kind, version = file.attrs.get("kind", ""), file.attrs.get("schema_version", 0)
     return str(kind), int(version)

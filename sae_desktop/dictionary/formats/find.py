@@ -19,8 +19,8 @@ from sae_desktop.dictionary.formats import (
 )
 from sae_desktop.dictionary.formats.fields import FieldTable
 from sae_desktop.dictionary.formats.folder_view import FolderView, Found
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES
 from sae_desktop.errors import UserError
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 
 _FINDERS: tuple[Callable[[FolderView], list[Found]], ...] = (
     sparsify.find,
@@ -56,11 +56,11 @@ def find_dictionaries(source: Path) -> list[Found]:
             f"“{source}” does not exist.", next_step="Check the name, or choose another file."
         )
     if source.is_file():
-        if source.suffix not in SUFFIXES:
+        if source.suffix not in WEIGHTS_ENDINGS:
             raise UserError(
                 f"“{source}” is not a weights file.",
-                next_step=f"Choose one that ends with {', '.join(SUFFIXES[:-1])} or "
-                f"{SUFFIXES[-1]}, or its folder.",
+                next_step=f"Choose one that ends with {', '.join(WEIGHTS_ENDINGS[:-1])} or "
+                f"{WEIGHTS_ENDINGS[-1]}, or its folder.",
             )
         found = _in_folder(FolderView(source.parent, source))
     else:
@@ -113,7 +113,7 @@ def _folders(source: Path) -> list[Path]:
             )
         deep = len(folder.relative_to(source).parts)
         folders[:] = sorted(f for f in folders if not f.startswith(".")) if deep < _DEEPEST else []
-        if any(name.endswith(SUFFIXES) for name in names):
+        if any(name.endswith(WEIGHTS_ENDINGS) for name in names):
             found.append(folder)
     return found
 

@@ -13,8 +13,9 @@ import yaml
 
 from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.formats.fields import Told
-from sae_desktop.dictionary.formats.weights_file import SUFFIXES, WeightsFile, look_into
+from sae_desktop.dictionary.formats.weights_file import WeightsFile, look_into
 from sae_desktop.errors import UserError
+from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 
 _MOST_CONFIG = 16 * 2**20
 """Bytes of a config; they have some kilobytes."""
@@ -89,7 +90,7 @@ def weights_paths(folder: Path) -> list[Path]:
     """Return the files of tensors in a folder, by name."""
     return sorted(
         path for path in folder.iterdir()
-        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix in WEIGHTS_ENDINGS and path.is_file() and not path.name.startswith(".")
     )  # fmt: skip
 
 

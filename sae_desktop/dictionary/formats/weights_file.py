@@ -20,7 +20,6 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.files.stored_tensors import check_stored
 from sae_desktop.storage.archives import check_expansion
 
-SUFFIXES = (".safetensors", ".npz", ".pt", ".pth", ".bin")
 _MOST_HEADER = 100 * 2**20
 """Bytes of a safetensors header; the library's own limit."""
 _MOST_TENSORS = 100_000

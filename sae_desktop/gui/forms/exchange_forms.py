@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.config import (
-    PACKAGE_SUFFIX,
     DictionaryFormat,
     DictionaryFound,
     ExportDictionaryConfig,
@@ -31,11 +30,12 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportLabelsResult,
 )
+from sae_desktop.exchange.recognise import dialog_filter
+from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.text_box import PathField
-from sae_desktop.gui.state.drops import FILTERS
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.storage.faults import format_bytes
@@ -48,7 +48,7 @@ _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("SAE Desktop: one file with index and labels", "package"),
     ("HTML page about its training", "html"),
 )
-_SUFFIXES = {"package": PACKAGE_SUFFIX, "html": ".html"}
+_SUFFIXES = {"package": PACKAGE_ENDING, "html": ".html"}
 
 
 def safe_name(text: str) -> str:
@@ -199,7 +199,9 @@ class ImportDictionaryForm(JobForm):
             self.look()
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Dictionary weights", "", FILTERS["dictionary"])
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Dictionary weights", "", dialog_filter("dictionary")
+        )
         if name:
             self.source.setText(name)
             self.look()

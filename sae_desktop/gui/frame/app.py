@@ -10,7 +10,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from sae_desktop.client.engine_client import EngineClient
-from sae_desktop.exchange.config import PACKAGE_SUFFIX
+from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import require_kind, what_is
+from sae_desktop.file_kinds import PROJECT_FILE
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.drop_guard import DropGuard
@@ -104,12 +106,23 @@ def _open_first(window: MainWindow, session: Session, project: Path | None) -> N
     if session.project is not None:  # a person was quicker
         return
     last = window.settings.last_project
-    if project is not None and project.suffix == PACKAGE_SUFFIX:
-        open_package(session, project)
-    elif project is not None:
-        session.open_project(project, create=True)
-    elif last and (Path(last) / "project.toml").is_file():
+    if project is not None:
+        _open_given(session, project)
+    elif last and (Path(last) / PROJECT_FILE).is_file():
         _open_last(window, session, last)
+
+
+def _open_given(session: Session, path: Path) -> None:
+    """Open the project or package that the program was started with, or say what it is."""
+    if what_is(path).kind == "package":
+        open_package(session, path)
+        return
+    try:
+        require_kind(path, "project")
+    except UserError as error:
+        session.show_error(error)
+        return
+    session.open_project(path, create=True)
 
 
 def _open_last(window: MainWindow, session: Session, last: str) -> None:

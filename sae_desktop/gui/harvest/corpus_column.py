@@ -9,7 +9,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout
 
 from sae_desktop.corpus.config import CorpusDescription, CorpusSettings, DescribeCorpusConfig
+from sae_desktop.corpus.names import ENDINGS
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.gui.harvest.corpus_fields import CorpusFields
 from sae_desktop.gui.harvest.source_choice import SourceChoice, SourceOption
 from sae_desktop.gui.harvest.window_preview import WindowPreviews
@@ -20,16 +22,14 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.words.corpus_card import column_choices, corpus_text, notes_text
 
 _ASK_MS = 250
-_TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
-_FILES = (".txt", ".md", *_TABLES, ".xz", ".gz", ".zst")
 HUB = SourceOption("A dataset on the hub", placeholder="owner/dataset, streamed as it is read")
 OPTIONS = [
     SourceOption("Built-in corpus", "builtin"),
     SourceOption(
         "A file",
-        browse=f"Texts and tables ({' '.join(f'*{s}' for s in _FILES)});;All files (*)",
+        browse=dialog_filter("corpus"),
         placeholder="Text, JSON lines, CSV, Parquet or Arrow",
-        suffixes=_FILES,
+        suffixes=ENDINGS,
     ),
     SourceOption("A folder", browse="folder", placeholder="Texts, a source tree, or a dataset"),
     HUB,

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QComboBox, QFrame, QGridLayout, QVBoxLayout
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.exchange.recognise import dialog_filter
+from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.gui.harvest.meter import Meter
 from sae_desktop.gui.harvest.model_code import ModelCode
 from sae_desktop.gui.harvest.source_choice import SourceChoice, SourceOption
@@ -41,9 +43,9 @@ OPTIONS = [
     SourceOption("A model folder", browse="folder", placeholder="Folder with a config.json"),
     SourceOption(
         "A .gguf file",
-        browse="GGUF models (*.gguf)",
+        browse=dialog_filter("model"),
         placeholder="File",
-        suffixes=(".gguf",),
+        suffixes=FILE_KINDS["model"].endings,
     ),
     HUB,
 ]

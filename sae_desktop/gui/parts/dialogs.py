@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop import __version__
 from sae_desktop.client.engine_log import log_path
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.config import PACKAGE_SUFFIX
+from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.demonstration import demonstration_copy
 from sae_desktop.gui.parts.file_types import associate
@@ -114,7 +114,7 @@ class FrameDialogs:
             self._session.show_error(error)
             return
         self._session.notify(
-            f"Double-clicking a {PACKAGE_SUFFIX} file now opens it in SAE Desktop."
+            f"Double-clicking a {PACKAGE_ENDING} file now opens it in SAE Desktop."
         )
 
     def show_about(self) -> None:

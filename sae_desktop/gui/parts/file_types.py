@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sae_desktop import launch
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.config import PACKAGE_SUFFIX
+from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -22,7 +22,7 @@ _MIME_XML = f"""<?xml version="1.0" encoding="UTF-8"?>
   <mime-type type="{MIME_TYPE}">
     <comment>{_NAME}</comment>
     <sub-class-of type="application/zip"/>
-    <glob pattern="*{PACKAGE_SUFFIX}" weight="80"/>
+    <glob pattern="*{PACKAGE_ENDING}" weight="80"/>
   </mime-type>
 </mime-info>
 """
@@ -97,7 +97,7 @@ def _in_registry() -> list[str]:
 
     opens = f'{subprocess.list2cmdline(command())} "%1"'
     keys = {
-        rf"Software\Classes\{PACKAGE_SUFFIX}": _PROGRAM_ID,
+        rf"Software\Classes\{PACKAGE_ENDING}": _PROGRAM_ID,
         rf"Software\Classes\{_PROGRAM_ID}": _NAME,
         rf"Software\Classes\{_PROGRAM_ID}\shell\open\command": opens,
     }

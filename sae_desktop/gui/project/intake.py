@@ -7,15 +7,21 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import Recognised, dialog_filter, require_kind, what_is
+from sae_desktop.file_kinds import FileKind
 from sae_desktop.gui.forms.exchange_forms import (
     ImportDictionaryForm,
     ImportFeaturesForm,
     ImportLabelsForm,
 )
 from sae_desktop.gui.forms.job_forms import ImportForm
-from sae_desktop.gui.state.drops import FILTERS, classify, harvest_fields
+from sae_desktop.gui.state.drops import harvest_fields
 from sae_desktop.gui.state.packages import import_package, open_package
 from sae_desktop.gui.state.session import Session
+
+_TAKEN: tuple[FileKind, ...] = (
+    "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
+)  # fmt: skip
 
 
 class Intake:
@@ -26,7 +32,7 @@ class Intake:
 
     def take_all(self, paths: list[Path]) -> None:
         """Make use of what was dropped at once: models and texts go into one harvest."""
-        together = [p for p in paths if classify(p).kind in ("model", "corpus")]
+        together = [p for p in paths if what_is(p).kind in ("model", "corpus")]
         for path in paths:
             if path not in together:
                 self.take(path)
@@ -43,7 +49,7 @@ class Intake:
 
     def take(self, path: Path) -> None:
         """Make use of a dropped file or folder."""
-        session, drop = self._session, classify(path)
+        session, drop = self._session, what_is(path)
         if drop.kind == "project":
             session.open_project(path)
         elif drop.kind == "package" and session.project is None:
@@ -64,28 +70,47 @@ class Intake:
         elif drop.kind == "activations":
             ImportForm(session, path).present(self._panel)
         else:
-            session.show_error(
-                UserError(f"“{path.name}” cannot be used here.", next_step=drop.reason)
-            )
+            session.show_error(_unused(drop))
+
+    def _take_as(self, path: Path, kind: FileKind) -> None:
+        """Make use of what was chosen as of a kind; as what it is, where that is another."""
+        found = what_is(path)
+        if found.kinds and kind not in found.kinds:
+            self.take(path)
+        elif kind == "labels":
+            ImportLabelsForm(self._session, path).present(self._panel)
+        elif kind == "features":
+            ImportFeaturesForm(self._session, path).present(self._panel)
+        else:
+            ImportForm(self._session, path).present(self._panel)
 
     def choose_activations(self) -> None:
         """Ask for a matrix, and import it."""
         name, _ = QFileDialog.getOpenFileName(
-            self._panel, "Import activations", "", FILTERS["activations"]
+            self._panel, "Import activations", "", dialog_filter("activations")
         )
         if name:
-            self.take(Path(name))
+            self._take_as(Path(name), "activations")
 
     def choose_features(self) -> None:
         """Ask for a folder of feature data, and import it."""
         name = QFileDialog.getExistingDirectory(self._panel, "Feature data folder")
         if name:
-            ImportFeaturesForm(self._session, Path(name)).present(self._panel)
+            self._take_as(Path(name), "features")
 
     def choose_labels(self) -> None:
         """Ask for a table of labels, and import it."""
         name, _ = QFileDialog.getOpenFileName(
-            self._panel, "Table of labels", "", "Tables (*.csv *.json *.parquet)"
+            self._panel, "Table of labels", "", dialog_filter("labels")
         )
         if name:
-            ImportLabelsForm(self._session, Path(name)).present(self._panel)
+            self._take_as(Path(name), "labels")
+
+
+def _unused(found: Recognised) -> UserError:
+    """Return what is said of a file that has no use here."""
+    try:
+        require_kind(found.path, *_TAKEN)
+    except UserError as error:
+        return error
+    return UserError(f"“{found.path.name}” cannot be used here.", next_step=found.reason)

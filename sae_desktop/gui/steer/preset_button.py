@@ -10,6 +10,7 @@ import msgspec
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import dialog_filter, require_kind
 from sae_desktop.gui.state.kept_presets import KeptPresets
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
@@ -107,7 +108,7 @@ class PresetButton(QPushButton):
 
     def open_file(self, path: Path) -> None:
         """Set everything as a preset's file has it."""
-        self._try(lambda: decode_preset(path.read_bytes(), path.name))
+        self._try(lambda: _read(path))
 
     def _try(self, read: Callable[[], Preset]) -> None:
         index = self._session.index
@@ -189,7 +190,7 @@ class PresetButton(QPushButton):
         PresetNameDialog(self, "Rename the preset", "Rename", others, take, name=name).open()
 
     def _on_load(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "A preset", "", "Presets (*.json);;All (*)")
+        name, _ = QFileDialog.getOpenFileName(self, "A preset", "", dialog_filter("preset"))
         if name:
             self.open_file(Path(name))
 
@@ -198,3 +199,8 @@ class PresetButton(QPushButton):
         if name:
             path = Path(name)
             self.export_to(path if path.suffix else path.with_suffix(chosen.split("*")[1][:-1]))
+
+
+def _read(path: Path) -> Preset:
+    require_kind(path, "preset")
+    return decode_preset(path.read_bytes(), path.name)

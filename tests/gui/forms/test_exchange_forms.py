@@ -25,6 +25,7 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.exchange.recognise import what_is
 from sae_desktop.gui.forms.exchange_forms import (
     ExportDictionaryForm,
     ImportDictionaryForm,
@@ -33,7 +34,6 @@ from sae_desktop.gui.forms.exchange_forms import (
     safe_name,
 )
 from sae_desktop.gui.project.project import ProjectPanel
-from sae_desktop.gui.state.drops import classify
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
@@ -145,9 +145,9 @@ def test_drops__tell_dictionaries_and_feature_data_from_models_and_matrices(
         tmp_path / "m.npy": "activations", latents: "features", explained: "labels",
     }  # fmt: skip
     for path, kind in kinds.items():
-        assert classify(path).kind == kind, path
+        assert what_is(path).kind == kind, path
     (tmp_path / "params.npz").write_bytes(b"")
-    assert classify(tmp_path / "params.npz").kind == "dictionary"
+    assert what_is(tmp_path / "params.npz").kind == "dictionary"
 
 
 def test_features_and_labels__ask_for_what_the_data_may_lack(

@@ -16,12 +16,12 @@ from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.corpus import formats
 from sae_desktop.corpus.names import TABLE_NAMES, TEXT_NAMES
 from sae_desktop.deletion import delete_item, deletion_question
+from sae_desktop.exchange.recognise import what_is
+from sae_desktop.file_kinds import ONLY_DICTIONARIES
 from sae_desktop.gui.parts.search import Entry, feature_number, rank
 from sae_desktop.gui.project.next_step import next_step
 from sae_desktop.gui.project.project_cards import cards
-from sae_desktop.gui.state import drops
 from sae_desktop.gui.state import settings as settings_file
-from sae_desktop.gui.state.drops import FILTERS, classify
 from sae_desktop.gui.state.history import History, Place
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
@@ -250,33 +250,32 @@ def test_drops__are_told_apart(tmp_path: Path) -> None:
     texts.mkdir()
     (texts / "a.txt").write_text("a")
     project = Project.open_or_create(tmp_path / "p.saeproj")
-    kinds = [classify(path).kind for path in (model, texts, project.path)]
+    kinds = [what_is(path).kind for path in (model, texts, project.path)]
     assert kinds == ["model", "corpus", "project"]
     for name, kind in (("x.gguf", "model"), ("x.npy", "activations"), ("x.jsonl", "corpus")):
-        assert classify(tmp_path / name).kind == kind
-    assert classify(tmp_path / "x.exe").reason
+        assert what_is(tmp_path / name).kind == kind
+    assert what_is(tmp_path / "x.exe").reason
 
 
 @pytest.mark.parametrize(
     "name", sorted({*TEXT_NAMES, *TABLE_NAMES, ".json", ".kt", ".ipynb", ".txt.gz", ".csv.bz2"})
 )
 def test_drops__take_every_file_that_a_corpus_may_be(tmp_path: Path, name: str) -> None:
-    assert classify(tmp_path / f"x{name}").kind == "corpus"
-    assert classify(tmp_path / f"X{name.upper()}").kind == "corpus"
+    assert what_is(tmp_path / f"x{name}").kind == "corpus"
+    assert what_is(tmp_path / f"X{name.upper()}").kind == "corpus"
 
 
 def test_drops__take_a_text_whatever_its_name_says(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("A text.")
     (tmp_path / "x.dat").write_bytes(bytes(range(256)))
-    assert classify(tmp_path / "README").kind == "corpus"
-    assert classify(tmp_path / "x.dat").kind == "unknown"
+    assert what_is(tmp_path / "README").kind == "corpus"
+    assert what_is(tmp_path / "x.dat").kind is None
 
 
 def test_drops__know_the_names_that_the_reader_does() -> None:
     assert set(formats._BY_SUFFIX) == TABLE_NAMES
-    assert all(end in FILTERS["dictionary"] for end in drops._WEIGHTS)
-    for end in drops._WEIGHTS:
-        assert classify(Path(f"nowhere{end}")).kind == "dictionary"
+    for end in ONLY_DICTIONARIES:
+        assert what_is(Path(f"nowhere{end}")).kind == "dictionary"
 
 
 def test_crash__says_what_happened_and_what_was_kept() -> None:

@@ -24,8 +24,9 @@ from frame_harvest import (
 from sae_desktop.activations.config import HarvestConfig, VerifyResult
 from sae_desktop.corpus.config import ColumnDescription, CorpusSettings
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import what_is
 from sae_desktop.gui.harvest import harvest_draft as draft
-from sae_desktop.gui.state.drops import classify, harvest_fields
+from sae_desktop.gui.state.drops import harvest_fields
 from sae_desktop.gui.state.store_actions import extension
 from sae_desktop.words import site_words
 from sae_desktop.words.corpus_card import (
@@ -347,18 +348,18 @@ def make(folder: Path, *names: str) -> list[Path]:
 
 def test_drops__tables_datasets_and_source_trees_are_texts(tmp_path: Path) -> None:
     for name in ("a.csv", "a.parquet", "a.arrow", "a.jsonl"):
-        assert classify(tmp_path / name).kind == "corpus"
+        assert what_is(tmp_path / name).kind == "corpus"
     make(tmp_path / "tree", "pkg/deep/module.py", ".git/config.txt")
     make(tmp_path / "saved", "dataset_info.json", "data-00000.arrow")
     make(tmp_path / "hidden", ".cache/a.txt")
-    assert classify(tmp_path / "tree").kind == "corpus"
-    assert classify(tmp_path / "saved").kind == "corpus"
-    assert classify(tmp_path / "hidden").kind == "unknown"
+    assert what_is(tmp_path / "tree").kind == "corpus"
+    assert what_is(tmp_path / "saved").kind == "corpus"
+    assert what_is(tmp_path / "hidden").kind is None
 
 
 def test_drops__a_folder_with_one_gguf_file_is_that_model(tmp_path: Path) -> None:
     (file,) = make(tmp_path / "m", "model.gguf")
-    assert classify(tmp_path / "m").path == file
+    assert what_is(tmp_path / "m").path == file
 
 
 def test_drops__a_model_and_a_text_fill_both(tmp_path: Path) -> None:
@@ -381,7 +382,7 @@ def test_drops__refuse_files_that_are_not_one_corpus(tmp_path: Path) -> None:
     apart = make(tmp_path, "x/a.txt", "y/b.txt")
     with pytest.raises(UserError, match="do not make up one corpus"):
         harvest_fields(apart)
-    with pytest.raises(UserError, match="already holds activations"):
-        harvest_fields([tmp_path / "a.npy"])
+    with pytest.raises(UserError, match="is a file of activations"):
+        harvest_fields(make(tmp_path, "a.npy"))
     with pytest.raises(UserError, match="2 models"):
         harvest_fields([tmp_path / "a.gguf", tmp_path / "b.gguf"])
