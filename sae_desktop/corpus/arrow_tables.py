@@ -9,16 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sae_desktop.corpus.arrow_rows import python_rows
 from sae_desktop.corpus.chats import is_chat_schema
 from sae_desktop.corpus.columns import PEEK_ROWS, Kind, Part
 from sae_desktop.corpus.config import CorpusSettings
+from sae_desktop.corpus.ipc_messages import check_messages
+from sae_desktop.corpus.parquet_pages import batch_rows, listed_texts
+from sae_desktop.corpus.records import BadRowError
 from sae_desktop.corpus.unpacking import damaged, unreadable
 from sae_desktop.errors import UserError
+from sae_desktop.interruption import check_interrupted
 
 BATCH_ROWS = 128
 _PARTS_OF_GROUP = 16
 _PART_BYTES = 1 << 20
 _EVERY = 2**62
+_PEEK_CHARACTERS = 1 << 22
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 DATASETS_FILES = (_STATE, _SPLITS, "dataset_info.json")
 DEFAULT_SPLIT = str(CorpusSettings().split)
@@ -31,15 +37,20 @@ class ArrowTable:
         self.file = file
         self.label = str(file)
         with _faults(file):
-            self.declared: Mapping[str, Kind] = schema_kinds(self._schema())
+            schema = self._schema()
+        self.declared: Mapping[str, Kind] = schema_kinds(schema)
+        self._unread = {field.name for field in schema if _is_unread(field.type)}
 
     def peek(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        for batch in self._batches(list(self.declared), PEEK_ROWS):
-            rows += batch.to_pylist()
-            if len(rows) >= PEEK_ROWS:
+        characters = 0
+        for number, row in self.rows(list(self.declared)):
+            if not isinstance(row, BadRowError):
+                rows.append(dict(row))
+                characters += sum(len(value) for value in row.values() if isinstance(value, str))
+            if number >= PEEK_ROWS or characters > _PEEK_CHARACTERS:
                 break
-        return rows[:PEEK_ROWS]
+        return rows
 
     def parts(self) -> list[Part]:
         with _faults(self.file):
@@ -59,10 +70,12 @@ class ArrowTable:
 
     def rows(
         self, needed: Sequence[str], part: Part | None = None
-    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    ) -> Iterator[tuple[int, Mapping[str, Any] | BadRowError]]:
         number, end = (0, _EVERY) if part is None else (part.first, part.end)
-        for batch in self._batches(needed, BATCH_ROWS, number):
-            for row in batch.slice(0, max(end - number, 0)).to_pylist():
+        shown = [name for name in needed if name not in self._unread]
+        for batch in self._batches(shown, BATCH_ROWS, number):
+            check_interrupted()
+            for row in python_rows(batch.slice(0, max(end - number, 0)), self.place, number):
                 number += 1
                 yield number, row
             if number >= end:
@@ -90,6 +103,11 @@ class ArrowTable:
 class ParquetTable(ArrowTable):
     """A Parquet file. Pages are read as they come, so a row group may be larger than memory."""
 
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self._listed: list[str] = []
+        self._batch_rows: dict[tuple[int, tuple[str, ...]], int] = {}
+
     def _schema(self) -> Any:
         from pyarrow import parquet
 
@@ -98,14 +116,27 @@ class ParquetTable(ArrowTable):
     def _read(self, columns: list[str], rows: int, first: int) -> Iterator[Any]:
         from pyarrow import parquet
 
-        with parquet.ParquetFile(self.file, buffer_size=1 << 20, pre_buffer=False) as file:
-            groups = list(range(file.num_row_groups))
-            while groups and first >= file.metadata.row_group(groups[0]).num_rows:
-                first -= file.metadata.row_group(groups.pop(0)).num_rows
-            if groups:
-                yield from _from_row(
-                    file.iter_batches(rows, groups, columns=columns, use_threads=False), first
-                )
+        if not self._listed:
+            with parquet.ParquetFile(self.file) as file:
+                self._listed = listed_texts(file)
+        with parquet.ParquetFile(
+            self.file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=self._listed
+        ) as file:
+            for group in range(file.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                if first >= count:
+                    first -= count
+                    continue
+                most = self._rows_at_once(file, group, columns, rows)
+                batches = file.iter_batches(most, [group], columns=columns, use_threads=False)
+                yield from _from_row(batches, first)
+                first = 0
+
+    def _rows_at_once(self, file: Any, group: int, columns: list[str], most: int) -> int:
+        asked = (group, tuple(columns))
+        if asked not in self._batch_rows:
+            self._batch_rows[asked] = batch_rows(self.file, file, group, columns, most)
+        return self._batch_rows[asked]
 
     def _groups(self) -> list[tuple[int, int]]:
         from pyarrow import parquet
@@ -119,6 +150,7 @@ class IpcTable(ArrowTable):
     """An Arrow file or stream, mapped, not read."""
 
     def _schema(self) -> Any:
+        check_messages(self.file)
         with self._open() as (reader, _):
             return reader.schema
 
@@ -160,6 +192,19 @@ def _from_row(batches: Iterator[Any], first: int) -> Iterator[Any]:
 def schema_kinds(schema: Any) -> dict[str, Kind]:
     """Return what the columns of an Arrow schema hold."""
     return {field.name: _kind(field.type) for field in schema}
+
+
+def _is_unread(kind: Any) -> bool:
+    """Whether the values of a column are neither texts nor chats, nor shown beside one.
+
+    They are left where they are: lists and bytes may become of any size.
+    """
+    from pyarrow import types
+
+    bare = kind.value_type if types.is_dictionary(kind) else kind
+    apart = types.is_nested(bare) or types.is_run_end_encoded(bare) or types.is_binary(bare)
+    apart = apart or types.is_large_binary(bare) or types.is_fixed_size_binary(bare)
+    return _kind(kind) == "other" and (apart or types.is_binary_view(bare))
 
 
 def _kind(kind: Any) -> Kind:
