@@ -6,10 +6,8 @@ Shape legend: R rows, D width of the site, W first rows of windows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,28 +21,46 @@ _LARGEST_FLOAT16 = 65_504.0
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
-@dataclass(frozen=True)
-class DeviceRows:
-    """Rows encoded where the model computed them, on their way to the host."""
+class HostRows:
+    """Encoded rows on their way to the host: begun at once, waited for where they are used."""
 
-    values: Tensor
-    """(R, D) in the store's dtype."""
-    scales: Tensor | None
-    """(R,) of int8."""
-    norms: Tensor
-    first_norms: Tensor
-    sums: Tensor
-    """(2, D): Σx and Σx²."""
-    error: Tensor
-    """(): Σ‖x − stored‖²."""
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        """`tensors`: values (R, D), norms, first norms, (Σx, Σx²), error, and scales of int8."""
+        self._event: torch.cuda.Event | None = None
+        if tensors[0].device.type == "cuda":
+            self._tensors = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
+            for host, there in zip(self._tensors, tensors, strict=True):
+                host.copy_(there, non_blocking=True)
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._event.record(torch.cuda.current_stream(tensors[0].device))
+        else:
+            self._tensors = [tensor.cpu() for tensor in tensors]
 
-    def tensors(self) -> list[Tensor]:
-        scales = [] if self.scales is None else [self.scales]
-        return [self.values, self.norms, self.first_norms, self.sums, self.error, *scales]
+    def finished(self) -> EncodedRows:
+        """Wait for the copy and return the rows."""
+        if self._event is not None:
+            self._event.synchronize()
+        stored, *measured = self._tensors
+        if stored.dtype == torch.bfloat16:
+            values = stored.view(torch.int16).numpy().view(np.uint16)
+        else:
+            values = stored.numpy()
+        norms, first_norms, sums, error, *scales = (tensor.numpy() for tensor in measured)
+        return EncodedRows(
+            values=values,
+            scales=scales[0] if scales else None,
+            sums=RowSums(
+                norms=norms,
+                first_norms=first_norms,
+                sum_D=sums[0],
+                square_D=sums[1],
+                error=float(error),
+            ),
+        )
 
 
-def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> DeviceRows:
-    """Encode rows for a store and measure them, on the device they are on.
+def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> HostRows:
+    """Encode rows for a store and measure them where they are, and begin to bring them to the host.
 
     int8 rows are round(x / s) with s = max|x| / 127, a scale a row. `first_WD` are the first
     rows of windows, which may be among `x_RD` or left out of the store.
@@ -58,74 +74,19 @@ def encode_rows(x_RD: Tensor, first_WD: Tensor, dtype: StoreDtype) -> DeviceRows
         values = values.round_().to(torch.int8)
     else:
         values = x_RD.to(_TORCH[dtype])
-    return DeviceRows(
-        values=values,
-        scales=scales,
-        norms=squares_RD.sum(dim=1).sqrt_(),
-        first_norms=torch.linalg.vector_norm(first_WD.float(), dim=1),
-        sums=torch.stack([x_RD.sum(dim=0), squares_RD.sum(dim=0)]),
-        error=_error(x_RD, values, scales),
-    )
+    norms = squares_RD.sum(dim=1).sqrt_()
+    first_norms = torch.linalg.vector_norm(first_WD.float(), dim=1)
+    sums = torch.stack([x_RD.sum(dim=0), squares_RD.sum(dim=0)])
+    measured = [norms, first_norms, sums, _error(x_RD, values, scales)]
+    return HostRows([values, *measured, *([] if scales is None else [scales])])
 
 
 def _error(x_RD: Tensor, values: Tensor, scales: Tensor | None) -> Tensor:
+    """Return Σ‖x − stored‖², ()."""
     if values.dtype == torch.float32:
         return torch.zeros((), device=x_RD.device)
     stored = values.float() if scales is None else values.float() * scales[:, None]
     return (x_RD - stored).square().sum()
-
-
-class HostCopy:
-    """Tensors on their way to the host: started at once, waited for where they are used."""
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self._event: torch.cuda.Event | None = None
-        if tensors and tensors[0].device.type == "cuda":
-            self._tensors = [torch.empty_like(t, device="cpu", pin_memory=True) for t in tensors]
-            for host, there in zip(self._tensors, tensors, strict=True):
-                host.copy_(there, non_blocking=True)
-            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._event.record(torch.cuda.current_stream(tensors[0].device))
-        else:
-            self._tensors = [tensor.cpu() for tensor in tensors]
-
-    def arrays(self) -> list[npt.NDArray[np.generic]]:
-        """Return the tensors as arrays, bfloat16 as uint16."""
-        if self._event is not None:
-            self._event.synchronize()
-        return [
-            tensor.view(torch.int16).numpy().view(np.uint16)
-            if tensor.dtype == torch.bfloat16
-            else tensor.numpy()
-            for tensor in self._tensors
-        ]
-
-
-def on_host(rows: DeviceRows) -> HostRows:
-    """Begin to bring rows to the host."""
-    return HostRows(HostCopy(rows.tensors()))
-
-
-@dataclass(frozen=True)
-class HostRows:
-    """Encoded rows that are being copied to the host."""
-
-    copy: HostCopy
-
-    def finished(self) -> EncodedRows:
-        """Wait for the copy and return the rows."""
-        values, norms, first_norms, sums, error, *scales = self.copy.arrays()
-        return EncodedRows(
-            values=values,
-            scales=scales[0] if scales else None,
-            sums=RowSums(
-                norms=norms,
-                first_norms=first_norms,
-                sum_D=sums[0],
-                square_D=sums[1],
-                error=float(error),
-            ),
-        )
 
 
 def check_finite(rows: EncodedRows, dtype: StoreDtype, origin: str) -> None:

@@ -7,6 +7,7 @@ one writes: a harvest takes hardly longer than the forward passes.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -84,20 +85,38 @@ def harvest(config: HarvestConfig, context: JobContext) -> HarvestResult:
         if there.rows >= config.tokens:
             context.log(f"The store “{config.name}” is complete already.")
             return store_result(there, rows_added=0, seconds=0.0)
-    rows = there.rows if there is not None else 0
-    context.progress(rows, config.tokens, "tokens", "Loading the model")
+    held = _held(there)
+    found = held["rows"]
+    context.progress(found, config.tokens, "tokens", "Loading the model")
     plan = _with_batch(plan_harvest(config, context), there, context)
     started = time.monotonic()
     try:
-        _fill_segments(plan, folder, there, context)
+        held += _fill_segments(plan, folder, there, context)
     except UserError as error:
         kept = ActivationStore.open(folder).rows if segment_paths(folder) else 0
         told = f"{kept:,} of {config.tokens:,} tokens are kept." if kept else error.kept
         if not kept and isinstance(error, LostConnectionError):
             told = _NOTHING_YET if config.order == "shuffled" else "Nothing was kept."
         raise UserError(error.what, kept=told, next_step=error.next_step) from error
-    store = ActivationStore.open(folder)
-    return store_result(store, rows_added=store.rows - rows, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return HarvestResult(
+        name=config.name,
+        site=str(plan.sites[0]),
+        rows=held["rows"],
+        width=plan.widths[0],
+        windows=held["windows"],
+        documents=held["documents"],
+        bytes=sum(path.stat().st_size for path in segment_paths(folder)),
+        seconds=seconds,
+        tokens_per_second=(held["rows"] - found) / seconds if seconds else 0.0,
+    )
+
+
+def _held(store: ActivationStore | None) -> Counter[str]:
+    """Return how many rows, windows and documents a store has; of none, nothing."""
+    if store is None:
+        return Counter()
+    return Counter(rows=store.rows, windows=len(store.windows), documents=len(store.documents))
 
 
 def _with_batch(
@@ -118,13 +137,15 @@ def _with_batch(
 
 def _fill_segments(
     plan: HarvestPlan, folder: Path, there: ActivationStore | None, context: JobContext
-) -> None:
+) -> Counter[str]:
     """Fill the last segment, then new ones, until all rows are there or the corpus has ended.
 
     there: the store as it was found, if there is one.
+    Returns how many rows, windows and documents were added.
     """
     total, room = plan.config.tokens, 1
     rows = there.rows if there is not None else 0
+    added: Counter[str] = Counter()
     outcome: _Outcome = "filled"
     while outcome in ("filled", "full") and rows < total:
         if outcome == "full":
@@ -136,10 +157,12 @@ def _fill_segments(
             break
         if rows:
             context.log(f"Resuming at {rows:,} of {total:,} tokens.")
-        found = segment.writer.committed_rows
+        found = Counter(segment.writer.counts)
         with closing(segment.writer):
             outcome = _fill(plan, segment, rows, context)
-        rows += segment.writer.committed_rows - found
+        now = Counter(segment.writer.counts)
+        rows += now["rows"] - found["rows"]
+        added += now - found
         if not segment.writer.committed_rows:
             segment.writer.path.unlink()
         elif outcome in ("full", "ended"):
@@ -166,6 +189,7 @@ def _fill_segments(
         context.progress(rows, rows, "tokens")
     elif outcome == "stopped":
         context.log(f"Stopped at {rows:,} of {total:,} tokens, as asked.")
+    return added
 
 
 def _open_segment(
@@ -284,7 +308,11 @@ def _fill(plan: HarvestPlan, segment: _OpenSegment, begun: int, context: JobCont
                 suppress(_EndedEarlyError),
                 closing(prefetch(ahead, _GROUPS_AHEAD, while_waiting=while_waiting)) as groups,
             ):
-                for group in pace.waited(groups):
+                while True:
+                    with pace.waiting():
+                        group = next(groups, None)
+                    if group is None:
+                        break
                     pending = reader.read(group, between_batches)
                     with pace.waiting():
                         filler.append(pending)

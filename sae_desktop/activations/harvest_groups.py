@@ -79,7 +79,8 @@ def window_groups(
     found: list[Window] = []
     tokens = 0
     for window in windows(plan.windows, plan.encode, start, documents, report):
-        window = _cut(plan, window, rows)
+        if plan.rows_of(window) > rows:
+            window = _cut(plan, window, rows)
         rows -= plan.rows_of(window)
         found.append(window)
         tokens += len(window.ids)
@@ -93,10 +94,8 @@ def window_groups(
 
 
 def _cut(plan: HarvestPlan, window: Window, rows: int) -> Window:
-    """Return the beginning of a window that gives at most a given number of rows."""
+    """Return the beginning of a window that gives more than a given number of rows."""
     excess = plan.rows_of(window) - rows
-    if excess <= 0:
-        return window
     body = len(window.ids) - len(plan.windows.suffix) - excess
     spans, left = [], body - len(plan.windows.prefix) - window.repeated
     for span in window.spans:

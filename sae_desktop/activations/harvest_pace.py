@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from sae_desktop.jobs import JobContext
 
-T = TypeVar("T")
 METRIC_SECONDS = 1.0
 
 
@@ -30,15 +28,6 @@ class Pace:
             yield
         finally:
             self._waited += time.monotonic() - began
-
-    def waited(self, source: Iterator[T]) -> Iterator[T]:
-        """Yield what `source` yields, the time it takes counted as waiting."""
-        while True:
-            with self.waiting():
-                item = next(source, None)
-            if item is None:
-                return
-            yield item
 
     def tell(self, rows: int) -> None:
         """Log a point, once a second, at a given number of rows of the store."""

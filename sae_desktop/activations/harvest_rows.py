@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sae_desktop.activations.encoding import HostRows, check_finite, encode_rows, on_host
+from sae_desktop.activations.encoding import HostRows, check_finite, encode_rows
 from sae_desktop.activations.harvest_groups import Group, TokenBatch
 from sae_desktop.activations.harvest_plan import HarvestPlan
 from sae_desktop.activations.layout import (
@@ -79,7 +79,7 @@ class RowReader:
             flat_TD = value_BSD.flatten(0, 1)
             rows_RD = flat_TD.index_select(0, batch.kept_R.to(flat_TD.device))
             first_BD = flat_TD.index_select(0, batch.first_B.to(flat_TD.device))
-            found[str(site)] = on_host(encode_rows(rows_RD, first_BD, self._plan.config.dtype))
+            found[str(site)] = encode_rows(rows_RD, first_BD, self._plan.config.dtype)
 
         visit_sites(self._plan.lm, batch.ids_BS, batch.mask_BS, self._plan.sites, keep)
         return found

@@ -15,7 +15,7 @@ import safetensors
 import torch
 
 from sae_desktop.activations.config import HarvestResult, ImportActivationsConfig
-from sae_desktop.activations.encoding import encode_rows, on_host
+from sae_desktop.activations.encoding import encode_rows
 from sae_desktop.activations.layout import (
     DOCUMENT_DTYPE,
     SPAN_DTYPE,
@@ -103,7 +103,7 @@ def _copy(
 def _batch(matrix: Matrix, path: Path, start: int, config: ImportActivationsConfig) -> StoreBatch:
     stop = min(start + _BLOCK, matrix.rows)
     values_RD = torch.from_numpy(matrix.block(start, stop))
-    rows = on_host(encode_rows(values_RD, values_RD[:0], config.dtype)).finished()
+    rows = encode_rows(values_RD, values_RD[:0], config.dtype).finished()
     stored = decode_rows(rows.values, rows.scales)
     finite = np.isfinite(values_RD.numpy()).all(axis=1) & np.isfinite(stored).all(axis=1)
     if not bool(finite.all()):

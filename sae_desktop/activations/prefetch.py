@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from sae_desktop.interruption import check_interrupted, interrupted_by
@@ -14,7 +15,7 @@ _POLL_SECONDS = 0.1
 
 
 class _ClosedError(Exception):
-    """Nobody waits any more for what is read."""
+    """Nobody waits any more for what is read, or it has ended with an error."""
 
 
 def prefetch(
@@ -26,47 +27,31 @@ def prefetch(
     this generator, in the middle of reading too: close it, or use it up. `while_waiting` is
     called again and again while nothing is ready, and may raise.
     """
-    items: queue.Queue[T | None] = queue.Queue(depth)
-    stop = threading.Event()
-    failure: list[BaseException] = []
-
-    def put(item: T | None) -> bool:
-        while not stop.is_set():
-            try:
-                items.put(item, timeout=_POLL_SECONDS)
-                return True
-            except queue.Full:
-                continue
-        return False
+    closed = threading.Event()
 
     def check_open() -> None:
-        if stop.is_set():
+        if closed.is_set():
             raise _ClosedError
 
-    def take() -> T | None:
-        while True:
-            try:
-                return items.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                while_waiting()
-
-    def fill() -> None:
+    def read() -> T | None:
+        check_open()
         try:
             with interrupted_by(check_open):
-                for item in source:
-                    if not put(item):
-                        return
-        except BaseException as error:
-            failure.append(error)
-        put(None)
+                return next(source, None)
+        except BaseException:
+            closed.set()
+            raise
 
-    thread = threading.Thread(target=fill, name="prefetch", daemon=True)
-    thread.start()
-    try:
-        while (item := take()) is not None:
-            yield item
-        if failure:
-            raise failure[0]
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1, "prefetch") as thread:
+        try:
+            ahead: deque[Future[T | None]] = deque(thread.submit(read) for _ in range(depth))
+            while True:
+                while not wait([ahead[0]], _POLL_SECONDS).done:
+                    while_waiting()
+                item = ahead.popleft().result()
+                if item is None:
+                    return
+                ahead.append(thread.submit(read))
+                yield item
+        finally:
+            closed.set()

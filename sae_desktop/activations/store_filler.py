@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from sae_desktop.activations.harvest_rows import BatchMaker, PendingGroup
@@ -13,7 +12,6 @@ from sae_desktop.activations.store_writer import SegmentWriter
 
 _WAITING = 2
 """Groups read ahead of the writing; each holds its rows in memory."""
-_POLL_SECONDS = 0.1
 
 
 class StoreFiller:
@@ -24,13 +22,12 @@ class StoreFiller:
 
     def __init__(self, writer: SegmentWriter, maker: BatchMaker, commit_seconds: float) -> None:
         self._writer, self._maker, self._seconds = writer, maker, commit_seconds
-        self._work: queue.Queue[PendingGroup | Callable[[], None] | None] = queue.Queue(_WAITING)
-        self._failure: BaseException | None = None
-        self._failed = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="store-filler", daemon=True)
+        self._thread = ThreadPoolExecutor(1, "store-filler")
+        self._handed_over: deque[Future[None]] = deque()
+        self._failed = False
+        self._committed = time.monotonic()
 
     def __enter__(self) -> StoreFiller:
-        self._thread.start()
         return self
 
     def __exit__(
@@ -40,59 +37,38 @@ class StoreFiller:
         trace: TracebackType | None,
     ) -> None:
         """End the thread. Raises what it met, unless an error is under way already."""
-        if not self._failed.is_set():
-            self._put(None)
-        self._thread.join()
-        if self._failure is not None and error is None:
-            raise self._failure
+        self._handed_over.append(self._thread.submit(self._writer.commit))
+        self._thread.shutdown()
+        if error is None:
+            self._wait_until_left(0)
 
     def append(self, pending: PendingGroup) -> None:
         """Hand a group over; waits while others are being written.
 
         Raises what an earlier group met: UserError, SegmentFullError.
         """
-        self._put(pending)
-        if self._failure is not None:
-            raise self._failure
+        self._wait_until_left(_WAITING)
+        self._handed_over.append(self._thread.submit(self._write, pending))
 
     def commit(self) -> None:
         """Wait until all that was handed over is written and committed."""
-        done = threading.Event()
+        self._handed_over.append(self._thread.submit(self._writer.commit))
+        self._wait_until_left(0)
 
-        def commit_now() -> None:
-            self._writer.commit()
-            done.set()
+    def _wait_until_left(self, count: int) -> None:
+        """Wait until at most `count` pieces of work are left. Raises what one of them met."""
+        work = self._handed_over
+        while work and (len(work) > count or work[0].done()):
+            work.popleft().result()
 
-        self._put(commit_now)
-        while not done.wait(_POLL_SECONDS):
-            if self._failure is not None:
-                raise self._failure
-
-    def _put(self, item: PendingGroup | Callable[[], None] | None) -> None:
-        while not self._failed.is_set():
-            try:
-                self._work.put(item, timeout=_POLL_SECONDS)
-                return
-            except queue.Full:
-                continue
-
-    def _fill(self) -> None:
+    def _write(self, pending: PendingGroup) -> None:
+        if self._failed:  # nothing is written after what could not be
+            return
         try:
-            try:
-                self._fill_until_told()
-            finally:
+            self._writer.append(self._maker.batch(pending))
+            if time.monotonic() - self._committed > self._seconds:
                 self._writer.commit()
-        except BaseException as error:
-            self._failure = error
-            self._failed.set()
-
-    def _fill_until_told(self) -> None:
-        committed = time.monotonic()
-        while (item := self._work.get()) is not None:
-            if not isinstance(item, PendingGroup):
-                item()
-                continue
-            self._writer.append(self._maker.batch(item))
-            if time.monotonic() - committed > self._seconds:
-                self._writer.commit()
-                committed = time.monotonic()
+                self._committed = time.monotonic()
+        except BaseException:
+            self._failed = True
+            raise

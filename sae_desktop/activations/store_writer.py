@@ -77,8 +77,8 @@ class SegmentWriter:
 
     def __init__(self, path: Path) -> None:
         """Open a segment where its last commit left it. Raises UserError if it is damaged."""
-        self._out = RowWriter(path)
         with open_checked(path, KIND, SCHEMA_VERSION) as file:
+            self._out = RowWriter(path, file)
             try:
                 self._read(file)
             except (ValueError, KeyError, IndexError) as error:

@@ -261,13 +261,13 @@ def _each(plan: WindowPlan, documents: _EncodedFrom) -> Iterator[Window]:
     for document, encoded, first in documents:
         offset, repeated = first, min(overlap, first)
         while offset < len(encoded.ids):
-            piece = encoded.ids[offset - repeated : offset - repeated + plan.room]
-            length = len(piece) - repeated
-            window = _window(plan, piece, [Span(document, offset, length, encoded.roles)])
-            if len(window.ids) >= plan.minimum:
-                yield replace(window, repeated=repeated) if repeated else window
-            offset += length
-            repeated = overlap
+            begin = offset - repeated
+            end = min(begin + plan.room, len(encoded.ids))
+            ids = [*plan.prefix, *encoded.ids[begin:end], *plan.suffix]
+            if len(ids) >= plan.minimum:
+                span = Span(document, offset, end - offset, encoded.roles)
+                yield Window(ids, (span,), repeated)
+            offset, repeated = end, overlap
 
 
 def _packed(plan: WindowPlan, documents: _EncodedFrom) -> Iterator[Window]:

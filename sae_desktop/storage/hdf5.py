@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -190,13 +191,16 @@ class RowWriter:
     Raises UserError from `write` when the disk is full; what was committed stays.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: h5py.File | None = None) -> None:
+        """Open a file for writing; `file`: the same, where it is open for reading already.
+
+        Raises UserError where its datasets are not plain ones within it.
+        """
         self.path = path
-        """Open a file. Raises UserError where its datasets are not plain ones within it."""
         self._extents: dict[str, Extent]
         try:
-            with open_file(path) as file:
-                self._extents = plain_extents(path, file)
+            with nullcontext(file) if file is not None else open_file(path) as opened:
+                self._extents = plain_extents(path, opened)
         except ValueError as error:
             raise UserError(
                 f"Nothing can be added to “{path.name}”: {error}.", kept="It is unchanged."

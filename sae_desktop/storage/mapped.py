@@ -16,7 +16,7 @@ import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import h5py
 import msgspec
@@ -133,7 +133,8 @@ class MappedFile:
     def __init__(self, path: Path, found: Mapping[str, Extent]) -> None:
         """Map what `extents` found. Raises ValueError when the file has become shorter."""
         self.path = path
-        self.arrays = {name: map_extent(path, extent) for name, extent in found.items()}
+        with open_shared(path) as file:
+            self.arrays = {name: map_extent(file, extent) for name, extent in found.items()}
         self._end = max((extent.end for extent in found.values() if extent.size), default=0)
         self._map = next(
             (raw_map(a) for a in self.arrays.values() if isinstance(a, np.memmap)), None
@@ -152,12 +153,14 @@ class MappedFile:
             )
 
 
-def map_extent(path: Path, extent: Extent) -> Array:
-    """Map a dataset. bfloat16 comes as uint16: its bits are the upper half of a float32's."""
+def map_extent(file: IO[bytes], extent: Extent) -> Array:
+    """Map a dataset of an open file.
+
+    bfloat16 comes as uint16: its bits are the upper half of a float32's.
+    """
     if not extent.size or not extent.dtype.itemsize:
         return np.empty(extent.shape, extent.dtype)
-    with open_shared(path) as file:
-        return np.memmap(file, extent.dtype, "r", extent.offset, extent.shape)
+    return np.memmap(file, extent.dtype, "r", extent.offset, extent.shape)
 
 
 def raw_map(mapped: Array) -> mmap.mmap:

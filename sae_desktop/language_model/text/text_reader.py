@@ -33,7 +33,8 @@ class TextReader:
         """Rows of its embeddings."""
         self.causal = causal
         """Whether it predicts the next token; an encoder does not."""
-        self._encode: Callable[[str], list[int]] = text_encoder(tokenizer)
+        self.encode: Callable[[str], list[int]] = text_encoder(tokenizer)
+        """Returns the token ids of a text, no special tokens added. Safe in any thread."""
         self._token_bytes: list[bytes] | None = None
 
     @property
@@ -71,10 +72,6 @@ class TextReader:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         text = backend.to_str() if backend is not None else repr(self.tokenizer.get_vocab())
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def encode(self, text: str) -> list[int]:
-        """Return the token ids of `text`, no special tokens added. Safe in any thread."""
-        return self._encode(text)
 
     def token_bytes(self) -> list[bytes]:
         """Return every entry of the vocabulary as the bytes it adds; special ones as their name.

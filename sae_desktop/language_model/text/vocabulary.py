@@ -137,7 +137,7 @@ def text_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
 
 def _backend_encoder(backend: Any) -> Callable[[str], list[int]]:
     # Without the offsets that nobody asks for, encoding takes a quarter less time.
-    return lambda text: list(backend.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+    return lambda text: backend.encode_batch_fast([text], add_special_tokens=False)[0].ids
 
 
 def special_tokens(tokenizer: Any) -> dict[int, str]:

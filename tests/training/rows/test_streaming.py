@@ -245,7 +245,7 @@ def test_training_on_a_stream__leaves_a_template_without_end_at_a_cancel(
     waited: list[int] = []
 
     def look(number: int) -> None:
-        if any(thread.name == "prefetch" for thread in threading.enumerate()):
+        if any(thread.name.startswith("prefetch") for thread in threading.enumerate()):
             waited.append(number)
         if len(waited) > 5:
             raise JobCancelledError
