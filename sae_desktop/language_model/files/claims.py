@@ -17,6 +17,8 @@ from sae_desktop.errors import UserError
 
 CONFIG_BYTES = 16 << 20
 """Bytes of the largest config.json that is read: a list of names for 100,000 labels is a third."""
+TOKENIZER_BYTES = 128 << 20
+"""Bytes of the largest file of a tokenizer that is read: the largest in use are a third."""
 MOST_LAYERS = 4096
 _MOST_EXPERTS = 1 << 18
 """Of all layers together; the largest models in use have 23,000."""

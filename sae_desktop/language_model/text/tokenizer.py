@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from sae_desktop.errors import UserError
+from sae_desktop.language_model.files.claims import CONFIG_BYTES, TOKENIZER_BYTES
 from sae_desktop.language_model.files.code import code_of
 from sae_desktop.language_model.files.find import ModelFiles
 from sae_desktop.language_model.network import first_line, loading_options
 
 _ROLES = ("bos_token", "eos_token", "cls_token", "sep_token")
+_READ = (
+    "*token*", "vocab*", "merges*", "*.spm", "spiece.model", "sentencepiece*", "*.tiktoken", "*.bpe",
+    "chat_template*", "additional_chat_templates/*",
+)  # fmt: skip
+"""What libraries may read of a folder for a tokenizer."""
+_SETTINGS = re.compile(r".*_config\.json|(special_tokens_map|chat_template)\.json|.*\.jinja")
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 
 
@@ -26,6 +34,8 @@ def load_tokenizer(files: ModelFiles) -> Any:
             f"The model “{files.name}” has no tokenizer.",
             next_step=f"Put its tokenizer.json into {files.folder}.",
         )
+    if not files.gguf:
+        _check_sizes(files)
     options = loading_options(files)
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, **options)
@@ -36,6 +46,18 @@ def load_tokenizer(files: ModelFiles) -> Any:
             f"The tokenizer of “{files.name}” cannot be read: {first_line(error)}",
             next_step="Copy or download the model again with all of its files.",
         ) from error
+
+
+def _check_sizes(files: ModelFiles) -> None:
+    """Refuse files that no tokenizer has, before libraries take memory for all they hold."""
+    for path in sorted(path for part in _READ for path in files.folder.glob(part)):
+        size = path.stat().st_size
+        if size > (CONFIG_BYTES if _SETTINGS.fullmatch(path.name) else TOKENIZER_BYTES):
+            raise UserError(
+                f"“{path}” has {size:,} bytes: it is not the file of a tokenizer.",
+                kept="It was not read.",
+                next_step="Copy or download the model again.",
+            )
 
 
 def _keep_own_word(files: ModelFiles, tokenizer: Any) -> None:
