@@ -19,8 +19,8 @@ from sae_desktop.language_model.network import first_line, loading_options
 
 _ROLES = ("bos_token", "eos_token", "cls_token", "sep_token")
 _READ = (
-    "*token*", "vocab*", "merges*", "*.spm", "spiece.model", "sentencepiece*", "*.tiktoken", "*.bpe",
-    "chat_template*", "additional_chat_templates/*",
+    "*token*", "vocab*", "merges*", "*.spm", "spiece.model", "sentencepiece*", "*.tiktoken",
+    "*.bpe", "chat_template*", "additional_chat_templates/*",
 )  # fmt: skip
 """What libraries may read of a folder for a tokenizer."""
 _SETTINGS = re.compile(r".*_config\.json|(special_tokens_map|chat_template)\.json|.*\.jinja")
