@@ -12,7 +12,7 @@ from sae_desktop.client.engine_exit import EngineExit, EngineState, describe_exi
 from sae_desktop.client.engine_log import EngineLog
 from sae_desktop.client.engine_process import EngineProcess, engine_command
 from sae_desktop.client.job import Job
-from sae_desktop.client.lost_files import cut_files
+from sae_desktop.client.lost_files import cut_files, names_file
 from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -328,7 +328,10 @@ class EngineClient(QObject):
                 crashed=crashed,
                 stderr_tail=self._log.tail(),
                 running_jobs=self._running_titles(),
-                find_cut=lambda: cut_files([job.config for job in running]),
+                find_cut=lambda: [
+                    (path, [job.title for job in running if names_file(job.config, path)])
+                    for path in cut_files([job.config for job in running])
+                ],
             )
         )
 

@@ -48,17 +48,17 @@ def describe_exit(
     crashed: bool,
     stderr_tail: str,
     running_jobs: list[str],
-    find_cut: Callable[[], Sequence[Path]] = tuple,
+    find_cut: Callable[[], Sequence[tuple[Path, Sequence[str]]]] = tuple,
 ) -> EngineExit:
     """Return a typed outcome of a process that ended without being asked to.
 
     `crashed` says that a signal ended it; `exit_code` is then that signal's number. `find_cut`
-    is asked, after a SIGBUS, which files were cut short.
+    is asked, after a SIGBUS, which files were cut short, and the titles of the jobs that name them.
     """
     name = _signal_name(exit_code) if crashed else None
     cut = find_cut() if name == "SIGBUS" else ()
     if cut:
-        names = ", ".join(f"“{path}”" for path in cut)
+        names = ", ".join(f"“{path}”{_used_by(titles)}" for path, titles in cut)
         reason = (
             f"The engine lost a file while it was reading it (SIGBUS): {names} "
             f"{'was' if len(cut) == 1 else 'were'} cut short by another program. Restore "
@@ -74,6 +74,10 @@ def describe_exit(
     else:
         reason = f"The engine stopped with status {exit_code}."
     return EngineExit(reason, name, exit_code, stderr_tail, running_jobs)
+
+
+def _used_by(titles: Sequence[str]) -> str:
+    return f" (used by {', '.join(titles)})" if titles else ""
 
 
 def _signal_name(number: int) -> str | None:

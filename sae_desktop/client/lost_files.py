@@ -11,6 +11,8 @@ from typing import Any
 _SECONDS = 3.0
 _MOST_HEADER = 100 << 20
 _NAMED = 4
+_NAMES = ("name", "activations", "other_activations", "dictionary", "index")
+"""Fields of a job that name something of its project."""
 
 
 def cut_files(configs: Iterable[object]) -> list[Path]:
@@ -26,6 +28,25 @@ def cut_files(configs: Iterable[object]) -> list[Path]:
         if _is_cut(path):
             found.append(path)
     return found
+
+
+def names_file(config: object, path: Path) -> bool:
+    """Return whether a job's settings name a file.
+
+    That is: it belongs to the store, dictionary or index of the job's project, or to its model.
+    """
+    stream = getattr(config, "stream", None)
+    if stream is not None and names_file(stream, path):
+        return True
+    model = getattr(config, "model", "")
+    if model and path.is_relative_to(Path(str(model)).expanduser()):
+        return True
+    project = getattr(config, "project", "")
+    if not project or not path.is_relative_to(Path(str(project)).expanduser()):
+        return False
+    parts = {path.stem, path.parent.name}
+    named = (getattr(config, name, "") for name in _NAMES)
+    return any(value in parts for value in named if isinstance(value, str) and value)
 
 
 def _files(configs: Iterable[object]) -> Iterator[Path]:

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.engine_exit import describe_exit
-from sae_desktop.client.lost_files import cut_files
+from sae_desktop.client.lost_files import cut_files, names_file
+from sae_desktop.features.config import IndexConfig
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_log import RunLogWriter
@@ -33,12 +34,12 @@ def test_lost_file__is_told_as_cut_short_or_out_of_reach() -> None:
 def test_lost_file__is_named_where_one_was_cut_short(tmp_path: Path) -> None:
     exit_ = describe_exit(
         signal.SIGBUS, crashed=True, stderr_tail="", running_jobs=["Train “a”"],
-        find_cut=lambda: [tmp_path / "000.h5"],
+        find_cut=lambda: [(tmp_path / "000.h5", ["Train “a”"])],
     )  # fmt: skip
-    assert f"“{tmp_path / '000.h5'}” was cut short" in exit_.reason
+    assert f"“{tmp_path / '000.h5'}” (used by Train “a”) was cut short" in exit_.reason
     assert "from a copy" in exit_.reason
 
-    def asked() -> list[Path]:
+    def asked() -> list[tuple[Path, list[str]]]:
         raise AssertionError("only a SIGBUS tells of files")
 
     describe_exit(signal.SIGKILL, crashed=True, stderr_tail="", running_jobs=[], find_cut=asked)
@@ -80,3 +81,21 @@ def test_file_cut_short__is_found_among_those_of_the_jobs(
     for configs in ([train, harvest], [streamed]):
         assert cut_files(configs) == [path]
     assert cut_files([]) == []
+
+
+def test_file_cut_short__belongs_to_the_jobs_whose_settings_name_it(
+    project: Project, tmp_path: Path
+) -> None:
+    own, other = str(project.path), str(tmp_path / "other.saeproj")
+    model = str(tmp_path / "model")
+    rows = project.store_path("acts") / "000.h5"
+    weights = project.dictionary_path("d") / "sae_weights.safetensors"
+    assert names_file(TrainConfig(project=own, name="n", activations="acts"), rows)
+    assert not names_file(TrainConfig(project=own, name="n", activations="large"), rows)
+    assert not names_file(TrainConfig(project=other, name="n", activations="acts"), rows)
+    assert names_file(IndexConfig(project=own, dictionary="d", name="i"), weights)
+    assert names_file(IndexConfig(project=own, dictionary="x", name="i"), project.index_path("i"))
+    harvest = HarvestConfig(project=other, name="n", model=model)
+    assert names_file(harvest, tmp_path / "model" / "a.safetensors")
+    streamed = TrainConfig(project=other, name="n", stream=harvest)
+    assert names_file(streamed, tmp_path / "model" / "a.safetensors")
