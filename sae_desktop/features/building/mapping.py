@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from contextlib import suppress
 from typing import Any
@@ -101,8 +102,35 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
             precomputed_knn=(ids, distances.astype(np.float32)),
             # Else it would look for the neighbours of small data again.
             force_approximation_algorithm=True,
+            tqdm_kwds=_watched(context),
         )
         return np.asarray(layout.fit_transform(directions.cpu().numpy()), np.float32)
+
+
+class _Epochs(io.StringIO):
+    """Takes umap's bar of progress, which is drawn once an epoch between its compiled loops."""
+
+    def __init__(self, context: JobContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def write(self, text: str) -> int:
+        self._context.check_cancelled()
+        done, _, total = text.strip().partition("/")
+        if done.isdecimal() and total.isdecimal():
+            self._context.progress(int(done), int(total), "epochs", "Laying out the map")
+        return len(text)
+
+
+def _watched(context: JobContext) -> dict[str, Any]:
+    """Return umap's settings of its bar with which a job shows progress and can be cancelled."""
+    return {
+        "disable": False,
+        "file": _Epochs(context),
+        "bar_format": "{n}/{total}",
+        "mininterval": 0.0,
+        "miniters": 1,
+    }
 
 
 def _keep_compiled() -> None:

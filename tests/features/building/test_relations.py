@@ -14,6 +14,7 @@ from toy_models import save_toy_model
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
+from sae_desktop.errors import JobCancelledError
 from sae_desktop.features.building import coactivation, neighbours
 from sae_desktop.features.building.coactivation import coactive_arrays
 from sae_desktop.features.building.independence import language_independence
@@ -198,6 +199,20 @@ def test_map__puts_like_directions_together_and_is_the_same_again() -> None:
         )
         labels = one["columns/cluster"][(groups == group) & alive]
         assert len(set(labels[labels >= 0])) >= 1
+
+
+def test_map__shows_its_progress_and_is_left_at_a_cancel_between_two_epochs() -> None:
+    W = torch.randn(100, 16, generator=torch.Generator().manual_seed(0))
+    whole = RecordingContext()
+    map_arrays(W, context=whole)
+    epochs = [(done, total) for done, total, unit in whole.steps if unit == "epochs"]
+    assert epochs[-1] == (500, 500)
+    assert len(epochs) > 400
+    cancelled = RecordingContext(cancel_after=whole.checks // 2)
+    with pytest.raises(JobCancelledError):
+        map_arrays(W, context=cancelled)
+    assert cancelled.steps[-1][2] == "epochs"
+    assert 100 < cancelled.steps[-1][0] < 400
 
 
 def test_map__of_a_handful_shows_two_components_and_says_so() -> None:
