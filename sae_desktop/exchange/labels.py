@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from sae_desktop.corpus.arrow_tables import ParquetTable
 from sae_desktop.corpus.columns import ALTERNATIVES, Table
 from sae_desktop.corpus.decoding import encoding_of, head_bytes, whole_text
 from sae_desktop.corpus.delimited import DelimitedTable
@@ -21,6 +22,7 @@ from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
+from sae_desktop.exchange.label_names import BESIDE_LABELS, LABEL_NAMES
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.jobs import JobContext
@@ -39,7 +41,7 @@ _MOST_CHARACTERS = 2**29
 # What a row takes in memory beside what it says, in characters.
 _ROW = 256
 _NUMBER_NAMES = ("feature", "index", "feature_index", "id")
-LABEL_NAMES = ("label", "description", "explanation", "name")
+_COLUMNS = {*_NUMBER_NAMES, *LABEL_NAMES, *BESIDE_LABELS}
 
 
 # ---------------------------------------------------------------- writing
@@ -164,8 +166,6 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise UserError(f"“{path.name}” has {size:,} bytes, too many for a table of labels.")
-        if path.suffix.lower() == ".parquet":
-            return _read_parquet(path)
         if path.suffix.lower() == ".json":
             layout = json_layout(_beginning(path))
             if layout == "object" or (layout == "line" and not _names_feature(path)):
@@ -191,13 +191,17 @@ def _beginning(path: Path) -> str:
 
 
 def _read_table(path: Path) -> list[dict[str, Any]]:
-    """Read a table of text as a corpus is read: any of its delimiters and encodings.
+    """Read a table as a corpus is read: any of its delimiters and encodings, in bounded memory.
 
     Raises UserError for the first row that cannot be read: labels are taken whole or not at all.
     """
     report = Report()
     table: Table
+    columns: Sequence[str] = ()
     match Path(inner_name(path.name)).suffix:
+        case ".parquet":
+            table = ParquetTable(path)
+            columns = [name for name in table.declared if name.strip().casefold() in _COLUMNS]
         case ".csv" | ".tsv":
             table = DelimitedTable(path, ALTERNATIVES.join(_NUMBER_NAMES), report, strict=True)
         case ".jsonl":
@@ -206,7 +210,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
             lines = json_layout(_beginning(path)) in ("line", "lines")
             table = JsonLines(path) if lines else JsonArray(path)
     found, size = [], 0
-    for _, row in table.rows(()):
+    for _, row in table.rows(columns):
         if isinstance(row, BadRowError):
             raise row
         found.append(dict(row))
@@ -244,15 +248,6 @@ def _read_mapping(path: Path) -> list[dict[str, Any]]:
     if not isinstance(found, dict):
         raise ValueError("it is not a list of objects")
     return [{"feature": key, "label": value} for key, value in found.items()]
-
-
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    wanted = {*_NUMBER_NAMES, *LABEL_NAMES, "score", "starred", "note"}
-    columns = [name for name in file.schema_arrow.names if name in wanted]
-    return list(file.read(columns=columns).to_pylist())
 
 
 def _number(value: object) -> int:

@@ -26,9 +26,8 @@ from sae_desktop.corpus.names import ENDINGS, is_known
 from sae_desktop.corpus.records import Report
 from sae_desktop.corpus.unpacking import inner_name
 from sae_desktop.errors import UserError
-from sae_desktop.exchange import neuronpedia, saedashboard
 from sae_desktop.exchange.delphi_layout import holds_explanations, modules_in
-from sae_desktop.exchange.labels import LABEL_NAMES
+from sae_desktop.exchange.label_names import BESIDE_LABELS, LABEL_NAMES
 from sae_desktop.file_kinds import (
     FILE_KINDS,
     ONLY_DICTIONARIES,
@@ -39,8 +38,6 @@ from sae_desktop.file_kinds import (
     files_of,
     way_in,
 )
-from sae_desktop.steering.presets import decode_preset
-from sae_desktop.storage.hdf5 import kind_of_file
 
 SHIPPED = ("builtin", "smollm2")
 """Names of what ships, whatever lies in the working folder under them."""
@@ -173,7 +170,7 @@ def _part_of_model(path: Path) -> Recognised:
 
 
 def _hdf5(path: Path) -> Recognised:
-    own = kind_of_file(path)
+    own = _kind_in(path)
     if own == "features":
         return Recognised(("index",), path)
     if own == "activations":
@@ -181,6 +178,15 @@ def _hdf5(path: Path) -> Recognised:
     if own:
         return Recognised((), path, "It is a file of a project: open the project instead.")
     return Recognised(("activations",), path)
+
+
+def _kind_in(path: Path) -> str:
+    """Return of which kind of ours a file says it is; "" for any other."""
+    if not path.is_file():
+        return ""
+    from sae_desktop.storage.hdf5 import kind_of_file  # h5py: the window opens without it
+
+    return kind_of_file(path)
 
 
 def _has_encoder(path: Path) -> bool:
@@ -213,7 +219,7 @@ def _text(path: Path) -> Recognised:
     if suffix not in FILE_KINDS["labels"].endings:
         return Recognised(("corpus",), path)
     names = {name.strip().casefold() for name in _columns(path, suffix)}
-    said = {*LABEL_NAMES, "score", "starred", "note"}
+    said = {*LABEL_NAMES, *BESIDE_LABELS}
     texts = {*TEXT_NAMES, *CHAT_NAMES}
     if names & {"feature", "feature_index"} and names & said and not names & texts:
         return Recognised(("labels",), path)
@@ -242,6 +248,8 @@ def _object(path: Path) -> Recognised:
 
 
 def _is_preset(data: str) -> bool:
+    from sae_desktop.steering.presets import decode_preset  # h5py again
+
     try:
         decode_preset(data.encode(), "")
     except UserError as error:
@@ -276,7 +284,7 @@ def _columns(path: Path, suffix: str) -> list[str]:
 def _folder(path: Path) -> Recognised:
     if (path / PROJECT_FILE).is_file():
         return Recognised(("project",), path)
-    if kind_of_file(path / "000.h5") == "activations":
+    if _kind_in(path / "000.h5") == "activations":
         return Recognised(("store",), path)
     weights = _holds_weights(path)
     if weights and _names_model(path):
@@ -284,7 +292,7 @@ def _folder(path: Path) -> Recognised:
     dictionary = _dictionary_in(path)
     if dictionary:
         return dictionary
-    if neuronpedia.is_batches(path) or saedashboard.batch_files(path) or modules_in(path):
+    if _is_feature_data(path):
         return Recognised(("features",), path)
     if holds_explanations(path):
         return Recognised(("labels",), path)
@@ -311,6 +319,13 @@ def _folder(path: Path) -> Recognised:
     if weights:
         reason = "The folder holds weights, but of neither a model nor a dictionary known here."
     return Recognised((), path, reason)
+
+
+def _is_feature_data(folder: Path) -> bool:
+    from sae_desktop.exchange import neuronpedia, saedashboard  # h5py again
+
+    batches = neuronpedia.is_batches(folder) or saedashboard.batch_files(folder)
+    return bool(batches or modules_in(folder))
 
 
 def _holds_weights(folder: Path) -> bool:

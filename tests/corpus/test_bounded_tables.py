@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from corpus.test_bounded import read_in_child
+from bounded_reading import read_in_child
 from pyarrow import feather, ipc, parquet
 
 from sae_desktop.corpus.config import CorpusSettings
 from sae_desktop.corpus.documents import Corpus, read_documents
 from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.exchange.labels import read_rows
 from sae_desktop.interruption import interrupted_by
 
 MB = 1 << 20
@@ -80,6 +81,16 @@ def test_parquet__is_read_in_bounded_memory_or_refused(tmp_path: Path, bomb: str
             next(read_documents(CorpusSettings(corpus=str(path))))
     else:
         assert found["figures"][0] == 5
+
+
+def test_labels_of_a_bomb__are_refused_as_they_come(tmp_path: Path) -> None:
+    path = tmp_path / "labels.parquet"
+    labels = repeated(LONG, 3000)
+    table = pa.table({"feature": np.arange(len(labels)), "Label": labels})
+    parquet.write_table(table, path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UserError, match="more rows than labels can be read from"):
+        list(read_rows(path))
 
 
 def test_other_columns__are_left_packed(tmp_path: Path) -> None:

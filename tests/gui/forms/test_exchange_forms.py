@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
 from pytestqt.qtbot import QtBot
+from safetensors.numpy import save_file
 
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -61,6 +62,7 @@ def weights(tmp_path: Path) -> Path:
     folder = tmp_path / "theirs" / "layers.3"
     folder.mkdir(parents=True)
     (folder / "cfg.json").write_text("{}")
+    save_file({"encoder.weight": np.zeros((2, 2), np.float32)}, folder / "sae.safetensors")
     return folder.parent
 
 
