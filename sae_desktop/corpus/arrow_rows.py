@@ -89,7 +89,7 @@ def _bytes(array: Any) -> int:
     if types.is_large_string(kind) or types.is_large_binary(kind):
         return _VALUE * count + _span(array, "<i8")
     if types.is_fixed_size_binary(kind):
-        return count * (_VALUE + kind.byte_width)
+        return count * (_VALUE + int(kind.byte_width))
     return _VALUE * count
 
 

@@ -34,9 +34,14 @@ _MOST_TOP_K = 10_000
 class _WideEnough(QScrollArea):
     """Never narrower than what it shows and the bar beside that: it scrolls up and down alone."""
 
+    def __init__(self, shown: QWidget) -> None:
+        super().__init__()
+        self._shown = shown
+        self.setWidget(shown)
+
     def minimumSizeHint(self) -> QSize:
         hint, bar = super().minimumSizeHint(), self.verticalScrollBar().sizeHint().width()
-        return QSize(self.widget().minimumSizeHint().width() + bar, hint.height())
+        return QSize(self._shown.minimumSizeHint().width() + bar, hint.height())
 
 
 class SteeringPrompt(QWidget):
@@ -115,8 +120,7 @@ class SteeringPrompt(QWidget):
         inner.addLayout(form)
         inner.addStretch(1)
         # Where a low window has no room for all of it, the fields scroll and Generate stays.
-        scroll = _WideEnough()
-        scroll.setWidget(fields)
+        scroll = _WideEnough(fields)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
