@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sae_desktop.cli import comparison_text
+from sae_desktop.cli.config_options import option
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument, SeedOption, bounds
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.comparison.concepts import (
@@ -205,23 +206,15 @@ def completeness(
         typer.Option("--index", help="An index that kept its firings; one per dictionary."),
     ],
     name: Annotated[str, typer.Option(help="Name of the table; default: the list's name.")] = "",
-    least_f1: Annotated[
-        float,
-        typer.Option(
-            **bounds(CompletenessConfig, "least_f1"),
-            help="Held-out F1 from which a concept counts as having a feature.",
-        ),
-    ] = default(CompletenessConfig, "least_f1"),
-    least_occurrences: Annotated[
-        int,
-        typer.Option(
-            **bounds(CompletenessConfig, "least_occurrences"),
-            help="Concepts rarer than this in either half of the text are not judged.",
-        ),
-    ] = default(CompletenessConfig, "least_occurrences"),
-    control: Annotated[
-        bool, typer.Option("--control/--no-control", help="Also score random directions.")
-    ] = default(CompletenessConfig, "control"),
+    least_f1: Annotated[float, option(CompletenessConfig, "least_f1")] = default(
+        CompletenessConfig, "least_f1"
+    ),
+    least_occurrences: Annotated[int, option(CompletenessConfig, "least_occurrences")] = default(
+        CompletenessConfig, "least_occurrences"
+    ),
+    control: Annotated[bool, option(CompletenessConfig, "control")] = default(
+        CompletenessConfig, "control"
+    ),
     seed: SeedOption = default(CompletenessConfig, "seed"),
     device: DeviceOption = default(CompletenessConfig, "device"),
     as_json: JsonOption = False,

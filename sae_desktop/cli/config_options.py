@@ -56,6 +56,16 @@ def parameter(config: type[msgspec.Struct], choice: Choice, name: str) -> inspec
     return keyword(name, value, Annotated[kind, option])
 
 
+def option(config: type[msgspec.Struct], field: str, *names: str, otherwise: str = "") -> Any:
+    """Return the option of a command that sets a config's field, in the words beside the field.
+
+    `otherwise` says what it is where it is not given.
+    """
+    description = setting(config, field).description
+    usual = f" Default: {otherwise}." if otherwise else ""
+    return typer.Option(*names, help=description + usual, **bounds(config, field))
+
+
 @functools.cache
 def _types_of(config: type[msgspec.Struct]) -> dict[str, Any]:
     return typing.get_type_hints(config)

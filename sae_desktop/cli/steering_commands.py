@@ -12,14 +12,13 @@ import msgspec
 import typer
 
 from sae_desktop.cli import EXIT_FAILED, render, steering_text
+from sae_desktop.cli.config_options import option
 from sae_desktop.cli.console import say
 from sae_desktop.cli.options import (
     DeviceOption,
     IndexOption,
     JsonOption,
     ProjectArgument,
-    SeedOption,
-    bounds,
     finite,
 )
 from sae_desktop.cli.runner import run_job_command, told
@@ -124,37 +123,16 @@ def steer(
             "or a standalone .py script."
         ),
     ] = None,
-    max_new_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-new-tokens", **bounds(Sampling, "max_new_tokens"), help="Tokens to generate."
-        ),
-    ] = default(Sampling, "max_new_tokens"),
-    temperature: Annotated[
-        float,
-        typer.Option(
-            "--temperature",
-            **bounds(Sampling, "temperature"),
-            help="0 always takes the most likely token; higher values are more random.",
-        ),
-    ] = default(Sampling, "temperature"),
-    top_k: Annotated[
-        int,
-        typer.Option(
-            **bounds(Sampling, "top_k"), help="Sample from the k most likely tokens only; 0: all."
-        ),
-    ] = default(Sampling, "top_k"),
-    top_p: Annotated[
-        float,
-        typer.Option(
-            **bounds(Sampling, "top_p"),
-            help="Sample only from the most likely tokens that together have this probability.",
-        ),
-    ] = default(Sampling, "top_p"),
-    chat: Annotated[
-        bool, typer.Option("--chat", help="Put the prompt through the model's chat template.")
-    ] = default(SteerConfig, "chat"),
-    seed: SeedOption = default(Sampling, "seed"),
+    max_new_tokens: Annotated[int, option(Sampling, "max_new_tokens")] = default(
+        Sampling, "max_new_tokens"
+    ),
+    temperature: Annotated[float, option(Sampling, "temperature")] = default(
+        Sampling, "temperature"
+    ),
+    top_k: Annotated[int, option(Sampling, "top_k")] = default(Sampling, "top_k"),
+    top_p: Annotated[float, option(Sampling, "top_p")] = default(Sampling, "top_p"),
+    chat: Annotated[bool, option(SteerConfig, "chat", "--chat")] = default(SteerConfig, "chat"),
+    seed: Annotated[int, option(Sampling, "seed")] = default(Sampling, "seed"),
     device: DeviceOption = default(SteerConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
@@ -297,16 +275,12 @@ def output_effect(
             help="A file of prompts, one per line; default: prompts from the indexed text."
         ),
     ] = None,
-    count: Annotated[
-        int,
-        typer.Option(
-            **bounds(OutputEffectConfig, "count"), help="Prompts taken from the indexed text."
-        ),
-    ] = default(OutputEffectConfig, "count"),
-    strength: Annotated[
-        float,
-        typer.Option(callback=finite, help="Strength, in multiples of the feature's maximum."),
-    ] = default(OutputEffectConfig, "strength"),
+    count: Annotated[int, option(OutputEffectConfig, "count")] = default(
+        OutputEffectConfig, "count"
+    ),
+    strength: Annotated[float, option(OutputEffectConfig, "strength")] = default(
+        OutputEffectConfig, "strength"
+    ),
     device: DeviceOption = default(OutputEffectConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:

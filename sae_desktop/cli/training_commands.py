@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sae_desktop.cli import render
-from sae_desktop.cli.config_options import Settings
+from sae_desktop.cli.config_options import Settings, option
 from sae_desktop.cli.options import (
     DeviceOption,
     DictionaryOption,
@@ -15,7 +15,6 @@ from sae_desktop.cli.options import (
     ProjectArgument,
     SeedOption,
     StoreOption,
-    bounds,
 )
 from sae_desktop.cli.runner import run_job_command
 from sae_desktop.cli.training_options import (
@@ -70,31 +69,16 @@ def evaluate(
     project: ProjectArgument,
     dictionary: DictionaryOption,
     activations: StoreOption = default(EvaluateConfig, "activations"),
-    rows: Annotated[
-        int,
-        typer.Option(
-            "--rows", **bounds(EvaluateConfig, "rows"), help="Rows to measure reconstruction on."
-        ),
-    ] = default(EvaluateConfig, "rows"),
-    loss_windows: Annotated[
-        int,
-        typer.Option(
-            "--loss-windows",
-            **bounds(EvaluateConfig, "loss_windows"),
-            help="Windows of text to measure the loss recovered on.",
-        ),
-    ] = default(EvaluateConfig, "loss_windows"),
-    control: Annotated[
-        bool, typer.Option(help="Also measure dictionaries of random directions.")
-    ] = default(EvaluateConfig, "control"),
-    control_seeds: Annotated[
-        int,
-        typer.Option(
-            "--control-seeds",
-            **bounds(EvaluateConfig, "control_seeds"),
-            help="How many of them, for their mean and spread.",
-        ),
-    ] = default(EvaluateConfig, "control_seeds"),
+    rows: Annotated[int, option(EvaluateConfig, "rows")] = default(EvaluateConfig, "rows"),
+    loss_windows: Annotated[int, option(EvaluateConfig, "loss_windows")] = default(
+        EvaluateConfig, "loss_windows"
+    ),
+    control: Annotated[bool, option(EvaluateConfig, "control")] = default(
+        EvaluateConfig, "control"
+    ),
+    control_seeds: Annotated[int, option(EvaluateConfig, "control_seeds")] = default(
+        EvaluateConfig, "control_seeds"
+    ),
     seed: SeedOption = default(EvaluateConfig, "seed"),
     device: DeviceOption = default(EvaluateConfig, "device"),
     as_json: JsonOption = False,

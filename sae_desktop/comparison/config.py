@@ -4,8 +4,11 @@ Qt.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from sae_desktop.described import said
 from sae_desktop.limits import Count, Seed, ShareWithin
 
 NEAREST = 10
@@ -53,12 +56,24 @@ class CompletenessConfig(msgspec.Struct, frozen=True, kw_only=True, tag="complet
     """A list of the project's, or one that ships."""
     indexes: tuple[str, ...]
     """Of the same text, with their firings kept; one of each dictionary."""
-    least_f1: ShareWithin = LEAST_F1
-    """Held-out F1 from which a concept counts as having a feature."""
-    least_occurrences: Count = LEAST_OCCURRENCES
-    """Concepts that occur less often in either half of the text are not judged."""
-    control: bool = True
-    """Also score dictionaries of random directions, equally large and equally sparse."""
+    least_f1: Annotated[
+        ShareWithin,
+        said("Least F1", "Held-out F1 from which a concept counts as having a feature."),
+    ] = LEAST_F1
+    least_occurrences: Annotated[
+        Count,
+        said(
+            "Least occurrences",
+            "Concepts that occur less often in either half of the text are not judged.",
+        ),
+    ] = LEAST_OCCURRENCES
+    control: Annotated[
+        bool,
+        said(
+            "Include random directions",
+            "Also search the same number of random directions that fire equally often.",
+        ),
+    ] = True
     seed: Seed = 0
     device: str = "auto"
 

@@ -32,7 +32,10 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     name: str
     activations: str = ""
     """The store to read; empty: the one the dictionary was trained on."""
-    rows: Annotated[CountOrNone, said("Rows", "Rows to read; 0 reads the whole store.", TEXT)] = 0
+    rows: Annotated[
+        CountOrNone,
+        said("Rows", "Rows to read; 0 reads the whole store. More rows find rarer features.", TEXT),
+    ] = 0
     shard: Annotated[
         str,
         said(
@@ -57,9 +60,9 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     bucket_scheme: Annotated[
         BucketScheme,
         said(
-            "Buckets",
-            "Of equal width between 0 and the feature’s maximum (linear), or of equally many "
-            "firings (quantile).",
+            "Random contexts",
+            "From which ranges of activation they are drawn: of equal width between 0 and the "
+            "feature’s maximum (linear), or of equally many firings (quantile).",
             KEPT,
         ),
     ] = "linear"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from sae_desktop.described import said
 from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed, ShareAbove0
 
 Mode = Literal["clamp", "add", "multiply", "ablate"]
@@ -106,14 +107,27 @@ def scaled(interventions: Sequence[Intervention], factor: float) -> list[Interve
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     """How tokens are chosen; the same random numbers for all variants."""
 
-    max_new_tokens: Count = 40
-    temperature: AtLeast0 = 0.0
-    """0: always the likeliest token."""
-    top_k: CountOrNone = 0
-    """Sample from the k most likely tokens only; 0: all."""
-    top_p: ShareAbove0 = 1.0
-    """Sample only from the most likely tokens that together have this probability."""
-    seed: Seed = 0
+    max_new_tokens: Annotated[Count, said("Length", "Tokens to generate.")] = 40
+    temperature: Annotated[
+        AtLeast0,
+        said(
+            "Temperature",
+            "0 always takes the most likely token; higher values make the text more random.",
+        ),
+    ] = 0.0
+    top_k: Annotated[
+        CountOrNone, said("Top-k", "Sample from the k most likely tokens only; 0: from all.")
+    ] = 0
+    top_p: Annotated[
+        ShareAbove0,
+        said(
+            "Top-p",
+            "Sample only from the most likely tokens that together have this probability.",
+        ),
+    ] = 1.0
+    seed: Annotated[
+        Seed, said("Seed", "The same seed gives all texts the same random numbers.")
+    ] = 0
 
 
 class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
@@ -124,8 +138,10 @@ class SteerConfig(msgspec.Struct, frozen=True, kw_only=True, tag="steer"):
     prompt: str
     variants: list[Variant]
     sampling: Sampling = Sampling()
-    chat: bool = False
-    """Put the prompts through the model's chat template, where it has one."""
+    chat: Annotated[
+        bool,
+        said("Chat template", "Put the prompt through the model’s chat template, as a question."),
+    ] = False
     compare: bool = True
     """Read every continuation with the plain model, too: its probabilities beside the steered."""
     device: str = "auto"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from sae_desktop.described import said
 from sae_desktop.limits import Count
 
 PROMPTS = 16
@@ -15,12 +18,14 @@ class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_
     project: str
     index: str
     prompts: list[str] = []
-    """None: this many beginnings of passages, taken evenly from the indexed text."""
-    count: Count = PROMPTS
-    strength: float = 1.0
-    """In multiples of each feature's maximum."""
-    batch: Count = 64
-    """Features tried at once."""
+    """None: `count` beginnings of passages, taken evenly from the indexed text."""
+    count: Annotated[
+        Count, said("Prompts", "Beginnings of passages, taken evenly from the indexed text.")
+    ] = PROMPTS
+    strength: Annotated[
+        float, said("Strength", "To which each feature is clamped, in multiples of its maximum.")
+    ] = 1.0
+    batch: Annotated[Count, said("Features at once", "How many are tried in one pass.")] = 64
     device: str = "auto"
 
 

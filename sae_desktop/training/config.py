@@ -271,16 +271,30 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     dictionary: str
     activations: str = ""
     """The store to measure on; empty: the one it was trained on."""
-    rows: Count = 65_536
-    """Rows at most on which the fit is measured, held out from training where there are such."""
-    dead_rows: Count = 1_000_000
-    """Rows at most over which dead features are counted."""
-    loss_windows: CountOrNone = 64
-    """Windows of text over which the loss recovered is measured."""
-    control: bool = True
-    """Also measure random-direction dictionaries of the same size and L0."""
-    control_seeds: Count = 3
-    """How many of them: their mean and spread are given."""
+    rows: Annotated[
+        Count,
+        said(
+            "Rows",
+            "The most rows to measure the fit on, held out from training if there are any.",
+        ),
+    ] = 65_536
+    dead_rows: Annotated[
+        Count, said("Rows for dead features", "The most rows in which to look for firings.")
+    ] = 1_000_000
+    loss_windows: Annotated[
+        CountOrNone,
+        said("Windows of text", "To measure the loss recovered on; 0: it is not measured."),
+    ] = 64
+    control: Annotated[
+        bool,
+        said(
+            "Also measure random directions",
+            "Dictionaries of the same size and L0 show what any dictionary would score.",
+        ),
+    ] = True
+    control_seeds: Annotated[
+        Count, said("Random dictionaries", "How many, for their mean and spread.")
+    ] = 3
     seed: Seed = 0
     """Of the first control; the others' follow it."""
     device: str = "auto"

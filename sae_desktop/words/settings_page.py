@@ -32,9 +32,9 @@ class SettingRow(NamedTuple):
 
 
 def setting_rows(config: type[msgspec.Struct]) -> list[SettingRow]:
-    """Return the settings of a kind of job in their order; none of a config that states none."""
+    """Return the settings of a kind of job in their order, those of configs within it last."""
     hints = typing.get_type_hints(config)
-    return [
+    rows = [
         SettingRow(
             said.field,
             said.title,
@@ -45,6 +45,10 @@ def setting_rows(config: type[msgspec.Struct]) -> list[SettingRow]:
         )
         for said in settings(config).values()
     ]
+    for field, hint in hints.items():
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            rows += [row._replace(field=f"{field}.{row.field}") for row in setting_rows(hint)]
+    return rows
 
 
 def settings_page(jobs: Sequence[tuple[str, type[msgspec.Struct]]]) -> str:

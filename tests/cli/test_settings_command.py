@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 from cli_process import sae_desktop
 
-from sae_desktop.described import settings
+from sae_desktop.cli.app import app
+from sae_desktop.comparison.config import CompletenessConfig
+from sae_desktop.described import setting, settings
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.training.config import TrainConfig
+from sae_desktop.steering.config import Sampling, SteerConfig
+from sae_desktop.steering.effect_config import OutputEffectConfig
+from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.words.settings_page import SettingRow, setting_rows, settings_page
 
 PAGE = Path(__file__).parents[2] / "packaging" / "SETTINGS.md"
@@ -40,6 +45,26 @@ def test_rows__leave_no_word_out(config: type) -> None:
         assert told.title, told
         assert told.values, told
         assert told.meaning.endswith((".", "…")), told
+
+
+def test_rows__of_a_config_within_another_are_told_with_it() -> None:
+    steer = {row.field: row for row in setting_rows(SteerConfig)}
+    assert list(steer)[0] == "chat"
+    assert steer["sampling.top_p"][1:4] == ("Top-p", "a number, more than 0 and at most 1", "1")
+    assert steer["sampling.top_p"].meaning == setting(Sampling, "top_p").description
+
+
+def test_help__of_a_setting_is_what_stands_beside_it() -> None:
+    for command, config, fields in (
+        ("steer", Sampling, ("max_new_tokens", "temperature", "top_k", "top_p", "seed")),
+        ("steer", SteerConfig, ("chat",)),
+        ("evaluate", EvaluateConfig, ("rows", "loss_windows", "control", "control_seeds")),
+        ("completeness", CompletenessConfig, ("least_f1", "least_occurrences", "control")),
+        ("output-effect", OutputEffectConfig, ("count", "strength")),
+    ):
+        params = {p.name: p for p in typer.main.get_command(app).commands[command].params}
+        for field in fields:
+            assert params[field].help.startswith(setting(config, field).description), field
 
 
 def test_command__shows_one_job_and_names_them_all_for_a_wrong_name() -> None:

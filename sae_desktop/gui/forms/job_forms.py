@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.activations.config import ImportActivationsConfig
+from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.parts.default_button import set_default_button
@@ -109,6 +110,11 @@ class JobForm(QDialog):
         if isinstance(field, NumberField):
             field.problemChanged.connect(lambda problem: self.say_problem(problem, field))
 
+    def add_setting(self, config: type[msgspec.Struct], name: str, field: QWidget) -> None:
+        """Add a field for a setting of a config, in the words that stand beside it there."""
+        told = setting(config, name)
+        self.add_row(told.title, field, told.description)
+
     def add_below(self, widget: QWidget) -> None:
         """Put something between the fields and the buttons; texts have their height there."""
         self._below.addWidget(widget)
@@ -149,10 +155,6 @@ class JobForm(QDialog):
             field.setFocus()
 
 
-def _default(config: type[msgspec.Struct], field: str) -> int:
-    return next(int(f.default) for f in msgspec.structs.fields(config) if f.name == field)
-
-
 def _rows_field(rows: int, special: str = "") -> CountField:
     field = CountField(rows, 0 if special else 1)
     field.setSpecialValueText(special)
@@ -186,7 +188,7 @@ class IndexForm(JobForm):
         self.name.textChanged.connect(self._check)
         self.store = self.add_stores(item.train.activations if item.train else "", self._width)
         self.rows = _rows_field(0, "all rows")
-        self.add_row("Rows", self.rows, "How many rows to read; more rows find rarer features")
+        self.add_setting(IndexConfig, "rows", self.rows)
         self._add_rare_settings()
         self._adapt()
 
@@ -196,18 +198,16 @@ class IndexForm(JobForm):
         self.more.toggled.connect(self._adapt)
         self.form.addRow("", self.more)
         least = least_count(IndexConfig, "top_contexts")
-        self.contexts = CountField(_default(IndexConfig, "top_contexts"), least, 200)
-        self.add_row(
-            "Strongest contexts", self.contexts, "How many contexts to keep for each feature"
-        )
+        self.contexts = CountField(default(IndexConfig, "top_contexts"), least, 200)
+        self.add_setting(IndexConfig, "top_contexts", self.contexts)
         self.scheme = QComboBox()
         self.scheme.addItem("from equal ranges of activation", "linear")
         self.scheme.addItem("from equally many activations", "quantile")
-        tip = "How to cut the buckets that a feature’s other contexts are drawn from"
-        self.add_row("Random contexts", self.scheme, tip)
-        self.keep = QCheckBox("Keep all activations of the features")
-        self.keep.setChecked(True)
-        self.add_row("", self.keep, "Takes disk space; without them, no text can be added later")
+        self.add_setting(IndexConfig, "bucket_scheme", self.scheme)
+        keep = setting(IndexConfig, "keep_firings")
+        self.keep = QCheckBox(keep.title)
+        self.keep.setChecked(default(IndexConfig, "keep_firings"))
+        self.add_row("", self.keep, keep.description)
         self.keep.setAccessibleName(self.keep.text())
 
     @property
@@ -266,16 +266,15 @@ class EvaluateForm(JobForm):
         item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
         self._width = item.summary.width if item.summary else None
         self.store = self.add_stores(item.train.activations if item.train else "", self._width)
-        self.rows = _rows_field(_default(EvaluateConfig, "rows"))
-        self.add_row("Rows", self.rows, "How many rows to measure reconstruction on")
+        self.rows = _rows_field(default(EvaluateConfig, "rows"))
+        self.add_setting(EvaluateConfig, "rows", self.rows)
         least = least_count(EvaluateConfig, "loss_windows")
-        self.windows = CountField(_default(EvaluateConfig, "loss_windows"), least, 10_000)
-        self.add_row(
-            "Windows of text", self.windows, "How many windows to measure the loss recovered on"
-        )
-        self.control = QCheckBox("Also measure a dictionary of random directions")
-        self.control.setChecked(True)
-        self.add_row("", self.control, "Shows what any dictionary would score")
+        self.windows = CountField(default(EvaluateConfig, "loss_windows"), least, 10_000)
+        self.add_setting(EvaluateConfig, "loss_windows", self.windows)
+        control = setting(EvaluateConfig, "control")
+        self.control = QCheckBox(control.title)
+        self.control.setChecked(default(EvaluateConfig, "control"))
+        self.add_row("", self.control, control.description)
         self.control.setAccessibleName(self.control.text())
         if not self.store.count():
             self.say_problem(_missing_store(self._width), self.store)

@@ -16,13 +16,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sae_desktop.described import setting
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.steer.generated_text import HEADING_HEIGHT
 from sae_desktop.gui.steer.steering_outputs import CONTROLS
 from sae_desktop.gui.steer.token_picker import TokenPicker
-from sae_desktop.steering.config import Sampling
+from sae_desktop.steering.config import Sampling, SteerConfig
 from sae_desktop.steering.presets import Preset
 
 EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning of the word")
@@ -61,10 +63,11 @@ class SteeringPrompt(QWidget):
         self.picker.hide()
         self.tokens, self.seed, self.top_k = WholeField(), WholeField(), WholeField()
         self.temperature, self.top_p = NumberField(), NumberField()
-        self.chat = QCheckBox("Chat template")
+        chat = setting(SteerConfig, "chat")
+        self.chat = QCheckBox(chat.title)
         self.preset_taken = False
         """Whether a preset said if the chat template is used."""
-        self.chat.setToolTip("Wrap the prompt in the model’s chat template, as a question")
+        self.chat.setToolTip(plain_tip(chat.description))
         self.random = QCheckBox(CONTROLS[0])
         self.random.setToolTip("Compare with an equally large change in a random direction")
         self.means = QCheckBox(CONTROLS[1])
@@ -96,11 +99,17 @@ class SteeringPrompt(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, field in (
-            ("Length", self.tokens), ("Temperature", self.temperature), ("Top-k", self.top_k),
-            ("Top-p", self.top_p), ("Seed", self.seed), ("", self.chat),
-            ("Compare with", self.random), ("", self.means), ("", self.asking),
+            ("max_new_tokens", self.tokens), ("temperature", self.temperature),
+            ("top_k", self.top_k), ("top_p", self.top_p), ("seed", self.seed),
         ):  # fmt: skip
-            form.addRow(name, field)
+            told = setting(Sampling, name)
+            field.setAccessibleName(told.title)
+            field.setToolTip(plain_tip(told.description))
+            form.addRow(told.title, field)
+        for title, control in (
+            ("", self.chat), ("Compare with", self.random), ("", self.means), ("", self.asking),
+        ):  # fmt: skip
+            form.addRow(title, control)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         buttons.addWidget(generate, 1)
@@ -136,34 +145,25 @@ class SteeringPrompt(QWidget):
             view.setMaximumHeight(line * 24 + 16)
 
     def _build_numbers(self) -> None:
-        for field, name, low, high, value in (
-            (self.tokens, "New tokens", 1, LONGEST, 40),
-            (self.seed, "Seed", 0, 2**31 - 1, 0),
-            (self.top_k, "Top-k", 0, _MOST_TOP_K, 0),
+        usual = Sampling()
+        for field, low, high, value in (
+            (self.tokens, 1, LONGEST, usual.max_new_tokens),
+            (self.seed, 0, 2**31 - 1, usual.seed),
+            (self.top_k, 0, _MOST_TOP_K, usual.top_k),
         ):
             field.setRange(low, high)
             field.setValue(value)
-            field.setAccessibleName(name)
-        for share, name, most, start in (
-            (self.temperature, "Temperature", 2.0, 0.0),
-            (self.top_p, "Top-p", 1.0, 1.0),
+        for share, most, start in (
+            (self.temperature, 2.0, usual.temperature),
+            (self.top_p, 1.0, usual.top_p),
         ):
             share.setRange(0.0, most)
             share.setSingleStep(0.1)
             share.setValue(start)
-            share.setAccessibleName(name)
         self.tokens.setSuffix(" tokens")
         self.temperature.setDecimals(1)
         self.top_p.setMinimum(0.01)
-        self.temperature.setToolTip(
-            "0 always takes the most likely token; higher values are more random"
-        )
         self.top_k.setSpecialValueText("all")
-        self.top_k.setToolTip("Sample from the k most likely tokens only")
-        self.top_p.setToolTip(
-            "Sample only from the most likely tokens that together have this probability"
-        )
-        self.seed.setToolTip("The same seed gives all texts the same random numbers")
         for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
             box.setAlignment(Qt.AlignmentFlag.AlignRight)
 

@@ -23,6 +23,7 @@ from superqt import QFlowLayout
 from sae_desktop.comparison.completeness_table import read_table
 from sae_desktop.comparison.concepts import all_lists, read_list_file, save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
+from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.firing_paths import firings_folder
 from sae_desktop.gui.explore.ask.completeness_plot import CompletenessPlot
@@ -36,6 +37,7 @@ from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_image import image_button
 from sae_desktop.gui.parts.plot_style import run_colour
 from sae_desktop.gui.state.session import Session
@@ -64,11 +66,10 @@ class CompletenessPanel(QWidget):
         )  # fmt: skip
         self.indexes = push_button("", tip="Which indexes to search")
         self.indexes.setMenu(QMenu(self))
-        self.control = QCheckBox("Include random directions")
-        self.control.setChecked(True)
-        self.control.setToolTip(
-            "Also search the same number of random directions that fire equally often"
-        )
+        control = setting(CompletenessConfig, "control")
+        self.control = QCheckBox(control.title)
+        self.control.setChecked(default(CompletenessConfig, "control"))
+        self.control.setToolTip(plain_tip(control.description))
         self.look = push_button("Find concepts", self._on_look, primary=True)
         self.state = label("", "small", wrap=True, selectable=True)
         self.summary = label("", "small", wrap=True, selectable=True)
