@@ -49,7 +49,7 @@ def test_rows__leave_no_word_out(config: type) -> None:
 
 def test_rows__of_a_config_within_another_are_told_with_it() -> None:
     steer = {row.field: row for row in setting_rows(SteerConfig)}
-    assert list(steer)[0] == "chat"
+    assert next(iter(steer)) == "chat"
     assert steer["sampling.top_p"][1:4] == ("Top-p", "a number, more than 0 and at most 1", "1")
     assert steer["sampling.top_p"].meaning == setting(Sampling, "top_p").description
 
