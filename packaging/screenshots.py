@@ -40,8 +40,7 @@ def _raise(window: MainWindow, dock: str) -> None:
 
 def _rare(window: MainWindow) -> None:
     form = _training(window).form
-    if form._rare.isHidden():
-        form._toggle_rare()
+    form.more_button.setChecked(True)
     wait(0.2)
     form.verticalScrollBar().setValue(form.verticalScrollBar().maximum())
 
@@ -49,8 +48,7 @@ def _rare(window: MainWindow) -> None:
 def _standard(window: MainWindow) -> None:
     form = _training(window).form
     form.verticalScrollBar().setValue(0)
-    if not form._rare.isHidden():
-        form._toggle_rare()
+    form.more_button.setChecked(False)
     _choose(window, "architecture", "standard")
 
 

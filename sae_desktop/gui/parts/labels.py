@@ -42,6 +42,8 @@ def push_button(
         button.setProperty("primary", "true")
     if flat:
         button.setProperty("flat", "true")
+        if icon and not text:
+            button.setProperty("bare", "true")
     if icon:
         icons.set_icon(button, icon, "accent_text" if primary else "text")
         button.setIconSize(ICON_SIZE)

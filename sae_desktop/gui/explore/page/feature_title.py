@@ -36,6 +36,7 @@ class FeatureTitle(QWidget):
         self.star = QPushButton()
         self.star.setCheckable(True)
         self.star.setProperty("flat", "true")
+        self.star.setProperty("bare", "true")
         self.star.clicked.connect(self._on_star_clicked)
         self.steer = push_button(
             "Steer",
