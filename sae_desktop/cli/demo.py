@@ -22,7 +22,7 @@ from sae_desktop.cli.window import open_window, window_problem
 from sae_desktop.engine.context import WorkerContext, flushing
 from sae_desktop.engine.environment import prepare_environment
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.engine.registry import job_title
+from sae_desktop.engine.registry import job_kind, job_title
 from sae_desktop.engine.run import run_job
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig, IndexResult
@@ -139,7 +139,7 @@ def _run_headless(out: Path, reporter: Reporter, amounts: Amounts) -> DemoResult
 
 def _run(config: JobConfig, reporter: Reporter) -> Any:
     reporter.stage(job_title(config))
-    context = WorkerContext("demo", reporter.events)
+    context = WorkerContext("demo", reporter.events, job_kind(config).streams)
     with cancelled_by_signals(context, reporter), flushing(context):
         return run_job(config, context)
 

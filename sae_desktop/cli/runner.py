@@ -48,7 +48,7 @@ def run_job_command(
         raise typer.BadParameter(must, param_hint=f"--{field.replace('_', '-')}")
     prepare_environment()
     reporter = make_reporter(job_title(config), as_json=as_json)
-    context = WorkerContext("command", reporter.events)
+    context = WorkerContext("command", reporter.events, job_kind(config).streams)
 
     results: list[Any] = []
 

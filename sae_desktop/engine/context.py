@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import msgspec
 
@@ -66,9 +67,13 @@ class RateMeter:
 class WorkerContext:
     """Implements JobContext; `emit` gets lists of events, from several threads but in order."""
 
-    def __init__(self, job_id: str, emit: Emit) -> None:
+    def __init__(
+        self, job_id: str, emit: Emit, streams: type[msgspec.Struct] | None = None
+    ) -> None:
+        """`streams`: what the job hands on while it runs, as its kind says."""
         self.job_id = job_id
         self._emit = emit
+        self._streams = streams
         # Reentrant, since a signal handler may ask for a cancel in the thread that holds it.
         self._control = threading.Condition(threading.RLock())
         self._adjustments: dict[str, float] = {}
@@ -93,10 +98,11 @@ class WorkerContext:
             self._values.append(finite)
 
     def output(self, data: msgspec.Struct) -> None:
-        if not isinstance(data, SteeredToken):
-            raise TypeError(f"the protocol carries no {type(data).__name__}")
+        if self._streams is None or not isinstance(data, self._streams):
+            raise TypeError(f"its kind of job does not say that it streams {type(data).__name__}")
+        output = JobOutput(job_id=self.job_id, data=cast(SteeredToken, data))
         with self._pending_lock:
-            self._pending.append(JobOutput(job_id=self.job_id, data=data))
+            self._pending.append(output)
 
     def log(self, message: str) -> None:
         with self._pending_lock:

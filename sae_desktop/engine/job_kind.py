@@ -34,6 +34,10 @@ class JobKind:
     """What is safe when the engine dies in the middle of it."""
     resumes: bool = False
     """Started again with the same config it goes on where it ended; else it begins anew."""
+    stops: str = ""
+    """What stopping it early does, for a person; empty: it can only be cancelled."""
+    streams: type[msgspec.Struct] | None = None
+    """The parts of its result that it hands on while it runs; None: it ends with all of it."""
     quiet: bool = False
     """A quick question: whoever asked shows the answer and the error, no list of jobs does."""
     elsewhere: bool = False

@@ -67,6 +67,7 @@ from sae_desktop.language_model.config import (
 )
 from sae_desktop.steering.config import (
     SteerConfig,
+    SteeredToken,
     SteerResult,
     SweepStrengthsConfig,
     SweepStrengthsResult,
@@ -103,6 +104,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         _STORE,
         "All rows saved so far are kept; start the same harvest again to resume from there.",
         resumes=True,
+        stops="Stop the harvest now and keep the rows read so far",
     ),
     ImportActivationsConfig: JobKind(
         "sae_desktop.activations.import_file:import_activations",
@@ -174,6 +176,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         _DICTIONARY,
         "The last checkpoint is kept; start the same training again to resume from there.",
         resumes=True,
+        stops="Stop the training now and keep the dictionary as it is",
     ),
     SweepConfig: JobKind(
         "sae_desktop.training.sweeps.sweep:sweep",
@@ -183,6 +186,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         _SWEEP,
         "Finished runs are kept; start the same sweep again to train the rest.",
         resumes=True,
+        stops="Stop the sweep now and keep its dictionaries as they are",
     ),
     PreflightConfig: JobKind(
         "sae_desktop.training.planning.preflight:preflight",
@@ -234,6 +238,8 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         SteerResult,
         "Steer",
         "",
+        stops="Stop now and keep the text written so far",
+        streams=SteeredToken,
         quiet=True,
     ),
     SweepStrengthsConfig: JobKind(

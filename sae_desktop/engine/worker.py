@@ -19,7 +19,7 @@ from sae_desktop.engine.protocol import (
     JobFinished,
     JobStarted,
 )
-from sae_desktop.engine.registry import job_title, output_name
+from sae_desktop.engine.registry import job_kind, job_title, output_name
 from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError, UserError
 
@@ -48,7 +48,7 @@ class Workers:
         Raises UserError when a running job writes the same thing, the engine is ending, or the
         system has no thread for it.
         """
-        context = WorkerContext(job_id, self._emit)
+        context = WorkerContext(job_id, self._emit, job_kind(config).streams)
         thread = threading.Thread(
             target=self._run, args=(config, context), name=f"job {job_id}", daemon=True
         )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+import sae_desktop
 from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
 from sae_desktop.engine import worker
-from sae_desktop.engine.context import RATE_SECONDS, RateMeter
-from sae_desktop.engine.protocol import Event, JobConfig
+from sae_desktop.engine.context import RATE_SECONDS, RateMeter, WorkerContext
+from sae_desktop.engine.protocol import Event, JobConfig, JobOutput
+from sae_desktop.engine.registry import JOB_KINDS, job_kind
 from sae_desktop.engine.worker import Workers
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
+from sae_desktop.steering.config import PLAIN, SteerConfig, SteeredToken
 
 
 @pytest.fixture
@@ -99,3 +104,50 @@ def test_rate__begins_anew_with_another_phase() -> None:
     assert meter.add(10, 100, "rows", 2.0) == 0
     assert meter.add(20, 100, "rows", 3.0) == pytest.approx(10)
     assert meter.add(20, 100, "features", 4.0) == 0
+
+
+# ---------------------------------------------------------------- what kinds say of themselves
+def test_output__is_only_handed_on_by_a_kind_that_says_it_streams() -> None:
+    token = SteeredToken(position=0, texts=["a"])
+    events: list[Event] = []
+    steered = WorkerContext("1", events.extend, job_kind(steer_config()).streams)
+    steered.output(token)
+    steered.flush([])
+    (output,) = events
+    assert isinstance(output, JobOutput)
+    assert output.data == token
+    silent = WorkerContext("2", events.extend, job_kind(_harvest("acts")).streams)
+    with pytest.raises(TypeError, match="SteeredToken"):
+        silent.output(token)
+
+
+@pytest.mark.parametrize(("asked", "said"), [("output", "streams"), ("stop_requested", "stops")])
+def test_kinds__say_what_their_functions_do(asked: str, said: str) -> None:
+    """Functions that hand on parts, or end early as asked, belong to kinds that say so."""
+    package = Path(sae_desktop.__file__).parent
+    rooms = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if path.parts[-2] not in ("engine", "client", "cli") and path.name != "jobs.py"
+        if any(_asks(node, asked) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    told = {kind.function.split(".")[1] for kind in JOB_KINDS.values() if getattr(kind, said)}
+    assert told == rooms
+
+
+def _asks(node: ast.AST, name: str) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "context"
+    ) or (
+        isinstance(node, ast.Attribute)
+        and node.attr == name
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "_context"
+    )
+
+
+def steer_config() -> SteerConfig:
+    return SteerConfig(project="/p", index="i", prompt="", variants=[PLAIN])

@@ -15,12 +15,11 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.client.job import Job
+from sae_desktop.engine.registry import job_kind
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.state.session import Session
-from sae_desktop.training.config import TrainConfig
-from sae_desktop.training.sweeps.sweep_config import SweepConfig
 from sae_desktop.words.job_text import progress_text, share_done
 
 REFRESH_MS = 200
@@ -34,6 +33,7 @@ class JobRow(QFrame):
     def __init__(self, job: Job, session: Session) -> None:
         super().__init__()
         self.job, self._session = job, session
+        self._kind = job_kind(job.config)
         self._started_again = False
         self.setProperty("card", "true")
         self.setAccessibleName(job.title)
@@ -52,7 +52,7 @@ class JobRow(QFrame):
             job.stop_and_keep,
             icon="stop",
             flat=True,
-            tip="Stop the training now and keep the dictionary as it is",
+            tip=self._kind.stops,
         )
         self._cancel = push_button("Cancel", job.cancel, icon="x", flat=True)
         self._again = push_button(job.again, self._start_again, icon="play", flat=True)
@@ -116,7 +116,7 @@ class JobRow(QFrame):
         self._pause.setText("Resume" if paused else "Pause")
         self._pause.setAccessibleName(self._pause.text())
         self._pause.setVisible(running and job.state != "queued")
-        self._stop.setVisible(running and isinstance(job.config, TrainConfig | SweepConfig))
+        self._stop.setVisible(running and bool(self._kind.stops))
         self._cancel.setVisible(running)
         ended_early = job.state in ("failed", "cancelled")
         self._again.setVisible(ended_early and not self._started_again)

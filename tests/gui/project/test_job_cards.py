@@ -10,11 +10,20 @@ from frame_client import FakeClient, Heard
 from frame_project import add_run, add_store
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.deletion import trash_items
-from sae_desktop.engine.protocol import CancelJob, JobConfig, JobPaused, PauseJob, ResumeJob
+from sae_desktop.engine.protocol import (
+    CancelJob,
+    JobConfig,
+    JobPaused,
+    JobStarted,
+    PauseJob,
+    ResumeJob,
+    StopJob,
+)
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.exchange.config import ImportPackageConfig
-from sae_desktop.features.config import MergeIndexesConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.parts.job_list import JobList, JobRow
 from sae_desktop.gui.project.next_step import next_step
@@ -205,3 +214,26 @@ def test_deletion__is_a_step_that_can_be_undone_and_done_again(
 
 def test_next_step__of_a_project_with_a_sweep_under_way_is_to_watch_it() -> None:
     assert next_step(Inventory(), frozenset({"sweep"})).kind == "watch"
+
+
+def test_stop_and_keep__is_offered_by_the_kinds_that_end_early(
+    qtbot: QtBot, session: Session, client: FakeClient, project: Project
+) -> None:
+    path = str(project.path)
+    train = TrainConfig(project=path, name="d", activations="acts")
+    for config, words in (
+        (HarvestConfig(project=path, name="a"), "keep the rows read so far"),
+        (train, "keep the dictionary as it is"),
+        (SweepConfig(project=path, name="s", base=train), "keep its dictionaries"),
+        (IndexConfig(project=path, dictionary="d", name="i"), ""),
+    ):
+        job = client.start_job(config)
+        job.receive(JobStarted(job_id=job.id))
+        row = JobRow(job, session)
+        qtbot.addWidget(row)
+        row.refresh()
+        assert row._stop.isHidden() == (not words), config
+        assert words in row._stop.toolTip()
+        if words:
+            row._stop.click()
+            assert client.sent[-1] == StopJob(job_id=job.id)

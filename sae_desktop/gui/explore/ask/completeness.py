@@ -25,6 +25,7 @@ from sae_desktop.comparison.concepts import all_lists, read_list_file, save_conc
 from sae_desktop.comparison.config import CompletenessConfig, CompletenessResult
 from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
+from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.reading.firing_paths import firings_folder
 from sae_desktop.gui.explore.ask.completeness_plot import CompletenessPlot
 from sae_desktop.gui.explore.ask.concept_table import (
@@ -223,7 +224,7 @@ class CompletenessPanel(QWidget):
         if not self.choices():
             return (
                 "The open index has no firings, which are needed to find concepts. Build it "
-                "again with “Keep all activations of the features”."
+                f"again with “{setting(IndexConfig, 'keep_firings').title}”."
             )
         return (
             f"Not searched yet: “{self.lists.currentText()}”. Every feature is scored on how "
