@@ -59,9 +59,9 @@ def map_arrays(
             usable = found is not None and len(numbers) == features
             places[numbers] = _umap(directions, found if usable else None, context)
             context.check_cancelled()
-            context.progress(1, 2, "steps", "Finding clusters")
+            context.progress(0, 1, "steps", "Finding clusters")
             cluster[numbers] = _clusters(places[numbers])
-            context.progress(2, 2, "steps", "Finding clusters")
+            context.progress(1, 1, "steps", "Finding clusters")
     return {
         "columns/map_x": np.ascontiguousarray(places[:, 0]),
         "columns/map_y": np.ascontiguousarray(places[:, 1]),
@@ -81,7 +81,7 @@ def _umap(directions: Tensor, found: Neighbours | None, context: JobContext) -> 
     if found is None or found.ids.shape[1] < needed:
         found = nearest_directions(directions, needed, context)
     context.check_cancelled()
-    context.progress(0, 2, "steps", "Laying out the map")
+    context.progress(0, 0, "epochs", "Laying out the map")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from umap import UMAP  # numba compiles for seconds: only where it is used

@@ -141,7 +141,7 @@ def test_score__says_what_stands_beside_it(project: Project) -> None:
     assert score.auc_low is not None
     assert score.auc_high is not None
     assert score.auc_low <= score.auc <= score.auc_high
-    assert f"95% interval {score.auc_low:.3f} … {score.auc_high:.3f}" in score.sentence()
+    assert f"95% interval {score.auc_low:.3f}–{score.auc_high:.3f}" in score.sentence()
     assert "for other texts of these two kinds" in score.sentence()
 
 
