@@ -25,7 +25,8 @@ _CLOCKED = {"loss_recovered", "loss_recovered_mean", "kl"}
 """Curves measured when, and on as much text as, a share of the time allows."""
 _KEY = re.compile(r"^\.trash/[0-9a-f]{32}")
 _LIBRARYS = re.compile(
-    r"^hub/.*(?:\.[0-9a-f]{8}\.incomplete|/tmp[\w-]+(?:\.tmp|/dummy_file_\w+)?)$"
+    r"^hub/.*(?:\.[0-9a-f]{8}\.incomplete|/refs/.+\.[0-9a-f]{8}\.tmp"
+    r"|/tmp[\w-]+(?:\.tmp|/dummy_file_\w+)?)$"
 )
 """What the hub's own library was writing in its own cache, under a name of chance."""
 _IGNORED = (".lock", "-wal", "-shm", ".lock-owner")
