@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
@@ -225,3 +226,20 @@ def test_package__opened_alone_gets_a_project_beside_it(
     assert len(client.started(ImportPackageConfig)) == 1
     open_package(session, file)  # the second time it is there
     assert len(client.started(ImportPackageConfig)) == 1
+
+
+def test_long_message__makes_the_form_higher_and_squeezes_no_field(
+    panel: ProjectPanel, client: FakeClient, weights: Path, qtbot: QtBot
+) -> None:
+    panel.intake.take(weights)
+    form = panel.window().findChild(ImportDictionaryForm)
+    assert form is not None
+    notes = ["The weights were folded, and what follows is said of them at length. " * 6]
+    asked = client.last(FindDictionariesConfig)
+    one = found("layers.3/sae.safetensors", notes=notes)
+    client.finish(asked, FindDictionariesResult(source=str(weights), dictionaries=[one]))
+    qtbot.wait(50)
+    assert form.about.height() >= form.about.heightForWidth(form.about.width())
+    for button in form.findChildren(QPushButton):
+        if button.isVisible():
+            assert button.visibleRegion().boundingRect().height() >= button.sizeHint().height()

@@ -91,6 +91,21 @@ def test_tabs_of_panels__stand_where_their_panels_are_and_nowhere_else(
         assert len(set(shown)) == len(shown), name
 
 
+def test_workspaces__with_every_panel_open_fit_a_small_window(
+    window: MainWindow, project: Project, qtbot: QtBot
+) -> None:
+    """1280×720 less the rail, the bars and a banner; a larger one would be painted over."""
+    window.session.open_project(project.path)
+    for name, _, _ in WORKSPACES:
+        window.show_workspace(name)
+        space = window.workspace(name)
+        for dock in space.docks():
+            dock.show()
+        qtbot.wait(20)
+        least = space.minimumSizeHint()
+        assert (least.width() <= 1204, least.height() <= 579) == (True, True), (name, least)
+
+
 def _space(qtbot: QtBot) -> Workspace:
     main = QWidget()
     main.action_infos = list  # type: ignore[attr-defined]

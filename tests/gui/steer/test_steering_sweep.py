@@ -15,6 +15,7 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.parts.workspace import Workspace, bring_forward
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
+from sae_desktop.gui.steer.probability_bars import TokenProbability
 from sae_desktop.gui.steer.steering import SteeringPanel
 from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel, parse_strengths
 from sae_desktop.gui.steer.sweep_plot import WATCHED, break_points
@@ -331,3 +332,20 @@ def test_presets__of_a_read_only_project_stay(
     panel.presets.delete("mine")
     assert session.project.presets() == ["mine"]
     assert heard.errors[-1].what == "Somebody else has it."
+
+
+def test_sweep_in_a_small_window__keeps_its_plot_and_whole_rows_of_tokens(
+    qtbot: QtBot, panel: SteeringPanel
+) -> None:
+    bring_forward(panel.sweep)
+    panel.sweep._show(RESULT)
+    bars = panel.next_token.bars
+    bars.set_tokens([TokenProbability(token=str(n), plain=0.1, steered=0.1) for n in range(8)])
+    panel.window().resize(1204, 579)
+    qtbot.wait(50)
+    assert panel.sweep.plot.view.height() >= 100
+    assert panel.window().minimumSizeHint().height() <= 579
+    bars.resize(bars.width(), bars.minimumSizeHint().height() + 7)
+    last = len(bars._fitting()) - 1
+    assert last == 2
+    assert bars.bar_rects(last)[1].bottom() <= bars.height()
