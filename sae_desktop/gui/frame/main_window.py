@@ -36,6 +36,7 @@ from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.parts.job_list import JobList
 from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.tab_order import move_focus
 from sae_desktop.gui.parts.toasts import ToastStack
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
@@ -260,8 +261,8 @@ class MainWindow(QMainWindow):
             self._read_only_banner.hide()
         else:
             self._read_only_banner.say(
-                f"{refusal.what} Until then it can be read, probed and steered with, but not "
-                f"changed. {refusal.next_step}"
+                f"{refusal.what} Here it can be read, probed and steered with, but not changed. "
+                f"{refusal.next_step}"
             )
 
     def _on_engine_crashed(self, exit_: EngineExit) -> None:
@@ -306,6 +307,9 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.workspace(self.session.workspace).focus_first()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        return move_focus(self, forward=forward)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # Esc comes here where nothing else means anything by it.

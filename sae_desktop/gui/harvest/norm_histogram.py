@@ -34,7 +34,7 @@ class NormHistogram(QWidget):
         self._edges: npt.NDArray[Any] = np.array([])
         self._counts: npt.NDArray[Any] = np.array([])
         self._words = ""
-        bottom, left = ValueAxis(orientation="bottom"), pg.AxisItem(orientation="left")
+        bottom, left = ValueAxis(orientation="bottom"), ValueAxis(orientation="left")
         bottom.setLogMode(True)
         self.view = plot_view({"bottom": bottom, "left": left})
         self.view.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -66,7 +66,8 @@ class CurvePlot(QWidget):
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.log_switch = QCheckBox("log")
         self.log_switch.setAccessibleName(f"{info.title} on a logarithmic axis")
-        self.log_switch.setVisible(info.logarithmic)
+        if not info.logarithmic:  # showing it now would open a window of its own
+            self.log_switch.hide()
         self.advice = label("", "warning", wrap=True)
         self.advice.setContentsMargins(8, 0, 8, 0)
         self.advice.hide()

@@ -99,6 +99,7 @@ class FrameDialogs:
         table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
         table.setSelectionMode(QTableWidget.SelectionMode.SingleSelection)
         table.setShowGrid(False)
+        table.setTabKeyNavigation(False)
         table.setAccessibleName("Keyboard shortcuts")
         for row, info in enumerate(infos):
             keys = QKeySequence(info.shortcut).toString(QKeySequence.SequenceFormat.NativeText)

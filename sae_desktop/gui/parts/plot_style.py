@@ -52,7 +52,11 @@ def dress(plot: pg.PlotItem) -> None:
 
 
 def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
-    """Return a plot without a ground or frame of its own, at home in either theme."""
+    """Return a plot without a ground or frame of its own, at home in either theme.
+
+    Axes that are not given are of plain values.
+    """
+    axes = {side: ValueAxis(orientation=side) for side in ("left", "bottom")} | (axes or {})
     view = pg.PlotWidget(axisItems=axes, background=None)
     view.setFrameShape(view.Shape.NoFrame)
     # pyqtgraph keeps a picture of the ground, which would stay when the theme changes.

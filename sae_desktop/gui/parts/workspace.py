@@ -11,6 +11,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.tab_order import move_focus, tab_order
 
 _STATE_VERSION = 1
 _SETTLE_MS = 500
@@ -43,6 +44,15 @@ def bring_forward(widget: QWidget) -> None:
         space = dock.parentWidget()
         if isinstance(space, Workspace):
             QTimer.singleShot(0, space, space.fit_tabs)
+
+
+class _Dock(QDockWidget):
+    """A dock whose panel the keyboard walks through where it is a window of its own."""
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        if self.isWindow():
+            return move_focus(self, forward=forward)
+        return super().focusNextPrevChild(forward)
 
 
 class Workspace(QMainWindow):
@@ -81,7 +91,7 @@ class Workspace(QMainWindow):
         self._arrange()
 
     def _make_dock(self, info: DockInfo) -> QDockWidget:
-        dock = QDockWidget(info.title, self)
+        dock = _Dock(info.title, self)
         dock.setObjectName(f"{self.id}.{info.id}")
         dock.setWidget(info.widget)
         dock.setAccessibleName(info.title)
@@ -168,13 +178,9 @@ class Workspace(QMainWindow):
         if self.main.focusProxy() is not None:
             self.main.setFocus(Qt.FocusReason.OtherFocusReason)
             return
-        widget = self.main.nextInFocusChain()
-        while widget is not self.main:
-            takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-            if takes and widget.isEnabled() and widget.isVisible() and self.isAncestorOf(widget):
-                widget.setFocus(Qt.FocusReason.OtherFocusReason)
-                return
-            widget = widget.nextInFocusChain()
+        stops = [widget for widget in tab_order(self) if not isinstance(widget, QTabBar)]
+        if stops:
+            stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def docks(self) -> list[QDockWidget]:
         return list(self._docks.values())

@@ -79,7 +79,7 @@ class SteeringPanel(QWidget):
         self._chat = ChatChoice(session, self.form)
         self.sweep = StrengthSweepPanel(session, self.asked)
         self.empty = EmptyState(
-            "Steering turns the features of an index up and down. No index is open yet.",
+            "Steering turns an index’s features up and down. No index is open.",
             "Build an index",
             lambda: session.show_workspace("project"),
             icon="list-bullets",

@@ -13,14 +13,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_image import image_button
-from sae_desktop.gui.parts.plot_style import (
-    ValueAxis,
-    curve_pen,
-    dress,
-    faint,
-    plot_view,
-    run_colour,
-)
+from sae_desktop.gui.parts.plot_style import curve_pen, dress, faint, plot_view, run_colour
 from sae_desktop.steering.config import SweepPoint, SweepStrengthsResult
 
 _NAN = math.nan
@@ -58,7 +51,7 @@ class SweepPlot(QWidget):
         self.what = QComboBox()
         self.what.addItems([WATCHED, *_CURVES])
         self.what.setAccessibleName("What to plot against strength")
-        self.view = plot_view({side: ValueAxis(side) for side in ("left", "bottom")})
+        self.view = plot_view()
         self.view.setAccessibleName("Choose what to plot against strength")
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()

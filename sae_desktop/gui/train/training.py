@@ -65,7 +65,7 @@ class TrainingPanel(QWidget):
         self.index_button.hide()
         self.sweep = SweepForm(session, self.setup.config)
         self._no_store = EmptyState(
-            "A dictionary is trained on a model’s activations. The project has none yet.",
+            "A dictionary is trained on activations. The project has none yet.",
             "Harvest activations",
             lambda: session.show_workspace("harvest"),
             icon="leaf",

@@ -65,6 +65,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "keep_checkpoints": _count("keep_checkpoints", d, 1_000),
     }
     fields["lr"].setSpecialValueText("default")
+    fields["activations"].setPlaceholderText("Choose a store")
     for field in fields.values():
         if isinstance(field, QComboBox):  # as narrow as the dock, however long its texts
             field.setSizeAdjustPolicy(

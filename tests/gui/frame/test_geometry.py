@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QRadioButton, QTabBar, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QRadioButton,
+    QTabBar,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui.frame.main_window import MainWindow
@@ -104,6 +114,35 @@ def test_workspaces__with_every_panel_open_fit_a_small_window(
         qtbot.wait(20)
         least = space.minimumSizeHint()
         assert (least.width() <= 1204, least.height() <= 579) == (True, True), (name, least)
+
+
+class _Shown(QObject):
+    """Notes every widget that is shown as a window of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.windows: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.windows.append(f"{type(watched).__name__} {watched.accessibleName()}")
+        return False
+
+
+def test_workspaces__open_inside_the_window_and_nothing_beside_it(
+    window: MainWindow, small_project: Path, qtbot: QtBot
+) -> None:
+    """A widget shown before it has a place flashes as a window and takes the keyboard."""
+    shown = _Shown()
+    QApplication.instance().installEventFilter(shown)
+    window.session.open_project(small_project)
+    for name, _, _ in WORKSPACES:
+        window.show_workspace(name)
+        for dock in window.workspace(name).docks():
+            dock.show()
+        qtbot.wait(20)
+    QApplication.instance().removeEventFilter(shown)
+    assert shown.windows == []
 
 
 def _space(qtbot: QtBot) -> Workspace:

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view, run_colour
+from sae_desktop.gui.parts.plot_style import curve_pen, dress, plot_view, run_colour
 from sae_desktop.words.completeness_figures import ShareCurve
 
 
@@ -21,7 +21,7 @@ class CompletenessPlot(QWidget):
         super().__init__()
         self._curves: Sequence[ShareCurve] = ()
         self._times_alive = False
-        self.view = plot_view({"bottom": ValueAxis(orientation="bottom")})
+        self.view = plot_view()
         self.view.setAccessibleName("Share of concepts that have a feature, by frequency")
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()

@@ -57,9 +57,11 @@ class TextSetsPanel(QWidget):
         self.threshold.setRange(0.0, 0.95)
         self.threshold.setSingleStep(0.05)
         self.threshold.setValue(THRESHOLD)
+        self.threshold.setAccessibleName("Threshold, as a share of the feature’s maximum")
         self.threshold.setToolTip("Active: above this share of the feature’s maximum")
         self.missed = WholeField()
         self.missed.setRange(0, 10_000)
+        self.missed.setAccessibleName("How many of the A texts may lack the feature")
         self.missed.setToolTip("How many of the A texts may lack the feature")
         self.classify = QCheckBox("Also train a classifier")
         self.classify.setToolTip(

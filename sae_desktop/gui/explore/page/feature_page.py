@@ -344,7 +344,8 @@ def figures_text(index: FeatureIndex, feature: int) -> str:
 
 def _unbroken(figures: str) -> str:
     """Return a line of figures that wraps between two of them, never within one."""
-    return _BETWEEN.join(part.replace(" ", "\u00a0") for part in figures.split(_BETWEEN))
+    parts = [part.replace(" ", "\u00a0") for part in figures.split(_BETWEEN)]
+    return "\u00a0· ".join(parts)
 
 
 def _note(context: Context, times: int) -> str:
