@@ -18,7 +18,7 @@ from sae_desktop.activations.config import (
 )
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
-from sae_desktop.engine.registry import JOB_KINDS
+from sae_desktop.engine.registry import JOB_KINDS, job_kind
 from sae_desktop.engine.run import run_job
 from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
@@ -92,6 +92,9 @@ def _questions(p: Place) -> dict[str, JobConfig]:
 def _run(config: JobConfig) -> RecordingContext:
     context = RecordingContext()
     run_job(config, context)
+    # What it handed on while it ran is what its kind says, and nothing where that says nothing.
+    streams = job_kind(config).streams
+    assert {type(part) for part in context.outputs} == ({streams} if streams else set())
     return context
 
 

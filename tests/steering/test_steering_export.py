@@ -16,7 +16,6 @@ import torch
 from foreign_cases import CASES, in_project, saelens, toy_model
 from job_contexts import RecordingContext
 from safetensors.torch import load_file
-from toy_index import make_toy_index
 
 from sae_desktop.engine.run import run_job
 from sae_desktop.errors import JobCancelledError, UserError
@@ -45,21 +44,6 @@ from sae_desktop.steering.presets import (
 )
 
 PROMPT = "In the beginning God created"
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, toy_model_folder: Path) -> Project:
-    return make_toy_index(tmp_path_factory.mktemp("export"), toy_model_folder)
-
-
-@pytest.fixture
-def opened(project: Project) -> OpenedIndex:
-    return open_index(str(project.path), "i", "cpu")
-
-
-@pytest.fixture
-def feature(opened: OpenedIndex) -> int:
-    return int(opened.index.columns["density"].argmax())
 
 
 def export(project: Project, path: Path, variant: Variant, **rest: Any) -> None:

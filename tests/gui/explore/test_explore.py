@@ -219,7 +219,8 @@ def test_probe__says_in_place_why_there_is_no_answer(
 
 # ---------------------------------------------------------------- states
 def test_without_index__one_sentence_and_one_button(qtbot: QtBot, empty_session: Session) -> None:
-    panel = shown(qtbot, ExplorePanel(empty_session))
+    panel = ExplorePanel(empty_session)
+    shown(qtbot, "explore", panel)
     asked: list[str] = []
     empty_session.workspaceRequested.connect(asked.append)
     assert panel.empty.isVisible()

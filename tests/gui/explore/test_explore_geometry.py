@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
+from shown_panel import shown
 
 from sae_desktop.features.config import ProbeResult
 from sae_desktop.gui.explore.explore import ExplorePanel
-from sae_desktop.gui.parts.workspace import Workspace, bring_forward
+from sae_desktop.gui.parts.workspace import bring_forward
 from sae_desktop.gui.state.session import Session
 
 
 @pytest.fixture
 def panel(qtbot: QtBot, session: Session) -> ExplorePanel:
     panel = ExplorePanel(session)
-    workspace = Workspace("explore", panel, panel.docks())
-    qtbot.addWidget(workspace)
-    workspace.resize(1204, 560)  # 1280×680 less the rail and the bars
-    workspace.show()
-    qtbot.waitExposed(workspace)
+    shown(qtbot, "explore", panel, QSize(1204, 560))  # 1280×680 less the rail and the bars
     session.select_feature(0)
-    panel.space = workspace  # kept alive with the panel
     return panel
 
 
@@ -53,7 +49,7 @@ def test_tabs_of_the_right__show_whole_names_when_one_more_is_opened(
     direct = Qt.FindChildOption.FindDirectChildrenOnly
 
     def whole() -> bool:
-        bars = [b for b in panel.space.findChildren(QTabBar, options=direct) if b.isVisible()]
+        bars = [b for b in panel.workspace.findChildren(QTabBar, options=direct) if b.isVisible()]
         return all(bar.width() >= bar.sizeHint().width() for bar in bars)
 
     qtbot.waitUntil(whole, timeout=3000)
@@ -72,4 +68,4 @@ def test_panel_below__leaves_the_text_to_try_its_height(
     bring_forward(panel.splitting)
     qtbot.wait(50)
     # What a window of 720 leaves beside its bars and the banner of a read-only project.
-    assert panel.space.minimumSizeHint().height() <= 579
+    assert panel.workspace.minimumSizeHint().height() <= 579

@@ -32,7 +32,8 @@ from sae_desktop.gui.state.settings import Settings
 # ---------------------------------------------------------------- list
 def test_list__built_late_shows_the_feature_that_is_open(qtbot: QtBot, session: Session) -> None:
     session.select_feature(17)
-    panel = shown(qtbot, ExplorePanel(session))
+    panel = ExplorePanel(session)
+    shown(qtbot, "explore", panel)
     assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 17
     assert panel.page.title.number.text() == "#17"
 

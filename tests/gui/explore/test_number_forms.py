@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from other_dictionary import add_dictionaries
 from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -24,7 +23,6 @@ from sae_desktop.gui.parts import number_fields
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
-from sae_desktop.words.inventory import take_inventory
 
 GUI = Path(number_fields.__file__).parents[1]
 FEATURE = 3
@@ -54,14 +52,6 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,
 }
-
-
-@pytest.fixture
-def with_dictionaries(session: Session) -> Session:
-    assert session.project is not None
-    add_dictionaries(session.project)
-    session.inventory = take_inventory(session.project)
-    return session
 
 
 @pytest.fixture(params=LOCALES)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
+from shown_panel import shown
 from toy_index import make_toy_index
 
 from sae_desktop.client.engine_client import EngineClient
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.parts.feature_menu import steer_with
-from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.steering import SteeringPanel
 
@@ -37,10 +37,7 @@ def test_probe_and_steer__through_the_engine(qtbot: QtBot, real_session: Session
     loudest = int(session.index.columns["density"].argmax())
     explore, steering = ExplorePanel(session), SteeringPanel(session)
     for name, panel in (("explore", explore), ("steer", steering)):
-        workspace = Workspace(name, panel, panel.docks())
-        qtbot.addWidget(workspace)
-        workspace.show()
-        panel.workspace = workspace  # kept alive with the panel
+        shown(qtbot, name, panel)
     session.select_feature(loudest)
 
     explore.probe.text.setPlainText("In the beginning: 人")

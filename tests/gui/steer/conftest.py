@@ -10,8 +10,8 @@ from index_session import (  # noqa: F401
     session,
 )
 from pytestqt.qtbot import QtBot
+from shown_panel import shown
 
-from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.steering import SteeringPanel
 
@@ -19,10 +19,5 @@ from sae_desktop.gui.steer.steering import SteeringPanel
 @pytest.fixture
 def panel(qtbot: QtBot, session: Session) -> SteeringPanel:  # noqa: F811
     panel = SteeringPanel(session)
-    workspace = Workspace("steer", panel, panel.docks())
-    qtbot.addWidget(workspace)
-    workspace.resize(1280, 720)
-    workspace.show()
-    qtbot.waitExposed(workspace)
-    panel.workspace = workspace  # kept alive with the panel
+    shown(qtbot, "steer", panel)
     return panel

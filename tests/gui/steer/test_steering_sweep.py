@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui.parts.workspace import Workspace, bring_forward
+from sae_desktop.gui.parts.workspace import bring_forward
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.gui.steer.probability_bars import TokenProbability
@@ -51,18 +51,6 @@ RESULT = SweepStrengthsResult(
     plain_watched=[0.25],
     criterion="half of it repeats",
 )
-
-
-@pytest.fixture
-def panel(qtbot: QtBot, session: Session) -> SteeringPanel:
-    panel = SteeringPanel(session)
-    workspace = Workspace("steer", panel, panel.docks())
-    qtbot.addWidget(workspace)
-    workspace.resize(1280, 720)
-    workspace.show()
-    qtbot.waitExposed(workspace)
-    panel.workspace = workspace  # kept alive with the panel
-    return panel
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""A panel in the middle of its workspace, in a window of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QSize
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.parts.workspace import Workspace
+
+SIZE = QSize(1280, 720)
+
+
+def shown(qtbot: QtBot, name: str, panel: Any, size: QSize = SIZE) -> Workspace:
+    """Show a panel with its docks; the workspace lives as long as the panel."""
+    workspace = Workspace(name, panel, panel.docks())
+    qtbot.addWidget(workspace)
+    workspace.resize(size)
+    workspace.show()
+    qtbot.waitExposed(workspace)
+    panel.workspace = workspace
+    return workspace
