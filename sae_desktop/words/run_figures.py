@@ -16,6 +16,7 @@ from sae_desktop.words.amounts import (
     share_text,
     short_count,
 )
+from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.curve_files import as_table
 from sae_desktop.words.inventory import DictionaryItem
 from sae_desktop.words.training_catalogue import TARGETS
@@ -170,7 +171,7 @@ def row_of_begun(config: TrainConfig, heeded: Mapping[str, Sequence[str]]) -> Ru
     return RunRow(
         name=config.name,
         state="running",
-        architecture=config.architecture,
+        architecture=architecture_title(config.architecture),
         target=config.target,
         features=config.features,
         k=config.k if "k" in settings else None,
@@ -192,7 +193,7 @@ def _run(item: DictionaryItem, running: bool, heeded: Mapping[str, Sequence[str]
         row = RunRow(
             name=item.name,
             state=state,
-            architecture=summary.architecture if summary else "",
+            architecture=architecture_title(summary.architecture) if summary else "",
             features=summary.features if summary else None,
         )
     row = replace(row, rows=item.rows or None, curves=bool(item.rows) or running)
@@ -235,7 +236,7 @@ def _swept(row: SweepRow, item: DictionaryItem | None) -> RunRow:
     found = RunRow(
         name=row.dictionary,
         state=state,
-        architecture=row.architecture,
+        architecture=architecture_title(row.architecture),
         target=item.train.target if item and item.train else "input",
         features=row.features,
         k=row.k,

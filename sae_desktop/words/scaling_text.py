@@ -14,6 +14,7 @@ from sae_desktop.training.sweeps.region import Interval
 from sae_desktop.training.sweeps.scaling import Optimum, ScalingLaws, ScalingPoint, optimum
 from sae_desktop.training.sweeps.scaling_report import Series
 from sae_desktop.words.amounts import exact_count, short_count
+from sae_desktop.words.architecture_titles import architecture_title
 
 _LINE_POINTS = 60
 _BEYOND = 10.0
@@ -29,8 +30,8 @@ class LawLine:
 
 
 def series_name(series: Series) -> str:
-    """Return what tells a series from others: "matryoshka, k 32"."""
-    parts = [series.architecture]
+    """Return what tells a series from others: "TopK, k 32"."""
+    parts = [architecture_title(series.architecture)]
     parts += [f"k {series.k}"] if series.k is not None else []
     parts += [f"λ {series.sparsity:g}"] if series.sparsity is not None else []
     return ", ".join(parts)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sae_desktop.described import settings
 from sae_desktop.training.config import DATA, DICTIONARY, ArchitectureInfo, Target, TrainConfig
 from sae_desktop.training.rows.targets import CROSS_LAYER_ARCHITECTURE
+from sae_desktop.words.architecture_titles import architecture_title
 
 STREAM = "\0stream"
 """The choice of no store: rows come from a harvest that runs beside the training."""
@@ -86,7 +87,7 @@ def known_architectures(infos: Sequence[ArchitectureInfo]) -> list[ArchitectureI
     return [
         ArchitectureInfo(
             name=name,
-            title=name.capitalize(),
+            title=architecture_title(name),
             summary="",
             settings=["k"],
             default_sparsity=0.0,

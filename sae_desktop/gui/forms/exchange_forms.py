@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.exchange.config import (
@@ -40,6 +34,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.architecture_titles import architecture_title
 
 _READERS: tuple[tuple[str, DictionaryFormat | Literal["package"]], ...] = (
     ("SAELens", "saelens"),
@@ -161,9 +156,10 @@ class ImportDictionaryForm(JobForm):
         if not 0 <= number < len(self._found):
             return
         found = self._found[number]
+        form = f"{found.format}, {architecture_title(found.architecture)}"
+        size = f"{exact_count(found.features)} features of width {exact_count(found.width)}"
         lines = [
-            f"{found.format}, {found.architecture}: {exact_count(found.features)} features of "
-            f"width {exact_count(found.width)}.",
+            f"{form}: {size}.",
             *found.notes,
         ]
         self.about.setText("\n".join(lines))

@@ -36,6 +36,7 @@ from sae_desktop.language_model.files.offline import offline
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.storage.network import why_offline
 from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.architecture_titles import architecture_title
 
 Choice = Family | DictionaryHere | None
 _HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence")
@@ -338,7 +339,7 @@ def _holds(row: tuple[list[str], Choice], words: list[str]) -> bool:
 def _about_family(family: Family) -> str:
     features = exact_count(family.features) if family.features else "unknown"
     return (
-        f"{family.format}, {family.architecture}\n{features} features of width "
+        f"{family.format}, {architecture_title(family.architecture)}\n{features} features of width "
         f"{exact_count(family.width)}\nLicence: {family.licence or 'see its web page'}\n"
         f"{family.repository}"
     )

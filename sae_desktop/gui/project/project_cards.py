@@ -17,6 +17,7 @@ from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
+from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.inventory import (
     BrokenItem,
     DictionaryItem,
@@ -190,12 +191,10 @@ def _sweep(record: SweepRecord, items: list[DictionaryItem], unfolded: bool) -> 
 def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     summary = item.summary
     figures: list[tuple[str, str]] = []
-    if summary is not None:
-        figures.append(("Features", f"{exact_count(summary.features)} · {summary.architecture}"))
-    elif item.train is not None:
-        figures.append(
-            ("Features", f"{exact_count(item.train.features)} · {item.train.architecture}")
-        )
+    told = summary or item.train
+    if told is not None:
+        title = architecture_title(told.architecture)
+        figures.append(("Features", f"{exact_count(told.features)} · {title}"))
     how, origin = origin_figure(summary) if summary is not None else ("", "")
     if origin:
         figures.append((how, origin))

@@ -1,0 +1,21 @@
+"""What the architectures are called in words: “BatchTopK” for `batchtopk`. Free of Qt and torch.
+
+The classes of `dictionary/architectures` say so too, but to read them takes torch, which the
+window does without.
+"""
+
+from __future__ import annotations
+
+TITLES = {
+    "batchtopk": "BatchTopK",
+    "gated": "Gated",
+    "jumprelu": "JumpReLU",
+    "matryoshka": "Matryoshka BatchTopK",
+    "standard": "Standard (L1)",
+    "topk": "TopK",
+}
+
+
+def architecture_title(name: str) -> str:
+    """Return how an architecture is called; one that only others train keeps their name."""
+    return TITLES.get(name, name)
