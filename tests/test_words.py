@@ -84,3 +84,21 @@ def test_what_a_person_reads__keeps_to_the_table() -> None:
         for fault in faults(path.read_text(encoding="utf-8"))
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("builtin", "Built-in model"),
+        ("owner/gpt-tiny", "gpt-tiny"),
+        ("/models/mine/", "mine"),
+        ("", ""),
+    ],
+)
+def test_model__is_called_by_what_a_person_knows_it_as(name: str, title: str) -> None:
+    assert model_title(name) == title
+
+
+def test_corpus__is_called_by_what_a_person_knows_it_as() -> None:
+    assert corpus_title("builtin") == "Built-in corpus"
+    assert corpus_title("/texts/law.txt") == "law.txt"

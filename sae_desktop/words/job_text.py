@@ -6,6 +6,7 @@ from sae_desktop.client.engine_exit import EngineExit
 from sae_desktop.engine.protocol import EngineStatus, JobProgress
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import device_text, rate_text, short_count, time_left_text
+from sae_desktop.words.source_titles import model_title
 
 STATE_NAMES = {
     "queued": "Waiting",
@@ -54,7 +55,7 @@ def progress_text(state: str, progress: JobProgress | None, asked: str = "") -> 
 
 
 def engine_text(state: str, status: EngineStatus | None) -> str:
-    """Return the engine's state: "CPU · memory 1.2 GB of 16 GB · model builtin"."""
+    """Return the engine's state: "CPU · memory 1.2 GB of 16 GB · Built-in model"."""
     if state == "starting":
         return "Engine starting…"
     if state == "crashed":
@@ -64,11 +65,10 @@ def engine_text(state: str, status: EngineStatus | None) -> str:
     if status is None:
         return "Engine ready"
     used, total = format_bytes(status.memory_used), format_bytes(status.memory_total)
-    name = status.model.rstrip("/").rsplit("/", 1)[-1]
     # The device is known once the engine has imported torch.
     parts = [device_text(status.device)] if status.device.isascii() else []
     return " · ".join(
-        [*parts, f"memory {used} of {total}", f"model {name}" if name else "no model loaded"]
+        [*parts, f"memory {used} of {total}", model_title(status.model) or "no model loaded"]
     )
 
 

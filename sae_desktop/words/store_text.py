@@ -21,6 +21,7 @@ from sae_desktop.words.amounts import (
     short_count,
     signed_text,
 )
+from sae_desktop.words.source_titles import corpus_title, model_title
 
 _DAMAGED_NAMED = 3
 _LEAST_FVU = 1e-5
@@ -47,7 +48,7 @@ def store_summary(store: StoreDescription) -> str:
 
 def origin_text(store: StoreDescription) -> str:
     """Return where a store is from: model, text, what the weights went through, policy."""
-    names = (path.rstrip("/").rsplit("/", 1)[-1] for path in (store.model, store.corpus))
+    names = (model_title(store.model), corpus_title(store.corpus))
     return " · ".join(part for part in (*names, store.model_origin, store.policy) if part)
 
 

@@ -12,6 +12,7 @@ from sae_desktop.gui.parts.labels import IconLabel
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import elide_middle
+from sae_desktop.words.source_titles import model_title
 
 PARTS = ("project", "model", "site", "dictionary", "index")
 _LENGTH = 24
@@ -70,7 +71,7 @@ class Breadcrumb(QWidget):
     def refresh(self, _message: object = None) -> None:
         for part, text in self.texts().items():
             button = self._buttons[part]
-            short = text.rsplit("/", 1)[-1] if part == "model" else text
+            short = model_title(text) if part == "model" else text
             button.setText(elide_middle(short, _LENGTH))
             button.setToolTip(plain_tip(f"{part.capitalize()}: {text}"))
             button.setAccessibleName(f"{part.capitalize()} {text}")
@@ -84,7 +85,7 @@ class Breadcrumb(QWidget):
         if part == "model":
             now = self.texts()["model"]
             return [
-                (m.name, m.name == now, partial(session.select_store, m.stores[-1]))
+                (_told(m.name), m.name == now, partial(session.select_store, m.stores[-1]))
                 for m in inventory.models
                 if m.stores
             ]
@@ -125,3 +126,8 @@ class Breadcrumb(QWidget):
             action.triggered.connect(lambda _checked=False, choose=choose: choose())
         if menu.isEmpty():
             menu.addAction("Nothing else yet").setEnabled(False)
+
+
+def _told(model: str) -> str:
+    """Return a model's name for a menu, where two folders may end alike."""
+    return model if "/" in model else model_title(model)

@@ -27,6 +27,7 @@ from sae_desktop.words.inventory import (
     StoreItem,
 )
 from sae_desktop.words.running_jobs import Written
+from sae_desktop.words.source_titles import corpus_title, model_title
 
 ACTIONS = {
     "harvest": "Harvest from this model",
@@ -83,7 +84,7 @@ class Card:
 
     @property
     def title(self) -> str:
-        return self.name.rstrip("/").rsplit("/", 1)[-1] if self.kind == "model" else self.name
+        return model_title(self.name) if self.kind == "model" else self.name
 
 
 def cards(
@@ -131,7 +132,7 @@ def _model(item: ModelItem) -> Card:
     figures = (("Width", exact_count(item.width)), ("Harvested into", stores))
     card = Card("model", item.name, figures, "", ("harvest",))
     # A path or a name on the hub is told in full below its last part.
-    name = "" if card.title == item.name else item.name
+    name = item.name if "/" in item.name else ""
     told = " · ".join(part for part in (name, item.origin) if part)
     return replace(card, footer=told) if told else card
 
@@ -141,7 +142,7 @@ def _store(item: StoreItem, now: datetime.datetime) -> Card:
     more = len(item.sites) - 1
     figures.append(("Site", f"{item.site} and {more} more" if more > 0 else item.site))
     if item.corpus:
-        figures.append(("Text", item.corpus.rstrip("/").rsplit("/", 1)[-1]))
+        figures.append(("Text", corpus_title(item.corpus)))
     warning = ""
     actions: tuple[str, ...] = ("train", "rows", "verify", "same_model", "reveal", "delete")
     if item.harvest is not None:
