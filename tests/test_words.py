@@ -8,6 +8,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from sae_desktop.words.source_titles import corpus_title, model_title
+
 ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "sae_desktop").rglob("*.py"))
 
