@@ -1,4 +1,4 @@
-"""The Explore workspace: the list, the page of the selected feature, a text to try."""
+"""The Explore workspace: the list, and a feature, a text of one's own, text sets or the map."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sae_desktop.gui.explore.page.feature_page import FeaturePage
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.feature_menu import copy_link, steer_with
+from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -30,7 +31,7 @@ from sae_desktop.steering.effect_config import OutputEffectConfig
 
 
 class ExplorePanel(QWidget):
-    """The page in the middle, list and probe as docks; without an index, the way to one."""
+    """The places in the middle, the list beside them; without an index, the way to one."""
 
     def __init__(self, session: Session, settings: Settings | None = None) -> None:
         super().__init__()
@@ -57,11 +58,14 @@ class ExplorePanel(QWidget):
         )
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(self.page)
+        self.places = Places(self._place_infos(), "What Explore shows")
+        self._stack.addWidget(self.places)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._stack)
-        self.list.leftWithReturn.connect(self.page.contexts.setFocus)
+        self.places.placeChanged.connect(self._on_place_changed)
+        self.list.leftWithReturn.connect(self._read_feature)
+        session.textRequested.connect(lambda _text: self.places.show_place("text"))
         self.probe.tokenHovered.connect(self.page.mark)
         self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
         self.page.legend.scaleChanged.connect(self.languages.set_logarithmic)
@@ -77,12 +81,65 @@ class ExplorePanel(QWidget):
     def _on_index_changed(self, _index: object = None) -> None:
         has_index = self._session.index is not None
         self._stamp = _stamp(self._session.index)
-        self._stack.setCurrentWidget(self.page if has_index else self.empty)
+        self._stack.setCurrentWidget(self.places if has_index else self.empty)
         self.setFocusProxy(self.list.table if has_index else self.empty.button)
         self.list.setEnabled(has_index)
         self.lists.setEnabled(has_index)
-        self.probe.setEnabled(has_index)
-        self.text_sets.setEnabled(has_index)
+
+    def _on_place_changed(self, place: str) -> None:
+        if self._session.workspace.partition(".")[0] == "explore":
+            self._session.enter_workspace(f"explore.{place}")
+
+    def _read_feature(self) -> None:
+        self.places.show_place("feature")
+        self.page.contexts.setFocus()
+
+    def _write_text(self) -> None:
+        self.places.show_place("text")
+        self.probe.text.setFocus()
+
+    def _compare_texts(self) -> None:
+        self.places.show_place("sets")
+        self.text_sets.on.setFocus()
+
+    def _look_at_map(self) -> None:
+        self.places.show_place("map")
+        self.map.map.setFocus()
+
+    def _place_infos(self) -> list[PlaceInfo]:
+        return [
+            PlaceInfo(
+                "feature",
+                "Feature",
+                "article",
+                self.page,
+                "What the selected feature fires on and what it does",
+                "Ctrl+Shift+F",
+            ),
+            PlaceInfo(
+                "text",
+                "Your text",
+                "text-aa",
+                self.probe,
+                "Which features fire on a text that you type, paste or drop",
+                "Ctrl+T",
+            ),
+            PlaceInfo(
+                "sets",
+                "Text sets",
+                "arrows-left-right",
+                self.text_sets,
+                "Features that fire on one set of texts and not on another",
+            ),
+            PlaceInfo(
+                "map",
+                "Map",
+                "map-trifold",
+                self.map,
+                "All features by how alike their directions are",
+                "Ctrl+M",
+            ),
+        ]
 
     def _on_contents_changed(self) -> None:
         """Open the index again when it was built again, at the feature that was open."""
@@ -95,15 +152,12 @@ class ExplorePanel(QWidget):
             self._session.select_feature(min(feature, features - 1))
 
     def docks(self) -> list[DockInfo]:
-        """Return what stands around the page: the list and the text to try."""
+        """Return what stands around the places: the lists, and what is asked for."""
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         return [
             DockInfo("features", "Features", self.list, left, 388),
             DockInfo("lists", "Lists", self.lists, left, 388, tabbed_with="features"),
-            DockInfo("probe", "Try a text", self.probe, right, 264),
-            DockInfo("text_sets", "Text sets", self.text_sets, right, 264, tabbed_with="probe"),
-            DockInfo("map", "Map", self.map, right, 264, tabbed_with="probe"),
             DockInfo("splitting", "Splitting", self.splitting, bottom, 260, hidden=True),
             DockInfo(
                 "languages",
@@ -114,15 +168,7 @@ class ExplorePanel(QWidget):
                 tabbed_with="splitting",
                 hidden=True,
             ),
-            DockInfo(
-                "completeness",
-                "Completeness",
-                self.completeness,
-                right,
-                264,
-                tabbed_with="probe",
-                hidden=True,
-            ),
+            DockInfo("completeness", "Completeness", self.completeness, right, 264, hidden=True),
         ]
 
     def _has_feature(self) -> bool:
@@ -158,10 +204,33 @@ class ExplorePanel(QWidget):
             ),
             ActionInfo(
                 "explore.probe",
-                "Try a text",
-                self.probe.text.setFocus,
+                "Try a text of your own",
+                self._write_text,
                 icon="text-aa",
                 shortcut="Ctrl+T",
+                enabled_when=has_index,
+            ),
+            ActionInfo(
+                "explore.page",
+                "Read the feature",
+                self._read_feature,
+                icon="article",
+                shortcut="Ctrl+Shift+F",
+                enabled_when=self._has_feature,
+            ),
+            ActionInfo(
+                "explore.sets",
+                "Compare two sets of texts",
+                self._compare_texts,
+                icon="arrows-left-right",
+                enabled_when=has_index,
+            ),
+            ActionInfo(
+                "explore.map",
+                "Show the map of the features",
+                self._look_at_map,
+                icon="map-trifold",
+                shortcut="Ctrl+M",
                 enabled_when=has_index,
             ),
             ActionInfo(

@@ -163,4 +163,4 @@ class OtherDictionaries(QObject):
             )
             return
         self._session.go_to_feature(name, feature)
-        self._session.show_workspace("explore")
+        self._session.show_workspace("explore.feature")

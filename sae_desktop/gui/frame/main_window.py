@@ -165,7 +165,11 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ workspaces
     def workspace(self, name: str) -> Workspace:
-        """Return a workspace, built now if it was not shown yet."""
+        """Return a workspace, built now if it was not shown yet.
+
+        What follows a dot in the name, a place in its middle, changes nothing.
+        """
+        name = name.partition(".")[0]
         if name not in self._workspaces:
             workspace = PANELS[name](self.session, self.settings)
             self._workspaces[name] = workspace
@@ -175,7 +179,7 @@ class MainWindow(QMainWindow):
         return self._workspaces[name]
 
     def show_workspace(self, name: str) -> None:
-        """Bring a workspace to the front."""
+        """Bring a workspace to the front, such as "explore", or a place of it: "explore.map"."""
         if name == "jobs":
             self._jobs.show()
             return
@@ -183,8 +187,8 @@ class MainWindow(QMainWindow):
         if self._stack.currentWidget() is not workspace:
             self._stack.setCurrentWidget(workspace)
             workspace.focus_first()
-        self._rail.mark(name)
-        self.session.enter_workspace(name)
+        self._rail.mark(workspace.id)
+        self.session.enter_workspace(workspace.show_place(name.partition(".")[2]))
 
     def prepare(self) -> None:
         """Build one workspace that was not shown yet, and come back for the next."""
@@ -199,7 +203,8 @@ class MainWindow(QMainWindow):
 
     def _first_workspace(self) -> str:
         known = {name for name, _, _ in WORKSPACES}
-        return self.settings.workspace if self.settings.workspace in known else "project"
+        last = self.settings.workspace
+        return last if last.partition(".")[0] in known else "project"
 
     # ------------------------------------------------------------------ actions
     def open_search(self) -> None:

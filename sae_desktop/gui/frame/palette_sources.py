@@ -135,7 +135,7 @@ def _project_entries(session: Session) -> list[Entry]:
 def _run(session: Session):
     def run(entry: Entry) -> None:
         if entry.kind == "Feature":
-            session.show_workspace("explore")
+            session.show_workspace("explore.feature")
             index, feature = parse_feature_link(entry.key) or (session.index_name, int(entry.key))
             session.go_to_feature(index, feature)
         elif entry.kind == "Index":

@@ -38,7 +38,7 @@ def _explore(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.explore.explore import ExplorePanel
 
     panel = ExplorePanel(session, settings)
-    return Workspace("explore", panel, panel.docks(), tall_left=True)
+    return Workspace("explore", panel, panel.docks(), tall_left=True, places=panel.places)
 
 
 def _steer(session: Session, settings: Settings) -> Workspace:

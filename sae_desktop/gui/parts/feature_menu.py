@@ -121,7 +121,7 @@ def show_feature_menu(session: Session, feature: int, parent: QWidget, at: QPoin
 def open_feature(session: Session, feature: int) -> None:
     """Show a feature's page."""
     session.select_feature(feature)
-    session.show_workspace("explore")
+    session.show_workspace("explore.feature")
 
 
 def steer_with(session: Session, feature: int) -> None:

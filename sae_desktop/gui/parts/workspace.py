@@ -11,6 +11,7 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
 from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.places import Places
 from sae_desktop.gui.parts.tab_order import move_focus, tab_order
 
 _STATE_VERSION = 1
@@ -65,14 +66,17 @@ class Workspace(QMainWindow):
         docks: Sequence[DockInfo] = (),
         *,
         tall_left: bool = False,
+        places: Places | None = None,
     ) -> None:
         """`main` has a method `action_infos() -> list[ActionInfo]`.
 
         `tall_left`: docks at the left reach the bottom, those below begin beside them.
+        `places` are what its middle shows one of.
         """
         super().__init__()
         self.id = id_
         self.main: Any = main
+        self._places = places
         self.setObjectName(f"workspace.{id_}")
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setDockOptions(
@@ -172,6 +176,16 @@ class Workspace(QMainWindow):
         """Return the actions of the panel in the middle."""
         infos: list[ActionInfo] = self.main.action_infos()
         return infos
+
+    def show_place(self, name: str) -> str:
+        """Bring a place of the middle to the front; return what the workspace is then called.
+
+        Such as "explore.map"; no name leaves the place that is there.
+        """
+        if self._places is None:
+            return self.id
+        self._places.show_place(name)
+        return f"{self.id}.{self._places.place}"
 
     def focus_first(self) -> None:
         """Put the keyboard into the panel: where it says, or into its first control."""

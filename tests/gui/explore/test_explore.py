@@ -165,6 +165,7 @@ def _answer(text: str, feature: int) -> ProbeResult:
 def test_probe__asks_once_when_the_typing_pauses(
     qtbot: QtBot, panel: ExplorePanel, session: Session, client
 ) -> None:
+    panel.places.show_place("text")
     session.select_feature(0)
     QTest.keyClicks(panel.probe.text, "And the Lord")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
@@ -180,6 +181,7 @@ def test_probe__asks_once_when_the_typing_pauses(
 def test_probe__shows_only_the_last_answer(
     qtbot: QtBot, panel: ExplorePanel, session: Session, client
 ) -> None:
+    panel.places.show_place("text")
     session.select_feature(0)
     panel.probe.text.setPlainText("one")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
@@ -196,6 +198,7 @@ def test_probe__shows_only_the_last_answer(
 def test_probe__asks_again_for_another_feature(
     qtbot: QtBot, panel: ExplorePanel, session: Session, client
 ) -> None:
+    panel.places.show_place("text")
     panel.probe.text.setPlainText("one")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.answer(client.jobs[0], _answer("one", 3))
@@ -208,6 +211,7 @@ def test_probe__asks_again_for_another_feature(
 def test_probe__says_in_place_why_there_is_no_answer(
     qtbot: QtBot, panel: ExplorePanel, session: Session, client, heard
 ) -> None:
+    panel.places.show_place("text")
     panel.probe.text.setPlainText("one")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.fail(client.jobs[0], "The model is gone.")

@@ -58,6 +58,7 @@ def test_tabs_of_the_right__show_whole_names_when_one_more_is_opened(
 def test_panel_below__leaves_the_text_to_try_its_height(
     qtbot: QtBot, panel: ExplorePanel, client
 ) -> None:
+    panel.places.show_place("text")
     panel.probe.text.setPlainText("one two")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     found = ProbeResult(

@@ -40,6 +40,7 @@ def test_probe_and_steer__through_the_engine(qtbot: QtBot, real_session: Session
         shown(qtbot, name, panel)
     session.select_feature(loudest)
 
+    explore.places.show_place("text")
     explore.probe.text.setPlainText("In the beginning: 人")
     qtbot.waitUntil(lambda: bool(explore.probe.matrix.features()), timeout=PATIENCE_MS)
     assert explore.probe.tokens.plain_text() == "In the beginning: 人"

@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QPlainTextEdit,
     QScrollArea,
@@ -38,7 +37,7 @@ from sae_desktop.words.amounts import exact_count
 
 _SHOWN = 20
 _KEPT = 1000
-_LINES = 4
+_LINES = 7
 
 
 class TextSetsPanel(QWidget):
@@ -96,30 +95,26 @@ class TextSetsPanel(QWidget):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 4, 0)
         inner.setSpacing(8)
+        intro = "Finds the features that fire on every text of A and on none of B."
+        inner.addWidget(label(intro, "muted", wrap=True))
+        sides = QHBoxLayout()
+        sides.setSpacing(16)
         for title, box in (("A", self.on), ("B", self.off)):
-            row = QHBoxLayout()
-            row.addWidget(label(title, "heading"))
-            row.addStretch()
-            load = push_button(
-                "Load…",
-                partial(self._on_load, box),
-                flat=True,
-                tip=f"Read the {title} texts from a file: one per line or paragraph, or .jsonl",
-            )
-            row.addWidget(load)
-            inner.addLayout(row)
-            inner.addWidget(box)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Threshold", self.threshold)
-        form.addRow("May miss", self.missed)
-        inner.addLayout(form)
-        inner.addWidget(self.classify)
-        inner.addWidget(self.find_button)
-        inner.addWidget(self.start)
+            sides.addLayout(self._side(title, box), 1)
+        inner.addLayout(sides)
+        asked = QHBoxLayout()
+        asked.setSpacing(8)
+        for title, field in (("Threshold", self.threshold), ("May miss", self.missed)):
+            asked.addWidget(label(title, "small"))
+            asked.addWidget(field)
+        asked.addWidget(self.classify)
+        asked.addStretch(1)
+        inner.addLayout(asked)
+        for button in (self.find_button, self.start):
+            inner.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         inner.addWidget(self.state)
         inner.addWidget(self.links)
-        inner.addWidget(self.show_all)
+        inner.addWidget(self.show_all, 0, Qt.AlignmentFlag.AlignLeft)
         inner.addWidget(self.scores)
         inner.addWidget(self.weights_heading)
         inner.addWidget(self.weights)
@@ -130,9 +125,25 @@ class TextSetsPanel(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 4, 8, 8)
+        column.setContentsMargins(16, 12, 8, 8)
         column.addWidget(scroll)
-        self.setMinimumWidth(240)
+        self.setMinimumWidth(400)
+
+    def _side(self, title: str, box: TextBox) -> QVBoxLayout:
+        column, row = QVBoxLayout(), QHBoxLayout()
+        column.setSpacing(4)
+        row.addWidget(label(title, "heading"))
+        row.addStretch()
+        load = push_button(
+            "Load…",
+            partial(self._on_load, box),
+            flat=True,
+            tip=f"Read the {title} texts from a file: one per line or paragraph, or .jsonl",
+        )
+        row.addWidget(load)
+        column.addLayout(row)
+        column.addWidget(box)
+        return column
 
     # ------------------------------------------------------------------ asking
     def ask(self) -> None:

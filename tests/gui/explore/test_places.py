@@ -1,0 +1,65 @@
+"""The places of the middle of Explore: how one comes to each, and what stays while it is away."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.explore.explore import ExplorePanel
+from sae_desktop.gui.parts.actions import ActionRegistry
+from sae_desktop.gui.state.session import Session
+
+
+def test_tabs__lead_to_every_place_and_are_walked_by_keys(panel: ExplorePanel) -> None:
+    places = panel.places
+    assert [info.title for info in places.infos] == ["Feature", "Your text", "Text sets", "Map"]
+    for number, widget in enumerate((panel.page, panel.probe, panel.text_sets, panel.map)):
+        QTest.mouseClick(
+            places.bar, Qt.MouseButton.LeftButton, pos=places.bar.tabRect(number).center()
+        )
+        assert widget.isVisible()
+        assert sum(info.widget.isVisible() for info in places.infos) == 1
+    places.bar.setFocus()
+    QTest.keyClick(places.bar, Qt.Key.Key_Left)
+    assert places.place == "sets"
+
+
+def test_actions__bring_their_place_and_put_the_keyboard_there(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    registry = ActionRegistry()
+    registry.add(panel.action_infos(), panel)
+    session.select_feature(3)
+    for action, place, focused in (
+        ("explore.probe", "text", panel.probe.text),
+        ("explore.sets", "sets", panel.text_sets.on),
+        ("explore.map", "map", panel.map.map),
+        ("explore.page", "feature", panel.page.contexts),
+    ):
+        registry.trigger(action)
+        assert panel.places.place == place
+        qtbot.waitUntil(focused.hasFocus, timeout=5000)
+
+
+def test_feature_chosen_in_the_list__leaves_the_place_and_return_reads_it(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    panel.places.show_place("map")
+    session.select_feature(9)
+    assert panel.places.place == "map"
+    panel.list.table.setFocus()
+    QTest.keyClick(panel.list.table, Qt.Key.Key_Return)
+    assert panel.places.place == "feature"
+    qtbot.waitUntil(panel.page.contexts.hasFocus, timeout=5000)
+
+
+def test_context__is_tried_in_the_place_for_texts(panel: ExplorePanel) -> None:
+    panel.page.contexts.textChosen.emit("And the Lord said")
+    assert panel.places.place == "text"
+    assert panel.probe.text.toPlainText() == "And the Lord said"
+    panel.places.show_place("map")
+    panel.places.show_place("text")
+    assert panel.probe.text.toPlainText() == "And the Lord said"
+    panel.places.show_place("nowhere")
+    assert panel.places.place == "text"
