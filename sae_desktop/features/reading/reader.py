@@ -76,6 +76,12 @@ class FeatureIndex(IndexFile):
             self.context(feature, int(slot), before, after) for slot in np.flatnonzero(rows >= 0)
         ]
 
+    def strongest_rows(self, feature: int) -> Array:
+        """Return the rows of the feature's strongest contexts, the strongest first."""
+        rows = self.arrays["contexts/row"][feature]
+        strongest = (self.arrays["contexts/bucket"] == TOP_BUCKET) & (rows >= 0)
+        return np.asarray(rows[strongest])
+
     def context(
         self, feature: int, slot: int, before: int | None = -1, after: int | None = -1
     ) -> Context:

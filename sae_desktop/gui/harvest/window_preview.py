@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QTextBrowser
 
 from sae_desktop.corpus.config import WindowPreview
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.running_text import RunningText
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.corpus_card import role_runs, window_heading
+from sae_desktop.words.running_text import RunningText
 
 _LEAST_HEIGHT = 96
 _MAY_BREAK = "\u200b"

@@ -26,8 +26,8 @@ from PySide6.QtGui import (
 )
 
 from sae_desktop.gui.parts.colour_scale import RGB, ColourScale, readable_on
-from sae_desktop.gui.parts.running_text import RunningText
 from sae_desktop.gui.parts.theme import Palette, rgb
+from sae_desktop.words.running_text import RunningText
 
 RADIUS = 3.0
 _FIRST_RIGHT_TO_LEFT = "\u0590"

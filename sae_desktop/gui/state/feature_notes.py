@@ -20,6 +20,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.project_changes import NoteChange, StarsChange, note_after
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.words.feature_words import WIDE, FeatureWords, FeatureWordsReader
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +46,7 @@ class FeatureNotes(QObject):
         self._held: dict[int, FeatureNote] = {}
         self._stars: Array | None = None
         self._by_label: Array | None = None
+        self._words: FeatureWordsReader | None = None
         self._order = Background(self)
         self._order.answered.connect(self._on_ordered)
         session.indexOpened.connect(self._on_index_opened)
@@ -87,6 +89,27 @@ class FeatureNotes(QObject):
         """Return "#12 label", or "#12" without one."""
         label = self.label(feature)
         return f"#{feature} {label}" if label else f"#{feature}"
+
+    def words(self, feature: int) -> FeatureWords | None:
+        """Return what the open index says of a feature; None where it has a label, or no index."""
+        index = self._session.index
+        if index is None or self.label(feature):
+            return None
+        if self._words is None or self._words.index is not index:
+            self._words = FeatureWordsReader(index)
+        return self._words.words(feature)
+
+    def said(self, feature: int, room: int = WIDE) -> tuple[str, bool]:
+        """Return what stands beside a feature's number, and whether it stands there in grey.
+
+        That is its label; without one, what the index says of it in about `room` characters.
+        """
+        words = self.words(feature)
+        return (self.label(feature), False) if words is None else (words.line(room), True)
+
+    def described(self, feature: int, room: int = WIDE) -> str:
+        """Return "#12 label", or "#12 …of the [king] of France…" without one: for plain text."""
+        return f"#{feature} {self.said(feature, room)[0]}".rstrip()
 
     def labels(self, features: Array) -> dict[int, str]:
         """Return feature → label of those that have one."""

@@ -22,7 +22,6 @@ from sae_desktop.gui.parts.colour_scale import (
     diverging,
     readable_on,
 )
-from sae_desktop.gui.parts.running_text import RunningText, shown_token, utf16_length
 from sae_desktop.gui.state.feature_link import feature_link, parse_feature_link
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.steering.config import (
@@ -32,6 +31,7 @@ from sae_desktop.steering.config import (
     RandomDirection,
 )
 from sae_desktop.words.amounts import one_in_text, percent_text, probability_text, signed_text
+from sae_desktop.words.running_text import RunningText, shown_token, utf16_length
 
 
 # ---------------------------------------------------------------- colours

@@ -21,7 +21,6 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.feature_menu import show_feature_menu
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
-from sae_desktop.gui.parts.running_text import shown_token
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.background import Background
@@ -29,6 +28,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count, signed_text
+from sae_desktop.words.running_text import shown_token
 
 PAUSE_MS = 40
 """Pause in the typing after which the engine is asked: leaves it most of the 150 ms."""
