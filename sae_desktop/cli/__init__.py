@@ -35,6 +35,7 @@ COMMANDS = (
     "export",
     "formats",
     "settings",
+    "glossary",
     "gallery",
     "associate",
 )

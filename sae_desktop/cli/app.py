@@ -19,6 +19,7 @@ from sae_desktop.cli import (
     feature_commands,
     formats_command,
     gallery_commands,
+    glossary_command,
     item_commands,
     job_commands,
     list_commands,
@@ -110,6 +111,7 @@ app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)
 app.command()(formats_command.formats)
 app.command()(settings_command.settings)
+app.command()(glossary_command.glossary)
 app.command()(associate_command.associate)
 
 

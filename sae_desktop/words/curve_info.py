@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from sae_desktop.words.glossary import hover
+
 XAxis = Literal["rows", "step", "seconds", "compute"]
 X_AXES: tuple[XAxis, ...] = get_args(XAxis)
 X_TITLES: dict[XAxis, str] = {
@@ -30,81 +32,35 @@ class CurveInfo:
     unit: str
     logarithmic: bool
     """Whether its axis can be logarithmic: it is positive and spans decades."""
-    explanation: str
     least_span: float = 0.0
     """A linear axis that begins at 0 spans at least this; 0: the axis follows the values."""
 
+    @property
+    def explanation(self) -> str:
+        """What the glossary says of it."""
+        return hover(self.title)
+
 
 CURVES = (
-    CurveInfo("loss", "Loss", "", True, "What training minimises: all terms together."),
-    CurveInfo("reconstruction", "Reconstruction", "", True, "The loss’s squared error."),
-    CurveInfo("sparsity", "Sparsity term", "", True, "The loss’s penalty for active features."),
-    CurveInfo("auxiliary", "Auxiliary term", "", True, "The loss that dead features learn from."),
-    CurveInfo("fvu", "FVU", "", True, "Share of the variance not explained, on held-out rows."),
-    CurveInfo(
-        "explained_variance", "Explained variance", "share", False, "1 − FVU, on held-out rows."
-    ),
-    CurveInfo("l0", "L0", "features per row", True, "Average number of features active on a row."),
-    CurveInfo("cosine", "Cosine", "", False, "Average similarity of a row and its reconstruction."),
-    CurveInfo(
-        "shrinkage",
-        "Shrinkage",
-        "share",
-        False,
-        "Norm of the reconstruction divided by the row’s: below 1, activations are too small.",
-    ),
-    CurveInfo(
-        "dead_fraction",
-        "Dead",
-        "share of features",
-        False,
-        "Silent for the training’s “Dead after” rows.",
-        0.05,
-    ),
-    CurveInfo(
-        "dense_fraction",
-        "Dense",
-        "share of features",
-        False,
-        "Active on over a tenth of rows.",
-        0.05,
-    ),
-    CurveInfo(
-        "loss_recovered",
-        "Loss recovered",
-        "share",
-        False,
-        "How much of the model’s loss is recovered with the reconstruction in place of the "
-        "activations.",
-    ),
-    CurveInfo(
-        "loss_recovered_mean",
-        "Loss recovered (mean)",
-        "share",
-        False,
-        "The same, measured against rows replaced by their mean rather than by zero.",
-    ),
-    CurveInfo(
-        "kl",
-        "KL",
-        "nats per token",
-        True,
-        "Divergence of the spliced model’s predictions from the model’s own.",
-    ),
-    CurveInfo("gradient_norm", "Gradient norm", "", True, "Before clipping."),
-    CurveInfo("rows_per_second", "Throughput", "rows per second", False, "Rows per second.", 10.0),
-    CurveInfo(
-        "waited_share",
-        "Waited",
-        "share of time",
-        False,
-        "Share of the time spent waiting for data.",
-        0.05,
-    ),
-    CurveInfo(
-        "learning_rate", "Learning rate", "", True, "Including warm-up, decay and your changes."
-    ),
-    CurveInfo("sparsity_coefficient", "λ", "", True, "Including warm-up and your changes."),
+    CurveInfo("loss", "Loss", "", True),
+    CurveInfo("reconstruction", "Reconstruction", "", True),
+    CurveInfo("sparsity", "Sparsity term", "", True),
+    CurveInfo("auxiliary", "Auxiliary term", "", True),
+    CurveInfo("fvu", "FVU", "", True),
+    CurveInfo("explained_variance", "Explained variance", "share", False),
+    CurveInfo("l0", "L0", "features per row", True),
+    CurveInfo("cosine", "Cosine", "", False),
+    CurveInfo("shrinkage", "Shrinkage", "share", False),
+    CurveInfo("dead_fraction", "Dead", "share of features", False, 0.05),
+    CurveInfo("dense_fraction", "Dense", "share of features", False, 0.05),
+    CurveInfo("loss_recovered", "Loss recovered", "share", False),
+    CurveInfo("loss_recovered_mean", "Loss recovered (mean)", "share", False),
+    CurveInfo("kl", "KL", "nats per token", True),
+    CurveInfo("gradient_norm", "Gradient norm", "", True),
+    CurveInfo("rows_per_second", "Throughput", "rows per second", False, 10.0),
+    CurveInfo("waited_share", "Waited", "share of time", False, 0.05),
+    CurveInfo("learning_rate", "Learning rate", "", True),
+    CurveInfo("sparsity_coefficient", "λ", "", True),
 )
 CURVE_OF = {info.column: info for info in CURVES}
 MOST_SMOOTHING = 0.99

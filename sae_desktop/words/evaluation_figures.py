@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sae_desktop.training.config import EvaluateResult
 from sae_desktop.words.amounts import exact_count, figure_text, share_text
+from sae_desktop.words.glossary import hover
 
 
 @dataclass(frozen=True)
@@ -19,46 +22,38 @@ class EvaluationRow:
     tip: str = ""
 
 
-_FIGURES = (
-    ("l0", "L0", lambda v: figure_text(v, 1), "Average number of features active on a row"),
-    ("fvu", "FVU", figure_text, "Fraction of the variance unexplained"),
-    ("explained_variance", "Explained variance", share_text, "1 − FVU"),
-    ("cosine", "Cosine", figure_text, "Average similarity of a row and its reconstruction"),
-    ("shrinkage", "Shrinkage", figure_text, "1: activations are the size that fits best"),
-    ("nearest_cosine", "Nearest cosine", figure_text, "Median cosine to the nearest other feature"),
-    (
-        "dead_fraction",
-        "Dead",
-        share_text,
-        "Never fired on the evaluated rows",
-    ),
-    ("dense_fraction", "Dense", share_text, "Features that fire on more than a tenth of the rows"),
-    ("loss_recovered", "Loss recovered", share_text, "Measured against zero ablation"),
-    ("loss_recovered_mean", "… from mean ablation", share_text, "A stricter measure"),
-    ("kl", "KL", lambda v: figure_text(v, 4), "In nats, from the model’s predictions"),
-    ("loss_clean", "Loss of the model", figure_text, "In nats per token, with nothing spliced in"),
-    (
-        "loss_spliced",
-        "… with the dictionary",
-        figure_text,
-        "The dictionary’s output in place of the site",
-    ),
-    ("loss_zero", "… with zeros", figure_text, "Zeros in place of the site’s values"),
-    ("loss_mean", "… with the mean", figure_text, "The mean row in place of the site’s values"),
+_FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("l0", "L0", lambda v: figure_text(v, 1)),
+    ("fvu", "FVU", figure_text),
+    ("explained_variance", "Explained variance", share_text),
+    ("cosine", "Cosine", figure_text),
+    ("shrinkage", "Shrinkage", figure_text),
+    ("nearest_cosine", "Nearest cosine", figure_text),
+    ("dead_fraction", "Dead", share_text),
+    ("dense_fraction", "Dense", share_text),
+    ("loss_recovered", "Loss recovered", share_text),
+    ("loss_recovered_mean", "… from mean ablation", share_text),
+    ("kl", "KL", lambda v: figure_text(v, 4)),
+    ("loss_clean", "Loss of the model", figure_text),
+    ("loss_spliced", "… with the dictionary", figure_text),
+    ("loss_zero", "… with zeros", figure_text),
+    ("loss_mean", "… with the mean", figure_text),
 )
 
 
 def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
     """Return the figures that were measured, in the order they are read."""
     rows = []
-    for field, title, text, tip in _FIGURES:
+    for field, title, text in _FIGURES:
         value, control = getattr(found, field, None), getattr(found.control, field, None)
         if _known(value) or _known(control):
             spread = getattr(found.control_spread, field, None)
             beside = text(control) if _known(control) else "–"
             if _known(control) and _known(spread):
                 beside += f" ± {text(spread)}"
-            rows.append(EvaluationRow(title, text(value) if _known(value) else "–", beside, tip))
+            rows.append(
+                EvaluationRow(title, text(value) if _known(value) else "–", beside, hover(title))
+            )
     return rows
 
 

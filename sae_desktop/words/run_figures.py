@@ -18,6 +18,7 @@ from sae_desktop.words.amounts import (
 )
 from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.curve_files import as_table
+from sae_desktop.words.glossary import hover
 from sae_desktop.words.inventory import DictionaryItem
 from sae_desktop.words.training_catalogue import TARGETS
 
@@ -60,9 +61,15 @@ class FigureColumn:
 
     field: str
     title: str
-    tip: str
     text: Callable[[Any], str] = str
     number: bool = True
+    own_tip: str = ""
+    """What the column says that the glossary does not; empty: what the glossary says."""
+
+    @property
+    def tip(self) -> str:
+        """What it is, in a sentence."""
+        return self.own_tip or hover(self.title)
 
 
 _TARGET_TITLES = {target: title for target, title, _ in TARGETS}
@@ -73,47 +80,30 @@ def _small(value: float) -> str:
 
 
 COLUMNS = (
-    FigureColumn("name", "Run", "Checked runs are drawn", number=False),
-    FigureColumn("state", "State", "", number=False),
-    FigureColumn("architecture", "Architecture", "", number=False),
+    FigureColumn("name", "Run", number=False, own_tip="Checked runs are drawn."),
+    FigureColumn("state", "State", number=False, own_tip="How far the training has come."),
+    FigureColumn("architecture", "Architecture", number=False),
     FigureColumn(
-        "target",
-        "Target",
-        "What is reconstructed",
-        lambda target: _TARGET_TITLES.get(target, target),
-        number=False,
-    ),
-    FigureColumn("features", "Features", "", exact_count),
-    FigureColumn("k", "k", "Requested number of active features", exact_count),
-    FigureColumn("sparsity", "λ", "Weight of the sparsity loss; “–”: the default", _small),
-    FigureColumn(
-        "l0", "L0", "Average number of active features per row", lambda v: figure_text(v, 1)
-    ),
-    FigureColumn("fvu", "FVU", "Fraction of the variance unexplained", figure_text),
-    FigureColumn(
-        "random_fvu",
-        "Random FVU",
-        "For random directions of the same size and L0; appears after an evaluation",
-        figure_text,
-    ),
-    FigureColumn("loss_recovered", "Recovered", "Share of the model’s loss recovered", share_text),
-    FigureColumn(
-        "random_recovered",
-        "Random recovered",
-        "Share recovered by random directions of the same size and L0",
-        share_text,
+        "target", "Target", lambda target: _TARGET_TITLES.get(target, target), number=False
     ),
     FigureColumn(
-        "dead",
-        "Dead",
-        "Features silent for the training’s “Dead after” rows",
-        share_text,
+        "features", "Features", exact_count, own_tip="How many features the dictionary has."
     ),
-    FigureColumn("loss", "Loss", "At the end of training", lambda v: f"{v:.4g}"),
-    FigureColumn("lr", "lr", "Learning rate; “–”: the default", _small),
-    FigureColumn("seed", "Seed", "", exact_count),
-    FigureColumn("rows", "Rows", "Rows consumed, counting repeated passes", short_count),
-    FigureColumn("seconds", "Time", "Training time", duration_text),
+    FigureColumn("k", "k", exact_count),
+    FigureColumn("sparsity", "λ", _small, own_tip=f"{hover('λ')} “–” stands for the default."),
+    FigureColumn("l0", "L0", lambda v: figure_text(v, 1)),
+    FigureColumn("fvu", "FVU", figure_text),
+    FigureColumn("random_fvu", "Random FVU", figure_text),
+    FigureColumn("loss_recovered", "Recovered", share_text),
+    FigureColumn("random_recovered", "Random recovered", share_text),
+    FigureColumn("dead", "Dead", share_text),
+    FigureColumn("loss", "Loss", lambda v: f"{v:.4g}"),
+    FigureColumn(
+        "lr", "lr", _small, own_tip=f"{hover('Learning rate')} “–” stands for the default."
+    ),
+    FigureColumn("seed", "Seed", exact_count),
+    FigureColumn("rows", "Rows", short_count, own_tip="Rows consumed, counting repeated passes."),
+    FigureColumn("seconds", "Time", duration_text, own_tip="How long the training took."),
 )
 
 

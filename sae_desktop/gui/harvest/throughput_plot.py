@@ -15,11 +15,7 @@ from sae_desktop.words.curve_buffer import CurveBuffer
 from sae_desktop.words.curve_info import CURVE_OF, CurveView
 from sae_desktop.words.store_text import throughput_text
 
-_INFO = replace(
-    CURVE_OF["rows_per_second"],
-    unit="tokens per second",
-    explanation="Tokens read per second; “waited” is the share of time the model waited for text.",
-)
+_INFO = replace(CURVE_OF["rows_per_second"], unit="tokens per second")
 _VIEW = CurveView(shown=(_INFO.column,))
 _HEADROOM = 1.15
 

@@ -1,0 +1,1 @@
+"""The entries of the glossary by theme; `words.glossary` puts them together."""

@@ -1,0 +1,112 @@
+"""Architectures of dictionaries, and what a dictionary reads and writes."""
+
+from __future__ import annotations
+
+from sae_desktop.words.terms.entry import Entry
+
+ARCHITECTURE_TERMS = (
+    Entry(
+        "Architecture",
+        "How a dictionary decides which features are active on a row.",
+        "All read a row, switch features on and rebuild the row from their directions. They "
+        "differ in the switch. If in doubt, keep the default, Matryoshka BatchTopK.",
+        "Train, in the settings",
+        ("TopK", "BatchTopK", "JumpReLU", "Matryoshka BatchTopK"),
+    ),
+    Entry(
+        "TopK",
+        "An architecture that keeps the k largest activations of every row and no others.",
+        "L0 is k exactly, whether a row is simple or not. There is no penalty and so no shrinkage.",
+        "Train, under Architecture",
+        ("k", "BatchTopK"),
+    ),
+    Entry(
+        "BatchTopK",
+        "An architecture that keeps k activations per row on average over a batch.",
+        "Simple rows get fewer features and rich ones more, which reproduces both better than "
+        "TopK does. When it is used, a threshold learnt in training takes the batch’s place.",
+        "Train, under Architecture",
+        ("TopK", "k"),
+        ("Threshold memory",),
+    ),
+    Entry(
+        "Matryoshka BatchTopK",
+        "A BatchTopK dictionary of nested parts, the first of which must do well by themselves.",
+        "General features come first and are kept: “animals” is not swallowed up by “dogs” and "
+        "“cats”, as happens in large dictionaries otherwise. This costs a little FVU.",
+        "Train, under Architecture",
+        ("BatchTopK", "Splitting"),
+        ("Matryoshka",),
+    ),
+    Entry(
+        "JumpReLU",
+        "An architecture in which every feature learns its own threshold, below which it is 0.",
+        "Above the threshold an activation is kept as it is, so that nothing shrinks. The "
+        "dictionaries of Gemma Scope are of this kind.",
+        "Train, under Architecture",
+        ("λ", "Shrinkage"),
+    ),
+    Entry(
+        "Gated",
+        "An architecture in which a gate says which features are on and another part how strongly.",
+        "Only the gate pays for sparsity, so that activations do not shrink.",
+        "Train, under Architecture",
+        ("Shrinkage", "λ"),
+    ),
+    Entry(
+        "Standard (L1)",
+        "The oldest architecture: a ReLU and a penalty on the sum of activations.",
+        "It is simple and comparable with older work; its activations come out too small.",
+        "Train, under Architecture",
+        ("L1 penalty", "Shrinkage"),
+        ("ReLU",),
+    ),
+    Entry(
+        "Target",
+        "What a dictionary has to rebuild: the row it reads, or what another site makes of it.",
+        "“The input itself” is a sparse autoencoder and the right choice for a first one.",
+        "Train, in the settings",
+        ("Sparse autoencoder", "Transcoder", "Crosscoder"),
+    ),
+    Entry(
+        "Transcoder",
+        "A dictionary that reads one site and predicts another, such as what an MLP makes of "
+        "its input.",
+        "Its features are steps of a computation: what sets one off can be read at the input, "
+        "what it does at the output.",
+        "Train, under Target",
+        ("Skip transcoder", "Cross-layer transcoder", "Site"),
+    ),
+    Entry(
+        "Skip transcoder",
+        "A transcoder with a straight path beside its features for all that is linear.",
+        "The features are left with what is not linear and are fewer for it.",
+        "Train, under Target",
+        ("Transcoder",),
+    ),
+    Entry(
+        "Cross-layer transcoder",
+        "A transcoder whose features read one layer and write to the MLPs’ outputs from there on.",
+        "A computation that takes several layers becomes one feature, and not a copy in each "
+        "layer.",
+        "Train, under Target",
+        ("Transcoder", "Layer"),
+    ),
+    Entry(
+        "Crosscoder",
+        "One dictionary for several layers, or for two models that read the same text.",
+        "It shows which features layers share, or what a fine-tuned model has that the original "
+        "had not.",
+        "Train, under Target",
+        ("Target", "Layer"),
+        ("Second store",),
+    ),
+    Entry(
+        "Subtract the mean",
+        "Whether the mean row is taken away before training, so that features describe what "
+        "varies.",
+        "It helps where the mean is large compared with the spread, as at many sites it is.",
+        "Train, in the settings",
+        ("Outlier dimension",),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Figures that an index holds for every feature, as the list's columns show them."""
+
+from __future__ import annotations
+
+from sae_desktop.features.reading.columns import column_info
+from sae_desktop.words.terms.entry import Entry
+
+
+def _tip(column: str) -> str:
+    """Return what is said of a column of an index, as a sentence."""
+    return f"{column_info(column).tip}."
+
+
+COLUMN_TERMS = (
+    Entry(
+        "Mean activation",
+        _tip("mean_activation"),
+        "A mean that is small beside the maximum says that most firings are weak and a few are "
+        "strong, as with a mean of 10 and a maximum of 56.",
+        "Explore, in the list and below the label",
+        ("Maximum", "Standard deviation"),
+        ("Mean",),
+    ),
+    Entry(
+        "Standard deviation",
+        _tip("std_activation"),
+        "It says how far activations lie from their mean: 8 around a mean of 10 is a wide spread.",
+        "Explore, in the list and below the label",
+        ("Mean activation", "Skewness"),
+        ("Std",),
+    ),
+    Entry(
+        "Skewness",
+        _tip("skewness"),
+        "Above 0, most activations are small and a few are large, as of most features: the "
+        "clear ones often reach 2 or 3.",
+        "Explore, in the list and below the label",
+        ("Kurtosis", "Histogram"),
+        ("Skew",),
+    ),
+    Entry(
+        "Kurtosis",
+        _tip("kurtosis"),
+        "It is 0 for a bell curve and larger the more of the spread comes from a few extreme "
+        "values.",
+        "Explore, in the list and below the label",
+        ("Skewness", "Histogram"),
+    ),
+    Entry(
+        "At window start",
+        _tip("window_start_share"),
+        "Such firings say little about the text. A feature with 90% of its firings there "
+        "responds to the place and not to what is written.",
+        "Explore, as a column of the list",
+        ("Window of text", "BOS"),
+    ),
+    Entry(
+        "Language",
+        _tip("language"),
+        "The share beside it says how clearly: 98% of the activation in French is a French "
+        "feature, 20% only a preference. Languages come from the corpus, which has to know them.",
+        "Explore, on a feature’s page and in the list",
+        ("Source", "Language independence"),
+        ("Languages",),
+    ),
+    Entry(
+        "Language activation",
+        _tip("language_activation"),
+        "Sort by it to find features of one language: near 100% means no other language sets "
+        "them off strongly.",
+        "Explore, as a column of the list",
+        ("Language", "Language firings"),
+    ),
+    Entry(
+        "Language firings",
+        _tip("language_share"),
+        "It is lower than the share of activation where a feature fires weakly in many languages.",
+        "Explore, as a column of the list",
+        ("Language", "Language activation"),
+    ),
+    Entry(
+        "Language independence",
+        _tip("language_independence"),
+        "Near 1, the feature follows what is said, whatever the language; near 0, it follows "
+        "the words. The documents compared say the same in several languages.",
+        "Explore, as a column of the list; the Languages panel shows it text by text",
+        ("Language",),
+    ),
+    Entry(
+        "Source",
+        _tip("source"),
+        "Sources are the parts a corpus is mixed from, such as an encyclopaedia, programs and "
+        "laws.",
+        "Explore, on a feature’s page and in the list",
+        ("Language", "Corpus"),
+        ("Sources",),
+    ),
+    Entry(
+        "Source activation",
+        _tip("source_activation"),
+        "A feature with 95% of its activation in programs responds to code.",
+        "Explore, as a column of the list",
+        ("Source", "Source firings"),
+    ),
+    Entry(
+        "Source firings",
+        _tip("source_share"),
+        "Compare it with the share of activation: where that is much higher, the strong "
+        "firings come from this source and the weak ones from anywhere.",
+        "Explore, as a column of the list",
+        ("Source", "Source activation"),
+    ),
+    Entry(
+        "Token activation",
+        _tip("token_activation"),
+        "Near 100%, the feature responds to one token and to hardly anything else.",
+        "Explore, as a column of the list",
+        ("Token", "Token firings"),
+    ),
+    Entry(
+        "Token firings",
+        _tip("token_share"),
+        "Near 100%, the feature is a detector of one token.",
+        "Explore, as a column of the list",
+        ("Token", "Token activation"),
+    ),
+    Entry(
+        "Neuron correlation",
+        _tip("neuron_correlation"),
+        "Near 1, the feature repeats what a single neuron does already; most clear features "
+        "stay below 0.6, for no neuron says what they say. The sign tells whether the two rise "
+        "together.",
+        "Explore, as a column of the list and on a feature’s page under Neurons",
+        ("MLP", "Pearson correlation"),
+        ("Neuron |r|", "Neurons"),
+    ),
+    Entry(
+        "Nearest cosine",
+        _tip("nearest_cosine"),
+        "Near 1, the dictionary has the same direction twice. In a good dictionary most lie "
+        "well below 0.7.",
+        "Explore, as a column of the list, and the figures of an evaluation (their median)",
+        ("Cosine", "Neighbours"),
+    ),
+    Entry(
+        "Output effect",
+        _tip("output_effect"),
+        "Large ones make good sliders for steering: turned up, they change what the model "
+        "writes. A feature may fire often and still have next to no effect of its own.",
+        "Explore, as a column of the list once the effects have been measured",
+        ("KL", "Steering", "Clamp"),
+    ),
+)
