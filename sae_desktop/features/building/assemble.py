@@ -40,6 +40,12 @@ Array = npt.NDArray[Any]
 _CHUNK = 2**20
 
 
+def whole_type(largest: int) -> np.dtype[Any]:
+    """Return the smallest signed type, of two bytes at least, that holds −1 … `largest`."""
+    kinds = (np.int16, np.int32, np.int64)
+    return np.dtype(next(kind for kind in kinds if largest <= np.iinfo(kind).max))
+
+
 class _Spill:
     """An array that grows on disk, in a file that is gone when it is closed."""
 
@@ -78,8 +84,8 @@ class _Assembly:
         self.spills = {
             "contexts/positions": _Spill(folder, np.int16),
             "contexts/values": _Spill(folder, np.float16),
-            "aligned/documents": _Spill(folder, np.int32),
-            "aligned/rows": _Spill(folder, np.int64),
+            "aligned/documents": _Spill(folder, whole_type(len(text.documents))),
+            "aligned/rows": _Spill(folder, whole_type(text.rows)),
             "aligned/maxima": _Spill(folder, np.float32),
         }
         self._around = np.zeros(firings.features * len(slots.bucket_of_slot) + 1, np.int64)
@@ -144,7 +150,9 @@ class _Assembly:
     def result(self) -> dict[str, Array | Pieces]:
         arrays: dict[str, Array | Pieces] = dict(self.arrays)
         arrays["contexts/bucket"] = self.slots.bucket_of_slot
-        arrays["contexts/offsets"] = np.cumsum(self._around, out=self._around)
+        offsets = np.cumsum(self._around, out=self._around)
+        arrays["contexts/offsets"] = offsets.astype(whole_type(int(offsets[-1])))
+        arrays["contexts/row"] = self.arrays["contexts/row"].astype(whole_type(self.text.rows))
         for kind, names in (("languages", self.text.languages), ("sources", self.text.sources)):
             if names.names:
                 arrays[f"{kind}/tokens"] = names.rows
@@ -162,15 +170,18 @@ class _Assembly:
         for name, spill in self.spills.items():
             if aligned or not name.startswith("aligned/"):
                 arrays[name] = spill.pieces()
-        arrays["tokens"] = Pieces(
-            self.text.rows, np.dtype(np.int32), token_pieces(self.firings.groups)
-        )
+        arrays["tokens"] = self._tokens()
         arrays["passages"] = self.text.passages
         if self.text.has_windows:
             arrays["windows"] = self.text.windows
             arrays["read_before"] = self.text.read_before
         arrays["documents"] = self.text.documents
         return arrays
+
+    def _tokens(self) -> Pieces:
+        groups = self.firings.groups
+        largest = max((int(some.max(initial=0)) for some in token_pieces(groups)), default=0)
+        return Pieces(self.text.rows, whole_type(largest), token_pieces(groups))
 
     def _alike(self) -> Array:
         """Return numbers (D,) that are equal for aligned documents that are alike."""

@@ -30,16 +30,16 @@ G languages, S sources:
     neurons/layers, ids, pearson       (F, N)     most correlated neurons; −1: fewer than N
     aligned/offsets                    (F+1,)     by feature, over the documents of a group in
     aligned/documents, rows, maxima    (n,)       several languages: where it fires most in each
-    tokens                             (R,)       int32
+    tokens                             (R,)
     passages                           (P,)       PASSAGE_DTYPE, ascending, all rows covered
     windows, read_before               (windows,) first row of each, and how many tokens the model
                                                   read before it that another window has
     documents                          (D,)       DOCUMENT_DTYPE
     vocabulary/bytes, offsets                     token i is bytes[offsets[i]:offsets[i+1]]
 
-Groups that were not measured (no model: no logits, no neurons) are not there; older indexes have
-no sums. The names of
-languages and sources stand in the info, an attribute of the file.
+Rows, tokens and documents are signed whole numbers, of as few bytes (two, four or eight) as hold
+them. Groups that were not measured (no model: no logits, no neurons) are not there; older indexes
+have no sums. The names of languages and sources stand in the info, an attribute of the file.
 """
 
 from __future__ import annotations

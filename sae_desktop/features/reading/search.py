@@ -160,7 +160,7 @@ def _chunk(index: FeatureIndex, begin: int, end: int, borders: Array) -> _Chunk:
     offsets, data = index.array("vocabulary/offsets"), index.array("vocabulary/bytes")
     assert offsets is not None
     assert data is not None
-    tokens = np.clip(index.tokens[begin:end], 0, max(index.vocabulary_size - 1, 0))
+    tokens = index.tokens[begin:end].astype(np.int64).clip(0, max(index.vocabulary_size - 1, 0))
     if not index.vocabulary_size:
         return _Chunk(begin, b"", np.zeros(end - begin, dtype=np.int64))
     lengths = np.diff(offsets)[tokens]

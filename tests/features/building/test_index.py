@@ -12,6 +12,7 @@ from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import load
 from sae_desktop.dictionary.architectures import ARCHITECTURES
+from sae_desktop.features.building.assemble import whole_type
 from sae_desktop.features.building.figures import moments, most_of, name_counts, name_sums
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import REACH, IndexConfig
@@ -293,3 +294,22 @@ def test_token_text__shows_bytes_that_are_no_character() -> None:
     assert token_text(b"\xe2\x82") == "⟨0xE2⟩⟨0x82⟩"
     assert visible_token(" the") == "·the"
     assert visible_token("a\n") == "a↵"
+
+
+@pytest.mark.parametrize(
+    ("largest", "bytes_"), [(0, 2), (2**15 - 1, 2), (2**15, 4), (2**31 - 1, 4), (2**31, 8)]
+)
+def test_whole_numbers__take_as_few_bytes_as_hold_them(largest: int, bytes_: int) -> None:
+    kind = whole_type(largest)
+    assert kind.itemsize == bytes_
+    assert np.array([-1, largest], kind).tolist() == [-1, largest]
+
+
+def test_text_of_an_index__takes_two_bytes_a_token_of_a_small_vocabulary(
+    indexed: tuple[Project, FeatureIndex, np.ndarray],
+) -> None:
+    project, index, _ = indexed
+    store = ActivationStore.open(project.store_path("acts"))
+    assert index.tokens.dtype == np.int16
+    assert np.array_equal(index.tokens, store.tokens[: index.info.rows])
+    assert index.arrays["contexts/row"].dtype.itemsize == 2
