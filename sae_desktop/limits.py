@@ -72,6 +72,7 @@ CountOrNone = Annotated[int, Limits(least=0)]
 """A count, or 0 for none, for all or for what is usual."""
 Seed = Annotated[int, Limits(least=0)]
 AtLeast0 = Annotated[float, Limits(least=0)]
+AtLeast1 = Annotated[float, Limits(least=1)]
 Positive = Annotated[float, Limits(above=0)]
 Share = Annotated[float, Limits(least=0, most=1)]
 ShareAbove0 = Annotated[float, Limits(above=0, most=1)]

@@ -131,6 +131,9 @@ def steer(
     ),
     top_k: Annotated[int, option(Sampling, "top_k")] = default(Sampling, "top_k"),
     top_p: Annotated[float, option(Sampling, "top_p")] = default(Sampling, "top_p"),
+    repetition_penalty: Annotated[float, option(Sampling, "repetition_penalty")] = default(
+        Sampling, "repetition_penalty"
+    ),
     chat: Annotated[bool, option(SteerConfig, "chat", "--chat")] = default(SteerConfig, "chat"),
     seed: Annotated[int, option(Sampling, "seed")] = default(Sampling, "seed"),
     device: DeviceOption = default(SteerConfig, "device"),
@@ -159,8 +162,9 @@ def steer(
     if control:
         variants.append(random_control(interventions))
     sampling = Sampling(
-        max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
-    )
+        max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k, top_p=top_p,
+        repetition_penalty=repetition_penalty, seed=seed,
+    )  # fmt: skip
     asked = SteerConfig(
         project=str(project), index=index, prompt=prompt, variants=variants, sampling=sampling,
         chat=chat, device=device,

@@ -84,5 +84,6 @@ def _settings(config: SteerConfig) -> list[tuple[str, str]]:
             rows.append((variant.name, f"{act.mode} {what}, {act.strength:g} {unit}, {act.where}"))
     sampling = config.sampling
     rows += [("tokens", f"{sampling.max_new_tokens}"), ("temperature", f"{sampling.temperature:g}"),
+             ("repetition penalty", f"{sampling.repetition_penalty:g}"),
              ("seed", f"{sampling.seed}")]  # fmt: skip
     return rows

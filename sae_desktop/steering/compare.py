@@ -15,8 +15,6 @@ from sae_desktop.steering.generate import PaddedTokens, forward
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.passes import Steering
 
-_RUN = 3
-
 
 def compare(
     lm: LanguageModel,
@@ -66,9 +64,3 @@ def perplexity(tokens: Sequence[OutputToken]) -> float | None:
         return None
     mean = sum(t.plain_log_probability for t in tokens) / len(tokens)
     return math.exp(min(-mean, 700.0))
-
-
-def repetition(ids: Sequence[int]) -> float:
-    """Return the share of runs of three tokens that stood there before, 0 to 1."""
-    runs = [tuple(ids[i : i + _RUN]) for i in range(len(ids) - _RUN + 1)]
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0

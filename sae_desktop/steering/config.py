@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sae_desktop.described import said
-from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed, ShareAbove0
+from sae_desktop.limits import AtLeast0, AtLeast1, Count, CountOrNone, Seed, ShareAbove0
 
 Mode = Literal["clamp", "add", "multiply", "ablate"]
 Unit = Literal["maximum", "norm"]
@@ -125,6 +125,14 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
             "Sample only from the most likely tokens that together have this probability.",
         ),
     ] = 1.0
+    repetition_penalty: Annotated[
+        AtLeast1,
+        said(
+            "Repetition penalty",
+            "Makes tokens that already stand in the text less likely, so that a small model does "
+            "not repeat itself; 1: off.",
+        ),
+    ] = 1.3
     seed: Annotated[
         Seed, said("Seed", "The same seed gives all texts the same random numbers.")
     ] = 0

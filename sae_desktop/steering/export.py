@@ -149,6 +149,7 @@ def _script(opened: OpenedIndex, changes: list[Change], config: ExportSteeringCo
         "ENDS": sorted(lm.eos_ids),
         "NEW_TOKENS": config.sampling.max_new_tokens,
         "TEMPERATURE": config.sampling.temperature,
+        "REPETITION_PENALTY": config.sampling.repetition_penalty,
         "SEED": config.sampling.seed,
         "CHANGES": [_told_change(opened, change) for change in changes],
     }

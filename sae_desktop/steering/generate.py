@@ -156,7 +156,7 @@ def continuations(
         )  # fmt: skip
         done = batch.ids_BS.shape[1] if cache is not None else 0
         logits_BV = logits[:, -1].float().cpu()
-        chosen_B = choose(logits_BV, sampling, generator)
+        chosen_B = choose(penalised(logits_BV, batch, sampling), sampling, generator)
         ids = [None if over else int(i) for i, over in zip(chosen_B.tolist(), ended, strict=True)]
         yield Step(position, ids, logits_BV)
         ended = [token is None or token in lm.eos_ids for token in ids]
@@ -167,6 +167,20 @@ def continuations(
             torch.cat([batch.ids_BS, chosen_B[:, None]], dim=1),
             torch.cat([batch.mask_BS, ones], dim=1),
         )
+
+
+def penalised(logits_BV: Tensor, batch: PaddedTokens, sampling: Sampling) -> Tensor:
+    """Return the logits with those of tokens that stand in a row already drawn towards unlikely.
+
+    As CTRL and the library's own `generate` have it: of prompt and text, padding left out.
+    """
+    penalty = sampling.repetition_penalty
+    if penalty == 1:
+        return logits_BV
+    counts_BV = torch.zeros_like(logits_BV)
+    counts_BV.scatter_add_(1, batch.ids_BS, batch.mask_BS.to(counts_BV))
+    less = torch.where(logits_BV < 0, logits_BV * penalty, logits_BV / penalty)
+    return torch.where(counts_BV > 0, less, logits_BV)
 
 
 def choose(logits_BV: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:

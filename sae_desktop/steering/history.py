@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from sae_desktop.project import Project
-from sae_desktop.steering.presets import Preset
+from sae_desktop.steering.presets import Preset, upgraded
 from sae_desktop.storage.faults import explained
 
 
@@ -46,6 +46,7 @@ def runs(project: Project, count: int) -> list[SteeredRun]:
 def _decoded(lines: list[bytes]) -> Iterator[SteeredRun]:
     for line in lines:
         try:
-            yield msgspec.json.decode(line, type=SteeredRun)
+            run = msgspec.json.decode(line, type=SteeredRun)
         except (ValueError, RecursionError):
             continue
+        yield msgspec.structs.replace(run, asked=upgraded(run.asked))

@@ -66,6 +66,11 @@ class Positions:
         """Say which column of the whole sequence the next forward pass begins with."""
         self._begin = column
 
+    @property
+    def column(self) -> int:
+        """Which column of the whole sequence the forward pass begins with."""
+        return self._begin
+
     def mask(self, change: Change, row: int, count: int) -> Tensor:
         """Return (S,) bool: the tokens of the pass on which a change works."""
         token = torch.arange(count) + self._begin - int(self._first[row])

@@ -16,7 +16,8 @@ from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.limits import refuse_beyond_limits
-from sae_desktop.steering.compare import compare, perplexity, repetition
+from sae_desktop.steering.breaking import CRITERION, breaking, repetition
+from sae_desktop.steering.compare import compare, perplexity
 from sae_desktop.steering.config import (
     MOST_VARIANTS,
     NextToken,
@@ -39,8 +40,6 @@ from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.token_stream import TokenStream
 
 NEXT_TOKENS = 10
-BROKEN_REPETITION = 0.5
-BROKEN_PERPLEXITY = 8.0
 
 
 def steer(config: SteerConfig, context: JobContext) -> SteerResult:
@@ -91,8 +90,7 @@ def sweep_strengths(config: SweepStrengthsConfig, context: JobContext) -> SweepS
         ],
         plain=plain,
         plain_watched=chances[0],
-        criterion="at least half of the three-token sequences repeat, or the perplexity under "
-        f"the plain model is more than {BROKEN_PERPLEXITY:g} times that of the plain text",
+        criterion=CRITERION,
     )
 
 
@@ -231,9 +229,6 @@ def _scaled(variant: Variant, strength: float) -> Variant:
 def _point(
     strength: float, found: VariantResult, chances: list[float], plain: VariantResult
 ) -> SweepPoint:
-    broken = found.repetition >= BROKEN_REPETITION > plain.repetition
-    if found.perplexity is not None and plain.perplexity is not None:
-        broken = broken or found.perplexity > BROKEN_PERPLEXITY * plain.perplexity
     return SweepPoint(
         strength=strength,
         text=found.text,
@@ -241,7 +236,8 @@ def _point(
         perplexity=found.perplexity,
         kl=found.kl,
         repetition=found.repetition,
-        broken=broken,
+        broken=breaking(found.repetition, found.perplexity, plain.repetition, plain.perplexity)
+        is not None,
     )
 
 

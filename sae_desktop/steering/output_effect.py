@@ -19,7 +19,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.probe import own_ids
@@ -28,9 +27,9 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites.intervene import intervention
-from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
-from sae_desktop.steering.interventions import written_before_read
+from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.row_clamp import RowClamp
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +50,6 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
         )
     opened = open_index(config.project, config.index, config.device)
     require_causal(opened.lm, "The effect on the output")
-    written = opened.written
     prompts = _prompts(opened, config)
     maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
     alive = np.flatnonzero(maxima > 0)
@@ -60,7 +58,7 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     sums = np.zeros(len(maxima))
     doing = f"Trying {len(alive):,} features on each"
     for number, ids in enumerate(prompts):
-        effects = _effects(opened, written, ids, alive, maxima * config.strength, config.batch)
+        effects = _effects(opened, ids, alive, maxima * config.strength, config.batch)
         for first, kl in effects:
             context.check_cancelled()
             context.progress(number + first / len(alive), len(prompts), "prompts", doing)
@@ -104,7 +102,6 @@ def taken_evenly(index: FeatureIndex, count: int) -> list[list[int]]:
 
 def _effects(
     opened: OpenedIndex,
-    written: Site,
     ids: Sequence[int],
     features: Array,
     values_F: Array,
@@ -121,47 +118,18 @@ def _effects(
         if len(ids) > 1:
             before = _cache_of(lm, ids[:-1])
         plain_V = _last(lm, ids, before, 1)[0].log_softmax(-1)
+    positions = Positions([0], 0, [len(ids)])
     for first in range(0, len(features), batch):
         chosen = torch.from_numpy(features[first : first + batch])
         values = torch.from_numpy(values_F[features[first : first + batch]])
-        clamp = _Clamp(opened.dictionary, chosen, values)
+        clamp = RowClamp(opened, chosen, values, positions, first=len(ids) - 1)
+        positions.begin(0 if before is None else len(ids) - 1)
         with lm.lock, torch.no_grad(), ExitStack() as stack:
-            if written == opened.site:
-                stack.enter_context(intervention(lm, written, clamp.read_and_write))
-            else:
-                stack.enter_context(intervention(lm, opened.site, clamp.read))
-                stack.enter_context(intervention(lm, written, clamp.write))
+            for site, transform in clamp.transforms().items():
+                stack.enter_context(intervention(lm, site, transform))
             steered_BV = _last(lm, ids, before, len(chosen)).log_softmax(-1)
         kl = (steered_BV.exp() * (steered_BV - plain_V)).sum(-1).clamp_min(0)
         yield first, kl.double().cpu().numpy()
-
-
-class _Clamp:
-    """Sets one feature in each row of a batch, on the last token. B rows, as many features."""
-
-    def __init__(self, dictionary: Dictionary, chosen_B: Tensor, values_B: Tensor) -> None:
-        self._dictionary = dictionary
-        self._chosen_B = chosen_B.to(dictionary.device)
-        self._values_B = values_B.to(dictionary.device)
-        self._added_BD: Tensor | None = None
-
-    def read(self, x_BSD: Tensor) -> Tensor:
-        # Every row is the same tokens: the last one's activations are read once.
-        x_D = x_BSD[0, -1]
-        acts_B = self._dictionary.encode_features(x_D[None], self._chosen_B)[0].float()
-        worth_1 = self._dictionary.row_scale(x_D).float()
-        directions_BD = self._dictionary.W_dec[self._chosen_B].float()
-        self._added_BD = ((self._values_B - acts_B) * worth_1)[:, None] * directions_BD
-        return x_BSD
-
-    def write(self, x_BSD: Tensor) -> Tensor:
-        if self._added_BD is None:
-            raise written_before_read()
-        changed_B1D = x_BSD[:, -1:] + self._added_BD[:, None].to(x_BSD.device)
-        return torch.cat([x_BSD[:, :-1], changed_B1D], dim=1)
-
-    def read_and_write(self, x_BSD: Tensor) -> Tensor:
-        return self.write(self.read(x_BSD))
 
 
 def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:

@@ -14,7 +14,8 @@ from sae_desktop.steering.config import Sampling, Variant
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Since 2 with a repetition penalty."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,15 @@ def decode_preset(data: bytes, name: str) -> Preset:
             f"The preset “{name}” was written by a newer SAE Desktop.",
             next_step="Update SAE Desktop to use it.",
         )
-    return preset
+    return upgraded(preset)
+
+
+def upgraded(preset: Preset) -> Preset:
+    """Return a preset as it is kept now: what had no repetition penalty was written without one."""
+    if preset.schema_version > 1:
+        return preset
+    sampling = msgspec.structs.replace(preset.sampling, repetition_penalty=1.0)
+    return msgspec.structs.replace(preset, schema_version=SCHEMA_VERSION, sampling=sampling)
 
 
 def check_preset(preset: Preset, info: IndexInfo) -> None:

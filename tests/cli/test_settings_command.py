@@ -56,7 +56,11 @@ def test_rows__of_a_config_within_another_are_told_with_it() -> None:
 
 def test_help__of_a_setting_is_what_stands_beside_it() -> None:
     for command, config, fields in (
-        ("steer", Sampling, ("max_new_tokens", "temperature", "top_k", "top_p", "seed")),
+        (
+            "steer",
+            Sampling,
+            ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed"),
+        ),
         ("steer", SteerConfig, ("chat",)),
         ("evaluate", EvaluateConfig, ("rows", "loss_windows", "control", "control_seeds")),
         ("completeness", CompletenessConfig, ("least_f1", "least_occurrences", "control")),

@@ -37,14 +37,16 @@ from sae_desktop.steering.token_stream import TokenStream
 
 
 # ---------------------------------------------------------------- generating
+@pytest.mark.parametrize("penalty", [Sampling().repetition_penalty, 1.0])
 def test_plain__equals_an_unhooked_generation(
-    project: Project, opened: OpenedIndex, feature: int
+    project: Project, opened: OpenedIndex, feature: int, penalty: float
 ) -> None:
-    result = run(project, [PLAIN, clamped({feature: 8.0})])
+    result = run(project, [PLAIN, clamped({feature: 8.0})], repetition_penalty=penalty)
     ids = torch.tensor([ids_of(opened)])
     out = opened.lm.model.generate(
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False
-    )
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False,
+        repetition_penalty=penalty,
+    )  # fmt: skip
     new = [int(i) for i in out[0, ids.shape[1] :] if int(i) not in opened.lm.eos_ids]
     names = opened.lm.token_bytes()
     assert result.variants[0].text == b"".join(names[i] for i in new).decode(errors="replace")

@@ -15,6 +15,13 @@ from toy_index import make_toy_index
 from sae_desktop.deletion import delete_item
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.reading.effect_file import (
+    EffectInfo,
+    KnownStrength,
+    no_strengths,
+    put_strength,
+    write_effects,
+)
 from sae_desktop.features.reading.effect_path import effect_path
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.sites.intervene import intervention
@@ -97,6 +104,42 @@ def test_effects_of_another_dictionary_or_damaged__are_left_out(project: Project
     assert project.indexes() == ["i"]
     delete_item(project, "index", "i")
     assert not effect_path(path).exists()
+
+
+def test_strengths__are_read_beside_the_effects_and_not_missed_in_older_files(
+    project: Project,
+) -> None:
+    path = project.index_path("i")
+    index = FeatureIndex(path)
+    info = EffectInfo(dictionary_hash=index.info.dictionary_hash, strength=1.0, prompts=["a"])
+    effects = np.ones(index.features)
+    write_effects(path, info, effects)
+    assert FeatureIndex(path).strength(3) is None
+    assert "suggested_strength" not in FeatureIndex(path).columns
+    strengths = no_strengths(index.features)
+    works = KnownStrength(verdict="works", suggested=2.5, turn=0.25, low=-1.0, high=3.0)
+    never = KnownStrength(verdict="too_little", suggested=None, turn=0.0, low=-8.0, high=8.0)
+    put_strength(strengths, 3, works)
+    put_strength(strengths, 5, never)
+    write_effects(path, info, effects, strengths)
+    found = FeatureIndex(path)
+    assert (found.strength(3), found.strength(4), found.strength(5)) == (works, None, never)
+    assert found.columns["suggested_strength"][3] == 2.5
+    assert np.isnan(found.columns["suggested_strength"][[4, 5]]).all()
+
+
+def test_strengths_that_are_damaged__leave_the_effects(project: Project) -> None:
+    path = project.index_path("i")
+    index = FeatureIndex(path)
+    info = EffectInfo(dictionary_hash=index.info.dictionary_hash, strength=1.0, prompts=["a"])
+    strengths = no_strengths(index.features)
+    strengths["strength_verdict"][:] = 77
+    write_effects(path, info, np.ones(index.features), strengths)
+    assert FeatureIndex(path).strength(0) is None
+    del strengths["turn"]
+    write_effects(path, info, np.ones(index.features), strengths)
+    assert FeatureIndex(path).columns["output_effect"][0] == 1.0
+    assert "suggested_strength" not in FeatureIndex(path).columns
 
 
 @pytest.mark.parametrize(

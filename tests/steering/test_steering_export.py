@@ -34,6 +34,7 @@ from sae_desktop.steering.config import (
 )
 from sae_desktop.steering.export import export_steering
 from sae_desktop.steering.export_config import ExportSteeringConfig
+from sae_desktop.steering.history import runs
 from sae_desktop.steering.job import steer
 from sae_desktop.steering.presets import (
     check_preset,
@@ -94,6 +95,23 @@ def test_preset__of_a_newer_program_is_refused(project: Project) -> None:
     newer = msgspec.structs.replace(preset, schema_version=99)
     with pytest.raises(UserError, match="newer SAE Desktop"):
         decode_preset(msgspec.json.encode(newer), "x")
+
+
+def test_preset_from_before_the_repetition_penalty__gives_the_tokens_it_gave(
+    project: Project,
+) -> None:
+    info = read_info(project.index_path("i"))
+    preset = preset_of("x", info, PROMPT, [PLAIN], Sampling(temperature=0.5), chat=False)
+    kept = json.loads(msgspec.json.encode(preset))
+    kept["schema_version"] = 1
+    del kept["sampling"]["repetition_penalty"]
+    off = Sampling(temperature=0.5, repetition_penalty=1.0)
+    assert decode_preset(json.dumps(kept).encode(), "x").sampling == off
+    line = {"at": "2026-01-01T00:00:00Z", "asked": kept, "texts": ["a"]}
+    project.steering_path.write_text(json.dumps(line))
+    (run,) = runs(project, 1)
+    assert run.asked.sampling == off
+    assert decode_preset(msgspec.json.encode(preset), "x").sampling == preset.sampling
 
 
 # ---------------------------------------------------------------- vectors

@@ -65,7 +65,7 @@ def test_output_alone__is_steered_with_a_cache_as_without(world: World) -> None:
     ]
     config = SteerConfig(
         project=str(world.project.path), index="i", prompt=PROMPT, variants=variants,
-        sampling=Sampling(max_new_tokens=6), device="cpu",
+        sampling=Sampling(max_new_tokens=6, repetition_penalty=1.0), device="cpu",
     )  # fmt: skip
     result = steer(config, RecordingContext())
     assert result.site == world.case.site_out

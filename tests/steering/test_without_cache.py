@@ -23,7 +23,7 @@ TOKENS = 5
 
 def greedy(lm: LanguageModel, prompts: list[list[int]], transforms: Transforms) -> list[list[int]]:
     own = Positions(PaddedTokens.of(prompts).pads, 0, [len(p) for p in prompts])
-    sampling = Sampling(max_new_tokens=TOKENS, temperature=0)
+    sampling = Sampling(max_new_tokens=TOKENS, temperature=0, repetition_penalty=1.0)
     steps = list(continuations(lm, prompts, transforms, own, sampling))
     return [[step.ids[row] or 0 for step in steps] for row in range(len(prompts))]
 

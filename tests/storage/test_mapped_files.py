@@ -21,7 +21,14 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.activations.store_writer import SegmentWriter
 from sae_desktop.comparison.match_file import Match, MatchedDictionary, MatchInfo, write_match
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.effect_file import EffectInfo, read_effects, write_effects
+from sae_desktop.features.reading.effect_file import (
+    EffectInfo,
+    KnownStrength,
+    no_strengths,
+    put_strength,
+    read_effects,
+    write_effects,
+)
 from sae_desktop.features.reading.effect_path import effect_path
 from sae_desktop.features.reading.firing_files import Entries, FiringGroup, GroupInfo, write_group
 from sae_desktop.features.reading.index_file import read_info
@@ -46,7 +53,11 @@ def _index(folder: Path) -> tuple[Path, Opener]:
 def _effects(folder: Path) -> tuple[Path, Opener]:
     index = folder / "i.h5"
     info = EffectInfo(dictionary_hash="h", strength=1.0, prompts=[])
-    write_effects(index, info, np.ones(FEATURES))
+    known = KnownStrength(verdict="works", suggested=2.0, turn=0.3, low=-1.0, high=3.0)
+    strengths = no_strengths(FEATURES)
+    for feature in range(FEATURES):
+        put_strength(strengths, feature, known)
+    write_effects(index, info, np.ones(FEATURES), strengths)
 
     def read(_: Path) -> None:
         if read_effects(index, FEATURES, "h") is None:

@@ -124,6 +124,19 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "score",
         "What clamping it does to the next token’s probabilities: KL in nats, mean over prompts",
     ),
+    ColumnInfo(
+        "suggested_strength",
+        "Strength that works",
+        "score",
+        "At which steering with it turns a text and leaves it whole, in multiples of its maximum",
+    ),
+    ColumnInfo(
+        "turn",
+        "Turn",
+        "share",
+        "Share of a steered text’s tokens that are the feature’s own, beyond that in the plain "
+        "text",
+    ),
     ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
     ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
     ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),

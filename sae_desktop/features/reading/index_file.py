@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS
-from sae_desktop.features.reading.effect_file import COLUMN as OUTPUT_EFFECT
-from sae_desktop.features.reading.effect_file import read_effects
+from sae_desktop.features.reading.effect_file import KnownStrength, read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
 from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
 from sae_desktop.language_model.text.token_text import token_text
@@ -78,6 +77,7 @@ class IndexFile:
             for column in COLUMNS
             if f"columns/{column.name}" in arrays
         }
+        self._effects: dict[str, Array] = {}
         self.read_output_effects()
 
     @property
@@ -101,7 +101,13 @@ class IndexFile:
         """Take over what a job has written of the features' effects on the output."""
         effects = read_effects(self.path, self.features, self.info.dictionary_hash)
         if effects is not None:
-            self.columns[OUTPUT_EFFECT] = effects
+            self._effects = effects
+            named = {column.name for column in COLUMNS}
+            self.columns.update({name: effects[name] for name in named & effects.keys()})
+
+    def strength(self, feature: int) -> KnownStrength | None:
+        """Return at which strengths steering with a feature works; None: not measured."""
+        return strength_of(self._effects, feature)
 
     def array(self, name: str) -> Array | None:
         """Return a dataset of the file by its path in `layout.py`; None when it is not there."""

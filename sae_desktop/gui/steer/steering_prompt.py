@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -16,7 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.described import setting
+from sae_desktop.described import default, setting
+from sae_desktop.gui.parts.field_ranges import MOST_COUNT, decimal_range, least_count
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -29,8 +31,8 @@ from sae_desktop.steering.presets import Preset
 
 EXAMPLES = ("In the beginning", "def", "Everyone has the right to", "The meaning of the word")
 """Openings that the built-in model has learned to continue."""
-LONGEST = 400
-_MOST_TOP_K = 10_000
+_MOST = 100.0
+"""Where a number of the sampling has no bound of its own."""
 
 
 class _WideEnough(QScrollArea):
@@ -62,7 +64,7 @@ class SteeringPrompt(QWidget):
         self.picker = TokenPicker()
         self.picker.hide()
         self.tokens, self.seed, self.top_k = WholeField(), WholeField(), WholeField()
-        self.temperature, self.top_p = NumberField(), NumberField()
+        self.temperature, self.top_p, self.penalty = NumberField(), NumberField(), NumberField()
         chat = setting(SteerConfig, "chat")
         self.chat = QCheckBox(chat.title)
         self.preset_taken = False
@@ -83,7 +85,7 @@ class SteeringPrompt(QWidget):
         self.prompt.textChanged.connect(self._on_prompt_changed)
         self.chat.toggled.connect(self.promptChanged)
         self.temperature.valueChanged.connect(self._show_sampling)
-        for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
+        for box in self._numbers().values():
             box.valueChanged.connect(lambda _value: self.samplingChanged.emit())
         self.random.toggled.connect(self.controlsChanged)
         self.means.toggled.connect(self.controlsChanged)
@@ -98,10 +100,7 @@ class SteeringPrompt(QWidget):
         form.setVerticalSpacing(4)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for name, field in (
-            ("max_new_tokens", self.tokens), ("temperature", self.temperature),
-            ("top_k", self.top_k), ("top_p", self.top_p), ("seed", self.seed),
-        ):  # fmt: skip
+        for name, field in self._numbers().items():
             told = setting(Sampling, name)
             field.setAccessibleName(told.title)
             field.setToolTip(plain_tip(told.description))
@@ -144,28 +143,30 @@ class SteeringPrompt(QWidget):
             view.setMinimumHeight(line * 3 + 16)
             view.setMaximumHeight(line * 24 + 16)
 
+    def _numbers(self) -> dict[str, NumberField]:
+        """Return the fields of the sampling, by the settings they are of."""
+        return {
+            "max_new_tokens": self.tokens,
+            "repetition_penalty": self.penalty,
+            "temperature": self.temperature,
+            "top_k": self.top_k,
+            "top_p": self.top_p,
+            "seed": self.seed,
+        }
+
     def _build_numbers(self) -> None:
-        usual = Sampling()
-        for field, low, high, value in (
-            (self.tokens, 1, LONGEST, usual.max_new_tokens),
-            (self.seed, 0, 2**31 - 1, usual.seed),
-            (self.top_k, 0, _MOST_TOP_K, usual.top_k),
-        ):
-            field.setRange(low, high)
-            field.setValue(value)
-        for share, most, start in (
-            (self.temperature, 2.0, usual.temperature),
-            (self.top_p, 1.0, usual.top_p),
-        ):
-            share.setRange(0.0, most)
-            share.setSingleStep(0.1)
-            share.setValue(start)
+        for name, field in self._numbers().items():
+            if isinstance(field, WholeField):
+                field.setRange(least_count(Sampling, name), MOST_COUNT)
+            else:
+                field.setRange(*decimal_range(Sampling, name, _MOST))
+                field.setSingleStep(0.1)
+            field.setValue(default(Sampling, name))
+            field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.tokens.setSuffix(" tokens")
         self.temperature.setDecimals(1)
-        self.top_p.setMinimum(0.01)
+        self.penalty.setDecimals(1)
         self.top_k.setSpecialValueText("all")
-        for box in (self.tokens, self.seed, self.top_k, self.temperature, self.top_p):
-            box.setAlignment(Qt.AlignmentFlag.AlignRight)
 
     def _examples(self) -> QWidget:
         self.examples = QWidget()
@@ -181,13 +182,8 @@ class SteeringPrompt(QWidget):
     # ------------------------------------------------------------------ what is set
     def sampling(self) -> Sampling:
         """Return how tokens are chosen."""
-        return Sampling(
-            max_new_tokens=self.tokens.value(),
-            temperature=self.temperature.value(),
-            top_k=self.top_k.value(),
-            top_p=self.top_p.value(),
-            seed=self.seed.value(),
-        )
+        set_now = {name: field.value() for name, field in self._numbers().items()}
+        return msgspec.convert(set_now, Sampling)
 
     def uses_chat(self) -> bool:
         """Return whether the prompt goes through a chat template."""
@@ -196,11 +192,8 @@ class SteeringPrompt(QWidget):
     def take(self, preset: Preset) -> None:
         """Set prompt, sampling and controls as a preset has them."""
         self.prompt.setPlainText(preset.prompt)
-        self.tokens.setValue(preset.sampling.max_new_tokens)
-        self.temperature.setValue(preset.sampling.temperature)
-        self.top_k.setValue(preset.sampling.top_k)
-        self.top_p.setValue(preset.sampling.top_p)
-        self.seed.setValue(preset.sampling.seed)
+        for name, field in self._numbers().items():
+            field.setValue(getattr(preset.sampling, name))
         self.chat.setChecked(preset.chat)
         self.preset_taken = True
         names = {variant.name: variant for variant in preset.variants}

@@ -26,7 +26,8 @@ FORMS: dict[str, Form] = {
         lambda _: SteeringPrompt(QPushButton(), QPushButton(), QPushButton()),
         (
             (Sampling, {"max_new_tokens": "tokens", "temperature": "temperature",
-                        "top_k": "top_k", "top_p": "top_p", "seed": "seed"}),
+                        "top_k": "top_k", "top_p": "top_p",
+                        "repetition_penalty": "penalty", "seed": "seed"}),
             (SteerConfig, {"chat": "chat"}),
         ),
     ),
