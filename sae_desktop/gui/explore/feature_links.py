@@ -20,8 +20,10 @@ from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.quiet_words import words_that_fit
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.words.feature_words import FeatureWords
 
 PADDING = 8
 
@@ -60,13 +62,16 @@ class FeatureLinks(QWidget):
             self._column.addWidget(link)
         for number, link in enumerate(self._links):
             if number < len(rows):
-                link.set_row(rows[number], self._title(rows[number].feature), dictionary)
+                self._show(link, rows[number])
             link.setVisible(number < len(rows))
 
-    def _title(self, feature: int) -> str:
+    def _show(self, link: FeatureLink, row: FeatureRow) -> None:
+        title, words = self._notes.title(row.feature), self._notes.words(row.feature)
         if self._dictionary:
-            return OtherDictionaries.of(self._session).title(self._dictionary, feature)
-        return self._notes.title(feature)
+            others = OtherDictionaries.of(self._session)
+            title = others.title(self._dictionary, row.feature)
+            words = others.words(self._dictionary, row.feature)
+        link.set_row(row, title, words, self._dictionary)
 
     def links(self) -> list[FeatureLink]:
         """Return the links that are shown."""
@@ -75,7 +80,7 @@ class FeatureLinks(QWidget):
     def _on_note_changed(self, feature: int) -> None:
         for link in self.links():
             if link.row.feature == feature and not self._dictionary:
-                link.set_row(link.row, self._title(feature))
+                self._show(link, link.row)
 
 
 class FeatureLink(QAbstractButton):
@@ -86,6 +91,7 @@ class FeatureLink(QAbstractButton):
         self._session = session
         self.row = FeatureRow(0, "", 0.0)
         self._dictionary = ""
+        self._words: FeatureWords | None = None
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -93,12 +99,23 @@ class FeatureLink(QAbstractButton):
         self.clicked.connect(self._on_clicked)
         theme.manager().themeChanged.connect(self.update)
 
-    def set_row(self, row: FeatureRow, title: str, dictionary: str = "") -> None:
-        """Show a feature; `dictionary`: another than the open one."""
-        self.row, self._dictionary = row, dictionary
+    def set_row(
+        self,
+        row: FeatureRow,
+        title: str,
+        words: FeatureWords | None = None,
+        dictionary: str = "",
+    ) -> None:
+        """Show a feature with its label, or with `words` in grey where it has none.
+
+        `dictionary`: another than the open one.
+        """
+        self.row, self._words, self._dictionary = row, words, dictionary
         self.setText(title)
-        self.setAccessibleName(f"Feature {title.removeprefix('#')}, {row.figure}")
-        self.setToolTip(plain_tip("\n".join(part for part in (title, row.tip) if part)))
+        said = "" if words is None else words.spoken
+        name = ", ".join(part for part in (title.removeprefix("#"), said, row.figure) if part)
+        self.setAccessibleName(f"Feature {name}")
+        self.setToolTip(plain_tip("\n".join(part for part in (title, said, row.tip) if part)))
         self.update()
 
     def _on_clicked(self) -> None:
@@ -153,10 +170,14 @@ class FeatureLink(QAbstractButton):
         painter.setPen(colours.link)
         painter.drawText(QRectF(inner.left(), inner.top(), width, inner.height()), align, number)
         used = metrics.horizontalAdvance(number) + 8
-        if label and width > used:
-            painter.setPen(colours.text)
+        if (label or self._words is not None) and width > used:
             room = width - used
-            text = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, int(room))
+            if self._words is not None:
+                painter.setPen(colours.muted_text)
+                text = words_that_fit(self._words, metrics, room)
+            else:
+                painter.setPen(colours.text)
+                text = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, int(room))
             painter.drawText(
                 QRectF(inner.left() + used, inner.top(), room, inner.height()), align, text
             )

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from sae_desktop.errors import UserError
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import same_name
+from sae_desktop.words.feature_words import FeatureWords, FeatureWordsReader
 from sae_desktop.words.inventory import IndexItem
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class OtherDictionaries(QObject):
         self._session = session
         self._splitting: Splitting | None = None
         self._open: dict[str, FeatureIndex] = {}
+        self._words: dict[str, FeatureWordsReader] = {}
         session.contentsChanged.connect(self._forget)
         session.indexOpened.connect(self._forget)
         session.projectChanged.connect(self._forget)
@@ -42,6 +44,7 @@ class OtherDictionaries(QObject):
     def _forget(self, _index: object = None) -> None:
         self._splitting = None
         self._open.clear()
+        self._words.clear()
         self.changed.emit()
 
     # ------------------------------------------------------------------ matches
@@ -142,6 +145,19 @@ class OtherDictionaries(QObject):
         notes = self._session.notes
         label = notes.note(dictionary, feature).label if notes is not None else ""
         return f"#{feature} {label}" if label else f"#{feature}"
+
+    def words(self, dictionary: str, feature: int) -> FeatureWords | None:
+        """Return what an index says of a feature; None where it has a label or no index."""
+        notes = self._session.notes
+        if notes is not None and notes.note(dictionary, feature).label:
+            return None
+        index = self.index(dictionary)
+        if index is None:
+            return None
+        reader = self._words.get(dictionary)
+        if reader is None or reader.index is not index:
+            reader = self._words[dictionary] = FeatureWordsReader(index)
+        return reader.words(feature)
 
     def strongest_context(self, dictionary: str, feature: int) -> Context | None:
         """Return the context with the largest activation; None when none is known."""

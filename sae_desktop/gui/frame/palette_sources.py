@@ -10,8 +10,10 @@ from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.search import Entry, feature_number, score
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.feature_link import parse_feature_link
+from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import figure_text, short_count
+from sae_desktop.words.feature_words import NARROW
 
 _AREAS = {action: menu.replace("&", "") for menu, ids in MENUS.items() for action in ids}
 """Action → the menu it stands in."""
@@ -99,9 +101,7 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
         found.append(Entry("Feature", f"Feature {link[1]} of “{link[0]}”", query.strip()))
     number = feature_number(query)
     if number is not None and number < session.index.features:
-        label = notes.note(dictionary, number).label if notes is not None else ""
-        density = float(session.index.columns["density"][number])
-        detail = label or f"density {density:.2g}"
+        detail = FeatureNotes.of(session).said(number, NARROW)[0]
         found.append(Entry("Feature", f"Feature {number}", str(number), detail))
     if notes is None:
         return found

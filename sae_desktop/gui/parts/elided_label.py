@@ -6,7 +6,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
+from sae_desktop.gui.parts.labels import set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.quiet_words import words_that_fit
+from sae_desktop.words.feature_words import FeatureWords
 
 
 class ElidedLabel(QLabel):
@@ -15,8 +18,16 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", *, chars: int = 6) -> None:
         super().__init__(text)
         self._least_characters = chars
+        self._before = ""
+        self._words: FeatureWords | None = None
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def name_feature(self, label: str, words: FeatureWords | None, before: str = "") -> None:
+        """Show a feature's label, or in grey what is said of one without; `before` precedes it."""
+        self._before, self._words = before, words
+        self.setText(before + (label if words is None else words.line()))
+        set_property(self, "quiet", "" if words is None else "true")
 
     def minimumSizeHint(self) -> QSize:
         hint = super().minimumSizeHint()
@@ -25,10 +36,14 @@ class ElidedLabel(QLabel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.setToolTip(plain_tip(self.text() if self._elided() != self.text() else ""))
+        whole = self.text() if self._words is None else self._before + self._words.spoken
+        self.setToolTip(plain_tip(whole if self._elided() != self.text() else ""))
 
     def _elided(self) -> str:
         room = self.contentsRect().width()
+        if self._words is not None:
+            taken = self.fontMetrics().horizontalAdvance(self._before)
+            return self._before + words_that_fit(self._words, self.fontMetrics(), room - taken)
         return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room)
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -137,6 +137,7 @@ TEXT_PAIRS = (
     ("text", "selection"),
     ("text", "hover"),
     ("muted_text", "hover"),
+    ("muted_text", "selection"),
 )
 """(text, ground) pairs that occur in the window."""
 

@@ -144,19 +144,20 @@ class SliderCard(QFrame):
     def _show_name(self) -> None:
         if self.feature is None:
             what = text = self._title
+            words = None
             self.label.setToolTip(plain_tip(text))
             unit = "In typical norms of the site’s values"
             if self._in_maxima:
                 unit = "In multiples of the feature’s maximum"
         else:
             what = f"feature {self._notes.title(self.feature)}"
-            text = self._notes.label(self.feature)
+            text, words = self._notes.label(self.feature), self._notes.words(self.feature)
             self.name.setText(f"#{self.feature}")
             self.name.setAccessibleName(f"Open {what}")
             self.name.setToolTip(plain_tip(self._contexts_tip(self.feature)))
             self.label.setToolTip(plain_tip(self._contexts_tip(self.feature)))
             unit = f"In multiples of the feature’s maximum, {self._maximum(self.feature):.2f}"
-        self.label.setText(text)
+        self.label.name_feature(text, words)
         self.number.setToolTip(plain_tip(unit))
         self.setAccessibleName(what[0].upper() + what[1:])
         self.slider.setAccessibleName(f"Strength of {what}")

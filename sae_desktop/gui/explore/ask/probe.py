@@ -71,7 +71,7 @@ class ProbePanel(QWidget):
         self.tokens.setAccessibleName("The text with this feature’s activation")
         self.ranked = label("", "small", wrap=True)
         self.whole = push_button("Rank by the whole text", lambda: self.choose_token(None))
-        self.matrix = TokenMatrix(self._notes.title)
+        self.matrix = TokenMatrix(self._notes.title, self._notes.words)
         self.latest = LatestJob(session, PAUSE_MS, self)
         self._reading = Background(self)
         self._build()
@@ -131,7 +131,7 @@ class ProbePanel(QWidget):
         session.indexOpened.connect(self._on_index_opened)
         session.projectChanged.connect(self._on_index_opened)
         session.client.stateChanged.connect(self._on_engine_state)
-        self._notes.noteChanged.connect(lambda _feature: self.matrix.viewport().update())
+        self._notes.noteChanged.connect(self._on_note_changed)
 
     # ------------------------------------------------------------------ asking
     def probe(self) -> None:
@@ -207,6 +207,11 @@ class ProbePanel(QWidget):
 
     def _on_start(self) -> None:
         self._session.client.restart()
+
+    def _on_note_changed(self, feature: int) -> None:
+        self.matrix.viewport().update()
+        if feature == self.shown_feature:
+            self._show_tokens()
 
     def _on_engine_state(self, _state: object) -> None:
         self._say_state()
@@ -284,14 +289,15 @@ class ProbePanel(QWidget):
         table, feature = self._table, self.shown_feature
         self._say_state()
         if table is None:
-            self.heading.setText("")
+            self.heading.name_feature("", None)
             return
         first, last = self._stretch()
         values: Any = np.zeros(last - first, np.float32)
         if feature is not None:
             values = table.activations_of(feature, first, last)
             self.tokens.set_scale(self._scale_of(feature))
-            self.heading.setText(self._notes.title(feature))
+            label, words = self._notes.label(feature), self._notes.words(feature)
+            self.heading.name_feature(label, words, f"#{feature} ")
         self.tokens.set_blocks([Passage(table.tokens[first:last], values)])
         self._mark()
 

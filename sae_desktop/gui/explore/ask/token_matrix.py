@@ -24,7 +24,9 @@ from sae_desktop.gui.explore.ask.probe_summary import MatrixRow, MatrixRows
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import ColourScale, diverging
 from sae_desktop.gui.parts.plain_text import show_tip
+from sae_desktop.gui.parts.quiet_words import words_that_fit
 from sae_desktop.gui.parts.theme import rgb
+from sae_desktop.words.feature_words import FeatureWords
 
 CELL = 16
 _HEADER = 76
@@ -45,10 +47,12 @@ class TokenMatrix(QAbstractScrollArea):
     featureOpened = Signal(int)
     menuRequested = Signal(int, QPoint)
 
-    def __init__(self, title: Callable[[int], str]) -> None:
-        """`title` names a feature, such as “#12 label”."""
+    def __init__(
+        self, title: Callable[[int], str], words: Callable[[int], FeatureWords | None]
+    ) -> None:
+        """`title` names a feature, such as “#12 label”; `words` are said of one without a label."""
         super().__init__()
-        self._title = title
+        self._title, self._words = title, words
         self._rows: MatrixRows | None = None
         self._tokens: Sequence[str] = ()
         self._first = 0
@@ -220,9 +224,12 @@ class TokenMatrix(QAbstractScrollArea):
         painter.setPen(colours.link)  # as it opens the feature
         painter.drawText(name, left, number_text)
         painter.setPen(colours.text)
-        rest = self._title(row.feature).removeprefix(number_text)
-        name.setLeft(name.left() + metrics.horizontalAdvance(number_text))
-        text = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, int(name.width()))
+        rest, words = self._title(row.feature).removeprefix(number_text), self._words(row.feature)
+        name.setLeft(name.left() + metrics.horizontalAdvance(f"{number_text} "))
+        text = metrics.elidedText(rest.strip(), Qt.TextElideMode.ElideRight, int(name.width()))
+        if words is not None:
+            painter.setPen(colours.muted_text)
+            text = words_that_fit(words, metrics, name.width())
         painter.drawText(name, left, text)
         right = QRectF(self._name_width - figure - 8, line.top(), figure, CELL)
         painter.drawText(right, Qt.AlignmentFlag.AlignRight | middle, self._figure(row))
@@ -352,6 +359,9 @@ class TokenMatrix(QAbstractScrollArea):
         if len(parts) == 2 and self._rows is not None:
             value = self._at_column(self._rows.row(row), column) or 0.0
             parts.append(_number(value, signed=self._signed))
+        if row >= 0 and self._rows is not None:
+            words = self._words(int(self._rows.features[row]))
+            parts += [] if words is None else [words.spoken]
         return "\n".join(parts)
 
     def _describe(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt
@@ -22,6 +24,7 @@ from sae_desktop.gui.parts.bound_line import BoundLine
 from sae_desktop.gui.parts.feature_menu import show_feature_menu
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.quiet_words import WORDS_ROLE, QuietWordsDelegate
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.kept_lists import KeptLists
@@ -44,6 +47,7 @@ class MemberList(QListWidget):
         self.setUniformItemSizes(True)
         self.setSpacing(2)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setItemDelegate(QuietWordsDelegate(self))
         self.setAccessibleName("Features on the list")
         self.setToolTip(
             "Return opens a feature, Alt+↑ and Alt+↓ move it, F2 edits its remark, Delete "
@@ -63,6 +67,24 @@ class MemberList(QListWidget):
             self._panel.open_member()
         else:
             super().keyPressEvent(event)
+
+
+class _MemberItem(QListWidgetItem):
+    """A member; what is said of one without a label is read when the item is in sight."""
+
+    def __init__(self, notes: FeatureNotes, text: str) -> None:
+        super().__init__(text)
+        self._notes = notes
+
+    def data(self, role: int) -> Any:
+        asked = (WORDS_ROLE, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
+        if role not in asked:
+            return super().data(role)
+        words = self._notes.words(super().data(Qt.ItemDataRole.UserRole))
+        if role == WORDS_ROLE:
+            return words
+        said = self.text() if words is None else f"{self.text()}; {words.spoken}"
+        return plain_tip(said) if role == Qt.ItemDataRole.ToolTipRole else said
 
 
 class FeatureListsPanel(QWidget):
@@ -152,17 +174,10 @@ class FeatureListsPanel(QWidget):
         if shown is not None:
             titles = self._notes.labels(np.asarray(shown.features[:_SHOWN], dtype=np.int64))
             for member in shown.members[:_SHOWN]:
-                text = " · ".join(
-                    part
-                    for part in (
-                        f"#{member.feature}",
-                        titles.get(member.feature, ""),
-                        member.annotation,
-                    )
-                    if part
-                )
-                item = QListWidgetItem(text)
-                item.setToolTip(plain_tip(text))
+                label = titles.get(member.feature, "")
+                parts = (f"#{member.feature}", label, member.annotation)
+                text = " · ".join(part for part in parts if part)
+                item = _MemberItem(self._notes, text)
                 item.setData(Qt.ItemDataRole.UserRole, member.feature)
                 self.members.addItem(item)
             self.members.setCurrentRow(min(max(row, 0), self.members.count() - 1))

@@ -31,6 +31,7 @@ from sae_desktop.features.reading.filter import (
 )
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.quiet_words import WORDS_ROLE
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.words.column_text import column_text
@@ -221,13 +222,20 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole and column == LABEL:
             return self._notes.label(feature)
         if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
-            return plain_tip(self._text(feature, column)) or None
+            return plain_tip(self._text(feature, column) or self._words(feature, column)) or None
+        if role == WORDS_ROLE:
+            return self._notes.words(feature) if column == LABEL else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"
             name = "Feature" if column == NUMBER else column_title(TABLE_COLUMNS[column])
-            return f"{name} {self._text(feature, column)}"
+            return f"{name} {self._text(feature, column) or self._words(feature, column)}"
         return None
+
+    def _words(self, feature: int, column: int) -> str:
+        """Return what is said of a feature in the place of its label."""
+        words = self._notes.words(feature) if column == LABEL else None
+        return "" if words is None else f"none; {words.spoken}"
 
     def _text(self, feature: int, column: int) -> str:
         name = TABLE_COLUMNS[column]

@@ -38,6 +38,7 @@ from sae_desktop.gui.explore.list.feature_table import (
     column_title,
 )
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.quiet_words import QuietWordsDelegate
 
 SHOWN_AT_FIRST = (STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN)
 _ALWAYS = (NUMBER, LABEL)
@@ -84,6 +85,7 @@ class FeatureTable(QTableView):
         self.setTabKeyNavigation(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Features")
+        self.setItemDelegateForColumn(LABEL, QuietWordsDelegate(self))
         rows = self.verticalHeader()
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

@@ -31,7 +31,6 @@ from sae_desktop.gui.parts.search import feature_number
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.session import Session
-from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import column_text
 
@@ -178,8 +177,9 @@ class FeatureMapPanel(QWidget):
         found = self._notes.labels(features)
         if index is not None:
             for feature in features.tolist():
-                if feature not in found and index.has_logits:
-                    found[feature] = visible_token(index.top_logits(feature)[0][0])
+                words = None if feature in found else self._notes.words(feature)
+                if words is not None:
+                    found[feature] = words.token_text or words.peak
         return found
 
     def _say(self, feature: int | None) -> None:
@@ -187,7 +187,7 @@ class FeatureMapPanel(QWidget):
         if feature is None or index is None:
             self.read_out.setText("")
             return
-        parts = [self._notes.title(feature)]
+        parts = [self._notes.described(feature)]
         if name and name != _LABELLED:
             parts.append(f"{column_info(name).title} {column_text(index, name, feature)}")
         self.read_out.setText(" · ".join(parts))
