@@ -21,9 +21,9 @@ from sae_desktop.words.terms.training_terms import TRAINING_TERMS
 
 _ONLY_WHOLE = frozenset({
     "#", "★", "a", "add", "alive", "b", "buckets", "chat", "dead", "decay", "everywhere",
-    "filter", "fires", "front", "gated", "gradient", "index", "k", "label", "labelled",
+    "filter", "fires", "front", "gated", "gradient", "k", "label", "labelled",
     "labels", "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match",
-    "matches", "max", "mean", "norm", "plain", "random", "row", "rows", "run", "runs", "score",
+    "matches", "max", "mean", "norm", "plain", "random", "run", "runs", "score",
     "source", "sources", "star", "std", "steer", "steered", "steering", "step", "steps", "text",
     "where", "width", "windows",
 })  # fmt: skip

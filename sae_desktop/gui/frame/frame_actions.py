@@ -27,6 +27,7 @@ class Frame(Protocol):
     def choose_theme(self, mode: str) -> None: ...
     def choose_network(self, *, off: bool) -> None: ...
     def restart_engine(self) -> None: ...
+    def open_glossary(self) -> None: ...
     def close(self) -> bool: ...
 
 
@@ -154,11 +155,19 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             enabled_when=lambda: not window.settings.network_off,
         ),
         ActionInfo(
+            "help.glossary",
+            "Glossary",
+            window.open_glossary,
+            icon="book-open",
+            shortcut="F1",
+            tip="What the term under the pointer or at the cursor means, and all others",
+        ),
+        ActionInfo(
             "help.shortcuts",
             "Keyboard shortcuts",
             window.dialogs.show_shortcuts,
             icon="keyboard",
-            shortcut="F1",
+            shortcut="Ctrl+F1",
         ),
         ActionInfo(
             "help.associate",

@@ -24,6 +24,7 @@ from sae_desktop.gui.frame.banner import Banner
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.frame.command_palette import CommandPalette
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
+from sae_desktop.gui.frame.glossary import Glossary
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
@@ -37,6 +38,7 @@ from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.parts.job_list import JobList
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.tab_order import move_focus
+from sae_desktop.gui.parts.terms import explain_all
 from sae_desktop.gui.parts.toasts import ToastStack
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
@@ -66,6 +68,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - _TITLE_BAR))
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry)
+        self.glossary = Glossary(self)
         self.registry.add(workspace_infos(self), self)
         self.registry.add(frame_infos(self), self)
         self._workspaces: dict[str, Workspace] = {}
@@ -74,7 +77,7 @@ class MainWindow(QMainWindow):
         self._build_jobs()
         self.toasts = ToastStack(self)
         self.toasts.bottom_margin = 56
-        self.search = CommandPalette(self, sources(session, self.registry))
+        self.search = CommandPalette(self, sources(session, self.registry, self.glossary.show_term))
         self._connect()
         self._restore()
         self.show_workspace(self._first_workspace())
@@ -175,6 +178,7 @@ class MainWindow(QMainWindow):
             self._workspaces[name] = workspace
             self._stack.addWidget(workspace)
             self.registry.add(workspace.action_infos(), workspace)
+            explain_all(workspace)
             workspace.restore_layout(self.settings.workspace_states.get(name, ""))
         return self._workspaces[name]
 
@@ -209,6 +213,9 @@ class MainWindow(QMainWindow):
     # ------------------------------------------------------------------ actions
     def open_search(self) -> None:
         self.search.open()
+
+    def open_glossary(self) -> None:
+        self.glossary.open()
 
     def toggle_jobs(self) -> None:
         self._jobs.setVisible(not self._jobs.isVisible())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sae_desktop.gui.frame.command_palette import Provider
 from sae_desktop.gui.frame.menus import MENUS
@@ -22,14 +22,36 @@ _LOOKED_AT = 500
 """Labels with the words of the query of which the best are shown."""
 
 
-def sources(session: Session, registry: ActionRegistry) -> list[Provider]:
-    """Return the palette's providers, those that answer the query itself first."""
+def sources(
+    session: Session, registry: ActionRegistry, tell: Callable[[str], object]
+) -> list[Provider]:
+    """Return the palette's providers, those that answer the query itself first.
+
+    `tell` shows a term of the glossary.
+    """
     return [
         Provider(lambda query: _feature_entries(session, query), _run(session), ranked=False),
         Provider(lambda _query: _action_entries(registry), _trigger(session, registry)),
         Provider(lambda _query: _panel_entries(registry), _show_panel(session, registry)),
         Provider(lambda _query: _project_entries(session), _run(session)),
+        Provider(_term_entries, lambda entry: tell(entry.key)),
     ]
+
+
+def _term_entries(query: str) -> list[Entry]:
+    """Return the terms of the glossary; none before something is asked."""
+    if not query.strip():
+        return []
+    from sae_desktop.words.glossary import entries
+
+    return [
+        Entry("Glossary", f"What does “{entry.term}” mean?", entry.term, words=_asked(entry.names))
+        for entry in entries()
+    ]
+
+
+def _asked(names: Sequence[str]) -> str:
+    return " ".join(("what is a an the glossary help", *names))
 
 
 def _action_entries(registry: ActionRegistry) -> list[Entry]:

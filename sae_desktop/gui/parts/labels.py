@@ -10,13 +10,17 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain_text
 
 # Wider than the icon, which sits in its middle: that is the gap to the text.
 ICON_SIZE = QSize(22, 16)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
-    """Return a plain-text label in a role: title, heading, muted, small, error, warning, figure."""
+    """Return a plain-text label in a role: title, heading, muted, small, error, warning, figure.
+
+    One whose text is a term of the glossary tells what it means when it is hovered over.
+    """
     widget = QLabel(text)
     widget.setTextFormat(Qt.TextFormat.PlainText)
     if role:
@@ -24,6 +28,7 @@ def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = F
     widget.setWordWrap(wrap)
     if selectable:
         widget.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    explain_text(widget)
     return widget
 
 
@@ -50,6 +55,7 @@ def push_button(
     if tip:
         button.setToolTip(plain_tip(tip))
     button.setAccessibleName(text or tip)
+    explain_text(button)
     button.setAutoDefault(False)
     if callback is not None:
         button.clicked.connect(lambda _checked=False: callback())

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
+from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
@@ -41,6 +42,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     ),
     DetailsDialog: (lambda _, parent: DetailsDialog(ErrorInfo(what="x"), parent), "Close"),
     MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
+    GlossaryDialog: (lambda _, parent: GlossaryDialog(parent), "Close"),
     LeavingDialog: (
         lambda _, parent: LeavingDialog([], parent, keep=lambda: None, stop=lambda: None),
         "Stay",

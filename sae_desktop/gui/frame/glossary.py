@@ -1,0 +1,42 @@
+"""What F1 does: the glossary, open at what lies under the pointer or has the keyboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QApplication, QWidget
+
+from sae_desktop.gui.parts.terms import terms_at
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
+
+
+class Glossary:
+    """Makes the dialog when it is first asked for."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+        self._dialog: GlossaryDialog | None = None
+
+    @property
+    def dialog(self) -> GlossaryDialog:
+        if self._dialog is None:
+            from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
+
+            self._dialog = GlossaryDialog(self._window)
+        return self._dialog
+
+    def open(self) -> None:
+        """Open at the term under the pointer, else at that of what has the keyboard."""
+        under = QApplication.widgetAt(QCursor.pos())
+        inside = under is not None and under.window() is self._window
+        found = terms_at(under) if inside else []
+        self.dialog.show_terms(found or terms_at(self._window.focusWidget()))
+
+    def show_term(self, term: str) -> None:
+        """Open at a term, if the glossary has it."""
+        from sae_desktop.words.glossary import terms_in
+
+        self.dialog.show_terms(terms_in(term))
