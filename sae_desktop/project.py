@@ -28,6 +28,8 @@ class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     title: str = ""
+    about: str = ""
+    """What it holds and what it lacks, in its maker's words."""
     created: datetime.datetime
 
 
@@ -78,10 +80,10 @@ class Project:
         return cls(path, file)
 
     @classmethod
-    def open_or_create(cls, path: str | Path, *, title: str = "") -> Project:
+    def open_or_create(cls, path: str | Path, *, title: str = "", about: str = "") -> Project:
         """Open a project, or make one where there is nothing or an empty folder.
 
-        A new one is called `title`, or as its folder is.
+        A new one is called `title`, or as its folder is, and says `about` of itself.
         """
         path = Path(path).expanduser().resolve()
         if (path / "project.toml").exists():
@@ -94,6 +96,7 @@ class Project:
             )
         file = ProjectFile(
             title=title or path.stem,
+            about=about,
             created=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         )
         with explained(path):
@@ -104,6 +107,10 @@ class Project:
     @property
     def title(self) -> str:
         return self.file.title or self.path.stem
+
+    @property
+    def about(self) -> str:
+        return self.file.about
 
     def lock(self) -> ProjectLock:
         """Return the lock that a writer must hold."""

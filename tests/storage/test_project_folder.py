@@ -88,3 +88,14 @@ def test_notes__that_are_no_database_are_left_alone(project: Project) -> None:
     with pytest.raises(UserError, match="cannot be opened"):
         Notes(project.notes_path)
     assert project.notes_path.read_bytes().startswith(b"shopping")
+
+
+def test_project__keeps_what_is_said_of_it_and_reads_files_that_say_nothing(
+    tmp_path: Path,
+) -> None:
+    made = Project.open_or_create(tmp_path / "p", title="Title", about="What it holds.")
+    assert Project.open(made.path).about == "What it holds."
+    toml = made.path / "project.toml"
+    lines = [line for line in toml.read_text().splitlines() if not line.startswith("about")]
+    toml.write_text("\n".join(lines))
+    assert (Project.open(made.path).title, Project.open(made.path).about) == ("Title", "")

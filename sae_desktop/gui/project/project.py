@@ -151,6 +151,8 @@ class ProjectPanel(QStackedWidget):
         self._path.setProperty("role", "small")
         column.addWidget(self._title)
         column.addWidget(self._path)
+        self.about = label("", "muted", wrap=True, selectable=True)
+        column.addWidget(self.about)
         column.addWidget(self._next_strip())
         self._sections = QHBoxLayout()
         column.addLayout(self._sections)
@@ -185,6 +187,8 @@ class ProjectPanel(QStackedWidget):
             return
         self._title.setText(project.title)
         self._path.setText(str(project.path))
+        self.about.setText(project.about)
+        self.about.setVisible(bool(project.about))
         step = self._step()
         self._next_sentence.setText(step.sentence)
         self.next_button.setText(step.button)

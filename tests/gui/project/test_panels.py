@@ -52,6 +52,16 @@ def test_project_panel__shows_cards_and_the_next_step(project_panel: ProjectPane
     assert project_panel.next_button.text() == "Build an index"
 
 
+def test_project_panel__says_what_its_project_says_of_itself(
+    project_panel: ProjectPanel, session: Session, tmp_path: Path
+) -> None:
+    assert not project_panel.about.isVisible()
+    told = Project.open_or_create(tmp_path / "told.saeproj", about="Half of the rows are missing.")
+    session.open_project(told.path)
+    assert project_panel.about.isVisible()
+    assert project_panel.about.text() == "Half of the rows are missing."
+
+
 def test_project_panel__opens_the_form_of_the_next_step(
     project_panel: ProjectPanel, client: FakeClient
 ) -> None:
