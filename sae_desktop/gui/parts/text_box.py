@@ -9,18 +9,23 @@ from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
 
-from sae_desktop.corpus.decoding import whole_text
 from sae_desktop.errors import UserError
+from sae_desktop.gui.state.background import Background
 
 MOST_CHARACTERS = 4_000_000
 """Of a dropped file, what is read: no field is for more."""
 
 
-def file_text(path: Path) -> str:
-    """Return the text of a file, decompressed. Raises UserError for none, and a too long one."""
+def file_text(path: Path, most: int = MOST_CHARACTERS) -> str:
+    """Return the text of a file, decompressed; of a table or JSON lines the texts of its rows.
+
+    Raises UserError for a file without text, and for one of more than `most` characters.
+    """
     if path.is_dir():
         raise UserError(f"“{path.name}” is a folder.", next_step="Drop a text file.")
-    return whole_text(path, MOST_CHARACTERS)
+    from sae_desktop.corpus.one_text import text_of  # it brings the readers of tables
+
+    return text_of(path, most)
 
 
 class PathField(QLineEdit):
@@ -43,15 +48,27 @@ class PathField(QLineEdit):
 
 
 class TextBox(QPlainTextEdit):
-    """Takes dropped and pasted files for their content, everything else as it is."""
+    """Takes dropped and pasted files for their content, everything else as it is.
+
+    Files are read beside the window, and take the place of all that stands there: Ctrl+Z brings
+    that back.
+    """
 
     refused = Signal(object)
     """UserError: why a file was not taken."""
+    readingChanged = Signal(str)
+    """Name of the file that is being read; empty once it is read or refused."""
 
     def __init__(self, read: Callable[[Path], str] = file_text) -> None:
-        """`read` gives the text that a file stands for. Raises UserError."""
+        """`read` gives the text that a file stands for, away from the window's thread.
+
+        Raises UserError.
+        """
         super().__init__()
         self._read = read
+        self._reading = Background(self)
+        self._reading.answered.connect(self._on_read)
+        self._reading.refused.connect(self._on_refused)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         return bool(local_files(source)) or super().canInsertFromMimeData(source)
@@ -61,14 +78,19 @@ class TextBox(QPlainTextEdit):
         if not files:
             super().insertFromMimeData(source)
             return
-        try:
-            text = "\n".join(self._read(path) for path in files)
-        except UserError as error:
-            self.refused.emit(error)
-            return
+        read = self._read
+        self.readingChanged.emit(files[0].name)
+        self._reading.run(files, lambda: "\n".join(read(path) for path in files))
+
+    def _on_read(self, answer: tuple[object, str]) -> None:
+        self.readingChanged.emit("")
         # In place of all: a file is a whole text, and where it was let go means nothing.
         self.selectAll()
-        self.insertPlainText(text)
+        self.insertPlainText(answer[1])
+
+    def _on_refused(self, answer: tuple[object, UserError]) -> None:
+        self.readingChanged.emit("")
+        self.refused.emit(answer[1])
 
 
 def local_files(source: QMimeData) -> list[Path]:

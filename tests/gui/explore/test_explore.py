@@ -174,7 +174,7 @@ def test_probe__asks_once_when_the_typing_pauses(
     assert (config.text, config.features, config.index) == ("And the Lord", [0], "main")
     client.answer(client.jobs[0], _answer("And the Lord", 0))
     assert panel.probe.tokens.plain_text() == "AndtheLord"
-    assert panel.probe.state.text() == "at most 4.00 on this text"
+    assert panel.probe.lit.state.text() == "at most 4.00 on this text"
     assert panel.probe.matrix.features() == [30, 0]
 
 
@@ -203,7 +203,7 @@ def test_probe__asks_again_for_another_feature(
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.answer(client.jobs[0], _answer("one", 3))
     session.select_feature(30)
-    assert panel.probe.state.text() == "at most 9.00 on this text"  # known at once
+    assert panel.probe.lit.state.text() == "at most 9.00 on this text"  # known at once
     qtbot.waitUntil(lambda: len(client.jobs) == 2, timeout=5000)
     assert client.jobs[1].config.features == [30]
 
@@ -215,10 +215,10 @@ def test_probe__says_in_place_why_there_is_no_answer(
     panel.probe.text.setPlainText("one")
     qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
     client.fail(client.jobs[0], "The model is gone.")
-    assert panel.probe.state.text() == "The model is gone."
+    assert panel.probe.lit.state.text() == "The model is gone."
     assert heard.errors == []
     panel.probe.text.setPlainText("")
-    assert panel.probe.state.text() == ""
+    assert panel.probe.lit.state.text() == ""
 
 
 # ---------------------------------------------------------------- states

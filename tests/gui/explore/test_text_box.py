@@ -19,11 +19,16 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.steering import SteeringPanel
 
 
-def dropped(box: TextBox, *paths: Path) -> str:
+def dropped(qtbot: QtBot, box: TextBox, *paths: Path) -> str:
+    """Drop files on a box and return its text once they are read."""
+    told: list[str] = []
+    box.readingChanged.connect(told.append)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     assert box.canInsertFromMimeData(data)
     box.insertFromMimeData(data)
+    assert told == [paths[0].name]
+    qtbot.waitUntil(lambda: told[-1] == "", timeout=20_000)
     return box.toPlainText()
 
 
@@ -36,7 +41,7 @@ def test_text_file__is_read_where_a_text_is_typed(
     box = made.text if panel is ProbePanel else made.form.prompt
     (tmp_path / "a.txt").write_text("Naïve text\nof two lines", encoding="utf-16")
     box.setPlainText("before")
-    assert dropped(box, tmp_path / "a.txt") == "Naïve text\nof two lines"
+    assert dropped(qtbot, box, tmp_path / "a.txt") == "Naïve text\nof two lines"
     box.undo()
     assert box.toPlainText() == "before"
 
@@ -47,7 +52,7 @@ def test_text_sets__take_the_texts_of_a_file(
     panel = TextSetsPanel(session)
     qtbot.addWidget(panel)
     (tmp_path / "a.jsonl").write_text('{"text": "one"}\n"two"\n')
-    assert dropped(panel.on, tmp_path / "a.jsonl") == "one\ntwo\n"
+    assert dropped(qtbot, panel.on, tmp_path / "a.jsonl") == "one\ntwo\n"
 
 
 def test_file__that_is_no_text_is_refused_and_what_was_typed_stays(
@@ -57,9 +62,9 @@ def test_file__that_is_no_text_is_refused_and_what_was_typed_stays(
     qtbot.addWidget(panel)
     panel.text.setPlainText("typed")
     (tmp_path / "x.bin").write_bytes(bytes(range(256)))
-    assert dropped(panel.text, tmp_path / "x.bin") == "typed"
+    assert dropped(qtbot, panel.text, tmp_path / "x.bin") == "typed"
     assert "not text" in heard.errors[-1].what
-    dropped(panel.text, tmp_path)
+    dropped(qtbot, panel.text, tmp_path)
     assert "is a folder" in heard.errors[-1].what
 
 
@@ -67,7 +72,7 @@ def test_packed_file__is_unpacked(qtbot: QtBot, tmp_path: Path) -> None:
     box = TextBox()
     qtbot.addWidget(box)
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"packed"))
-    assert dropped(box, tmp_path / "a.txt.gz") == "packed"
+    assert dropped(qtbot, box, tmp_path / "a.txt.gz") == "packed"
     data = QMimeData()
     data.setText("plain")
     box.selectAll()

@@ -1,39 +1,40 @@
-"""A text of one's own: its tokens light up with a feature, and a matrix of what fires on it."""
+"""A text of one's own: its tokens light up with a feature, and what fires on it is listed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt, QTemporaryDir, Signal
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.errors import UserError
-from sae_desktop.features.config import ProbeConfig, ProbeResult
-from sae_desktop.features.reading.chat_text import parse_chat
-from sae_desktop.gui.explore.ask.probe_bars import PageBar, ProbeSettings
+from sae_desktop.gui.explore.ask.found_features import FoundFeatures
+from sae_desktop.gui.explore.ask.lit_text import LitText, scrolled
+from sae_desktop.gui.explore.ask.probe_bars import ExampleTexts, ProbeSettings, WaysBar
+from sae_desktop.gui.explore.ask.probe_question import LONGEST, Asked, ProbeQuestion
 from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS, ProbeTable
+from sae_desktop.gui.explore.ask.probe_words import UNITS, found_rows, ranked_text
 from sae_desktop.gui.explore.ask.token_matrix import TokenMatrix
 from sae_desktop.gui.parts.colour_scale import ColourScale
-from sae_desktop.gui.parts.elided_label import ElidedLabel
-from sae_desktop.gui.parts.feature_menu import show_feature_menu
+from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
-from sae_desktop.gui.parts.text_box import TextBox
-from sae_desktop.gui.parts.token_text import TokenTextView
-from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
 from sae_desktop.gui.state.feature_notes import FeatureNotes
-from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import exact_count, signed_text
 from sae_desktop.words.running_text import shown_token
 
-PAUSE_MS = 40
-"""Pause in the typing after which the engine is asked: leaves it most of the 150 ms."""
-LONGEST = 2_000_000
-"""Characters of a text that are probed; the engine counts its tokens."""
+_PLACEHOLDER = "Type or paste a text, or drop a file here, to see what fires on its tokens."
+_LINES = 3
+"""Of the text that is typed, beside what is found on it: it can be drawn larger."""
+_LIT_HIGHEST = 160
 
 
 class ProbePanel(QWidget):
@@ -45,87 +46,93 @@ class ProbePanel(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.setObjectName("explore.probe")
+        self.setAcceptDrops(True)
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._table: ProbeTable | None = None
-        self._asked: object = None
+        self._asked: str | None = None
         self._error = ""
         self._logarithmic = True
         self._lit: int | None = None
+        self._finds = True
+        """Whether the strongest feature is lit where the one that is lit does not fire."""
         self._token: int | None = None
-        self._folder = QTemporaryDir()
-        self.text = TextBox()
-        self.text.setPlaceholderText("Type or paste a text to see what fires on its tokens.")
+        self._file = ""
+        """Name of the file that is being read."""
+        self._shared = False
+        """Whether the box has left what is below its height."""
+        self.text = TextBox(lambda path: file_text(path, LONGEST))
+        self.text.setPlaceholderText(_PLACEHOLDER)
         self.text.setAccessibleName("Text to try")
         self.text.setToolTip("Your own text (Ctrl+T)")
         self.text.setTabChangesFocus(True)
-        self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * 4 + 16)
+        self.text.setMinimumHeight(self.text.fontMetrics().lineSpacing() * _LINES + 16)
+        self.examples = ExampleTexts()
         self.settings = ProbeSettings()
-        self.heading = ElidedLabel()
-        self.heading.setProperty("role", "heading")
-        self.state = label("", "small", wrap=True)
-        self.start = push_button("Start the engine", self._on_start, primary=True)
-        self.page = PageBar(PAGE_TOKENS)
-        self.tokens = TokenTextView()
-        self.tokens.ground = "window"
-        self.tokens.setAccessibleName("The text with this feature’s activation")
+        self.lit = LitText(session)
+        self.page, self.tokens = self.lit.page, self.lit.tokens
         self.ranked = label("", "small", wrap=True)
         self.whole = push_button("Rank by the whole text", lambda: self.choose_token(None))
+        self.ways = WaysBar()
+        self.found = FoundFeatures(session)
         self.matrix = TokenMatrix(self._notes.title, self._notes.words)
-        self.latest = LatestJob(session, PAUSE_MS, self)
-        self._reading = Background(self)
+        self.question = ProbeQuestion(session, self)
         self._build()
         self._connect()
         self._show()
 
     def _build(self) -> None:
-        scroll = QScrollArea()
-        scroll.setWidget(self.tokens)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
-        below = QWidget()
-        inner = QVBoxLayout(below)
-        inner.setContentsMargins(0, 0, 0, 0)
+        self._above = QWidget()
+        top = QVBoxLayout(self._above)
+        top.setContentsMargins(0, 0, 0, 0)
+        top.setSpacing(8)
+        top.addWidget(self.text, 1)
+        top.addWidget(self.examples)
+        top.addWidget(self.settings)
+        self._found_ways = QStackedWidget()
+        self._found_ways.addWidget(scrolled(self.found))
+        self._found_ways.addWidget(self.matrix)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.ranked, 1)
+        row.addWidget(self.whole)
+        row.addWidget(self.ways)
+        self._below = QWidget()
+        inner = QVBoxLayout(self._below)
+        inner.setContentsMargins(0, 4, 0, 0)
         inner.setSpacing(4)
-        inner.addWidget(self.ranked)
-        inner.addWidget(self.whole, 0, Qt.AlignmentFlag.AlignLeft)
-        inner.addWidget(self.matrix, 1)
-        self._results = QSplitter(Qt.Orientation.Vertical)
-        self._results.setChildrenCollapsible(False)
-        self._results.addWidget(scroll)
-        self._results.addWidget(below)
-        self._results.setStretchFactor(1, 1)
+        inner.addLayout(row)
+        inner.addWidget(self._found_ways, 1)
+        self._parts = QSplitter(Qt.Orientation.Vertical)
+        self._parts.setChildrenCollapsible(False)
+        for number, (part, stretch) in enumerate(
+            ((self._above, 0), (self.lit, 1), (self._below, 3))
+        ):
+            self._parts.addWidget(part)
+            self._parts.setStretchFactor(number, stretch)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 4, 8, 8)
-        column.setSpacing(8)
-        column.addWidget(self.text)
-        column.addWidget(self.settings)
-        column.addWidget(self.heading)
-        column.addWidget(self.state)
-        column.addWidget(self.start, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.page)
-        column.addWidget(self._results, 1)
-        column.addStretch()
+        column.setContentsMargins(16, 12, 16, 8)
+        column.addWidget(self._parts)
 
     def _connect(self) -> None:
         session = self._session
         self.text.textChanged.connect(self._on_text_changed)
         self.text.refused.connect(session.show_error)
+        self.text.readingChanged.connect(self._on_file)
+        self.examples.chosen.connect(self._on_example_chosen)
         self.settings.changed.connect(self._on_settings_changed)
         self.page.pageChanged.connect(self._show)
         self.tokens.tokenHovered.connect(self.tokenHovered)
         self.tokens.tokenClicked.connect(lambda token: self.choose_token(token + self.page.first))
+        self.ways.chosen.connect(self._found_ways.setCurrentIndex)
+        self.found.featureChosen.connect(self.light)
         self.matrix.tokenChosen.connect(self.choose_token)
         self.matrix.featureChosen.connect(self.light)
-        self.matrix.featureOpened.connect(session.select_feature)
+        self.matrix.featureOpened.connect(lambda feature: open_feature(session, feature))
         self.matrix.menuRequested.connect(self._on_menu)
-        self.latest.answered.connect(self._on_answered)
-        self.latest.failed.connect(self._on_failed)
-        self.latest.busyChanged.connect(lambda _busy: self._say_state())
-        self._reading.answered.connect(lambda answer: self._take(answer[1]))
-        self._reading.refused.connect(lambda answer: self._refuse(answer[1]))
+        self.question.answered.connect(self._take)
+        self.question.refused.connect(self._fail)
+        self.question.busyChanged.connect(lambda _busy: self._say_state())
         session.featureSelected.connect(self.light)
         session.textRequested.connect(self.text.setPlainText)
         session.indexOpened.connect(self._on_index_opened)
@@ -139,35 +146,24 @@ class ProbePanel(QWidget):
         text = self.text.toPlainText()
         if not text.strip() or self._session.index is None:
             self._asked, self._error, self._table = None, "", None
-            self.latest.forget()
+            self.question.forget()
             self._show()
-            return
-        if len(text) > LONGEST:
-            self._fail(
-                f"The text has {len(text):,} characters; at most {LONGEST:,} can be read. "
-                "Enter a shorter text."
-            )
             return
         if not self.isVisible() or self._session.engine_stopped:
             self._asked = None  # asked when it is seen again, and when the engine runs
             self._say_state()
             return
         self._asked = text
-        self.latest.ask(self._config(text))
-
-    def _config(self, text: str) -> ProbeConfig:
-        settings = self.settings
-        feature, lit = self._session.feature, self._lit
-        return ProbeConfig(
-            project=self._session.project_path,
-            index=self._session.index_name,
-            text="" if settings.chat else text,
-            chat=parse_chat(text) if settings.chat else [],
-            features=[f for f in dict.fromkeys((feature, lit)) if f is not None],
-            rank=settings.rank,
-            most_density=settings.most_density,
-            attribute_at=self._token if settings.rank == "attribution" else None,
-            spill=self._folder.path() if self._folder.isValid() else "",
+        settings, told = self.settings, (self._session.feature, self._lit)
+        self.question.ask(
+            text,
+            Asked(
+                chat=settings.chat,
+                rank=settings.rank,
+                most_density=settings.most_density,
+                features=[f for f in dict.fromkeys(told) if f is not None],
+                token=self._token,
+            ),
         )
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -176,21 +172,24 @@ class ProbePanel(QWidget):
             self.probe()
 
     def _on_text_changed(self) -> None:
-        self._token = None
+        self._token, self._finds = None, True
+        self.examples.setVisible(not self.text.toPlainText())
         self.probe()
+
+    def _on_example_chosen(self, text: str) -> None:
+        self.text.setPlainText(text)
+        self.text.setFocus()
 
     def _on_settings_changed(self) -> None:
         self.text.setPlaceholderText(
-            "user: A question\nassistant: Its answer"
-            if self.settings.chat
-            else "Type or paste a text to see what fires on its tokens."
+            "user: A question\nassistant: Its answer" if self.settings.chat else _PLACEHOLDER
         )
         self._show()
         self.probe()
 
     def light(self, feature: int) -> None:
         """Light the tokens of a feature."""
-        self._lit = feature
+        self._lit, self._finds = feature, False
         self._show_tokens()  # what is known at once; the rest when the engine answers
         self.probe()
 
@@ -205,13 +204,10 @@ class ProbePanel(QWidget):
     def _on_menu(self, feature: int, at: QPoint) -> None:
         show_feature_menu(self._session, feature, self, at)
 
-    def _on_start(self) -> None:
-        self._session.client.restart()
-
     def _on_note_changed(self, feature: int) -> None:
         self.matrix.viewport().update()
         if feature == self.shown_feature:
-            self._show_tokens()
+            self._say_state()
 
     def _on_engine_state(self, _state: object) -> None:
         self._say_state()
@@ -220,40 +216,46 @@ class ProbePanel(QWidget):
 
     def _on_index_opened(self, _index: object = None) -> None:
         self._table = self._lit = self._token = None
+        self._finds = True
         self._show()
         self.probe()
 
+    # ------------------------------------------------------------------ drops
+    def _on_file(self, name: str) -> None:
+        self._file = name
+        self._say_state()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self.text.canInsertFromMimeData(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take a text that is let go beside the box as one that is let go over it."""
+        if not local_files(event.mimeData()):
+            self.text.selectAll()
+        self.text.insertFromMimeData(event.mimeData())
+        event.acceptProposedAction()
+
     # ------------------------------------------------------------------ answers
-    def _on_answered(self, result: ProbeResult) -> None:
-        index = self._session.index
-        maxima = None if index is None else index.columns["max_activation"]
-        if not result.file:
-            self._take(ProbeTable(result, maxima))
-            return
-
-        def read() -> ProbeTable:
-            try:
-                return ProbeTable(result, maxima)
-            except (OSError, ValueError) as error:
-                raise UserError(
-                    f"The answer cannot be read: {error}.", next_step="Try again."
-                ) from error
-
-        self._reading.run(result.file, read)
-
     def _take(self, table: ProbeTable) -> None:
         self._table, self._error = table, ""
         if self._token is not None and self._token >= len(table.tokens):
             self._token = None
         self.page.set_total(len(table.tokens))
+        if self._finds:
+            self._find(table)
         self._show()
 
-    def _refuse(self, error: UserError) -> None:
-        self._fail(" ".join(part for part in (error.what, error.next_step) if part))
-
-    def _on_failed(self, error: ErrorInfo) -> None:
-        # In place and not as a toast: the next key may well ask again.
-        self._fail(" ".join(part for part in (error.what, error.next_step) if part))
+    def _find(self, table: ProbeTable) -> None:
+        """Light the strongest feature of the text, unless the one that is lit fires on it."""
+        self._finds = False
+        shown = self.shown_feature
+        if shown is not None and table.activations_of(shown).any():
+            return
+        strongest = table.rows(self.settings.rank, 0, len(table.tokens))
+        if len(strongest):
+            self._lit = int(strongest.features[0])
+            self.probe()  # its weaker firings are not among those that were told
 
     def _fail(self, sentence: str) -> None:
         self._table, self._error = None, sentence
@@ -266,10 +268,22 @@ class ProbePanel(QWidget):
         self._show()
 
     def _show(self) -> None:
-        self._results.setVisible(self._table is not None)
+        self._below.setVisible(self._table is not None)
+        self._share_height()
         self.page.setVisible(self._table is not None and self.page.pages > 1)
         self._show_tokens()
-        self._show_matrix()
+        self._show_found()
+
+    def _share_height(self) -> None:
+        """Leave the box a few lines once there is something to show under it."""
+        if self._table is None or self._shared:
+            self._shared = self._table is not None
+            return
+        self._shared = True
+        least = self._above.minimumSizeHint().height()
+        rest = max(self._parts.height() - least, 0)
+        lit = min(max(rest // 4, self.lit.minimumSizeHint().height()), _LIT_HIGHEST)
+        self._parts.setSizes([least, lit, rest - lit])
 
     @property
     def shown_feature(self) -> int | None:
@@ -289,15 +303,12 @@ class ProbePanel(QWidget):
         table, feature = self._table, self.shown_feature
         self._say_state()
         if table is None:
-            self.heading.name_feature("", None)
             return
         first, last = self._stretch()
         values: Any = np.zeros(last - first, np.float32)
         if feature is not None:
             values = table.activations_of(feature, first, last)
             self.tokens.set_scale(self._scale_of(feature))
-            label, words = self._notes.label(feature), self._notes.words(feature)
-            self.heading.name_feature(label, words, f"#{feature} ")
         self.tokens.set_blocks([Passage(table.tokens[first:last], values)])
         self._mark()
 
@@ -305,12 +316,14 @@ class ProbePanel(QWidget):
         here = None if self._token is None else self._token - self.page.first
         self.tokens.mark_token(here if here is None or 0 <= here < PAGE_TOKENS else None)
         self.matrix.set_marks(self.shown_feature, self._token)
+        self.found.set_current(self.shown_feature)
 
-    def _show_matrix(self) -> None:
+    def _show_found(self) -> None:
         table, rank = self._table, self.settings.rank
         self.whole.setVisible(self._token is not None)
         if table is None:
             self.matrix.set_rows(None, (), 0, self._scale_of)
+            self.found.set_found((), "")
             return
         first, last = self._stretch()
         here = self._token is not None and first <= self._token < last
@@ -329,42 +342,25 @@ class ProbePanel(QWidget):
         self.matrix.set_rows(
             rows, names, first, lambda feature: common or self._scale_of(feature), signed=signed
         )
-        self.ranked.setText(self._ranked_text(table, len(rows), here))
+        token = self._token if here else None
+        index = self._session.index
+        maxima = None if index is None else index.columns["max_activation"]
+        span = (first, last) if token is None else (token, token + 1)
+        self.found.set_found(found_rows(table, rank, rows, span, maxima), UNITS[rank])
+        self.ranked.setText(ranked_text(table, rank, len(rows), token))
         self._mark()
-
-    def _ranked_text(self, table: ProbeTable, rows: int, here: bool) -> str:
-        at = "on the text" if not here else f"at token {self._token}"
-        words = {
-            "activation": "activation",
-            "share": "share of the maximum",
-            "attribution": "attribution",
-        }[self.settings.rank]
-        noun = "feature" if rows == 1 else "features"
-        text = f"{exact_count(rows)} {noun} {at}, by {words}"
-        found = table.difference
-        if self.settings.rank != "attribution" or found is None:
-            return text
-        against = f"“{shown_token(found.against)}”" if found.against else "the mean logit"
-        return (
-            f"{text} to “{shown_token(found.target)}” over {against} after token "
-            f"{found.position} ({signed_text(found.value)})"
-        )
 
     def _say_state(self) -> None:
         stopped = self._session.engine_stopped and bool(self.text.toPlainText().strip())
-        waiting = stopped and self._session.index is not None
-        self.start.setVisible(waiting)
-        if waiting:
-            text = "The model is needed to read the text, but the engine is not running."
+        if stopped and self._session.index is not None:
+            self.lit.say_engine()
         elif self._table is None:
-            text = "Reading…" if self.latest.busy else self._error
+            reading = f"Reading “{self._file}”…" if self._file else "Reading…"
+            busy = bool(self._file) or self.question.busy
+            self.lit.say(reading if busy else self._error)
         else:
-            feature, most = self.shown_feature, 0.0
+            feature = self.shown_feature
+            most = 0.0
             if feature is not None:
                 most = float(self._table.activations_of(feature).max(initial=0.0))
-            text = (
-                f"at most {most:.2f} on this text" if most > 0.0 else "does not fire on this text"
-            )
-        self.state.setText(text)
-        self.state.setVisible(bool(text))
-        self.heading.setVisible(self._table is not None)
+            self.lit.say_feature(feature, most)

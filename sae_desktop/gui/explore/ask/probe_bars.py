@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
+from superqt import QFlowLayout
 
 from sae_desktop.features.config import Ranking
+from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.words.amounts import exact_count
 
 DENSEST = 10.0
@@ -22,6 +27,17 @@ _RANKS: tuple[tuple[str, Ranking, str], ...] = (
         "next token’s logit minus that of the most likely other token)",
     ),
 )
+
+_WAYS = (
+    ("List", "list-bullets", "The features with their words, strongest first"),
+    ("Matrix", "grid-four", "The features by the tokens they fire on"),
+)
+EXAMPLES = (
+    ("an English sentence", "The king of France opened the door and said nothing."),
+    ("a French sentence", "La liberté consiste à pouvoir faire tout ce qui ne nuit pas à autrui."),
+    ("a line of code", "def total(numbers): return sum(number for number in numbers)"),
+)
+"""What each is, and the text."""
 
 
 class ProbeSettings(QWidget):
@@ -53,15 +69,16 @@ class ProbeSettings(QWidget):
         self.density.setKeyboardTracking(False)
         self.density.setAccessibleName("Hide features that fire on more tokens than")
         self.density.setToolTip("Hides features that fire on a larger share of the indexed tokens")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(self.kind, 0, 0)
-        grid.addWidget(self.ranking, 0, 1)
-        grid.addWidget(label("Hide denser than", "small"), 1, 0)
-        grid.addWidget(self.density, 1, 1)
-        grid.setColumnStretch(1, 1)
+        row = QFlowLayout(self)  # two lines where there is no room for one
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setHorizontalSpacing(16)
+        row.setVerticalSpacing(4)
+        for text, field in (
+            ("Read it as", self.kind),
+            ("Rank by", self.ranking),
+            ("Hide features denser than", self.density),
+        ):
+            row.addWidget(_beside(text, field))
         self.kind.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.ranking.currentIndexChanged.connect(lambda _index: self.changed.emit())
         self.density.valueChanged.connect(lambda _value: self.changed.emit())
@@ -78,6 +95,69 @@ class ProbeSettings(QWidget):
     @property
     def most_density(self) -> float:
         return self.density.value() / 100.0
+
+
+def _beside(text: str, field: QWidget) -> QWidget:
+    pair = QWidget()
+    row = QHBoxLayout(pair)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    row.addWidget(label(text, "small"))
+    row.addWidget(field)
+    return pair
+
+
+class WaysBar(QWidget):
+    """Two buttons of which one is down: how what was found is shown."""
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for number, (text, icon, tip) in enumerate(_WAYS):
+            button = QToolButton()
+            button.setText(text)
+            button.setCheckable(True)
+            button.setChecked(not number)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setToolTip(plain_tip(tip))
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            icons.set_icon(button, icon)
+            self._group.addButton(button, number)
+            row.addWidget(button)
+        self._group.idToggled.connect(self._on_toggled)
+
+    @property
+    def way(self) -> int:
+        return self._group.checkedId()
+
+    def choose(self, way: int) -> None:
+        """Show what was found in another way."""
+        self._group.button(way).setChecked(True)
+
+    def _on_toggled(self, way: int, down: bool) -> None:
+        if down:
+            self.chosen.emit(way)
+
+
+class ExampleTexts(QWidget):
+    """Buttons that put a text into the box, for whoever has none at hand."""
+
+    chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QFlowLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setHorizontalSpacing(8)
+        row.setVerticalSpacing(4)
+        for name, text in EXAMPLES:
+            button = push_button(f"Try {name}", partial(self.chosen.emit, text), tip=text)
+            row.addWidget(button)
 
 
 class PageBar(QWidget):

@@ -119,6 +119,15 @@ class ProbeTable:
         order = np.argsort(-there, kind="stable")
         return rows.reordered(order[there[order] >= 0])
 
+    def peaks(self, measure: Ranking, features: Array, first: int, last: int) -> Array:
+        """Return (r,), of each feature the value of largest size on tokens first … last − 1."""
+        span = self._span(first, last)
+        values, here = self.values(measure)[span], self.features[span]
+        found = np.zeros(int(max(features.max(initial=0), here.max(initial=0))) + 1, np.float32)
+        order = np.argsort(np.abs(values), kind="stable")
+        found[here[order]] = values[order]  # of several values of a feature the last one stays
+        return found[features]
+
     def _span(self, first: int, last: int) -> slice:
         if not len(self.positions):
             return slice(0, 0)

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from sae_desktop.features.config import LogitDifference, ProbeConfig, ProbeResult
 from sae_desktop.gui.explore.ask import probe as probe_module
+from sae_desktop.gui.explore.ask import probe_question
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.probe_summary import PAGE_TOKENS
 from sae_desktop.gui.parts import theme
@@ -78,7 +79,7 @@ def test_click_on_a_token__ranks_the_features_that_fire_there(shown: ProbePanel)
     rect = shown.tokens.piece_rects(0, 1)[0].center().toPoint()
     QTest.mouseClick(shown.tokens, Qt.MouseButton.LeftButton, pos=rect)
     assert shown.matrix.features() == [7]
-    assert shown.ranked.text() == "1 feature at token 1, by activation"
+    assert shown.ranked.text() == "1 feature on “·the” (token 1), by activation"
     assert shown.tokens._marked == 1
     shown.whole.click()
     assert shown.matrix.features() == [0, 7, 30]
@@ -87,12 +88,12 @@ def test_click_on_a_token__ranks_the_features_that_fire_there(shown: ProbePanel)
 def test_click_on_a_feature__lights_its_tokens_and_does_not_leave_the_page(
     qtbot: QtBot, shown: ProbePanel, session: Session, client
 ) -> None:
-    assert shown.state.text() == "at most 9.00 on this text"
+    assert shown.lit.state.text() == "at most 9.00 on this text"
     number = shown.matrix.number_rect(2)
     place = QPoint(number.right() + 8, number.center().y())
     QTest.mouseClick(shown.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert shown.shown_feature == 30
-    assert shown.state.text() == "at most 2.00 on this text"
+    assert shown.lit.state.text() == "at most 2.00 on this text"
     assert session.feature == 0
     assert answered(qtbot, shown, client, RESULT).features == [0, 30]
     QTest.mouseDClick(shown.matrix.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -191,16 +192,16 @@ def test_long_answer__is_read_from_its_file(
     assert shown.matrix.features() == [0, 7, 30]
     shown.text.setPlainText("longer")
     answered(qtbot, shown, client, ProbeResult(tokens=["x"], file=str(path)))
-    qtbot.waitUntil(lambda: "cannot be read" in shown.state.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "cannot be read" in shown.lit.state.text(), timeout=5000)
 
 
 def test_endless_text__is_refused_in_place(
     shown: ProbePanel, client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = len(client.jobs)
-    monkeypatch.setattr(probe_module, "LONGEST", 20)
+    monkeypatch.setattr(probe_question, "LONGEST", 20)
     shown.text.setPlainText("a" * 21)
-    assert "at most 20 can be read" in shown.state.text()
+    assert "at most 20 are read" in shown.lit.state.text()
     assert len(client.jobs) == count
 
 
@@ -210,11 +211,11 @@ def test_without_engine__the_panel_says_so_and_starts_it(
     qtbot: QtBot, panel: ProbePanel, client, state: str
 ) -> None:
     client.enter(state)
-    assert not panel.start.isVisible()  # nothing was asked
+    assert not panel.lit.start.isVisible()  # nothing was asked
     panel.text.setPlainText("And the Lord")
-    assert "the engine is not running" in panel.state.text()
+    assert "the engine is not running" in panel.lit.state.text()
     assert client.jobs == []
-    panel.start.click()
-    assert not panel.start.isVisible()
+    panel.lit.start.click()
+    assert not panel.lit.start.isVisible()
     assert answered(qtbot, panel, client, RESULT).text == "And the Lord"
     assert panel.matrix.features() == [0, 7, 30]

@@ -1,0 +1,76 @@
+"""What is said of the features found on a text. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.features.config import Ranking
+from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, ProbeTable
+from sae_desktop.words.amounts import exact_count, signed_text
+from sae_desktop.words.running_text import shown_token
+
+UNITS: dict[Ranking, str] = {
+    "activation": "Activation",
+    "share": "Activation",
+    "attribution": "Attribution",
+}
+"""What the figures of the features are, by what ranks them."""
+_BY: dict[Ranking, str] = {
+    "activation": "activation",
+    "share": "share of the maximum",
+    "attribution": "attribution",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A feature and how much of it there is."""
+
+    feature: int
+    figure: str
+    """In the unit that the heading of the column names."""
+    share: float
+    """Of the feature's maximum, 0…1."""
+
+
+def found_rows(
+    table: ProbeTable,
+    rank: Ranking,
+    rows: MatrixRows,
+    span: tuple[int, int],
+    maxima: npt.NDArray[Any] | None,
+) -> list[Found]:
+    """Return what the list says of features on the tokens of a span; `maxima` (F,) are theirs."""
+    features = rows.features
+    activations = table.peaks("activation", features, *span)
+    figures = [f"{value:.2f}" for value in activations]
+    if rank == "attribution":
+        values = table.peaks("attribution", features, *span)
+        figures = [signed_text(float(value), 3) for value in values]
+    tops = activations if maxima is None else maxima[features]
+    shares = activations / np.maximum(tops, 1e-20)
+    return [
+        Found(int(feature), figure, float(share))
+        for feature, figure, share in zip(features, figures, shares, strict=True)
+    ]
+
+
+def ranked_text(table: ProbeTable, rank: Ranking, rows: int, token: int | None) -> str:
+    """Return how many features are listed, on what, and by what they are ranked."""
+    at = "on the text"
+    if token is not None:
+        at = f"on “{shown_token(table.tokens[token])}” (token {token})"
+    noun = "feature" if rows == 1 else "features"
+    text = f"{exact_count(rows)} {noun} {at}, by {_BY[rank]}"
+    found = table.difference
+    if rank != "attribution" or found is None:
+        return text
+    against = f"“{shown_token(found.against)}”" if found.against else "the mean logit"
+    return (
+        f"{text} to “{shown_token(found.target)}” over {against} after token "
+        f"{found.position} ({signed_text(found.value)})"
+    )
