@@ -21,6 +21,7 @@ COMMANDS = (
     "merge-indexes",
     "features",
     "show",
+    "compare",
     "lists",
     "jobs",
     "probe",

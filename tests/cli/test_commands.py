@@ -208,6 +208,22 @@ def test_commands__are_readable_without_json(small_project: Path) -> None:
     assert "Traceback" not in missing.stderr
 
 
+def test_compare__prints_what_it_gives_as_json(small_project: Path) -> None:
+    given = ["compare", small_project, "--index", "idx", "--feature", str(LABELLED)]
+    given += ["--feature", "3"]
+    found = ok(sae_desktop(*given, "--json"))
+    assert [side["label"] for side in found["features"]] == [LABEL, ""]
+    (pair,) = found["pairs"]
+    read = sae_desktop(*given).stdout
+    assert f"#{LABELLED}  {LABEL}" in read
+    cosine = f"{abs(pair['decoder_cosine']):.2f}"
+    row = next(line for line in read.splitlines() if line.startswith(f"#{LABELLED} and #3  "))
+    assert cosine in row
+    assert "Random pairs" in read
+    alone = sae_desktop(*given[:-2])
+    assert (alone.status, "Two to 4 different features" in alone.stderr) == (1, True)
+
+
 def test_models__lists_what_can_be_named(tmp_path: Path) -> None:
     models = ok(sae_desktop("models", "list", "--json"))["models"]
     assert [model["name"] for model in models[:2]] == ["builtin", "smollm2"]
@@ -219,6 +235,7 @@ def test_models__lists_what_can_be_named(tmp_path: Path) -> None:
     [
         ["features", "--index", "idx", "--json"],
         ["show", "--index", "idx", "--feature", "1"],
+        ["compare", "--index", "idx", "--feature", "1", "--feature", "2"],
         ["models", "list"],
     ],
     ids=lambda value: value[0],
