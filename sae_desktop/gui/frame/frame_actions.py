@@ -28,6 +28,7 @@ class Frame(Protocol):
     def choose_network(self, *, off: bool) -> None: ...
     def restart_engine(self) -> None: ...
     def open_glossary(self) -> None: ...
+    def show_first_steps(self) -> None: ...
     def close(self) -> bool: ...
 
 
@@ -161,6 +162,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             icon="book-open",
             shortcut="F1",
             tip="What the term under the pointer or at the cursor means, and all others",
+        ),
+        ActionInfo(
+            "help.first_steps",
+            "Show the first steps",
+            window.show_first_steps,
+            icon="graduation-cap",
+            tip="Read a feature, try a sentence and turn a feature up, on the demonstration",
         ),
         ActionInfo(
             "help.shortcuts",

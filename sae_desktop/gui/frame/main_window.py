@@ -23,6 +23,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.frame.banner import Banner
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.frame.command_palette import CommandPalette
+from sae_desktop.gui.frame.first_steps import FirstSteps
+from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.glossary import Glossary
 from sae_desktop.gui.frame.leaving import LeavingDialog
@@ -78,6 +80,9 @@ class MainWindow(QMainWindow):
         self.toasts = ToastStack(self)
         self.toasts.bottom_margin = 56
         self.search = CommandPalette(self, sources(session, self.registry, self.glossary.show_term))
+        self.first_steps = FirstSteps(
+            session, self._steps_card, self.workspace, self.dialogs.new_project
+        )
         self._connect()
         self._restore()
         self.show_workspace(self._first_workspace())
@@ -96,7 +101,9 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self._top_bar(), self._crash_banner, self._read_only_banner):
+        self._steps_card = FirstStepsCard()
+        above = (self._top_bar(), self._crash_banner, self._read_only_banner, self._steps_card)
+        for widget in above:
             column.addWidget(widget)
         row = QHBoxLayout()
         row.setSpacing(0)
@@ -179,6 +186,7 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(workspace)
             self.registry.add(workspace.action_infos(), workspace)
             explain_all(workspace)
+            self.first_steps.watch(workspace)
             workspace.restore_layout(self.settings.workspace_states.get(name, ""))
         return self._workspaces[name]
 
@@ -216,6 +224,13 @@ class MainWindow(QMainWindow):
 
     def open_glossary(self) -> None:
         self.glossary.open()
+
+    def show_first_steps(self) -> None:
+        """Show the card of the first steps; the demonstration is opened where it is not."""
+        if not self.first_steps.offered:
+            self.dialogs.open_demonstration()
+        if self.first_steps.offered:
+            self.first_steps.start()
 
     def toggle_jobs(self) -> None:
         self._jobs.setVisible(not self._jobs.isVisible())

@@ -36,6 +36,13 @@ MENUS: dict[str, tuple[str, ...]] = {
     ),
     "&Go": ("go.back", "go.forward"),
     "&Engine": ("engine.restart", "engine.log", "", "network.asked", "network.off"),
-    "&Help": ("help.glossary", "help.shortcuts", "", "help.associate", "help.about"),
+    "&Help": (
+        "help.first_steps",
+        "help.glossary",
+        "help.shortcuts",
+        "",
+        "help.associate",
+        "help.about",
+    ),
 }
 """Menu → ids of its actions; an empty id is a separator."""

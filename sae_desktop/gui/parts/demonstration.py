@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from sae_desktop.project import Project
 from sae_desktop.resources import resource_path
 from sae_desktop.storage.faults import explained
 
@@ -14,6 +15,9 @@ SHIPPED = "demonstration.saeproj"
 PROMPT = "This is"
 CLAMP = 1.5
 """What steering is shown with."""
+TITLE = "Demonstration"
+START_LIST = "Start here"
+"""The list of features that are easy to read, the clearest first."""
 
 
 def demonstration_path() -> Path:
@@ -39,3 +43,8 @@ def demonstration_copy(folder: Path | None = None) -> Path:
         shutil.copytree(shipped, part)
         part.rename(copy)
     return copy
+
+
+def is_demonstration(project: Project | None) -> bool:
+    """Tell whether a project is a copy of the one that ships, wherever it lies."""
+    return project is not None and project.title == TITLE

@@ -70,10 +70,10 @@ def explain_text(widget: QLabel | QAbstractButton) -> None:
 
 def explain_all(root: QWidget) -> None:
     """Explain what Qt itself has made of texts in a widget, such as the labels of a form."""
-    for kind in (QLabel, QAbstractButton):
-        for widget in root.findChildren(kind):
-            if not widget.toolTip():
-                explain_text(widget)
+    found: list[QLabel | QAbstractButton] = list(root.findChildren(QLabel))
+    for widget in found + list(root.findChildren(QAbstractButton)):
+        if not widget.toolTip():
+            explain_text(widget)
 
 
 class TabTips(QObject):

@@ -21,6 +21,7 @@ from sae_desktop.gui.forms.exchange_forms import (
     ImportDictionaryForm,
 )
 from sae_desktop.gui.parts.actions import ActionInfo
+from sae_desktop.gui.parts.demonstration import is_demonstration
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.project.card_actions import CardActions
@@ -30,6 +31,7 @@ from sae_desktop.gui.project.next_step import NextStep, next_step
 from sae_desktop.gui.project.project_cards import Card, cards, writes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.trash import Trash
+from sae_desktop.words.first_steps import WHAT_IT_DOES, project_sentence
 
 
 class ProjectPanel(QStackedWidget):
@@ -113,6 +115,7 @@ class ProjectPanel(QStackedWidget):
         column.addStretch(2)
         middle = Qt.AlignmentFlag.AlignHCenter
         column.addWidget(label("SAE Desktop", "title"), 0, middle)
+        column.addWidget(label(WHAT_IT_DOES), 0, middle)
         sentence = "Open a project, or start with the demonstration. Everything works offline."
         column.addWidget(label(sentence, "muted"), 0, middle)
         row = QHBoxLayout()
@@ -190,13 +193,20 @@ class ProjectPanel(QStackedWidget):
         self.about.setText(project.about)
         self.about.setVisible(bool(project.about))
         step = self._step()
-        self._next_sentence.setText(step.sentence)
+        self._next_sentence.setText(self._said(step))
         self.next_button.setText(step.button)
         self.next_button.setAccessibleName(step.button)
         blocked = self._session.read_only and step.kind not in ("explore", "watch")
         self.next_button.setEnabled(not blocked)
         self.next_button.setToolTip("The project is read-only." if blocked else "Ctrl+Shift+Return")
         self._show_cards()
+
+    def _said(self, step: NextStep) -> str:
+        """Return the step’s sentence; on the demonstration, what all this is about."""
+        indexes = self._session.inventory.indexes
+        if step.kind != "explore" or not is_demonstration(self._session.project):
+            return step.sentence
+        return project_sentence(max(item.features for item in indexes))
 
     def _show_cards(self) -> None:
         focused = self.focusWidget()
@@ -243,7 +253,7 @@ class ProjectPanel(QStackedWidget):
     def _refresh_step(self, _state: object = None) -> None:
         if self._session.project is not None:
             step = self._step()
-            self._next_sentence.setText(step.sentence)
+            self._next_sentence.setText(self._said(step))
             self.next_button.setText(step.button)
 
     # ------------------------------------------------------------------ doing

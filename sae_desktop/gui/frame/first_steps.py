@@ -1,0 +1,246 @@
+"""Leads through the first steps on the demonstration, and notices when each has been done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from PySide6.QtCore import QObject, QTimer
+
+from sae_desktop.client.job import Job
+from sae_desktop.features.config import ProbeConfig
+from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
+from sae_desktop.gui.parts.demonstration import START_LIST, is_demonstration
+from sae_desktop.gui.parts.passages import HoveredToken
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.steering.config import SteerConfig
+from sae_desktop.words.first_steps import (
+    AT_THE_END,
+    SENTENCE,
+    STEPS,
+    StepId,
+    feature_named,
+    step_of,
+)
+
+_DWELL_MS = 800
+"""Over a token, until it counts as looked at: a pointer that passes by has not read it."""
+_PLACES: dict[StepId, str] = {"read": "explore.feature", "try": "explore.text", "steer": "steer"}
+_BEGIN = "Start a project of your own…"
+
+
+class FirstSteps(QObject):
+    """What is done is kept for each project; other projects than the demonstration have none."""
+
+    def __init__(
+        self,
+        session: Session,
+        card: FirstStepsCard,
+        workspace: Callable[[str], Workspace],
+        begin_own: Callable[[], object],
+    ) -> None:
+        """`workspace` returns one of the window's; `begin_own` asks for a project of one's own."""
+        super().__init__(card)
+        self.setObjectName("frame.first_steps")
+        self._session, self._card = session, card
+        self._workspace, self._begin_own = workspace, begin_own
+        self._notes = FeatureNotes.of(session)
+        self.done: set[StepId] = set()
+        self.hidden = False
+        self.current: StepId | None = "read"
+        """None: all is done, and the way on is shown."""
+        self._came_back = False
+        self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
+        self._dwell.timeout.connect(lambda: self.tick("read"))
+        card.stepChosen.connect(self._on_step_chosen)
+        card.nextChosen.connect(self._on_next)
+        card.dismissed.connect(self.dismiss)
+        session.projectChanged.connect(self._on_project_changed)
+        session.historyChanged.connect(self._follow)
+        session.featureSelected.connect(self._on_feature)
+        session.client.jobAdded.connect(self._on_job_added)
+        self._on_project_changed()
+
+    # ------------------------------------------------------------------ a project comes
+    @property
+    def offered(self) -> bool:
+        """Whether the open project is one to take the first steps in."""
+        return is_demonstration(self._session.project)
+
+    def _on_project_changed(self) -> None:
+        self.done, self.hidden, self.current = set(), False, "read"
+        self._came_back = False
+        self._card.hide()
+        if self.offered:
+            QTimer.singleShot(0, self, self._begin)  # its index is open by then
+
+    def _begin(self) -> None:
+        if not self.offered:
+            return
+        if not self._came_back:
+            self._open_first()
+            self._session.show_workspace(_PLACES["read"])
+            self._offer_sentence()
+        self._follow()
+
+    def keep(self) -> dict[str, Any]:
+        """Return what of it is kept for the project."""
+        return {"done": sorted(self.done), "hidden": self.hidden}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `keep` returned."""
+        self._came_back = True
+        self.done = {id_ for id_ in get_args(StepId) if id_ in state.get("done", ())}
+        self.hidden = bool(state.get("hidden"))
+        left = [step.id for step in STEPS if step.id not in self.done]
+        self.current = left[0] if left else None
+        self._show()
+
+    # ------------------------------------------------------------------ going there
+    def start(self) -> None:
+        """Show the card again, from the first step that is not done."""
+        left = [step.id for step in STEPS if step.id not in self.done]
+        self.hidden = False
+        self._on_step_chosen(left[0] if left else STEPS[0].id)
+
+    def dismiss(self) -> None:
+        self.hidden = True
+        self._show()
+
+    def _on_step_chosen(self, id_: StepId) -> None:
+        self._go_to(id_)
+        self.current = id_
+        self._show()
+
+    def _on_next(self) -> None:
+        if self.current is None:
+            self._begin_own()
+        elif self.current in self.done:
+            self._on_step_chosen(self._following(self.current))
+        else:
+            self._on_step_chosen(self.current)
+
+    @staticmethod
+    def _following(id_: StepId) -> StepId:
+        ids = [step.id for step in STEPS]
+        return ids[min(ids.index(id_) + 1, len(ids) - 1)]
+
+    def _go_to(self, id_: StepId) -> None:
+        session = self._session
+        if session.feature is None:
+            self._open_first()
+        if id_ == "try":
+            self._offer_sentence()
+        if id_ == "steer" and session.feature is not None:
+            self._turn_up(session.feature)
+        else:
+            session.show_workspace(_PLACES[id_])
+
+    def _open_first(self) -> None:
+        found = start_feature(self._session)
+        if found is not None:
+            self._session.go_to_feature(*found)
+
+    def _offer_sentence(self) -> None:
+        text = self._workspace("explore").main.probe.text
+        if not text.toPlainText().strip():
+            text.setPlainText(SENTENCE)
+
+    def _turn_up(self, feature: int) -> None:
+        rack = self._workspace("steer").main.rack.rack
+        if feature in [entry.feature for entry in rack]:
+            self._session.show_workspace("steer")
+        else:
+            # h5py: not before the first show
+            from sae_desktop.gui.parts.feature_menu import steer_with
+
+            steer_with(self._session, feature)
+
+    def _follow(self) -> None:
+        """Be at the step of the place that one has gone to."""
+        here = [id_ for id_, place in _PLACES.items() if place == self._session.workspace]
+        if here and self.current is not None:
+            self.current = here[0]
+        self._show()
+
+    # ------------------------------------------------------------------ noticing
+    def watch(self, workspace: Workspace) -> None:
+        """Notice what is read in a workspace that was built."""
+        if workspace.id == "explore":
+            workspace.main.page.tokenHovered.connect(self._on_token)
+
+    def _on_token(self, token: HoveredToken | None) -> None:
+        if token is None or token.activation <= 0.0:
+            self._dwell.stop()
+        elif not self._dwell.isActive():
+            self._dwell.start()
+
+    def _on_feature(self, feature: int) -> None:
+        found = start_feature(self._session) if self.offered else None
+        if found is not None and found != (self._session.index_name, feature):
+            self.tick("read")
+        self._show()
+
+    def _on_job_added(self, job: Job) -> None:
+        config = job.config
+        if isinstance(config, ProbeConfig) and config.text.strip() not in ("", SENTENCE):
+            job.finished.connect(lambda _result: self.tick("try"))
+        elif isinstance(config, SteerConfig) and _is_steered(config):
+            job.finished.connect(lambda _result: self.tick("steer"))
+
+    def tick(self, id_: StepId) -> None:
+        """Take a step for done."""
+        if not self.offered or id_ in self.done:
+            return
+        self.done.add(id_)
+        if len(self.done) == len(STEPS):
+            self.current = None
+        self._show()
+
+    # ------------------------------------------------------------------ showing
+    def _show(self) -> None:
+        self._card.setVisible(self.offered and not self.hidden)
+        self._card.show_steps(self.current, self.done)
+        if self.current is None:
+            self._card.say(AT_THE_END, _BEGIN)
+            return
+        step = step_of(self.current)
+        if self.current in self.done:
+            following = step_of(self._following(self.current))
+            button = "" if following is step else following.title
+            self._card.say(step.learnt, button)
+            return
+        if self._session.workspace != _PLACES[self.current]:
+            self._card.say(step.away, step.title)
+            return
+        feature = self._session.feature
+        named = feature_named(feature, "" if feature is None else self._notes.label(feature))
+        self._card.say(step.do.format(feature=named), "")
+
+
+def _is_steered(config: SteerConfig) -> bool:
+    """Tell whether text is written with a feature turned up; the next token’s bars are not."""
+    return config.compare and any(variant.interventions for variant in config.variants)
+
+
+def start_feature(session: Session) -> tuple[str, int] | None:
+    """Return (index, feature) to begin with: the first of the list to start with.
+
+    Without the list it is the first that is starred; None where there is neither.
+    """
+    if session.notes is None:
+        return None
+    indexes = session.inventory.indexes
+    lists = FeatureLists(session.notes)
+    for item in indexes:
+        found = lists.read(item.dictionary, START_LIST)
+        if found is not None and found.members:
+            return item.name, found.members[0].feature
+    for item in indexes:
+        starred = session.notes.starred(item.dictionary)
+        if len(starred):
+            return item.name, int(min(starred))
+    return None

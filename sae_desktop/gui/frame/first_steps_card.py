@@ -1,0 +1,81 @@
+"""The card of the first steps: three moves with their ticks, what to do now, and the way on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
+
+from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.words.first_steps import STEPS, StepId
+
+
+class FirstStepsCard(QFrame):
+    """Says where one is. It decides nothing: `FirstSteps` tells it what to show."""
+
+    stepChosen = Signal(str)
+    nextChosen = Signal()
+    dismissed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("frame.first_steps")
+        self.setProperty("banner", "true")
+        self.setAccessibleName("First steps")
+        self.chips: dict[StepId, QToolButton] = {}
+        self.text = label("", wrap=True)
+        self.next_button = push_button("", self.nextChosen.emit, icon="arrow-right")
+        self.hide_button = push_button(
+            "",
+            self.dismissed.emit,
+            icon="x",
+            flat=True,
+            tip="Hide the first steps; Help › Show the first steps brings them back",
+        )
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(label("First steps", "heading"))
+        top.addSpacing(8)
+        for step in STEPS:
+            top.addWidget(self._chip(step.id, step.title))
+        top.addStretch(1)
+        top.addWidget(self.hide_button)
+        below = QHBoxLayout()
+        below.setSpacing(16)
+        below.addWidget(self.text, 1)
+        below.addWidget(self.next_button, 0, Qt.AlignmentFlag.AlignBottom)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 4, 8, 8)
+        column.setSpacing(4)
+        column.addLayout(top)
+        column.addLayout(below)
+        self.hide()
+
+    def _chip(self, id_: StepId, title: str) -> QToolButton:
+        chip = QToolButton()
+        chip.setText(title)
+        chip.setCheckable(True)
+        chip.setProperty("flat", "true")
+        chip.setProperty("step", "true")
+        chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        chip.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        chip.clicked.connect(lambda _checked=False: self.stepChosen.emit(id_))
+        self.chips[id_] = chip
+        return chip
+
+    def show_steps(self, current: StepId | None, done: set[StepId]) -> None:
+        """Mark the step one is at, None at the end, and tick those that are done."""
+        for id_, chip in self.chips.items():
+            chip.setChecked(id_ == current)
+            icons.set_icon(chip, "check-circle" if id_ in done else "circle")
+            state = "done" if id_ in done else "to do"
+            chip.setAccessibleName(f"{chip.text()}, {state}")
+            chip.setToolTip(f"Go to this step ({state})")
+
+    def say(self, text: str, button: str) -> None:
+        """Show what to do or what was learnt, and where the button leads; empty: nowhere yet."""
+        self.text.setText(text)
+        self.setAccessibleDescription(text)
+        self.next_button.setText(button)
+        self.next_button.setAccessibleName(button)
+        self.next_button.setVisible(bool(button))

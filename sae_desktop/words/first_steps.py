@@ -1,0 +1,82 @@
+"""What the first steps through the demonstration say. Free of Qt."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+StepId = Literal["read", "try", "steer"]
+
+WHAT_IT_DOES = (
+    "See what a language model has learnt to notice, try it on your own sentences, and turn it "
+    "up or down while the model writes."
+)
+"""For somebody who has never heard of any of it."""
+SENTENCE = "The children are playing in the garden. Les enfants jouent dans le jardin."
+"""To try the first feature on: half of it is French."""
+
+
+class FirstStep(NamedTuple):
+    """One of the moves, in words."""
+
+    id: StepId
+    title: str
+    do: str
+    """What one sees there and does; `{feature}` is the feature with its label."""
+    away: str
+    """What it is, while one is elsewhere."""
+    learnt: str
+    """What one knows once it is done."""
+
+
+STEPS = (
+    FirstStep(
+        "read",
+        "Read a feature",
+        "This is {feature}, one of the things this model has learnt to notice. Below are texts in "
+        "which it does: the darker a word, the stronger. Point at a dark word to see how strong, "
+        "or choose another feature in the list.",
+        "Read a feature: see on which words this model lights it up.",
+        "A feature is read off the texts it fires on: what they share is what it stands for.",
+    ),
+    FirstStep(
+        "try",
+        "Try a sentence",
+        "The model has read this sentence. It is coloured by {feature}, and the list shows what "
+        "else fires on it, the strongest first. Change the sentence and see what happens.",
+        "Try a sentence of your own: see which features each of its words sets off.",
+        "So a label is tested: write what should set a feature off, and what should not.",
+    ),
+    FirstStep(
+        "steer",
+        "Turn a feature up",
+        "The slider holds {feature} on while the model writes. Press Generate and compare: "
+        "“Plain” is what the model writes by itself, “Steered” is with the feature on.",
+        "Turn a feature up: see what the model writes then, beside what it writes by itself.",
+        "Reading shows what a feature responds to; turning it up shows what it does.",
+    ),
+)
+AT_THE_END = (
+    "You have read a feature, tried it and turned it up. Now do it with your own model: harvest "
+    "its activations on some text, train a dictionary on them, and build an index of its features."
+)
+
+
+def step_of(id_: StepId) -> FirstStep:
+    """Return a step by its id."""
+    return next(step for step in STEPS if step.id == id_)
+
+
+def feature_named(feature: int | None, label: str) -> str:
+    """Return a feature as the steps call it: feature 158 (“French text”)."""
+    if feature is None:
+        return "a feature"
+    return f"feature {feature} (“{label}”)" if label else f"feature {feature}"
+
+
+def project_sentence(features: int) -> str:
+    """Return what the demonstration is, before anybody knows what a feature is."""
+    return (
+        f"A language model learns to notice things: that a text is French, that a question ends "
+        f"here. Each is called a feature. A sparse autoencoder has found {features:,} of them in "
+        f"a small model, and they are ready to read, to try on your own sentences and to turn up."
+    )
