@@ -79,6 +79,13 @@ def import_(
     sha256: Annotated[
         str, typer.Option("--sha256", help="SHA-256 that the weights file must have.")
     ] = default(ImportDictionaryConfig, "sha256"),
+    with_model: Annotated[
+        bool,
+        typer.Option(
+            "--with-model",
+            help="Also download the dictionary’s model (--model) where it is not on this machine.",
+        ),
+    ] = default(ImportDictionaryConfig, "with_model"),
     dictionary: Annotated[
         str, typer.Option("--dictionary", help="For features: the dictionary they belong to.")
     ] = default(ImportFeaturesConfig, "dictionary"),
@@ -117,7 +124,7 @@ def import_(
         run_job_command(features, render.figures, as_json=as_json, create_project=True)
     config = ImportDictionaryConfig(
         project=str(project), name=name, source=source, which=which, model=model, site=site,
-        site_out=site_out, scale=scale, sha256=sha256,
+        site_out=site_out, scale=scale, sha256=sha256, with_model=with_model,
     )  # fmt: skip
     run_job_command(config, render.figures, as_json=as_json, create_project=True)
 

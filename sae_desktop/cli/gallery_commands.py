@@ -11,16 +11,21 @@ import typer
 from sae_desktop.cli.options import JsonOption
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_reading_command
+from sae_desktop.exchange.fits import fit_of, published_model
 from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
 from sae_desktop.exchange.here import (
     DictionaryHere,
     cached_repositories,
     dictionaries_in_projects,
 )
+from sae_desktop.exchange.machine import Machine, this_machine
 from sae_desktop.gui.state.settings import load, settings_path
 from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.gallery_text import access_short, access_text, fit_short, fit_text
 
-_HEADING = ("name", "model", "site", "layers", "features", "each", "licence", "here")
+_HEADING = (
+    "name", "model", "site", "layers", "features", "each", "model’s access", "this machine", "here",
+)  # fmt: skip
 
 
 def gallery(
@@ -34,33 +39,45 @@ def gallery(
             "--layer", min=0, help="Show only this layer, with the source to import it from."
         ),
     ] = None,
+    fits: Annotated[
+        bool, typer.Option("--fits", help="Show only those that fit this machine with their model.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show well-known public dictionaries, and which are on this machine already."""
+    """Show well-known public dictionaries, which fit this machine, and which are on it already."""
     found = matching(catalogue(), " ".join(words or []))
     if layer is not None:
         found = [family for family in found if layer in family.layers]
 
     def work() -> dict[str, Any]:
+        machine = this_machine()
+        told = [_told(family, layer, machine) for family in found]
         here = [] if layer is not None else _here(" ".join(words or []).casefold().split())
         return {
-            "families": [_told(family, layer) for family in found],
+            "families": [one for one in told if one["fits"] or not fits],
             "here": [msgspec.to_builtins(one) for one in here],
         }
 
     run_reading_command(work, _text, as_json=as_json)
 
 
-def _told(family: Family, layer: int | None) -> dict[str, Any]:
+def _told(family: Family, layer: int | None, machine: Machine) -> dict[str, Any]:
     layers = family.layers if layer is None else [layer]
+    held, model = fit_of(family, layers[0], machine), published_model(family.model)
+    access = model.access if model is not None else "unknown"
     told: dict[str, Any] = {
         "name": family.name, "model": family.model, "hook": family.hook, "layers": layers,
         "features": family.features, "bytes": family.bytes, "licence": family.licence,
         "format": family.format, "page": family.page,
         "here": [number for number in layers if family.is_here(number)],
+        "fits": held is not None and held.fits, "fit": fit_short(held),
+        "fit_text": fit_text(held), "access": access,
     }  # fmt: skip
     if layer is not None:
-        told["source"] = family.source(layer)
+        told |= {
+            "source": family.source(layer), "features_page": family.features_page(layer),
+            "access_text": access_text(family.model, access),
+        }  # fmt: skip
     return told
 
 
@@ -88,10 +105,19 @@ def _families_text(families: list[dict[str, Any]]) -> str:
     if not families:
         return "Nothing in the catalogue matches these words."
     if "source" in families[0]:
-        sources = [(f["name"], f["model"], f["source"]) for f in families]
-        return table(("name", "model", "source for import"), sources, left={0, 1, 2})
+        return "\n\n".join(map(_layer_text, families))
     rows = [_row(family) for family in families]
-    return table(_HEADING, rows, left={0, 1, 2, 3, 6})
+    return table(_HEADING, rows, left={0, 1, 2, 3, 6, 7})
+
+
+def _layer_text(family: dict[str, Any]) -> str:
+    lines = [
+        f"{family['name']}, {family['model']}", f"  Source for import: {family['source']}",
+        f"  {family['fit_text']}", f"  {family['access_text']}",
+    ]  # fmt: skip
+    if family["features_page"]:
+        lines.append(f"  Its features can be looked at: {family['features_page']}")
+    return "\n".join(lines)
 
 
 def _row(family: dict[str, Any]) -> tuple[str, ...]:
@@ -100,6 +126,6 @@ def _row(family: dict[str, Any]) -> tuple[str, ...]:
         family["name"], family["model"], family["hook"], layers_text(family["layers"]),
         f"{family['features']:,}" if known else "?",
         format_bytes(family["bytes"]) if known else "?",
-        family["licence"] or "see its page",
+        access_short(family["access"]), family["fit"],
         str(len(family["here"])) if family["here"] else "",
     )  # fmt: skip

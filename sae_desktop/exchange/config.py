@@ -59,6 +59,8 @@ class ImportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="imp
     """What rows were multiplied by in training, where its files do not hold it; 1: nothing."""
     sha256: str = ""
     """That the file of its weights must have; empty: it is not asked."""
+    with_model: bool = False
+    """Also download its model where that is not on this machine; `model` must name it."""
 
 
 class ImportDictionaryResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from sae_desktop.exchange.config import (
 from sae_desktop.exchange.fitting_sites import SEVERAL, fitting_sites, save_for_saelens
 from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.run_page import write_run_page
-from sae_desktop.exchange.sources import local_source
+from sae_desktop.exchange.sources import fetch_with_model, local_source
 from sae_desktop.exchange.value_biases import with_value_biases
 from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.jobs import JobContext
@@ -81,6 +81,13 @@ def import_dictionary(
             kept="It was not touched.",
             next_step="Choose another name.",
         )
+    if config.with_model:
+        if not config.model:
+            raise UserError(
+                "Its model cannot be downloaded, because it was not named.",
+                next_step="Name the model, such as owner/model on the hub.",
+            )
+        fetch_with_model(config.source, config.model, context)
     with local_source(config.source, context) as path:
         found = _chosen(found_in(path), config.which, path)
         digest = _digest(found.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from sae_desktop.language_model.sites.site_names import parse_site
 from sae_desktop.resources import resource_path
 
 _FLOAT = 4
+_SHARDS = "model.safetensors.index.json"
+"""Of a model whose weights are several files: which they are."""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: it stands on the repository's page."""
     dictionaries: dict[str, str]
     """Layer → folder or file in the repository."""
+    neuronpedia: str = ""
+    """Where its features are shown on neuronpedia.org, with {layer}; empty: nowhere that is known.
+    """
     digests: dict[str, str] = {}
     """Layer → SHA-256 of the file of its weights; one that is named is checked at import."""
 
@@ -50,6 +56,17 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     def page(self) -> str:
         """The address of its page on the hub."""
         return f"https://huggingface.co/{self.repository}"
+
+    @property
+    def model_page(self) -> str:
+        """The address of its model's page on the hub."""
+        return f"https://huggingface.co/{self.model}"
+
+    def features_page(self, layer: int) -> str:
+        """Return the address at which the layer's features can be looked at, or ""."""
+        if not self.neuronpedia:
+            return ""
+        return f"https://www.neuronpedia.org/{self.neuronpedia.format(layer=layer)}"
 
     def source(self, layer: int) -> str:
         """Return what `ImportDictionaryConfig.source` takes. Raises KeyError for another layer."""
@@ -96,6 +113,19 @@ def layers_text(layers: Sequence[int]) -> str:
     """Return layers in short: “0–25”, “9, 20, 31”."""
     whole = len(layers) > 1 and list(layers) == list(range(layers[0], layers[-1] + 1))
     return f"{layers[0]}–{layers[-1]}" if whole else ", ".join(map(str, layers))
+
+
+def weights_here(repository: str) -> bool:
+    """Return whether all weights of a model are in the hub's cache."""
+    return any(map(_whole_model, _snapshots(repository)))
+
+
+def _whole_model(snapshot: Path) -> bool:
+    try:
+        listed = json.loads((snapshot / _SHARDS).read_bytes())["weight_map"].values()
+    except (OSError, ValueError, LookupError, AttributeError):
+        return _has_weights(snapshot)
+    return all((snapshot / str(name)).is_file() for name in listed)
 
 
 def _snapshots(repository: str) -> list[Path]:

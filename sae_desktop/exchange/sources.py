@@ -13,7 +13,8 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.releases import PREFIX, bring_release
 from sae_desktop.file_kinds import WEIGHTS_ENDINGS
 from sae_desktop.jobs import JobContext
-from sae_desktop.language_model.files.hub import fetch_files
+from sae_desktop.language_model.files.find import find_model, is_hub_name
+from sae_desktop.language_model.files.hub import fetch_files, fetch_together
 from sae_desktop.storage.archives import unpack
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?")
@@ -49,13 +50,32 @@ def local_source(source: str, context: JobContext) -> Iterator[Path]:
 
 
 # ---------------------------------------------------------------- the hub
-def _from_hub(source: str, context: JobContext) -> Path:
-    """Return the folder of a repository, or of a folder in it, with its configs and weights."""
+def fetch_with_model(source: str, model: str, context: JobContext) -> None:
+    """Download a dictionary of the hub and its model, so that both are here. Raises UserError."""
+    if not is_hub_name(model):  # it is on this machine, or told by name where it is missing
+        find_model(model)
+        return
+    if Path(source).expanduser().exists() or not _HUB.fullmatch(source):
+        find_model(model, fetch=True, context=context)
+        return
+    repository, _, patterns = _hub_parts(source)
+    fetch_together(model, repository, patterns, context=context)
+    find_model(model, fetch=True, context=context)
+
+
+def _hub_parts(source: str) -> tuple[str, str, list[str]]:
+    """Return the repository of a source, the place in it, and which of its files are wanted."""
     owner, name, *inside = source.split("/")
-    repository, below = f"{owner}/{name}", "/".join(inside)
+    below = "/".join(inside)
     patterns = [*_CONFIGS, *(f"*{suffix}" for suffix in WEIGHTS_ENDINGS)]
     if below:  # configs may stand above the folder of the weights
         patterns = [*_CONFIGS, f"{below}", f"{below}/*"]
+    return f"{owner}/{name}", below, patterns
+
+
+def _from_hub(source: str, context: JobContext) -> Path:
+    """Return the folder of a repository, or of a folder in it, with its configs and weights."""
+    repository, below, patterns = _hub_parts(source)
     context.log(f"“{source}” is not a file here: looking for it on the hub.")
     folder = fetch_files(repository, patterns, context=context)
     found = folder / below if below else folder

@@ -8,8 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
-    QFormLayout,
+    QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -20,30 +19,45 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.exchange.gallery import Family, catalogue, layers_text, matching
+from sae_desktop.exchange.config import ImportDictionaryConfig
+from sae_desktop.exchange.fits import Fit, fit_of, published_model
+from sae_desktop.exchange.gallery import Family, catalogue, matching, weights_here
 from sae_desktop.exchange.here import (
     DictionaryHere,
     cached_repositories,
     dictionaries_in_projects,
 )
-from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
+from sae_desktop.exchange.machine import Machine, this_machine
+from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm, safe_name
+from sae_desktop.gui.forms.job_forms import free_name
+from sae_desktop.gui.gallery.gallery_rows import (
+    HEADS,
+    Choice,
+    about_family,
+    about_here,
+    holds,
+    row,
+    row_here,
+    row_of,
+)
+from sae_desktop.gui.gallery.gallery_side import GallerySide
 from sae_desktop.gui.parts.actions import ActionInfo
-from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.language_model.files.offline import offline
-from sae_desktop.storage.faults import format_bytes
 from sae_desktop.storage.network import why_offline
-from sae_desktop.words.amounts import exact_count
-from sae_desktop.words.architecture_titles import architecture_title
+from sae_desktop.words.gallery_text import access_text, download_text, fit_text
 
-Choice = Family | DictionaryHere | None
-_HEADS = ("Dictionary", "Model", "Site", "Layers", "Features", "Size", "Licence")
 _CHOICE = Qt.ItemDataRole.UserRole
 """The Family or DictionaryHere of a row; None for a dictionary of the open project."""
 _NUMBERS = (4, 5)
-_UNKNOWN = "unknown"
+_OPEN_FIRST = "Open a project to import it into."
+_NAME = 60
+"""Characters of a repository's name in that of its dictionary."""
+_WIDTHS = (176, 112, 72, 72, 72, 104, 96)
+"""Of all columns but the first."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -62,6 +76,7 @@ class GalleryPanel(QSplitter):
         self._here: list[DictionaryHere] = []
         """Outside of the open project and of the catalogue."""
         self._stale = True
+        self._shown: Choice = None
         self._items: list[QTreeWidgetItem] = []
         """The rows below the headings."""
         self.filter = QLineEdit()
@@ -69,27 +84,31 @@ class GalleryPanel(QSplitter):
         self.filter.setAccessibleName("Filter the dictionaries")
         self.filter.setClearButtonEnabled(True)
         self.list = QTreeWidget()
-        self.list.setHeaderLabels(_HEADS)
+        self.list.setHeaderLabels(HEADS)
         self.list.setRootIsDecorated(False)
         self.list.setIndentation(12)
         self.list.setUniformRowHeights(True)
         self.list.setAllColumnsShowFocus(True)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setAccessibleName("Dictionaries")
-        self.title = label("", "heading", wrap=True)
-        self.about = label("", "", wrap=True, selectable=True)
-        self.layer = QComboBox()
-        self.layer.setAccessibleName("Layer")
-        self.state = label("", "small", wrap=True)
-        self.import_button = push_button(
-            "Import…", self.import_chosen, icon="download-simple", primary=True,
-            tip="Import it into the open project (Return)",
-        )  # fmt: skip
-        self.page_button = push_button(
-            "Web page", self.open_page, icon="arrow-square-out", tip="Open its page on the hub"
+        self.fits_only = QCheckBox("Fits this machine")
+        self.fits_only.setToolTip(
+            "List only the public dictionaries that fit into memory and disk with their model"
         )
+        side = self.side = GallerySide(
+            self.get_chosen, self.import_chosen, self.open_features, self.open_page,
+            self.open_model_page,
+        )  # fmt: skip
+        self.title, self.about, self.layer = side.title, side.about, side.layer
+        self.fit, self.access, self.state = side.fit, side.access, side.state
+        self.get_button, self.import_button = side.get_button, side.import_button
+        self.features_button, self.page_button = side.features_button, side.page_button
+        self._machine: Machine | None = None
+        self._looking = Background(self)
+        self._looking.answered.connect(self._on_machine)
         self._build()
         self.filter.textChanged.connect(lambda _text: self._fill())
+        self.fits_only.toggled.connect(lambda _on: self._fill())
         self.list.currentItemChanged.connect(self._show_chosen)
         self.list.itemActivated.connect(lambda _item, _column: self.import_chosen())
         self.layer.currentIndexChanged.connect(self._show_layer)
@@ -102,28 +121,15 @@ class GalleryPanel(QSplitter):
         column = QVBoxLayout(left)
         column.setContentsMargins(12, 12, 4, 12)
         column.setSpacing(8)
-        column.addWidget(self.filter)
+        top = QHBoxLayout()
+        top.setSpacing(12)
+        top.addWidget(self.filter, 1)
+        top.addWidget(self.fits_only)
+        column.addLayout(top)
         column.addWidget(self.list, 1)
-        right = QWidget()
-        side = QVBoxLayout(right)
-        side.setContentsMargins(8, 12, 12, 12)
-        side.setSpacing(12)
-        side.addWidget(self.title)
-        side.addWidget(self.about)
-        self._form = QFormLayout()
-        self._form.addRow("Layer", self.layer)
-        side.addLayout(self._form)
-        side.addWidget(self.state)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(self.import_button, 1)
-        buttons.addWidget(self.page_button)
-        side.addLayout(buttons)
-        side.addStretch(1)
-        right.setMinimumWidth(280)
         self.addWidget(left)
-        self.addWidget(right)
-        self.setSizes([900, 300])
+        self.addWidget(self.side)
+        self.setSizes([880, 320])
         self.setStretchFactor(0, 1)
         self.setStretchFactor(1, 0)
         header = self.list.header()
@@ -132,12 +138,19 @@ class GalleryPanel(QSplitter):
         head = self.list.headerItem()
         for number in _NUMBERS:
             head.setTextAlignment(number, _RIGHT)
-        for column_number, width in ((1, 200), (2, 128), (3, 72), (4, 80), (5, 80), (6, 96)):
+        for column_number, width in enumerate(_WIDTHS, start=1):
             header.resizeSection(column_number, width)
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
         return [
+            ActionInfo(
+                "gallery.get",
+                "Get the chosen dictionary and its model",
+                self.get_chosen,
+                icon="download-simple",
+                enabled_when=lambda: self.get_button.isEnabled(),
+            ),
             ActionInfo(
                 "gallery.import",
                 "Import the chosen dictionary…",
@@ -153,6 +166,20 @@ class GalleryPanel(QSplitter):
         if self._stale:
             self._look()
 
+    def _on_machine(self, answer: tuple[object, Machine]) -> None:
+        self._machine = answer[1]
+        if self.fits_only.isChecked():
+            self._fill()
+            return
+        for item in self._items:
+            choice = item.data(0, _CHOICE)
+            if isinstance(choice, Family):
+                self._set_texts(item, self._row_of(choice))
+        self._show_layer()
+
+    def _fit(self, family: Family, layer: int) -> Fit | None:
+        return None if self._machine is None else fit_of(family, layer, self._machine)
+
     def _on_contents_changed(self) -> None:
         self._stale = True
         if self.isVisible():
@@ -166,6 +193,7 @@ class GalleryPanel(QSplitter):
         elsewhere = [path for path in recent if project is None or path != project.path]
         self._here = dictionaries_in_projects(elsewhere)
         self._here += cached_repositories(family.repository for family in catalogue())
+        self._looking.run("machine", this_machine)
         self._fill()
 
     def _fill(self) -> None:
@@ -176,24 +204,30 @@ class GalleryPanel(QSplitter):
         self.list.clear()
         self._add_rows("In this project", [(row, None) for row in self._own_rows()], words)
         others = [one for one in self._here if one.place]
-        self._add_rows("In other projects", [(_row_here(one), one) for one in others], words)
+        self._add_rows("In other projects", [(row_here(one), one) for one in others], words)
         found = matching(catalogue(), text)
+        if self.fits_only.isChecked():
+            found = [f for f in found if (fit := self._fit(f, f.layers[0])) and fit.fits]
         here = [family for family in found if any(map(family.is_here, family.layers))]
         cached = [one for one in self._here if not one.place]
         self._add_rows(
             "Downloaded",
-            [*((_row_of(f), f) for f in here), *((_row_here(one), one) for one in cached)],
+            [*((self._row_of(f), f) for f in here), *((row_here(one), one) for one in cached)],
             words,
         )
-        self._add_rows("Public", [(_row_of(family), family) for family in found], [])
+        self._add_rows("Public", [(self._row_of(family), family) for family in found], [])
         self.list.expandAll()
         if not self._choose(chosen):
             self._choose(found[0] if found else None)
         self._show_chosen()
 
+    def _row_of(self, family: Family) -> list[str]:
+        fit = self._fit(family, family.layers[0])
+        return row_of(family, fit, looked=self._machine is not None)
+
     def _add_rows(self, title: str, rows: list[tuple[list[str], Choice]], words: list[str]) -> None:
         """List what holds all the words under a heading; none without any."""
-        fitting = [row for row in rows if _holds(row, words)]
+        fitting = [one for one in rows if holds(*one, words)]
         if fitting:
             group = self._group(title)
             for texts, choice in fitting:
@@ -210,16 +244,20 @@ class GalleryPanel(QSplitter):
 
     def _own_rows(self) -> list[list[str]]:
         found = [d.summary for d in self._session.inventory.dictionaries if d.summary is not None]
-        return [_row(s.name, s.model, s.site, s.features, s.bytes) for s in found]
+        return [row(s.name, s.model, s.site, s.features, s.bytes) for s in found]
 
     def _row(self, group: QTreeWidgetItem, texts: list[str]) -> QTreeWidgetItem:
-        item = QTreeWidgetItem(group, texts)
+        item = QTreeWidgetItem(group)
         self._items.append(item)
-        for column, text in enumerate(texts):
-            item.setToolTip(column, plain_tip(text))
+        self._set_texts(item, texts)
         for column in _NUMBERS:
             item.setTextAlignment(column, _RIGHT)
         return item
+
+    def _set_texts(self, item: QTreeWidgetItem, texts: list[str]) -> None:
+        for column, text in enumerate(texts):
+            item.setText(column, text)
+            item.setToolTip(column, plain_tip(text))
 
     def _choose(self, choice: Choice) -> bool:
         found = [item for item in self._items if item.data(0, _CHOICE) == choice]
@@ -238,6 +276,29 @@ class GalleryPanel(QSplitter):
 
     def _show_chosen(self, _new: object = None, _old: object = None) -> None:
         choice, item = self.choice, self.list.currentItem()
+        if choice is None or choice != self._shown:
+            self._fill_layers(choice)
+        self._shown = choice
+        if isinstance(choice, Family):
+            self.title.setText(f"{choice.name}, {choice.model}")
+            self.about.setText(about_family(choice))
+        elif choice is not None:
+            self.title.setText(choice.name)
+            self.about.setText(about_here(choice))
+        else:
+            self.title.setText(item.text(0) if item is not None else "")
+            told = "It is already in this project." if item is not None else "Nothing matches."
+            self.about.setText(told)
+        public = isinstance(choice, Family)
+        for widget in (
+            self.page_button, self.side.model_page_button, self.features_button, self.get_button,
+            self.fit, self.access,
+        ):  # fmt: skip
+            widget.setVisible(public)
+        self.side.form.setRowVisible(self.layer, isinstance(choice, Family))
+        self._show_layer()
+
+    def _fill_layers(self, choice: Choice) -> None:
         with QSignalBlocker(self.layer):
             self.layer.clear()
             if isinstance(choice, Family):
@@ -245,41 +306,62 @@ class GalleryPanel(QSplitter):
                     here = "   on this machine" if choice.is_here(number) else ""
                     self.layer.addItem(f"{number}{here}", number)
                 self.layer.setCurrentIndex(len(choice.layers) // 2)
-        if isinstance(choice, Family):
-            self.title.setText(f"{choice.name}, {choice.model}")
-            self.about.setText(_about_family(choice))
-        elif choice is not None:
-            self.title.setText(choice.name)
-            self.about.setText(_about_here(choice))
-        else:
-            self.title.setText(item.text(0) if item is not None else "")
-            told = "It is already in this project." if item is not None else "Nothing matches."
-            self.about.setText(told)
-        self.page_button.setEnabled(isinstance(choice, Family))
-        self._form.setRowVisible(self.layer, isinstance(choice, Family))
-        self._show_layer()
 
     def _show_layer(self, _number: int = 0) -> None:
         choice, layer = self.choice, self.layer.currentData()
-        here = isinstance(choice, DictionaryHere) or (
-            isinstance(choice, Family) and layer is not None and choice.is_here(layer)
-        )
         open_ = self._session.project is not None and not self._session.read_only
-        if choice is None:
-            told = ""
-        elif not open_:
-            told = "Open a project to import it into."
-        elif here:
-            told = "It is on this machine, so no network is needed."
-        elif offline():
-            told = f"It is not on this machine, and {why_offline()}: it cannot be downloaded."
-        else:
-            told = (
-                "Importing downloads it from the hub. An interrupted download resumes, and the "
-                "file is checked against the digest published there."
-            )
+        if isinstance(choice, Family):
+            self._show_family(choice, layer, open_=open_)
+            return
+        told = ""
+        if choice is not None:
+            told = "It is on this machine, so no network is needed." if open_ else _OPEN_FIRST
         self.state.setText(told)
-        self.import_button.setEnabled(choice is not None and open_ and (here or not offline()))
+        self.import_button.setEnabled(choice is not None and open_)
+
+    def _show_family(self, family: Family, layer: int, *, open_: bool) -> None:
+        """Tell whether the dictionary of a layer fits, who may have it, and what a button does."""
+        fit, model = self._fit(family, layer), published_model(family.model)
+        here, model_here = family.is_here(layer), weights_here(family.model)
+        looking = "Looking at what this machine has …"
+        self.fit.setText(looking if self._machine is None else fit_text(fit))
+        self.access.setText(access_text(family.model, model.access if model else "unknown"))
+        self.access.setVisible(not model_here)
+        self.get_button.setText("Get dictionary" if model_here else "Get dictionary and model")
+        self.get_button.setAccessibleName(self.get_button.text())
+        missing = [
+            what for what, there in (("dictionary", here), ("model", model_here)) if not there
+        ]
+        self.state.setText(download_text(missing, fit, why_offline()) if open_ else _OPEN_FIRST)
+        online = not offline()
+        room = fit is None or fit.disk
+        self.import_button.setEnabled(open_ and (here or online))
+        self.get_button.setEnabled(open_ and room and (online or not missing))
+        self.features_button.setVisible(bool(family.features_page(layer)))
+        for button in (self.features_button, self.page_button, self.side.model_page_button):
+            button.setEnabled(online)
+        tip = "Open the layer’s page on neuronpedia.org, before anything is downloaded"
+        off = f"It cannot be opened: {why_offline()}"
+        self.features_button.setToolTip(tip if online else off)
+
+    def get_chosen(self) -> None:
+        """Download the chosen dictionary and its model, and put it into the open project."""
+        choice, layer = self.choice, self.layer.currentData()
+        if not isinstance(choice, Family) or not self.get_button.isEnabled():
+            return
+        taken = [d.name for d in self._session.inventory.dictionaries]
+        own = choice.repository.rpartition("/")[2]
+        job = self._session.run(
+            ImportDictionaryConfig(
+                project=self._session.project_path,
+                name=free_name(f"{safe_name(own)[:_NAME]}-L{layer}", taken),
+                source=choice.source(layer), model=choice.model, site=choice.site(layer),
+                site_out=choice.site_out(layer), sha256=choice.digests.get(str(layer), ""),
+                with_model=True,
+            )
+        )  # fmt: skip
+        if job is not None:
+            self.side.follow(job, self._session)
 
     def import_chosen(self) -> None:
         """Ask what is still to be known of the chosen dictionary, and import it."""
@@ -304,51 +386,14 @@ class GalleryPanel(QSplitter):
         if isinstance(choice, Family):
             QDesktopServices.openUrl(QUrl(choice.page))
 
+    def open_model_page(self) -> None:
+        """Show the page of the family's model on the hub in the browser."""
+        choice = self.choice
+        if isinstance(choice, Family):
+            QDesktopServices.openUrl(QUrl(choice.model_page))
 
-# ---------------------------------------------------------------- rows and words
-def _row(name: str, model: str, site: str, features: int, size: int) -> list[str]:
-    """Return the texts of a dictionary's row, its site split into hook and layer."""
-    layer, _, hook = site.removeprefix("blocks.").partition(".")
-    return [
-        name, model, hook or site, layer if hook else "",
-        exact_count(features) if features else _UNKNOWN, format_bytes(size), "",
-    ]  # fmt: skip
-
-
-def _row_here(one: DictionaryHere) -> list[str]:
-    return _row(one.name, one.model, one.site, one.features, one.bytes)
-
-
-def _row_of(family: Family) -> list[str]:
-    known = family.features > 0
-    return [
-        family.name, family.model, family.hook, layers_text(family.layers),
-        exact_count(family.features) if known else _UNKNOWN,
-        format_bytes(family.bytes) if known else _UNKNOWN, family.licence or "on its page",
-    ]  # fmt: skip
-
-
-def _holds(row: tuple[list[str], Choice], words: list[str]) -> bool:
-    texts, choice = row
-    if isinstance(choice, Family):  # it was chosen by more than its row shows
-        return True
-    told = " ".join(texts) if choice is None else choice.text
-    return all(word in told.casefold() for word in words)
-
-
-def _about_family(family: Family) -> str:
-    features = exact_count(family.features) if family.features else "unknown"
-    return (
-        f"{family.format}, {architecture_title(family.architecture)}\n{features} features of width "
-        f"{exact_count(family.width)}\nLicence: {family.licence or 'see its web page'}\n"
-        f"{family.repository}"
-    )
-
-
-def _about_here(one: DictionaryHere) -> str:
-    if not one.place:
-        return "In the hub’s cache. Importing it shows which dictionaries it holds."
-    return (
-        f"{exact_count(one.features)} features\n{one.model or 'unknown model'}, "
-        f"{one.site or 'unknown site'}\nIn the project {one.place}"
-    )
+    def open_features(self) -> None:
+        """Show the features of the chosen layer in the browser."""
+        choice = self.choice
+        if isinstance(choice, Family) and self.features_button.isEnabled():
+            QDesktopServices.openUrl(QUrl(choice.features_page(self.layer.currentData())))

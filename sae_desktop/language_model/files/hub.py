@@ -51,8 +51,7 @@ def fetch_snapshot(name: str, *, context: JobContext) -> Path:
         folder = _small_files(name, context, local=local)
         there = [file.name for file in remote] or [path.name for path in folder.iterdir()]
         patterns = _weight_patterns(name, there, known=bool(remote))
-        wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
-        _bring(name, wanted, context)
+        _bring([(name, file) for file in _fitting(remote, patterns)], context)
         return _snapshot(name, [*_SMALL_FILES, *patterns], context, local=local)
 
 
@@ -86,8 +85,7 @@ def fetch_files(name: str, patterns: Sequence[str], *, context: JobContext) -> P
     """
     with explained_hub(name):
         remote, unreachable = _remote_files(name, below=True)
-        wanted = [f for f in remote if any(fnmatchcase(f.name, p) for p in patterns)]
-        _bring(name, wanted, context)
+        _bring([(name, file) for file in _fitting(remote, patterns)], context)
         local = offline() or unreachable
         return _snapshot(name, list(patterns), context, local=local, below=True)
 
@@ -185,34 +183,68 @@ def _weight_patterns(name: str, there: Sequence[str], *, known: bool) -> list[st
     )
 
 
-def _bring(name: str, files: Sequence[_RemoteFile], context: JobContext) -> None:
-    """Put large files into the hub's cache, where its own download then finds them."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
+def fetch_together(
+    model: str, repository: str, patterns: Sequence[str], *, context: JobContext
+) -> None:
+    """Download the weights of a model and files of another repository, with one progress.
 
-    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
-    blobs = folder / "blobs"
+    Whether the model is given to this person, and whether the disk has room for all, is known
+    before anything large is downloaded. What is interrupted resumes. Raises UserError.
+    """
+    with explained_hub(model):
+        remote, unreachable = _remote_files(model)
+        folder = _small_files(model, context, local=offline() or unreachable)
+        there = [file.name for file in remote] or [path.name for path in folder.iterdir()]
+        wanted = _fitting(remote, _weight_patterns(model, there, known=bool(remote)))
+    with explained_hub(repository):
+        others = _fitting(_remote_files(repository, below=True)[0], patterns)
+        _bring([(model, file) for file in wanted] + [(repository, f) for f in others], context)
+
+
+def _fitting(files: Sequence[_RemoteFile], patterns: Sequence[str]) -> list[_RemoteFile]:
+    return [file for file in files if any(fnmatchcase(file.name, p) for p in patterns)]
+
+
+def _bring(files: Sequence[tuple[str, _RemoteFile]], context: JobContext) -> None:
+    """Put large files, each with its repository, into the hub's cache, where its own download
+    then finds them."""
+    from huggingface_hub import constants
+
     missing = [
-        file
-        for file in files
-        if file.sha256 and _SMALL < file.size < _LARGEST and not (blobs / file.sha256).exists()
+        (name, file)
+        for name, file in files
+        if file.sha256
+        and _SMALL < file.size < _LARGEST
+        and not (_blobs(name) / file.sha256).exists()
     ]
     if not missing:
         return
-    blobs.mkdir(parents=True, exist_ok=True)
-    begun = sum(_size(_part(blobs, file)) for file in missing)
-    total, free = sum(file.size for file in missing), free_bytes(blobs)
+    begun = sum(_size(_part(_blobs(name), file)) for name, file in missing)
+    total = sum(file.size for _, file in missing)
+    free = free_bytes(Path(constants.HF_HUB_CACHE))
     if total - begun > free:
+        names = " and ".join(f"“{name}”" for name in dict.fromkeys(name for name, _ in missing))
+        verb = "does" if names.count("“") == 1 else "do"
         raise UserError(
-            f"“{name}” does not fit on the disk: {format_bytes(total - begun)} must be "
+            f"{names} {verb} not fit on the disk: {format_bytes(total - begun)} must be "
             f"downloaded, but only {format_bytes(free)} are free at {constants.HF_HUB_CACHE}.",
             kept="Nothing was downloaded.",
             next_step="Free some space, or set HF_HOME to a folder on another disk.",
         )
     done = 0
-    for file in missing:
+    for name, file in missing:
+        blobs = _blobs(name)
+        blobs.mkdir(parents=True, exist_ok=True)
         _bring_file(name, file, blobs, _Progress(context, file.name, done, total))
         done += file.size
+
+
+def _blobs(name: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = repo_folder_name(repo_id=name, repo_type="model")
+    return Path(constants.HF_HUB_CACHE) / folder / "blobs"
 
 
 @dataclass

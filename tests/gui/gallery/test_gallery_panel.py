@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from frame_client import FakeClient
 from frame_project import add_run
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItemIterator
 from pytestqt.qtbot import QtBot
 
@@ -14,13 +16,22 @@ from sae_desktop.exchange.config import (
     DictionaryFound,
     FindDictionariesConfig,
     FindDictionariesResult,
+    ImportDictionaryConfig,
 )
 from sae_desktop.exchange.gallery import Family, catalogue
+from sae_desktop.exchange.machine import Machine
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.gallery import gallery
 from sae_desktop.gui.gallery.gallery import GalleryPanel
+from sae_desktop.gui.gallery.gallery_rows import HEADS
+from sae_desktop.gui.parts.job_list import JobRow
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
+
+GB = 1_000_000_000
+ROOMY = Machine(memory=64 * GB, disk=100 * GB)
+THIS_MACHINE = HEADS.index("This machine")
 
 
 @pytest.fixture
@@ -55,6 +66,11 @@ def panel(
     panel.resize(1200, 640)
     panel.show()
     return panel
+
+
+def of(**gigabytes: int) -> Machine:
+    """Return a machine that has other amounts of something."""
+    return msgspec.structs.replace(ROOMY, **{name: n * GB for name, n in gigabytes.items()})
 
 
 def names(panel: GalleryPanel) -> list[str]:
@@ -138,5 +154,84 @@ def test_gallery__says_when_nothing_can_be_downloaded(
     assert not panel.import_button.isEnabled()
     monkeypatch.setattr(Family, "is_here", lambda self, layer: True)
     panel.layer.setCurrentIndex(2)
-    assert "no network is needed" in panel.state.text()
+    assert "The model is not on this machine" in panel.state.text()
+    assert "can be imported" in panel.state.text()
     assert panel.import_button.isEnabled()
+    assert not panel.get_button.isEnabled()
+    monkeypatch.setattr(gallery, "weights_here", lambda _name: True)
+    panel.layer.setCurrentIndex(3)
+    assert "no network is needed" in panel.state.text()
+    assert panel.get_button.isEnabled()
+    for button in (panel.features_button, panel.page_button, panel.side.model_page_button):
+        assert not button.isEnabled()
+
+
+def test_gallery__says_what_fits_and_lists_only_that_on_demand(
+    panel: GalleryPanel, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: panel._machine is not None)
+    panel.filter.setText("llama scope mlp")
+    for machine, short, told in (
+        (ROOMY, "fits", "Fits: 34.5 GB of 64 GB of memory."),
+        (
+            msgspec.structs.replace(ROOMY, memory=20 * GB),
+            "in bfloat16",
+            "Fits in bfloat16: 18.4 GB",
+        ),
+        (msgspec.structs.replace(ROOMY, gpu=24 * GB), "fits", "of the 24 GB of the GPU"),
+        (msgspec.structs.replace(ROOMY, memory=8 * GB), "too large", "Too large: needs 18.4 GB"),
+        (msgspec.structs.replace(ROOMY, disk=GB), "too large", "The disk is too full"),
+    ):
+        panel._on_machine(("machine", machine))
+        assert panel.list.currentItem().text(THIS_MACHINE) == short
+        assert told in panel.fit.text()
+        assert panel.get_button.isEnabled() is False  # no project is open
+    panel.fits_only.setChecked(True)
+    assert names(panel) == []
+    panel.filter.clear()
+    assert "GPT-2 small" in names(panel)
+    assert "Llama Scope" not in names(panel)
+
+
+def test_gallery__gets_dictionary_and_model_by_one_button(
+    panel: GalleryPanel, session: Session, project: Project, client: FakeClient, qtbot: QtBot
+) -> None:
+    session.open_project(project.path)
+    qtbot.waitUntil(lambda: panel._machine is not None)
+    panel._on_machine(("machine", ROOMY))
+    panel.filter.setText("gemma-2-2b transcoders")
+    panel.layer.setCurrentIndex(panel.layer.findData(5))
+    assert "accept their terms" in panel.access.text()
+    assert panel.get_button.text() == "Get dictionary and model"
+    assert "10.8 GB in all" in panel.state.text()
+    qtbot.mouseClick(panel.get_button, Qt.MouseButton.LeftButton)
+    job = client.last(ImportDictionaryConfig)
+    family = next(f for f in catalogue() if f.name == "Gemma Scope, transcoders")
+    assert job.config == ImportDictionaryConfig(
+        project=str(project.path), name="gemma-scope-2b-pt-transcoders-L5",
+        source=family.source(5), model="google/gemma-2-2b", site="blocks.5.ln2.hook_normalized",
+        site_out="blocks.5.hook_mlp_out", with_model=True,
+    )  # fmt: skip
+    (row,) = panel.side.findChildren(JobRow)
+    assert row.job is job
+    panel.get_chosen()
+    assert panel.layer.currentData() == 5
+
+
+def test_gallery__leads_to_features_before_a_download_where_they_are_shown(
+    panel: GalleryPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        gallery.QDesktopServices, "openUrl", lambda url: opened.append(url.toString())
+    )
+    panel.filter.setText("gpt-2 small")
+    panel.layer.setCurrentIndex(panel.layer.findData(8))
+    panel.features_button.click()
+    panel.side.model_page_button.click()
+    assert opened == [
+        "https://www.neuronpedia.org/gpt2-small/8-res-jb",
+        "https://huggingface.co/openai-community/gpt2",
+    ]
+    panel.filter.setText("mistral")
+    assert not panel.features_button.isVisible()
