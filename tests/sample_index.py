@@ -107,7 +107,13 @@ def _activations(corpus: _Corpus, features: int, rng: np.random.Generator) -> np
 
 
 def write_sample_index(
-    path: Path, *, features: int = 64, repeats: int = 12, dictionary: str = "dict", seed: int = 0
+    path: Path,
+    *,
+    features: int = 64,
+    repeats: int = 12,
+    dictionary: str = "dict",
+    dictionary_hash: str = "",
+    seed: int = 0,
 ) -> Path:
     """Write an index of `features` features and return its path."""
     rng = np.random.default_rng(seed)
@@ -118,6 +124,7 @@ def write_sample_index(
     sources = list(dict.fromkeys(corpus.source))
     info = IndexInfo(
         dictionary=dictionary,
+        dictionary_hash=dictionary_hash,
         model="builtin",
         site="blocks.3.hook_resid_post",
         activations="acts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
@@ -107,9 +107,20 @@ class Inventory:
 
 
 Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
+Dated = StoreItem | DictionaryItem | IndexItem
 
 
 _WAY_OUT = "If it is not being written right now, restore it from a copy or move it elsewhere."
+
+
+def newest(items: Sequence[Dated]) -> str:
+    """Return the name of what changed last; nothing of nothing."""
+    return max(items, key=lambda item: item.modified).name if items else ""
+
+
+def kept_or_newest(name: str, items: Sequence[Dated]) -> str:
+    """Return the name that was kept where there still is such a thing, else that of the newest."""
+    return name if any(item.name == name for item in items) else newest(items)
 
 
 def take_inventory(project: Project) -> Inventory:

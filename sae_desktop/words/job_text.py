@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sae_desktop.client.engine_exit import EngineExit
-from sae_desktop.engine.protocol import EngineStatus, JobProgress
+from sae_desktop.engine.protocol import EngineStatus, ErrorInfo, JobProgress
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import device_text, rate_text, short_count, time_left_text
 from sae_desktop.words.source_titles import model_title
@@ -79,3 +81,12 @@ def crash_text(exit_: EngineExit, kept: list[str]) -> str:
         parts.append("Running at the time: " + ", ".join(exit_.running_jobs) + ".")
     parts += kept or ["Nothing was lost."]
     return " ".join(dict.fromkeys(parts))
+
+
+def engine_alone(titles: Sequence[str]) -> ErrorInfo:
+    """Return why a project cannot be changed while an engine without a window works on it."""
+    return ErrorInfo(
+        what=f"An engine is working on this project without a window: {', '.join(titles)}.",
+        next_step="The job list shows its progress and can stop it; you can change the "
+        "project again once it has finished.",
+    )

@@ -20,6 +20,7 @@ from sae_desktop.gui.parts.focus_keeper import FocusKeeper
 from sae_desktop.gui.parts.wheel_guard import WheelGuard
 from sae_desktop.gui.state import settings as settings_file
 from sae_desktop.gui.state.error_hook import ErrorHook
+from sae_desktop.gui.state.kept_place import places_folder
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 
@@ -75,7 +76,10 @@ def run_app(project: Path | None) -> int:
     theme.manager().apply(settings.theme)
     WheelGuard(application)
     client = EngineClient()
-    session = Session(client)
+    session = Session(client, places_folder())
+    # In front from the first moment: it is not built for a project that was left elsewhere.
+    opening = Path(settings.last_project) if project is None else project
+    settings.workspace = session.place.workspace_of(opening) or settings.workspace
     hook = ErrorHook()
     hook.raised.connect(session.show_error)
     hook.install()

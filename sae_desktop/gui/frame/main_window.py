@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -27,6 +27,7 @@ from sae_desktop.gui.frame.first_steps import FirstSteps
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
 from sae_desktop.gui.frame.glossary import Glossary
+from sae_desktop.gui.frame.kept_geometry import TITLE_BAR, KeptGeometry
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
@@ -47,11 +48,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.words.job_text import crash_text
 
-_STATE_VERSION = 1
 _TITLE = "SAE Desktop"
-_FIRST_SIZE = 1280, 800
-_TITLE_BAR = 40
-"""Of the screen, left to the frame that the desktop draws around the window."""
 
 
 class MainWindow(QMainWindow):
@@ -67,7 +64,7 @@ class MainWindow(QMainWindow):
         self._left = False
         self.setWindowTitle(_TITLE)
         room = self.screen().availableSize()
-        self.setMinimumSize(min(1200, room.width()), min(600, room.height() - _TITLE_BAR))
+        self.setMinimumSize(min(1200, room.width()), min(600, room.height() - TITLE_BAR))
         self.registry = ActionRegistry(self)
         self.dialogs = FrameDialogs(self, session, self.registry)
         self.glossary = Glossary(self)
@@ -84,7 +81,9 @@ class MainWindow(QMainWindow):
             session, self._steps_card, self.workspace, self.dialogs.new_project
         )
         self._connect()
-        self._restore()
+        self._geometry = KeptGeometry(self, settings)
+        self._geometry.changed.connect(self.keep_state)
+        self._jobs.hide()
         self.show_workspace(self._first_workspace())
 
     # ------------------------------------------------------------------ building
@@ -188,12 +187,15 @@ class MainWindow(QMainWindow):
             explain_all(workspace)
             self.first_steps.watch(workspace)
             workspace.restore_layout(self.settings.workspace_states.get(name, ""))
+            self.session.place.add(workspace, workspace.kept, workspace.give)
         return self._workspaces[name]
 
     def show_workspace(self, name: str) -> None:
         """Bring a workspace to the front, such as "explore", or a place of it: "explore.map"."""
         if name == "jobs":
             self._jobs.show()
+            return
+        if name.partition(".")[0] not in PANELS:  # kept by another version of the program
             return
         workspace = self.workspace(name)
         if self._stack.currentWidget() is not workspace:
@@ -305,17 +307,6 @@ class MainWindow(QMainWindow):
             self._crash_banner.hide()
 
     # ------------------------------------------------------------------ state
-    def _restore(self) -> None:
-        settings = self.settings
-        if not self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode())):
-            room = self.screen().availableSize()
-            self.resize(
-                min(_FIRST_SIZE[0], room.width()),
-                min(_FIRST_SIZE[1], room.height() - _TITLE_BAR),
-            )
-        self.restoreState(QByteArray.fromBase64(settings.window_state.encode()), _STATE_VERSION)
-        self._jobs.hide()
-
     def save_settings(self) -> None:
         """Save the settings as they are."""
         self._save(self.settings)
@@ -323,8 +314,7 @@ class MainWindow(QMainWindow):
     def keep_state(self) -> None:
         """Put size, place, docks and workspace into the settings and save them."""
         settings = self.settings
-        settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        settings.window_state = bytes(self.saveState(_STATE_VERSION).toBase64().data()).decode()
+        self._geometry.take()
         settings.workspace = self.session.workspace
         for name, workspace in self._workspaces.items():
             if workspace.docks():
@@ -350,6 +340,7 @@ class MainWindow(QMainWindow):
             self._ask_about(running)
             return
         self.keep_state()
+        self.session.place.save()
         self.hide()  # the engine may take seconds to checkpoint; the window need not
         self.session.close_project()
         self.session.client.shutdown()

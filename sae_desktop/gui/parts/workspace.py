@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QTabBar, QWidget
 
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.places import Places
@@ -90,6 +90,8 @@ class Workspace(QMainWindow):
         self._sized = False
         self._restored: QByteArray | None = None
         """What was restored, until the window has found its size: a maximised one only then."""
+        self._seen = False
+        self._given: dict[str, Any] = {"docks": "", "splitters": [], "place": ""}
         self._settling = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settling.timeout.connect(self._settle)
         self._arrange()
@@ -155,6 +157,7 @@ class Workspace(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._seen = True
         if not self._sized:
             # Only now is there a width of which the docks can have their share.
             self._sized = True
@@ -207,6 +210,28 @@ class Workspace(QMainWindow):
     def layout_state(self) -> str:
         """Return the docks' places as text to be kept."""
         return bytes(self.saveState(_STATE_VERSION).toBase64().data()).decode()
+
+    def kept(self) -> dict[str, Any]:
+        """Return what brings the layout back: where docks are, and how splitters share room."""
+        if not self._seen:  # nothing has been laid out: what was given is all there is to know
+            return self._given
+        sizes = [splitter.sizes() for splitter in self.findChildren(QSplitter)]
+        return {
+            "docks": self.layout_state() if self._docks else "",
+            "splitters": sizes,
+            "place": "" if self._places is None else self._places.place,
+        }
+
+    def give(self, kept: dict[str, Any]) -> None:
+        """Bring back what `kept` returned, also where there is less room than there was."""
+        self._given = kept
+        self.restore_layout(kept["docks"])
+        self.show_place(kept["place"])
+        splitters = self.findChildren(QSplitter)
+        if len(kept["splitters"]) == len(splitters):
+            for splitter, sizes in zip(splitters, kept["splitters"], strict=True):
+                if len(sizes) == splitter.count() and sum(sizes) > 0:
+                    splitter.setSizes(sizes)
 
     def restore_layout(self, state: str) -> bool:
         """Bring back what `layout_state` returned; False for what is not such a state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LIMIT = 200
@@ -26,6 +27,21 @@ class History:
     @property
     def current(self) -> Place | None:
         return self._places[self._at] if self._places else None
+
+    @property
+    def visits(self) -> list[Place]:
+        """All places in the order they were visited."""
+        return list(self._places)
+
+    @property
+    def at(self) -> int:
+        """Which of `visits` is the present place; −1 without any."""
+        return self._at
+
+    def restore(self, visits: Sequence[Place], at: int) -> None:
+        """Be where one was on a way gone before; where that is not known, at its end."""
+        self._places = list(visits[-LIMIT:])
+        self._at = at if 0 <= at < len(self._places) else len(self._places) - 1
 
     @property
     def can_go_back(self) -> bool:

@@ -18,27 +18,23 @@ from sae_desktop.engine.registry import job_kind
 from sae_desktop.errors import UserError
 from sae_desktop.gui.state.folder_watch import FolderWatch
 from sae_desktop.gui.state.history import History, Place
+from sae_desktop.gui.state.index_file import read_index
 from sae_desktop.gui.state.job_results import JobResults
+from sae_desktop.gui.state.kept_place import KeptPlace
 from sae_desktop.gui.state.open_notes import OpenNotes
+from sae_desktop.gui.state.place_keeper import PlaceKeeper
 from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
 from sae_desktop.project_notes import Notes
 from sae_desktop.words.inventory import Inventory, take_inventory
+from sae_desktop.words.job_text import engine_alone
 from sae_desktop.words.running_jobs import Written, being_written
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
     from sae_desktop.client.job import Job
     from sae_desktop.features.reading.reader import FeatureIndex
-
-
-def _unreadable(name: str, error: Exception) -> UserError:
-    return UserError(
-        f"The index “{name}” cannot be read: {error or type(error).__name__}.",
-        kept="It was left unchanged, and everything else can be used.",
-        next_step="Restore it from a copy, or build it again under another name.",
-    )
 
 
 class Session(QObject):
@@ -86,7 +82,8 @@ class Session(QObject):
     textRequested = Signal(str)
     """A text to be tried on the features."""
 
-    def __init__(self, client: EngineClient) -> None:
+    def __init__(self, client: EngineClient, places: Path | None = None) -> None:
+        """`places`: where to keep the state of the window for each project; None: nowhere."""
         super().__init__()
         self.client = client
         self.project: Project | None = None
@@ -104,6 +101,8 @@ class Session(QObject):
         self.refusal: ErrorInfo | None = None
         self.history = History()
         self.undo_stack = QUndoStack(self)
+        self.place = PlaceKeeper(self, places, self)
+        """Where panels say what of them is kept for each project."""
         self.workspace = "project"
         self._folder = FolderWatch(self)
         self._folder.settled.connect(self.look_again)
@@ -152,21 +151,11 @@ class Session(QObject):
         self._folder.watch(project.path)
         self.take_lock()
         self.inventory = take_inventory(project)
+        self.place.enter(project.path)
         self.projectChanged.emit()
         self.contentsChanged.emit()
-        self._open_newest()
+        self.place.restore()
         return True
-
-    def _open_newest(self) -> None:
-        if self.inventory.indexes:
-            self.open_index(max(self.inventory.indexes, key=lambda item: item.modified).name)
-            return
-        if self.inventory.stores:
-            self.store = max(self.inventory.stores, key=lambda item: item.modified).name
-        if self.inventory.dictionaries:
-            newest = max(self.inventory.dictionaries, key=lambda item: item.modified)
-            self.dictionary = newest.name
-        self.selectionChanged.emit()
 
     def take_lock(self) -> None:
         """Ask the engine for the right to write, again after it was refused."""
@@ -176,6 +165,7 @@ class Session(QObject):
     def close_project(self) -> None:
         """Let go of the project's files."""
         self.leaving.emit()
+        self.place.leave()
         self.detached.watch(None)
         self._notes.close()
         self._folder.leave()
@@ -234,23 +224,29 @@ class Session(QObject):
             self.dictionary = name
             self.selectionChanged.emit()
 
-    def open_index(self, name: str) -> bool:
-        """Open an index for Explore and Steer; errors become toasts."""
-        # h5py: not before the first show
-        from sae_desktop.features.reading.reader import FeatureIndex
+    def has_index(self, name: str) -> bool:
+        """Whether the project has an index of this name."""
+        return any(item.name == name for item in self.inventory.indexes)
 
+    def open_index(self, name: str, kept: KeptPlace | None = None) -> bool:
+        """Open an index for Explore and Steer; errors become toasts.
+
+        `kept`: its feature is selected at once, where it is one of the same index.
+        """
         if self.project is None:
             return False
         try:
-            index = FeatureIndex(self.project.index_path(name))
-        except Exception as error:  # the project stays open whatever an index of it is
-            self.show_error(error if isinstance(error, UserError) else _unreadable(name, error))
+            index = read_index(self.project, name)
+        except UserError as error:
+            self.show_error(error)
             return False
         self.leaving.emit()
         self.index = index
         self.dictionary, self.store = index.info.dictionary, index.info.activations
-        self.feature = None
+        self.feature = None if kept is None else kept.feature_of(index)
         self.indexOpened.emit(index)
+        if self.feature is not None:
+            self.featureSelected.emit(self.feature)
         self.selectionChanged.emit()
         return True
 
@@ -289,6 +285,14 @@ class Session(QObject):
     def show_workspace(self, name: str) -> None:
         """Ask the window for a workspace."""
         self.workspaceRequested.emit(name)
+
+    def return_to(self, workspace: str) -> None:
+        """Show a project as it was left; no workspace: in the one that is in front."""
+        self.selectionChanged.emit()
+        self.historyChanged.emit()
+        if workspace:
+            self.workspace = workspace  # one was there: that is no new step on the way
+            self.workspaceRequested.emit(workspace)
 
     def enter_workspace(self, name: str) -> None:
         """Say which workspace is in front; the window calls this."""
@@ -382,12 +386,7 @@ class Session(QObject):
         self.detached.watch(self.project.path)
         at_work = [job.title for job in self.detached.at_work]
         if at_work:
-            self.refusal = ErrorInfo(
-                what=f"An engine is working on this project without a window: "
-                f"{', '.join(at_work)}.",
-                next_step="The job list shows its progress and can stop it; you can change the "
-                "project again once it has finished.",
-            )
+            self.refusal = engine_alone(at_work)
         self.writableChanged.emit()
 
     # ------------------------------------------------------------------ the folder

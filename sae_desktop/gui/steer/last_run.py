@@ -25,6 +25,15 @@ class LastRun:
     def __bool__(self) -> bool:
         return self._run is not None
 
+    @property
+    def run(self) -> tuple[SteerConfig, SteerResult] | None:
+        """What was asked, and what came of it."""
+        return self._run
+
+    def return_to(self, asked: SteerConfig, result: SteerResult) -> None:
+        """Take a run of an earlier start for the last one; the history has it already."""
+        self._run = (asked, result)
+
     def keep(self, asked: SteerConfig, result: SteerResult) -> None:
         """Take a run for the last one, and add it to the project's history."""
         self._run = (asked, result)

@@ -127,6 +127,10 @@ class SteeringRack(QWidget):
         if acts:
             self.form.take(how)
 
+    def set_rack(self, rack: Rack) -> None:
+        """Show sliders as they were kept: no step that can be undone."""
+        self._change(None, rack)
+
     def set_typical_norm(self, norm: float) -> None:
         """Say of each feature how long its strength is in typical norms of the site."""
         self._typical_norm = norm

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo, JobOutput
 from sae_desktop.errors import UserError
@@ -25,6 +20,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.asked_controls import asked_controls
 from sae_desktop.gui.steer.chat_choice import ChatChoice
 from sae_desktop.gui.steer.generated_text import GeneratedText
+from sae_desktop.gui.steer.kept_steering import keep_steering
 from sae_desktop.gui.steer.last_run import LastRun
 from sae_desktop.gui.steer.next_token import NextTokenBars
 from sae_desktop.gui.steer.preset_button import PresetButton
@@ -32,13 +28,7 @@ from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_outputs import CONTROLS, MOST_SHOWN, SteeringOutputs
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
-from sae_desktop.steering.config import (
-    PLAIN,
-    SteerConfig,
-    SteeredToken,
-    SteerResult,
-    Variant,
-)
+from sae_desktop.steering.config import PLAIN, SteerConfig, SteeredToken, SteerResult, Variant
 from sae_desktop.steering.history import SteeredRun
 from sae_desktop.steering.presets import Preset
 
@@ -89,6 +79,7 @@ class SteeringPanel(QWidget):
         self._on_index_changed()
         self._show_running()
         self._show_controls()
+        keep_steering(session, self, self)
 
     # ------------------------------------------------------------------ layout
     def _build(self) -> None:
@@ -257,7 +248,7 @@ class SteeringPanel(QWidget):
         if self.can_keep() and not self.running:
             steered, shown = self._pair()[1], self.outputs.steered
             text = self.outputs.keep(steered)
-            if shown.made == self._made_with(steered):
+            if shown.made == self.made_with(steered):
                 text.take(shown)
 
     def variants(self) -> list[Variant]:
@@ -274,7 +265,11 @@ class SteeringPanel(QWidget):
         )
         return found[: max(MOST_SHOWN - 2 - len(self.outputs.kept), 0)]
 
-    def _made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
+    def texts(self) -> list[GeneratedText]:
+        """Return where the texts of all variants are shown, side by side from now on."""
+        return self.outputs.arrange([text for text, _ in self._asked_controls()])
+
+    def made_with(self, variant: Variant, asked: SteerConfig | Preset | None = None) -> object:
         """Return all that a variant's text depends on; without `asked`, as it is set now."""
         form = self.form
         prompt = form.prompt.toPlainText() if asked is None else asked.prompt
@@ -285,9 +280,9 @@ class SteeringPanel(QWidget):
     def _mark_earlier(self) -> None:
         """Mark the texts that were generated with other settings than those set now."""
         if not self.running:
-            texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+            texts = self.texts()
             for text, variant in zip(texts, self.variants(), strict=True):
-                text.compare_with(self._made_with(variant))
+                text.compare_with(self.made_with(variant))
 
     def _show_controls(self, _value: object = None) -> None:
         self._mark_earlier()
@@ -305,9 +300,9 @@ class SteeringPanel(QWidget):
         if job is None:
             return
         self._job, self._running_config = job, config
-        self._texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+        self._texts = self.texts()
         for text, variant in zip(self._texts, config.variants, strict=True):
-            text.begin(variant.prompt or config.prompt, self._made_with(variant, config))
+            text.begin(variant.prompt or config.prompt, self.made_with(variant, config))
         job.outputReceived.connect(self._on_output)
         job.finished.connect(self._on_finished)
         job.failed.connect(self._on_failed)
@@ -346,9 +341,9 @@ class SteeringPanel(QWidget):
         if self.running:
             return
         self.take_preset(run.asked)
-        texts = self.outputs.arrange([text for text, _ in self._asked_controls()])
+        texts = self.texts()
         for text, variant, written in zip(texts, run.asked.variants, run.texts, strict=False):
-            made = self._made_with(variant, run.asked)
+            made = self.made_with(variant, run.asked)
             text.show_text(variant.prompt or run.asked.prompt, written, made)
 
     def _on_failed(self, error: ErrorInfo) -> None:

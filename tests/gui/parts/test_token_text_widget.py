@@ -229,7 +229,7 @@ def test_legend__switches_the_scale(qtbot: QtBot) -> None:
     legend.set_maximum(4.0)
     assert legend.scale() == ColourScale(4.0)
     with qtbot.waitSignal(legend.scaleChanged) as heard:
-        legend.findChild(type(legend._switch)).click()
+        legend.switch.click()
     assert heard.args == [False]
     assert legend.scale() == ColourScale(4.0, logarithmic=False)
     legend.set_marker(2.0)

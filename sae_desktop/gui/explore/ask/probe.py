@@ -24,6 +24,7 @@ from sae_desktop.gui.explore.ask.probe_words import UNITS, found_rows, ranked_te
 from sae_desktop.gui.explore.ask.token_matrix import TokenMatrix
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
@@ -80,6 +81,10 @@ class ProbePanel(QWidget):
         self._build()
         self._connect()
         self._show()
+        asked = self.settings
+        fields = {"kind": asked.kind, "ranking": asked.ranking, "density": asked.density}
+        keep_fields(session, self, {**fields, "text": self.text})
+        session.place.add(self, self._kept, self._give, part="at", of_index=True)
 
     def _build(self) -> None:
         self._above = QWidget()
@@ -165,6 +170,19 @@ class ProbePanel(QWidget):
                 token=self._token,
             ),
         )
+
+    def _kept(self) -> dict[str, Any]:
+        lit = None if self._finds else self._lit
+        page, way = self.page.first, self.ways.way
+        return {"token": self._token, "lit": lit, "page": page, "way": way}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        self._token, self._lit = kept["token"], kept["lit"]
+        self._finds = self._lit is None
+        self.ways.choose(kept["way"])
+        self.page.go_to(kept["page"])
+        self._show()
+        self.probe()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -193,6 +193,10 @@ class PageBar(QWidget):
         self._page = min(self._page, self.pages - 1)
         self._say()
 
+    def go_to(self, first: int) -> None:
+        """Show the stretch that begins with a token, once a text is that long."""
+        self._page = max(first, 0) // self._size
+
     def _go(self, by: int) -> None:
         self._page = min(max(self._page + by, 0), self.pages - 1)
         self._say()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -26,6 +28,7 @@ from sae_desktop.features.asking.text_set_config import (
 )
 from sae_desktop.features.reading.text_lists import joined_texts, read_texts, split_texts
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
 from sae_desktop.gui.parts.text_box import TextBox
@@ -89,6 +92,9 @@ class TextSetsPanel(QWidget):
         session.projectChanged.connect(self._forget)
         self._show()
         self._say_engine()
+        asked = {"on": self.on, "off": self.off, "threshold": self.threshold}
+        keep_fields(session, self, {**asked, "missed": self.missed, "classify": self.classify})
+        session.place.add(self, self._kept, self._give, part="found", of_index=True)
 
     def _build(self) -> None:
         content = QWidget()
@@ -210,6 +216,13 @@ class TextSetsPanel(QWidget):
         self.state.show()
 
     # ------------------------------------------------------------------ showing
+    def _kept(self) -> dict[str, Any]:
+        return {"result": msgspec.to_builtins(self._result)}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        self._result = msgspec.convert(kept["result"], FindFeaturesResult | None)
+        self._show()
+
     def _show(self) -> None:
         result = self._result
         found = result.found if result is not None else []

@@ -37,6 +37,8 @@ from sae_desktop.words.amounts import exact_count
 DWELL_MS = 700
 """How long one stays at a feature before the way back remembers it."""
 _FILTER_PAUSE_MS = 60
+_MOST_SELECTED = 1_000
+"""Selected features that are selected again the next time."""
 
 
 class FeatureListPanel(QWidget):
@@ -72,6 +74,8 @@ class FeatureListPanel(QWidget):
         self._build()
         self._connect()
         self.show_index(session.index)
+        session.place.add(self, self._kept_columns, self._give_columns, part="columns")
+        session.place.add(self, self._kept, self._give, of_index=True)
 
     def _build(self) -> None:
         self.table.setModel(self.model)
@@ -196,6 +200,38 @@ class FeatureListPanel(QWidget):
                 bar.setValue(0)
             else:
                 bar.setValue(bar.value() + after - before)
+
+    # ------------------------------------------------------------------ kept with the project
+    def _kept_columns(self) -> dict[str, Any]:
+        return {
+            "shown": self.table.shown_columns() if self.table.columns_chosen else [],
+            "sorted": TABLE_COLUMNS[self.model.sort_column],
+            "falling": self.model.sort_falling,
+            "range": self.range.column.currentData(),
+        }
+
+    def _give_columns(self, kept: dict[str, Any]) -> None:
+        if kept["shown"]:
+            self.table.show_columns(kept["shown"])
+        if kept["sorted"] in TABLE_COLUMNS:
+            order = Qt.SortOrder.DescendingOrder if kept["falling"] else Qt.SortOrder.AscendingOrder
+            self.table.sortByColumn(TABLE_COLUMNS.index(kept["sorted"]), order)
+        self.range.choose(kept["range"])
+
+    def _kept(self) -> dict[str, Any]:
+        selected = self.selected_features()
+        several = 1 < len(selected) <= _MOST_SELECTED
+        return {**self.bar.kept(), "selected": selected.tolist() if several else []}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        self.bar.give(kept)
+        self.apply_filter()
+        flags = QItemSelectionModel.SelectionFlag
+        for feature in kept["selected"]:
+            row = self.model.row_of(feature)
+            if row is not None:
+                index = self.model.index(row, NUMBER)
+                self.table.selectionModel().select(index, flags.Select | flags.Rows)
 
     def _on_listed(self) -> None:
         whole = self.model.rowCount() == self.model.total

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.gui.parts.bound_line import BoundLine
 from sae_desktop.gui.parts.feature_menu import show_feature_menu
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.quiet_words import WORDS_ROLE, QuietWordsDelegate
@@ -128,6 +129,7 @@ class FeatureListsPanel(QWidget):
         session.featureSelected.connect(self._say_buttons)
         session.leaving.connect(self.annotation.commit)
         self.reload()
+        keep_fields(session, self, {"list": self.names})
 
     def _build(self) -> None:
         top = QHBoxLayout()

@@ -12,10 +12,11 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QItemSelectionRange,
     QPoint,
+    QSignalBlocker,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
     QAbstractItemView,
@@ -116,6 +117,11 @@ class FeatureTable(QTableView):
         self.verticalScrollBar().setEnabled(high > low)
 
     # ------------------------------------------------------------------ columns
+    @property
+    def columns_chosen(self) -> bool:
+        """Whether a person chose columns or their order."""
+        return self._chosen
+
     def shown_columns(self) -> list[str]:
         """Return the names of the columns that were chosen, from left to right."""
         at = self.horizontalHeader().visualIndex
@@ -240,6 +246,18 @@ class FeatureTable(QTableView):
         if 0 <= y < event.oldSize().height():  # what was in sight stays in sight
             self.scrollTo(current)
         self.fit_columns()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the focus; where the open feature is not listed, it stays the open one.
+
+        Qt makes the first row the current one. The first arrow key does so, too.
+        """
+        if self.currentIndex().isValid():
+            super().focusInEvent(event)
+            return
+        with QSignalBlocker(self.selectionModel()):
+            super().focusInEvent(event)
+            self.selectionModel().clearCurrentIndex()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         editing = self.state() == QAbstractItemView.State.EditingState

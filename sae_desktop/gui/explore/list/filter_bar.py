@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import msgspec
+import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -41,6 +43,8 @@ SCOPES = {
 """What the field searches: title, placeholder and explanation of each field of the filter."""
 _MANY = 40
 """Entries of a menu at most; the rest is chosen by typing."""
+_MOST_KEPT = 20_000
+"""Features picked out by hand that are listed again the next time."""
 
 
 class FilterBar(QWidget):
@@ -138,6 +142,37 @@ class FilterBar(QWidget):
         self._rest = msgspec.structs.replace(
             conditions, text="", alive_only=False, starred_only=False, labelled_only=False
         )
+        self._show_chips()
+
+    def kept(self) -> dict[str, Any]:
+        """Return all that is set, and what is being typed, as plain data."""
+        only = None
+        if self.only is not None and len(self.only.features) <= _MOST_KEPT:
+            only = {"title": self.only.title, "features": np.asarray(self.only.features).tolist()}
+        conditions = msgspec.structs.replace(
+            self._rest,
+            alive_only=self.alive.isChecked(),
+            starred_only=self.starred.isChecked(),
+            labelled_only=self.labelled.isChecked(),
+        )
+        return {
+            "scope": self._scope,
+            "typed": self.search.text(),
+            "conditions": msgspec.to_builtins(conditions),
+            "only": only,
+        }
+
+    def give(self, kept: dict[str, Any]) -> None:
+        """Set what `kept` returned; nothing is emitted."""
+        only = kept["only"]
+        conditions = msgspec.convert(kept["conditions"], FeatureFilter)
+        if only is not None:
+            self.only = FeatureSet(only["title"], np.array(only["features"], dtype=np.int64))
+        self.set_conditions(conditions)
+        if kept["scope"] in SCOPES:
+            self.choose_scope(kept["scope"])
+        with QSignalBlocker(self.search):
+            self.search.setText(kept["typed"])
         self._show_chips()
 
     def set_range(self, bounds: object) -> None:

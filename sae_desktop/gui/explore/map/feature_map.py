@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtGui import QContextMenuEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -22,9 +22,10 @@ from PySide6.QtWidgets import (
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.map.feature_map_view import FeatureMapView
-from sae_desktop.gui.explore.map.map_places import MapPlaces
+from sae_desktop.gui.explore.map.map_places import MapPlaces, View
 from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.kept_fields import give_values
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.search import feature_number
@@ -46,6 +47,7 @@ class FeatureMapPanel(QWidget):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._index: FeatureIndex | None = None
+        self._return: View | None = None
         self.map = FeatureMapView()
         self.map.names = self._names
         self.colour = QComboBox()
@@ -85,6 +87,7 @@ class FeatureMapPanel(QWidget):
         session.featureSelected.connect(self._on_feature_selected)
         theme.manager().themeChanged.connect(self._say_legend)
         self._on_index_opened(session.index)
+        session.place.add(self, self._kept, self._give, of_index=True)
 
     def _build(self) -> None:
         top = QHBoxLayout()
@@ -108,9 +111,33 @@ class FeatureMapPanel(QWidget):
         column.setContentsMargins(8, 4, 8, 8)
         column.addWidget(self._stack)
 
+    # ------------------------------------------------------------------ kept with the project
+    def _kept(self) -> dict[str, Any]:
+        view = self._return or self.map.view
+        whole = self.map.places.whole(view.width / view.height)
+        all_of_it = view.width >= whole.width and view.height >= whole.height
+        colour = self.colour.currentData()
+        return {"colour": colour, "view": [] if all_of_it else list(view.as_tuple())}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        give_values({"colour": self.colour}, kept)
+        if kept["view"]:
+            self._return = View(*map(float, kept["view"]))
+            QTimer.singleShot(0, self, self._come_back)
+
+    def _come_back(self) -> None:
+        """Look at the piece of the map that was looked at, once the map has its size."""
+        if self._return is not None and self.isVisible():
+            self.map.set_view(self._return)
+            self._return = None
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self._come_back)
+
     # ------------------------------------------------------------------ content
     def _on_index_opened(self, index: FeatureIndex | None) -> None:
-        self._index = index
+        self._index, self._return = index, None
         has_map = index is not None and "map_x" in index.columns
         self._stack.setCurrentIndex(int(has_map))
         if index is None or not has_map:

@@ -24,12 +24,12 @@ class ActivationLegend(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._strip = _Strip()
-        self._switch = QCheckBox("Logarithmic")
-        self._switch.setChecked(True)
-        self._switch.setToolTip(
+        self.switch = QCheckBox("Logarithmic")
+        self.switch.setChecked(True)
+        self.switch.setToolTip(
             plain_tip(f"Colour by the logarithm of the activation, over {DECADES:g} decades")
         )
-        self._switch.toggled.connect(self._on_toggled)
+        self.switch.toggled.connect(self._on_toggled)
         caption = QLabel("Activation")
         caption.setProperty("role", "small")
         row = QHBoxLayout(self)
@@ -37,12 +37,12 @@ class ActivationLegend(QWidget):
         row.setSpacing(8)
         row.addWidget(caption)
         row.addWidget(self._strip)
-        row.addWidget(self._switch)
+        row.addWidget(self.switch)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     @property
     def logarithmic(self) -> bool:
-        return self._switch.isChecked()
+        return self.switch.isChecked()
 
     def set_maximum(self, maximum: float) -> None:
         """Set the activation that has the full accent."""

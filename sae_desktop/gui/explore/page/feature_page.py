@@ -28,6 +28,8 @@ from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.signed_bars import SignedBars
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.histogram import ActivationHistogram
+from sae_desktop.gui.parts.kept_fields import keep_fields
+from sae_desktop.gui.parts.kept_scroll import keep_scroll
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
 from sae_desktop.gui.parts.token_text import TokenTextView
@@ -76,7 +78,7 @@ class FeaturePage(QScrollArea):
         self.window_size.setCurrentIndex(_AS_INDEXED)
         self.window_size.setAccessibleName("How much text to show around each token")
         self.window_size.setToolTip("How much text to show around the chosen token")
-        self.more = push_button("", self._on_more_clicked)
+        self.more = push_button("", None)
         self.more.setCheckable(True)
         self.histogram = ActivationHistogram()
         self.raised = SignedBars("Tokens whose logits the feature raises most")
@@ -95,6 +97,7 @@ class FeaturePage(QScrollArea):
         self.company = FeatureCompany(session)
         self.company.sideBySideRequested.connect(self.languagesRequested)
         self._build()
+        self.more.toggled.connect(self._on_more_toggled)
         self.window_size.currentIndexChanged.connect(self._on_window_chosen)
         self.centred.toggled.connect(self._on_centred)
         self.contexts.textChosen.connect(session.textRequested)
@@ -104,6 +107,14 @@ class FeaturePage(QScrollArea):
         session.indexOpened.connect(self._on_index_opened)
         if session.feature is not None:
             self.show_feature(session.feature)
+        shown = {
+            "around": self.window_size,
+            "more": self.more,
+            "logarithmic": self.legend.switch,
+            "centred": self.centred,
+        }
+        keep_fields(session, self, shown)
+        keep_scroll(session, self, lambda: session.feature)
 
     # ------------------------------------------------------------------ layout
     def _build(self) -> None:
@@ -293,8 +304,9 @@ class FeaturePage(QScrollArea):
         self.no_logits.setVisible(not index.has_logits)
 
     # ------------------------------------------------------------------ hands
-    def _on_more_clicked(self) -> None:
-        self._show_contexts()
+    def _on_more_toggled(self) -> None:
+        if self._shown is not None:
+            self._show_contexts()
 
     def _on_window_chosen(self) -> None:
         if self._shown is not None:
