@@ -53,11 +53,10 @@ LEARNING_RATE = 3e-3
 REACH = 48
 """Tokens around a context: what ships is read, not added to, and should be small."""
 ABOUT = (
-    "Two dictionaries of one site of the built-in model, trained and indexed on the same 600,000 "
-    "tokens. Left out for their size: the activations of that text (315 MB) and all firings on it "
-    "(630 MB), without which an index is neither merged nor added to, nor searched for other "
-    "concepts. The store “sample” holds 16,000 tokens to try training on; what is learnt from so "
-    "few explains little of any other text."
+    "To stay small, this demonstration leaves out the activations of its 600,000 tokens (315 MB) "
+    "and all firings on them (630 MB): harvest that text again to train on all of it, to merge "
+    "indexes, or to look for other concepts. The store “sample” has 16,000 tokens: enough to try "
+    "training, too few for a good dictionary."
 )
 CONCEPTS = "programming"
 """The list that occurs often enough in this text to be judged."""

@@ -24,7 +24,7 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.gallery_text import access_short, access_text, fit_short, fit_text
 
 _HEADING = (
-    "name", "model", "site", "layers", "features", "each", "model’s access", "this machine", "here",
+    "name", "model", "site", "layers", "features", "each", "access", "this machine", "here",
 )  # fmt: skip
 
 

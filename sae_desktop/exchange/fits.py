@@ -99,7 +99,7 @@ def fit(needed: Needs, machine: Machine) -> Fit:
         ("float32", needed.memory, machine.memory),
         ("bfloat16", needed.memory_bfloat16, machine.memory),
     )
-    where = next((name for name, takes, has in places if takes <= has), "")
+    where: Where = next((name for name, takes, has in places if takes <= has), "")
     return Fit(needs=needed, machine=machine, where=where, disk=needed.disk <= machine.disk)
 
 

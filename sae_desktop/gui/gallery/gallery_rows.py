@@ -12,7 +12,7 @@ from sae_desktop.words.gallery_text import access_short, fit_short
 
 Choice = Family | DictionaryHere | None
 HEADS = (
-    "Dictionary", "Model", "Site", "Layers", "Features", "Size", "Model’s access", "This machine",
+    "Dictionary", "Model", "Site", "Layers", "Features", "Size", "Access", "This machine",
 )  # fmt: skip
 UNKNOWN = "unknown"
 

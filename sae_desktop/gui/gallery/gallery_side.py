@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QFrame,
-    QGridLayout,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -79,13 +78,13 @@ class GallerySide(QScrollArea):
         side.addWidget(self.access)
         side.addWidget(self.state)
         side.addWidget(self.get_button)
-        buttons = QGridLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(self.import_button, 0, 0)
-        buttons.addWidget(self.features_button, 0, 1)
-        buttons.addWidget(self.page_button, 1, 0)
-        buttons.addWidget(self.model_page_button, 1, 1)
-        side.addLayout(buttons)
+        others = QVBoxLayout()
+        others.setSpacing(8)
+        for button in (
+            self.import_button, self.features_button, self.page_button, self.model_page_button,
+        ):  # fmt: skip
+            others.addWidget(button)
+        side.addLayout(others)
         side.addStretch(1)
         self.setWidget(inside)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,8 @@ PROMPT = "This is"
 CLAMP = 1.5
 """What steering is shown with."""
 TITLE = "Demonstration"
+FIRST_INDEX = "builtin-L3"
+"""Opened first, of the two; its features have labels."""
 START_LIST = "Start here"
 """The list of features that are easy to read, the clearest first."""
 
@@ -40,7 +43,9 @@ def demonstration_copy(folder: Path | None = None) -> Path:
     with explained(copy):
         shutil.rmtree(part, ignore_errors=True)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(shipped, part)
+        shutil.copytree(shipped, part, copy_function=shutil.copyfile)
+        # The newest index is the one that opens.
+        os.utime(Project.open(part).index_path(FIRST_INDEX))
         part.rename(copy)
     return copy
 
