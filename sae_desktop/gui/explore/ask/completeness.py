@@ -216,16 +216,19 @@ class CompletenessPanel(QWidget):
             for section in range(FIRST_DICTIONARY, self.model.columnCount()):
                 header.resizeSection(section, _FIGURE_WIDTH)
         self.state.setText(self._state_text())
-        self.state.setVisible(table is None)
+        self.state.setVisible(table is None or not self.choices())
         self._draw()
 
     def _state_text(self) -> str:
         if self._session.index is None:
             return "Open an index to search its dictionary."
         if not self.choices():
+            keep = setting(IndexConfig, "keep_firings").title
+            if self.model.table is not None:
+                return f"To search again, build the index with “{keep}”."
             return (
-                "The open index has no firings, which are needed to find concepts. Build it "
-                f"again with “{setting(IndexConfig, 'keep_firings').title}”."
+                "The open index has no firings, which are needed to find concepts. Build it again "
+                f"with “{keep}”."
             )
         return (
             f"Not searched yet: “{self.lists.currentText()}”. Every feature is scored on how "
