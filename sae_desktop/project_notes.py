@@ -8,7 +8,7 @@ search of a million labels needs no join.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,15 @@ class Notes:
             rows = self.database.execute(f"{_SELECT} WHERE key IN ({marks})", some)
             found |= {note.feature: note for note in map(_note, rows)}
         return found
+
+    def label_reader(self, dictionary: str) -> Callable[[Iterable[int]], dict[int, str]]:
+        """Return what gives feature → label for those of some features that have one."""
+
+        def read(features: Iterable[int]) -> dict[int, str]:
+            notes = self.notes(dictionary, features) if self.count_labels(dictionary) else {}
+            return {feature: note.label for feature, note in notes.items() if note.label}
+
+        return read
 
     def all(self, dictionary: str) -> dict[int, FeatureNote]:
         """Return feature → note for every feature of the dictionary that has one."""

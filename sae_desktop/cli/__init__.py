@@ -21,6 +21,7 @@ COMMANDS = (
     "merge-indexes",
     "features",
     "show",
+    "clusters",
     "compare",
     "lists",
     "jobs",

@@ -13,6 +13,7 @@ from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
     associate_command,
+    cluster_command,
     compare_command,
     comparison_commands,
     corpus_commands,
@@ -97,6 +98,7 @@ app.command()(feature_commands.index)
 app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
+app.command()(cluster_command.clusters)
 app.command()(compare_command.compare)
 app.command()(list_commands.lists)
 app.command()(job_commands.jobs)

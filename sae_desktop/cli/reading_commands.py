@@ -111,7 +111,7 @@ def features(
     count = limit if limit is not None or as_json else _DEFAULT_LIMIT
 
     def work() -> dict[str, Any]:
-        with _opened(project, index) as (opened, notes):
+        with opened_index(project, index) as (opened, notes):
             marks = _Marks(notes, opened.info.dictionary)
             falling = falls_first(column) != sort.startswith("-")
             found = matching(conditions, opened, marks)
@@ -159,7 +159,7 @@ def show(
     """Show one feature: figures, contexts, logits, neighbours."""
 
     def work() -> dict[str, Any]:
-        with _opened(project, index) as (opened, notes):
+        with opened_index(project, index) as (opened, notes):
             opened.check_feature(feature)
             written = notes.notes(opened.info.dictionary, [feature]) if notes else {}
             return feature_page(opened, written, feature)
@@ -233,7 +233,8 @@ class _Marks:
 
 
 @contextmanager
-def _opened(project: Path, name: str) -> Iterator[tuple[FeatureIndex, Notes | None]]:
+def opened_index(project: Path, name: str) -> Iterator[tuple[FeatureIndex, Notes | None]]:
+    """Open an index of a project and its notes, where there are some."""
     opened = Project.open(project)
     index = FeatureIndex(opened.index_path(existing("index", name, opened.indexes())))
     notes = Notes(opened.notes_path) if opened.notes_path.is_file() else None
