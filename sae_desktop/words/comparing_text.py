@@ -83,9 +83,9 @@ def source_text(comparison: Comparison) -> str:
     parts = [f"Counted over all {rows} tokens of the index’s text."]
     if not comparison.counted:
         parts = [
-            "The index has not kept where each feature fires, so it knows how often two features "
-            "fire together only where they are among each other’s closest company. To have all "
-            f"of its {rows} tokens counted, build the index again and keep the firings."
+            "The index has not kept where each feature fires: it knows how often two features fire "
+            "together only where one is among those the other fires together with most. To have "
+            f"all of its {rows} tokens counted, build the index again and keep the firings."
         ]
     if comparison.no_cosines:
         parts.append(f"There are no cosines: {comparison.no_cosines}")
@@ -102,12 +102,12 @@ def _alike(pair: PairFigures, random: RandomPairs) -> str:
     cosine, usual = pair.decoder_cosine, random.cosine
     if cosine is None or usual is None:
         return "cannot be compared by their directions."
-    figures = f"cosine {_signed(cosine)}, random pairs stay below {usual:.2f}"
+    figures = f"decoder cosine {_signed(cosine)}; 95 of 100 random pairs stay below {usual:.2f}"
     if abs(cosine) <= usual:
-        return f"write in directions no more alike than those of a random pair ({figures})."
+        return f"push the model in directions no more alike than random ones ({figures})."
     if cosine > 0:
-        return f"write in directions more alike than those of random pairs ({figures})."
-    return f"write in opposite directions, more so than random pairs ({figures})."
+        return f"push the model in more alike directions than random pairs do ({figures})."
+    return f"push the model in more opposite directions than random pairs do ({figures})."
 
 
 def _together(pair: PairFigures) -> str:
@@ -116,8 +116,8 @@ def _together(pair: PairFigures) -> str:
         parts = []
         if pair.most_pearson is not None:
             parts.append(
-                "They are not among each other’s closest company: their activations correlate by "
-                f"at most {pair.most_pearson:.2f}."
+                "Neither is among those that the other fires together with most: their "
+                f"activations correlate by at most {pair.most_pearson:.2f}."
             )
         if near is not None:
             parts.append(

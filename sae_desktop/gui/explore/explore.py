@@ -13,6 +13,7 @@ from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
 from sae_desktop.gui.explore.ask.languages import LanguagesPanel
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.explore.compare.compare_panel import ComparePanel
 from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
 from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
@@ -44,6 +45,7 @@ class ExplorePanel(QWidget):
         self.probe = ProbePanel(session)
         self.text_sets = TextSetsPanel(session)
         self.map = FeatureMapPanel(session)
+        self.compare = ComparePanel(session)
         self.list = FeatureListPanel(session, settings)
         self.lists = FeatureListsPanel(session)
         self.languages = LanguagesPanel(session)
@@ -139,6 +141,14 @@ class ExplorePanel(QWidget):
                 "All features by how alike their directions are",
                 "Ctrl+M",
             ),
+            PlaceInfo(
+                "compare",
+                "Compare",
+                "columns",
+                self.compare,
+                "Two to four features side by side, and what tells them apart",
+                "Ctrl+Shift+M",
+            ),
         ]
 
     def _on_contents_changed(self) -> None:
@@ -232,6 +242,16 @@ class ExplorePanel(QWidget):
                 icon="map-trifold",
                 shortcut="Ctrl+M",
                 enabled_when=has_index,
+            ),
+            ActionInfo(
+                "explore.compare",
+                "Compare features",
+                self.list.compare_selected,
+                icon="columns",
+                shortcut="Ctrl+Shift+M",
+                enabled_when=self._has_feature,
+                tip="Puts the selected features side by side; a single one is pinned, and every "
+                "feature you open then stands beside it",
             ),
             ActionInfo(
                 "explore.splitting",

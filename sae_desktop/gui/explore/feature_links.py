@@ -14,13 +14,20 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.quiet_words import words_that_fit
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.feature_words import FeatureWords
@@ -119,6 +126,11 @@ class FeatureLink(QAbstractButton):
         self.update()
 
     def _on_clicked(self) -> None:
+        control = QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier
+        opened = self._session.feature
+        if control and not self._dictionary and opened not in (None, self.row.feature):
+            Compared.of(self._session).show([opened, self.row.feature])
+            return
         if self._dictionary:
             OtherDictionaries.of(self._session).open(self._dictionary, self.row.feature)
         else:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from sae_desktop.gui.parts import icons
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_link import feature_link
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -42,8 +43,48 @@ def feature_menu(session: Session, feature: int, parent: QWidget) -> QMenu:
         action = menu.addAction(text)
         icons.set_icon(action, icon)
         action.triggered.connect(lambda _checked=False, callback=callback: callback())
+    _add_comparing(menu, session, feature)
     _add_lists(menu, session, [feature])
     return menu
+
+
+def _add_comparing(menu: QMenu, session: Session, feature: int) -> None:
+    """Add what puts a feature beside others."""
+    compared, opened = Compared.of(session), session.feature
+    entries: list[tuple[str, str, Callable[[], object]]] = []
+    if opened is not None and opened != feature:
+        entries.append(
+            (
+                "columns",
+                f"Compare with feature {opened}, which is open",
+                lambda: compared.show([opened, feature]),
+            )
+        )
+    if compared.features and feature not in compared.features:
+        entries.append(
+            ("plus", "Add to the comparison", lambda: _add_to_comparison(session, feature))
+        )
+    if feature in compared.pinned:
+        unpin = lambda: compared.pin(feature, on=False)  # noqa: E731
+        entries.append(("push-pin-slash", "Unpin in the comparison", unpin))
+    else:
+        entries.append(
+            ("push-pin", "Pin to compare others with", lambda: _pin_to_compare(session, feature))
+        )
+    for icon, text, callback in entries:
+        action = menu.addAction(text)
+        icons.set_icon(action, icon)
+        action.triggered.connect(lambda _checked=False, callback=callback: callback())
+
+
+def _add_to_comparison(session: Session, feature: int) -> None:
+    Compared.of(session).add(feature)
+    session.show_workspace("explore.compare")
+
+
+def _pin_to_compare(session: Session, feature: int) -> None:
+    Compared.of(session).pin(feature)
+    session.show_workspace("explore.compare")
 
 
 def _add_lists(menu: QMenu, session: Session, features: Iterable[int]) -> None:
@@ -92,6 +133,7 @@ def show_features_menu(
         ("star-fill", "Star them", lambda: notes.set_stars(features, True)),
         ("star", "Unstar them", lambda: notes.set_stars(features, False)),
         ("export", "Export…", export),
+        ("columns", "Compare them", lambda: Compared.of(session).show(features.tolist())),
     )
     for icon, text, callback in entries:
         action = menu.addAction(text)

@@ -13,8 +13,8 @@ from sae_desktop.features.config import ProbeResult
 from sae_desktop.features.reading.chat_text import parse_chat
 from sae_desktop.features.reading.facts import Context, Share
 from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, ProbeTable
+from sae_desktop.gui.explore.context_groups import bucket_title, context_groups, origin_text
 from sae_desktop.gui.explore.page.company_bars import share_rows, shares_note
-from sae_desktop.gui.explore.page.context_groups import bucket_title, context_groups, origin_text
 from sae_desktop.gui.parts.colour_scale import (
     DECADES,
     ColourScale,

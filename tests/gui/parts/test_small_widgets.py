@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.errors import UserError
-from sae_desktop.gui.explore.page.signed_bars import SignedBars
+from sae_desktop.gui.explore.signed_bars import SignedBars
 from sae_desktop.gui.frame.app import make_application
 from sae_desktop.gui.harvest.labelled_field import LabelledField
 from sae_desktop.gui.harvest.meter import Meter

@@ -26,6 +26,7 @@ from sae_desktop.gui.explore.list.filter_bar import FilterBar
 from sae_desktop.gui.parts.feature_menu import show_feature_menu, show_features_menu
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_link import parse_feature_link
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -68,6 +69,14 @@ class FeatureListPanel(QWidget):
             tip="Export the selected features, or all that are listed, as a table, a page or "
             "batches (Ctrl+E)",
         )
+        self.compare_button = push_button(
+            "Compare",
+            self.compare_selected,
+            icon="columns",
+            flat=True,
+            tip="Put the selected features side by side; a single one is pinned, and every feature "
+            "you open then stands beside it (Ctrl+Shift+M)",
+        )
         self._contexts = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
@@ -88,6 +97,7 @@ class FeatureListPanel(QWidget):
         foot = QHBoxLayout()
         foot.setSpacing(8)
         foot.addWidget(self.count, 1)
+        foot.addWidget(self.compare_button)
         foot.addWidget(self.export_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 4, 4)
@@ -248,6 +258,7 @@ class FeatureListPanel(QWidget):
         selected = self.table.count_selected()
         self.count.setText(f"{text} · {exact_count(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)
+        self.compare_button.setEnabled(shown > 0)
 
     # ------------------------------------------------------------------ the current row
     def _place_on_screen(self, feature: int) -> int | None:
@@ -333,6 +344,17 @@ class FeatureListPanel(QWidget):
             show_features_menu(self._session, selected, self.table, place, self.export_listed)
         else:
             show_feature_menu(self._session, feature, self.table, place)
+
+    def compare_selected(self) -> None:
+        """Put the selected features side by side; pin a single one, for another to come."""
+        compared, selected = Compared.of(self._session), self.selected_features().tolist()
+        feature = self._session.feature
+        if len(selected) > 1:
+            compared.show(selected)
+        elif feature is not None:
+            if len(compared.features) < 2:
+                compared.pin(feature)
+            compared.show(compared.features)
 
     def export_listed(self) -> None:
         """Ask for a file and write the selected features to it; of one or none, all listed."""

@@ -19,13 +19,13 @@ from superqt import QFlowLayout
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.layout import TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.explore.context_groups import context_groups, origin_text
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
-from sae_desktop.gui.explore.page.context_groups import context_groups, origin_text
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
 from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
-from sae_desktop.gui.explore.page.signed_bars import SignedBars
+from sae_desktop.gui.explore.signed_bars import SignedBars
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.kept_fields import keep_fields
