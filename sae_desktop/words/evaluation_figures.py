@@ -9,7 +9,6 @@ from typing import Any
 
 from sae_desktop.training.config import EvaluateResult
 from sae_desktop.words.amounts import exact_count, figure_text, share_text
-from sae_desktop.words.glossary import hover
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,6 @@ class EvaluationRow:
     title: str
     value: str
     control: str
-    tip: str = ""
 
 
 _FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
@@ -51,9 +49,8 @@ def evaluation_rows(found: EvaluateResult) -> list[EvaluationRow]:
             beside = text(control) if _known(control) else "–"
             if _known(control) and _known(spread):
                 beside += f" ± {text(spread)}"
-            rows.append(
-                EvaluationRow(title, text(value) if _known(value) else "–", beside, hover(title))
-            )
+            shown = text(value) if _known(value) else "–"
+            rows.append(EvaluationRow(title, shown, beside))
     return rows
 
 

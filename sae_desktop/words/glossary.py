@@ -20,12 +20,12 @@ from sae_desktop.words.terms.steering_terms import STEERING_TERMS
 from sae_desktop.words.terms.training_terms import TRAINING_TERMS
 
 _ONLY_WHOLE = frozenset({
-    "#", "★", "a", "add", "alive", "b", "buckets", "chat", "dead", "decay", "everywhere",
-    "filter", "fires", "front", "gated", "gradient", "k", "label", "labelled",
-    "labels", "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match",
-    "matches", "max", "mean", "norm", "plain", "random", "run", "runs", "score",
+    "#", "a", "add", "alive", "b", "buckets", "chat", "dead", "decay", "everywhere", "filter",
+    "fires", "front", "gated", "gradient", "job", "jobs", "k", "label", "labelled", "labels",
+    "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match", "matches",
+    "max", "mean", "model", "models", "norm", "plain", "random", "run", "runs", "sae", "score",
     "source", "sources", "star", "std", "steer", "steered", "steering", "step", "steps", "text",
-    "where", "width", "windows",
+    "turn", "where", "width", "windows", "★",
 })  # fmt: skip
 """Names that mean the term where they are a whole text, and anything within a sentence."""
 _MORE = re.compile(r"\s*(\([^()]*\)|[:…])$")

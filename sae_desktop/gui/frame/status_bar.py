@@ -12,6 +12,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.job_list import REFRESH_MS
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import time_left_text
 from sae_desktop.words.job_text import engine_text, share_done
@@ -69,6 +70,7 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self._engine = ElidedLabel(chars=20)
         self._engine.setProperty("role", "small")
+        explain(self._engine, "Engine")
         self._engine.setContentsMargins(12, 0, 0, 0)
         self.addWidget(self._engine, 1)
         self._delay = ElidedLabel(chars=20)

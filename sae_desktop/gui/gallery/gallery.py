@@ -43,6 +43,7 @@ from sae_desktop.gui.gallery.gallery_rows import (
 from sae_desktop.gui.gallery.gallery_side import GallerySide
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import set_heads
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
@@ -84,7 +85,7 @@ class GalleryPanel(QSplitter):
         self.filter.setAccessibleName("Filter the dictionaries")
         self.filter.setClearButtonEnabled(True)
         self.list = QTreeWidget()
-        self.list.setHeaderLabels(HEADS)
+        set_heads(self.list, HEADS)
         self.list.setRootIsDecorated(False)
         self.list.setIndentation(12)
         self.list.setUniformRowHeights(True)

@@ -18,6 +18,7 @@ from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -49,6 +50,9 @@ OPTIONS = [
     ),
     HUB,
 ]
+
+_MEANT = {"Architecture": "Model", "Context": "Window of text"}
+"""Figures of a model that are called as something else is, and what they tell of."""
 
 
 class ModelColumn(QFrame):
@@ -244,8 +248,10 @@ class ModelColumn(QFrame):
                 widget.hide()
                 widget.deleteLater()
         for row, (what, value) in enumerate(model_figures(description) if description else []):
-            self._figures.addWidget(label(what, "muted"), row, 0)
-            text = ElidedLabel(value)
+            name, text = label(what, "muted"), ElidedLabel(value)
+            for told in (name, text):
+                explain(told, _MEANT.get(what, what))
+            self._figures.addWidget(name, row, 0)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._figures.addWidget(text, row, 1)
         origin = description.origin if description else ""

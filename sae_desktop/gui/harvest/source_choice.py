@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, 
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.text_box import PathField
 
 _TYPING_MS = 500
@@ -47,6 +48,7 @@ class SourceChoice(QWidget):
         self._typing.timeout.connect(self._tell)
         self.kind = ElidedComboBox()
         self.kind.setAccessibleName(name)
+        explain(self.kind, name)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

@@ -1,9 +1,9 @@
-"""A label that elides its middle when there is no room and tells the whole in its tooltip."""
+"""A label that elides its middle when there is no room and tells the whole in its tooltip, too."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from sae_desktop.gui.parts.labels import set_property
@@ -18,6 +18,7 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", *, chars: int = 6) -> None:
         super().__init__(text)
         self._least_characters = chars
+        self._own_tip = ""
         self._before = ""
         self._words: FeatureWords | None = None
         self.setTextFormat(Qt.TextFormat.PlainText)
@@ -36,8 +37,19 @@ class ElidedLabel(QLabel):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._tell()
+
+    def setToolTip(self, text: str) -> None:
+        """Set what is told besides the whole text."""
+        self._own_tip = text
+        self._tell()
+
+    def _tell(self) -> None:
         whole = self.text() if self._words is None else self._before + self._words.spoken
-        self.setToolTip(plain_tip(whole if self._elided() != self.text() else ""))
+        cut = plain_tip(whole) if self._elided() != self.text() else ""
+        is_rich = any(Qt.mightBeRichText(part) for part in (cut, self._own_tip))
+        told = ("<br>" if is_rich else "\n").join(part for part in (cut, self._own_tip) if part)
+        super().setToolTip(told)
 
     def _elided(self) -> str:
         room = self.contentsRect().width()

@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
+from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.words.amounts import exact_count
 
 _FLOOR = -0.3
@@ -35,8 +37,9 @@ class ActivationHistogram(QWidget):
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._plot.setLabel("bottom", "Activation")
-        self._plot.setLabel("left", "Tokens")
+        for side, text in (("bottom", "Activation"), ("left", "Tokens")):
+            self._plot.setLabel(side, text)
+            self._plot.getAxis(side).setToolTip(plain_tip(tip_of(text)))
         self._plot.getAxis("left").setWidth(48)
         self._bars = pg.BarGraphItem(x0=[0], x1=[1], y0=_FLOOR, height=[0.0])
         self._marker = pg.InfiniteLine(angle=90, movable=False)

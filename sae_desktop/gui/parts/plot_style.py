@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.words.amounts import MINUS, short_count
 
 # Width-1 pens without antialiasing are drawn by Qt's fast path; either costs a factor of six.
@@ -79,7 +82,15 @@ def log_log_view(name: str, bottom: str, left: str) -> pg.PlotWidget:
     return view
 
 
-class CountAxis(pg.AxisItem):
+class _TellingAxis(pg.AxisItem):
+    """An axis whose name tells what it means where the glossary knows it."""
+
+    def setLabel(self, text: str | None = None, *more: Any, **style: Any) -> None:
+        super().setLabel(text, *more, **style)
+        self.setToolTip(plain_tip(tip_of(text or "")))
+
+
+class CountAxis(_TellingAxis):
     """An axis of counts: 0, 500k, 1M."""
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
@@ -87,7 +98,7 @@ class CountAxis(pg.AxisItem):
         return [short_count(value * scale) for value in values]
 
 
-class ValueAxis(pg.AxisItem):
+class ValueAxis(_TellingAxis):
     """An axis of plain values; over a logarithm it names 1, 2 and 5 of a decade, as many as fit."""
 
     _LEAST_PIXELS = 15

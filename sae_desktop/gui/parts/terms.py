@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QTabBar,
     QTableView,
     QTreeView,
+    QTreeWidget,
     QWidget,
 )
 
@@ -28,6 +29,8 @@ from sae_desktop.words.terms.entry import Entry
 _WIDEST = 72
 """Characters in a line of a tip."""
 _TERMS = "terms"
+_MOST_WORDS = 6
+"""What is longer explains itself."""
 _PARENTS = 6
 """How far up from a widget what it is about is looked for."""
 
@@ -39,9 +42,20 @@ def term_tip(found: Sequence[Entry], *, named: bool) -> str:
 
 
 def tip_of(text: str) -> str:
-    """Return the tip of a text that is a term, such as the head of a column; empty for others."""
-    found = find(text)
-    return term_tip([found], named=False) if found is not None else ""
+    """Return the tip of a short text, such as the head of a column; empty without a term in it."""
+    found = _told_by(text)
+    return term_tip(found, named=_is_named(text, found)) if found else ""
+
+
+def _is_named(text: str, found: Sequence[Entry]) -> bool:
+    """Return whether a tip must name its terms: the text is not just one of them."""
+    return [text.casefold()] != [entry.term.casefold() for entry in found]
+
+
+def _told_by(text: str) -> list[Entry]:
+    """Return the terms in a text that does not explain itself, as a sentence does."""
+    is_short = len(text.split()) <= _MOST_WORDS and not text.rstrip().endswith((".", "?"))
+    return terms_in(text) if is_short else []
 
 
 def explain(widget: QWidget, *terms: str) -> None:
@@ -52,20 +66,27 @@ def explain(widget: QWidget, *terms: str) -> None:
     found = [entry for entry in map(find, terms) if entry is not None]
     if not found:
         return
+    has_own = widget.toolTip() and not widget.property(_TERMS)
+    has_own_words = widget.accessibleDescription() and not widget.property(_TERMS)
     widget.setProperty(_TERMS, [entry.term for entry in found])
-    if not widget.toolTip():
+    if not has_own:
         own = widget.text() if isinstance(widget, QLabel | QAbstractButton) else ""
-        named = len(found) > 1 or find(own) is not found[0]
-        widget.setToolTip(plain_tip(term_tip(found, named=named)))
-    if not widget.accessibleDescription():
+        widget.setToolTip(plain_tip(term_tip(found, named=_is_named(own, found))))
+    if not has_own_words:
         widget.setAccessibleDescription(" ".join(entry.hover for entry in found))
 
 
 def explain_text(widget: QLabel | QAbstractButton) -> None:
-    """Explain a widget by the terms in its text: a label that is one, a button that has some."""
-    text = widget.text().replace("&", "")
-    found = [find(text)] if isinstance(widget, QLabel) else terms_in(text)
-    explain(widget, *(entry.term for entry in found if entry is not None))
+    """Explain a widget by the terms in its text, unless that is a sentence."""
+    found = _told_by(widget.text().replace("&", ""))
+    explain(widget, *(entry.term for entry in found))
+
+
+def set_heads(tree: QTreeWidget, heads: Sequence[str]) -> None:
+    """Give a tree heads that tell what they are."""
+    tree.setHeaderLabels(heads)
+    for column, head in enumerate(heads):
+        tree.headerItem().setToolTip(column, plain_tip(tip_of(head)))
 
 
 def explain_all(root: QWidget) -> None:

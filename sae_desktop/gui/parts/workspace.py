@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtGui import QHelpEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QTabBar, QWidget
 
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.places import Places
+from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.tab_order import move_focus, tab_order
+from sae_desktop.gui.parts.terms import TabTips, tip_of
 
 _STATE_VERSION = 1
 _SETTLE_MS = 500
@@ -55,6 +57,15 @@ class _Dock(QDockWidget):
             return move_focus(self, forward=forward)
         return super().focusNextPrevChild(forward)
 
+    def event(self, event: QEvent) -> bool:
+        # Over its title; what is told over the panel is for the panel to say.
+        if event.type() is QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            panel = self.widget()
+            if panel is None or not panel.geometry().contains(event.pos()):
+                show_tip(event.globalPos(), tip_of(self.windowTitle()), self)
+                return True
+        return super().event(event)
+
 
 class Workspace(QMainWindow):
     """One page of the window. `main` is its middle, `docks` what surrounds it."""
@@ -87,6 +98,7 @@ class Workspace(QMainWindow):
         self.setCentralWidget(main)
         self._infos = list(docks)
         self._docks = {info.id: self._make_dock(info) for info in docks}
+        self._tab_tips = TabTips(self)
         self._sized = False
         self._restored: QByteArray | None = None
         """What was restored, until the window has found its size: a maximised one only then."""
@@ -132,6 +144,7 @@ class Workspace(QMainWindow):
                 self.resizeDocks(docks, [info.size for info in infos], orientation)
         for bar in self.findChildren(QTabBar):  # Qt makes them, without a name
             bar.setAccessibleName(bar.accessibleName() or "Panels")
+            bar.installEventFilter(self._tab_tips)
         QTimer.singleShot(0, self, self._hide_stray_bars)
 
     def fit_tabs(self) -> None:

@@ -13,6 +13,7 @@ from sae_desktop.gui.parts.colour_scale import diverging, readable_on
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.gui.steer.kl_strip import KLStrip
 from sae_desktop.language_model.text.token_text import visible_token
@@ -58,9 +59,11 @@ class GeneratedText(QWidget):
         self.strip.hide()
         self.figures = label("", "small", wrap=True)
         self.figures.hide()
+        explain(self.figures, "Typical norm", "Perplexity", "KL", "Repetition")
         self.heading = ElidedLabel(chars=8)
         self.heading.setProperty("role", "heading")
         self.heading.setText(title)
+        explain(self.heading, title)
         self.earlier = label("earlier settings", "warning")
         self.earlier.setToolTip("The settings have changed since this text was generated")
         self.earlier.hide()

@@ -14,6 +14,7 @@ from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plot_image import image_button
 from sae_desktop.gui.parts.plot_style import curve_pen, dress, faint, plot_view, run_colour
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.steering.config import SweepPoint, SweepStrengthsResult
 
 _NAN = math.nan
@@ -51,6 +52,7 @@ class SweepPlot(QWidget):
         self.what = QComboBox()
         self.what.addItems([WATCHED, *_CURVES])
         self.what.setAccessibleName("What to plot against strength")
+        explain(self.what, "Watched tokens", "Perplexity", "KL", "Repetition")
         self.view = plot_view()
         self.view.setAccessibleName("Choose what to plot against strength")
         self.plot = self.view.getPlotItem()

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.steering.config import SweepStrengthsResult
 from sae_desktop.words.amounts import MINUS, probability_text
 
@@ -47,6 +48,12 @@ class SweepTableModel(QAbstractTableModel):
         place = column - FIRST_WATCHED
         return f"“{self._watched[place]}”" if place < len(self._watched) else "Text"
 
+    def _head_tip(self, column: int) -> str:
+        if column < FIRST_WATCHED:
+            return tip_of(_HEADS[column])
+        is_text = column == self.columnCount() - 1
+        return "What the model writes then" if is_text else "Its probability after the prompt"
+
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
@@ -63,6 +70,8 @@ class SweepTableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return self._head(section)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(self._head_tip(section))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _LEFT if section == self.columnCount() - 1 else _RIGHT
         return None

@@ -13,6 +13,7 @@ from sae_desktop.gui.parts.curve_bar import menu_button
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.plot_style import dress, plot_view
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.training.run_log import FeatureSample, RunCurves
 from sae_desktop.words.histograms import (
     HISTOGRAMS,
@@ -37,6 +38,7 @@ class DensityPlot(QWidget):
         self._samples: list[FeatureSample] = []
         self.kind = QComboBox()
         self.kind.setAccessibleName("Histogram to show")
+        explain(self.kind, "Density", "Norm")
         self._offer(list(HISTOGRAMS))
         self.kind.currentIndexChanged.connect(self._draw)
         self.view = plot_view()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.training.config import EvaluateResult
 from sae_desktop.words.evaluation_figures import evaluation_rows, evaluation_text, verdict
 
@@ -75,7 +75,10 @@ class EvaluationView(QScrollArea):
             self.grid.addWidget(label(title, "small"), 0, column, _RIGHT)
         for place, row in enumerate(evaluation_rows(found), start=1):
             what = label(row.title, "muted")
-            what.setToolTip(plain_tip(row.tip))
             self.grid.addWidget(what, place, 0)
-            self.grid.addWidget(label(row.value, "figure", selectable=True), place, 1, _RIGHT)
-            self.grid.addWidget(label(row.control, selectable=True), place, 2, _RIGHT)
+            value = label(row.value, "figure", selectable=True)
+            control = label(row.control, selectable=True)
+            explain(value, row.title)
+            explain(control, row.title, "Random control")
+            self.grid.addWidget(value, place, 1, _RIGHT)
+            self.grid.addWidget(control, place, 2, _RIGHT)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.gui.parts.curve_bar import CheckMenu, menu_button
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.train.sweep_draft import (
     AXIS_INFOS,
@@ -50,6 +51,7 @@ class SweepForm(QWidget):
         self.fields: dict[str, QLineEdit] = {}
         self.menu = CheckMenu(self)
         self.architectures = menu_button("Architectures", "list", self.menu)
+        explain(self.architectures, "Architecture")
         self._build()
         self.refresh()
 

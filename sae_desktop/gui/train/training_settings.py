@@ -26,6 +26,7 @@ from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
 from sae_desktop.gui.train.training_draft import stream_text
 from sae_desktop.gui.train.training_fields import make_fields
@@ -130,6 +131,8 @@ class TrainingSettings(QScrollArea):
             self._activations_column = column
         field.setAccessibleName(info.text)
         field.setAccessibleDescription(info.explanation)
+        if not isinstance(field, QCheckBox):  # that has its name beside it, which tells it
+            explain(field, info.text)
         self._groups[info.field], self._explanations[info.field] = group, line
         return group
 

@@ -143,6 +143,23 @@ COLUMN_TERMS = (
         ("Cosine", "Neighbours"),
     ),
     Entry(
+        "Strength that works",
+        _tip("suggested_strength"),
+        "It is measured feature by feature on a few prompts: the smallest strength that changes "
+        "the text visibly, if any does so before the text breaks.",
+        "Explore, as a column of the list once the effects have been measured; Steer",
+        ("Strength", "Turn"),
+        ("Suggested strength",),
+    ),
+    Entry(
+        "Turn",
+        _tip("turn"),
+        "20% means that every fifth token is one the feature stands for and that the plain text "
+        "has not. Near 0, steering with the feature does nothing one could see.",
+        "Explore, as a column of the list once the effects have been measured",
+        ("Strength that works", "Steering"),
+    ),
+    Entry(
         "Output effect",
         _tip("output_effect"),
         "Large ones make good sliders for steering: turned up, they change what the model "

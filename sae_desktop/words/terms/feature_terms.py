@@ -47,7 +47,7 @@ FEATURE_TERMS = (
         "rare ones may respond to a single word. A density of 0 means a dead feature.",
         "Explore, in the list and below the feature’s label",
         ("Firing", "Dead feature", "Dense"),
-        ("How often features fire", "Hide denser than"),
+        ("How often features fire", "Hide denser than", "Hide features denser than"),
     ),
     Entry(
         "Dictionary",

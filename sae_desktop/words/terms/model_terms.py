@@ -165,6 +165,40 @@ MODEL_TERMS = (
         ("Perplexity (log₁₀)",),
     ),
     Entry(
+        "Model",
+        "The language model that is read and changed: it predicts a text token by token.",
+        "A small one is built in; others are read from a folder, a .gguf file or the hub. A "
+        "dictionary belongs to the model it was trained on.",
+        "Project and Harvest",
+        ("Token", "Layer", "Parameters"),
+        ("Models", "Language model"),
+    ),
+    Entry(
+        "Engine",
+        "The process beside the window that runs the model and all jobs.",
+        "The window stays responsive while it works. At the left of the status bar stand the "
+        "device it computes on, its memory, and the model that is loaded.",
+        "the status bar and the menu Engine",
+        ("Job", "Device"),
+    ),
+    Entry(
+        "Device",
+        "What computes: the processor (CPU) or a graphics card (CUDA, MPS), which is faster.",
+        "“Auto” takes a graphics card where there is one. The built-in model is small enough for "
+        "any processor.",
+        "Harvest, under Model",
+        ("Engine", "Precision"),
+    ),
+    Entry(
+        "Job",
+        "Something long that the engine does, such as a harvest or a training.",
+        "A job can be paused and stopped, and keeps what it has done; the list of jobs shows how "
+        "far each is and what went wrong.",
+        "the status bar and the list of jobs (Ctrl+J)",
+        ("Engine", "Harvest", "Run"),
+        ("Jobs",),
+    ),
+    Entry(
         "Chat template",
         "How a model that was trained to chat wants a question written down.",
         "It puts marks around each turn, such as <|user|>. Without it such a model continues a "

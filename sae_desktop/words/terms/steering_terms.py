@@ -21,7 +21,22 @@ STEERING_TERMS = (
         "text stands beside the steered one.",
         "Steer",
         ("Strength", "Clamp", "KL"),
-        ("Steer", "Steered", "Plain"),
+        ("Steer",),
+    ),
+    Entry(
+        "Plain",
+        "What the model writes by itself, with nothing changed.",
+        "It is the yardstick: only what is different in the steered text is the steering’s doing.",
+        "Steer",
+        ("Steered", "Steering"),
+    ),
+    Entry(
+        "Steered",
+        "What the model writes with the sliders that are on.",
+        "It continues the same prompt with the same random numbers as the plain text, so that "
+        "the sliders alone make the difference.",
+        "Steer",
+        ("Plain", "Steering"),
     ),
     Entry(
         "Strength",
@@ -31,7 +46,7 @@ STEERING_TERMS = (
         "0.5× to 3× changes the text visibly; much more breaks it.",
         "Steer, on every slider",
         ("Maximum", "Typical norm", "Steering sweep"),
-        ("Sliders ×", "Sliders", "Suggested strength"),
+        ("Sliders ×", "Sliders"),
     ),
     Entry(
         "Typical norm",
@@ -112,6 +127,13 @@ STEERING_TERMS = (
         "At 0.9, the least likely tokens that share the last 10% are never chosen.",
         "Steer",
         ("Temperature", "Top-k"),
+    ),
+    Entry(
+        "Repetition penalty",
+        _said("repetition_penalty"),
+        "1.3 suits small models. Far above it a text avoids even words that it needs.",
+        "Steer",
+        ("Repetition", "Temperature"),
     ),
     Entry(
         "Random direction",

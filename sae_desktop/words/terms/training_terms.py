@@ -13,7 +13,7 @@ TRAINING_TERMS = (
         "be deleted.",
         "Project and Harvest",
         ("Row", "Site", "Harvest"),
-        ("Activation stores", "Activation store", "Stores", "Harvested into"),
+        ("Activation stores", "Activation store", "Stores", "Harvested into", "Trained on"),
     ),
     Entry(
         "Row",
@@ -280,8 +280,14 @@ TRAINING_TERMS = (
         "The share of a training over which the learning rate rises from 0.",
         "It keeps the first steps, when everything is still random, from doing harm.",
         "Train, in the settings",
-        ("Learning rate", "λ"),
-        ("Decay",),
+        ("Learning rate", "Decay"),
+    ),
+    Entry(
+        "Decay",
+        "The last share of a training, over which the learning rate falls to 0.",
+        "Small steps at the end settle what large ones have found, and the loss falls once more.",
+        "Train, in the settings",
+        ("Learning rate", "Warm-up"),
     ),
     Entry(
         "Batch",
@@ -366,6 +372,16 @@ TRAINING_TERMS = (
         "Train, as an axis of the curves and in the scaling law",
         ("Scaling law",),
         ("Budget (features × steps)", "features × steps", "feature-steps"),
+    ),
+    Entry(
+        "Evaluation",
+        "Figures of a dictionary, measured once more on held-out rows beside those of random "
+        "directions.",
+        "It tells how far to trust a dictionary: how much it reproduces (FVU), with how many "
+        "features (L0), and how much of what the model uses it keeps (loss recovered).",
+        "Train, the panel Evaluation",
+        ("FVU", "L0", "Loss recovered", "Random control"),
+        ("Evaluate",),
     ),
     Entry(
         "Random control",

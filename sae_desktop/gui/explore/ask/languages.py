@@ -36,6 +36,7 @@ from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -64,6 +65,7 @@ class LanguageColumn(QWidget):
         super().__init__()
         self.heading = label("", "heading")
         self.figure = label("", "small")
+        explain(self.figure, "Maximum", "Token")
         self.text = TokenTextView()
         self.text.tokenHovered.connect(self.tokenHovered)
         self.area = QScrollArea()
@@ -141,6 +143,7 @@ class LanguagesPanel(QWidget):
         self.languages = push_button("Languages", tip="Languages to show")
         self.languages.setMenu(QMenu(self))
         self.state = label("", "small", wrap=True)
+        explain(self.state, "Language independence")
         self.start = push_button("Start the engine", session.client.restart, primary=True)
         self.latest = LatestJob(session, 0, self)
         self._build()

@@ -197,7 +197,11 @@ class TextSetsPanel(QWidget):
         stopped = self._session.engine_stopped
         self.start.setVisible(stopped)
         self.find_button.setEnabled(not stopped and not self.latest.busy)
-        self.find_button.setToolTip("The model is needed to read the texts" if stopped else "")
+        self.find_button.setToolTip(
+            "The model is needed to read the texts"
+            if stopped
+            else "Read both sets and list the features that tell them apart"
+        )
 
     def _on_busy(self, busy: bool) -> None:
         self._say_engine()

@@ -20,6 +20,7 @@ from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.terms import set_heads
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count, percent_text
@@ -77,7 +78,7 @@ class SplittingPanel(QWidget):
 
     def _build(self) -> None:
         self.tree.setColumnCount(4)
-        self.tree.setHeaderLabels(["Feature", "Cosine", "Density", "Strongest context"])
+        set_heads(self.tree, ["Feature", "Cosine", "Density", "Strongest context"])
         self.tree.setAccessibleName("Features and their parts in larger dictionaries")
         self.tree.setUniformRowHeights(True)
         self.tree.setAllColumnsShowFocus(True)

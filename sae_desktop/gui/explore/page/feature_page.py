@@ -32,6 +32,7 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.kept_scroll import keep_scroll
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
@@ -69,6 +70,7 @@ class FeaturePage(QScrollArea):
         self._shown: tuple[FeatureIndex, int] | None = None
         self.title = FeatureTitle(session)
         self.figures = label("", "muted", wrap=True)
+        explain(self.figures, "Density", "Maximum", "Mean", "Std", "Skewness", "Kurtosis")
         self.legend = ActivationLegend()
         self.contexts = TokenTextView()
         self.contexts.setAccessibleName("Contexts the feature fires in")
