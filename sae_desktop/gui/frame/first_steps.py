@@ -62,6 +62,7 @@ class FirstSteps(QObject):
         session.historyChanged.connect(self._follow)
         session.featureSelected.connect(self._on_feature)
         session.client.jobAdded.connect(self._on_job_added)
+        session.place.add(self, self.keep, self.restore)
         self._on_project_changed()
 
     # ------------------------------------------------------------------ a project comes

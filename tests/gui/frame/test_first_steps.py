@@ -14,6 +14,8 @@ from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.parts.demonstration import START_LIST, TITLE
 from sae_desktop.gui.parts.passages import HoveredToken
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -169,6 +171,32 @@ def test_steps__are_taken_up_where_they_were_left(opened: MainWindow) -> None:
     steps.restore(kept)
     assert (steps.done, steps.hidden, steps.current) == ({"read"}, True, "try")
     assert not opened._steps_card.isVisible()
+
+
+def _visit(client: FakeClient, places: Path, project: Project, qtbot: QtBot) -> MainWindow:
+    session = Session(client, places)  # type: ignore[arg-type]
+    window = MainWindow(session, Settings(), lambda _settings: None)
+    qtbot.addWidget(window)
+    window.show()
+    session.open_project(project.path)
+    qtbot.waitUntil(lambda: session.workspace != "project")
+    qtbot.wait(50)
+    return window
+
+
+def test_demonstration__is_left_where_it_was_when_it_is_opened_again(
+    client: FakeClient, demonstration: Project, tmp_path: Path, qtbot: QtBot
+) -> None:
+    first = _visit(client, tmp_path / "places", demonstration, qtbot)
+    assert (first.session.workspace, first.session.feature) == ("explore.feature", FIRST)
+    first.session.select_feature(2)
+    first.show_workspace("steer")
+    first.leave()
+    again = _visit(client, tmp_path / "places", demonstration, qtbot)
+    assert (again.session.workspace, again.session.feature) == ("steer", 2)
+    assert again.first_steps.done == {"read"}
+    assert again.first_steps.current == "steer"
+    again.leave()
 
 
 def test_other_projects__have_no_card(window: MainWindow, project: Project) -> None:
