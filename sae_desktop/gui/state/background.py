@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QMetaMethod, QObject, Signal
@@ -57,7 +58,8 @@ class Background(QObject):
         except BaseException as error:  # never a thread that dies in silence
             _LOG.exception("a background computation failed")
             answer = fault(error)
-        self._ended.emit((key, answer))
+        with suppress(RuntimeError):  # whoever asked is gone
+            self._ended.emit((key, answer))
 
     def _on_ended(self, ended: tuple[object, object]) -> None:
         key, answer = ended

@@ -15,18 +15,23 @@ from PySide6.QtWidgets import (
     QMenu,
     QStackedWidget,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
+from sae_desktop.features.reading.clusters import Region
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.map.feature_map_view import FeatureMapView
 from sae_desktop.gui.explore.map.map_places import MapPlaces, View
+from sae_desktop.gui.explore.map.map_regions import MapRegions
 from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.feature_menu import open_feature
 from sae_desktop.gui.parts.kept_fields import give_values
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.search import feature_number
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -34,8 +39,12 @@ from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import column_text
+from sae_desktop.words.feature_words import feature_words
+from sae_desktop.words.region_words import region_lines, region_name
 
 _DENSITY, _LABELLED = "", "labelled"
+_FIRST = ("cluster", "language", "source")
+"""Columns that come first among the colours."""
 
 
 class FeatureMapPanel(QWidget):
@@ -50,6 +59,9 @@ class FeatureMapPanel(QWidget):
         self._return: View | None = None
         self.map = FeatureMapView()
         self.map.names = self._names
+        self.regions = MapRegions(session, self)
+        self._told: tuple[object, ...] = ()
+        """What the tip beside the pointer tells."""
         self.colour = QComboBox()
         self.colour.setAccessibleName("Value that colours the map")
         self.colour.setToolTip("Value that colours the map")
@@ -59,8 +71,10 @@ class FeatureMapPanel(QWidget):
         self.search.setClearButtonEnabled(True)
         self.lasso = QToolButton()
         self.lasso.setCheckable(True)
+        self.lasso.setText("Select an area")
+        self.lasso.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.lasso.setToolTip("Draw around features to list them (or Shift-drag)")
-        self.lasso.setAccessibleName("Lasso")
+        self.lasso.setAccessibleName("Select an area")
         self.lasso.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         icons.set_icon(self.lasso, "polygon")
         self.whole = push_button(
@@ -77,9 +91,12 @@ class FeatureMapPanel(QWidget):
         self.colour.currentIndexChanged.connect(self._colour)
         self.search.returnPressed.connect(self._on_search_entered)
         self.lasso.toggled.connect(self._on_lasso_toggled)
-        self.map.featureClicked.connect(session.select_feature)
+        self.map.featureClicked.connect(lambda feature: open_feature(session, feature))
+        self.map.regionClicked.connect(self.regions.show_members)
+        self.map.regionHovered.connect(self._tell_region)
         self.map.lassoDrawn.connect(self._on_lasso_drawn)
         self.map.featureHovered.connect(self._say)
+        self.regions.changed.connect(self._on_regions_changed)
         self._notes.reloaded.connect(self._colour)
         self._notes.noteChanged.connect(lambda _feature: self.map.update())
         session.indexOpened.connect(self._on_index_opened)
@@ -91,8 +108,10 @@ class FeatureMapPanel(QWidget):
 
     def _build(self) -> None:
         top = QHBoxLayout()
-        top.setSpacing(4)
-        top.addWidget(self.colour, 1)
+        top.setSpacing(8)
+        top.addWidget(label("Colour by", "small"))
+        top.addWidget(self.colour)
+        top.addWidget(self.search, 1)
         top.addWidget(self.lasso)
         top.addWidget(self.whole)
         content = QWidget()
@@ -100,7 +119,6 @@ class FeatureMapPanel(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
         inner.addLayout(top)
-        inner.addWidget(self.search)
         inner.addWidget(self.map, 1)
         inner.addWidget(self.read_out)
         inner.addWidget(self.legend)
@@ -108,7 +126,7 @@ class FeatureMapPanel(QWidget):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(content)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 4, 8, 8)
+        column.setContentsMargins(16, 12, 16, 8)
         column.addWidget(self._stack)
 
     # ------------------------------------------------------------------ kept with the project
@@ -134,6 +152,7 @@ class FeatureMapPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         QTimer.singleShot(0, self, self._come_back)
+        self.regions.find()
 
     # ------------------------------------------------------------------ content
     def _on_index_opened(self, index: FeatureIndex | None) -> None:
@@ -151,15 +170,17 @@ class FeatureMapPanel(QWidget):
         before = self.colour.currentData()
         with QSignalBlocker(self.colour):
             self.colour.clear()
-            self.colour.addItem("Number of features", _DENSITY)
-            self.colour.addItem("Labelled", _LABELLED)
-            for name in index.columns:
+            first = [name for name in _FIRST if name in index.columns]
+            for name in (*first, *(name for name in index.columns if name not in first)):
                 info = column_info(name)
                 if info.kind not in ("coordinate", "token"):
                     self.colour.addItem(info.title, name)
+            self.colour.insertItem(len(first), "Labelled", _LABELLED)
+            self.colour.insertItem(len(first) + 1, "Number of features", _DENSITY)
             self.colour.setCurrentIndex(max(self.colour.findData(before), 0))
         self.map.set_places(MapPlaces(index.columns["map_x"], index.columns["map_y"]))
         self._colour()
+        self.regions.forget()
         if self._session.feature is not None:
             self._on_feature_selected(self._session.feature)
 
@@ -209,15 +230,48 @@ class FeatureMapPanel(QWidget):
                     found[feature] = words.token_text or words.peak
         return found
 
+    def _on_regions_changed(self) -> None:
+        if self.isVisible():
+            self.regions.find()
+        self.map.region_names = self.regions.names()
+        self.map.update()
+        self._say_legend()
+
     def _say(self, feature: int | None) -> None:
+        """Tell the feature that is pointed at: in the line below, and more beside it."""
         index, name = self._index, self.colour.currentData()
         if feature is None or index is None:
             self.read_out.setText("")
+            self._tell((), "")
             return
-        parts = [self._notes.described(feature)]
-        if name and name != _LABELLED:
-            parts.append(f"{column_info(name).title} {column_text(index, name, feature)}")
-        self.read_out.setText(" · ".join(parts))
+        figures = []
+        if name == "cluster":
+            cluster = self.regions.cluster(int(index.columns["cluster"][feature]))
+            called = region_name(cluster) if cluster is not None else ""
+            figures = [f"in a cluster that shares {called}"] if called else []
+        elif name and name != _LABELLED:
+            figures = [f"{column_info(name).title} {column_text(index, name, feature)}"]
+        self.read_out.setText(" · ".join([self._notes.described(feature), *figures]))
+        words = self._notes.words(feature)
+        said = self._notes.title(feature) if words is None else f"#{feature} {words.spoken}"
+        context = "" if words is not None else feature_words(index, feature).context()
+        self._tell((feature,), "\n".join(part for part in (said, context, *figures) if part))
+
+    def _tell_region(self, region: Region | None) -> None:
+        if region is not None:
+            lines = [f"“{region_name(region)}”", *region_lines(region), "Click to list them"]
+            self._tell((region.number, region.features), "\n".join(lines))
+
+    def _tell(self, what: tuple[object, ...], text: str) -> None:
+        """Show a tip beside what is pointed at, once for each."""
+        if what == self._told:
+            return
+        self._told = what
+        place = None if not what else self.map.told_place()
+        if place is None:
+            QToolTip.hideText()
+        else:
+            show_tip(self.map.mapToGlobal(place), text, self.map)
 
     def _say_legend(self) -> None:
         index, name = self._index, self.colour.currentData()
@@ -235,7 +289,11 @@ class FeatureMapPanel(QWidget):
             if len(names) > len(shown):
                 text += " · others grey"
         elif name == "cluster":
-            text = "Neighbouring clusters have different colours; grey features are in none."
+            text = (
+                "Neighbouring clusters have different colours; grey features are in none. A name "
+                "says what features share there more than elsewhere, and more than chance gives; "
+                "where there is none, nothing was found."
+            )
         elif name and name != _LABELLED:
             info = column_info(name)
             scale = " (logarithmic)" if info.spans_decades else ""

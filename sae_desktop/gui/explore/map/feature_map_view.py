@@ -1,300 +1,40 @@
-"""The map of features: a density image far away, points with names near by."""
+"""The map of features under one's hands: dragged, zoomed, clicked, walked by the arrow keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation, Signal
-from PySide6.QtGui import (
-    QColor,
-    QImage,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QPolygonF,
-    QResizeEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
-from sae_desktop.gui.explore.map.map_places import (
-    MapPlaces,
-    View,
-    category_image,
-    density_image,
-    mean_image,
-    spread,
-)
-from sae_desktop.gui.parts import theme
+from sae_desktop.gui.explore.map.map_canvas import MapCanvas
 
-Array = npt.NDArray[Any]
-
-MOST_POINTS = 3000
-"""So many features in view are drawn one by one; more as an image."""
-_MOST_NAMES = 40
-_NAMED_POINTS = 400
-"""Among more points names would cover what they name."""
-_CELL = 2
-"""Pixels of a cell of the image."""
-_AT_ONCE = 100_000
-"""Of more features the image is moved along while the view moves, and drawn again after."""
-_REST_MS = 60
-_POINT = 3.0
 _NEAR = 12.0
 _CLICK = 4.0
-_FLY_MS = 140
-_FLY_SHARE = 0.06
-"""Of the whole map's width, what a flight ends with at least."""
+_WAYS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
 
 
-class FeatureMapView(QWidget):
-    """Drag pans, the wheel zooms, Shift and drag draws a lasso, a click chooses a feature."""
+class FeatureMapView(MapCanvas):
+    """Drag pans, the wheel zooms, Shift and drag draws a lasso, a click chooses a feature.
+
+    Arrow keys go from feature to feature, with Ctrl they pan; Return chooses.
+    """
 
     featureClicked = Signal(int)
     lassoDrawn = Signal(object)
     """The features within the outline, ascending."""
     featureHovered = Signal(object)
     """A feature's number, or None."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.places = MapPlaces(np.empty(0), np.empty(0))
-        self.view = View(-1.0, -1.0, 2.0, 2.0)
-        self.names: Callable[[Array], dict[int, str]] = lambda _features: {}
-        self.lasso_mode = False
-        self.selected: int | None = None
-        self._neighbours: list[tuple[int, float]] = []
-        self._values: Array | None = None
-        self._categorical = False
-        self._range = (0.0, 1.0)
-        self._image: QImage | None = None
-        self._drawn_view = self.view
-        """What the image shows."""
-        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
-        self._rest.timeout.connect(self.redraw)
-        self._visible: Array = np.empty(0, dtype=np.int64)
-        self._pressed: QPointF | None = None
-        self._pressed_view = self.view
-        self._outline: list[QPointF] = []
-        self._flight = QVariantAnimation(self)
-        self._flight.setDuration(_FLY_MS)
-        self._flight.setStartValue(0.0)
-        self._flight.setEndValue(1.0)
-        self._flight.valueChanged.connect(self._on_flown)
-        self._from = self._to = self.view
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
-        self.setMinimumSize(160, 160)
-        self.setAccessibleName("Map of the features")
-        theme.manager().themeChanged.connect(self.redraw)
-
-    def sizeHint(self) -> QSize:
-        return QSize(360, 360)
-
-    # ------------------------------------------------------------------ content
-    def set_places(self, places: MapPlaces) -> None:
-        """Show another map, the whole of it."""
-        self.places = places
-        self.selected, self._neighbours = None, []
-        self._values = None
-        self._image = None  # of another map
-        self.show_whole()
-
-    def colour_by(self, values: Array | None, *, categorical: bool = False) -> None:
-        """Colour by a figure (F,) of the features; None: by how many there are."""
-        chosen = None if values is None else np.asarray(values)[self.places.features]
-        self._values, self._categorical = chosen, categorical
-        if chosen is not None and not categorical:
-            self._range = spread(chosen.astype(np.float32))
-        self.redraw()
-
-    def select(self, feature: int | None, neighbours: list[tuple[int, float]]) -> None:
-        """Mark a feature and its (neighbour, cosine) pairs, and fly there if it is out of sight."""
-        self.selected, self._neighbours = feature, neighbours
-        place = None if feature is None else self.places.place_of(feature)
-        if place is not None and not self.rect().contains(self._point(*place).toPoint()):
-            self.fly_to(*place)
-        self.update()
-
-    def fly_to(self, x: float, y: float) -> None:
-        """Go to a place in a moment, near enough to tell features apart."""
-        whole = self.places.whole(self._aspect())
-        width = min(self.view.width, whole.width * _FLY_SHARE)
-        height = width / self._aspect()
-        self._from, self._to = self.view, View(x - width / 2, y - height / 2, width, height)
-        if self.isVisible() and self.window().isActiveWindow():
-            self._flight.start()
-        else:
-            self.set_view(self._to)
-
-    def show_whole(self) -> None:
-        """Show everything."""
-        self.set_view(self.places.whole(self._aspect()))
-
-    def set_view(self, view: View) -> None:
-        """Show a piece of the map; of very many features, sharp once it rests."""
-        self.view = view
-        if self._image is not None and len(self.places.features) > _AT_ONCE:
-            self._rest.start()
-            self.update()
-        else:
-            self.redraw()
-
-    def _on_flown(self, share: float) -> None:
-        self.set_view(self._from.between(self._to, float(share)))
-
-    def _aspect(self) -> float:
-        return max(self.width(), 1) / max(self.height(), 1)
-
-    # ------------------------------------------------------------------ drawing
-    def redraw(self) -> None:
-        """Draw what is in view again."""
-        columns, rows = max(self.width() // _CELL, 1), max(self.height() // _CELL, 1)
-        inside, cells = self.places.cells(self.view, columns, rows)
-        self._rest.stop()
-        self._visible = inside
-        self._image, self._drawn_view = None, self.view
-        if len(inside) > MOST_POINTS:
-            self._image = self._rasterised(inside, cells, columns, rows)
-        self.update()
-
-    def _rasterised(self, inside: Array, cells: Array, columns: int, rows: int) -> QImage:
-        colours = theme.palette()
-        ground = np.array(_rgb(colours.surface), dtype=np.float32)
-        density = density_image(cells, columns, rows)
-        filled = density > 0
-        if self._values is None:
-            share = np.where(filled, 0.2 + 0.8 * density, 0.0)[..., None]
-            image = ground + share * (np.array(_rgb(colours.accent), np.float32) - ground)
-        elif self._categorical:
-            number = category_image(cells, self._values[inside], columns, rows)
-            image = _category_colours()[np.where(number < 0, -1, number % len(theme.run_colours()))]
-            image = np.where(filled[..., None], image, ground)
-        else:
-            values = self._values[inside].astype(np.float64)
-            known = np.isfinite(values)
-            mean = mean_image(cells[known], values[known], columns, rows)
-            filled = np.isfinite(mean)
-            image = _scale(self._share(mean))
-            image = np.where(filled[..., None], image, ground)
-        data = np.full((rows, columns, 4), 255, dtype=np.uint8)
-        data[..., 2::-1] = image.clip(0, 255).astype(np.uint8)
-        found = QImage(data.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)
-        return found.copy()  # the array goes away
-
-    def _share(self, values: Array) -> Array:
-        low, high = self._range
-        return np.nan_to_num((values - low) / (high - low)).clip(0, 1)
-
-    def _point(self, x: float, y: float) -> QPointF:
-        return QPointF(
-            (x - self.view.left) / self.view.width * self.width(),
-            (y - self.view.top) / self.view.height * self.height(),
-        )
-
-    def _place(self, point: QPointF) -> tuple[float, float]:
-        return (
-            self.view.left + point.x() / max(self.width(), 1) * self.view.width,
-            self.view.top + point.y() / max(self.height(), 1) * self.view.height,
-        )
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colours = theme.palette()
-        painter.fillRect(self.rect(), colours.surface)
-        if self._image is not None:
-            drawn = self._drawn_view
-            corner = self._point(drawn.left + drawn.width, drawn.top + drawn.height)
-            painter.drawImage(QRectF(self._point(drawn.left, drawn.top), corner), self._image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._image is None:
-            self._paint_points(painter)
-        self._paint_selected(painter)
-        if self._outline:
-            painter.setPen(QPen(colours.focus, 1, Qt.PenStyle.DashLine))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawPolygon(QPolygonF(self._outline))
-        if self.hasFocus():
-            painter.setPen(colours.focus)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-
-    def _paint_points(self, painter: QPainter) -> None:
-        chosen = self._visible
-        x = (self.places.x[chosen] - self.view.left) / self.view.width * self.width()
-        y = (self.places.y[chosen] - self.view.top) / self.view.height * self.height()
-        painter.setPen(Qt.PenStyle.NoPen)
-        brushes = [QColor(*map(int, c)) for c in self._point_colours(chosen)]
-        for at_x, at_y, brush in zip(x.tolist(), y.tolist(), brushes, strict=True):
-            painter.setBrush(brush)
-            painter.drawEllipse(QPointF(at_x, at_y), _POINT, _POINT)
-        if len(chosen) <= _NAMED_POINTS:
-            self._paint_names(painter, chosen, x, y)
-
-    def _point_colours(self, chosen: Array) -> Array:
-        if self._values is None:
-            return np.tile(np.array(_rgb(theme.palette().accent)), (len(chosen), 1))
-        values = self._values[chosen]
-        if self._categorical:
-            number = np.where(values < 0, -1, values % len(theme.run_colours()))
-            return _category_colours()[number]
-        return _scale(self._share(values.astype(np.float64)))
-
-    def _paint_names(self, painter: QPainter, chosen: Array, x: Array, y: Array) -> None:
-        """Name features from the middle outwards, as many as do not cover one another."""
-        metrics = self.fontMetrics()
-        order = np.argsort(np.abs(x - self.width() / 2) + np.abs(y - self.height() / 2))
-        order = order[: 4 * _MOST_NAMES]
-        names = self.names(self.places.features[chosen[order]])
-        taken: list[QRectF] = []
-        painter.setPen(theme.palette().text)
-        for number in order.tolist():
-            name = names.get(int(self.places.features[chosen[number]]), "")
-            if not name:
-                continue
-            text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, 180)
-            box = QRectF(
-                float(x[number]) + 6,
-                float(y[number]) - metrics.height() / 2,
-                metrics.horizontalAdvance(text) + 4,
-                metrics.height(),
-            )
-            if not any(box.intersects(other) for other in taken):
-                taken.append(box)
-                painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, text)
-            if len(taken) >= _MOST_NAMES:
-                break
-
-    def _paint_selected(self, painter: QPainter) -> None:
-        place = None if self.selected is None else self.places.place_of(self.selected)
-        if place is None:
-            return
-        colours = theme.palette()
-        at = self._point(*place)
-        for other, cosine in self._neighbours:
-            there = self.places.place_of(other)
-            if there is not None:
-                line = QColor(colours.link)
-                line.setAlphaF(min(max(cosine, 0.15), 1.0))
-                painter.setPen(QPen(line, 1.5))
-                painter.drawLine(at, self._point(*there))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(colours.surface, 4))
-        painter.drawEllipse(at, 7, 7)
-        painter.setPen(QPen(colours.text, 2))
-        painter.drawEllipse(at, 7, 7)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        middle = self.view.left + self.view.width / 2, self.view.top + self.view.height / 2
-        width = max(self.view.width, self.view.height * self._aspect())
-        height = width / self._aspect()
-        self.set_view(View(middle[0] - width / 2, middle[1] - height / 2, width, height))
+    regionHovered = Signal(object)
+    """Region whose name is under the pointer, or None."""
+    regionClicked = Signal(object)
+    """Region whose name was clicked."""
 
     # ------------------------------------------------------------------ hands
     def feature_at(self, point: QPointF) -> int | None:
@@ -321,7 +61,7 @@ class FeatureMapView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed is None or not event.buttons() & Qt.MouseButton.LeftButton:
-            self.featureHovered.emit(self.feature_at(event.position()))
+            self._hover(event.position())
         elif self._outline:
             self._outline.append(event.position())
             self.update()
@@ -342,25 +82,54 @@ class FeatureMapView(QWidget):
                 self.lassoDrawn.emit(found)
         elif pressed is not None:
             away = event.position() - pressed
-            feature = self.feature_at(event.position())
-            if abs(away.x()) + abs(away.y()) <= _CLICK and feature is not None:
-                self.featureClicked.emit(feature)
+            if abs(away.x()) + abs(away.y()) <= _CLICK:
+                self._click(event.position())
+
+    def _click(self, point: QPointF) -> None:
+        region, feature = self._placed.region_at(point), self.feature_at(point)
+        if region is not None:
+            self.regionClicked.emit(region)
+        elif feature is not None:
+            self.featureClicked.emit(feature)
+
+    def _hover(self, point: QPointF) -> None:
+        region = self._placed.region_at(point)
+        feature = None if region is not None else self.feature_at(point)
+        hand = region is not None or feature is not None
+        self.setCursor(Qt.CursorShape.PointingHandCursor if hand else Qt.CursorShape.ArrowCursor)
+        self.regionHovered.emit(region)
+        self.point_at(feature)
+
+    def told_place(self) -> QPoint | None:
+        """Return where what is pointed at can be told without covering it."""
+        if self.pointed is not None:
+            place = self.places.place_of(self.pointed)
+            if place is not None:
+                return self._point(*place).toPoint() + QPoint(12, 12)
+        if self.underMouse():
+            return self.mapFromGlobal(self.cursor().pos()) + QPoint(12, 12)
+        return None
+
+    def point_at(self, feature: int | None) -> None:
+        """Say what one is looking at: with the pointer, or by the arrow keys."""
+        if feature != self.pointed:
+            self.pointed = feature
+            self.update()
+        self.featureHovered.emit(feature)
 
     def leaveEvent(self, event: Any) -> None:
         super().leaveEvent(event)
-        self.featureHovered.emit(None)
+        self.regionHovered.emit(None)
+        self.point_at(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         middle = self._place(QPointF(self.width() / 2, self.height() / 2))
-        moves = {
-            Qt.Key.Key_Left: (-0.1, 0.0),
-            Qt.Key.Key_Right: (0.1, 0.0),
-            Qt.Key.Key_Up: (0.0, -0.1),
-            Qt.Key.Key_Down: (0.0, 0.1),
-        }
         key = Qt.Key(event.key())
-        if key in moves:
-            self.set_view(self.view.moved(*moves[key]))
+        if key in _WAYS:
+            if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                self.set_view(self.view.moved(*(0.1 * way for way in _WAYS[key])))
+            else:
+                self._step(*_WAYS[key])
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
             self.set_view(self.view.zoomed(0.8, *middle))
         elif key == Qt.Key.Key_Minus:
@@ -368,26 +137,29 @@ class FeatureMapView(QWidget):
         elif key == Qt.Key.Key_0:
             self.show_whole()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            feature = self.places.nearest(*middle)
+            feature = self._stood_on()
             if feature is not None:
                 self.featureClicked.emit(feature)
         else:
             super().keyPressEvent(event)
 
+    def _stood_on(self) -> int | None:
+        """Return the feature the arrow keys start at: pointed at, selected, or in the middle."""
+        for feature in (self.pointed, self.selected):
+            place = None if feature is None else self.places.place_of(feature)
+            if place is not None and self.rect().contains(self._point(*place).toPoint()):
+                return feature
+        return self.places.nearest(*self._place(QPointF(self.width() / 2, self.height() / 2)))
 
-def _rgb(colour: QColor) -> tuple[int, int, int]:
-    return colour.red(), colour.green(), colour.blue()
-
-
-def _category_colours() -> Array:
-    """Return (n + 1, 3): the colours of categories, and that of none last."""
-    colours = [*theme.run_colours(), theme.palette().border]
-    return np.array([_rgb(colour) for colour in colours], dtype=np.float32)
-
-
-def _scale(share: Array) -> Array:
-    """Return colours from the quiet side of the palette to the accent."""
-    colours = theme.palette()
-    low = np.array(_rgb(colours.negative), dtype=np.float32)
-    high = np.array(_rgb(colours.accent), dtype=np.float32)
-    return low + np.asarray(share, np.float32)[..., None] * (high - low)
+    def _step(self, across: int, down: int) -> None:
+        """Go to the nearest feature on that side, and bring it into sight."""
+        start = self._stood_on()
+        found = None if start is None else self.places.beside(start, across, down)
+        place = None if found is None else self.places.place_of(found)
+        if place is None:
+            return
+        if not self.rect().adjusted(16, 16, -16, -16).contains(self._point(*place).toPoint()):
+            self.set_view(self.view.moved(0.3 * across, 0.3 * down))
+        if not self.rect().contains(self._point(*place).toPoint()):
+            self.fly_to(*place)
+        self.point_at(found)

@@ -97,6 +97,21 @@ class MapPlaces:
         distance = np.square(self.x - np.float32(x)) + np.square(self.y - np.float32(y))
         return int(self.features[distance.argmin()])
 
+    def beside(self, feature: int, across: int, down: int) -> int | None:
+        """Return the nearest feature to the right (across 1), left (−1), below (down 1) or above.
+
+        What lies to the side of that way counts double. None: there is none on that side.
+        """
+        place = self.place_of(feature)
+        if place is None:
+            return None
+        dx, dy = self.x - np.float32(place[0]), self.y - np.float32(place[1])
+        along, aside = (dx * across, np.abs(dy)) if across else (dy * down, np.abs(dx))
+        distance = np.where((along > 0) & (aside <= along), along + 2 * aside, np.inf)
+        nearest = int(distance.argmin()) if len(distance) else 0
+        found = len(distance) > 0 and np.isfinite(distance[nearest])
+        return int(self.features[nearest]) if found else None
+
     def inside(self, outline: Array) -> Array:
         """Return the features within a closed outline (m, 2)."""
         if len(outline) < 3 or not len(self.features):

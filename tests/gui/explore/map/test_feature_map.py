@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.explore.map import feature_map_view
+from sae_desktop.features.reading.clusters import Region, Regions, SharedFact
+from sae_desktop.gui.explore.map import feature_map, map_canvas
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
+from sae_desktop.gui.explore.map.map_names import MapName
 from sae_desktop.gui.explore.map.map_places import (
     MapPlaces,
     View,
@@ -83,13 +85,15 @@ def _pixel(panel: FeatureMapPanel, feature: int) -> QPoint:
     return panel.map._point(*place).toPoint()
 
 
-def test_click__opens_the_feature_and_marks_it(panel: FeatureMapPanel, session: Session) -> None:
+def test_click__opens_the_feature_and_marks_it(
+    panel: FeatureMapPanel, session: Session, heard
+) -> None:
     map_ = panel.map
     feature = map_.places.nearest(0.0, 0.0)
     assert feature is not None
     map_.fly_to(*map_.places.place_of(feature))  # type: ignore[misc]
     QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=_pixel(panel, feature))
-    assert session.feature == feature
+    assert (session.feature, heard.workspaces) == (feature, ["explore.feature"])
     assert map_.selected == feature
     picture = map_.grab().toImage()
     at = _pixel(panel, feature)
@@ -134,8 +138,9 @@ def test_keys__move_zoom_and_come_back(panel: FeatureMapPanel) -> None:
     whole = map_.view
     QTest.keyClick(map_, Qt.Key.Key_Plus)
     assert map_.view.width == pytest.approx(0.8 * whole.width)
-    QTest.keyClick(map_, Qt.Key.Key_Right)
-    assert map_.view.left > whole.left
+    left = map_.view.left
+    QTest.keyClick(map_, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
+    assert map_.view.left > left
     QTest.keyClick(map_, Qt.Key.Key_0)
     assert map_.view.as_tuple() == pytest.approx(whole.as_tuple())
 
@@ -144,7 +149,7 @@ def test_every_colouring__draws_points_and_image(
     panel: FeatureMapPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for most in (3000, 1):  # points, then the image
-        monkeypatch.setattr(feature_map_view, "MOST_POINTS", most)
+        monkeypatch.setattr(map_canvas, "MOST_POINTS", most)
         for number in range(panel.colour.count()):
             panel.colour.setCurrentIndex(number)
             panel.map.redraw()
@@ -160,8 +165,8 @@ def test_every_colouring__draws_points_and_image(
 def test_image__of_very_many_moves_along_and_is_drawn_anew_when_it_rests(
     qtbot: QtBot, panel: FeatureMapPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feature_map_view, "MOST_POINTS", 1)
-    monkeypatch.setattr(feature_map_view, "_AT_ONCE", 1)
+    monkeypatch.setattr(map_canvas, "MOST_POINTS", 1)
+    monkeypatch.setattr(map_canvas, "_AT_ONCE", 1)
     map_ = panel.map
     map_.redraw()
     before = map_._drawn_view
@@ -178,3 +183,149 @@ def test_index_without_a_map__says_so(panel: FeatureMapPanel, session: Session) 
     session.indexOpened.emit(session.index)
     assert "no map" in panel.empty.text()
     assert panel.empty.isVisible()
+
+
+def test_whole_map__fits_whatever_size_it_gets(qtbot: QtBot, panel: FeatureMapPanel) -> None:
+    map_ = panel.map
+    map_.show_whole()
+    panel.resize(900, 300)
+    qtbot.waitUntil(lambda: map_.width() > 800, timeout=5000)
+    assert map_.view == map_.places.whole(map_.width() / map_.height())
+    map_.set_view(map_.view.zoomed(0.5, 0.0, 0.0))
+    zoomed = map_.view
+    panel.resize(420, 560)
+    qtbot.waitUntil(lambda: map_.width() < 500, timeout=5000)
+    assert map_.view.left + map_.view.width / 2 == pytest.approx(zoomed.left + zoomed.width / 2)
+
+
+# ---------------------------------------------------------------- by keyboard
+def test_beside__is_the_nearest_on_that_side() -> None:
+    x, y = np.meshgrid(np.arange(4.0), np.arange(4.0))
+    places = MapPlaces(x.ravel(), y.ravel())
+    assert [places.beside(5, *way) for way in ((1, 0), (-1, 0), (0, 1), (0, -1))] == [6, 4, 9, 1]
+    assert places.beside(3, 1, 0) is None
+    assert places.beside(99, 1, 0) is None
+
+
+def test_arrows__walk_from_feature_to_feature_and_return_opens(
+    panel: FeatureMapPanel, session: Session, heard
+) -> None:
+    map_ = panel.map
+    session.select_feature(7)
+    map_.setFocus()
+    before = map_.places.place_of(7)
+    key = next(
+        key
+        for key, way in ((Qt.Key.Key_Right, (1, 0)), (Qt.Key.Key_Left, (-1, 0)))
+        if map_.places.beside(7, *way) is not None
+    )
+    QTest.keyClick(map_, key)
+    pointed = map_.pointed
+    assert pointed not in (None, 7)
+    assert before is not None
+    assert (map_.places.place_of(pointed)[0] > before[0]) == (key == Qt.Key.Key_Right)
+    assert panel.read_out.text().startswith(f"#{pointed} ")
+    assert session.feature == 7  # only looked at
+    QTest.keyClick(map_, Qt.Key.Key_Return)
+    assert (session.feature, heard.workspaces) == (pointed, ["explore.feature"])
+
+
+def test_arrow__that_leaves_the_view_takes_it_along(panel: FeatureMapPanel) -> None:
+    map_ = panel.map
+    feature = map_.places.nearest(0.0, 0.0)
+    assert feature is not None
+    x, y = map_.places.place_of(feature)
+    map_.set_view(View(x - 0.01, y - 0.01, 0.02, 0.02))
+    map_.point_at(feature)
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Left):
+        QTest.keyClick(map_, key)
+        assert map_.pointed is not None
+        at = map_._point(*map_.places.place_of(map_.pointed)).toPoint()
+        assert map_.rect().contains(at) or map_._flight.state().value
+
+
+# ---------------------------------------------------------------- names
+def region(number: int, x: float, y: float, value: str) -> Region:
+    return Region(number, 9, x, y, (SharedFact("tokens", value, 8, 0.9, 0.1, 4.0),))
+
+
+def test_names__do_not_cover_one_another_and_areas_come_first(panel: FeatureMapPanel) -> None:
+    map_ = panel.map
+    map_.show_whole()
+    whole = map_.view
+    x, y = whole.left + whole.width / 2, whole.top + whole.height / 2
+    area, cluster = region(0, x, y, "an area"), region(1, x, y, "a cluster")
+    far = region(2, x, y + whole.height / 3, "another")
+    map_.region_names = [
+        MapName("an area", x, y, area, wide=True),
+        MapName("a cluster", x, y, cluster),
+        MapName("another", far.x, far.y, far),
+    ]
+    placed = map_._place_names().placed
+    assert [p.name.text for p in placed if p.name.region] == ["an area", "another"]
+    for number, one in enumerate(placed):
+        assert not any(one.box.intersects(other.box) for other in placed[number + 1 :])
+        assert one.name.region is None or QRectF(map_.rect()).contains(one.box)
+    map_.set_view(whole.zoomed(0.3, x, y))
+    near = [p.name.text for p in map_._place_names().placed if p.name.region]
+    assert near == ["a cluster"]
+
+
+def test_name__lists_its_features_and_tells_what_they_share(
+    qtbot: QtBot, panel: FeatureMapPanel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, told, map_ = session.index, [], panel.map
+    assert index is not None
+    number = int(np.bincount(index.columns["cluster"][index.columns["cluster"] >= 0]).argmax())
+    members = np.flatnonzero(index.columns["cluster"] == number)
+    qtbot.waitUntil(lambda: panel.regions.cluster(number) is not None, timeout=20_000)
+    found = panel.regions.cluster(number)
+    named = Region(number, found.features, found.x, found.y, region(0, 0, 0, "numbers").facts)
+    panel.regions._found = Regions((named,))
+    panel.regions.changed.emit()
+    assert [name.text for name in map_.region_names] == ["numbers"]
+    monkeypatch.setattr(feature_map, "show_tip", lambda at, text, widget: told.append(text))
+    map_.show_whole()
+    map_.grab()
+    (one,) = [p for p in map_._placed.placed if p.name.region]
+    QTest.mouseMove(map_, one.box.center().toPoint())
+    map_._hover(one.box.center())
+    monkeypatch.setattr(map_, "told_place", lambda: QPoint(5, 5))
+    panel._told = ()
+    map_._hover(one.box.center())
+    assert told[-1].splitlines()[0] == "“numbers”"
+    assert "elsewhere 10%" in told[-1]
+    heard = []
+    session.featuresRequested.connect(heard.append)
+    QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=one.box.center().toPoint())
+    qtbot.waitUntil(lambda: bool(heard), timeout=20_000)
+    assert heard[0].title == "“numbers” on the map"
+    assert heard[0].features.tolist() == members.tolist()
+
+
+def test_hover__tells_the_words_of_a_feature_with_its_context(
+    panel: FeatureMapPanel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    monkeypatch.setattr(feature_map, "show_tip", lambda at, text, widget: told.append(text))
+    map_ = panel.map
+    map_._hover(map_._point(*map_.places.place_of(0)))  # type: ignore[misc]
+    feature = map_.pointed
+    assert feature is not None
+    assert told[-1].startswith(f"#{feature} strongest in “")
+    assert panel.read_out.text().startswith(f"#{feature} ")
+    FeatureNotes.of(session).set_label(feature, "the divine")
+    map_.point_at(None)
+    map_.point_at(feature)
+    first, context = told[-1].splitlines()[:2]
+    assert first == f"#{feature} the divine"
+    assert "[" in context
+
+
+def test_colours__begin_with_cluster_and_language(panel: FeatureMapPanel) -> None:
+    assert [panel.colour.itemText(n) for n in range(5)] == [
+        "Cluster", "Language", "Source", "Labelled", "Number of features",
+    ]  # fmt: skip
+    assert "grey features are in none" in panel.legend.text()
+    panel.colour.setCurrentIndex(1)
+    assert "●" in panel.legend.text()
