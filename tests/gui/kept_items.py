@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QSplitter
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.gui.explore.map.map_places import View
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.steer.rack import RackEntry
 
@@ -170,6 +171,11 @@ ITEMS = (
     _field("texts B", "explore", ("four", "five\nsix"), lambda p: p.text_sets.off),
     _field("threshold of text sets", "explore", (0.25, 0.4), lambda p: p.text_sets.threshold),
     _field("misses of text sets", "explore", (1, 2), lambda p: p.text_sets.missed),
+    Item(
+        "compared features", "explore", (([2, 3], [2]), ([7, 9, 12], [])),
+        lambda p, v: Compared.of(p._session).give({"features": v[0], "pinned": v[1]}),
+        lambda p: tuple(Compared.of(p._session).kept().values()),
+    ),
     _field("map colour", "explore", ("max_activation", "language"), lambda p: p.map.colour),
     Item(
         "map zoom", "explore", ((0.1, 0.2), (-0.3, 0.1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -31,6 +32,17 @@ class Compared(QObject):
         """Return the session's one instance."""
         found = session.findChild(cls)
         return found if found is not None else cls(session)
+
+    # ------------------------------------------------------------------ kept with the project
+    def kept(self) -> dict[str, Any]:
+        """Return which features stand side by side, and which are pinned, as plain data."""
+        return {"features": list(self.features), "pinned": sorted(self.pinned)}
+
+    def give(self, kept: dict[str, Any]) -> None:
+        """Bring back what `kept` returned."""
+        self._set(int(feature) for feature in kept["features"][:MOST])
+        self.pinned = frozenset(kept["pinned"]) & frozenset(self.features)
+        self.changed.emit()
 
     # ------------------------------------------------------------------ which
     def show(self, features: Iterable[int]) -> None:

@@ -70,7 +70,13 @@ class ComparePanel(QWidget):
         self._notes.reloaded.connect(self._name_columns)
         session.featureSelected.connect(self._on_feature_selected)
         session.indexOpened.connect(self._on_feature_selected)
+        session.place.add(self, self._compared.kept, self._give, of_index=True)
         self._on_changed()
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        index = self._session.index
+        if index is not None and all(0 <= feature < index.features for feature in kept["features"]):
+            self._compared.give(kept)
 
     def _build(self) -> None:
         bar = QHBoxLayout()
