@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from sae_desktop.cli import EXIT_FAILED, render, steering_text
+from sae_desktop.cli import EXIT_FAILED, steering_text
 from sae_desktop.cli.config_options import option
 from sae_desktop.cli.console import say
 from sae_desktop.cli.options import (
@@ -285,13 +285,25 @@ def output_effect(
     strength: Annotated[float, option(OutputEffectConfig, "strength")] = default(
         OutputEffectConfig, "strength"
     ),
+    strengths: Annotated[
+        bool, option(OutputEffectConfig, "strengths", "--strengths/--no-strengths")
+    ] = default(OutputEffectConfig, "strengths"),
+    feature: Annotated[
+        list[int],
+        typer.Option(
+            help="Measure only this feature, beside those measured before; may be repeated."
+        ),
+    ] = _NO_PLACES,
     device: DeviceOption = default(OutputEffectConfig, "device"),
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what each feature does to the next token, as a column to sort the features by."""
+    """Measure what each feature does to the next token, and the strength that turns a text.
+
+    Both become columns to sort the features by; steering begins at the strength found here.
+    """
     texts = [] if prompts is None else _or_exit(lambda: read_texts(prompts, told))
     config = OutputEffectConfig(
         project=str(project), index=index, prompts=texts, count=count, strength=strength,
-        device=device,
+        strengths=strengths, features=feature, device=device,
     )  # fmt: skip
-    run_job_command(config, render.figures, as_json=as_json)
+    run_job_command(config, steering_text.effects, as_json=as_json)

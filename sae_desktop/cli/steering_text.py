@@ -5,8 +5,10 @@ from __future__ import annotations
 from sae_desktop.cli.render import table
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
+from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.words.strength_words import effects_text
 
 _TEXT = 60
 
@@ -51,6 +53,10 @@ def sweep(result: SweepStrengthsResult) -> str:
     )  # fmt: skip
     head = ("factor", "perplexity", "KL", "repeats", "watched", "", "text")
     return f"{table(head, rows, left={5, 6})}\nbroken: {result.criterion}"
+
+
+def effects(result: OutputEffectResult) -> str:
+    return effects_text(result)
 
 
 def exported(result: ExportSteeringResult) -> str:

@@ -35,7 +35,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
 )
 from sae_desktop.steering.config import SteerConfig, SteeredToken, SweepStrengthsConfig
-from sae_desktop.steering.effect_config import OutputEffectConfig
+from sae_desktop.steering.effect_config import FeatureStrengthConfig, OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import (
     DescribeArchitecturesConfig,
@@ -70,6 +70,7 @@ JobConfig = (
     | SweepStrengthsConfig
     | ExportSteeringConfig
     | OutputEffectConfig
+    | FeatureStrengthConfig
     | MergeIndexesConfig
     | MatchConfig
     | CompletenessConfig

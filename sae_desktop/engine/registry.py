@@ -72,7 +72,12 @@ from sae_desktop.steering.config import (
     SweepStrengthsConfig,
     SweepStrengthsResult,
 )
-from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
+from sae_desktop.steering.effect_config import (
+    FeatureStrengthConfig,
+    FeatureStrengthResult,
+    OutputEffectConfig,
+    OutputEffectResult,
+)
 from sae_desktop.steering.export_config import ExportSteeringConfig, ExportSteeringResult
 from sae_desktop.training.config import (
     ArchitecturesDescription,
@@ -256,6 +261,13 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "index",
         _EFFECT,
         "The index is unchanged.",
+    ),
+    FeatureStrengthConfig: JobKind(
+        "sae_desktop.steering.feature_strength:feature_strength",
+        FeatureStrengthResult,
+        "Find the strength that works",
+        "",
+        quiet=True,
     ),
     ExportSteeringConfig: JobKind(
         "sae_desktop.steering.export:export_steering",

@@ -7,13 +7,17 @@ from typing import Annotated
 import msgspec
 
 from sae_desktop.described import said
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.limits import Count
 
 PROMPTS = 16
+CONTINUED = ("There is", "In the beginning", "The meaning of the word")
+"""Beginnings that say little, so that a text may turn anywhere from them. Each feature's strengths
+are tried on them, and the window offers the first where nothing is typed."""
 
 
 class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_effect"):
-    """What clamping each feature does to the next token's probabilities."""
+    """What each feature does to the next token, and at which strength it turns a text."""
 
     project: str
     index: str
@@ -25,16 +29,47 @@ class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_
     strength: Annotated[
         float, said("Strength", "To which each feature is clamped, in multiples of its maximum.")
     ] = 1.0
-    batch: Annotated[Count, said("Features at once", "How many are tried in one pass.")] = 64
+    strengths: Annotated[
+        bool,
+        said(
+            "Strengths that work",
+            "Find for each feature the strength at which it turns a text and leaves it whole, by "
+            "continuing three prompts at several strengths.",
+        ),
+    ] = True
+    features: list[int] = []
+    """Only these, beside those measured before; none: every feature that fires."""
+    batch: Annotated[Count, said("Features at once", "How many are tried in one pass.")] = 96
     device: str = "auto"
 
 
 class OutputEffectResult(msgspec.Struct, frozen=True, kw_only=True):
     index: str
     features: int
-    """Measured: those that fire."""
+    """Measured: those that fire, or those asked for."""
     prompts: int
     median: float
     """Of the effects, nats."""
     largest: float
     seconds: float
+    works: int = 0
+    """Features with a strength that turns a text and leaves it whole, of those measured now."""
+    breaks_first: int = 0
+    """Features that break the text before they turn it."""
+    too_little: int = 0
+    """Features that do neither, up to the largest strength tried."""
+
+
+class FeatureStrengthConfig(msgspec.Struct, frozen=True, kw_only=True, tag="feature_strength"):
+    """At which strength one feature turns a text and leaves it whole. Nothing is written."""
+
+    project: str
+    index: str
+    feature: int
+    device: str = "auto"
+
+
+class FeatureStrengthResult(msgspec.Struct, frozen=True, kw_only=True):
+    index: str
+    feature: int
+    known: KnownStrength

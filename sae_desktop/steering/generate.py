@@ -92,10 +92,11 @@ def forward(
     for name in ("input_ids", "position_ids"):
         if name in inputs:
             inputs[name] = inputs[name][:, done:]
-    use_cache = use_cache and "past_key_values" in takes
+    kept = cache_name(lm)
+    use_cache = use_cache and kept is not None
     options: dict[str, object] = {"use_cache": use_cache} if "use_cache" in takes else {}
-    if cache is not None:
-        options["past_key_values"] = cache
+    if cache is not None and kept is not None:
+        options[kept] = cache
     if last_only and "logits_to_keep" in takes:
         options["logits_to_keep"] = 1
     positions.begin(done)
@@ -105,7 +106,19 @@ def forward(
         for site, transform in transforms.items():
             stack.enter_context(intervention(lm, site, transform))
         out = lm.model(**inputs, **options)
-    return out.logits, getattr(out, "past_key_values", None) if use_cache else None
+    return out.logits, getattr(out, kept, None) if use_cache and kept is not None else None
+
+
+def cache_name(lm: LanguageModel) -> str | None:
+    """Return under which name a model takes and gives what it keeps of tokens it has read.
+
+    None of one that cannot continue from that, or keeps a state in which tokens are not told apart.
+    """
+    takes = inspect.signature(lm.model.forward).parameters
+    if "past_key_values" in takes:
+        return "past_key_values"
+    stateful = getattr(lm.model, "_is_stateful", False)
+    return "cache" if "cache" in takes and not stateful else None  # since transformers 5.24
 
 
 def _require_blind_to_padding(lm: LanguageModel, takes: Mapping[str, object]) -> None:

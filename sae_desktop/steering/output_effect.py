@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -22,12 +23,28 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.probe import own_ids
-from sae_desktop.features.reading.effect_file import EffectInfo, write_effects
+from sae_desktop.features.reading.effect_file import (
+    COLUMN,
+    STRENGTH_COLUMNS,
+    VERDICTS,
+    EffectInfo,
+    no_strengths,
+    put_strength,
+    read_measured,
+    write_effects,
+)
+from sae_desktop.features.reading.known_strength import KnownStrength, Verdict
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, require_causal
 from sae_desktop.language_model.sites.intervene import intervention
-from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
+from sae_desktop.steering.effect_config import (
+    CONTINUED,
+    OutputEffectConfig,
+    OutputEffectResult,
+)
+from sae_desktop.steering.feature_strength import strengths_of
+from sae_desktop.steering.generate import cache_name
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.row_clamp import RowClamp
 
@@ -38,10 +55,11 @@ _LENGTH = 32
 
 
 def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffectResult:
-    """Measure every feature that fires, and write `features/<index>.effect`.
+    """Measure features that fire, and write `features/<index>.effect`.
 
-    Raises UserError for an encoder, a dictionary that writes several sites, and prompts without a
-    token.
+    What was measured before in the same way of other features stays. Raises UserError for an
+    encoder, a dictionary that writes several sites, a feature there is not or that never fired,
+    and prompts without a token.
     """
     began = time.perf_counter()
     if config.batch < 1 or config.count < 1:
@@ -51,34 +69,90 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     opened = open_index(config.project, config.index, config.device)
     require_causal(opened.lm, "The effect on the output")
     prompts = _prompts(opened, config)
-    maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
-    alive = np.flatnonzero(maxima > 0)
-    if not len(alive):
-        raise UserError("No feature in the index fires.", next_step="Index more text.")
-    sums = np.zeros(len(maxima))
-    doing = f"Trying {len(alive):,} features on each"
-    for number, ids in enumerate(prompts):
-        effects = _effects(opened, ids, alive, maxima * config.strength, config.batch)
-        for first, kl in effects:
-            context.check_cancelled()
-            context.progress(number + first / len(alive), len(prompts), "prompts", doing)
-            sums[alive[first : first + len(kl)]] += kl
-    context.progress(len(prompts), len(prompts), "prompts", doing)
-    means = np.full(len(maxima), np.nan, np.float32)
-    means[alive] = sums[alive] / len(prompts)
-    told = [opened.lm.tokenizer.decode(ids) for ids in prompts]
+    asked = _asked(opened.index, config.features)
+    effects = _mean_effects(opened, prompts, asked, config, context)
     info = EffectInfo(
-        dictionary_hash=opened.index.info.dictionary_hash, strength=config.strength, prompts=told
+        dictionary_hash=opened.index.info.dictionary_hash,
+        strength=config.strength,
+        prompts=[opened.lm.tokenizer.decode(ids) for ids in prompts],
+        continued=list(CONTINUED) if config.strengths else [],
     )
-    write_effects(opened.index.path, info, means)
+    columns = _measured_before(opened.index, info)
+    columns[COLUMN][asked] = effects
+    verdicts: Counter[Verdict] = Counter()
+    if config.strengths:
+        for feature, known in _strengths(opened, asked, config, context):
+            put_strength(columns, feature, known)
+            verdicts[known.verdict] += 1
+    strengths = {name: columns[name] for name in STRENGTH_COLUMNS} if config.strengths else None
+    write_effects(opened.index.path, info, columns[COLUMN], strengths)
     return OutputEffectResult(
         index=config.index,
-        features=len(alive),
+        features=len(asked),
         prompts=len(prompts),
-        median=float(np.median(means[alive])),
-        largest=float(means[alive].max()),
+        median=float(np.median(effects)),
+        largest=float(effects.max()),
         seconds=time.perf_counter() - began,
+        **{name: verdicts[name] for name in VERDICTS},
     )
+
+
+def _asked(index: FeatureIndex, features: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the features to measure, ascending."""
+    fires = np.asarray(index.columns["max_activation"]) > 0
+    asked = np.unique([index.check_feature(f) for f in features]).astype(np.int64)
+    if len(silent := asked[~fires[asked]] if len(asked) else asked):
+        raise UserError(
+            f"Feature {silent[0]} never fired on the indexed text, so it has no maximum to "
+            "multiply.",
+            next_step="Choose a feature with a density above 0.",
+        )
+    asked = asked if len(asked) else np.flatnonzero(fires)
+    if not len(asked):
+        raise UserError("No feature in the index fires.", next_step="Index more text.")
+    return asked
+
+
+def _measured_before(index: FeatureIndex, info: EffectInfo) -> dict[str, Array]:
+    """Return the columns as they are, where they were measured in the same way; else empty ones."""
+    found = read_measured(index.path, index.features, info.dictionary_hash)
+    columns: dict[str, Array] = {COLUMN: np.full(index.features, np.nan, np.float32)}
+    columns |= no_strengths(index.features)
+    return columns | found[1] if found is not None and found[0] == info else columns
+
+
+def _mean_effects(
+    opened: OpenedIndex,
+    prompts: Sequence[list[int]],
+    asked: npt.NDArray[np.int64],
+    config: OutputEffectConfig,
+    context: JobContext,
+) -> npt.NDArray[np.float64]:
+    maxima = np.asarray(opened.index.columns["max_activation"], np.float32)
+    sums = np.zeros(len(asked))
+    doing = f"Trying {len(asked):,} features on each"
+    for number, ids in enumerate(prompts):
+        effects = _effects(opened, ids, asked, maxima * config.strength, config.batch)
+        for first, kl in effects:
+            context.check_cancelled()
+            context.progress(number + first / len(asked), len(prompts), "prompts", doing)
+            sums[first : first + len(kl)] += kl
+    context.progress(len(prompts), len(prompts), "prompts", doing)
+    return sums / len(prompts)
+
+
+def _strengths(
+    opened: OpenedIndex,
+    asked: npt.NDArray[np.int64],
+    config: OutputEffectConfig,
+    context: JobContext,
+) -> Iterator[tuple[int, KnownStrength]]:
+    doing = "Finding the strength that turns a text and leaves it whole"
+    context.progress(0, len(asked), "features", doing)
+    found = strengths_of(opened, asked.tolist(), config.batch, context)
+    for done, (feature, known) in enumerate(found, start=1):
+        yield feature, known
+        context.progress(done, len(asked), "features", doing)
 
 
 def _prompts(opened: OpenedIndex, config: OutputEffectConfig) -> list[list[int]]:
@@ -137,10 +211,11 @@ def _cache_of(lm: LanguageModel, ids: Sequence[int]) -> Any:
     that.
     """
     options = _kept(lm, keep=True)
-    if "past_key_values" not in inspect.signature(lm.model.forward).parameters:
+    name = cache_name(lm)
+    if name is None:
         return None
     out = lm.model(input_ids=torch.tensor([list(ids)], device=lm.device), **options)
-    found = getattr(out, "past_key_values", None)
+    found = getattr(out, name, None)
     return found if hasattr(found, "batch_repeat_interleave") else None
 
 
@@ -159,6 +234,7 @@ def _last(lm: LanguageModel, ids: Sequence[int], before: Any, rows: int) -> Tens
         if rows > 1:
             cache.batch_repeat_interleave(rows)
         last = torch.full((rows, 1), ids[-1], device=lm.device)
-        out = lm.model(input_ids=last, past_key_values=cache, **_kept(lm, keep=True))
+        options = _kept(lm, keep=True) | {cache_name(lm) or "": cache}
+        out = lm.model(input_ids=last, **options)
     found: Tensor = out.logits
     return found[:, -1].float()

@@ -213,7 +213,7 @@ SCENARIOS: dict[str, Scenario] = {
         device="cpu",
     ),
     "output effect": lambda p: OutputEffectConfig(
-        project=p.project, index="i", count=1, device="cpu"
+        project=p.project, index="i", count=1, features=[1], device="cpu"
     ),
     "import dictionary": lambda p: ImportDictionaryConfig(
         project=p.project, name="new", source=str(p.material / "dictionary")

@@ -31,6 +31,7 @@ from sae_desktop.steering.config import (
     SweepStrengthsConfig,
     clamped,
 )
+from sae_desktop.steering.effect_config import FeatureStrengthConfig
 from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
 from sae_desktop.training.planning.preflight_config import PreflightConfig
 
@@ -43,7 +44,7 @@ TOTALS = {
     "train": {("rows", 320)},
     "sweep": {("rows", 2 * 192)},
     "index": {("rows", ROWS), ("features", FEATURES)},
-    "output effect": {("prompts", 1)},
+    "output effect": {("prompts", 1), ("features", 1)},
     "match": {("features", FEATURES + 24)},
     "import labels": {("labels", 3)},
 }
@@ -83,6 +84,7 @@ def _questions(p: Place) -> dict[str, JobConfig]:
             strengths=[1.0, 2.0],
             sampling=Sampling(max_new_tokens=4),
         ),
+        "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(
             project=p.project, dictionary="e", name="mapped", device="cpu", neuron_rows=64
         ),

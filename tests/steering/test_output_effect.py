@@ -17,12 +17,12 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.reading.effect_file import (
     EffectInfo,
-    KnownStrength,
     no_strengths,
     put_strength,
     write_effects,
 )
 from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.project import Project
@@ -44,7 +44,7 @@ def project(toy: Project, tmp_path: Path) -> Project:
 
 
 def measure(project: Project, **settings: object) -> OutputEffectResult:
-    config = OutputEffectConfig(project=str(project.path), index="i", **settings)  # type: ignore[arg-type]
+    config = OutputEffectConfig(project=str(project.path), index="i", strengths=False, **settings)  # type: ignore[arg-type]
     return output_effect(config, RecordingContext())
 
 

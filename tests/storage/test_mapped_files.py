@@ -23,7 +23,6 @@ from sae_desktop.comparison.match_file import Match, MatchedDictionary, MatchInf
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.effect_file import (
     EffectInfo,
-    KnownStrength,
     no_strengths,
     put_strength,
     read_effects,
@@ -32,6 +31,7 @@ from sae_desktop.features.reading.effect_file import (
 from sae_desktop.features.reading.effect_path import effect_path
 from sae_desktop.features.reading.firing_files import Entries, FiringGroup, GroupInfo, write_group
 from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import (
     DOCUMENT_DTYPE,
     PASSAGE_DTYPE,

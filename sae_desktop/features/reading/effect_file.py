@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.known_strength import KnownStrength, Verdict
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
@@ -48,27 +49,11 @@ ARRAYS = {
     f"columns/{VERDICT}": Accepted(WHOLE, ("F",), needed=False),
 }  # fmt: skip
 """What the reader takes."""
-Verdict = Literal["works", "breaks_first", "too_little"]
 VERDICTS: tuple[Verdict, ...] = ("works", "breaks_first", "too_little")
 """Kept as 1, 2 and 3."""
 
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
-
-
-class KnownStrength(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured of steering with one feature, in multiples of its maximum."""
-
-    verdict: Verdict
-    """works: `suggested` turns the text and leaves it whole; breaks_first: the text breaks before
-    it turns; too_little: it does neither, up to the largest strength tried."""
-    suggested: float | None
-    turn: float
-    """Share of the written tokens that are the feature's own, beyond that in the plain text; of
-    none that works, the most among whole texts."""
-    low: float
-    """From here up to `high` every text tried stayed whole."""
-    high: float
 
 
 class EffectInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +88,14 @@ def read_effects(index: Path, features: int, digest: str) -> dict[str, Array] | 
 
     A damaged file counts as none: they can be measured again.
     """
+    found = read_measured(index, features, digest)
+    return None if found is None else found[1]
+
+
+def read_measured(
+    index: Path, features: int, digest: str
+) -> tuple[EffectInfo, dict[str, Array]] | None:
+    """Return the same with how it was measured."""
     path = effect_path(index)
     if not path.is_file():
         return None
@@ -118,8 +111,8 @@ def read_effects(index: Path, features: int, digest: str) -> dict[str, Array] | 
     found = {name.removeprefix("columns/"): array for name, array in mapped.arrays.items()}
     columns = {name: np.array(array) for name, array in found.items()}
     if not all(name in columns for name in STRENGTH_COLUMNS):
-        return {COLUMN: columns[COLUMN].astype(np.float32)}
-    return columns
+        return info, {COLUMN: columns[COLUMN].astype(np.float32)}
+    return info, columns
 
 
 def no_strengths(features: int) -> dict[str, Array]:

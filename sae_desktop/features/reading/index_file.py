@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS
-from sae_desktop.features.reading.effect_file import KnownStrength, read_effects, strength_of
+from sae_desktop.features.reading.effect_file import read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.storage.hdf5 import open_checked
