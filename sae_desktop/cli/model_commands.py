@@ -141,8 +141,9 @@ def _ask(name: str) -> None:
 
 
 def _models() -> dict[str, Any]:
-    from sae_desktop.language_model.files.find import find_model, models_cache
+    from sae_desktop.language_model.files.find import find_model
     from sae_desktop.language_model.files.hub import cached_hub_models
+    from sae_desktop.language_model.files.model_cache import models_cache
     from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 
     cache = models_cache()

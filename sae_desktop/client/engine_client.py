@@ -82,6 +82,8 @@ class EngineClient(QObject):
         self.state = EngineState.STARTING
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
+        self.threads = 0
+        """Processor threads of the next engine; 0: as many as it finds best."""
         self._command = list(command) if command is not None else engine_command()
         self._process: EngineProcess | None = None
         self._ending: QProcess | None = None
@@ -112,7 +114,7 @@ class EngineClient(QObject):
         self._input = b""
         self._log.close()
         self._log = EngineLog()
-        process = EngineProcess(self)
+        process = EngineProcess(self, self.threads)
         process.readyReadStandardOutput.connect(self._on_output)
         process.readyReadStandardError.connect(self._on_stderr)
         process.finished.connect(self._on_finished)

@@ -13,6 +13,9 @@ _ENVIRONMENT = {
     "PYTHONUTF8": "1",
 }
 
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What the libraries of linear algebra read their number of threads from."""
+
 
 def engine_command() -> list[str]:
     """Return the program and arguments that run the engine."""
@@ -24,11 +27,14 @@ def engine_command() -> list[str]:
 class EngineProcess(QProcess):
     """A process in the engine's environment."""
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, threads: int = 0) -> None:
+        """`threads`: how many the engine computes with; 0: as many as it finds best."""
         super().__init__(parent)
         environment = QProcessEnvironment.systemEnvironment()
         for name, value in _ENVIRONMENT.items():
             environment.insert(name, value)
+        for name in _THREADS if threads > 0 else ():
+            environment.insert(name, str(threads))
         self.setProcessEnvironment(environment)
 
     def silence(self) -> None:

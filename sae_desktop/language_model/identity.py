@@ -25,10 +25,10 @@ from sae_desktop.language_model.files.code import ModelCode, code_of
 from sae_desktop.language_model.files.find import (
     ModelFiles,
     first_revision,
-    models_cache,
     weight_files,
     weights_there,
 )
+from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.language_model.files.stored_tensors import check_stored
 from sae_desktop.language_model.names import PREFIX
 from sae_desktop.storage.atomic import write_bytes

@@ -47,6 +47,7 @@ class FakeClient(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.state = "ready"
+        self.threads = 0
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self.sent: list[Command] = []

@@ -40,6 +40,7 @@ class FakeClient(QObject):
     engineCrashed = Signal(object)
     detached = Signal(object)
     state = "ready"
+    threads = 0
     status = None
 
     def __init__(self) -> None:

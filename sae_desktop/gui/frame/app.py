@@ -112,7 +112,7 @@ def _open_first(window: MainWindow, session: Session, project: Path | None) -> N
     last = window.settings.last_project
     if project is not None:
         _open_given(session, project)
-    elif last and (Path(last) / PROJECT_FILE).is_file():
+    elif last and window.settings.reopen and (Path(last) / PROJECT_FILE).is_file():
         _open_last(window, session, last)
 
 

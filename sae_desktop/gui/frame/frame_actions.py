@@ -6,17 +6,17 @@ from functools import partial
 from typing import Protocol
 
 from sae_desktop.gui.frame.menus import WORKSPACES
+from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.state.session import Session
-from sae_desktop.gui.state.settings import Settings
 
 
 class Frame(Protocol):
     """What the window does at the word of its actions."""
 
     session: Session
-    settings: Settings
+    preferences: Preferences
     dialogs: FrameDialogs
 
     def show_workspace(self, name: str) -> None: ...
@@ -24,8 +24,7 @@ class Frame(Protocol):
     def toggle_jobs(self) -> None: ...
     def toggle_full_screen(self) -> None: ...
     def reset_layout(self) -> None: ...
-    def choose_theme(self, mode: str) -> None: ...
-    def choose_network(self, *, off: bool) -> None: ...
+    def open_settings(self) -> None: ...
     def restart_engine(self) -> None: ...
     def open_glossary(self) -> None: ...
     def show_first_steps(self) -> None: ...
@@ -50,6 +49,7 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
     """Return the actions of the frame besides those of the workspaces."""
     session = window.session
     history, undo = (lambda: session.history), session.undo_stack
+    choose = window.preferences.choose
     return [
         ActionInfo(
             "project.new",
@@ -96,6 +96,13 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             enabled_when=undo.canRedo,
         ),
         ActionInfo(
+            "edit.settings",
+            "Settings…",
+            window.open_settings,
+            icon="gear",
+            shortcut="Ctrl+,",
+        ),
+        ActionInfo(
             "view.search",
             "Search or run a command",
             window.open_search,
@@ -112,7 +119,7 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
             shortcut="F11",
         ),
         *(
-            ActionInfo(f"theme.{mode}", text, partial(window.choose_theme, mode), icon=icon)
+            ActionInfo(f"theme.{mode}", text, partial(choose, "theme", mode), icon=icon)
             for mode, text, icon in (
                 ("system", "Theme: same as the system", "monitor"),
                 ("light", "Theme: light", "sun"),
@@ -144,16 +151,16 @@ def frame_infos(window: Frame) -> list[ActionInfo]:
         ActionInfo(
             "network.asked",
             "Network: only when I ask for something",
-            partial(window.choose_network, off=False),
+            partial(choose, "network_off", False),
             icon="globe",
-            enabled_when=lambda: window.settings.network_off,
+            enabled_when=lambda: window.preferences.value("network_off"),
         ),
         ActionInfo(
             "network.off",
             "Network: off",
-            partial(window.choose_network, off=True),
+            partial(choose, "network_off", True),
             icon="wifi-slash",
-            enabled_when=lambda: not window.settings.network_off,
+            enabled_when=lambda: not window.preferences.value("network_off"),
         ),
         ActionInfo(
             "help.glossary",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
@@ -32,10 +33,10 @@ from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.palette_sources import sources
+from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
 from sae_desktop.gui.frame.workspaces import PANELS
-from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.dialogs import FrameDialogs
 from sae_desktop.gui.parts.job_list import JobList
@@ -47,6 +48,9 @@ from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.words.job_text import crash_text
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
 _TITLE = "SAE Desktop"
 
@@ -65,8 +69,10 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(_TITLE)
         room = self.screen().availableSize()
         self.setMinimumSize(min(1200, room.width()), min(600, room.height() - TITLE_BAR))
+        self.preferences = Preferences(session, settings, save)
+        self._settings_dialog: SettingsDialog | None = None
         self.registry = ActionRegistry(self)
-        self.dialogs = FrameDialogs(self, session, self.registry)
+        self.dialogs = FrameDialogs(self, session, self.registry, self.preferences.projects_folder)
         self.glossary = Glossary(self)
         self.registry.add(workspace_infos(self), self)
         self.registry.add(frame_infos(self), self)
@@ -162,6 +168,7 @@ class MainWindow(QMainWindow):
             session.undo_stack.indexChanged,
         ):
             signal.connect(self._refresh_actions)
+        self.preferences.changed.connect(self._refresh_actions)
         self._refresh_actions()
 
     def _show_error(self, error: ErrorInfo) -> None:
@@ -248,21 +255,13 @@ class MainWindow(QMainWindow):
         self._jobs.setFloating(False)
         self._jobs.hide()
 
-    def choose_theme(self, mode: str) -> None:
-        self.settings.theme = mode
-        theme.manager().apply(mode)
-        self._save(self.settings)
+    def open_settings(self, setting: str = "") -> None:
+        """Open the settings, at one of them where it is named."""
+        from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
-    def choose_network(self, *, off: bool) -> None:
-        """Allow the network for what the person asks to get, or for nothing."""
-        self.settings.network_off = off
-        self._save(self.settings)
-        self.toasts.show_notice(
-            "The network is off: nothing leaves this machine."
-            if off
-            else "The network is used only when you ask for something."
-        )
-        self.registry.refresh()
+        if self._settings_dialog is None:
+            self._settings_dialog = SettingsDialog(self, self.session, self.preferences)
+        self._settings_dialog.show_setting(setting)
 
     def restart_engine(self) -> None:
         self._crash_banner.hide()

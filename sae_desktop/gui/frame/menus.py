@@ -21,7 +21,7 @@ MENUS: dict[str, tuple[str, ...]] = {
         "",
         "app.quit",
     ),
-    "&Edit": ("edit.undo", "edit.redo"),
+    "&Edit": ("edit.undo", "edit.redo", "", "edit.settings"),
     "&View": (
         *(f"view.{name}" for name, _, _ in WORKSPACES),
         "",

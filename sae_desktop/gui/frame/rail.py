@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
-from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.actions import ActionInfo, tooltip
 from sae_desktop.gui.parts.plain_text import plain_tip
 
@@ -23,7 +23,6 @@ class Rail(QWidget):
         super().__init__()
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(_WIDTH)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 8, 4, 8)
         layout.setSpacing(4)
@@ -38,7 +37,6 @@ class Rail(QWidget):
             button.setCheckable(True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(24, 24))
-            button.setFixedSize(_WIDTH - 8, 60)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             icons.set_icon(button, info.icon)
             button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))
@@ -46,6 +44,17 @@ class Rail(QWidget):
             self._buttons[name] = button
             layout.addWidget(button)
         layout.addStretch(1)
+        self._fit()
+        theme.manager().themeChanged.connect(self._fit)
+
+    def _fit(self) -> None:
+        """Be as wide as the widest name, in whatever size text is now."""
+        names = [button.text() for button in self._buttons.values()]
+        metrics = self.fontMetrics()
+        width = max(_WIDTH, *(metrics.horizontalAdvance(name) + 20 for name in names))
+        self.setFixedWidth(width)
+        for button in self._buttons.values():
+            button.setFixedSize(width - 8, max(60, metrics.height() + 40))
 
     def mark(self, name: str) -> None:
         """Show which workspace is in front."""

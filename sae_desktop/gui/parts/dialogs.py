@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
@@ -39,10 +40,18 @@ def reveal(path: Path) -> None:
 class FrameDialogs:
     """What the menus open."""
 
-    def __init__(self, window: QWidget, session: Session, registry: ActionRegistry) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        session: Session,
+        registry: ActionRegistry,
+        new_folder: Callable[[], Path] = Path.home,
+    ) -> None:
+        """`new_folder` returns where a new project is offered a place while none is open."""
         self._window = window
         self._session = session
         self._registry = registry
+        self._new_folder = new_folder
 
     def new_project(self) -> None:
         """Ask for a folder to be made, and open it."""
@@ -141,4 +150,4 @@ class FrameDialogs:
 
     def _project_folder(self) -> Path:
         project = self._session.project
-        return project.path.parent if project is not None else Path.home()
+        return project.path.parent if project is not None else self._new_folder()

@@ -176,12 +176,13 @@ class ThemeManager(QObject):
             self._watching = True
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
         hints.setColorScheme(schemes.get(self.mode, Qt.ColorScheme.Unknown))
-        self._dress()
+        self.dress()
 
     def _on_scheme_changed(self) -> None:
-        self._dress()
+        self.dress()
 
-    def _dress(self) -> None:
+    def dress(self) -> None:
+        """Give the application its colours, and the sizes of its font."""
         dark = self.mode == "dark" or (
             self.mode == "system"
             and QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
@@ -216,6 +217,10 @@ def run_colours() -> tuple[QColor, ...]:
     return RUN_COLOURS_DARK if manager().dark else RUN_COLOURS_LIGHT
 
 
+_USUAL_BODY = 10.0
+"""Point size for which the style sheet gives buttons and fields their height."""
+
+
 def style_sheet(colours: Palette, font: QFont) -> str:
     """Return the style sheet filled with a palette and three sizes of the application's font."""
     body = font.pointSizeF() if font.pointSizeF() > 0 else 10.0
@@ -224,6 +229,7 @@ def style_sheet(colours: Palette, font: QFont) -> str:
     values["body_size"] = f"{body:.1f}pt"
     values["small_size"] = f"{body * 0.9:.1f}pt"
     values["title_size"] = f"{body * 1.4:.1f}pt"
+    values["line"] = str(round(18 * max(body / _USUAL_BODY, 1.0)))
     values["mode"] = "dark" if colours is DARK else "light"
     values["icons"] = resource_path("icons").as_posix()
     text = resource_path("style.qss").read_text(encoding="utf-8")

@@ -14,16 +14,15 @@ from PySide6.QtGui import QUndoStack
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.client.detached_jobs import DetachedJobs
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig, ProjectRefused
-from sae_desktop.engine.registry import job_kind
 from sae_desktop.errors import UserError
 from sae_desktop.gui.state.folder_watch import FolderWatch
 from sae_desktop.gui.state.history import History, Place
 from sae_desktop.gui.state.index_file import read_index
 from sae_desktop.gui.state.job_results import JobResults
+from sae_desktop.gui.state.job_start import on_device, why_refused
 from sae_desktop.gui.state.kept_place import KeptPlace
 from sae_desktop.gui.state.open_notes import OpenNotes
 from sae_desktop.gui.state.place_keeper import PlaceKeeper
-from sae_desktop.limits import refuse_beyond_limits
 from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
 from sae_desktop.project_notes import Notes
@@ -103,6 +102,8 @@ class Session(QObject):
         self.undo_stack = QUndoStack(self)
         self.place = PlaceKeeper(self, places, self)
         """Where panels say what of them is kept for each project."""
+        self.device = "auto"
+        """Where jobs compute whose own settings leave it open."""
         self.workspace = "project"
         self._folder = FolderWatch(self)
         self._folder.settled.connect(self.look_again)
@@ -324,15 +325,11 @@ class Session(QObject):
     # ------------------------------------------------------------------ jobs and errors
     def run(self, config: JobConfig) -> Job | None:
         """Start a job. On a read-only project a job that writes is refused with a toast: None."""
-        if self.refusal is not None and job_kind(config).writes:
-            self.show_error(self.refusal)
-            return None
-        try:
-            refuse_beyond_limits(config)
-        except UserError as error:
+        error = why_refused(config, self.refusal)
+        if error is not None:
             self.show_error(error)
             return None
-        return self.client.start_job(config)
+        return self.client.start_job(on_device(config, self.device))
 
     def is_here(self, job: Job) -> bool:
         """Whether a job is of the open project, or of none."""

@@ -19,6 +19,16 @@ class Settings(msgspec.Struct, kw_only=True):
     """Settings with their defaults. A value that no longer fits its type is dropped alone."""
 
     theme: str = "system"
+    text_size: int = 100
+    """Of all text in the window, in percent of the system's."""
+    reopen: bool = True
+    """Whether a start opens the last project."""
+    device: str = "auto"
+    """Where jobs compute whose own settings say “auto”."""
+    threads: int = 0
+    """Processor threads of the engine; 0: as many as it finds best."""
+    projects_folder: str = ""
+    """Offered for new projects; empty: the home folder."""
     network_off: bool = False
     """Whether nothing may leave this machine; every process reads it: `storage.network`."""
     last_project: str = ""

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from safetensors import SafetensorError, safe_open
 
 from sae_desktop.errors import UserError
@@ -18,6 +17,7 @@ from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.files.claims import CONFIG_BYTES, StoredWeights, check_counts
 from sae_desktop.language_model.files.gguf_header import GgufHeader, read_header
 from sae_desktop.language_model.files.hub import cached_snapshot, fetch_snapshot, look_up_snapshot
+from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 from sae_desktop.resources import resource_path
 
@@ -33,11 +33,6 @@ class ModelFiles:
     gguf: str | None
     stamp: str
     """Changes whenever the files of weights or the configuration do; see `identity`."""
-
-
-def models_cache() -> Path:
-    """Return the folder in which fetched models are kept."""
-    return Path(platformdirs.user_cache_dir("sae-desktop")) / "models"
 
 
 def find_model(

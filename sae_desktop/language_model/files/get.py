@@ -26,10 +26,10 @@ from sae_desktop.language_model.files.find import (
     disk_bytes,
     find_model,
     is_hub_name,
-    models_cache,
     weight_files,
 )
 from sae_desktop.language_model.files.hub import fetch_snapshot
+from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.language_model.files.offline import offline
 from sae_desktop.language_model.files.trust import is_trusted
 from sae_desktop.language_model.names import KNOWN, ORIGIN, KnownModel, Origin, read_origin

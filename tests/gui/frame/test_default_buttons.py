@@ -19,10 +19,13 @@ from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm,
 from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.frame.preferences import Preferences
+from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.project.project import ProjectPanel
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.project import Project
@@ -43,6 +46,12 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     DetailsDialog: (lambda _, parent: DetailsDialog(ErrorInfo(what="x"), parent), "Close"),
     MessagesDialog: (lambda session, parent: MessagesDialog(Messages(session), parent), "Close"),
     GlossaryDialog: (lambda _, parent: GlossaryDialog(parent), "Close"),
+    SettingsDialog: (
+        lambda session, parent: SettingsDialog(
+            parent, session, Preferences(session, Settings(), lambda _settings: None)
+        ),
+        "Close",
+    ),
     LeavingDialog: (
         lambda _, parent: LeavingDialog([], parent, keep=lambda: None, stop=lambda: None),
         "Stay",

@@ -16,8 +16,8 @@ from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.language_model.config import GetModelConfig
 from sae_desktop.language_model.files import get
 from sae_desktop.language_model.files import hub as hub_module
-from sae_desktop.language_model.files.find import models_cache
 from sae_desktop.language_model.files.get import get_model
+from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.names import KNOWN, SMOLLM2, KnownModel
 

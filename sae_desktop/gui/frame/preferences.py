@@ -1,0 +1,82 @@
+"""What becomes of a setting when it is chosen: it takes effect, is saved, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from sae_desktop.gui.frame.settings_table import SETTINGS
+from sae_desktop.gui.parts import text_size, theme
+from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
+
+
+class Preferences(QObject):
+    """The settings of the window, changed in one place, whoever asks for it."""
+
+    changed = Signal(str)
+    """Id of the setting that has another value."""
+
+    def __init__(
+        self, session: Session, settings: Settings, save: Callable[[Settings], None]
+    ) -> None:
+        super().__init__()
+        self._session, self.settings, self._save = session, settings, save
+        self._effects: dict[str, Callable[[Any], object]] = {
+            "theme": theme.manager().apply,
+            "text_size": text_size.apply,
+            "threads": self._use_threads,
+            "device": self._compute_on,
+            "network_off": self._tell_network,
+        }
+        for name in ("text_size", "threads", "device"):
+            self._effects[name](getattr(settings, name))
+
+    def value(self, name: str) -> Any:
+        """Return what a setting is set to."""
+        return getattr(self.settings, name)
+
+    def choose(self, name: str, value: Any) -> None:
+        """Set a setting; what it does, it does now or when it is next asked for."""
+        if value == self.value(name):
+            return
+        setattr(self.settings, name, value)
+        self._save(self.settings)
+        if name in self._effects:
+            self._effects[name](value)
+        self.changed.emit(name)
+
+    def reset(self) -> None:
+        """Set every setting of the dialog back to what it was at the first start."""
+        usual = Settings()
+        for info in SETTINGS:
+            if hasattr(usual, info.id):
+                self.choose(info.id, getattr(usual, info.id))
+
+    def is_reset(self) -> bool:
+        """Whether every setting is what it was at the first start."""
+        usual = Settings()
+        names = [info.id for info in SETTINGS if hasattr(usual, info.id)]
+        return all(self.value(name) == getattr(usual, name) for name in names)
+
+    def projects_folder(self) -> Path:
+        """Return the folder that is offered for a new project while none is open."""
+        folder = Path(self.settings.projects_folder)
+        return folder if self.settings.projects_folder and folder.is_dir() else Path.home()
+
+    # ------------------------------------------------------------------ effects
+    def _use_threads(self, threads: int) -> None:
+        self._session.client.threads = threads
+
+    def _compute_on(self, device: str) -> None:
+        self._session.device = device
+
+    def _tell_network(self, off: bool) -> None:
+        self._session.notify(
+            "The network is off: nothing leaves this machine."
+            if off
+            else "The network is used only when you ask for something."
+        )

@@ -1,0 +1,243 @@
+"""The settings: a search, and each with its control and what it does in a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.gui.frame.preferences import Preferences
+from sae_desktop.gui.frame.settings_table import SETTINGS, SettingInfo, found_settings
+from sae_desktop.gui.parts.default_button import set_default_button
+from sae_desktop.gui.parts.demonstration import demonstration_path
+from sae_desktop.gui.parts.dialogs import reveal
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.number_fields import WholeField
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.files.model_cache import models_cache
+
+_SIZE = (640, 620)
+_CONTROL_WIDTH = 260
+_SHOW = "Show it in the file manager"
+
+
+def hub_folder() -> Path:
+    """Return where the hub’s library keeps what it downloads."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+FOLDERS: dict[str, Callable[[], Path]] = {
+    "models": models_cache,
+    "hub": hub_folder,
+    "demonstration": demonstration_path,
+}
+"""Folders that are shown and not chosen here."""
+
+
+class _Row(QWidget):
+    """A setting: its name, its control, its sentence."""
+
+    def __init__(self, info: SettingInfo, control: QWidget) -> None:
+        super().__init__()
+        self.info, self.control = info, control
+        self.title = label(info.title)
+        control.setAccessibleName(info.title)
+        control.setAccessibleDescription(info.sentence)
+        control.setMaximumWidth(_CONTROL_WIDTH * 2)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 8)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(2)
+        grid.addWidget(self.title, 0, 0)
+        grid.addWidget(control, 0, 1)
+        grid.addWidget(label(info.sentence, "small", wrap=True), 1, 0, 1, 2)
+        grid.setColumnStretch(0, 2)
+        grid.setColumnStretch(1, 3)
+
+
+class SettingsDialog(QDialog):
+    """Everything takes effect as it is chosen; there is nothing to apply. Esc closes."""
+
+    def __init__(self, window: QWidget, session: Session, preferences: Preferences) -> None:
+        super().__init__(window)
+        self.setWindowTitle("Settings")
+        self._session, self._preferences = session, preferences
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Search the settings")
+        self.field.setAccessibleName("Search the settings")
+        self.field.setClearButtonEnabled(True)
+        self.rows: dict[str, _Row] = {}
+        self._headings: dict[str, QWidget] = {}
+        self.nothing = label("", "muted", wrap=True)
+        self.reset_button = push_button(
+            "Reset the settings", self._on_reset, tip="Set every setting back to its default"
+        )
+        self.restart_button = push_button("Restart the engine", self._on_restart)
+        self.restart_button.hide()
+        self._threads_in_use = session.client.threads
+        self._build()
+        self.field.textChanged.connect(self._on_searched)
+        preferences.changed.connect(self._show_values)
+        self._show_values()
+
+    def _build(self) -> None:
+        inner = QWidget()
+        rows = QVBoxLayout(inner)
+        rows.setContentsMargins(0, 0, 12, 0)
+        rows.setSpacing(4)
+        for info in SETTINGS:
+            if info.group not in self._headings:
+                heading = self._headings[info.group] = label(info.group, "heading")
+                heading.setContentsMargins(0, 8 if len(self._headings) > 1 else 0, 0, 4)
+                rows.addWidget(self._headings[info.group])
+            self.rows[info.id] = _Row(info, self._control(info))
+            rows.addWidget(self.rows[info.id])
+        rows.addWidget(self.nothing)
+        rows.addStretch()
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(inner)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        close = push_button("Close", self.reject)
+        foot = QHBoxLayout()
+        foot.addWidget(self.reset_button)
+        foot.addWidget(self.restart_button)
+        foot.addStretch()
+        foot.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        column.addWidget(self.field)
+        column.addWidget(self._scroll, 1)
+        column.addLayout(foot)
+        set_default_button(self, close)
+        self.resize(*_SIZE)
+
+    # ------------------------------------------------------------------ controls
+    def _control(self, info: SettingInfo) -> QWidget:
+        choose = self._preferences.choose
+        if info.choices:
+            box = QComboBox()
+            for value, text in info.choices:
+                box.addItem(text, value)
+            box.activated.connect(lambda _index: choose(info.id, box.currentData()))
+            return box
+        if info.id == "threads":
+            field = WholeField(0, 0, os.cpu_count() or 1)
+            field.setSpecialValueText("automatic")
+            field.valueChanged.connect(lambda _value: choose("threads", field.value()))
+            return field
+        if info.id in (*FOLDERS, "projects_folder"):
+            return self._folder(info)
+        check = QCheckBox("On")
+        check.toggled.connect(lambda on: choose(info.id, on))
+        return check
+
+    def _folder(self, info: SettingInfo) -> QWidget:
+        """Return a folder’s path, and buttons to choose or to show it."""
+        whole = QWidget()
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        path = ElidedLabel()
+        path.setObjectName("path")
+        row.addWidget(path, 1)
+        if info.id == "projects_folder":
+            row.addWidget(push_button("Choose…", self._choose_folder))
+        show = push_button(
+            "Show", lambda: reveal(self._path(info.id)), tip="Show it in the file manager"
+        )
+        show.setObjectName("show")
+        row.addWidget(show)
+        return whole
+
+    def _path(self, name: str) -> Path:
+        return self._preferences.projects_folder() if name not in FOLDERS else FOLDERS[name]()
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(
+            self, "Folder for new projects", str(self._preferences.projects_folder())
+        )
+        if name:
+            self._preferences.choose("projects_folder", name)
+
+    # ------------------------------------------------------------------ showing
+    def show_setting(self, name: str) -> None:
+        """Open the dialog; with the id of a setting, at its control."""
+        self.field.clear()
+        self._show_values()
+        self.open()
+        if name in self.rows:
+            QTimer.singleShot(0, self, lambda: self._bring(self.rows[name]))
+        else:
+            self.field.setFocus()
+
+    def _bring(self, row: _Row) -> None:
+        self._scroll.ensureWidgetVisible(row)
+        stops = [row.control, *row.control.findChildren(QWidget)]
+        for widget in stops:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                widget.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def _show_values(self, _name: str = "") -> None:
+        for name, row in self.rows.items():
+            control = row.control
+            with QSignalBlocker(control):
+                if isinstance(control, QComboBox):
+                    control.setCurrentIndex(control.findData(self._preferences.value(name)))
+                elif isinstance(control, WholeField):
+                    control.setValue(self._preferences.value(name))
+                elif isinstance(control, QCheckBox):
+                    control.setChecked(self._preferences.value(name))
+                else:
+                    self._show_folder(name, control)
+        self.reset_button.setEnabled(not self._preferences.is_reset())
+        waits = self._session.client.threads != self._threads_in_use
+        self.restart_button.setVisible(waits and not self._session.running_jobs())
+
+    def _show_folder(self, name: str, control: QWidget) -> None:
+        path = self._path(name)
+        shown = control.findChild(ElidedLabel, "path")
+        assert shown is not None
+        shown.setText(str(path))
+        button = control.findChild(QWidget, "show")
+        assert button is not None
+        button.setEnabled(path.is_dir())
+        button.setToolTip(plain_tip(_SHOW if path.is_dir() else "It does not exist yet"))
+
+    def _on_searched(self, text: str) -> None:
+        found = {info.id for info in (found_settings(text) if text.strip() else SETTINGS)}
+        for name, row in self.rows.items():
+            row.setVisible(name in found)
+        for group, heading in self._headings.items():
+            heading.setVisible(any(i.id in found and i.group == group for i in SETTINGS))
+        self.nothing.setText(f"No setting answers “{text.strip()}”. Try another word.")
+        self.nothing.setVisible(not found)
+
+    # ------------------------------------------------------------------ hands
+    def _on_reset(self) -> None:
+        self._preferences.reset()
+
+    def _on_restart(self) -> None:
+        self._threads_in_use = self._session.client.threads
+        self._session.client.restart()
+        self._show_values()

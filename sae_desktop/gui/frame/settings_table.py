@@ -1,0 +1,91 @@
+"""The settings a person can change: what each is called and does, as data. Free of Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sae_desktop.gui.parts.search import score
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """One setting. `id` is its field in `Settings`, or the folder or deed it stands for."""
+
+    id: str
+    group: str
+    title: str
+    sentence: str
+    """What it does, and when that takes effect where it is not at once."""
+    words: str = ""
+    """Further words it is found by."""
+    choices: tuple[tuple[object, str], ...] = ()
+    """(value, how it is called)."""
+
+
+_LOOK, _START, _ENGINE, _FOLDERS = "Appearance", "Start", "Engine and network", "Folders"
+
+SETTINGS = (
+    SettingInfo(
+        "theme", _LOOK, "Theme", "Light or dark, or whichever of them the system uses.",
+        "colours appearance night",
+        (("system", "Same as the system"), ("light", "Light"), ("dark", "Dark")),
+    ),
+    SettingInfo(
+        "text_size", _LOOK, "Text size",
+        "Size of all text in the window, as a share of the system’s. It changes at once.",
+        "font zoom larger smaller scale letters",
+        tuple((size, f"{size}%") for size in (80, 90, 100, 110, 125, 150, 175, 200)),
+    ),
+    SettingInfo(
+        "reopen", _START, "Open the last project",
+        "Opens the project you left last when the program starts.", "resume restore startup",
+    ),
+    SettingInfo(
+        "device", _ENGINE, "Compute on",
+        "Where jobs compute whose own settings leave it open. It applies to the next job.",
+        "gpu cpu cuda processor device hardware",
+        (("auto", "The fastest device there is"), ("cpu", "The processor only")),
+    ),
+    SettingInfo(
+        "threads", _ENGINE, "Threads",
+        "How many processor threads a job may use; fewer leave more for other programs. It "
+        "applies when the engine next starts.",
+        "cores cpu processor parallel speed",
+    ),
+    SettingInfo(
+        "network_off", _ENGINE, "Network",
+        "Whether anything may be looked up or downloaded. Nothing ever is unless you ask for it.",
+        "internet offline hub download privacy",
+        ((False, "Only when I ask for something"), (True, "Off")),
+    ),
+    SettingInfo(
+        "projects_folder", _FOLDERS, "New projects",
+        "Folder that is offered for a new project, unless one is open: then its own.",
+        "directory path location save",
+    ),
+    SettingInfo(
+        "models", _FOLDERS, "Models",
+        "Models that the program has fetched itself.", "cache directory path disk smollm2",
+    ),
+    SettingInfo(
+        "hub", _FOLDERS, "Downloads from the hub",
+        "What was downloaded from Hugging Face, for every program on this machine. The "
+        "variable HF_HOME moves it.",
+        "cache directory path disk hugging face HF_HOME",
+    ),
+    SettingInfo(
+        "demonstration", _FOLDERS, "Demonstration",
+        "Your own copy of the demonstration, made when you first open it.",
+        "directory path example",
+    ),
+)  # fmt: skip
+
+
+def found_settings(query: str) -> list[SettingInfo]:
+    """Return the settings that answer a query, in the order they are shown in."""
+    return [
+        info
+        for info in SETTINGS
+        if score(query, info.title)
+        or score(query, f"{info.group} {info.title} {info.words} {info.sentence}") > 1
+    ]
