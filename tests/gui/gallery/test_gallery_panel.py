@@ -214,7 +214,7 @@ def test_gallery__gets_dictionary_and_model_by_one_button(
     )  # fmt: skip
     (row,) = panel.side.findChildren(JobRow)
     assert row.job is job
-    panel.get_chosen()
+    session.contentsChanged.emit()  # as when the import has ended: the list is filled again
     assert panel.layer.currentData() == 5
 
 
