@@ -41,16 +41,18 @@ STEPS = (
     FirstStep(
         "try",
         "Try a sentence",
-        "The model has read this sentence. It is coloured by {feature}, and the list shows what "
-        "else fires on it, the strongest first. Change the sentence and see what happens.",
+        "The model has read this sentence. Below it are the features that fire on it, the "
+        "strongest first: choose one, and the words that set it off are coloured. Change the "
+        "sentence and see what happens.",
         "Try a sentence of your own: see which features each of its words sets off.",
         "So a label is tested: write what should set a feature off, and what should not.",
     ),
     FirstStep(
         "steer",
         "Turn a feature up",
-        "The slider holds {feature} on while the model writes. Press Generate and compare: "
-        "“Plain” is what the model writes by itself, “Steered” is with the feature on.",
+        "The slider holds {feature} on while the model writes: “Plain” is what it writes by "
+        "itself, “Steered” with the feature on. Move the slider or change the prompt, and press "
+        "Generate.",
         "Turn a feature up: see what the model writes then, beside what it writes by itself.",
         "Reading shows what a feature responds to; turning it up shows what it does.",
     ),

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 from sae_desktop.client.job import Job
 from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
-from sae_desktop.gui.parts.demonstration import START_LIST, is_demonstration
+from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT, START_LIST, is_demonstration
 from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -53,6 +53,8 @@ class FirstSteps(QObject):
         self.current: StepId | None = "read"
         """None: all is done, and the way on is shown."""
         self._came_back = False
+        self._by_itself = False
+        """Whether a text is being asked for that nobody has pressed Generate for."""
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
         card.stepChosen.connect(self._on_step_chosen)
@@ -159,6 +161,20 @@ class FirstSteps(QObject):
             from sae_desktop.gui.parts.feature_menu import steer_with
 
             steer_with(self._session, feature)
+        self._show_it_steered(feature)
+
+    def _show_it_steered(self, feature: int) -> None:
+        """Have both texts on screen: the result comes first, and then one’s own try."""
+        panel = self._workspace("steer").main
+        if panel.running or panel.outputs.steered.made is not None:
+            return
+        if not panel.rack.interventions():
+            panel.rack.slider(feature).number.setValue(CLAMP)
+        if not panel.form.prompt.toPlainText().strip():
+            panel.form.prompt.setPlainText(PROMPT)
+        self._by_itself = True
+        panel.generate()
+        self._by_itself = False
 
     def _follow(self) -> None:
         """Be at the step of the place that one has gone to."""
@@ -189,7 +205,7 @@ class FirstSteps(QObject):
         config = job.config
         if isinstance(config, ProbeConfig) and config.text.strip() not in ("", SENTENCE):
             job.finished.connect(lambda _result: self.tick("try"))
-        elif isinstance(config, SteerConfig) and _is_steered(config):
+        elif isinstance(config, SteerConfig) and _is_steered(config) and not self._by_itself:
             job.finished.connect(lambda _result: self.tick("steer"))
 
     def tick(self, id_: StepId) -> None:

@@ -25,6 +25,9 @@ class FirstStepsCard(QFrame):
         self.chips: dict[StepId, QToolButton] = {}
         self.text = label("", wrap=True)
         self.next_button = push_button("", self.nextChosen.emit, icon="arrow-right")
+        # The same height whatever is said: what lies below must not jump.
+        two_lines = 2 * self.text.fontMetrics().lineSpacing() + 4
+        self.text.setMinimumHeight(max(two_lines, self.next_button.sizeHint().height()))
         self.hide_button = push_button(
             "",
             self.dismissed.emit,

@@ -19,10 +19,14 @@ from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
-from sae_desktop.steering.config import PLAIN, SteerConfig, SteerResult, clamped
+from sae_desktop.steering.config import PLAIN, SteerConfig, SteerResult, VariantResult, clamped
 from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS
 
 FIRST = 5
+WRITTEN = SteerResult(
+    variants=[VariantResult(name=name, prompt="This is", text="") for name in ("plain", "steered")],
+    next_tokens=[],
+)
 
 
 @pytest.fixture
@@ -120,12 +124,12 @@ def test_turning_up__is_done_by_a_text_written_with_the_feature(
         config = SteerConfig(
             project=path, index="main", prompt="a", variants=variants, compare=compare
         )
-        client.finish(client.start_job(config), SteerResult(variants=[], next_tokens=[]))
+        client.finish(client.start_job(config), WRITTEN)
         assert opened.first_steps.done == done
 
 
 def test_steps__lead_from_one_to_the_next_and_to_a_project_of_ones_own(
-    opened: MainWindow, monkeypatch: pytest.MonkeyPatch
+    opened: MainWindow, client: FakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, steps = opened._steps_card, opened.first_steps
     asked: list[str] = []
@@ -136,7 +140,11 @@ def test_steps__lead_from_one_to_the_next_and_to_a_project_of_ones_own(
     steps.tick("try")
     card.next_button.click()
     assert opened.session.workspace == "steer"
-    assert [e.feature for e in opened.workspace("steer").main.rack.rack] == [FIRST]
+    panel = opened.workspace("steer").main
+    assert [(e.feature, e.on) for e in panel.rack.rack] == [(FIRST, True)]
+    assert panel.form.prompt.toPlainText()
+    client.finish(client.last(SteerConfig), WRITTEN)
+    assert steps.done == {"read", "try"}, "nobody has pressed Generate"
     steps.tick("steer")
     assert _texts(opened) == AT_THE_END
     card.next_button.click()
