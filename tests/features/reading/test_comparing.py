@@ -118,8 +118,10 @@ def test_alone__is_where_none_of_the_others_fires(kept: Compared) -> None:
 
 def test_telling_tokens__are_those_with_most_firings_alone(kept: Compared) -> None:
     on, tokens = kept.acts > 0, kept.index.tokens
-    for side in kept.compare(9, 20).features:
-        other = 20 if side.feature == 9 else 9
+    dense = [int(feature) for feature in np.argsort(-on.sum(axis=1))[:2]]
+    assert (on[dense[0]] & on[dense[1]]).sum() > 20
+    for side in kept.compare(*dense).features:
+        other = dense[1] if side.feature == dense[0] else dense[0]
         alone = np.bincount(tokens[on[side.feature] & ~on[other]])
         assert [t.alone for t in side.tokens] == sorted(alone[alone > 0].tolist())[::-1][:8]
         for told in side.tokens:

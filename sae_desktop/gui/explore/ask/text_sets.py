@@ -32,6 +32,7 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
 from sae_desktop.gui.parts.text_box import TextBox
+from sae_desktop.gui.state.compared import MOST, Compared
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -41,6 +42,19 @@ from sae_desktop.words.amounts import exact_count
 _SHOWN = 20
 _KEPT = 1000
 _LINES = 7
+_EXAMPLE_ON = (
+    "Le chat dort sur la chaise devant la fenêtre.",
+    "Les enfants jouent dans le jardin avec leur père.",
+    "Nous avons mangé du pain et du fromage ce matin.",
+    "La ville est très belle quand il fait nuit.",
+)
+_EXAMPLE_OFF = (
+    "The cat sleeps on the chair in front of the window.",
+    "The children are playing in the garden with their father.",
+    "We ate bread and cheese this morning.",
+    "The town is very beautiful at night.",
+)
+"""The same in two languages, so that what is found is the language."""
 
 
 class TextSetsPanel(QWidget):
@@ -71,6 +85,12 @@ class TextSetsPanel(QWidget):
             "activations, scored on held-out texts"
         )
         self.find_button = push_button("Find features", self.ask, primary=True)
+        self.example = push_button(
+            "Try French against English",
+            self._on_example,
+            tip="Fill both boxes with the same four sentences in two languages, and find the "
+            "features that fire on French alone",
+        )
         self.start = push_button("Start the engine", session.client.restart)
         self.state = label("", "small", wrap=True)
         self.scores = label("", "small", wrap=True, selectable=True)
@@ -78,12 +98,19 @@ class TextSetsPanel(QWidget):
         self.show_all = push_button(
             "Show in the list", self._on_show, tip="List the features found, sorted by margin"
         )
+        self.compare = push_button(
+            "Compare the best",
+            self._on_compare,
+            icon="columns",
+            tip="Put the features with the largest margins side by side",
+        )
         self.weights_heading = label("Weights of the classifier", "heading")
         self.weights = FeatureLinks(session, "Features with a weight in the classifier")
         self.latest = LatestJob(session, 0, self)
         self._build()
         for box in (self.on, self.off):
             box.refused.connect(session.show_error)
+            box.textChanged.connect(self._say_engine)
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(self._on_busy)
@@ -116,11 +143,20 @@ class TextSetsPanel(QWidget):
         asked.addWidget(self.classify)
         asked.addStretch(1)
         inner.addLayout(asked)
-        for button in (self.find_button, self.start):
-            inner.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        start = QHBoxLayout()
+        start.setSpacing(8)
+        for button in (self.find_button, self.example, self.start):
+            start.addWidget(button)
+        start.addStretch(1)
+        inner.addLayout(start)
         inner.addWidget(self.state)
         inner.addWidget(self.links)
-        inner.addWidget(self.show_all, 0, Qt.AlignmentFlag.AlignLeft)
+        further = QHBoxLayout()
+        further.setSpacing(8)
+        further.addWidget(self.show_all)
+        further.addWidget(self.compare)
+        further.addStretch(1)
+        inner.addLayout(further)
         inner.addWidget(self.scores)
         inner.addWidget(self.weights_heading)
         inner.addWidget(self.weights)
@@ -197,6 +233,8 @@ class TextSetsPanel(QWidget):
         stopped = self._session.engine_stopped
         self.start.setVisible(stopped)
         self.find_button.setEnabled(not stopped and not self.latest.busy)
+        empty = not (self.on.toPlainText().strip() or self.off.toPlainText().strip())
+        self.example.setVisible(empty and not stopped)
         self.find_button.setToolTip(
             "The model is needed to read the texts"
             if stopped
@@ -242,6 +280,7 @@ class TextSetsPanel(QWidget):
             ]
         )
         self.show_all.setVisible(bool(found))
+        self.compare.setVisible(len(found) > 1)
         self.state.setText("" if result is None else _state_text(result))
         self.state.setVisible(result is not None)
         scores = [] if result is None else result.classifiers
@@ -266,6 +305,16 @@ class TextSetsPanel(QWidget):
             ]
         )
         self.weights_heading.setVisible(bool(weights))
+
+    def _on_example(self) -> None:
+        """Fill the boxes with the example and find what tells it apart."""
+        self.on.setPlainText("\n".join(_EXAMPLE_ON))
+        self.off.setPlainText("\n".join(_EXAMPLE_OFF))
+        self.ask()
+
+    def _on_compare(self) -> None:
+        if self._result is not None:
+            Compared.of(self._session).show(f.feature for f in self._result.found[:MOST])
 
     def _on_show(self) -> None:
         if self._result is not None and self._result.found:

@@ -16,6 +16,7 @@ from sae_desktop.features.asking.text_set_config import (
     FoundFeature,
 )
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.session import Session
 
 RESULT = FindFeaturesResult(
@@ -137,3 +138,31 @@ def test_long_answer__is_scrolled_and_not_squeezed(
         ]
     for text in (panel.scores, panel.state):
         assert text.height() >= text.heightForWidth(text.width())
+
+
+def test_example__fills_both_boxes_and_asks(qtbot: QtBot, panel: TextSetsPanel, client) -> None:
+    assert panel.example.isVisible()
+    panel.example.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    config = client.jobs[-1].config
+    assert len(config.on) == len(config.off) == 4
+    assert config.on[0].startswith("Le chat")
+    assert not panel.example.isVisible()
+    panel.on.clear()
+    assert not panel.example.isVisible()
+    panel.off.clear()
+    assert panel.example.isVisible()
+
+
+def test_found_features__the_best_are_compared(
+    qtbot: QtBot, panel: TextSetsPanel, session: Session, client
+) -> None:
+    panel.example.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    found = [
+        FoundFeature(feature=feature, margin=0.5 - feature / 100, on=[1.0], off=[0.0], tokens=["a"])
+        for feature in (3, 9, 20, 33, 40)
+    ]
+    client.answer(client.jobs[-1], FindFeaturesResult(found=found, total=5))
+    panel.compare.click()
+    assert Compared.of(session).features == (3, 9, 20, 33)
