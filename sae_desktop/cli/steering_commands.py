@@ -25,7 +25,9 @@ from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.described import default
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.text_lists import read_texts
 from sae_desktop.project import Project, existing
 from sae_desktop.steering.config import (
@@ -177,7 +179,8 @@ def steer(
         run_job_command(_exported(asked, export), steering_text.exported, as_json=as_json)
     if sweep:
         run_job_command(_swept(asked, sweep, watch), steering_text.sweep, as_json=as_json)
-    run_job_command(asked, steering_text.steer, as_json=as_json)
+    told_of = partial(steering_text.steer, asked=asked, strength=_known(asked))
+    run_job_command(asked, told_of, as_json=as_json)
 
 
 def _place(text: str) -> tuple[str, int]:
@@ -188,6 +191,16 @@ def _place(text: str) -> tuple[str, int]:
             f"“{text}” is neither a number nor INDEX:NUMBER", param_hint="--feature"
         )
     return index, int(number)
+
+
+def _known(config: SteerConfig) -> Callable[[int], KnownStrength | None]:
+    """Return what tells at which strengths a feature works, where that was measured."""
+
+    def strength(feature: int) -> KnownStrength | None:
+        project = Project.open(config.project)
+        return FeatureIndex(project.index_path(config.index)).strength(feature)
+
+    return strength
 
 
 def _hash(project: Path, index: str) -> str:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sae_desktop.cli.render import table
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.language_model.text.token_text import visible_token
-from sae_desktop.steering.config import SteerResult, SweepStrengthsResult, VariantResult
+from sae_desktop.steering.config import (
+    SteerConfig,
+    SteerResult,
+    SweepStrengthsResult,
+    VariantResult,
+)
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.steering.export_config import ExportSteeringResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.words.steering_verdict import plain_beside, verdict_of
 from sae_desktop.words.strength_words import effects_text
 
 _TEXT = 60
 
 
-def steer(result: SteerResult) -> str:
-    """Return the continuations, one below the other, and the next tokens of each."""
-    parts = [f"{_heading(v)}\n{v.prompt}{v.text}" for v in result.variants]
+def steer(
+    result: SteerResult, asked: SteerConfig, strength: Callable[[int], KnownStrength | None]
+) -> str:
+    """Return the continuations, one below the other, and the next tokens of each.
+
+    `strength` tells at which strengths a feature of the index works.
+    """
+    parts = []
+    for variant, found in zip(asked.variants, result.variants, strict=True):
+        plain = plain_beside(asked.variants, result.variants, found)
+        verdict = verdict_of(variant.interventions, found, plain, strength)
+        told = [] if verdict is None else [verdict.sentence]
+        parts.append("\n".join([_heading(found), f"{found.prompt}{found.text}", *told]))
     names = tuple(v.name for v in result.variants)
     rows = [
         (visible_token(t.token), *(f"{p:.4f}" for p in t.probabilities)) for t in result.next_tokens

@@ -11,7 +11,7 @@ from torch import Tensor
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.steering.config import OutputToken
-from sae_desktop.steering.generate import PaddedTokens, forward
+from sae_desktop.steering.generate import PaddedTokens, Transforms, forward
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.passes import Steering
 
@@ -22,16 +22,18 @@ def compare(
     outputs: Sequence[Sequence[int]],
     steering: Steering,
     positions: Positions,
+    looks: Transforms,
 ) -> list[list[OutputToken]]:
     """Read each row's prompt and continuation twice, steered and plain.
 
     Both read the same tokens, so that the difference is what steering does at each of them.
+    `looks` take the values of their sites as the plain model has them.
     """
     batch = PaddedTokens.whole([[*p, *o] for p, o in zip(prompts, outputs, strict=True)])
     # Rows of this batch are padded otherwise than those of the generation.
     own = positions.padded(batch.pads)
     steered, _ = forward(lm, batch, steering.transforms(own), own)
-    plain, _ = forward(lm, batch, {}, own)
+    plain, _ = forward(lm, batch, looks, own)
     names = lm.token_bytes()
     found: list[list[OutputToken]] = []
     for row, (prompt, output) in enumerate(zip(prompts, outputs, strict=True)):

@@ -208,6 +208,11 @@ class VariantResult(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over its tokens, in nats."""
     repetition: float = 0.0
     """Share of its runs of three tokens that stood there before."""
+    own: float | None = None
+    """Share of its tokens that are the steered features' own: they fire on them as the plain model
+    reads the text, or promote them most. None: not compared, or no feature was steered."""
+    plain_own: float | None = None
+    """The same of the plain text, where there is one after the same prompt."""
     typical_strength: float | None = None
     """Mean length of the change over the prompt's changed tokens, in typical norms; over those
     written, where the prompt was left alone; None where nothing was changed."""

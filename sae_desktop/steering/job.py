@@ -35,6 +35,7 @@ from sae_desktop.steering.config import (
 )
 from sae_desktop.steering.generate import PaddedTokens, continuations
 from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.own_share import OwnShares
 from sae_desktop.steering.passes import Steering
 from sae_desktop.steering.prepare import Preparer
 from sae_desktop.steering.token_stream import TokenStream
@@ -164,18 +165,42 @@ class _Run:
             if last:
                 break
         compared: list[list[OutputToken]] = [[] for _ in outputs]
+        own = OwnShares(self._preparer, config.variants)
         if config.compare:
-            compared = compare(lm, self._prompts, outputs, self._steering, self._positions)
+            looks = own.transforms()
+            compared = compare(lm, self._prompts, outputs, self._steering, self._positions, looks)
+        results = [
+            self._result(number, streams[number].text, outputs[number], compared[number])
+            for number in range(len(outputs))
+        ]
         return SteerResult(
-            variants=[
-                self._result(number, streams[number].text, outputs[number], compared[number])
-                for number in range(len(outputs))
-            ],
+            variants=self._with_own(results, own, outputs) if config.compare else results,
             next_tokens=next_tokens,
             site=str(self._opened.written),
             prompt_tokens=[token_text(names[i]) for i in self._own_prompt()],
             typical_norm=self._preparer.typical_norm,
         )
+
+    def _with_own(
+        self, results: list[VariantResult], own: OwnShares, outputs: Sequence[Sequence[int]]
+    ) -> list[VariantResult]:
+        """Return the results with how much of each text is its features' own."""
+
+        def share(variant: int, row: int) -> float | None:
+            return own.share(variant, row, len(self._prompts[row]), outputs[row])
+
+        variants = self._config.variants
+        found = []
+        for number, result in enumerate(results):
+            plain = next(
+                (row for row, v in enumerate(variants)
+                 if not v.interventions and self._prompts[row] == self._prompts[number]), None,
+            )  # fmt: skip
+            beside = None if plain is None else share(number, plain)
+            found.append(
+                msgspec.structs.replace(result, own=share(number, number), plain_own=beside)
+            )
+        return found
 
     def _own_prompt(self) -> list[int]:
         """Return the tokens of the prompt of all, without the special ones before it."""

@@ -72,7 +72,11 @@ class Preparer:
 
     def dictionary_of(self, index: str) -> Dictionary:
         """Return the dictionary of an index that a plan names."""
-        return self._of(index)._opened.dictionary
+        return self.opened_of(index).dictionary
+
+    def opened_of(self, index: str) -> OpenedIndex:
+        """Return an index that a plan names."""
+        return self._of(index)._opened
 
     def _of(self, index: str, known_hash: str = "") -> Preparer:
         """Return who prepares the features of an index; of none named, of this one."""

@@ -92,6 +92,9 @@ def test_trial__is_what_steering_itself_writes_and_measures(opened: OpenedIndex)
             again = opened.lm.encode(found.text)
             if len(again) == len(found.tokens):  # the text is split into the same tokens again
                 assert trial.turn == pytest.approx(by_hand(opened, feature, found, plain), abs=0.11)
+            assert found.own is not None
+            assert plain.own is None
+            assert trial.turn == pytest.approx(found.own - found.plain_own, abs=1e-6)
 
 
 def test_trials__are_the_same_side_by_side_and_alone(opened: OpenedIndex) -> None:
