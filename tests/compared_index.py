@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import h5py
@@ -29,7 +30,9 @@ def write_directions(folder: Path, features: int = FEATURES, seed: int = 1) -> N
         "W_enc": rng.normal(size=(WIDTH, features)).astype(np.float32),
     }
     save_file(weights, folder / "sae_weights.safetensors")
-    (folder / "cfg.json").write_text("{}")
+    metadata = {"model_name": "builtin", "hook_name": "blocks.3.hook_resid_post"}
+    cfg = {"d_in": WIDTH, "d_sae": features, "architecture": "standard", "metadata": metadata}
+    (folder / "cfg.json").write_text(json.dumps(cfg))
 
 
 def add_compared_index(project: Project, *, firings: bool, groups: int = 2) -> Path:

@@ -7,27 +7,19 @@ from sae_desktop.features.reading.comparing_random import RandomPairs
 from sae_desktop.features.reading.comparing_tokens import TellingToken
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.amounts import exact_count, figure_text, percent_text, signed_text
+from sae_desktop.words.glossary import hover
 
 _NONE = "–"
-COLUMNS: tuple[tuple[str, str], ...] = (
-    (
-        "Decoder cosine",
-        "How alike the directions are that the two features write: 1 is the same, 0 nothing in "
-        "common, −1 opposite",
-    ),
-    ("Encoder cosine", "How alike the directions are that the two features read"),
-    ("Both fire", "Tokens of the text on which both features fire"),
-    (
-        "By chance",
-        "On how many tokens both would fire if each fired without regard to the other",
-    ),
-    ("Of the first", "Share of the first feature’s firings on which the second one fires, too"),
-    ("Of the second", "Share of the second feature’s firings on which the first one fires, too"),
-    (
-        "Correlation",
-        "Pearson correlation of the two activations over all tokens of the text, zeros counted",
-    ),
+_TITLES = (
+    "Decoder cosine",
+    "Encoder cosine",
+    "Both fire",
+    "By chance",
+    "Of the first",
+    "Of the second",
+    "Correlation",
 )
+COLUMNS: tuple[tuple[str, str], ...] = tuple((title, hover(title)) for title in _TITLES)
 """(title, what it is) of the figures of a pair."""
 RANDOM_TITLE = "Random pairs"
 

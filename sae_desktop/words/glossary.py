@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sae_desktop.words.terms.architecture_terms import ARCHITECTURE_TERMS
 from sae_desktop.words.terms.asking_terms import ASKING_TERMS
 from sae_desktop.words.terms.column_terms import COLUMN_TERMS
+from sae_desktop.words.terms.comparing_terms import COMPARING_TERMS
 from sae_desktop.words.terms.entry import Entry
 from sae_desktop.words.terms.feature_terms import FEATURE_TERMS
 from sae_desktop.words.terms.model_terms import MODEL_TERMS
@@ -20,12 +21,12 @@ from sae_desktop.words.terms.steering_terms import STEERING_TERMS
 from sae_desktop.words.terms.training_terms import TRAINING_TERMS
 
 _ONLY_WHOLE = frozenset({
-    "#", "a", "add", "alive", "b", "buckets", "chat", "dead", "decay", "everywhere", "filter",
-    "fires", "front", "gated", "gradient", "job", "jobs", "k", "label", "labelled", "labels",
-    "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match", "matches",
-    "max", "mean", "model", "models", "norm", "plain", "random", "run", "runs", "sae", "score",
-    "source", "sources", "star", "std", "steer", "steered", "steering", "step", "steps", "text",
-    "turn", "where", "width", "windows", "★",
+    "#", "a", "add", "alive", "b", "buckets", "chat", "compare", "dead", "decay", "everywhere",
+    "filter", "fires", "front", "gated", "gradient", "job", "jobs", "k", "label", "labelled",
+    "labels", "language", "languages", "length", "list", "lists", "loss", "lr", "map", "match",
+    "matches", "max", "mean", "model", "models", "norm", "pin", "plain", "random", "run", "runs",
+    "sae", "score", "source", "sources", "star", "std", "steer", "steered", "steering", "step",
+    "steps", "text", "turn", "where", "width", "windows", "★",
 })  # fmt: skip
 """Names that mean the term where they are a whole text, and anything within a sentence."""
 _MORE = re.compile(r"\s*(\([^()]*\)|[:…])$")
@@ -36,8 +37,8 @@ _EXACT, _BEGINS, _HAS, _TOLD = range(4)
 def entries() -> tuple[Entry, ...]:
     """Return every entry, by the alphabet."""
     every = (
-        *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *MODEL_TERMS, *TRAINING_TERMS,
-        *ARCHITECTURE_TERMS, *STEERING_TERMS,
+        *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
+        *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,7 @@ from sae_desktop.features.reading.comparing import compare_features
 from sae_desktop.gui.explore.compare.compare_panel import ComparePanel
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.explore.list.feature_table import NUMBER
+from sae_desktop.gui.forms.job_forms import IndexForm
 from sae_desktop.gui.parts.feature_menu import feature_menu
 from sae_desktop.gui.state.compared import MOST, Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -221,6 +223,7 @@ def test_table__holds_the_figures_of_every_pair_and_of_random_ones(
     assert lines[-1] == ["Random pairs", *random_cells(found.random)]
     assert len(lines[0]) == 1 + len(COLUMNS)
     assert compare.source.text() == source_text(found)
+    assert not compare.keep.isVisible()
     assert compare.sentence.text() == pair_sentence(found.pairs[0], found.random)
     compare.table.setCurrentCell(2, 0)
     assert compare.sentence.text() == pair_sentence(found.pairs[2], found.random)
@@ -292,6 +295,21 @@ def test_copied_figures__are_the_table(
     counted(qtbot, compare)
     compare.copy.click()
     assert QApplication.clipboard().text() == compare.table.text()
+
+
+def test_index_without_firings__leads_to_one_that_keeps_them(
+    qtbot: QtBot, compare: ComparePanel, session: Session
+) -> None:
+    shutil.rmtree(session.index.path.with_suffix(".firings"))
+    Compared.of(session).show([9, 20])
+    counted(qtbot, compare)
+    assert "has not kept where each feature fires" in compare.source.text()
+    assert compare.keep.isVisible()
+    compare.keep.click()
+    (form,) = compare.window().findChildren(IndexForm)
+    assert form.keep.isVisible()
+    assert form.keep.isChecked()
+    form.close()
 
 
 def test_four_columns__fit_the_middle_of_a_small_window(

@@ -20,6 +20,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.comparing import Comparison, compare_features
 from sae_desktop.gui.explore.compare.compared_column import ComparedColumn, largest_effect
 from sae_desktop.gui.explore.compare.pair_table import PairTable
+from sae_desktop.gui.forms.job_forms import IndexForm
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -59,6 +60,13 @@ class ComparePanel(QWidget):
         self.sentence = label("", wrap=True, selectable=True)
         self.table = PairTable()
         self.source = label("", "small", wrap=True)
+        self.keep = push_button(
+            "Build an index that keeps them…",
+            self._on_keep,
+            icon="list-bullets",
+            tip="Index the dictionary again and keep where each feature fires, so that every token "
+            "is counted",
+        )
         self._counting = Background(self)
         self._build()
         self.field.returnPressed.connect(self._on_entered)
@@ -98,6 +106,7 @@ class ComparePanel(QWidget):
         column.addWidget(self.sentence)
         column.addWidget(self.table)
         column.addWidget(self.source)
+        column.addWidget(self.keep, 0, Qt.AlignmentFlag.AlignLeft)
         column.addSpacing(8)
         column.addLayout(self._grid)
         column.addStretch()
@@ -238,7 +247,7 @@ class ComparePanel(QWidget):
         features = self._compared.features
         self.table.show_comparison(None)
         enough = len(features) > 1 and index is not None and project is not None
-        for widget in (self.table, self.source, self.copy):
+        for widget in (self.table, self.source, self.copy, self.keep):
             widget.setVisible(False)
         for column in self.columns:
             column.show_tokens(None, _WAITING if enough else "")
@@ -269,6 +278,7 @@ class ComparePanel(QWidget):
         self.source.setText(source_text(comparison))
         for widget in (self.table, self.source, self.copy):
             widget.setVisible(True)
+        self.keep.setVisible(not comparison.counted and self._dictionary_is_here())
         for column, side in zip(self.columns, comparison.features, strict=True):
             column.show_tokens(side)
         self.table.setCurrentCell(0, 0)
@@ -300,7 +310,20 @@ class ComparePanel(QWidget):
         for column in self.columns:
             column.name_it()
 
+    def _dictionary_is_here(self) -> bool:
+        index = self._session.index
+        names = [item.name for item in self._session.inventory.dictionaries]
+        return index is not None and index.info.dictionary in names
+
     # ------------------------------------------------------------------ hands
+    def _on_keep(self) -> None:
+        """Ask for an index that keeps its firings."""
+        if self._session.index is not None and self._dictionary_is_here():
+            form = IndexForm(self._session, self._session.index.info.dictionary)
+            form.more.setChecked(True)  # where the setting stands
+            form.keep.setChecked(True)
+            form.present(self)
+
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self.table.text())
         self._session.notify("The figures were copied.")
