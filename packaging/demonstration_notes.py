@@ -29,15 +29,15 @@ START = "Start here"
 START_ANNOTATION = "Features that are easy to read, one of each kind"
 
 PRESET = "English becomes French"
-FRENCH, STRENGTH, PROMPT = 158, 1.0, "The house is"
-SAMPLING = Sampling(max_new_tokens=40, temperature=0.7, top_p=0.9, seed=0)
+FRENCH, STRENGTH, PROMPT = 158, 1.25, "The house is"
+SAMPLING = Sampling()
 _FRENCH_WORD = re.compile(
     r"\b(le|la|les|de|des|du|un|une|et|est|il|ce|ces|à|en|pour|que|qui|l'|d')\b|\w*[éèêçù]\w*"
 )
 LEAST_FRENCH = 0.3
 """Share of words that are French by their form."""
 MOST_REPEATED = 0.5
-"""Share of words that are repetitions, as plain text of this model has at most."""
+"""Share of words that have stood in the text before."""
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):

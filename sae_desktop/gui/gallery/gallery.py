@@ -57,7 +57,7 @@ _NUMBERS = (4, 5)
 _OPEN_FIRST = "Open a project to import it into."
 _NAME = 60
 """Characters of a repository's name in that of its dictionary."""
-_WIDTHS = (164, 112, 68, 76, 76, 92, 92)
+_WIDTHS = (160, 112, 68, 74, 74, 100, 104)
 """Of all columns but the first."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
