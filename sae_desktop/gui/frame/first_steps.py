@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -11,9 +11,7 @@ from sae_desktop.client.job import Job
 from sae_desktop.features.config import ProbeConfig
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.parts.demonstration import CLAMP, PROMPT, START_LIST, is_demonstration
-from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.parts.workspace import Workspace
-from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.steering.config import SteerConfig
@@ -25,6 +23,9 @@ from sae_desktop.words.first_steps import (
     feature_named,
     step_of,
 )
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.parts.passages import HoveredToken
 
 _DWELL_MS = 800
 """Over a token, until it counts as looked at: a pointer that passes by has not read it."""
@@ -47,7 +48,6 @@ class FirstSteps(QObject):
         self.setObjectName("frame.first_steps")
         self._session, self._card = session, card
         self._workspace, self._begin_own = workspace, begin_own
-        self._notes = FeatureNotes.of(session)
         self.done: set[StepId] = set()
         self.hidden = False
         self.current: StepId | None = "read"
@@ -219,7 +219,10 @@ class FirstSteps(QObject):
 
     # ------------------------------------------------------------------ showing
     def _show(self) -> None:
-        self._card.setVisible(self.offered and not self.hidden)
+        shown = self.offered and not self.hidden
+        self._card.setVisible(shown)
+        if not shown:
+            return
         self._card.show_steps(self.current, self.done)
         if self.current is None:
             self._card.say(AT_THE_END, _BEGIN)
@@ -233,9 +236,15 @@ class FirstSteps(QObject):
         if self._session.workspace != _PLACES[self.current]:
             self._card.say(step.away, step.title)
             return
+        self._card.say(step.do.format(feature=self._named()), "")
+
+    def _named(self) -> str:
+        # numpy: not before the first show
+        from sae_desktop.gui.state.feature_notes import FeatureNotes
+
         feature = self._session.feature
-        named = feature_named(feature, "" if feature is None else self._notes.label(feature))
-        self._card.say(step.do.format(feature=named), "")
+        label = "" if feature is None else FeatureNotes.of(self._session).label(feature)
+        return feature_named(feature, label)
 
 
 def _is_steered(config: SteerConfig) -> bool:

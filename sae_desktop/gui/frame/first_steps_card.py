@@ -11,7 +11,10 @@ from sae_desktop.words.first_steps import STEPS, StepId
 
 
 class FirstStepsCard(QFrame):
-    """Says where one is. It decides nothing: `FirstSteps` tells it what to show."""
+    """Says where one is. It decides nothing: `FirstSteps` tells it what to show.
+
+    It is empty until then: most projects never show it, and its icons take time to draw.
+    """
 
     stepChosen = Signal(str)
     nextChosen = Signal()
@@ -23,6 +26,9 @@ class FirstStepsCard(QFrame):
         self.setProperty("banner", "true")
         self.setAccessibleName("First steps")
         self.chips: dict[StepId, QToolButton] = {}
+        self.hide()
+
+    def _build(self) -> None:
         self.text = label("", wrap=True)
         self.next_button = push_button("", self.nextChosen.emit, icon="arrow-right")
         # The same height whatever is said: what lies below must not jump.
@@ -52,7 +58,6 @@ class FirstStepsCard(QFrame):
         column.setSpacing(4)
         column.addLayout(top)
         column.addLayout(below)
-        self.hide()
 
     def _chip(self, id_: StepId, title: str) -> QToolButton:
         chip = QToolButton()
@@ -68,6 +73,8 @@ class FirstStepsCard(QFrame):
 
     def show_steps(self, current: StepId | None, done: set[StepId]) -> None:
         """Mark the step one is at, None at the end, and tick those that are done."""
+        if not self.chips:
+            self._build()
         for id_, chip in self.chips.items():
             chip.setChecked(id_ == current)
             icons.set_icon(chip, "check-circle" if id_ in done else "circle")

@@ -44,28 +44,20 @@ def icon(name: str, role: str = "text") -> QIcon:
     Raises KeyError for a name the font does not have.
     """
     colours = theme.palette()
-    return _drawn(
-        name,
-        getattr(colours, role).name(),
-        colours.disabled_text.name(),
-        colours.accent_text.name() if role == "accent_text" else getattr(colours, role).name(),
-    )
+    return _drawn(name, getattr(colours, role).name(), colours.disabled_text.name())
 
 
 @lru_cache(maxsize=512)
-def _drawn(name: str, colour: str, disabled: str, selected: str) -> QIcon:
+def _drawn(name: str, colour: str, disabled: str) -> QIcon:
     family, characters = _font()
     character = chr(int(characters[name.removeprefix("ph.")], 16))
     result = QIcon()
-    modes = (
-        (QIcon.Mode.Normal, colour),
-        (QIcon.Mode.Disabled, disabled),
-        (QIcon.Mode.Selected, selected),
-    )
     for size in _SIZES:
         for ratio in (1, 2):
-            for mode, value in modes:
-                result.addPixmap(_pixmap(family, character, size, ratio, value), mode)
+            drawn = _pixmap(family, character, size, ratio, colour)
+            for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # Qt would tint the latter
+                result.addPixmap(drawn, mode)
+            result.addPixmap(_pixmap(family, character, size, ratio, disabled), QIcon.Mode.Disabled)
     return result
 
 
