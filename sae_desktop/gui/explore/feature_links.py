@@ -33,6 +33,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.words.feature_words import FeatureWords
 
 PADDING = 8
+_USUAL_NUMBER = "#0000"
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,9 @@ class FeatureLink(QAbstractButton):
         align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setPen(colours.link)
         painter.drawText(QRectF(inner.left(), inner.top(), width, inner.height()), align, number)
-        used = metrics.horizontalAdvance(number) + 8
+        # As wide for all, so that what is said of them begins in one line.
+        widest = max(number, _USUAL_NUMBER, key=metrics.horizontalAdvance)
+        used = metrics.horizontalAdvance(widest) + 8
         if (label or self._words is not None) and width > used:
             room = width - used
             if self._words is not None:

@@ -229,6 +229,18 @@ def test_table__holds_the_figures_of_every_pair_and_of_random_ones(
     assert compare.sentence.text() == pair_sentence(found.pairs[2], found.random)
 
 
+def test_table__is_as_tall_as_its_rows(
+    qtbot: QtBot, compare: ComparePanel, session: Session
+) -> None:
+    Compared.of(session).show([9, 20, 33, 12])
+    counted(qtbot, compare)
+    QApplication.processEvents()
+    table = compare.table
+    last = table.visualItemRect(table.item(table.rowCount() - 1, 0))
+    assert table.viewport().rect().contains(last)
+    assert table.viewport().height() - last.bottom() < 4
+
+
 def test_tokens__that_tell_a_feature_apart_stand_in_its_column(
     qtbot: QtBot, compare: ComparePanel, session: Session
 ) -> None:

@@ -308,6 +308,7 @@ class TextSetsPanel(QWidget):
 
     def _on_example(self) -> None:
         """Fill the boxes with the example and find what tells it apart."""
+        self.on.setFocus()  # the button goes
         self.on.setPlainText("\n".join(_EXAMPLE_ON))
         self.off.setPlainText("\n".join(_EXAMPLE_OFF))
         self.ask()

@@ -35,10 +35,12 @@ class PairTable(QTableWidget):
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + _ROW_PADDING)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
+        header.setFixedHeight(2 * header.fontMetrics().height() + 2 * _ROW_PADDING)
         header.setDefaultAlignment(_RIGHT)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -93,6 +95,5 @@ class PairTable(QTableWidget):
                 item.setForeground(theme.palette().muted_text)
 
     def _fit(self) -> None:
-        rows = self.verticalHeader().length() + self.horizontalHeader().sizeHint().height()
-        bar = self.horizontalScrollBar().sizeHint().height()
-        self.setFixedHeight(rows + bar + 2 * self.frameWidth())
+        rows = self.verticalHeader().length() + self.horizontalHeader().height()
+        self.setFixedHeight(rows + 2 * self.frameWidth())

@@ -147,6 +147,7 @@ def test_example__fills_both_boxes_and_asks(qtbot: QtBot, panel: TextSetsPanel, 
     config = client.jobs[-1].config
     assert len(config.on) == len(config.off) == 4
     assert config.on[0].startswith("Le chat")
+    assert panel.on.hasFocus()
     assert not panel.example.isVisible()
     panel.on.clear()
     assert not panel.example.isVisible()
