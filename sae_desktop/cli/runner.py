@@ -61,7 +61,20 @@ def run_job_command(
         return results[0]
 
     status = tell(reporter, work, render, config)
-    raise typer.Exit(EXIT_FAILED if results and failed(results[0]) else status)
+    if results and failed(results[0]):
+        status = EXIT_FAILED
+    if results and not status and not as_json:
+        _tell_next(config, results[0])
+    raise typer.Exit(status)
+
+
+def _tell_next(config: JobConfig, result: Any) -> None:
+    """Say which command comes next; words in capitals are to be filled in."""
+    from sae_desktop.words.after_jobs import after
+
+    step = after(config, result)
+    if step is not None and step.command:
+        told(f"Next: sae-desktop {step.command}")
 
 
 def run_reading_command(work: Callable[[], Any], render: Render, *, as_json: bool) -> None:

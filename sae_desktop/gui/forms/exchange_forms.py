@@ -14,15 +14,11 @@ from sae_desktop.exchange.config import (
     DictionaryFound,
     ExportDictionaryConfig,
     ExportPackageConfig,
-    ExportResult,
     FindDictionariesConfig,
     FindDictionariesResult,
     ImportDictionaryConfig,
-    ImportDictionaryResult,
     ImportFeaturesConfig,
-    ImportFeaturesResult,
     ImportLabelsConfig,
-    ImportLabelsResult,
 )
 from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.file_kinds import PACKAGE_ENDING
@@ -32,7 +28,6 @@ from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.text_box import PathField
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.architecture_titles import architecture_title
 
@@ -217,18 +212,8 @@ class ImportDictionaryForm(JobForm):
         )
 
     def accept(self) -> None:
-        session = self.session
-        job = session.run(self.config())
-        if job is not None:
-            job.finished.connect(lambda result: _told_dictionary(session, result))
+        self.session.run(self.config())
         super().accept()
-
-
-def _told_dictionary(session: Session, result: ImportDictionaryResult) -> None:
-    session.notify(
-        f"“{result.name}” is in the project: {exact_count(result.features)} features. "
-        "Harvest its site and build an index to see what they fire on."
-    )
 
 
 class ImportFeaturesForm(JobForm):
@@ -267,18 +252,8 @@ class ImportFeaturesForm(JobForm):
         )  # fmt: skip
 
     def accept(self) -> None:
-        session = self.session
-        job = session.run(self.config())
-        if job is not None:
-            job.finished.connect(lambda result: _told_features(session, result))
+        self.session.run(self.config())
         super().accept()
-
-
-def _told_features(session: Session, result: ImportFeaturesResult) -> None:
-    session.notify(
-        f"{result.format}: {exact_count(result.features)} features, "
-        f"{exact_count(result.labels)} labels. The index is “{result.name}”."
-    )
 
 
 class ImportLabelsForm(JobForm):
@@ -316,13 +291,8 @@ class ImportLabelsForm(JobForm):
         session = self.session
         job = session.run(self.config())
         if job is not None:
-            job.finished.connect(lambda result: _told_labels(session, result))
+            job.finished.connect(lambda _result: FeatureNotes.of(session).reload())
         super().accept()
-
-
-def _told_labels(session: Session, result: ImportLabelsResult) -> None:
-    session.notify(f"{exact_count(result.labels)} labels were imported.")
-    FeatureNotes.of(session).reload()
 
 
 class ExportDictionaryForm(JobForm):
@@ -384,13 +354,5 @@ class ExportDictionaryForm(JobForm):
         )
 
     def accept(self) -> None:
-        session = self.session
-        job = session.run(self.config())
-        if job is not None:
-            job.finished.connect(lambda result: told_export(session, result))
+        self.session.run(self.config())
         super().accept()
-
-
-def told_export(session: Session, result: ExportResult) -> None:
-    """Say what an export wrote."""
-    session.notify(f"Saved to {result.path} ({format_bytes(result.bytes)})")

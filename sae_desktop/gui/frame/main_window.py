@@ -45,8 +45,10 @@ from sae_desktop.gui.parts.tab_order import move_focus
 from sae_desktop.gui.parts.terms import explain_all
 from sae_desktop.gui.parts.toasts import ToastStack
 from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.next_steps import NextSteps
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.words.after_jobs import AfterJob
 from sae_desktop.words.job_text import crash_text
 
 if TYPE_CHECKING:
@@ -153,6 +155,9 @@ class MainWindow(QMainWindow):
         session.workspaceRequested.connect(self.show_workspace)
         session.errorRaised.connect(self._show_error)
         session.noticeRaised.connect(self.toasts.show_notice)
+        steps = NextSteps.of(session)
+        steps.offered.connect(self._offer_step)
+        steps.taken.connect(self._do_step)
         session.projectChanged.connect(self._on_project_changed)
         session.writableChanged.connect(self._on_writable_changed)
         session.client.engineCrashed.connect(self._on_engine_crashed)
@@ -175,6 +180,14 @@ class MainWindow(QMainWindow):
         toast = self.toasts.show_error(error)
         if self.session.engine_stopped and not toast.offers_engine:
             toast.offer_engine(self.session.client)
+
+    def _offer_step(self, step: AfterJob) -> None:
+        self.toasts.show_offer(step.done, step.button, partial(self._do_step, step))
+
+    def _do_step(self, step: AfterJob) -> None:
+        from sae_desktop.gui.forms.steps import do_step  # the forms: not before the first show
+
+        do_step(self.session, step.action, step.target, self)
 
     def _refresh_actions(self, _value: object = None) -> None:
         self.registry.refresh()

@@ -19,6 +19,7 @@ from sae_desktop.engine.registry import job_kind
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.toasts import DetailsDialog
+from sae_desktop.gui.state.next_steps import NextSteps
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.job_text import progress_text, share_done
 
@@ -56,6 +57,8 @@ class JobRow(QFrame):
         )
         self._cancel = push_button("Cancel", job.cancel, icon="x", flat=True)
         self._again = push_button(job.again, self._start_again, icon="play", flat=True)
+        self._steps = NextSteps.of(session)
+        self.next = push_button("", self._take_step, icon="arrow-right", flat=True)
         self._details = push_button("Details", self._show_details, flat=True)
         self._log_button = push_button("Log", self._toggle_log, icon="list", flat=True)
         self._log = QPlainTextEdit()
@@ -71,6 +74,7 @@ class JobRow(QFrame):
             self._stop,
             self._cancel,
             self._again,
+            self.next,
             self._details,
             self._log_button,
         ):
@@ -120,6 +124,10 @@ class JobRow(QFrame):
         self._cancel.setVisible(running)
         ended_early = job.state in ("failed", "cancelled")
         self._again.setVisible(ended_early and not self._started_again)
+        step = self._steps.after(job)
+        self.next.setText("" if step is None else step.button)
+        self.next.setAccessibleName(self.next.text())
+        self.next.setVisible(step is not None)
         self._details.setVisible(job.error is not None)
         self._log_button.setVisible(bool(job.log_lines))
         if self._log.isVisible() and len(job.log_lines) != self._log_shown:
@@ -132,6 +140,11 @@ class JobRow(QFrame):
             self.job.resume()
         else:
             self.job.pause()
+
+    def _take_step(self) -> None:
+        step = self._steps.after(self.job)
+        if step is not None:
+            self._steps.taken.emit(step)
 
     def _start_again(self) -> None:
         self._started_again = self._session.run_again(self.job) is not None

@@ -5,6 +5,8 @@ A toast takes no click from what is under it: only its buttons are its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QEnterEvent, QFontDatabase, QGuiApplication, QMouseEvent
 from PySide6.QtWidgets import (
@@ -97,6 +99,17 @@ class Toast(QFrame):
 
     def add_button(self, button: QPushButton) -> None:
         self._buttons.addWidget(button)
+
+    def offer(self, text: str, do: Callable[[], object]) -> None:
+        """Put what comes next beside what was done; it stays as long as a failure does."""
+        self._timer.setInterval(ERROR_MS)
+
+        def taken() -> None:
+            self.dismiss()
+            do()
+
+        self.add_button(push_button(text, taken, primary=True))
+        self.add_button(push_button("Close", self.dismiss, flat=True, tip="Esc"))
 
     def offer_engine(self, client: EngineClient) -> None:
         """Put the way out beside a failure that came while the engine was not running."""
@@ -193,6 +206,12 @@ class ToastStack(QObject):
     def show_notice(self, sentence: str) -> Toast:
         """Show a sentence for a few seconds."""
         toast = Toast(ErrorInfo(what=sentence), notice=True, parent=self._window)
+        return self._add(toast)
+
+    def show_offer(self, sentence: str, button: str, do: Callable[[], object]) -> Toast:
+        """Show what was done, and a button for what comes next, long enough to be read."""
+        toast = Toast(ErrorInfo(what=sentence), notice=True, parent=self._window)
+        toast.offer(button, do)
         return self._add(toast)
 
     def dismiss_newest(self) -> bool:

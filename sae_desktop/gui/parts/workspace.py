@@ -194,10 +194,12 @@ class Workspace(QMainWindow):
         return infos
 
     def show_place(self, name: str) -> str:
-        """Bring a place of the middle to the front; return what the workspace is then called.
+        """Bring a place of the middle, or a dock, to the front; return what the workspace is then.
 
         Such as "explore.map"; no name leaves the place that is there.
         """
+        if name in self._docks:
+            bring_forward(self._docks[name].widget())
         if self._places is None:
             return self.id
         self._places.show_place(name)

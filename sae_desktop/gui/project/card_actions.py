@@ -11,13 +11,24 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.deletion import deletion_question, item_path
 from sae_desktop.gui.forms.exchange_forms import ExportDictionaryForm
-from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.forms.job_forms import EvaluateForm
 from sae_desktop.gui.forms.same_model_form import SameModelForm
+from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.store_actions import extend_store, show_store, verify_store
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.training.config import TrainConfig
+from sae_desktop.words.after_jobs import Action
+
+STEPS: dict[str, Action] = {
+    "harvest": "harvest",
+    "train": "train",
+    "index": "index",
+    "runs": "runs",
+    "open": "explore",
+}
+"""What comes next after jobs, too."""
 
 
 class CardActions:
@@ -36,12 +47,9 @@ class CardActions:
         session = self._session
         if session.project is None:
             return
-        if action == "harvest":
-            session.show_workspace("harvest")
-            session.harvestRequested.emit({"model": name})
-        elif action == "train":
-            session.show_workspace("train")
-            session.trainRequested.emit(name)
+        step = STEPS.get(action)
+        if step is not None:
+            do_step(session, step, name, self._panel)
         elif action == "curves":
             session.select_dictionary(name)
             session.show_workspace("train")
@@ -50,26 +58,19 @@ class CardActions:
         elif action in ("unfold", "fold"):
             self.unfolded ^= {name}
             self._refresh()
-        elif action == "runs":
-            session.show_workspace("train")
-            session.sweepRequested.emit(name)
         elif action == "rows":
             show_store(session, name)
         elif action == "verify":
             verify_store(session, name)
         elif action in ("resume_harvest", "resume_train"):
             self._resume(name, action)
-        elif action == "index":
-            IndexForm(session, name).present(self._panel)
         elif action == "export":
             ExportDictionaryForm(session, name).present(self._panel)
         elif action == "evaluate":
             EvaluateForm(session, name).present(self._panel)
         elif action == "open_index":
             item = next(d for d in session.inventory.dictionaries if d.name == name)
-            self._open_index(item.indexes[-1])
-        elif action == "open":
-            self._open_index(name)
+            do_step(session, "explore", item.indexes[-1], self._panel)
         elif action == "same_model":
             SameModelForm(session, kind, name).present(self._panel)
         elif action == "reveal":
@@ -88,10 +89,6 @@ class CardActions:
             # The project may have been moved since; the run is resumed where it lies now.
             self._session.run(msgspec.structs.replace(config, project=path))
             self._session.show_workspace("harvest" if action == "resume_harvest" else "train")
-
-    def _open_index(self, name: str) -> None:
-        if self._session.open_index(name):
-            self._session.show_workspace("explore")
 
     def _ask_delete(self, kind: str, name: str) -> None:
         project = self._session.project

@@ -11,12 +11,11 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.config import ExportFeaturesConfig, ExportResult, FeaturesFormat
+from sae_desktop.exchange.config import ExportFeaturesConfig, FeaturesFormat
 from sae_desktop.features.reading.export import export_features
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_notes import Notes
-from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import exact_count
 
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
@@ -75,17 +74,12 @@ class FeatureExport(QObject):
         if form is None:
             self.write(path, features)
             return
-        job = self._session.run(
+        self._session.run(
             ExportFeaturesConfig(
                 project=self._session.project_path, index=self._session.index_name,
                 path=str(path), format=form, features=features.tolist(),
             )
         )  # fmt: skip
-        if job is not None:
-            job.finished.connect(self._on_exported)
-
-    def _on_exported(self, result: ExportResult) -> None:
-        self._session.notify(f"Saved to {result.path} ({format_bytes(result.bytes)})")
 
     def write(self, path: Path, features: Any) -> None:
         """Write a table of the features beside the window."""

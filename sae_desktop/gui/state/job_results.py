@@ -49,8 +49,6 @@ class JobResults:
         if job.quiet:
             return  # whoever asked shows the answer, or why there is none
         job.finished.connect(lambda result: self._on_job_finished(job, result))
-        if job.elsewhere:
-            job.finished.connect(lambda _result: self._session.notify(f"{job.title}: finished."))
         job.cancelled.connect(self._on_job_ended)
         job.failed.connect(self._on_job_failed)
 

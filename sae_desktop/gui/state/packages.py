@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sae_desktop.exchange.config import ImportPackageConfig, ImportPackageResult
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import exact_count
 
 
 def open_package(session: Session, file: Path) -> None:
@@ -31,9 +30,5 @@ def import_package(session: Session, file: Path) -> None:
 
 
 def _show(session: Session, result: ImportPackageResult) -> None:
-    session.notify(
-        f"“{result.name}”: {exact_count(result.features)} features, "
-        f"{exact_count(result.labels)} labels."
-    )
     if result.index and session.open_index(result.index):
         session.show_workspace("explore")

@@ -26,7 +26,7 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
-from sae_desktop.training.sweeps.sweep_config import SweepConfig, SweepResult, settings_in_force
+from sae_desktop.training.sweeps.sweep_config import SweepConfig, settings_in_force
 from sae_desktop.words.advice import advice
 from sae_desktop.words.amounts import elide_middle
 
@@ -266,7 +266,6 @@ class TrainingPanel(QWidget):
             job.finished.connect(self._on_finished)
         elif isinstance(config, SweepConfig):
             self.board.follow_sweep(config.name)
-            job.finished.connect(self._on_swept)
         else:
             return
         self._live = job
@@ -340,19 +339,8 @@ class TrainingPanel(QWidget):
     def _on_setup_changed(self) -> None:
         self.sweep.show_blocked(self.setup.sweep_blocked())
 
-    def _on_swept(self, result: SweepResult) -> None:
-        runs = "1 run" if result.done == 1 else f"{result.done} runs"
-        text = f"The sweep “{result.name}” is done: {runs} trained"
-        text += f", {result.failed} failed" if result.failed else ""
-        text += f", {result.waiting} not started" if result.waiting else ""
-        self._session.notify(f"{text}.")
-
     def _on_finished(self, result: TrainResult) -> None:
         self.form.forget_name()
-        how = "stopped early and kept" if result.stopped_early else "trained"
-        self._session.notify(
-            f"“{result.name}” was {how}: FVU {result.fvu:.3f} on held-out rows, L0 {result.l0:.1f}."
-        )
         self._trained = result.name
         self.index_button.setText(f"Build an index of “{elide_middle(result.name, 32)}”")
         self.index_button.setVisible(not self._session.read_only)

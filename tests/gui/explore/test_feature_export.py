@@ -14,7 +14,9 @@ from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.parts.feature_menu import feature_menu
 from sae_desktop.gui.state.feature_export import FeatureExport
+from sae_desktop.gui.state.next_steps import NextSteps
 from sae_desktop.gui.state.session import Session
+from sae_desktop.words.after_jobs import AfterJob
 
 
 class Asked:
@@ -75,10 +77,10 @@ def test_feature__is_written_by_itself_from_its_page_and_its_menu(
         project=session.project_path, index="main", path=str(tmp_path / "two.html"),
         format="html", features=[2],
     )  # fmt: skip
-    told: list[str] = []
-    session.noticeRaised.connect(told.append)
+    told: list[AfterJob] = []
+    NextSteps.of(session).offered.connect(told.append)
     client.answer(job, ExportResult(path="two.html", files=1, bytes=12_000))
-    assert told == ["Saved to two.html (12 kB)"]
+    assert [step.done for step in told] == ["Saved to two.html (12 kB)."]
 
 
 def test_feature__whose_dialog_is_left_writes_nothing(

@@ -39,6 +39,7 @@ from sae_desktop.gui.project.project import ProjectPanel
 from sae_desktop.gui.state.packages import open_package
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
+from sae_desktop.words.after_jobs import after
 
 
 def found(path: str, **settings: Any) -> DictionaryFound:
@@ -99,7 +100,7 @@ def test_dropped_dictionary__is_looked_at_and_imported(
         model="builtin", site=config.site, site_out="", bytes=3, notes=[],
     )  # fmt: skip
     client.finish(job, result)
-    assert "“layers.4” is in the project: 99 features" in heard.notices[-1]
+    assert after(config, result).done == "“layers.4” is in the project: 99 features."
 
 
 def test_source_without_a_dictionary__is_said_in_the_form(
@@ -180,8 +181,9 @@ def test_export__is_offered_for_a_dictionary(
     config = job.config
     assert isinstance(config, ExportDictionaryConfig)
     assert (config.dictionary, config.format) == ("done", "sparsify")
-    client.finish(job, ExportResult(path="out", files=2, bytes=12_000))
-    assert heard.notices[-1] == "Saved to out (12 kB)"
+    written = ExportResult(path="out", files=2, bytes=12_000)
+    client.finish(job, written)
+    assert after(config, written).done == "Saved to out (12 kB)."
     form.deleteLater()
 
 
