@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -25,6 +26,7 @@ from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.field_ranges import least_count
+from sae_desktop.gui.parts.glossary import Glossary
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import CountField, NumberField
@@ -86,6 +88,9 @@ class JobForm(QDialog):
         layout.addWidget(self._problem)
         layout.addWidget(buttons)
         set_default_button(self, self._start)
+        # The window’s own key does not reach a form that stands before it.
+        self.glossary = Glossary(self)
+        QShortcut(QKeySequence("F1"), self, self.glossary.open)
         session.client.stateChanged.connect(self._allow_start)
         self._allow_start()
 
@@ -107,6 +112,9 @@ class JobForm(QDialog):
         field.setToolTip(plain_tip(tip))
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.form.addRow(text, field)
+        name = self.form.labelForField(field)
+        if name is not None:  # a box has its name beside it
+            name.setToolTip(plain_tip(tip))
         if isinstance(field, NumberField):
             field.problemChanged.connect(lambda problem: self.say_problem(problem, field))
 

@@ -27,7 +27,6 @@ from sae_desktop.gui.frame.command_palette import CommandPalette
 from sae_desktop.gui.frame.first_steps import FirstSteps
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
-from sae_desktop.gui.frame.glossary import Glossary
 from sae_desktop.gui.frame.kept_geometry import TITLE_BAR, KeptGeometry
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
@@ -39,6 +38,7 @@ from sae_desktop.gui.frame.status_bar import StatusBar
 from sae_desktop.gui.frame.workspaces import PANELS
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.dialogs import FrameDialogs
+from sae_desktop.gui.parts.glossary import Glossary
 from sae_desktop.gui.parts.job_list import JobList
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.tab_order import move_focus

@@ -16,11 +16,11 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
-from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
+from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.project.project import ProjectPanel

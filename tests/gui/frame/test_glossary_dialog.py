@@ -11,8 +11,9 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
+from sae_desktop.gui.forms.job_forms import EvaluateForm
 from sae_desktop.gui.frame.main_window import MainWindow
+from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.terms import explain, terms_at
 from sae_desktop.gui.project.card_grid import CardWidget
@@ -108,6 +109,26 @@ def test_f1__prefers_what_lies_under_the_pointer(
     qtbot.keyClick(card, Qt.Key.Key_F1)
     assert _shown(with_run.glossary.dialog) == "FVU"
     with_run.glossary.dialog.close()
+
+
+@pytest.mark.usefixtures("away")
+def test_f1__works_in_a_form_that_stands_before_the_window(
+    with_run: MainWindow, qtbot: QtBot
+) -> None:
+    form = EvaluateForm(with_run.session, "done")
+    qtbot.addWidget(form)
+    form.open()
+    form.activateWindow()
+    qtbot.waitUntil(form.isActiveWindow)
+    rows = next(f for f in form.findChildren(QWidget) if f.accessibleName() == "Rows")
+    rows.setFocus()
+    qtbot.keyClick(rows, Qt.Key.Key_F1)
+    dialog = form.glossary.dialog
+    assert dialog.isVisible()
+    assert dialog.parentWidget() is form
+    assert _shown(dialog) == "Row"
+    dialog.close()
+    form.close()
 
 
 def test_palette__answers_what_a_term_is(window: MainWindow) -> None:

@@ -1,4 +1,4 @@
-"""What F1 does: the glossary, open at what lies under the pointer or has the keyboard."""
+"""What F1 does in a window or form: the glossary, at what is under the pointer or has the focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from sae_desktop.gui.parts.terms import terms_at
 
 if TYPE_CHECKING:
-    from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
+    from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
 
 
 class Glossary:
@@ -23,7 +23,7 @@ class Glossary:
     @property
     def dialog(self) -> GlossaryDialog:
         if self._dialog is None:
-            from sae_desktop.gui.frame.glossary_dialog import GlossaryDialog
+            from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
 
             self._dialog = GlossaryDialog(self._window)
         return self._dialog
