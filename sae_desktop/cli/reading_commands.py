@@ -34,6 +34,7 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.words.feature_words import feature_words
 
 _DEFAULT_LIMIT = 50
 _NONE = np.empty(0, dtype=np.int64)
@@ -120,10 +121,11 @@ def features(
                 export_features(export, opened, order, notes)
             shown = order[:count].tolist()
             written = notes.notes(opened.info.dictionary, shown) if notes else {}
-            return {
-                "features": [_feature(opened, written, i) for i in shown],
-                "total": len(order),
-            }
+            listed = [_feature(opened, written, i) for i in shown]
+            if not as_json:  # which may be asked for a million of them
+                for feature in listed:
+                    feature["words"] = feature_words(opened, feature["id"]).line()
+            return {"features": listed, "total": len(order)}
 
     run_reading_command(work, render.feature_table, as_json=as_json)
 

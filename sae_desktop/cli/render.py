@@ -150,10 +150,12 @@ def feature_table(result: dict[str, Any]) -> str:
             number(f["max_activation"]),
             number(f["mean_activation"]),
             f["label"],
+            f["words"],
         )
         for f in found
     ]
-    text = table(("feature", "density", "maximum", "mean", "label"), rows, left={4})
+    head = ("feature", "density", "maximum", "mean", "label", "strongest context · tokens")
+    text = table(head, rows, left={4, 5})
     left = result["total"] - len(found)
     return f"{text}\n… and {left:,} more; see --limit" if left > 0 else text
 

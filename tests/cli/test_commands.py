@@ -197,7 +197,7 @@ def test_commands__are_readable_without_json(small_project: Path) -> None:
     features = sae_desktop("features", small_project, "--index", "idx", "--limit", "3")
     assert features.status == 0
     assert features.stdout.splitlines()[0].split() == [
-        "feature", "density", "maximum", "mean", "label",
+        "feature", "density", "maximum", "mean", "label", "strongest", "context", "·", "tokens",
     ]  # fmt: skip
     assert f"and {FEATURES - 3} more" in features.stdout
     page = sae_desktop("show", small_project, "--index", "idx", "--feature", str(LABELLED))

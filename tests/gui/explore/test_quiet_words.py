@@ -18,12 +18,17 @@ from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
 from sae_desktop.gui.explore.list.feature_table import LABEL, FeatureTableModel
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
+from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
+from sae_desktop.gui.frame.palette_sources import sources
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.quiet_words import WORDS_ROLE, words_that_fit
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.rack import RackEntry
+from sae_desktop.gui.steer.slider_card import SliderCard
 from sae_desktop.words.feature_words import FeatureWords, feature_words
 
 LORD, LABELLED, DEAD = 0, 9, 5
@@ -180,6 +185,26 @@ def test_map__names_features_by_their_tokens(
     assert names == {LORD: "Lord", LABELLED: "royal persons"}
 
 
+def test_slider__shows_the_words_until_there_is_a_label(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    card = SliderCard(session, RackEntry(feature=LORD), 0)
+    qtbot.addWidget(card)
+    assert card.label.text() == words_of(session, LORD).line()
+    assert card.label.property("quiet") == "true"
+    notes.set_label(LORD, "the Lord")
+    assert card.label.text() == "the Lord"
+    assert not card.label.property("quiet")
+
+
+def test_palette__shows_the_words_beside_a_number(session: Session, notes: FeatureNotes) -> None:
+    provider = sources(session, ActionRegistry(), print)[0]
+    (entry,) = [e for e in provider.find("5") if e.title == f"Feature {DEAD}"]
+    assert entry.detail.startswith("never fired")
+    (entry,) = [e for e in provider.find("9") if e.title == f"Feature {LABELLED}"]
+    assert entry.detail == "royal persons"
+
+
 # ---------------------------------------------------------------- in a narrow place
 def test_words__fit_a_width_with_their_token_in_sight(session: Session, qtbot: QtBot) -> None:
     widget = QWidget()
@@ -202,3 +227,19 @@ def test_label__of_a_feature_is_quiet_only_without_one(qtbot: QtBot, session: Se
     named.name_feature("the Lord", None, "#0 ")
     assert named.text() == "#0 the Lord"
     assert named.palette().windowText().color() == theme.palette().text
+
+
+def test_link__of_another_dictionary_shows_the_words_of_its_index(
+    qtbot: QtBot, with_dictionaries: Session
+) -> None:
+    session = with_dictionaries
+    links = FeatureLinks(session, "Elsewhere")
+    qtbot.addWidget(links)
+    links.set_rows([FeatureRow(7, "0.9", 0.9)], "large")
+    other = OtherDictionaries.of(session).index("large")
+    assert other is not None
+    assert links.links()[0].accessibleName() == f"Feature 7, {feature_words(other, 7).spoken}, 0.9"
+    assert feature_words(other, 7) != words_of(session, 7)
+    FeatureNotes.of(session).set_label(7, "numbers", "large")
+    links.set_rows([FeatureRow(7, "0.9", 0.9)], "large")
+    assert links.links()[0].accessibleName() == "Feature 7 numbers, 0.9"

@@ -75,7 +75,7 @@ class CompletenessPanel(QWidget):
         self.state = label("", "small", wrap=True, selectable=True)
         self.summary = label("", "small", wrap=True, selectable=True)
         self.summary.setTextFormat(Qt.TextFormat.RichText)
-        self.model = ConceptTableModel(self)
+        self.model = ConceptTableModel(self._others.words, self)
         self.table = QTableView()
         self.plot = CompletenessPlot()
         self.times_alive = QCheckBox("× alive features")

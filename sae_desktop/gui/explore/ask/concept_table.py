@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -13,6 +14,7 @@ from sae_desktop.gui.parts.colour_scale import blend, readable_on
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.theme import rgb
 from sae_desktop.words.completeness_figures import has_feature
+from sae_desktop.words.feature_words import FeatureWords
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -25,8 +27,12 @@ _MOST_ACCENT = 0.7
 class ConceptTableModel(QAbstractTableModel):
     """A completeness table, sorted by any column."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, words: Callable[[str, int], FeatureWords | None], parent: QObject | None = None
+    ) -> None:
+        """`words`: what is said of a feature of a dictionary that has no label."""
         super().__init__(parent)
+        self._words = words
         self.table: CompletenessResult | None = None
         self._rows: list[ConceptRow] = []
 
@@ -110,6 +116,9 @@ class ConceptTableModel(QAbstractTableModel):
         if detector is None:
             return "Too rare to be judged" if not row.judged else "No feature fires on this concept"
         lines = [f"Feature {detector.feature} above {detector.threshold:.3g}"]
+        assert self.table is not None
+        words = self._words(self.table.dictionaries[place].dictionary, detector.feature)
+        lines += [] if words is None else [words.spoken]
         if detector.feature_f1 is not None and detector.other_f1 is not None:
             other = "no feature" if detector.other is None else f"feature {detector.other}"
             lines.append(
