@@ -33,8 +33,7 @@ STEPS = (
         "read",
         "Read a feature",
         "This is {feature}, one of the things this model has learnt to notice. Below are texts in "
-        "which it does: the darker a word, the stronger. Point at a dark word to see how strong, "
-        "or choose another feature in the list.",
+        "which it does: the darker a word, the stronger. Point at some, or choose another feature.",
         "Read a feature: see on which words this model lights it up.",
         "A feature is read off the texts it fires on: what they share is what it stands for.",
     ),
@@ -43,7 +42,7 @@ STEPS = (
         "Try a sentence",
         "The model has read this sentence. Below it are the features that fire on it, the "
         "strongest first: choose one, and the words that set it off are coloured. Change the "
-        "sentence and see what happens.",
+        "sentence.",
         "Try a sentence of your own: see which features each of its words sets off.",
         "So a label is tested: write what should set a feature off, and what should not.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer
 
 from sae_desktop.client.job import Job
 from sae_desktop.features.config import ProbeConfig
@@ -55,6 +55,7 @@ class FirstSteps(QObject):
         self._came_back = False
         self._by_itself = False
         """Whether a text is being asked for that nobody has pressed Generate for."""
+        self._pointed: set[HoveredToken] = set()
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
         card.stepChosen.connect(self._on_step_chosen)
@@ -76,6 +77,7 @@ class FirstSteps(QObject):
     def _on_project_changed(self) -> None:
         self.done, self.hidden, self.current = set(), False, "read"
         self._came_back = False
+        self._pointed.clear()
         self._card.hide()
         if self.offered:
             QTimer.singleShot(0, self, self._begin)  # its index is open by then
@@ -141,6 +143,13 @@ class FirstSteps(QObject):
             self._turn_up(session.feature)
         else:
             session.show_workspace(_PLACES[id_])
+        self._focus(id_)
+
+    def _focus(self, id_: StepId) -> None:
+        """Give the keyboard to what the step is about, and not to what happens to be next."""
+        panel = self._workspace(_PLACES[id_].partition(".")[0]).main
+        asked = panel.probe.text if id_ == "try" else panel
+        asked.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _open_first(self) -> None:
         found = start_feature(self._session)
@@ -192,7 +201,10 @@ class FirstSteps(QObject):
     def _on_token(self, token: HoveredToken | None) -> None:
         if token is None or token.activation <= 0.0:
             self._dwell.stop()
-        elif not self._dwell.isActive():
+            return
+        self._pointed.add(token)
+        # The first may have come to lie under a pointer that nobody has moved.
+        if len(self._pointed) > 1 and not self._dwell.isActive():
             self._dwell.start()
 
     def _on_feature(self, feature: int) -> None:
@@ -228,15 +240,16 @@ class FirstSteps(QObject):
             self._card.say(AT_THE_END, _BEGIN)
             return
         step = step_of(self.current)
+        told = step.do.format(feature=self._named())
         if self.current in self.done:
             following = step_of(self._following(self.current))
             button = "" if following is step else following.title
-            self._card.say(step.learnt, button)
-            return
-        if self._session.workspace != _PLACES[self.current]:
+            # What is being read stays: it may have been done in passing.
+            self._card.say(f"{told} {step.learnt}", button)
+        elif self._session.workspace != _PLACES[self.current]:
             self._card.say(step.away, step.title)
-            return
-        self._card.say(step.do.format(feature=self._named()), "")
+        else:
+            self._card.say(told, "")
 
     def _named(self) -> str:
         # numpy: not before the first show
