@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.filter import FeatureFilter
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
 from sae_desktop.gui.explore.ask.languages import LanguagesPanel
@@ -329,6 +330,19 @@ class ExplorePanel(QWidget):
         session = self._session
         if session.index is not None:
             session.run(OutputEffectConfig(project=session.project_path, index=session.index_name))
+
+    def show_context(self, feature: int, slot: int) -> None:
+        """Open a feature with one of its contexts in sight and marked."""
+        self._session.select_feature(feature)
+        if self._session.feature == feature:
+            self.page.show_context(slot)
+            self.page.contexts.setFocus()
+
+    def show_listed(self, conditions: FeatureFilter) -> None:
+        """List the features that meet conditions, and put the keyboard there."""
+        bring_forward(self.list)
+        self.list.show_conditions(conditions)
+        self.list.table.setFocus()
 
     def _focus_search(self) -> None:
         self.list.search.setFocus()

@@ -1,138 +1,76 @@
-"""The search field that is also the command palette (Ctrl+K)."""
+"""The one search (Ctrl+K): features, texts, commands, settings, terms, and what there is.
+
+What is answered at once is listed as one types; the texts of the index are searched beside the
+window, and what is found there is added at the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QEvent,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-)
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter
-from PySide6.QtWidgets import (
-    QFrame,
-    QLineEdit,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
-from sae_desktop.gui.parts import theme
+from sae_desktop.gui.frame.palette_rows import (
+    AnyIndex,
+    EntryDelegate,
+    EntryModel,
+    Provider,
+    Row,
+    row_height,
+)
+from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.search import Entry, rank
+from sae_desktop.gui.state.background import Background
 
-AnyIndex = QModelIndex | QPersistentModelIndex
-
-_ROOT = QModelIndex()
-_WIDTH = 640
-_ROW = 32
-_ROWS = 12
+_WIDTH = 720
+_KEYS = "↑ ↓ choose · Return opens or does it · Esc closes"
+_ROWS = 13
 _MOST = 200
 """Entries listed; how many more there are is said."""
+_FEW = 8
+"""Commands and the like that are listed above what is found in the texts."""
+_PAUSE_MS = 120
+"""Pause in the typing after which the texts are searched."""
 
 
-@dataclass(frozen=True)
-class Provider:
-    """A source of entries: what it offers for a query, and how one is carried out."""
+class TextSearch(Protocol):
+    """A search that takes time."""
 
-    find: Callable[[str], list[Entry]]
-    """Entries to be ranked; most providers ignore the query and return all."""
-    run: Callable[[Entry], object]
-    ranked: bool = True
-    """False: the entries answer the query already and go first."""
+    def work(self, query: str) -> Callable[[], Any] | None:
+        """Return what to compute beside the window; None: there is nothing to be searched."""
 
+    def rows(self, query: str, answer: Any) -> list[Row]:
+        """Return what was found."""
 
-class EntryModel(QAbstractListModel):
-    """The entries found."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.entries: list[tuple[Entry, Provider]] = []
-
-    def show(self, entries: list[tuple[Entry, Provider]]) -> None:
-        self.beginResetModel()
-        self.entries = entries
-        self.endResetModel()
-
-    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self.entries)
-
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if not index.isValid():
-            return None
-        entry = self.entries[index.row()][0]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return entry.title
-        if role == Qt.ItemDataRole.UserRole:
-            return entry
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{entry.kind}: {entry.title} {entry.shortcut}"
-        return None
-
-    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
-        flags = Qt.ItemFlag.ItemIsSelectable
-        if index.isValid() and self.entries[index.row()][0].enabled:
-            flags |= Qt.ItemFlag.ItemIsEnabled
-        return flags
-
-
-class _EntryDelegate(QStyledItemDelegate):
-    """Title at the left, kind and shortcut at the right."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:
-        return QSize(100, _ROW)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        entry: Entry = index.data(Qt.ItemDataRole.UserRole)
-        colours = theme.palette()
-        painter.save()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, colours.selection)
-        area = option.rect.adjusted(12, 0, -12, 0)
-        metrics = option.fontMetrics
-        keys = QKeySequence(entry.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
-        right = f"{entry.detail}   {keys}" if entry.detail and keys else entry.detail or keys
-        right = f"{right}   {entry.kind}" if right else entry.kind
-        right = metrics.elidedText(right, Qt.TextElideMode.ElideMiddle, area.width() // 2)
-        room = metrics.horizontalAdvance(right) + 16
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.setPen(colours.text if entry.enabled else colours.disabled_text)
-        title = metrics.elidedText(entry.title, Qt.TextElideMode.ElideMiddle, area.width() - room)
-        painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft, title)
-        if not option.state & QStyle.StateFlag.State_Selected:
-            painter.setPen(colours.muted_text)
-        box = QRect(area.right() - room, area.top(), room, area.height())
-        painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, right)
-        painter.restore()
+    def searched(self) -> str:
+        """Return what is searched beside commands and settings, in words."""
 
 
 class CommandPalette(QFrame):
     """A field and a list over the window. Enter does it, Escape goes back to where one was."""
 
-    def __init__(self, window: QWidget, providers: list[Provider]) -> None:
+    def __init__(
+        self, window: QWidget, providers: Sequence[Provider], texts: TextSearch | None = None
+    ) -> None:
         super().__init__(window)
         self._window = window
         self.setProperty("toast", "true")
-        self._providers = providers
+        self._providers, self._texts = providers, texts
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Actions, features by number or label, indexes, settings")
+        self.field.setPlaceholderText(
+            "Features by label, token or context; commands, settings, terms"
+        )
         self.field.setAccessibleName("Search or run a command")
         self.field.textChanged.connect(self._search)
         self.field.installEventFilter(self)
         self.model = EntryModel(self)
         self.list = QListView()
         self.list.setModel(self.model)
-        self.list.setItemDelegate(_EntryDelegate(self.list))
-        self.list.setUniformItemSizes(True)
+        self.list.setItemDelegate(EntryDelegate(self.list))
+        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setAccessibleName("Found")
         self.list.clicked.connect(self._on_clicked)
@@ -140,7 +78,19 @@ class CommandPalette(QFrame):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
         layout.addWidget(self.field)
-        layout.addWidget(self.list)
+        layout.addWidget(self.list, 1)
+        self.nothing = label("", "muted", wrap=True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.nothing.setContentsMargins(12, 8, 12, 8)
+        layout.addWidget(self.nothing, 1)
+        self.state = label("", "small")
+        self.state.setContentsMargins(12, 0, 12, 0)
+        layout.addWidget(self.state)
+        self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._pause.timeout.connect(self._search_texts)
+        self._background = Background(self)
+        self._background.answered.connect(self._on_texts_found)
+        self._background.refused.connect(self._on_texts_refused)
         self._before: QWidget | None = None
         self.hide()
 
@@ -151,7 +101,7 @@ class CommandPalette(QFrame):
         self.field.setText(text)
         self._search(text)
         width = min(_WIDTH, window.width() - 48)
-        self.resize(width, _ROW * _ROWS + 64)
+        self.resize(width, min(row_height(self.fontMetrics()) * _ROWS + 64, window.height() - 96))
         self.move((window.width() - width) // 2, 64)
         self.show()
         self.raise_()
@@ -163,7 +113,7 @@ class CommandPalette(QFrame):
             self._before.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _search(self, text: str) -> None:
-        direct: list[tuple[Entry, Provider]] = []
+        direct: list[Row] = []
         offered: dict[Entry, Provider] = {}
         for provider in self._providers:
             for entry in provider.find(text):
@@ -171,13 +121,55 @@ class CommandPalette(QFrame):
                     offered[entry] = provider
                 else:
                     direct.append((entry, provider))
-        found = direct + [(entry, offered[entry]) for entry in rank(text, offered)]
+        searches = self._texts is not None and self._texts.work(text) is not None
+        # What is found in the texts comes below, and is to be seen without scrolling far.
+        best = rank(text, offered)[: _FEW if searches else None]
+        found = direct + [(entry, offered[entry]) for entry in best]
         if len(found) > _MOST:
             more = Entry("", f"{len(found) - _MOST} more; keep typing", "", enabled=False)
-            found = [*found[:_MOST], (more, found[0][1])]
+            found = [*found[:_MOST], (more, found[_MOST][1])]
         self.model.show(found)
         if found:
-            self.list.setCurrentIndex(self.model.index(0))
+            self.list.setCurrentIndex(self.model.index(0, 0))
+        self._say(searching=searches)
+        if searches:
+            self._pause.start()
+        else:
+            self._pause.stop()
+
+    # ------------------------------------------------------------------ the texts
+    def _search_texts(self) -> None:
+        query = self.field.text()
+        work = self._texts.work(query) if self._texts is not None else None
+        if work is not None:
+            self._background.run(query, work)
+
+    def _on_texts_found(self, answered: tuple[str, Any]) -> None:
+        query, answer = answered
+        if query != self.field.text() or not self.isVisible() or self._texts is None:
+            return  # something else is asked by now
+        was_empty = not self.model.entries
+        self.model.add(self._texts.rows(query, answer))
+        if was_empty and self.model.entries:
+            self.list.setCurrentIndex(self.model.index(0, 0))
+        self._say(searching=False)
+
+    def _on_texts_refused(self, answered: tuple[str, object]) -> None:
+        if answered[0] == self.field.text():
+            self._say(searching=False)
+
+    def _say(self, *, searching: bool) -> None:
+        """Say what is still searched, or that there is nothing and what to try."""
+        there = bool(self.model.entries)
+        self.list.setVisible(there or searching)
+        self.nothing.setVisible(not there and not searching)
+        beside = self._texts.searched() if self._texts is not None else ""
+        self.nothing.setText(
+            f"Nothing found for “{self.field.text().strip()}”.\n\nSearched: "
+            f"{beside}commands, panels, settings, the glossary and what the project holds.\n"
+            "Try fewer letters, a single word, or another spelling."
+        )
+        self.state.setText("Searching the texts…" if searching else _KEYS if there else "")
 
     def _on_clicked(self, index: AnyIndex) -> None:
         self.list.setCurrentIndex(index)
@@ -219,4 +211,4 @@ class CommandPalette(QFrame):
         row = (
             row % count if abs(steps.get(Qt.Key(key), -_ROWS)) == 1 else min(max(row, 0), count - 1)
         )
-        self.list.setCurrentIndex(self.model.index(row))
+        self.list.setCurrentIndex(self.model.index(row, 0))

@@ -32,6 +32,7 @@ from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.palette_sources import sources
+from sae_desktop.gui.frame.palette_texts import IndexTexts
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
@@ -84,7 +85,11 @@ class MainWindow(QMainWindow):
         self._build_jobs()
         self.toasts = ToastStack(self)
         self.toasts.bottom_margin = 56
-        self.search = CommandPalette(self, sources(session, self.registry, self.glossary.show_term))
+        self.search = CommandPalette(
+            self,
+            sources(session, self.registry, self.glossary.show_term, self.open_settings),
+            IndexTexts(session, lambda: self.workspace("explore").main),
+        )
         self.first_steps = FirstSteps(
             session, self._steps_card, self.workspace, self.dialogs.new_project
         )

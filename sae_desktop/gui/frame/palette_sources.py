@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sae_desktop.gui.frame.command_palette import Provider
 from sae_desktop.gui.frame.menus import MENUS
+from sae_desktop.gui.frame.palette_rows import Provider
+from sae_desktop.gui.frame.settings_table import SETTINGS
 from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.search import Entry, feature_number, score
 from sae_desktop.gui.parts.workspace import Workspace
@@ -13,7 +14,7 @@ from sae_desktop.gui.state.feature_link import parse_feature_link
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import figure_text, short_count
-from sae_desktop.words.feature_words import NARROW
+from sae_desktop.words.feature_words import WIDE
 
 _AREAS = {action: menu.replace("&", "") for menu, ids in MENUS.items() for action in ids}
 """Action → the menu it stands in."""
@@ -22,19 +23,40 @@ _LOOKED_AT = 500
 """Labels with the words of the query of which the best are shown."""
 
 
+_FEATURES, _REST = "Features", "Commands, settings and what there is"
+
+
 def sources(
-    session: Session, registry: ActionRegistry, tell: Callable[[str], object]
+    session: Session,
+    registry: ActionRegistry,
+    tell: Callable[[str], object],
+    set_up: Callable[[str], object],
 ) -> list[Provider]:
     """Return the palette's providers, those that answer the query itself first.
 
-    `tell` shows a term of the glossary.
+    `tell` shows a term of the glossary, `set_up` a setting.
     """
+    run = _run(session)
+    rest: list[tuple[Callable[[str], list[Entry]], Callable[[Entry], object]]] = [
+        (lambda _query: _action_entries(registry), _trigger(session, registry)),
+        (lambda _query: _panel_entries(registry), _show_panel(session, registry)),
+        (lambda _query: _project_entries(session), run),
+        (_setting_entries, lambda entry: set_up(entry.key)),
+        (_term_entries, lambda entry: tell(entry.key)),
+    ]
     return [
-        Provider(lambda query: _feature_entries(session, query), _run(session), ranked=False),
-        Provider(lambda _query: _action_entries(registry), _trigger(session, registry)),
-        Provider(lambda _query: _panel_entries(registry), _show_panel(session, registry)),
-        Provider(lambda _query: _project_entries(session), _run(session)),
-        Provider(_term_entries, lambda entry: tell(entry.key)),
+        Provider(lambda query: _feature_entries(session, query), run, False, _FEATURES),
+        *(Provider(find, carry_out, heading=_REST) for find, carry_out in rest),
+    ]
+
+
+def _setting_entries(query: str) -> list[Entry]:
+    """Return the settings; none before something is asked."""
+    if not query.strip():
+        return []
+    return [
+        Entry("Setting", info.title, info.id, info.group, words=f"settings {info.words}")
+        for info in SETTINGS
     ]
 
 
@@ -123,8 +145,8 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
         found.append(Entry("Feature", f"Feature {link[1]} of “{link[0]}”", query.strip()))
     number = feature_number(query)
     if number is not None and number < session.index.features:
-        detail = FeatureNotes.of(session).said(number, NARROW)[0]
-        found.append(Entry("Feature", f"Feature {number}", str(number), detail))
+        said = FeatureNotes.of(session).said(number, WIDE)[0]
+        found.append(Entry("Feature", f"Feature {number}", str(number), aside=said))
     if notes is None:
         return found
     some = notes.notes(dictionary, notes.search(dictionary, query)[:_LOOKED_AT].tolist())
@@ -145,6 +167,9 @@ def _project_entries(session: Session) -> list[Entry]:
         for item in inventory.indexes
     ]
     for item in inventory.dictionaries:
+        if not item.complete:
+            entries.append(Entry("Run", f"Training of “{item.name}”", item.name, "unfinished"))
+            continue
         result = item.summary.result if item.summary else None
         detail = f"FVU {figure_text(result.fvu)}" if result else ""
         entries.append(Entry("Dictionary", f"Dictionary “{item.name}”", item.name, detail))
@@ -163,6 +188,9 @@ def _run(session: Session):
         elif entry.kind == "Index":
             if session.open_index(entry.key):
                 session.show_workspace("explore")
+        elif entry.kind == "Run":
+            session.show_workspace("train")
+            session.select_dictionary(entry.key)
         elif entry.kind == "Dictionary":
             session.select_dictionary(entry.key)
             session.show_workspace("project")

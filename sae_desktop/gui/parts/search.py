@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 _MOST_LETTERS = 4
 """Of a query whose letters may be anywhere in a title."""
@@ -24,6 +25,26 @@ class Entry:
     enabled: bool = True
     words: str = ""
     """Further words it is found by, such as the menu it stands in."""
+    aside: str = ""
+    """What is said quietly beside the title."""
+    snippet: str = ""
+    """A line below: a piece of text with what was asked for."""
+    found: tuple[int, int] = (0, 0)
+    """Where in the snippet that stands."""
+    token: tuple[int, int] = (0, 0)
+    """Where in the snippet the token stands on which the feature fires."""
+
+    def pieces(self) -> list[tuple[str, bool, bool]]:
+        """Return the snippet in pieces: text, whether it was asked for, whether it is the token."""
+        cuts = sorted({0, *self.found, *self.token, len(self.snippet)})
+        return [
+            (
+                self.snippet[first:last],
+                self.found[0] <= first and last <= self.found[1],
+                self.token[0] <= first and last <= self.token[1],
+            )
+            for first, last in pairwise(cuts)
+        ]
 
 
 def score(query: str, title: str) -> float:

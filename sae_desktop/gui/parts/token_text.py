@@ -56,6 +56,8 @@ class TokenTextView(QWidget):
         self._laid_out = (0, "")
         self._marked: int | None = None
         """Piece of the first passage that a line is drawn around."""
+        self._pointed: int | None = None
+        """Block that a line is drawn around."""
         self._anchor: tuple[int, int] | None = None
         self._cursor: tuple[int, int] | None = None
         self._hovered: tuple[int, int] | None = None
@@ -70,7 +72,7 @@ class TokenTextView(QWidget):
     def set_blocks(self, items: Sequence[Heading | Passage]) -> None:
         """Show headings and passages, in place of what is shown."""
         self._blocks = [Block(item) for item in items]
-        self._anchor = self._cursor = self._marked = None
+        self._anchor = self._cursor = self._marked = self._pointed = None
         self._hover(None)
         self._laid_out = (0, "")
         self._lay_out()
@@ -91,6 +93,13 @@ class TokenTextView(QWidget):
     def plain_text(self) -> str:
         """Return all passages as plain text, one a line."""
         return "\n".join(b.paragraph.text.source for b in self._blocks if b.paragraph)
+
+    def point_at(self, block: int) -> QRect:
+        """Draw a line around a block until others are shown; return where it is."""
+        self._pointed = block
+        self.update()
+        shown = self._blocks[block]
+        return QRect(0, int(shown.top), self.width(), int(shown.height))
 
     def piece_rects(self, block: int, piece: int) -> list[QRectF]:
         """Return where a piece of a block is painted, in the widget's coordinates."""
@@ -160,6 +169,10 @@ class TokenTextView(QWidget):
             block.paragraph.paint(
                 painter, QPointF(0.0, block.top), self._scale, tokens, self._selection_in(number)
             )
+            if number == self._pointed:
+                painter.setPen(QPen(colours.focus, 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(row.adjusted(1, -2, -1, 3), 4, 4)
             if number == 0 and self._marked is not None:
                 self._paint_mark(painter, block.paragraph, block.top)
             if note and isinstance(block.item, Passage):

@@ -16,9 +16,10 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.engine.protocol import EngineStatus, ErrorInfo
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
-from sae_desktop.gui.frame.command_palette import CommandPalette, Provider
+from sae_desktop.gui.frame.command_palette import CommandPalette
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import MENUS, WORKSPACES
+from sae_desktop.gui.frame.palette_rows import Provider
 from sae_desktop.gui.parts import icons, theme
 from sae_desktop.gui.parts.actions import ActionInfo, ActionRegistry
 from sae_desktop.gui.parts.search import Entry

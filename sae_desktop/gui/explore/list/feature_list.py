@@ -175,6 +175,13 @@ class FeatureListPanel(QWidget):
         self.bar.set_conditions(conditions)
         self.apply_filter()
 
+    def show_conditions(self, conditions: FeatureFilter) -> None:
+        """List what meets these conditions alone, and open the first of it."""
+        self.bar.set_only(None)
+        self.set_conditions(conditions)
+        if self.model.rowCount():
+            self.table.setCurrentIndex(self.model.index(0, NUMBER))
+
     def show_only(self, features: FeatureSet | None) -> None:
         """List these features alone, in their order; None: whatever the other fields ask for."""
         if features is not None:

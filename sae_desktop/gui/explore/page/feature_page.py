@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -25,6 +25,7 @@ from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
 from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
+from sae_desktop.gui.explore.page.figures_line import figures_text, unbroken
 from sae_desktop.gui.explore.signed_bars import SignedBars
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.histogram import ActivationHistogram
@@ -35,7 +36,6 @@ from sae_desktop.gui.parts.passages import Heading, HoveredToken, Passage
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.token_text import TokenTextView
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.amounts import exact_count, one_in_text, percent_text
 
 WIDE = 1120
 """From this width on, the figures stand beside the contexts and not below."""
@@ -49,8 +49,6 @@ _CONTEXTS_WIDEST = 960
 _NO_BOUND = 16_777_215
 _WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
 _AS_INDEXED = 2
-_BETWEEN = " · "
-_MOMENTS = (("std_activation", "std"), ("skewness", "skew"), ("kurtosis", "kurtosis"))
 
 
 class FeaturePage(QScrollArea):
@@ -67,6 +65,8 @@ class FeaturePage(QScrollArea):
         self.setObjectName("explore.page")
         self._session = session
         self._contexts: list[Context] = []
+        self._slots: list[int | None] = []
+        """The context in each line of the text, None in those of headings."""
         self._shown: tuple[FeatureIndex, int] | None = None
         self.title = FeatureTitle(session)
         self.figures = label("", "muted", wrap=True)
@@ -135,6 +135,7 @@ class FeaturePage(QScrollArea):
         self._body.addStretch(1)  # what is left once both have their widest
         column.addLayout(self._body)
         column.addStretch()
+        self._content = content
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -239,7 +240,7 @@ class FeaturePage(QScrollArea):
     def _fill(self, index: FeatureIndex, feature: int) -> None:
         maximum = float(index.columns["max_activation"][feature])
         self.title.set_feature(feature)
-        self.figures.setText(_unbroken(figures_text(index, feature)))
+        self.figures.setText(unbroken(figures_text(index, feature)))
         self.legend.set_maximum(maximum)
         self.contexts.set_scale(self.legend.scale())
         self._read_contexts(index, feature)
@@ -269,12 +270,14 @@ class FeaturePage(QScrollArea):
         groups = context_groups(self._contexts, buckets, short=short, scheme=scheme)
         first_bucket = next((g for g in groups if g.bucket != TOP_BUCKET), None)
         blocks: list[Heading | Passage] = []
+        self._slots = []
         for group in groups:
             note = f"{scheme} buckets" if group is first_bucket else ""
             if group.hidden and group.bucket == TOP_BUCKET:
                 total = len([c for c in self._contexts if c.bucket == TOP_BUCKET])
                 note = f"{total - group.hidden} of {total}"
             blocks.append(Heading(group.name, note))
+            self._slots += [None, *(c.slot for c in group.contexts)]
             blocks += [
                 Passage(
                     c.tokens,
@@ -294,6 +297,19 @@ class FeaturePage(QScrollArea):
         self.more.setText(
             "Fewer contexts" if self.more.isChecked() else f"All {len(self._contexts)} contexts"
         )
+
+    def show_context(self, slot: int) -> None:
+        """Bring a context of the feature into sight and draw a line around it."""
+        self.more.setChecked(True)
+        # Once it is laid out as high as all contexts are.
+        QTimer.singleShot(0, self, lambda: self._point_at(slot))
+
+    def _point_at(self, slot: int) -> None:
+        if slot not in self._slots:  # told with another of the same words
+            return
+        place = self.contexts.point_at(self._slots.index(slot))
+        at = self.contexts.mapTo(self._content, place.center())
+        self.ensureVisible(0, at.y(), 0, self.viewport().height() // 3)
 
     def _show_logits(self, index: FeatureIndex, feature: int) -> None:
         centred = self.centred.isChecked()
@@ -334,32 +350,6 @@ class FeaturePage(QScrollArea):
     def scale(self) -> ColourScale:
         """Return the scale the contexts are coloured by."""
         return self.legend.scale()
-
-
-def figures_text(index: FeatureIndex, feature: int) -> str:
-    """Return the line of figures under a feature's title, with units."""
-    density = float(index.columns["density"][feature])
-    rows = f"{exact_count(index.info.rows)} tokens"
-    if density <= 0.0:
-        return f"Never fires on {rows}"
-    return _BETWEEN.join(
-        (
-            f"Density {percent_text(density)} ({one_in_text(density)} of {rows})",
-            f"max {float(index.columns['max_activation'][feature]):.2f}",
-            f"mean {float(index.columns['mean_activation'][feature]):.2f}",
-            *(
-                f"{word} {float(index.columns[name][feature]):.2f}"
-                for name, word in _MOMENTS
-                if name in index.columns
-            ),
-        )
-    )
-
-
-def _unbroken(figures: str) -> str:
-    """Return a line of figures that wraps between two of them, never within one."""
-    parts = [part.replace(" ", "\u00a0") for part in figures.split(_BETWEEN)]
-    return "\u00a0· ".join(parts)
 
 
 def _note(context: Context, times: int) -> str:

@@ -1,0 +1,122 @@
+"""What the search finds in the open index: contexts, tokens it fires on, tokens it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from sae_desktop.gui.frame.palette_rows import Provider, Row
+from sae_desktop.gui.parts.search import Entry, feature_number
+from sae_desktop.gui.state.feature_link import parse_feature_link
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.amounts import exact_count, percent_text
+
+if TYPE_CHECKING:  # h5py: not before the first show
+    from sae_desktop.features.reading.filter import FeatureFilter
+    from sae_desktop.features.reading.reader import FeatureIndex
+    from sae_desktop.features.reading.text_hits import TextHits
+
+_LEAST = 2
+"""Letters from which on texts are searched."""
+
+
+class Shown(Protocol):
+    """The workspace in which what was found is shown."""
+
+    def show_context(self, feature: int, slot: int) -> None: ...
+    def show_listed(self, conditions: FeatureFilter) -> None: ...
+
+
+class IndexTexts:
+    """Searches the texts of the open index (`command_palette.TextSearch`)."""
+
+    def __init__(self, session: Session, shown: Callable[[], Shown]) -> None:
+        """`shown` returns the workspace Explore, which is built only when it is needed."""
+        self._session, self._shown = session, shown
+        self._notes = FeatureNotes.of(session)
+        self._titles: dict[int, str] = {}
+
+    def searched(self) -> str:
+        """Return what is searched, to be continued with commands and settings."""
+        if self._session.index is None:
+            return ""
+        return f"labels, tokens and contexts of the index “{self._session.index_name}”, "
+
+    def work(self, query: str) -> Callable[[], object] | None:
+        """Return what reads the index beside the window."""
+        index, text = self._session.index, query.strip()
+        if index is None or len(text) < _LEAST:
+            return None
+        if feature_number(text) is not None or parse_feature_link(text) is not None:
+            return None
+        from sae_desktop.features.reading.text_hits import text_hits
+
+        return lambda: (index, text_hits(index, text))
+
+    def rows(self, query: str, answer: tuple[FeatureIndex, TextHits]) -> list[Row]:
+        """Return the features found, the best of each kind, and the way to all of them."""
+        from sae_desktop.features.reading.filter import FeatureFilter
+
+        index, hits = answer
+        if index is not self._session.index:
+            return []
+        text = query.strip()
+        self._titles = self._notes.labels(
+            np.array([h.feature for h in hits.contexts] + [*hits.firing, *hits.raising], np.int64)
+        )
+        contexts = [
+            self._entry(
+                "Context",
+                hit.feature,
+                f"{hit.feature}:{hit.slot}",
+                detail=f"in {percent_text(hit.share)} of its contexts",
+                snippet=hit.snippet.text,
+                found=hit.snippet.found,
+                token=hit.snippet.token,
+            )
+            for hit in hits.contexts
+        ]
+        found = self._group(
+            f"In a context: “{text}”", contexts, hits.contexts_total, FeatureFilter(context=text)
+        )
+        for told, features, total, conditions in (
+            ("Fires on", hits.firing, hits.firing_total, FeatureFilter(token=text)),
+            ("Raises", hits.raising, hits.raising_total, FeatureFilter(raises=text)),
+        ):
+            entries = [self._entry("Feature", f, str(f)) for f in features]
+            found += self._group(f"{told} “{text}”", entries, total, conditions)
+        return found
+
+    def _entry(self, kind: str, feature: int, key: str, **more: object) -> Entry:
+        label, words = self._titles.get(feature, ""), self._notes.words(feature)
+        aside = label or ("" if words is None or more.get("snippet") else words.line())
+        return Entry(kind, f"Feature {feature}", key, aside=aside, **more)  # type: ignore[arg-type]
+
+    def _group(
+        self, heading: str, entries: Sequence[Entry], total: int, conditions: FeatureFilter
+    ) -> list[Row]:
+        provider = Provider(lambda _query: [], self._open, heading=heading)
+        rows = [(entry, provider) for entry in entries]
+        if total > len(entries):
+            title = f"List all {exact_count(total)} features"
+            everything = Provider(
+                lambda _query: [], lambda _entry: self._list(conditions), heading=heading
+            )
+            rows.append((Entry("List", title, heading), everything))
+        return rows
+
+    # ------------------------------------------------------------------ going there
+    def _open(self, entry: Entry) -> None:
+        feature, _, slot = entry.key.partition(":")
+        self._session.show_workspace("explore.feature")
+        if slot:
+            self._shown().show_context(int(feature), int(slot))
+        else:
+            self._session.select_feature(int(feature))
+
+    def _list(self, conditions: FeatureFilter) -> None:
+        self._session.show_workspace("explore")
+        self._shown().show_listed(conditions)
