@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -137,7 +138,7 @@ def feature_words(index: FeatureIndex, feature: int) -> FeatureWords:
     assert at is not None  # the chosen token is always drawn
     pieces = [
         " " if not piece.text.strip(" \u00a0") else shown
-        for piece, shown in zip(text.pieces, text.shown_pieces(), strict=True)
+        for piece, shown in zip(text.pieces, text.shown_pieces, strict=True)
     ]
     before, after = "".join(pieces[:at]), "".join(pieces[at + 1 :])
     peak = pieces[at] if pieces[at] != " " else "·"
@@ -170,11 +171,13 @@ def _strongest(index: FeatureIndex, feature: int) -> int | None:
 def _tokens(index: FeatureIndex, feature: int) -> tuple[tuple[str, ...], str]:
     """Return the tokens that say most of a feature, the first ones first, and what they are."""
     counted = Counter(index.tokens[index.strongest_rows(feature)].tolist())
-    for what, names in (
-        (STRONGEST_ON, [index.token(number) for number, _ in counted.most_common()]),
-        (FIRES_ON, [fired.token for fired in index.firing_tokens(feature)]),
-        (RAISES, [token for token, _ in index.top_logits(feature)]),
-    ):
+    sources: tuple[tuple[str, Callable[[], list[str]]], ...] = (
+        (STRONGEST_ON, lambda: [index.token(number) for number, _ in counted.most_common()]),
+        (FIRES_ON, lambda: [fired.token for fired in index.firing_tokens(feature)]),
+        (RAISES, lambda: [token for token, _ in index.top_logits(feature)]),
+    )
+    for what, read in sources:
+        names = read()
         whole = [_token(name) for name in names if "⟨0x" not in name]
         if whole:
             return tuple(dict.fromkeys(whole))[:_TOKENS], what

@@ -48,7 +48,9 @@ class RunningText:
             offset += length
         self.length = offset
         self.source = "".join(piece.text for piece in self.pieces)
-        self.shown = "".join(self.shown_pieces())
+        self.shown_pieces = [_shown(piece.text) for piece in self.pieces]
+        """Every piece as it is shown."""
+        self.shown = "".join(self.shown_pieces)
         self._starts = [piece.start_offset for piece in self.pieces]
 
     def piece_at(self, offset: int) -> int | None:
@@ -56,10 +58,6 @@ class RunningText:
         if not 0 <= offset < self.length:
             return None
         return bisect_right(self._starts, offset) - 1
-
-    def shown_pieces(self) -> list[str]:
-        """Return every piece as it is shown."""
-        return [_shown(piece.text) for piece in self.pieces]
 
     def piece_of_token(self, token: int) -> int | None:
         """Return which piece a token is part of."""
