@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,27 @@ def _fresh(inventory: Inventory) -> DictionaryItem | None:
     return newest if not newest.indexes and newest.modified > read else None
 
 
+def _stopped(inventory: Inventory, written: Written) -> tuple[datetime.datetime, NextStep] | None:
+    """Return when the last work that was interrupted was, and how it is resumed."""
+    found: list[tuple[datetime.datetime, NextStep]] = []
+    for store in inventory.stores:
+        if store.complete or store.harvest is None or ("store", store.name) in written:
+            continue
+        sentence = (
+            f"The harvest “{store.name}” stopped at {short_count(store.rows)} of "
+            f"{short_count(store.rows_wanted)} rows; all of them are kept."
+        )
+        step = NextStep("resume_harvest", sentence, "Resume the harvest", store.name)
+        found.append((store.modified, step))
+    for item in inventory.dictionaries:
+        if item.complete or not item.train or ("dictionary", item.name) in written:
+            continue
+        sentence = f"The training of “{item.name}” stopped after {short_count(item.rows)} rows."
+        step = NextStep("resume_train", sentence, "Resume the training", item.name)
+        found.append((item.modified, step))
+    return max(found, key=lambda pair: pair[0], default=None)
+
+
 def next_step(
     inventory: Inventory, running: frozenset[str] = frozenset(), written: Written = frozenset()
 ) -> NextStep:
@@ -50,9 +72,9 @@ def next_step(
 
     `written`: what these jobs write, which did not stop.
 
-    What was trained since the last index is indexed next; else an index is explored, even while
-    something runs. Otherwise a running job comes first, then
-    work that was interrupted, then the first thing that is missing on the way to an index.
+    What was trained since the last index is indexed next, and what was interrupted since is
+    resumed; else an index is explored, even while something runs. Otherwise a running job comes
+    first, then work that was interrupted, then what is missing on the way to an index.
     """
     fresh = _fresh(inventory)
     if fresh is not None and "index" not in running:
@@ -62,7 +84,11 @@ def next_step(
             "Build an index",
             fresh.name,
         )
+    stopped = _stopped(inventory, written)
     if inventory.indexes:
+        read = max(item.modified for item in inventory.indexes)
+        if stopped is not None and not running and stopped[0] > read:
+            return stopped[1]
         newest = max(inventory.indexes, key=lambda item: item.modified)
         return NextStep(
             "explore",
@@ -73,30 +99,14 @@ def next_step(
     for tag, step in RUNNING.items():
         if tag in running:
             return step
-    for store in inventory.stores:
-        stopped = not store.complete and ("store", store.name) not in written
-        if stopped and store.harvest is not None:
-            return NextStep(
-                "resume_harvest",
-                f"The harvest “{store.name}” stopped at {short_count(store.rows)} of "
-                f"{short_count(store.rows_wanted)} rows; all of them are kept.",
-                "Resume the harvest",
-                store.name,
-            )
+    if stopped is not None:
+        return stopped[1]
     if not inventory.stores and not inventory.dictionaries:
         return NextStep(
             "harvest",
             "A project starts with a model’s activations on some text.",
             "Harvest activations",
         )
-    for item in inventory.dictionaries:
-        if not item.complete and item.train and ("dictionary", item.name) not in written:
-            return NextStep(
-                "resume_train",
-                f"The training of “{item.name}” stopped after {short_count(item.rows)} rows.",
-                "Resume the training",
-                item.name,
-            )
     usable = [item for item in inventory.dictionaries if item.summary is not None]
     if not usable:
         newest_store = max(inventory.stores, key=lambda item: item.modified)

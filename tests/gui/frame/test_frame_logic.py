@@ -182,6 +182,17 @@ def test_next_step__is_an_index_for_what_was_trained_since(project: Project) -> 
     assert next_step(dataclasses.replace(inventory, indexes=[before])).kind == "index"
     assert next_step(dataclasses.replace(inventory, indexes=[before])).target == "new"
     assert next_step(dataclasses.replace(inventory, indexes=[read])).kind == "explore"
+    later = read.modified + datetime.timedelta(minutes=1)
+    add_run(project, "half", finished=False)
+    half = next(d for d in take_inventory(project).dictionaries if d.name == "half")
+    stopped = dataclasses.replace(half, modified=later)
+    halted = dataclasses.replace(
+        inventory, indexes=[read], dictionaries=[*inventory.dictionaries, stopped]
+    )
+    step = next_step(halted)  # what one was at when one left
+    assert (step.kind, step.target) == ("resume_train", "half")
+    assert next_step(halted, frozenset({"train"})).kind == "explore"
+    assert next_step(halted, written=frozenset({("dictionary", "half")})).kind == "explore"
 
 
 def test_cards__show_the_runs_of_a_sweep_as_one(project: Project) -> None:

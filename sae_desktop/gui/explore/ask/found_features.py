@@ -39,6 +39,8 @@ class FoundFeatures(QWidget):
 
     featureChosen = Signal(int)
     """Its tokens are to be shown."""
+    comparisonAsked = Signal(int)
+    """It is to be put beside the feature whose tokens are shown."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -87,6 +89,7 @@ class FoundFeatures(QWidget):
         while len(self._lines) < len(shown):
             line = _Line(self._session)
             line.chosen.connect(self.featureChosen)
+            line.compared.connect(self.comparisonAsked)
             line.left.connect(self._on_left)
             self._lines.append(line)
             self._column.addWidget(line)
@@ -136,6 +139,7 @@ class _Line(QWidget):
     """One feature: what it is, and three buttons."""
 
     chosen = Signal(int)
+    compared = Signal(int)
     left = Signal(object, int, int)
     """(self, ±1, which part had the keyboard): an arrow leads to another line."""
 
@@ -150,7 +154,10 @@ class _Line(QWidget):
         self.steer = self._button(
             "Steer", "sliders-horizontal", lambda: steer_with(session, self.found.feature)
         )
-        self._parts: list[QWidget] = [self.facts, self.open, self.steer]
+        self.compare = self._button(
+            "Compare", "columns", lambda: self.compared.emit(self.found.feature)
+        )
+        self._parts: list[QWidget] = [self.facts, self.open, self.compare, self.steer]
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -167,9 +174,13 @@ class _Line(QWidget):
         self.found = found
         self.facts.set_found(found, notes)
         number = found.feature
-        for button, what in ((self.open, "Open"), (self.steer, "Steer with")):
-            button.setAccessibleName(f"{what} feature {number}")
-            button.setToolTip(plain_tip(f"{what} feature {number}"))
+        for button, what in (
+            (self.open, f"Open feature {number}"),
+            (self.compare, f"Compare feature {number} with the one that colours the text"),
+            (self.steer, f"Steer with feature {number}"),
+        ):
+            button.setAccessibleName(what)
+            button.setToolTip(plain_tip(what))
 
     def set_current(self, current: bool) -> None:
         self.facts.current = current

@@ -28,6 +28,7 @@ from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.passages import Passage
 from sae_desktop.gui.parts.text_box import TextBox, file_text, local_files
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.running_text import shown_token
@@ -131,6 +132,7 @@ class ProbePanel(QWidget):
         self.tokens.tokenClicked.connect(lambda token: self.choose_token(token + self.page.first))
         self.ways.chosen.connect(self._found_ways.setCurrentIndex)
         self.found.featureChosen.connect(self.light)
+        self.found.comparisonAsked.connect(self._compare)
         self.matrix.tokenChosen.connect(self.choose_token)
         self.matrix.featureChosen.connect(self.light)
         self.matrix.featureOpened.connect(lambda feature: open_feature(session, feature))
@@ -218,6 +220,12 @@ class ProbePanel(QWidget):
         self.matrix.scroll_to_top()
         if self.settings.rank == "attribution":
             self.probe()
+
+    def _compare(self, feature: int) -> None:
+        """Put a feature beside the one that is lit; the lit one beside the best other one."""
+        lit, listed = self.shown_feature, [line.found.feature for line in self.found.lines()]
+        other = lit if lit != feature else next((f for f in listed if f != feature), None)
+        Compared.of(self._session).show([f for f in (other, feature) if f is not None])
 
     def _on_menu(self, feature: int, at: QPoint) -> None:
         show_feature_menu(self._session, feature, self, at)

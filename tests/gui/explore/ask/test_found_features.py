@@ -18,6 +18,7 @@ from sae_desktop.gui.explore.ask.found_features import SHOWN
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.probe_bars import EXAMPLES
 from sae_desktop.gui.parts.tab_order import tab_order
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 
@@ -81,6 +82,16 @@ def test_buttons__open_and_steer_at_once(found: ProbePanel, session: Session, he
     assert (session.feature, heard.workspaces[-1]) == (11, "explore.feature")
 
 
+def test_compare__puts_a_feature_beside_the_one_that_is_lit(
+    found: ProbePanel, session: Session, heard
+) -> None:
+    lines = found.found.lines()
+    QTest.mouseClick(lines[0].compare, Qt.MouseButton.LeftButton)
+    assert (Compared.of(session).features, heard.workspaces[-1]) == ((7, 11), "explore.compare")
+    QTest.mouseClick(lines[1].compare, Qt.MouseButton.LeftButton)  # the lit one: with the best
+    assert Compared.of(session).features == (11, 7)
+
+
 def test_click_on_a_line__lights_the_text_and_on_its_number_opens_the_feature(
     found: ProbePanel, session: Session, heard
 ) -> None:
@@ -98,7 +109,8 @@ def test_keys__walk_the_lines_light_the_text_and_open(
 ) -> None:
     lines = found.found.lines()
     reached = [widget for widget in tab_order(found) if found.found.isAncestorOf(widget)]
-    assert reached == [lines[1].facts, lines[1].open, lines[1].steer]  # feature 7 is lit
+    line = lines[1]  # feature 7 is lit
+    assert reached == [line.facts, line.open, line.compare, line.steer]
     lines[1].facts.setFocus()
     QTest.keyClick(lines[1].facts, Qt.Key.Key_Down)
     assert found.shown_feature == 30
