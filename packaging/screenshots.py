@@ -3,8 +3,9 @@
     QT_QPA_PLATFORM=offscreen python packaging/screenshots.py PROJECT FOLDER [--only explore]
     QT_SCALE_FACTOR=2 QT_QPA_PLATFORM=offscreen python packaging/screenshots.py …   (200%)
 
-With `--states` the states of the Harvest and Training workspaces are grabbed, too: what a store
-holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the evaluation.
+With `--states` the states of the Harvest, Training and Explore workspaces are grabbed, too:
+what a store holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the
+evaluation; features side by side.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
+from sae_desktop.gui.state.compared import Compared
 from sae_desktop.words.training_catalogue import STREAM
 
 SIZES = ("1280x720", "2560x1440")
@@ -115,6 +117,13 @@ def _harvest(window: MainWindow, tab: int) -> None:
     wait(_SETTLE_S)
 
 
+def _compare(window: MainWindow) -> None:
+    session = window.session
+    if session.index is not None and session.feature is not None:
+        nearest = [other for other, _ in session.index.neighbours(session.feature)]
+        Compared.of(session).show([session.feature, *nearest[:2]])
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -131,7 +140,10 @@ TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
     "all-curves": _all_curves,
     "evaluation": _evaluation,
 }
-STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES}
+EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "compare": _compare,
+}
+STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES, "explore": EXPLORE_STATES}
 """Workspace → state → how one gets there from the one before."""
 
 
