@@ -61,6 +61,7 @@ class _Row(QWidget):
         self.title = label(info.title)
         control.setAccessibleName(info.title)
         control.setAccessibleDescription(info.sentence)
+        control.setToolTip(plain_tip(info.sentence))
         control.setMaximumWidth(_CONTROL_WIDTH * 2)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 8)

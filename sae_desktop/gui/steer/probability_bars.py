@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
+from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.amounts import probability_text, signed_text
 
@@ -174,6 +175,8 @@ class ProbabilityBars(QWidget):
                     f"steered {token.steered:.4f}",
                     self,
                 )
+            else:
+                show_tip(event.globalPos(), tip_of("Next token"), self)
             return True
         return super().event(event)
 

@@ -14,10 +14,11 @@ from frame_harvest import model
 from frame_project import ARCHITECTURES
 from PySide6.QtCore import QEvent, QPoint
 from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QApplication, QLabel, QTabBar, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QTabBar, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
 from words_on_screen import OnScreen, words_on_screen
 
+from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts.demonstration import SHIPPED
@@ -65,6 +66,18 @@ def test_every_term_on_screen__tells_what_it_means(shown: MainWindow) -> None:
     places = words_on_screen(shown)
     assert [text for text in SEEN if text not in {place.text for place in places}] == []
     assert "\n".join(_silent(places)) == ""
+
+
+def test_every_term_of_the_forms__tells_what_it_means(shown: MainWindow, qtbot: QtBot) -> None:
+    session = shown.session
+    shown.dialogs.show_shortcuts()
+    shown.open_settings()
+    forms = [IndexForm(session, session.dictionary), EvaluateForm(session, session.dictionary)]
+    dialogs = [*forms, *shown.findChildren(QDialog)]
+    assert len(dialogs) >= 4
+    for dialog in dialogs:
+        qtbot.addWidget(dialog)
+        assert "\n".join(_silent(words_on_screen(dialog))) == ""
 
 
 def _silent(places: list[OnScreen]) -> list[str]:
