@@ -32,8 +32,7 @@ COLUMN_TERMS = (
     Entry(
         "Skewness",
         _tip("skewness"),
-        "Above 0, most activations are small and a few are large, as of most features: the "
-        "clear ones often reach 2 or 3.",
+        "Above 0, most activations are small and a few are large, as of most features.",
         "Explore, in the list and below the label",
         ("Kurtosis", "Histogram"),
         ("Skew",),
@@ -127,9 +126,8 @@ COLUMN_TERMS = (
     Entry(
         "Neuron correlation",
         _tip("neuron_correlation"),
-        "Near 1, the feature repeats what a single neuron does already; most clear features "
-        "stay below 0.6, for no neuron says what they say. The sign tells whether the two rise "
-        "together.",
+        "Near 1, the feature repeats what a single neuron does already; far below it, no neuron "
+        "says what the feature says. The sign tells whether the two rise together.",
         "Explore, as a column of the list and on a feature’s page under Neurons",
         ("MLP", "Pearson correlation"),
         ("Neuron |r|", "Neurons"),
@@ -137,8 +135,7 @@ COLUMN_TERMS = (
     Entry(
         "Nearest cosine",
         _tip("nearest_cosine"),
-        "Near 1, the dictionary has the same direction twice. In a good dictionary most lie "
-        "well below 0.7.",
+        "Near 1, the dictionary has the same direction twice, which is a waste.",
         "Explore, as a column of the list, and the figures of an evaluation (their median)",
         ("Cosine", "Neighbours"),
     ),

@@ -147,8 +147,8 @@ MODEL_TERMS = (
         "KL",
         "How far the model’s predictions are changed, in nats per token; 0 is not at all.",
         "It compares two sets of probabilities for the next token. 0.01 is hardly noticed, 0.5 "
-        "changes what is written, and above 3 or so the text usually breaks. For a dictionary "
-        "put in place of the activations, lower is better.",
+        "changes what is written. For a dictionary put in place of the activations, lower is "
+        "better; of steering it says how strong it is, not how good.",
         "Steer, and the evaluation of a dictionary",
         ("Perplexity", "Loss recovered", "Steering"),
         ("KL (nats per token)", "nats per token", "nats"),

@@ -42,8 +42,9 @@ STEERING_TERMS = (
         "Strength",
         "How far a slider turns a feature: in multiples of its maximum (×), or in typical norms "
         "(‖x‖).",
-        "1× holds the feature at the largest activation it had on the indexed text. Often "
-        "0.5× to 3× changes the text visibly; much more breaks it.",
+        "1× holds the feature at the largest activation it had on the indexed text. Which "
+        "strength suits differs from feature to feature: too little does nothing one can see, "
+        "and too much breaks the text.",
         "Steer, on every slider",
         ("Maximum", "Typical norm", "Steering sweep"),
         ("Sliders ×", "Sliders"),
@@ -51,8 +52,8 @@ STEERING_TERMS = (
     Entry(
         "Typical norm",
         "The usual length of the activations at a site, as a unit for how large a change is.",
-        "A change of 0.3 typical norms is moderate, one of 1 is as large as the activation "
-        "itself, and texts seldom survive 3. It makes strengths comparable between features.",
+        "A change of 1 typical norm is as large as the activation itself. It makes strengths "
+        "comparable between features, which multiples of their maxima are not.",
         "Steer, below the sliders and the texts",
         ("Strength", "Norm"),
         ("Typical norms",),
