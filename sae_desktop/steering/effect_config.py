@@ -15,6 +15,9 @@ CONTINUED = ("There is", "In the beginning", "The meaning of the word")
 """Beginnings that say little, so that a text may turn anywhere from them. Each feature's strengths
 are tried on them, and the window offers the first where nothing is typed."""
 
+ASKED = "What shall we talk about?"
+"""The same for a model that is asked through its chat template."""
+
 
 class OutputEffectConfig(msgspec.Struct, frozen=True, kw_only=True, tag="output_effect"):
     """What each feature does to the next token, and at which strength it turns a text."""

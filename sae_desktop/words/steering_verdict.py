@@ -33,6 +33,8 @@ class SteeringVerdict(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     factor: float | None = None
     """By which the strengths are to be multiplied next; None: nothing better is known."""
+    button: str = ""
+    """What a button says that does so."""
 
     @property
     def good(self) -> bool:
@@ -65,8 +67,9 @@ def steering_verdict(
     factor = _WEAKER if kind in ("repeats", "unlikely") else _STRONGER
     what = "a third weaker" if factor < 1 else "half as strong again"
     return SteeringVerdict(
-        kind=kind, sentence=f"{_SAID[kind]}; try all sliders {what}.", factor=factor
-    )
+        kind=kind, sentence=f"{_SAID[kind]}; try all sliders {what}.", factor=factor,
+        button="Weaken all sliders" if factor < 1 else "Strengthen all sliders",
+    )  # fmt: skip
 
 
 def verdict_of(
@@ -121,8 +124,9 @@ def _of_one(kind: Kind, act: Intervention, known: KnownStrength | None) -> Steer
     unit = "×" if act.unit == "maximum" else " typical norms"
     told = f"{wanted:g}".replace("-", "−")
     return SteeringVerdict(
-        kind=kind, sentence=f"{_SAID[kind]}; try {told}{unit}.", factor=wanted / act.strength
-    )
+        kind=kind, sentence=f"{_SAID[kind]}; try {told}{unit}.", factor=wanted / act.strength,
+        button=f"Try {told}{unit}",
+    )  # fmt: skip
 
 
 def _next(kind: Kind, strength: float, known: KnownStrength | None) -> float | None:

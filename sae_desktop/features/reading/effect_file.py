@@ -137,12 +137,18 @@ def strength_of(columns: Columns, feature: int) -> KnownStrength | None:
     if any(name not in columns for name in STRENGTH_COLUMNS):
         return None
     code = int(columns[VERDICT][feature])
-    low, high, turn = (float(columns[name][feature]) for name in (LOW, HIGH, TURN))
+    low, high, turn, suggested = (
+        _as_written(columns[name][feature]) for name in (LOW, HIGH, TURN, SUGGESTED)
+    )
     if not 1 <= code <= len(VERDICTS) or not np.isfinite([low, high, turn]).all():
         return None
-    suggested = float(columns[SUGGESTED][feature])
     works = VERDICTS[code - 1] == "works" and np.isfinite(suggested)
     return KnownStrength(
         verdict=VERDICTS[code - 1], suggested=suggested if works else None, turn=turn, low=low,
         high=high,
     )  # fmt: skip
+
+
+def _as_written(value: Any) -> float:
+    """Return a number of a column with the digits that were written: 2.4, not 2.4000001."""
+    return float(f"{float(value):.6g}")

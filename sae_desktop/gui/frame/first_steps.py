@@ -53,8 +53,6 @@ class FirstSteps(QObject):
         self.current: StepId | None = "read"
         """None: all is done, and the way on is shown."""
         self._came_back = False
-        self._by_itself = False
-        """Whether a text is being asked for that nobody has pressed Generate for."""
         self._pointed: set[HoveredToken] = set()
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
@@ -165,12 +163,12 @@ class FirstSteps(QObject):
         rack = self._workspace("steer").main.rack.rack
         if feature in [entry.feature for entry in rack]:
             self._session.show_workspace("steer")
+            self._show_it_steered(feature)
         else:
             # h5py: not before the first show
             from sae_desktop.gui.parts.feature_menu import steer_with
 
             steer_with(self._session, feature)
-        self._show_it_steered(feature)
 
     def _show_it_steered(self, feature: int) -> None:
         """Have both texts on screen: the result comes first, and then one’s own try."""
@@ -181,9 +179,7 @@ class FirstSteps(QObject):
             panel.rack.slider(feature).number.setValue(CLAMP)
         if not panel.form.prompt.toPlainText().strip():
             panel.form.prompt.setPlainText(PROMPT)
-        self._by_itself = True
-        panel.generate()
-        self._by_itself = False
+        panel.generate_by_itself()
 
     def _follow(self) -> None:
         """Be at the step of the place that one has gone to."""
@@ -217,7 +213,9 @@ class FirstSteps(QObject):
         config = job.config
         if isinstance(config, ProbeConfig) and config.text.strip() not in ("", SENTENCE):
             job.finished.connect(lambda _result: self.tick("try"))
-        elif isinstance(config, SteerConfig) and _is_steered(config) and not self._by_itself:
+        elif isinstance(config, SteerConfig) and _is_steered(config):
+            if self._workspace("steer").main.by_itself:
+                return  # the text that comes first; trying it is one's own
             job.finished.connect(lambda _result: self.tick("steer"))
 
     def tick(self, id_: StepId) -> None:

@@ -14,6 +14,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexResult
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
+from sae_desktop.words.strength_words import strengths_text
 
 if TYPE_CHECKING:
     from sae_desktop.client.engine_client import EngineClient
@@ -75,6 +76,8 @@ class JobResults:
             self._session.show_error(error)
             return
         self._session.columnMade.emit("output_effect")
+        if told := strengths_text(result):
+            self._session.notify(told)
 
     def _on_job_ended(self, _message: object = None) -> None:
         self._session.look_again()

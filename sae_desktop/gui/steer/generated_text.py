@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.colour_scale import diverging, readable_on
 from sae_desktop.gui.parts.elided_label import ElidedLabel
-from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.theme import rgb
@@ -19,6 +20,7 @@ from sae_desktop.gui.steer.kl_strip import KLStrip
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.steering.config import OutputToken, VariantResult
 from sae_desktop.steering.figures_text import figures_text
+from sae_desktop.words.steering_verdict import SteeringVerdict
 
 _MOST_CHANGE = 6.0
 """Change of a token's log probability, in nats, with the full colour."""
@@ -36,7 +38,13 @@ def token_tip(token: OutputToken) -> str:
 
 
 class GeneratedText(QWidget):
-    """A heading, a button that copies, and the text: the prompt quiet, the rest plain."""
+    """A heading, a button that copies, and the text: the prompt quiet, the rest plain.
+
+    Beneath stands what became of it, with a button that tries what is proposed.
+    """
+
+    factorChosen = Signal(float)
+    """By which the strengths are to be multiplied."""
 
     def __init__(self, title: str, *buttons: QPushButton) -> None:
         """`buttons` stand in the line of the heading, after the one that copies."""
@@ -44,6 +52,8 @@ class GeneratedText(QWidget):
         self._prompt = ""
         self._continuation = ""
         self._tokens: Sequence[OutputToken] = ()
+        self.proposes = False
+        """Whether what its verdict proposes can be tried: of the text of the sliders alone."""
         self.made: object = None
         """What it was generated with; None: not known, or nothing was."""
         self.view = QPlainTextEdit()
@@ -60,11 +70,14 @@ class GeneratedText(QWidget):
         self.figures = label("", "small", wrap=True)
         self.figures.hide()
         explain(self.figures, "Typical norm", "Perplexity", "KL", "Repetition")
+        self.verdict = label("", wrap=True)
+        self.next_button = push_button("", self._on_next, tip="Set the strength and generate again")
+        self._verdict: SteeringVerdict | None = None
         self.heading = ElidedLabel(chars=8)
         self.heading.setProperty("role", "heading")
         self.heading.setText(title)
         explain(self.heading, title)
-        self.earlier = label("earlier settings", "warning")
+        self.earlier = label("Of earlier settings: generate again", "warning")
         self.earlier.setToolTip("The settings have changed since this text was generated")
         self.earlier.hide()
         top = QHBoxLayout()
@@ -80,7 +93,13 @@ class GeneratedText(QWidget):
         column.addLayout(top)
         column.addWidget(self.view, 1)
         column.addWidget(self.strip)
+        judged = QHBoxLayout()
+        judged.setSpacing(8)
+        judged.addWidget(self.verdict, 1)
+        judged.addWidget(self.next_button, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(judged)
         column.addWidget(self.figures)
+        self.set_verdict(None)
         theme.manager().themeChanged.connect(self._show_all)
 
     @property
@@ -91,6 +110,28 @@ class GeneratedText(QWidget):
     def compare_with(self, now: object) -> None:
         """Say whether it was generated with other settings than those set now."""
         self.earlier.setVisible(self.made is not None and self.made != now)
+        set_property(self.view, "stale", "true" if not self.earlier.isHidden() else "false")
+        self._show_next()
+
+    def set_verdict(self, verdict: SteeringVerdict | None) -> None:
+        """Say what became of the text; None: nothing is said."""
+        self._verdict = verdict
+        self.verdict.setText("" if verdict is None else verdict.sentence)
+        self.verdict.setVisible(verdict is not None)
+        role = "" if verdict is None or verdict.good else "warning"
+        set_property(self.verdict, "role", role)
+        self._show_next()
+
+    def _show_next(self) -> None:
+        """Offer what is proposed, as long as the text is of the sliders as they are."""
+        proposed = self._verdict is not None and self._verdict.factor is not None
+        self.next_button.setVisible(proposed and self.proposes and self.earlier.isHidden())
+        if self._verdict is not None:
+            self.next_button.setText(self._verdict.button)
+
+    def _on_next(self) -> None:
+        if self._verdict is not None and self._verdict.factor is not None:
+            self.factorChosen.emit(self._verdict.factor)
 
     def take(self, other: GeneratedText) -> None:
         """Show what another one shows."""
@@ -99,6 +140,7 @@ class GeneratedText(QWidget):
         self._show_all()
         self.strip.set_tokens(other.strip.tokens)
         self.strip.setVisible(not other.strip.isHidden())
+        self.set_verdict(other._verdict)
         self.figures.setText(other.figures.text())
         self.figures.setVisible(not other.figures.isHidden())
 
@@ -107,6 +149,7 @@ class GeneratedText(QWidget):
         self._prompt, self._continuation, self._tokens = prompt, "", ()
         self.made = made
         self.earlier.hide()
+        self.set_verdict(None)
         self.strip.hide()
         self.figures.hide()
         self._show_all()

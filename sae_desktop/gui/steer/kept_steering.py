@@ -29,6 +29,9 @@ class Steered(Protocol):
 
     def texts(self) -> list[GeneratedText]: ...
     def made_with(self, variant: Variant, asked: SteerConfig) -> object: ...
+    def show_verdicts(
+        self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
+    ) -> None: ...
 
 
 def keep_steering(session: Session, owner: QObject, panel: Steered) -> None:
@@ -36,7 +39,8 @@ def keep_steering(session: Session, owner: QObject, panel: Steered) -> None:
     form, how = panel.form, panel.rack.form
     fields = {
         "prompt": form.prompt, "tokens": form.tokens, "temperature": form.temperature,
-        "top_k": form.top_k, "top_p": form.top_p, "seed": form.seed, "random": form.random,
+        "top_k": form.top_k, "top_p": form.top_p, "penalty": form.penalty, "seed": form.seed,
+        "random": form.random,
         "means": form.means, "asking": form.asking, "mode": how.mode, "where": how.where,
         "start": how.start, "chosen": how.tokens, "layers": how.layers, "range": how.range,
     }  # fmt: skip
@@ -93,3 +97,4 @@ def _give_texts(panel: Steered, kept: dict[str, Any]) -> None:
     for text, variant, written in zip(panel.texts(), asked.variants, result.variants, strict=False):
         text.set_result(written)
         text.made = panel.made_with(variant, asked)
+    panel.show_verdicts(panel.texts(), asked, result)

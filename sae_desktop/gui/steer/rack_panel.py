@@ -22,6 +22,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.gui.steer.direction_menu import DirectionButton
 from sae_desktop.gui.steer.how_fields import HowFields
+from sae_desktop.gui.steer.known_strengths import UNKNOWN, KnownStrengths, first_strength
 from sae_desktop.gui.steer.rack import How, Key, Rack, RackEntry
 from sae_desktop.gui.steer.rack_change import ChangeRack
 from sae_desktop.gui.steer.slider_card import SliderCard
@@ -38,6 +39,8 @@ class SteeringRack(QWidget):
     """Sliders, a field to add one, and the way back."""
 
     rackChanged = Signal()
+    strengthSettled = Signal(int)
+    """The feature whose slider waits for its strength no longer."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -49,6 +52,9 @@ class SteeringRack(QWidget):
         self._dictionary = self._notes.dictionary
         self._written = ""
         self._sliders: dict[Key, SliderCard] = {}
+        self.strengths = KnownStrengths(session, self)
+        self._unset: set[int] = set()
+        """Features whose sliders wait at their first strength for the one that works."""
         self._names = QStringListModel(self)
         self.add_field = QLineEdit()
         self.add_field.setPlaceholderText("Label or number")
@@ -74,6 +80,8 @@ class SteeringRack(QWidget):
         self._build()
         self.add_field.returnPressed.connect(self._on_add_entered)
         session.steerRequested.connect(self.add_feature)
+        session.columnMade.connect(self._on_column_made)
+        self.strengths.found.connect(self._on_strength_found)
         session.indexOpened.connect(self._on_index_changed)
         session.projectChanged.connect(self._on_index_changed)
         self._notes.noteChanged.connect(self._name_features)
@@ -180,7 +188,11 @@ class SteeringRack(QWidget):
 
     # ------------------------------------------------------------------ what hands do
     def add_feature(self, feature: int) -> None:
-        """Put a feature in the rack, off; one that is there gets the focus."""
+        """Put a feature in the rack, on at the strength that works; one there gets the focus.
+
+        Of a feature that was not measured that strength is found out, and set unless the slider
+        was moved meanwhile.
+        """
         index = self._session.index
         if index is None:
             return
@@ -189,8 +201,50 @@ class SteeringRack(QWidget):
         except UserError as error:
             self._session.show_error(error)
             return
-        self._push(racks.added(self.rack, RackEntry(feature=feature)), f"add feature {feature}")
+        known = self.strengths.of(feature)
+        entry = RackEntry(feature=feature, strength=first_strength(known), on=True)
+        self._push(racks.added(self.rack, entry), f"add feature {feature}")
         self._sliders[feature].slider.setFocus()
+        if known is None:
+            self._unset.add(feature)
+            self.strengths.ask(feature)
+            self._show_known(feature)
+
+    def scale(self, factor: float) -> None:
+        """Multiply the strengths of the sliders that are on."""
+        rack = self.rack
+        for entry in rack:
+            if entry.on:
+                strength = float(f"{entry.strength * factor:.3g}")
+                rack = racks.moved(rack, entry.key, strength, racks.LIMITS[-1])
+        self._push(rack, "strengths that were proposed")
+
+    def _on_strength_found(self, feature: int) -> None:
+        self._show_known(feature)
+        entry = next((entry for entry in self.rack if entry.key == feature), None)
+        waited = feature in self._unset
+        self._unset.discard(feature)
+        if waited and entry is not None and entry.on and entry.strength == UNKNOWN:
+            self.scale_to(feature, first_strength(self.strengths.of(feature)))
+        self.strengthSettled.emit(feature)
+
+    def scale_to(self, feature: int, strength: float) -> None:
+        """Set one slider, as a part of adding it."""
+        self._push(racks.moved(self.rack, feature, strength, racks.LIMITS[-1]),
+                   f"strength of feature {feature}", moved=feature)  # fmt: skip
+
+    def settled(self, feature: int) -> bool:
+        """Return whether a feature's slider waits for nothing."""
+        return feature not in self._unset or not self.strengths.asking(feature)
+
+    def _on_column_made(self, _name: str) -> None:
+        for key in self._sliders:
+            self._show_known(key)
+
+    def _show_known(self, key: Key) -> None:
+        if isinstance(key, int) and key in self._sliders:
+            known = self.strengths.of(key)
+            self._sliders[key].show_known(known, asking=self.strengths.asking(key))
 
     def add_direction_entry(self, direction: Direction) -> None:
         """Put a direction in the rack, off."""
@@ -300,6 +354,9 @@ class SteeringRack(QWidget):
         slider.resetChosen.connect(self._on_reset_chosen)
         slider.removeChosen.connect(self._on_remove_chosen)
         slider.soloChosen.connect(self._on_solo_chosen)
+        if slider.feature is not None:
+            known, asking = self.strengths.of(slider.feature), self.strengths.asking(slider.feature)
+            slider.show_known(known, asking=asking)
         return slider
 
     def slider(self, key: Key) -> SliderCard:
@@ -316,6 +373,7 @@ class SteeringRack(QWidget):
     def _on_index_changed(self, _index: object = None) -> None:
         index = self._session.index
         dictionary = "" if index is None else index.info.dictionary
+        self._unset.clear()
         if dictionary != self._dictionary:
             self._dictionary = dictionary
             self._typical_norm = 0.0

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout
 
+from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.labels import label, push_button, set_property
@@ -17,10 +18,12 @@ from sae_desktop.gui.steer.rack import LIMIT, RackEntry
 from sae_desktop.gui.steer.strength_slider import StrengthSlider, slider_colour
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.words.amounts import signed_text
+from sae_desktop.words.strength_words import known_text, safe_text
 
 _SHOWN_CONTEXTS = 3
 _STRIPE = 4
 _BUTTON = 28
+_KEYS = "Arrow keys move it, double-click to type a number, Delete switches it off"
 _DIGITS = 6
 """Far finer than a step of the slider: 3 · 0.1 is 0.3."""
 
@@ -47,8 +50,11 @@ class SliderCard(QFrame):
         self._in_maxima = entry.feature is not None
         self.colour = colour
         self._typical_norm = 0.0
+        self._known: KnownStrength | None = None
         self.in_norms = label("", "small")
         self.in_norms.setToolTip("The same length in typical norms of the site’s values")
+        self.safe = label("", "small")
+        self.safe.hide()
         self.setProperty("card", "true")
         self.check = QCheckBox()
         self.name = push_button("", self._open, flat=True)
@@ -66,9 +72,7 @@ class SliderCard(QFrame):
             tip="Solo: only this one; press again for all",
         )  # fmt: skip
         self.slider = StrengthSlider(colour)
-        self.slider.setToolTip(
-            "Arrow keys move it, double-click to type a number, Delete switches it off"
-        )
+        self.slider.setToolTip(_KEYS)
         self.number = NumberField()
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setKeyboardTracking(False)
@@ -103,7 +107,12 @@ class SliderCard(QFrame):
         column.setSpacing(4)
         column.addLayout(top)
         column.addLayout(bottom)
-        column.addWidget(self.in_norms)
+        beneath = QHBoxLayout()
+        beneath.setSpacing(8)
+        beneath.addWidget(self.in_norms)
+        beneath.addStretch()
+        beneath.addWidget(self.safe)
+        column.addLayout(beneath)
 
     def set_limit(self, limit: float) -> None:
         """Let slider and number go from −limit to limit, without announcing anything."""
@@ -125,8 +134,21 @@ class SliderCard(QFrame):
         set_property(self.label, "role", "" if entry.on else "muted")
         unit = "times its maximum" if self._in_maxima else "typical norms"
         self.setAccessibleDescription(f"{entry.strength:+.1f} {unit}" if entry.on else "off")
-
         self._show_in_norms()
+
+    def show_known(self, known: KnownStrength | None, *, asking: bool) -> None:
+        """Draw and say from where to where texts stay whole; `asking`: it is being measured."""
+        self._known = known
+        told = known_text(known) if known is not None else ""
+        if known is not None:
+            self.safe.setText(safe_text(known))
+        elif asking:
+            self.safe.setText("Finding what works…")
+        self.safe.setVisible(known is not None or asking)
+        self.safe.setToolTip(plain_tip(told))
+        self.slider.set_safe(None if known is None else (known.low, known.high))
+        self.slider.setToolTip(plain_tip("\n".join(part for part in (told, _KEYS) if part)))
+        self.slider.setAccessibleDescription(told)
 
     def set_typical_norm(self, norm: float) -> None:
         """Say the strength in typical norms, too; 0: they are not known, or mean nothing here."""

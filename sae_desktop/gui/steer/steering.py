@@ -15,16 +15,18 @@ from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.number_fields import problems_of
-from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
+from sae_desktop.gui.parts.workspace import DockInfo
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.asked_controls import asked_controls
 from sae_desktop.gui.steer.chat_choice import ChatChoice
+from sae_desktop.gui.steer.first_text import FirstText, show_verdicts
 from sae_desktop.gui.steer.generated_text import GeneratedText
 from sae_desktop.gui.steer.kept_steering import keep_steering
 from sae_desktop.gui.steer.last_run import LastRun
 from sae_desktop.gui.steer.next_token import NextTokenBars
 from sae_desktop.gui.steer.preset_button import PresetButton
 from sae_desktop.gui.steer.rack_panel import SteeringRack
+from sae_desktop.gui.steer.steering_actions import steering_actions
 from sae_desktop.gui.steer.steering_outputs import CONTROLS, MOST_SHOWN, SteeringOutputs
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 from sae_desktop.gui.steer.strength_sweep import StrengthSweepPanel
@@ -47,6 +49,8 @@ class SteeringPanel(QWidget):
         self._session = session
         self._job: Job | None = None
         self._running_config: SteerConfig | None = None
+        self.by_itself = False
+        """Whether what is generated now is nobody's pressing of the button."""
         self.last = LastRun(session, self)
         self._texts: list[GeneratedText] = []
         """Where the variants of the generation under way are shown."""
@@ -76,6 +80,7 @@ class SteeringPanel(QWidget):
         )
         self._build()
         self._connect()
+        self._first = FirstText(session, self, self)
         self._on_index_changed()
         self._show_running()
         self._show_controls()
@@ -124,6 +129,7 @@ class SteeringPanel(QWidget):
         self.form.picker.picked.connect(self.rack.form.choose_tokens)
         self.outputs.keepAsked.connect(self.keep)
         self.outputs.keptChanged.connect(self._show_controls)
+        self.outputs.steered.factorChosen.connect(self.try_factor)
         self.next_token.answered.connect(self._on_next_token)
         self.sweep.strengthsChosen.connect(self.rack.set_strengths)
         session.client.stateChanged.connect(self._on_engine_state)
@@ -132,61 +138,7 @@ class SteeringPanel(QWidget):
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
-        return [
-            ActionInfo(
-                "steer.generate",
-                "Generate plain and steered",
-                self.generate,
-                icon="play",
-                shortcut="Ctrl+Return",
-                enabled_when=self.can_generate,
-            ),
-            ActionInfo(
-                "steer.stop",
-                "Stop generating",
-                self.stop,
-                icon="stop",
-                shortcut="Esc",
-                enabled_when=lambda: self.running,
-            ),
-            ActionInfo(
-                "steer.keep",
-                "Keep this steering to compare with the next one",
-                self.keep,
-                icon="push-pin",
-                shortcut="Ctrl+Shift+B",
-                enabled_when=self.can_keep,
-            ),
-            ActionInfo(
-                "steer.page",
-                "Save the run as an HTML page…",
-                self.last.ask_page,
-                icon="export",
-                enabled_when=lambda: bool(self.last),
-            ),
-            ActionInfo(
-                "steer.sweep",
-                "Sweep over strengths",
-                lambda: bring_forward(self.sweep),
-                icon="chart-line-up",
-                enabled_when=lambda: self._session.index is not None,
-            ),
-            ActionInfo(
-                "steer.add_feature",
-                "Add a feature to the sliders",
-                self.rack.add_field.setFocus,
-                icon="plus",
-                shortcut="Ctrl+Shift+A",
-                enabled_when=lambda: self._session.index is not None,
-            ),
-            ActionInfo(
-                "steer.all_off",
-                "Switch all sliders off",
-                self.rack.switch_all_off,
-                icon="sliders",
-                enabled_when=lambda: any(entry.on for entry in self.rack.rack),
-            ),
-        ]
+        return steering_actions(self._session, self)
 
     # ------------------------------------------------------------------ asking
     @property
@@ -309,6 +261,12 @@ class SteeringPanel(QWidget):
         job.cancelled.connect(self._on_ended)
         self._show_running()
 
+    def generate_by_itself(self) -> None:
+        """Generate without anybody having pressed the button."""
+        self.by_itself = True
+        self.generate()
+        self.by_itself = False
+
     def stop(self) -> None:
         """End the generation; the text so far stays."""
         if self._job is not None:
@@ -334,7 +292,19 @@ class SteeringPanel(QWidget):
             text.set_result(variant)
         if self._running_config is not None:
             self.last.keep(self._running_config, result)
+            self.show_verdicts(self._texts, self._running_config, result)
         self._on_ended()
+
+    def show_verdicts(
+        self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult
+    ) -> None:
+        """Say under each text what became of it."""
+        show_verdicts(texts, asked, result, self._session.index, self.rack)
+
+    def try_factor(self, factor: float) -> None:
+        """Set the sliders as a verdict proposes, and generate again."""
+        self.rack.scale(factor)
+        self.generate()
 
     def take_run(self, run: SteeredRun) -> None:
         """Show a run of before: its settings, and what it wrote."""

@@ -35,6 +35,7 @@ class SteeringOutputs(QSplitter):
         )  # fmt: skip
         self.plain = GeneratedText("Plain")
         self.steered = GeneratedText("Steered", self.keep_button)
+        self.steered.proposes = True
         self.controls = {name: GeneratedText(name) for name in CONTROLS}
         self.kept: list[tuple[Variant, GeneratedText]] = []
         self._rows = [QSplitter(), QSplitter()]

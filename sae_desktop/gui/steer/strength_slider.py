@@ -19,6 +19,9 @@ _STEPS: dict[int, float] = {
     Qt.Key.Key_PageDown: -4,
 }
 """Steps of a key."""
+_BAND = 0.14
+_HALF_BAND = 7.0
+"""Of the band in which texts stay whole: how much it covers, and half its height."""
 
 
 def slider_colour(number: int) -> QColor:
@@ -41,6 +44,8 @@ class StrengthSlider(QDoubleSlider):
         super().__init__(Qt.Orientation.Horizontal)
         self.colour = colour
         self.on = False
+        self.safe: tuple[float, float] | None = None
+        """From where to where texts stay whole; None: not known."""
         self.limit = LIMIT
         self.set_limit(LIMIT)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -57,6 +62,11 @@ class StrengthSlider(QDoubleSlider):
     @property
     def step(self) -> float:
         return 2 * self.limit / STEPS
+
+    def set_safe(self, safe: tuple[float, float] | None) -> None:
+        """Draw a band from where to where texts stay whole."""
+        self.safe = safe
+        self.update()
 
     def set_on(self, on: bool) -> None:
         """Paint the slider as one that does something, or as one that does not."""
@@ -106,7 +116,9 @@ class StrengthSlider(QDoubleSlider):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colours.border)
         painter.drawRoundedRect(QRectF(left, middle - 2, right - left, 4), 2, 2)
+        self._paint_safe(painter, middle)
         hue = slider_colour(self.colour)
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(hue if self.on else colours.muted_text)
         painter.drawRect(QRectF(min(zero, at), middle - 2, abs(at - zero), 4))
         painter.setPen(QPen(colours.muted_text, 1))
@@ -118,3 +130,17 @@ class StrengthSlider(QDoubleSlider):
         painter.setPen(QPen(edge, 3 if focus else 2))
         painter.setBrush(colours.surface)
         painter.drawEllipse(QPointF(at, middle), 6.5, 6.5)
+
+    def _paint_safe(self, painter: QPainter, middle: float) -> None:
+        """Draw the band in which texts stay whole, closed at its ends as a bracket is."""
+        if self.safe is None:
+            return
+        ends = [self.x_of(min(max(end, -self.limit), self.limit)) for end in self.safe]
+        colours = theme.palette()
+        ground = QColor(colours.text)
+        ground.setAlphaF(_BAND)
+        painter.setBrush(ground)
+        painter.drawRect(QRectF(ends[0], middle - _HALF_BAND, ends[1] - ends[0], 2 * _HALF_BAND))
+        painter.setPen(QPen(colours.muted_text, 1))
+        for x in (round(end) + 0.5 for end in ends):
+            painter.drawLine(QPointF(x, middle - _HALF_BAND), QPointF(x, middle + _HALF_BAND))

@@ -19,6 +19,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.steer.known_strengths import UNKNOWN
 from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.gui.steer.steering import SteeringPanel
 from sae_desktop.project import Project
@@ -233,4 +234,4 @@ def test_strength__half_typed_goes_to_no_slider_of_another_dictionary(
     session.open_index("large-index")
     steering.rack.add_feature(2)
     number.interpretText()
-    assert [entry.strength for entry in steering.rack.rack] == [0.0]
+    assert [entry.strength for entry in steering.rack.rack] == [UNKNOWN]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sae_desktop.client.job import Job
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.steering import SteeringPanel
 from sae_desktop.steering.config import (
     NextToken,
+    SteerConfig,
     SteerResult,
     VariantResult,
 )
@@ -22,6 +24,11 @@ def result(prompt: str, plain: str = "", steered: str = "") -> SteerResult:
         for name, text in (("plain", plain), ("steered", steered))
     ]
     return SteerResult(variants=variants, next_tokens=NEXT)
+
+
+def steered(client) -> list[Job]:  # type: ignore[no-untyped-def]
+    """Return the jobs that steer, without the questions beside them."""
+    return [job for job in client.jobs if isinstance(job.config, SteerConfig)]
 
 
 # ---------------------------------------------------------------- kept beside, directions, places

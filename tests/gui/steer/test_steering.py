@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from steer_results import NEXT, result
+from steer_results import NEXT, result, steered
 
 from sae_desktop.engine.protocol import StopJob
 from sae_desktop.gui.explore.explore import ExplorePanel
@@ -19,6 +19,7 @@ from sae_desktop.gui.parts.actions import ActionRegistry
 from sae_desktop.gui.parts.feature_menu import steer_with
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.steer.known_strengths import UNKNOWN
 from sae_desktop.gui.steer.probability_bars import ROWS, TokenProbability
 from sae_desktop.gui.steer.steering import SteeringPanel
 from sae_desktop.gui.steer.steering_prompt import EXAMPLES
@@ -45,7 +46,7 @@ def test_steer_action__puts_a_slider_in_the_rack(panel: SteeringPanel, session: 
     session.steerRequested.emit(3)
     session.steerRequested.emit(3)
     assert [entry.feature for entry in panel.rack.rack] == [3]
-    assert not panel.rack.slider(3).check.isChecked()
+    assert panel.rack.slider(3).check.isChecked()
 
 
 def test_steer_action__reaches_a_rack_that_is_only_built_on_arrival(
@@ -130,7 +131,7 @@ def test_undo__takes_back_one_move_of_a_slider(panel: SteeringPanel, session: Se
     for value in (0.5, 1.0, 1.5, 2.0):
         slider.slider.setValue(value)
     session.undo_stack.undo()
-    assert panel.rack.rack[0].strength == 0.0
+    assert panel.rack.rack[0].strength == UNKNOWN
     session.undo_stack.redo()
     assert panel.rack.rack[0].strength == 2.0
     slider.remove.click()
@@ -217,14 +218,14 @@ def test_next_tokens__follow_the_slider(
     qtbot: QtBot, panel: SteeringPanel, session: Session, client
 ) -> None:
     panel.form.prompt.setPlainText("In the beginning")
-    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
-    client.answer(client.jobs[0], result("In the beginning"))
+    qtbot.waitUntil(lambda: len(steered(client)) == 1, timeout=5000)
+    client.answer(steered(client)[0], result("In the beginning"))
     assert [row.token for row in panel.next_token.bars.rows()] == [" Lord", " God"]
     session.steerRequested.emit(3)
     for value in (1.0, 2.0, 3.0):
         panel.rack.slider(3).slider.setValue(value)
-    qtbot.waitUntil(lambda: len(client.jobs) == 2, timeout=5000)
-    config = client.jobs[1].config
+    qtbot.waitUntil(lambda: len(steered(client)) == 2, timeout=5000)
+    config = steered(client)[1].config
     assert config.sampling.max_new_tokens == 1
     assert not config.compare
     assert config.variants[1].interventions == [Intervention(feature=3, strength=3.0)]

@@ -7,7 +7,7 @@ import shutil
 import msgspec
 from PySide6.QtCore import QPoint
 from pytestqt.qtbot import QtBot
-from steer_results import NEXT, result, steer
+from steer_results import NEXT, result, steer, steered
 
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
@@ -87,24 +87,24 @@ def test_next_tokens__are_asked_for_while_the_slider_moves(
 ) -> None:
     panel.form.prompt.setPlainText("In")
     steer(panel, session, 3, 0.5)
-    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
-    client.answer(client.jobs[0], result("In"))
+    qtbot.waitUntil(lambda: len(steered(client)) == 1, timeout=5000)
+    client.answer(steered(client)[0], result("In"))
     moves = iter(range(1, 10_000))
 
     def moving() -> bool:
         """The hand never rests as long as the pause that a debounce would wait for."""
         panel.rack.slider(3).number.setValue(next(moves) % 16 / 2)
-        return len(client.jobs) == 2
+        return len(steered(client)) == 2
 
     qtbot.waitUntil(moving, timeout=5000)
-    first = client.jobs[1]
+    first = steered(client)[1]
     for value in (1.5, 2.5):
         panel.rack.slider(3).number.setValue(value)
     qtbot.wait(150)
-    assert client.jobs[-1] is first  # it is not taken back for a newer one, or none would end
+    assert steered(client)[-1] is first  # it is not taken back for a newer one, or none would end
     client.answer(first, msgspec.structs.replace(result("In"), next_tokens=NEXT[:1]))
     assert [row.token for row in panel.next_token.bars.rows()] == [" God"]
-    assert client.jobs[2].config.variants[1].interventions[0].strength == 2.5
+    assert steered(client)[2].config.variants[1].interventions[0].strength == 2.5
 
 
 def test_keep__goes_to_six_texts_and_back(panel: SteeringPanel, session: Session, client) -> None:
