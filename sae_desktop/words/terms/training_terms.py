@@ -292,7 +292,7 @@ TRAINING_TERMS = (
     Entry(
         "Batch",
         "How many rows a training looks at before it moves the weights once.",
-        "4,096 is usual. Larger batches make steadier and slower steps.",
+        "2,048 is the default. Larger batches make steadier and slower steps.",
         "Train, in the settings",
         ("Row", "Learning rate"),
         ("Step", "Steps"),
