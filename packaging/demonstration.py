@@ -54,7 +54,7 @@ REACH = 48
 """Tokens around a context: what ships is read, not added to, and should be small."""
 ABOUT = (
     "To stay small, this demonstration leaves out the activations of its 600,000 tokens (315 MB) "
-    "and all firings on them (630 MB): harvest that text again to train on all of it, to merge "
+    "and all firings on them (620 MB): harvest that text again to train on all of it, to merge "
     "indexes, or to look for other concepts. The store “sample” has 16,000 tokens: enough to try "
     "training, too few for a good dictionary."
 )

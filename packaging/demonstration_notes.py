@@ -26,7 +26,7 @@ from sae_desktop.steering.presets import preset_of, save_preset
 LABELS = Path(__file__).with_name("demonstration_labels.json")
 FITTING_SHARE = 0.7
 START = "Start here"
-START_ANNOTATION = "Features that are easy to read, one of each kind"
+START_ANNOTATION = "Features that are easy to read and to steer with"
 
 PRESET = "English becomes French"
 FRENCH, STRENGTH, PROMPT = 158, 1.25, "The house is"
@@ -81,6 +81,11 @@ def write_notes(project: Project, name: str) -> None:
     notes = Notes(project.notes_path)
     for one in labelled():
         share = fitting(index, one)
+        strength = index.strength(one.feature)
+        if one.start and (strength is None or strength.verdict != "works"):
+            raise SystemExit(
+                f"Feature {one.feature} is not one to start with: it cannot be steered."
+            )
         if share < FITTING_SHARE:
             raise SystemExit(f"Feature {one.feature} is not “{one.label}” here ({share:.0%}).")
         notes.save(name, FeatureNote(feature=one.feature, label=one.label, starred=True))
