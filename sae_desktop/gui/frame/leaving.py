@@ -44,8 +44,8 @@ class LeavingDialog(QMessageBox):
         )
         self.setInformativeText(
             (going_on if keep else "")
-            + "Stop: everything done so far is saved, and a harvest, a training or an index "
-            "can be resumed later."
+            + "Stop and close: everything done so far is saved. The Project page then offers to "
+            "resume a harvest or a training; start an index again to resume it."
         )
         self.stay = self.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         self.stop = self.addButton("Stop and close", QMessageBox.ButtonRole.DestructiveRole)

@@ -72,11 +72,15 @@ def next_step(
 
     `written`: what these jobs write, which did not stop.
 
-    What was trained since the last index is indexed next, and what was interrupted since is
-    resumed; else an index is explored, even while something runs. Otherwise a running job comes
-    first, then work that was interrupted, then what is missing on the way to an index.
+    What was interrupted last is resumed, and what was trained since the last index is indexed,
+    whichever was later; else an index is explored, even while something runs. Otherwise a running
+    job comes first, then work that was interrupted, then what is missing on the way to an index.
     """
-    fresh = _fresh(inventory)
+    fresh, stopped = _fresh(inventory), _stopped(inventory, written)
+    if inventory.indexes and stopped is not None and not running:
+        last = max(item.modified for item in inventory.indexes)
+        if stopped[0] > max(last, fresh.modified if fresh is not None else last):
+            return stopped[1]
     if fresh is not None and "index" not in running:
         return NextStep(
             "index",
@@ -84,11 +88,7 @@ def next_step(
             "Build an index",
             fresh.name,
         )
-    stopped = _stopped(inventory, written)
     if inventory.indexes:
-        read = max(item.modified for item in inventory.indexes)
-        if stopped is not None and not running and stopped[0] > read:
-            return stopped[1]
         newest = max(inventory.indexes, key=lambda item: item.modified)
         return NextStep(
             "explore",

@@ -191,6 +191,8 @@ def test_next_step__is_an_index_for_what_was_trained_since(project: Project) -> 
     )
     step = next_step(halted)  # what one was at when one left
     assert (step.kind, step.target) == ("resume_train", "half")
+    fresh = dataclasses.replace(halted, indexes=[before])  # “new” is not indexed yet
+    assert next_step(fresh).target == "half"
     assert next_step(halted, frozenset({"train"})).kind == "explore"
     assert next_step(halted, written=frozenset({("dictionary", "half")})).kind == "explore"
 
