@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sae_desktop.project import Project
+from sae_desktop.project_notes import Notes
 
 pytestmark = [
     pytest.mark.xvfb,
@@ -37,7 +40,9 @@ def display(tmp_path: Path) -> Iterator[dict[str, str]]:
     os.close(write)
     with os.fdopen(read) as number:
         name = f":{number.readline().strip()}"
-    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "CACHE", "STATE")}
+    homes = {
+        f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "CACHE", "DATA", "STATE")
+    }
     yield {**os.environ, **homes, "DISPLAY": name, "QT_QPA_PLATFORM": "xcb"}
     server.terminate()
     server.wait()
@@ -80,3 +85,40 @@ def test_program__is_clicked_through_and_ends_well(
     said = log.read_text()
     assert "Traceback" not in said, said
     assert '"workspace":"harvest"' in settings.read_text().replace(" ", "")
+
+
+def test_newcomer__reads_a_feature_with_one_key(display: dict[str, str], tmp_path: Path) -> None:
+    def xdotool(*arguments: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *arguments], env=display, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip()
+
+    def place() -> dict[str, Any]:
+        found = list((tmp_path / "STATE").rglob("places/*.json"))
+        return json.loads(found[0].read_text()) if found else {}
+
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "sae_desktop"],
+            env=display,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        until(lambda: xdotool("search", "--onlyvisible", "--name", "SAE Desktop"))
+        window = xdotool("search", "--onlyvisible", "--name", "SAE Desktop").split()[0]
+        xdotool("windowfocus", "--sync", window)
+        time.sleep(1.0)  # the engine, too, is starting
+        xdotool("key", "--window", window, "space")  # “Open the demonstration” has the keyboard
+        until(lambda: place().get("feature") is not None)
+        until(lambda: place().get("workspace") == "explore.feature")
+        xdotool("key", "--window", window, "--clearmodifiers", "ctrl+q")
+        assert program.wait(timeout=_SECONDS) == 0, log.read_text()
+    assert "Traceback" not in log.read_text(), log.read_text()
+    notes = Notes(next((tmp_path / "DATA").rglob("notes.sqlite")))
+    left = place()
+    note = notes.note(left["index"], left["feature"])  # an index is called as its dictionary is
+    notes.close()
+    assert note.label
+    assert note.starred
