@@ -97,7 +97,7 @@ class GalleryPanel(QSplitter):
             "List only the public dictionaries that fit into memory and disk with their model"
         )
         side = self.side = GallerySide(
-            self.get_chosen, self.import_chosen, self.open_features, self.open_page,
+            session, self.get_chosen, self.import_chosen, self.open_features, self.open_page,
             self.open_model_page,
         )  # fmt: skip
         self.title, self.about, self.layer = side.title, side.about, side.layer
@@ -362,7 +362,7 @@ class GalleryPanel(QSplitter):
             )
         )  # fmt: skip
         if job is not None:
-            self.side.follow(job, self._session)
+            self.side.download.follow(job)
 
     def import_chosen(self) -> None:
         """Ask what is still to be known of the chosen dictionary, and import it."""

@@ -14,8 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.client.job import Job
-from sae_desktop.gui.parts.job_list import JobRow
+from sae_desktop.gui.gallery.download_card import DownloadCard
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.session import Session
 
@@ -27,6 +26,7 @@ class GallerySide(QScrollArea):
 
     def __init__(
         self,
+        session: Session,
         get: Callable[[], None],
         choose: Callable[[], None],
         features: Callable[[], None],
@@ -61,12 +61,12 @@ class GallerySide(QScrollArea):
             "Model’s page", model_page, icon="arrow-square-out",
             tip="Open the model’s page on the hub, where its terms are accepted",
         )  # fmt: skip
-        self._row: JobRow | None = None
+        self.download = DownloadCard(session)
         self._build()
 
     def _build(self) -> None:
         inside = QWidget()
-        side = self._column = QVBoxLayout(inside)
+        side = QVBoxLayout(inside)
         side.setContentsMargins(8, 12, 12, 12)
         side.setSpacing(12)
         side.addWidget(self.title)
@@ -78,6 +78,7 @@ class GallerySide(QScrollArea):
         side.addWidget(self.access)
         side.addWidget(self.state)
         side.addWidget(self.get_button)
+        side.addWidget(self.download)
         others = QVBoxLayout()
         others.setSpacing(8)
         for button in (
@@ -87,11 +88,3 @@ class GallerySide(QScrollArea):
         side.addLayout(others)
         side.addStretch(1)
         self.setWidget(inside)
-
-    def follow(self, job: Job, session: Session) -> None:
-        """Show how far a download is, with its buttons, below the button that started it."""
-        if self._row is not None:
-            self._row.hide()
-            self._row.deleteLater()
-        self._row = JobRow(job, session)
-        self._column.insertWidget(self._column.indexOf(self.get_button) + 1, self._row)

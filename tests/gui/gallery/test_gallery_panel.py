@@ -24,7 +24,6 @@ from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.gallery import gallery
 from sae_desktop.gui.gallery.gallery import GalleryPanel
 from sae_desktop.gui.gallery.gallery_rows import HEADS
-from sae_desktop.gui.parts.job_list import JobRow
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.project import Project
@@ -212,8 +211,19 @@ def test_gallery__gets_dictionary_and_model_by_one_button(
         source=family.source(5), model="google/gemma-2-2b", site="blocks.5.ln2.hook_normalized",
         site_out="blocks.5.hook_mlp_out", with_model=True,
     )  # fmt: skip
-    (row,) = panel.side.findChildren(JobRow)
-    assert row.job is job
+    card = panel.side.download
+    assert (card.job, card.cancel.isVisible(), card.again.isVisible()) == (job, True, False)
+    client.run(job)
+    client.progress(job, 400, 1000)
+    qtbot.waitUntil(lambda: card.bar.value() == 400)
+    assert card.width() <= panel.side.viewport().width()
+    client.fail(job, "The network is gone.")
+    qtbot.waitUntil(lambda: card.again.isVisible())
+    assert "The network is gone." in card.state.text()
+    assert not card.cancel.isVisible()
+    qtbot.mouseClick(card.again, Qt.MouseButton.LeftButton)
+    assert card.job is client.last(ImportDictionaryConfig) is not job
+    assert card.cancel.isVisible()
     session.contentsChanged.emit()  # as when the import has ended: the list is filled again
     assert panel.layer.currentData() == 5
 
