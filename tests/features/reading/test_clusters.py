@@ -75,11 +75,11 @@ def test_cluster__shares_its_tokens_and_their_kind() -> None:
 
 
 def test_three_features__make_no_name() -> None:
-    index = made()
-    fire_on(index, range(40, 43), " de")
-    assert facts_of(index, 2) == []
-    fire_on(index, range(40, 40 + LEAST + 1), " de")
-    assert facts_of(index, 2) == [("token", "de")]
+    index = made(size=8)
+    fire_on(index, range(40, 40 + LEAST - 1), " de")
+    assert facts_of(index, 5) == []
+    fire_on(index, range(40, 40 + LEAST), " de")
+    assert facts_of(index, 5) == [("token", "de")]
 
 
 def test_what_is_everywhere__makes_no_name() -> None:
