@@ -203,6 +203,21 @@ ITEMS = (
     Item("splitter", "steer", ("wide prompt", "narrow prompt"), _split,
          lambda p: "wide prompt" if _sides(p).sizes()[0] > _sides(p).sizes()[1]
          else "narrow prompt"),
+    _field("factors of the sweep over strengths", "steer", ("0, 1, 2", "0, 4"),
+           lambda p: p.sweep.strengths),
+    _field("tokens to watch", "steer", (" the, a", " of"), lambda p: p.sweep.watch),
+    _field("least cosine of splitting", "explore", (0.3, 0.6), lambda p: p.splitting.least),
+    _field("control of completeness", "explore", (False, True), lambda p: p.completeness.control),
+    _field("features of a training", "train", (512, 4096), lambda p: p.form.fields["features"]),
+    _field("tokens of a training", "train", (70_000, 90_000), lambda p: p.form.fields["tokens"]),
+    _field("axis of a sweep over settings", "train", ("512..4096", "128, 256"),
+           lambda p: p.sweep.fields["features"]),
+    Item("curves or their fits", "train", (1, 2), lambda p, v: p.tabs.setCurrentIndex(v),
+         lambda p: p.tabs.currentIndex()),
+    Item("length of a harvest", "harvest", (123_000, 456_000),
+         lambda p, v: p.fill({"tokens": v}), lambda p: p.config().tokens),
+    Item("window of a harvest", "harvest", (64, 96),
+         lambda p, v: p.fill({"context_size": v}), lambda p: p.config().context_size),
     Item("sweep shown", "steer", (["steer.rack"], ["steer.sweep"]), _hide_dock, _hidden),
 )  # fmt: skip
 LIST = Item(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -52,6 +53,7 @@ class HarvestPanel(HarvestDrops):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.setObjectName("harvest")
         self._asked = False
         self._job: Job | None = None
         self._finished = ""
@@ -79,6 +81,7 @@ class HarvestPanel(HarvestDrops):
         session.client.stateChanged.connect(self._on_changed)
         self.leave_drops_to_panel()
         self._on_changed()
+        session.place.add(self, self._kept, self._give)
         for job in session.client.jobs:  # begun before somebody looked here
             if not job.ended:
                 self._on_job_added(job)
@@ -212,6 +215,17 @@ class HarvestPanel(HarvestDrops):
         self._on_changed()
 
     # ------------------------------------------------------------------ the draft
+    def _kept(self) -> dict[str, Any]:
+        return {"config": msgspec.to_builtins(self.config()), "tab": self.tabs.currentIndex()}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        wanted, now = msgspec.convert(kept["config"], HarvestConfig), self.config()
+        if msgspec.structs.replace(wanted, project=now.project, name=now.name) != now:
+            fields = msgspec.structs.asdict(wanted)
+            self.fill({name: fields[name] for name in fields.keys() - {"project", "name"}})
+        if not self._is_busy():
+            self.tabs.setCurrentIndex(STORE if kept["tab"] == STORE else SET_UP)
+
     def config(self) -> HarvestConfig:
         """Return what the panel is set to."""
         project = self._session.project

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -74,6 +75,7 @@ class StrengthSweepPanel(QWidget):
         self.latest.busyChanged.connect(self._on_busy)
         session.indexOpened.connect(self._on_index_opened)
         self._show(None)
+        keep_fields(session, self, {"strengths": self.strengths, "watch": self.watch})
 
     def _build(self) -> None:
         table = self.table

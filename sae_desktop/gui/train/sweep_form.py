@@ -55,6 +55,11 @@ class SweepForm(QWidget):
         self._build()
         self.refresh()
 
+    @property
+    def axis_fields(self) -> dict[str, QLineEdit]:
+        """The fields of what is varied."""
+        return {name: field for name, field in self.fields.items() if name != "name"}
+
     def _build(self) -> None:
         inside = QWidget()
         column = QVBoxLayout(inside)

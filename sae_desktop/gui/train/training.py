@@ -12,6 +12,7 @@ from sae_desktop.gui.forms.job_forms import IndexForm
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.job_list import JobRow
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.workspace import DockInfo
 from sae_desktop.gui.state.session import Session
@@ -39,6 +40,7 @@ class TrainingPanel(QWidget):
 
     def __init__(self, session: Session, settings: Settings) -> None:
         super().__init__()
+        self.setObjectName("train")
         self._session = session
         self._live: Job | None = None
         self._asked = False
@@ -100,6 +102,12 @@ class TrainingPanel(QWidget):
         self._snapshot.timeout.connect(self._look)
         self._connect()
         self._on_project_changed()
+        keep_fields(session, self, {"tab": self.tabs}, part="tab")
+        keep_fields(session, self, self.sweep.axis_fields, part="sweep")
+        self.setup.keep_draft(self)
+        for job in session.client.jobs:  # it ran before somebody looked here
+            if not job.ended:
+                self._on_job_added(job)
 
     def _connect(self) -> None:
         session = self._session

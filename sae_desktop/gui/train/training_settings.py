@@ -309,6 +309,11 @@ class TrainingSettings(QScrollArea):
         if not self._named:
             self.fields["name"].setText(name)
 
+    @property
+    def is_named(self) -> bool:
+        """Whether a person gave the name."""
+        return self._named
+
     def forget_name(self) -> None:
         """Let the next suggestion in again."""
         self._named = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -95,6 +96,21 @@ class TrainingSetup(QWidget):
         """Return what the settings say."""
         project = self._session.project
         return self.form.config(str(project.path) if project else "")
+
+    def keep_draft(self, owner: QObject) -> None:
+        """Keep what is set with the project: an interrupted training is then resumed from here."""
+        self._session.place.add(owner, self._kept, self._give, part="draft")
+
+    def _kept(self) -> dict[str, Any]:
+        return {"config": msgspec.to_builtins(self.config()), "named": self.form.is_named}
+
+    def _give(self, kept: dict[str, Any]) -> None:
+        config = msgspec.convert(kept["config"], TrainConfig)
+        if _unnamed(config) != _unnamed(self.config()) or kept["named"]:
+            self.form.fill(config)
+            if not kept["named"]:
+                self.form.forget_name()
+        self.refresh()
 
     def copy_settings(self, config: TrainConfig) -> None:
         """Fill the form with the settings of a run, under a new name."""

@@ -37,6 +37,7 @@ from sae_desktop.gui.explore.ask.concept_table import (
 from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_image import image_button
@@ -90,6 +91,7 @@ class CompletenessPanel(QWidget):
         self.table.doubleClicked.connect(self._on_activated)
         self._others.changed.connect(self.reload)
         theme.manager().themeChanged.connect(self._say_summary)
+        keep_fields(session, self, {"control": self.control, "times_alive": self.times_alive})
 
     def _build(self) -> None:
         table = self.table

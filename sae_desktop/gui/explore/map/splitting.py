@@ -17,6 +17,7 @@ from sae_desktop.comparison.config import MatchConfig
 from sae_desktop.comparison.split_node import LEAST_COSINE, SplitNode
 from sae_desktop.gui.explore.context_delegate import CONTEXT_ROLE, ContextDelegate, held_context
 from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
+from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -75,6 +76,7 @@ class SplittingPanel(QWidget):
         session.featureSelected.connect(lambda _feature: self.reload())
         self._others.changed.connect(self.reload)
         self._notes.noteChanged.connect(lambda _feature: self.reload())
+        keep_fields(session, self, {"least": self.least})
 
     def _build(self) -> None:
         self.tree.setColumnCount(4)
