@@ -173,6 +173,17 @@ class RunBoard(QObject):
             self.draw(name)
         self._tell_drawn()
 
+    def kept(self) -> dict[str, list[str]]:
+        """Return what is drawn, the run that is looked at last."""
+        others = [name for name in self.curves.runs if name != self._chosen]
+        return {"drawn": [*others, self._chosen] if self._chosen else others}
+
+    def give(self, kept: dict[str, list[str]]) -> None:
+        """Draw again what was drawn, as far as it is still there."""
+        there = [name for name in kept["drawn"] if name in self._known()]
+        if there:
+            self.draw_only(there)
+
     def _on_toggled(self, name: str, on: bool) -> None:
         if on:
             self.draw(name)

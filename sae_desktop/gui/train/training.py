@@ -105,6 +105,7 @@ class TrainingPanel(QWidget):
         keep_fields(session, self, {"tab": self.tabs}, part="tab")
         keep_fields(session, self, self.sweep.axis_fields, part="sweep")
         self.setup.keep_draft(self)
+        session.place.add(self, self.board.kept, self.board.give, part="drawn")
         for job in session.client.jobs:  # it ran before somebody looked here
             if not job.ended:
                 self._on_job_added(job)
