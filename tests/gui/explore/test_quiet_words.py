@@ -198,11 +198,11 @@ def test_slider__shows_the_words_until_there_is_a_label(
 
 
 def test_palette__shows_the_words_beside_a_number(session: Session, notes: FeatureNotes) -> None:
-    provider = sources(session, ActionRegistry(), print)[0]
+    provider = sources(session, ActionRegistry(), print, print)[0]
     (entry,) = [e for e in provider.find("5") if e.title == f"Feature {DEAD}"]
-    assert entry.detail.startswith("never fired")
+    assert entry.aside.startswith("never fired")
     (entry,) = [e for e in provider.find("9") if e.title == f"Feature {LABELLED}"]
-    assert entry.detail == "royal persons"
+    assert entry.aside == "royal persons"
 
 
 # ---------------------------------------------------------------- in a narrow place
