@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.words.first_steps import STEPS, StepId
 
 
@@ -80,7 +81,7 @@ class FirstStepsCard(QFrame):
             icons.set_icon(chip, "check-circle" if id_ in done else "circle")
             state = "done" if id_ in done else "to do"
             chip.setAccessibleName(f"{chip.text()}, {state}")
-            chip.setToolTip(f"Go to this step ({state})")
+            chip.setToolTip(plain_tip(f"Go to this step ({state})"))
 
     def say(self, text: str, button: str) -> None:
         """Show what to do or what was learnt, and where the button leads; empty: nowhere yet."""

@@ -343,7 +343,7 @@ class GalleryPanel(QSplitter):
             button.setEnabled(online)
         tip = "Open the layer’s page on neuronpedia.org, before anything is downloaded"
         off = f"It cannot be opened: {why_offline()}"
-        self.features_button.setToolTip(tip if online else off)
+        self.features_button.setToolTip(plain_tip(tip if online else off))
 
     def get_chosen(self) -> None:
         """Download the chosen dictionary and its model, and put it into the open project."""

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from sae_desktop.gui.parts.labels import set_property
-from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.plain_text import joined_tips, plain_tip
 from sae_desktop.gui.parts.quiet_words import words_that_fit
 from sae_desktop.words.feature_words import FeatureWords
 
@@ -47,9 +47,7 @@ class ElidedLabel(QLabel):
     def _tell(self) -> None:
         whole = self.text() if self._words is None else self._before + self._words.spoken
         cut = plain_tip(whole) if self._elided() != self.text() else ""
-        is_rich = any(Qt.mightBeRichText(part) for part in (cut, self._own_tip))
-        told = ("<br>" if is_rich else "\n").join(part for part in (cut, self._own_tip) if part)
-        super().setToolTip(told)
+        super().setToolTip(joined_tips(cut, self._own_tip))
 
     def _elided(self) -> str:
         room = self.contentsRect().width()

@@ -20,6 +20,12 @@ def plain_tip(text: str) -> str:
     return f'<span style="white-space:pre-wrap">{html.escape(text)}</span>'
 
 
+def joined_tips(*tips: str) -> str:
+    """Return tips, each of `plain_tip`, one under another; empty ones are left out."""
+    rich = any(Qt.mightBeRichText(tip) for tip in tips)
+    return ("<br>" if rich else "\n").join(tip for tip in tips if tip)
+
+
 def show_tip(place: QPoint, text: str, widget: QWidget) -> None:
     """Show a tip at a place of the screen; none for an empty text."""
     QToolTip.showText(place, plain_tip(text), widget)

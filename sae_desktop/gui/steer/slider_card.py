@@ -72,7 +72,7 @@ class SliderCard(QFrame):
             tip="Solo: only this one; press again for all",
         )  # fmt: skip
         self.slider = StrengthSlider(colour)
-        self.slider.setToolTip(_KEYS)
+        self.slider.setToolTip(plain_tip(_KEYS))
         self.number = NumberField()
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setKeyboardTracking(False)

@@ -172,7 +172,8 @@ def test_code__shows_texts_through_what_keeps_them_plain() -> None:
         where = f"{path.relative_to(GUI)}:{call.lineno}"
         if name in ("setToolTip", "setStatusTip", "setWhatsThis"):
             given = call.args[-1]
-            kept = isinstance(given, ast.Call) and _named(given.func) == "plain_tip"
+            tips = ("plain_tip", "joined_tips")
+            kept = isinstance(given, ast.Call) and _named(given.func) in tips
             if not kept and not _constant(given):
                 loose.append(f"{where} {name}: put plain_tip around it")
         source = path.read_text()
