@@ -119,7 +119,9 @@ def _turned(found: VariantResult, acts: Sequence[Intervention]) -> str:
 def _of_one(kind: Kind, act: Intervention, known: KnownStrength | None) -> SteeringVerdict:
     wanted = _next(kind, act.strength, known if act.unit == "maximum" else None)
     if wanted is None:
+        breaks = known is None or known.verdict != "too_little"
         no_more = "this feature breaks the text before it turns it"
+        no_more = no_more if breaks else "this feature does too little at every strength tried"
         return SteeringVerdict(kind=kind, sentence=f"{_SAID[kind]}; {no_more}.")
     unit = "×" if act.unit == "maximum" else " typical norms"
     told = f"{wanted:g}".replace("-", "−")
@@ -142,8 +144,8 @@ def _next(kind: Kind, strength: float, known: KnownStrength | None) -> float | N
     stronger = _rounded(strength * (_DOUBLE if kind == "same" else _STRONGER))
     if known is None or known.low <= stronger <= known.high:
         return stronger
-    # What is left of the way to the edge, where that is worth a try.
-    return _rounded(known.high) if strength * 1.1 < known.high else None
+    # What is left of the way to the edge, where something there is known to turn a text.
+    return _rounded(known.high) if suggested is not None and strength < known.high else None
 
 
 def _rounded(strength: float) -> float:

@@ -26,6 +26,7 @@ from sae_desktop.gui.parts.quiet_words import words_that_fit
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.feature_words import FeatureWords
+from sae_desktop.words.strength_words import known_text
 
 SHOWN = 20
 """Features shown at first, and with every click on “Show more”."""
@@ -145,6 +146,7 @@ class _Line(QWidget):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self._session = session
         self.found = Found(0, "", 0.0)
         self.facts = _Facts(session)
         self.facts.chosen.connect(lambda: self.chosen.emit(self.found.feature))
@@ -174,10 +176,15 @@ class _Line(QWidget):
         self.found = found
         self.facts.set_found(found, notes)
         number = found.feature
+        index = self._session.index
+        known = None if index is None else index.strength(number)
+        works = known is not None and known.suggested is not None
+        self.steer.setText(f"Steer {known.suggested:g}×" if known and works else "Steer")
+        turns = f": {known_text(known)}" if known is not None else ""
         for button, what in (
             (self.open, f"Open feature {number}"),
             (self.compare, f"Compare feature {number} with the one that colours the text"),
-            (self.steer, f"Steer with feature {number}"),
+            (self.steer, f"Steer with feature {number}{turns}"),
         ):
             button.setAccessibleName(what)
             button.setToolTip(plain_tip(what))
