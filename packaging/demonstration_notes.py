@@ -15,6 +15,7 @@ import msgspec
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.layout import TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.parts.demonstration import START_LIST
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
@@ -25,7 +26,6 @@ from sae_desktop.steering.presets import preset_of, save_preset
 
 LABELS = Path(__file__).with_name("demonstration_labels.json")
 FITTING_SHARE = 0.7
-START = "Start here"
 START_ANNOTATION = "Features that are easy to read and to steer with"
 
 PRESET = "English becomes French"
@@ -92,7 +92,7 @@ def write_notes(project: Project, name: str) -> None:
         print(f"{share:.0%} of the contexts fit: #{one.feature} {one.label}")
     members = [ListMember(feature=o.feature, annotation=o.start) for o in labelled() if o.start]
     FeatureLists(notes).write(
-        name, START, FeatureList(name=START, annotation=START_ANNOTATION, members=members)
+        name, START_LIST, FeatureList(name=START_LIST, annotation=START_ANNOTATION, members=members)
     )
     notes.close()
 
