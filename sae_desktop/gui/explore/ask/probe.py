@@ -360,7 +360,7 @@ class ProbePanel(QWidget):
         )
         signed = rank == "attribution" and len(table.attributions) > 0
         common: ColourScale | None = None
-        if rank == "share":
+        if rank in ("share", "excess"):
             common = ColourScale(1.0, self._logarithmic)
         elif signed:
             common = ColourScale(float(rows.peaks.max(initial=0.0)), logarithmic=False)
@@ -372,6 +372,8 @@ class ProbePanel(QWidget):
         index = self._session.index
         maxima = None if index is None else index.columns["max_activation"]
         span = (first, last) if token is None else (token, token + 1)
+        if rank == "excess" and token is not None:
+            rank = "share"  # which is what it comes to on one token
         self.found.set_found(found_rows(table, rank, rows, span, maxima), UNITS[rank])
         self.ranked.setText(ranked_text(table, rank, len(rows), token))
         self._mark()

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QToolButton, QWidget
 from superqt import QFlowLayout
 
-from sae_desktop.features.config import Ranking
+from sae_desktop.gui.explore.ask.probe_summary import Measure
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
@@ -17,7 +17,13 @@ from sae_desktop.words.amounts import exact_count
 
 DENSEST = 10.0
 """Percent of the indexed tokens: denser features are hidden at first."""
-_RANKS: tuple[tuple[str, Ranking, str], ...] = (
+_RANKS: tuple[tuple[str, Measure, str], ...] = (
+    (
+        "More than usual",
+        "excess",
+        "Features by how much more there is of them, over all that is shown, than in other text: "
+        "what the text is about comes before what one letter sets off",
+    ),
     ("Activation", "activation", "Features by their activation"),
     ("Share of maximum", "share", "Features by their activation over their maximum"),
     (
@@ -88,8 +94,8 @@ class ProbeSettings(QWidget):
         return bool(self.kind.currentData())
 
     @property
-    def rank(self) -> Ranking:
-        found: Ranking = self.ranking.currentData()
+    def rank(self) -> Measure:
+        found: Measure = self.ranking.currentData()
         return found
 
     @property

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTemporaryDir, Signal
 
+from sae_desktop.described import default
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import ProbeConfig, ProbeResult, Ranking
+from sae_desktop.features.config import ProbeConfig, ProbeResult
 from sae_desktop.features.reading.chat_text import parse_chat
-from sae_desktop.gui.explore.ask.probe_summary import ProbeTable
+from sae_desktop.gui.explore.ask.probe_summary import Measure, ProbeTable, usual_shares
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -28,7 +29,7 @@ class Asked:
     """How a text is read, and which of its features are told."""
 
     chat: bool
-    rank: Ranking
+    rank: Measure
     most_density: float
     features: Sequence[int] = ()
     """Told whatever their rank and density."""
@@ -77,7 +78,9 @@ class ProbeQuestion(QObject):
                 text="" if asked.chat else text,
                 chat=parse_chat(text) if asked.chat else [],
                 features=list(asked.features),
-                rank=asked.rank,
+                # What runs through a text may be weak on each of its tokens: all of them come.
+                rank="share" if asked.rank == "excess" else asked.rank,
+                per_token=0 if asked.rank == "excess" else default(ProbeConfig, "per_token"),
                 most_density=asked.most_density,
                 attribute_at=asked.token if asked.rank == "attribution" else None,
                 spill=self._folder.path() if self._folder.isValid() else "",
@@ -91,13 +94,14 @@ class ProbeQuestion(QObject):
     def _on_answered(self, result: ProbeResult) -> None:
         index = self._session.index
         maxima = None if index is None else index.columns["max_activation"]
+        usual = None if index is None else usual_shares(index.columns)
         if not result.file:
-            self.answered.emit(ProbeTable(result, maxima))
+            self.answered.emit(ProbeTable(result, maxima, usual))
             return
 
         def read() -> ProbeTable:
             try:
-                return ProbeTable(result, maxima)
+                return ProbeTable(result, maxima, usual)
             except (OSError, ValueError) as error:
                 raise UserError(
                     f"The answer cannot be read: {error}.", next_step="Try again."

@@ -5,10 +5,11 @@ T tokens of the text, n activations reported of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,24 @@ import numpy.typing as npt
 from sae_desktop.features.config import ProbeResult, Ranking
 
 Array = npt.NDArray[Any]
+Measure = Literal["excess"] | Ranking
+"""By what features are ranked. excess: how much more there is of one than there usually is."""
 
 PAGE_TOKENS = 2_000
 """Tokens of a text shown at once."""
+_PRIOR = 0.1
+"""Full firings added to what there is and to what is usual: a rare feature that fires once does
+not pass one that runs through the text."""
+
+
+def usual_shares(columns: Mapping[str, Array]) -> Array:
+    """Return (F,): the share of its maximum that each feature has on a token, on the mean.
+
+    `columns` are an index's.
+    """
+    names = ("density", "mean_activation", "max_activation")
+    density, mean, most = (np.asarray(columns[name], np.float32) for name in names)
+    return density * np.divide(mean, most, out=np.zeros_like(mean), where=most > 0)
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,13 @@ class MatrixRows:
 class ProbeTable:
     """A probe's answer with its arrays."""
 
-    def __init__(self, result: ProbeResult, maxima: Array | None = None) -> None:
-        """Take an answer, and the file it came in off the disk. `maxima` (F,) are the index's.
+    def __init__(
+        self, result: ProbeResult, maxima: Array | None = None, usual: Array | None = None
+    ) -> None:
+        """Take an answer, and the file it came in off the disk.
+
+        `maxima` (F,) are the index's; so is `usual` (F,): share of its maximum that a feature has
+        on a token, on the mean.
 
         Raises OSError or ValueError when the file is gone or cut short.
         """
@@ -78,13 +99,13 @@ class ProbeTable:
         self.activations = _array(arrays, result, "activations", np.float32)
         self.attributions = _array(arrays, result, "attributions", np.float32)
         self.positions = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        self._maxima = maxima
+        self._maxima, self._usual = maxima, usual
 
-    def values(self, measure: Ranking) -> Array:
+    def values(self, measure: Measure) -> Array:
         """Return (n,), all activations by a measure."""
         if measure == "attribution" and len(self.attributions):
             return self.attributions
-        if measure == "share" and self._maxima is not None:
+        if measure in ("share", "excess") and self._maxima is not None:
             top = self._maxima[self.features]
             top = np.where(top > 0, top, self.activations)
             return np.asarray(self.activations / np.maximum(top, 1e-20))
@@ -99,17 +120,23 @@ class ProbeTable:
         found[self.positions[span][here] - first] = self.activations[span][here]
         return found
 
-    def rows(self, measure: Ranking, first: int, last: int) -> MatrixRows:
-        """Return the features of the tokens first … last − 1, by their largest |value| there."""
+    def rows(self, measure: Measure, first: int, last: int) -> MatrixRows:
+        """Return the features of the tokens first … last − 1, by their largest |value| there.
+
+        By excess: by how much more there is of them than usual, over all of these tokens.
+        """
         span = self._span(first, last)
         positions, values = self.positions[span], self.values(measure)[span]
         order = np.lexsort((positions, self.features[span]))
         features, starts = np.unique(self.features[span][order], return_index=True)
         offsets = np.concatenate([starts, [len(order)]]).astype(np.int64)
         rows = MatrixRows(features, offsets, positions[order], values[order])
-        return rows.reordered(np.argsort(-rows.peaks, kind="stable"))
+        ranks = rows.peaks
+        if measure == "excess":
+            ranks = self._excess(features, first, last)
+        return rows.reordered(np.argsort(-ranks, kind="stable"))
 
-    def rows_at(self, measure: Ranking, first: int, last: int, token: int) -> MatrixRows:
+    def rows_at(self, measure: Measure, first: int, last: int, token: int) -> MatrixRows:
         """Return of the same those that are active at one token, by their |value| there."""
         rows = self.rows(measure, first, last)
         span = self._span(token, token + 1)
@@ -119,7 +146,7 @@ class ProbeTable:
         order = np.argsort(-there, kind="stable")
         return rows.reordered(order[there[order] >= 0])
 
-    def peaks(self, measure: Ranking, features: Array, first: int, last: int) -> Array:
+    def peaks(self, measure: Measure, features: Array, first: int, last: int) -> Array:
         """Return (r,), of each feature the value of largest size on tokens first … last − 1."""
         span = self._span(first, last)
         values, here = self.values(measure)[span], self.features[span]
@@ -127,6 +154,27 @@ class ProbeTable:
         order = np.argsort(np.abs(values), kind="stable")
         found[here[order]] = values[order]  # of several values of a feature the last one stays
         return found[features]
+
+    def times_usual(self, features: Array, first: int, last: int) -> Array:
+        """Return (r,): how many times as much there is of features as in other text.
+
+        Of a feature that never fired on the indexed text there is infinitely much.
+        """
+        there, usual = self._amounts(features, first, last)
+        return np.divide(there, usual, out=np.full(len(there), np.inf), where=usual > 0)
+
+    def _excess(self, features: Array, first: int, last: int) -> Array:
+        """Return (r,): what there is of features × the logarithm of its ratio to what is usual."""
+        there, usual = self._amounts(features, first, last)
+        return there * np.log((there + _PRIOR) / (usual + _PRIOR))
+
+    def _amounts(self, features: Array, first: int, last: int) -> tuple[Array, Array]:
+        """Return the shares of their maxima, summed over a stretch: there, and what is usual."""
+        span = self._span(first, last)
+        shares = self.values("share")[span]
+        sums = np.bincount(self.features[span], shares, minlength=int(features.max(initial=0)) + 1)
+        usual = np.zeros(len(features)) if self._usual is None else self._usual[features]
+        return sums[features], np.asarray(usual, np.float64) * (last - first)
 
     def _span(self, first: int, last: int) -> slice:
         if not len(self.positions):

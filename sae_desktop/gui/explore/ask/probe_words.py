@@ -8,22 +8,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.config import Ranking
-from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, ProbeTable
+from sae_desktop.gui.explore.ask.probe_summary import MatrixRows, Measure, ProbeTable
 from sae_desktop.words.amounts import exact_count, signed_text
 from sae_desktop.words.running_text import shown_token
 
-UNITS: dict[Ranking, str] = {
+UNITS: dict[Measure, str] = {
+    "excess": "Times usual",
     "activation": "Activation",
     "share": "Activation",
     "attribution": "Attribution",
 }
 """What the figures of the features are, by what ranks them."""
-_BY: dict[Ranking, str] = {
+_BY: dict[Measure, str] = {
+    "excess": "how much more there is of them than usual",
     "activation": "activation",
     "share": "share of the maximum",
     "attribution": "attribution",
 }
+
+
+_MOST_TIMES = 1000
+_DIGIT_BELOW = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Found:
 
 def found_rows(
     table: ProbeTable,
-    rank: Ranking,
+    rank: Measure,
     rows: MatrixRows,
     span: tuple[int, int],
     maxima: npt.NDArray[Any] | None,
@@ -48,6 +53,8 @@ def found_rows(
     features = rows.features
     activations = table.peaks("activation", features, *span)
     figures = [f"{value:.2f}" for value in activations]
+    if rank == "excess":
+        figures = [_times(float(value)) for value in table.times_usual(features, *span)]
     if rank == "attribution":
         values = table.peaks("attribution", features, *span)
         figures = [signed_text(float(value), 3) for value in values]
@@ -59,7 +66,14 @@ def found_rows(
     ]
 
 
-def ranked_text(table: ProbeTable, rank: Ranking, rows: int, token: int | None) -> str:
+def _times(ratio: float) -> str:
+    """Return “0.4×”, “12×” or “over 1,000×”."""
+    if ratio > _MOST_TIMES:
+        return f"over {exact_count(_MOST_TIMES)}×"
+    return f"{ratio:.1f}×" if ratio < _DIGIT_BELOW else f"{exact_count(round(ratio))}×"
+
+
+def ranked_text(table: ProbeTable, rank: Measure, rows: int, token: int | None) -> str:
     """Return how many features are listed, on what, and by what they are ranked."""
     at = "on the text"
     if token is not None:

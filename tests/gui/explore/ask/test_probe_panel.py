@@ -79,7 +79,7 @@ def test_click_on_a_token__ranks_the_features_that_fire_there(shown: ProbePanel)
     rect = shown.tokens.piece_rects(0, 1)[0].center().toPoint()
     QTest.mouseClick(shown.tokens, Qt.MouseButton.LeftButton, pos=rect)
     assert shown.matrix.features() == [7]
-    assert shown.ranked.text() == "1 feature on “·the” (token 1), by activation"
+    assert shown.ranked.text() == "1 feature on “·the” (token 1), by share of the maximum"
     assert shown.tokens._marked == 1
     shown.whole.click()
     assert shown.matrix.features() == [0, 7, 30]
@@ -131,7 +131,7 @@ def test_right_click__asks_what_can_be_done_with_the_feature(
 def test_attribution__asks_for_the_token_that_was_clicked(
     qtbot: QtBot, shown: ProbePanel, client
 ) -> None:
-    shown.settings.ranking.setCurrentIndex(2)
+    shown.settings.ranking.setCurrentIndex(3)
     config = answered(qtbot, shown, client, EFFECTS)
     assert (config.rank, config.attribute_at) == ("attribution", None)
     assert shown.matrix.features() == [7, 0, 30]
