@@ -24,6 +24,17 @@ ASKING_TERMS = (
         ("Maximum", "Attribution"),
     ),
     Entry(
+        "Times usual",
+        "How many times as much of a feature there is in this text as in other text of its length.",
+        "A feature’s activations over its maximum are added up and divided by what the indexed "
+        "text has on as many tokens. A text is listed by it at first, weighed by how much there "
+        "is: “French text” at 9× on half of the words comes before a letter that fires once, "
+        "even at 40×.",
+        "the ranking of a text you try",
+        ("Share of maximum", "Density"),
+        ("More than usual",),
+    ),
+    Entry(
         "Attribution",
         "How much a feature contributes to the model’s prediction of the next token, estimated "
         "from gradients.",

@@ -23,6 +23,7 @@ from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu, 
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.quiet_words import words_that_fit
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.feature_words import FeatureWords
@@ -72,6 +73,7 @@ class FoundFeatures(QWidget):
         self._found = found
         self._shown = SHOWN
         self.heading.unit = unit
+        explain(self.heading, unit, "Share of maximum")
         self._show()
 
     def set_current(self, feature: int | None) -> None:

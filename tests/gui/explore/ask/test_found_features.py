@@ -21,6 +21,7 @@ from sae_desktop.gui.parts.tab_order import tab_order
 from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.words.glossary import hover
 
 RESULT = ProbeResult(
     tokens=["And", " the", " Lord"],
@@ -33,6 +34,7 @@ RESULT = ProbeResult(
 @pytest.fixture
 def panel(qtbot: QtBot, session: Session) -> Iterator[ProbePanel]:
     panel = ProbePanel(session)
+    panel.settings.ranking.setCurrentIndex(1)  # by activation
     qtbot.addWidget(panel)
     panel.resize(800, 640)
     panel.show()
@@ -230,3 +232,16 @@ def test_file__that_is_too_long_is_refused_and_says_what_to_do(
     assert heard.errors[0].next_step
     assert panel.text.toPlainText() == "typed"
     assert probe_question.LONGEST > 20
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_heading__explains_what_the_figures_are(
+    qtbot: QtBot, panel: ProbePanel, session: Session, client, number: int
+) -> None:
+    panel.settings.ranking.setCurrentIndex(number)
+    panel.text.setPlainText("And the Lord")
+    qtbot.waitUntil(lambda: bool(client.jobs), timeout=5000)
+    client.answer(client.jobs[-1], RESULT)
+    told = " ".join(panel.found.heading.toolTip().split())
+    assert hover(panel.found.heading.unit) in told
+    assert hover("Share of maximum") in told
