@@ -19,8 +19,11 @@ from sae_desktop.gui.explore.map.splitting import SplittingPanel
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.frame.preferences import Preferences
+from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
 
@@ -42,6 +45,11 @@ def title(session: Session) -> FeatureTitle:
     return made
 
 
+def settings_dialog(session: Session) -> QWidget:
+    preferences = Preferences(session, Settings(), lambda _settings: None)
+    return SettingsDialog(None, session, preferences)  # type: ignore[arg-type]
+
+
 FORMS: dict[str, Callable[[Session], QWidget]] = {
     "sampling": lambda _: SteeringPrompt(QPushButton(), QPushButton(), QPushButton()),
     "sliders": rack,
@@ -51,6 +59,7 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "index": lambda session: IndexForm(session, "dict"),
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,
+    "settings": settings_dialog,
 }
 
 
