@@ -59,6 +59,8 @@ def steering_verdict(
     alone = len(acts) == 1 and acts[0].mode in ("clamp", "add") and acts[0].strength != 0
     if kind == "changed" and (found.own is None or min(a.strength for a in acts) <= 0):
         return SteeringVerdict(kind="changed", sentence="The text changes and stays whole.")
+    if any(a.feature is not None and a.direction is not None for a in acts):
+        return SteeringVerdict(kind=kind, sentence=f"{_SAID[kind]}.")  # a control: nothing to try
     if alone:
         return _of_one(kind, acts[0], known)
     scaled = [a for a in acts if a.mode in ("clamp", "add") and a.strength]

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from sae_desktop.cli.render import table
@@ -25,7 +26,13 @@ from sae_desktop.gui.steer.known_strengths import first_strength
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.steering.breaking import breaking
-from sae_desktop.steering.config import PLAIN, SteerConfig, VariantResult, clamped
+from sae_desktop.steering.config import (
+    PLAIN,
+    RandomDirection,
+    SteerConfig,
+    VariantResult,
+    clamped,
+)
 from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.effect_config import CONTINUED, FeatureStrengthConfig
 from sae_desktop.steering.feature_strength import feature_strength
@@ -66,6 +73,10 @@ def steered_at_once(project: Project, name: str, feature: int, prompt: str) -> D
     strength = first_strength(known)
     own = clamped({feature: strength})
     control = random_control(own.interventions)
+    act = msgspec.structs.replace(
+        control.interventions[0], direction=RandomDirection(seed=feature)
+    )  # another for each feature
+    control = msgspec.structs.replace(control, interventions=[act])
     config = SteerConfig(
         project=str(project.path), index=name, prompt=prompt, variants=[PLAIN, own, control]
     )

@@ -14,6 +14,7 @@ from sae_desktop.steering.config import (
     VariantResult,
     clamped,
 )
+from sae_desktop.steering.controls import random_control
 from sae_desktop.words.steering_verdict import plain_beside, steering_verdict, verdict_of
 
 TOKENS = [OutputToken(text="a", log_probability=0, plain_log_probability=0, kl=0)]
@@ -82,6 +83,14 @@ def test_several_sliders__are_turned_together() -> None:
     same = steering_verdict(msgspec.structs.replace(TURNS, text="a b"), WROTE, ablated)
     assert same is not None
     assert same.factor is None
+
+
+def test_control__is_told_what_became_of_it_and_nothing_to_try() -> None:
+    (act,) = random_control(clamped({3: 1.0}).interventions).interventions
+    found = steering_verdict(msgspec.structs.replace(TURNS, **CHANGED), WROTE, [act], WORKS)
+    assert found is not None
+    assert found.sentence == "The text changes, but not towards the feature."
+    assert found.factor is None
 
 
 def test_nothing_is_said__without_a_plain_text_or_a_comparison() -> None:
