@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "packaging"))
 import demonstration_notes
 
 NAME, SMALL, SAMPLE = "builtin-L3", "builtin-L3-512", "sample"
-START_LIST = demonstration_notes.START
+START_LIST = demonstration_notes.START_LIST
 FRENCH = 158
 
 

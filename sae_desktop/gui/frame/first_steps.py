@@ -53,6 +53,8 @@ class FirstSteps(QObject):
         self.current: StepId | None = "read"
         """None: all is done, and the way on is shown."""
         self._came_back = False
+        self._begun = False
+        """Whether a feature that is chosen is a person's choice, and not the list's own first."""
         self._pointed: set[HoveredToken] = set()
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
@@ -74,7 +76,7 @@ class FirstSteps(QObject):
 
     def _on_project_changed(self) -> None:
         self.done, self.hidden, self.current = set(), False, "read"
-        self._came_back = False
+        self._came_back = self._begun = False
         self._pointed.clear()
         self._card.hide()
         if self.offered:
@@ -87,6 +89,7 @@ class FirstSteps(QObject):
             self._open_first()
             self._session.show_workspace(_PLACES["read"])
             self._offer_sentence()
+        self._begun = True
         self._follow()
 
     def keep(self) -> dict[str, Any]:
@@ -204,7 +207,7 @@ class FirstSteps(QObject):
             self._dwell.start()
 
     def _on_feature(self, feature: int) -> None:
-        found = start_feature(self._session) if self.offered else None
+        found = start_feature(self._session) if self.offered and self._begun else None
         if found is not None and found != (self._session.index_name, feature):
             self.tick("read")
         self._show()

@@ -108,6 +108,17 @@ def test_reading__is_done_by_choosing_another_feature(opened: MainWindow) -> Non
     assert opened.first_steps.done == {"read"}
 
 
+def test_feature_that_the_list_marks_by_itself__is_nobodys_choice(
+    window: MainWindow, demonstration: Project, qtbot: QtBot
+) -> None:
+    window.workspace("explore")  # built before a project comes, as in an idle moment
+    window.session.indexOpened.connect(lambda _index: window.session.select_feature(0))
+    window.session.open_project(demonstration.path)
+    qtbot.waitUntil(lambda: window.session.workspace.startswith("explore"))
+    assert window.session.feature == FIRST
+    assert window.first_steps.done == set()
+
+
 def test_trying__is_done_by_a_sentence_of_ones_own(opened: MainWindow, client: FakeClient) -> None:
     _probe(client, opened, SENTENCE)
     assert opened.first_steps.done == set()
