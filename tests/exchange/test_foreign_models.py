@@ -134,7 +134,7 @@ def test_foreign_dictionary__steers_as_computed_by_hand(tmp_path: Path, name: st
     index = FeatureIndex(project.index_path("i"))
     feature = int(index.columns["max_activation"].argmax())
     value = STRENGTH * float(index.columns["max_activation"][feature])
-    sampling = Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0)
+    sampling = Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0, repetition_penalty=1.0)
     variants = [
         Variant(name="plain"),
         Variant(name="steered", interventions=[Intervention(feature=feature, strength=STRENGTH)]),
