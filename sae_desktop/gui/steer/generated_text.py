@@ -107,6 +107,11 @@ class GeneratedText(QWidget):
         """What came after the prompt."""
         return self._continuation
 
+    @property
+    def turned(self) -> bool:
+        """Whether it has turned towards the feature and stayed whole."""
+        return self._verdict is not None and self._verdict.good
+
     def compare_with(self, now: object) -> None:
         """Say whether it was generated with other settings than those set now."""
         self.earlier.setVisible(self.made is not None and self.made != now)

@@ -251,6 +251,8 @@ class SteeringPanel(QWidget):
         job = self._session.run(config)
         if job is None:
             return
+        if not self.by_itself:
+            self._first.forget()
         self._job, self._running_config = job, config
         self._texts = self.texts()
         for text, variant in zip(self._texts, config.variants, strict=True):
@@ -294,6 +296,7 @@ class SteeringPanel(QWidget):
             self.last.keep(self._running_config, result)
             self.show_verdicts(self._texts, self._running_config, result)
         self._on_ended()
+        self._first.take_verdict(self.outputs.steered)
 
     def show_verdicts(
         self, texts: list[GeneratedText], asked: SteerConfig, result: SteerResult

@@ -94,6 +94,22 @@ def test_own_prompt__is_kept_and_a_second_feature_waits_for_generate(
     assert panel.outputs.steered.earlier.isVisible()
 
 
+def test_example_that_does_not_turn__gives_way_to_the_next_but_a_typed_prompt_stays(
+    panel: SteeringPanel, measured: Session, client
+) -> None:
+    unturned = told(own=0.1)
+    measured.steerRequested.emit(3)
+    client.answer(generations(client)[0], unturned)
+    assert panel.form.prompt.toPlainText() == CONTINUED[1]
+    assert generations(client)[1].config.prompt == CONTINUED[1]
+    client.answer(generations(client)[1], told())
+    assert len(generations(client)) == 2
+    panel.generate()
+    client.answer(generations(client)[2], unturned)
+    assert len(generations(client)) == 3  # what somebody asked for is shown as it is
+    assert panel.form.prompt.toPlainText() == CONTINUED[1]
+
+
 def test_feature_that_was_not_measured__is_and_then_generates(
     qtbot: QtBot, panel: SteeringPanel, session: Session, client
 ) -> None:
