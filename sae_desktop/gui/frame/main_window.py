@@ -23,7 +23,6 @@ from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
 from sae_desktop.gui.frame.banner import Banner
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
-from sae_desktop.gui.frame.command_palette import CommandPalette
 from sae_desktop.gui.frame.first_steps import FirstSteps
 from sae_desktop.gui.frame.first_steps_card import FirstStepsCard
 from sae_desktop.gui.frame.frame_actions import frame_infos, workspace_infos
@@ -31,8 +30,6 @@ from sae_desktop.gui.frame.kept_geometry import TITLE_BAR, KeptGeometry
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.menu_bar import Menus
 from sae_desktop.gui.frame.menus import WORKSPACES
-from sae_desktop.gui.frame.palette_sources import sources
-from sae_desktop.gui.frame.palette_texts import IndexTexts
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.rail import Rail
 from sae_desktop.gui.frame.status_bar import StatusBar
@@ -53,6 +50,7 @@ from sae_desktop.words.after_jobs import AfterJob
 from sae_desktop.words.job_text import crash_text
 
 if TYPE_CHECKING:
+    from sae_desktop.gui.frame.command_palette import CommandPalette
     from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 
 _TITLE = "SAE Desktop"
@@ -85,11 +83,7 @@ class MainWindow(QMainWindow):
         self._build_jobs()
         self.toasts = ToastStack(self)
         self.toasts.bottom_margin = 56
-        self.search = CommandPalette(
-            self,
-            sources(session, self.registry, self.glossary.show_term, self.open_settings),
-            IndexTexts(session, lambda: self.workspace("explore").main),
-        )
+        self._search: CommandPalette | None = None
         self.first_steps = FirstSteps(
             session, self._steps_card, self.workspace, self.dialogs.new_project
         )
@@ -246,6 +240,15 @@ class MainWindow(QMainWindow):
         return last if last.partition(".")[0] in known else "project"
 
     # ------------------------------------------------------------------ actions
+    @property
+    def search(self) -> CommandPalette:
+        """The search over everything, made when it is first asked for."""
+        if self._search is None:
+            from sae_desktop.gui.frame.palette import make_palette
+
+            self._search = make_palette(self)
+        return self._search
+
     def open_search(self) -> None:
         self.search.open()
 

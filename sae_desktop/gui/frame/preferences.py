@@ -8,7 +8,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from sae_desktop.gui.frame.settings_table import SETTINGS
 from sae_desktop.gui.parts import text_size, theme
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
@@ -51,16 +50,12 @@ class Preferences(QObject):
 
     def reset(self) -> None:
         """Set every setting of the dialog back to what it was at the first start."""
-        usual = Settings()
-        for info in SETTINGS:
-            if hasattr(usual, info.id):
-                self.choose(info.id, getattr(usual, info.id))
+        for name, value in _usual().items():
+            self.choose(name, value)
 
     def is_reset(self) -> bool:
         """Whether every setting is what it was at the first start."""
-        usual = Settings()
-        names = [info.id for info in SETTINGS if hasattr(usual, info.id)]
-        return all(self.value(name) == getattr(usual, name) for name in names)
+        return all(self.value(name) == value for name, value in _usual().items())
 
     def projects_folder(self) -> Path:
         """Return the folder that is offered for a new project while none is open."""
@@ -80,3 +75,12 @@ class Preferences(QObject):
             if off
             else "The network is used only when you ask for something."
         )
+
+
+def _usual() -> dict[str, Any]:
+    """Return what the settings of the dialog are at the first start."""
+    # Not before the first show: it is asked when the dialog is opened.
+    from sae_desktop.gui.frame.settings_table import SETTINGS
+
+    usual = Settings()
+    return {info.id: getattr(usual, info.id) for info in SETTINGS if hasattr(usual, info.id)}

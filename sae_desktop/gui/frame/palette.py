@@ -1,0 +1,42 @@
+"""Puts the search over everything together: its field, what it finds, and where that leads."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtWidgets import QWidget
+
+from sae_desktop.gui.frame.command_palette import CommandPalette
+from sae_desktop.gui.frame.palette_sources import sources
+from sae_desktop.gui.frame.palette_texts import IndexTexts
+from sae_desktop.gui.parts.actions import ActionRegistry
+from sae_desktop.gui.parts.workspace import Workspace
+from sae_desktop.gui.state.session import Session
+
+
+class Terms(Protocol):
+    """The glossary."""
+
+    def show_term(self, term: str) -> None: ...
+
+
+class Frame(Protocol):
+    """What the search asks of the window."""
+
+    session: Session
+    registry: ActionRegistry
+
+    @property
+    def glossary(self) -> Terms: ...
+
+    def workspace(self, name: str) -> Workspace: ...
+    def open_settings(self, setting: str = "") -> None: ...
+
+
+def make_palette(window: Frame) -> CommandPalette:
+    """Return the search of a window."""
+    session = window.session
+    found = sources(session, window.registry, window.glossary.show_term, window.open_settings)
+    texts = IndexTexts(session, lambda: window.workspace("explore").main)
+    assert isinstance(window, QWidget)
+    return CommandPalette(window, found, texts)
