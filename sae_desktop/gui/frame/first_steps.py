@@ -54,7 +54,7 @@ class FirstSteps(QObject):
         """None: all is done, and the way on is shown."""
         self._came_back = False
         self._begun = False
-        """Whether a feature that is chosen is a person's choice, and not the list's own first."""
+        """Whether what is chosen from now on is a person's choice, and not the list's own first."""
         self._pointed: set[HoveredToken] = set()
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
@@ -232,7 +232,7 @@ class FirstSteps(QObject):
 
     # ------------------------------------------------------------------ showing
     def _show(self) -> None:
-        shown = self.offered and not self.hidden
+        shown = self.offered and self._begun and not self.hidden
         self._card.setVisible(shown)
         if not shown:
             return
