@@ -9,6 +9,7 @@ are never a label: nothing sorts, filters or exports by them.
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -30,6 +31,7 @@ NEVER_FIRED = "never fired"
 NO_CONTEXT = "no context was kept"
 UNREADABLE = "its contexts cannot be read"
 STRONGEST_ON, FIRES_ON, RAISES = "fires most strongly on", "fires on", "raises"
+BRACKETS = "The brackets mark the token on which the feature is strongest."
 _BEFORE, _AFTER = 24, 16
 """Tokens read around the strongest firing."""
 _TOKENS = 4
@@ -93,11 +95,24 @@ class FeatureWords:
 
     @cached_property
     def spoken(self) -> str:
-        """All there is to say, in whole phrases: for tips and for those who listen."""
+        """All there is to say, in whole phrases: for those who listen."""
+        return "; ".join(self._phrases)
+
+    @cached_property
+    def tip(self) -> str:
+        """All there is to say, in short lines: for hovering where a label would stand."""
+        lines = ["No label yet.", *(f"{said[:1].upper()}{said[1:]}" for said in self._phrases)]
+        if self.peak:
+            lines.append(BRACKETS)
+        wrapped = (textwrap.wrap(line, WIDE, break_on_hyphens=False) for line in lines)
+        return "\n".join(line for part in wrapped for line in part)
+
+    @property
+    def _phrases(self) -> list[str]:
         parts = [f"strongest in “{self.context(2 * WIDE)}”" if self.peak else self.remark]
         if self.tokens:
             parts.append(f"{self.told} {self.token_text}")
-        return "; ".join(part for part in parts if part)
+        return [part for part in parts if part]
 
 
 class FeatureWordsReader:

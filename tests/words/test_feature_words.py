@@ -18,6 +18,7 @@ from sae_desktop.words.feature_words import (
     RAISES,
     STRONGEST_ON,
     UNREADABLE,
+    WIDE,
     FeatureWords,
     FeatureWordsReader,
     feature_words,
@@ -194,3 +195,24 @@ def test_words__spoken_name_what_they_are(index: FeatureIndex) -> None:
     spoken = feature_words(index, LORD).spoken
     assert spoken.startswith("strongest in “")
     assert spoken.endswith("; fires most strongly on Lord")
+
+
+def test_words__tip_is_of_whole_phrases_in_short_lines() -> None:
+    words = FeatureWords(
+        before="one two three " * 12,
+        peak="king",
+        after=" of France" * 12,
+        tokens=("king", "King"),
+        told=STRONGEST_ON,
+    )
+    lines = words.tip.splitlines()
+    assert lines[0] == "No label yet."
+    assert lines[1].startswith("Strongest in “…")
+    assert lines[-2] == "Fires most strongly on king, King"
+    assert lines[-1] == "The brackets mark the token on which the feature is strongest."
+    assert len(lines) > 4
+    assert max(map(len, lines)) <= WIDE
+
+
+def test_words__tip_tells_of_no_brackets_without_any() -> None:
+    assert FeatureWords(remark=NEVER_FIRED).tip == "No label yet.\nNever fired"

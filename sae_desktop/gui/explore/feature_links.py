@@ -123,7 +123,8 @@ class FeatureLink(QAbstractButton):
         said = "" if words is None else words.spoken
         name = ", ".join(part for part in (title.removeprefix("#"), said, row.figure) if part)
         self.setAccessibleName(f"Feature {name}")
-        self.setToolTip(plain_tip("\n".join(part for part in (title, said, row.tip) if part)))
+        told = "" if words is None else words.tip
+        self.setToolTip(plain_tip("\n".join(part for part in (title, told, row.tip) if part)))
         self.update()
 
     def _on_clicked(self) -> None:

@@ -45,7 +45,9 @@ class ElidedLabel(QLabel):
         self._tell()
 
     def _tell(self) -> None:
-        whole = self.text() if self._words is None else self._before + self._words.spoken
+        whole = self.text()
+        if self._words is not None:
+            whole = f"{self._before.rstrip()}\n{self._words.tip}".lstrip()
         cut = plain_tip(whole) if self._elided() != self.text() else ""
         super().setToolTip(joined_tips(cut, self._own_tip))
 

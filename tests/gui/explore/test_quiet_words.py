@@ -29,7 +29,7 @@ from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer.rack import RackEntry
 from sae_desktop.gui.steer.slider_card import SliderCard
-from sae_desktop.words.feature_words import FeatureWords, feature_words
+from sae_desktop.words.feature_words import WIDE, FeatureWords, feature_words
 
 LORD, LABELLED, DEAD = 0, 9, 5
 
@@ -100,7 +100,11 @@ def test_table__says_the_words_to_those_who_listen_and_in_the_tip(
 ) -> None:
     cell, spoken = model.index(LORD, LABEL), words_of(session, LORD).spoken
     assert cell.data(Qt.ItemDataRole.AccessibleTextRole) == f"Label none; {spoken}"
-    assert spoken in cell.data(Qt.ItemDataRole.ToolTipRole)
+    tip = cell.data(Qt.ItemDataRole.ToolTipRole)
+    assert tip == words_of(session, LORD).tip
+    assert tip.startswith("No label yet.\nStrongest in “")
+    assert max(map(len, tip.splitlines())) <= WIDE
+    assert "The brackets mark the token" in tip
     labelled = model.index(LABELLED, LABEL)
     assert labelled.data(Qt.ItemDataRole.AccessibleTextRole) == "Label royal persons"
 
@@ -150,7 +154,7 @@ def test_link__shows_and_says_the_words(
     spoken = words_of(session, LORD).spoken
     assert bare.text() == "#0"
     assert bare.accessibleName() == f"Feature 0, {spoken}, 0.50"
-    assert spoken in bare.toolTip()
+    assert words_of(session, LORD).tip in bare.toolTip()
     assert labelled.accessibleName() == "Feature 9 royal persons, 0.40"
     links.resize(360, 60)
     grey = theme.palette().muted_text.name()

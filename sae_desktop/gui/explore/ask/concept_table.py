@@ -118,7 +118,7 @@ class ConceptTableModel(QAbstractTableModel):
         lines = [f"Feature {detector.feature} above {detector.threshold:.3g}"]
         assert self.table is not None
         words = self._words(self.table.dictionaries[place].dictionary, detector.feature)
-        lines += [] if words is None else [words.spoken]
+        lines += [] if words is None else [words.tip]
         if detector.feature_f1 is not None and detector.other_f1 is not None:
             other = "no feature" if detector.other is None else f"feature {detector.other}"
             lines.append(

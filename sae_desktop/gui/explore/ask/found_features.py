@@ -237,7 +237,8 @@ class _Facts(QWidget):
         told = self._label if self._words is None else self._words.spoken
         figures = f"{found.figure}, {found.share:.0%} of its maximum"
         self.setAccessibleName(f"Feature {found.feature}: {told}; {figures}")
-        self.setToolTip(plain_tip(f"#{found.feature} {told}\n{figures}"))
+        tip = f" {self._label}" if self._words is None else f"\n{self._words.tip}"
+        self.setToolTip(plain_tip(f"#{found.feature}{tip}\n{figures}"))
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -84,8 +84,9 @@ class _MemberItem(QListWidgetItem):
         words = self._notes.words(super().data(Qt.ItemDataRole.UserRole))
         if role == WORDS_ROLE:
             return words
-        said = self.text() if words is None else f"{self.text()}; {words.spoken}"
-        return plain_tip(said) if role == Qt.ItemDataRole.ToolTipRole else said
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(self.text() if words is None else f"{self.text()}\n{words.tip}")
+        return self.text() if words is None else f"{self.text()}; {words.spoken}"
 
 
 class FeatureListsPanel(QWidget):

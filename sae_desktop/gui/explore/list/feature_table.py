@@ -222,7 +222,8 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole and column == LABEL:
             return self._notes.label(feature)
         if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
-            return plain_tip(self._text(feature, column) or self._words(feature, column)) or None
+            words = self._notes.words(feature) if column == LABEL else None
+            return plain_tip(self._text(feature, column) if words is None else words.tip) or None
         if role == WORDS_ROLE:
             return self._notes.words(feature) if column == LABEL else None
         if role == Qt.ItemDataRole.AccessibleTextRole:

@@ -253,7 +253,7 @@ class FeatureMapPanel(QWidget):
             figures = [f"{column_info(name).title} {column_text(index, name, feature)}"]
         self.read_out.setText(" · ".join([self._notes.described(feature), *figures]))
         words = self._notes.words(feature)
-        said = self._notes.title(feature) if words is None else f"#{feature} {words.spoken}"
+        said = self._notes.title(feature) if words is None else f"#{feature}\n{words.tip}"
         context = "" if words is not None else feature_words(index, feature).context()
         self._tell((feature,), "\n".join(part for part in (said, context, *figures) if part))
 

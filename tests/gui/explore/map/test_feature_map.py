@@ -314,7 +314,7 @@ def test_hover__tells_the_words_of_a_feature_with_its_context(
     map_._hover(map_._point(*map_.places.place_of(0)))  # type: ignore[misc]
     feature = map_.pointed
     assert feature is not None
-    assert told[-1].startswith(f"#{feature} strongest in “")
+    assert told[-1].startswith(f"#{feature}\nNo label yet.\nStrongest in “")
     assert panel.read_out.text().startswith(f"#{feature} ")
     FeatureNotes.of(session).set_label(feature, "the divine")
     map_.point_at(None)
