@@ -56,6 +56,8 @@ class FirstSteps(QObject):
         self._begun = False
         """Whether what is chosen from now on is a person's choice, and not the list's own first."""
         self._pointed: set[HoveredToken] = set()
+        self._steered: int | None = None
+        """The feature that was steered with last, which need not be the chosen one."""
         self._dwell = QTimer(self, singleShot=True, interval=_DWELL_MS)
         self._dwell.timeout.connect(lambda: self.tick("read"))
         card.stepChosen.connect(self._on_step_chosen)
@@ -64,6 +66,8 @@ class FirstSteps(QObject):
         session.projectChanged.connect(self._on_project_changed)
         session.historyChanged.connect(self._follow)
         session.featureSelected.connect(self._on_feature)
+        session.steerRequested.connect(self._on_steer_requested)
+        session.indexOpened.connect(lambda _index: self._on_steer_requested(None))
         session.client.jobAdded.connect(self._on_job_added)
         session.place.add(self, self.keep, self.restore)
         self._on_project_changed()
@@ -252,11 +256,17 @@ class FirstSteps(QObject):
         else:
             self._card.say(told, "")
 
+    def _on_steer_requested(self, feature: int | None) -> None:
+        self._steered = feature
+        self._show()
+
     def _named(self) -> str:
         # numpy: not before the first show
         from sae_desktop.gui.state.feature_notes import FeatureNotes
 
         feature = self._session.feature
+        if self.current == "steer" and self._steered is not None:
+            feature = self._steered
         label = "" if feature is None else FeatureNotes.of(self._session).label(feature)
         return feature_named(feature, label)
 

@@ -167,6 +167,15 @@ def test_steps__lead_from_one_to_the_next_and_to_a_project_of_ones_own(
     assert asked == ["new"]
 
 
+def test_card__names_the_feature_that_the_slider_holds(opened: MainWindow) -> None:
+    steps = opened.first_steps
+    steps.tick("read")
+    opened.show_workspace("steer")
+    opened.session.steerRequested.emit(FIRST + 1)
+    assert opened.session.feature != FIRST + 1
+    assert f"feature {FIRST + 1}" in _texts(opened)
+
+
 def test_card__leads_back_from_elsewhere(opened: MainWindow) -> None:
     opened.show_workspace("project")
     assert _texts(opened) == STEPS[0].away

@@ -138,6 +138,9 @@ class FoundFeatures(QWidget):
             lines[number].focus_part(place)
 
 
+_WIDEST_STEER = "Steer 0.88×"
+
+
 class _Line(QWidget):
     """One feature: what it is, and three buttons."""
 
@@ -161,6 +164,8 @@ class _Line(QWidget):
         self.compare = self._button(
             "Compare", "columns", lambda: self.compared.emit(self.found.feature)
         )
+        self.steer.setText(_WIDEST_STEER)
+        self.steer.setFixedWidth(self.steer.sizeHint().width())  # lines keep their columns
         self._parts: list[QWidget] = [self.facts, self.open, self.compare, self.steer]
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
