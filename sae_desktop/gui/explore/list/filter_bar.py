@@ -62,6 +62,7 @@ class FilterBar(QWidget):
         self._rest = FeatureFilter()
         """All conditions that neither the field nor a toggle shows."""
         self._scope = "text"
+        self._filling = False
         self._chips: list[Condition] = []
         self.only: FeatureSet | None = None
         self.search = QLineEdit()
@@ -132,10 +133,10 @@ class FilterBar(QWidget):
     def set_conditions(self, conditions: FeatureFilter) -> None:
         """Show these conditions; nothing is emitted."""
         with ExitStack() as quiet:
-            for widget in (self.search, self.alive, self.starred, self.labelled):
+            for widget in (self.alive, self.starred, self.labelled):
                 quiet.enter_context(QSignalBlocker(widget))
             self.choose_scope("text")
-            self.search.setText(conditions.text)
+            self._fill_search(conditions.text)
             self.alive.setChecked(conditions.alive_only)
             self.starred.setChecked(conditions.starred_only)
             self.labelled.setChecked(conditions.labelled_only)
@@ -171,8 +172,7 @@ class FilterBar(QWidget):
         self.set_conditions(conditions)
         if kept["scope"] in SCOPES:
             self.choose_scope(kept["scope"])
-        with QSignalBlocker(self.search):
-            self.search.setText(kept["typed"])
+        self._fill_search(kept["typed"])
         self._show_chips()
 
     def set_range(self, bounds: object) -> None:
@@ -210,9 +210,19 @@ class FilterBar(QWidget):
             self.only = None
         self._on_changed()
 
+    def _fill_search(self, text: str) -> None:
+        """Show a text that nobody has typed; nothing is emitted.
+
+        The field’s signals are not blocked: Qt shows and hides its clear icon by them.
+        """
+        self._filling = True
+        self.search.setText(text)
+        self._filling = False
+
     def _on_typed(self) -> None:
-        self._show_chips()
-        self.edited.emit()
+        if not self._filling:
+            self._show_chips()
+            self.edited.emit()
 
     def _on_changed(self, _value: object = None) -> None:
         self._show_chips()
@@ -223,8 +233,7 @@ class FilterBar(QWidget):
         text = self.search.text().strip()
         if text and self._scope != "text":
             self._rest = msgspec.structs.replace(self._rest, **{self._scope: text})
-            with QSignalBlocker(self.search):
-                self.search.clear()
+            self._fill_search("")
             self._on_changed()
 
     # ------------------------------------------------------------------ menus
