@@ -31,14 +31,16 @@ yi Yiddish; yo Yoruba; za Zhuang; zh Chinese; zu Zulu;
 """
 _NAMES = dict(entry.split(maxsplit=1) for entry in _TABLE.split(";") if entry.strip())
 
+_OF_PROGRAMS = {"python": "Python", "java": "Java", "javascript": "JavaScript", "rust": "Rust"}
+
 
 def language_name(code: str) -> str:
     """Return a language in English, such as “Czech” or “Portuguese (BR)”; another name as it is.
 
-    Programs are in languages, too: “python” stays so.
+    Programs are in languages, too, such as “Python”.
     """
     base, _, region = code.replace("_", "-").partition("-")
     name = _NAMES.get(base.lower()) if len(base) == 2 else None
     if name is None:
-        return code
+        return _OF_PROGRAMS.get(code.lower(), code)
     return f"{name} ({region})" if region else name

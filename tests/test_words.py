@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
+import lzma
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from sae_desktop.words.source_titles import corpus_title, model_title
+from sae_desktop.words.source_titles import (
+    BUILTIN_SOURCES,
+    corpus_title,
+    model_title,
+    source_title,
+)
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted((ROOT / "sae_desktop").rglob("*.py"))
@@ -106,3 +114,19 @@ def test_model__is_called_by_what_a_person_knows_it_as(name: str, title: str) ->
 def test_corpus__is_called_by_what_a_person_knows_it_as() -> None:
     assert corpus_title("builtin") == "Built-in corpus"
     assert corpus_title("/texts/law.txt") == "law.txt"
+
+
+def test_sources__of_the_built_in_corpus_are_all_called_by_their_titles() -> None:
+    with lzma.open(ROOT / "resources/corpus/builtin.jsonl.xz", "rt", encoding="utf-8") as lines:
+        named = {json.loads(line)["source"] for line in lines}
+    assert named == set(BUILTIN_SOURCES)
+
+
+def test_source__of_another_corpus_keeps_its_name() -> None:
+    info = SimpleNamespace(corpus="builtin", texts=[SimpleNamespace(corpus="builtin")])
+    assert source_title("web", info) == "World English Bible"  # type: ignore[arg-type]
+    assert source_title("other", info) == "other"  # type: ignore[arg-type]
+    info.texts.append(SimpleNamespace(corpus="/texts/pages.jsonl"))
+    assert source_title("web", info) == "web"  # type: ignore[arg-type]
+    assert source_title("web", SimpleNamespace(corpus="mine", texts=[])) == "web"  # type: ignore[arg-type]
+    assert source_title("web", None) == "web"

@@ -32,8 +32,8 @@ def clusters(
             {
                 "cluster": region.number,
                 "features": region.features,
-                "name": region_name(region),
-                "shared": [fact_line(fact) for fact in region.facts],
+                "name": region_name(region, read.info),
+                "shared": [fact_line(fact, read.info) for fact in region.facts],
             }
             for region in found.clusters
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,3 +41,11 @@ def test_lines__compare_with_elsewhere() -> None:
         "64% fire most on Spanish, elsewhere under 1%",
     ]
     assert region_lines(region()) == ["1,240 features", NOTHING]
+
+
+def test_source__of_the_built_in_corpus_is_called_by_its_title() -> None:
+    info = SimpleNamespace(corpus="builtin", texts=[])
+    found = region(("source", "kjv"))
+    assert region_name(found, info) == "from King James Bible"  # type: ignore[arg-type]
+    (_, line) = region_lines(found, info)  # type: ignore[arg-type]
+    assert "fire most on texts from King James Bible" in line

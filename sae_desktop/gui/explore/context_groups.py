@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sae_desktop.features.reading.facts import Context
-from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.layout import TOP_BUCKET, IndexInfo
 from sae_desktop.language_names import language_name
+from sae_desktop.words.source_titles import source_title
 
 SHORT_TOP = 6
 SHORT_BUCKET = 1
@@ -74,7 +75,10 @@ def bucket_title(bucket: int, buckets: int, scheme: str = "linear") -> str:
     return f"{(bucket - 1) * step:.0f}–{bucket * step:.0f}% of {of}"
 
 
-def origin_text(context: Context) -> str:
-    """Return where a context is from, such as "udhr · fr"; parts that are not known left out."""
-    language = language_name(context.language)
-    return " · ".join(part for part in (context.source, language) if part)
+def origin_text(context: Context, info: IndexInfo | None = None) -> str:
+    """Return where a context of an index is from, such as “King James Bible · English”.
+
+    Parts that are not known are left out.
+    """
+    source, language = source_title(context.source, info), language_name(context.language)
+    return " · ".join(part for part in (source, language) if part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -224,6 +225,9 @@ def test_shares__are_ranked_and_the_rest_is_summed() -> None:
     assert shares_note([Share("en", 3, 10)]) == "of its firings"
     assert bucket_title(4, 5) == "60–80% of the maximum"
     assert origin_text(_context(0, language="")) == "udhr"
+    info = SimpleNamespace(corpus="builtin", texts=[])
+    origin = origin_text(_context(0, source="kjv"), info)  # type: ignore[arg-type]
+    assert origin == "King James Bible · French"
 
 
 def test_shares__weigh_by_activation_and_tell_firings_beside_it() -> None:

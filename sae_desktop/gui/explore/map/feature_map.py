@@ -41,6 +41,7 @@ from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import column_text
 from sae_desktop.words.feature_words import feature_words
 from sae_desktop.words.region_words import region_lines, region_name
+from sae_desktop.words.source_titles import source_title
 
 _DENSITY, _LABELLED = "", "labelled"
 _FIRST = ("cluster", "language", "source")
@@ -247,10 +248,12 @@ class FeatureMapPanel(QWidget):
         figures = []
         if name == "cluster":
             cluster = self.regions.cluster(int(index.columns["cluster"][feature]))
-            called = region_name(cluster) if cluster is not None else ""
+            called = region_name(cluster, index.info) if cluster is not None else ""
             figures = [f"in a cluster that shares {called}"] if called else []
         elif name and name != _LABELLED:
-            figures = [f"{column_info(name).title} {column_text(index, name, feature)}"]
+            value = column_text(index, name, feature)
+            called = source_title(value, index.info) if name == "source" else value
+            figures = [f"{column_info(name).title} {called}"]
         self.read_out.setText(" · ".join([self._notes.described(feature), *figures]))
         words = self._notes.words(feature)
         said = self._notes.title(feature) if words is None else f"#{feature}\n{words.tip}"
@@ -258,8 +261,9 @@ class FeatureMapPanel(QWidget):
         self._tell((feature,), "\n".join(part for part in (said, context, *figures) if part))
 
     def _tell_region(self, region: Region | None) -> None:
-        if region is not None:
-            lines = [f"“{region_name(region)}”", *region_lines(region), "Click to list them"]
+        if region is not None and self._index is not None:
+            name, told = (say(region, self._index.info) for say in (region_name, region_lines))
+            lines = [f"“{name}”", *told, "Click to list them"]
             self._tell((region.number, region.features), "\n".join(lines))
 
     def _tell(self, what: tuple[object, ...], text: str) -> None:
@@ -280,7 +284,10 @@ class FeatureMapPanel(QWidget):
             names = index.info.languages if name == "language" else index.info.sources
             colours = theme.run_colours()
             ranks = self._ranked(name)[:-1]
-            names = [language_name(n) for n in names] if name == "language" else names
+            if name == "language":
+                names = [language_name(code) for code in names]
+            else:
+                names = [source_title(code, index.info) for code in names]
             shown = sorted((rank, names[i]) for i, rank in enumerate(ranks.tolist()) if rank >= 0)
             text = " ".join(
                 f'<span style="color:{colours[rank].name()}">●</span> {escape(title)}'

@@ -56,8 +56,10 @@ class MapRegions(QObject):
 
     def names(self) -> list[MapName]:
         """Return the names there are, those of areas first."""
+        index = self._session.index
+        info = None if index is None else index.info
         found = [
-            MapName(region_name(region), region.x, region.y, region, wide)
+            MapName(region_name(region, info), region.x, region.y, region, wide)
             for some, wide in ((self._found.areas, True), (self._found.clusters, False))
             for region in some
         ]
@@ -71,7 +73,7 @@ class MapRegions(QObject):
         """List the features of a cluster or an area."""
         index, found = self._session.index, self._found
         if index is not None:
-            title = f"“{region_name(region)}” on the map"
+            title = f"“{region_name(region, index.info)}” on the map"
             self._listing.run((index, title), lambda: found.members(index, region))
 
     def _on_listed(self, answer: tuple[tuple[FeatureIndex, str], object]) -> None:

@@ -24,6 +24,7 @@ from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
+from sae_desktop.words.source_titles import source_title
 
 _TWO_COLUMNS = 680
 _NOT_MEASURED = "Not measured when the index was built."
@@ -124,6 +125,8 @@ class FeatureCompany(QWidget):
             rows = share_rows(shares)
             if bars is self.languages:
                 rows = [replace(row, name=language_name(row.name)) for row in rows]
+            else:
+                rows = [replace(row, name=source_title(row.name, index.info)) for row in rows]
             bars.set_bars(_bars(rows), nothing)
             notes.append(shares_note(shares))
         for note, text in zip(self._notes, notes, strict=True):

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from superqt import QFlowLayout
 
 from sae_desktop.features.reading.facts import Context
-from sae_desktop.features.reading.layout import TOP_BUCKET
+from sae_desktop.features.reading.layout import TOP_BUCKET, IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.context_groups import context_groups, origin_text
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
@@ -283,7 +283,7 @@ class FeaturePage(QScrollArea):
                     c.tokens,
                     c.activations,
                     c.peak,
-                    _note(c, group.times.get(c.slot, 1)),
+                    _note(c, group.times.get(c.slot, 1), index.info),
                     c.starts,
                     c.read,
                 )
@@ -352,8 +352,8 @@ class FeaturePage(QScrollArea):
         return self.legend.scale()
 
 
-def _note(context: Context, times: int) -> str:
-    origin = origin_text(context)
+def _note(context: Context, times: int, info: IndexInfo) -> str:
+    origin = origin_text(context, info)
     return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
 
 
