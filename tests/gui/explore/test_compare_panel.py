@@ -255,6 +255,19 @@ def test_tokens__that_tell_a_feature_apart_stand_in_its_column(
     )
 
 
+def test_single_feature__has_nothing_that_it_is_told_apart_from(
+    compare: ComparePanel, session: Session
+) -> None:
+    session.select_feature(9)
+    Compared.of(session).pin(9)
+    (alone,) = compare.columns
+    assert not alone.apart.isVisible()
+    session.select_feature(20)
+    assert [column.apart.isVisible() for column in compare.columns] == [True, True]
+    Compared.of(session).remove(20)
+    assert not alone.apart.isVisible()
+
+
 def test_columns__show_contexts_logits_and_histogram(
     compare: ComparePanel, session: Session
 ) -> None:

@@ -251,6 +251,7 @@ class ComparePanel(QWidget):
             widget.setVisible(False)
         for column in self.columns:
             column.show_tokens(None, _WAITING if enough else "")
+            column.apart.setVisible(enough)
         if not enough:
             self._invite()
             return

@@ -69,10 +69,11 @@ class ComparedColumn:
         self.contexts = TokenTextView()
         self.contexts.setAccessibleName(f"Contexts feature {feature} fires in")
         self._tokens_note = label("", "small", wrap=True)
+        self.apart = _part("Tells it apart", self._tokens_note, self.tokens)
         self.parts = [
             self._head(),
             _part("Strongest contexts", self.contexts),
-            _part("Tells it apart", self._tokens_note, self.tokens),
+            self.apart,
             _part("Raises next token", self.raised),
             _part("Lowers next token", self.lowered),
             _part("Activations", self.histogram),
