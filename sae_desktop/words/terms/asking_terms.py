@@ -54,6 +54,16 @@ ASKING_TERMS = (
         ("Text sets", "A", "B"),
     ),
     Entry(
+        "Margin",
+        "How far a feature’s weakest text of A is above its strongest text of B, as a share of its "
+        "maximum.",
+        "At 0.50, even the weakest text of A is half of the feature’s maximum above every text of "
+        "B. The texts of A that may miss the feature are left out. The larger the margin, the "
+        "more clearly the feature tells A from B.",
+        "Explore, the panel Text sets",
+        ("Text set", "Maximum", "May miss"),
+    ),
+    Entry(
         "Threshold",
         "The share of its maximum above which a feature counts as active in a text.",
         "At 10%, a feature with a maximum of 50 counts as active from 5 on. A higher threshold "

@@ -25,12 +25,14 @@ from sae_desktop.features.asking.text_set_config import (
     THRESHOLD,
     FindFeaturesConfig,
     FindFeaturesResult,
+    FoundFeature,
 )
 from sae_desktop.features.reading.text_lists import joined_texts, read_texts, split_texts
 from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField, WholeField, problems_of
+from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.parts.text_box import TextBox
 from sae_desktop.gui.state.compared import MOST, Compared
 from sae_desktop.gui.state.feature_set import FeatureSet
@@ -93,6 +95,10 @@ class TextSetsPanel(QWidget):
         )
         self.start = push_button("Start the engine", session.client.restart)
         self.state = label("", "small", wrap=True)
+        self.caution = label("", "small", wrap=True)
+        self.found_heading = label("Features found", "heading")
+        self.margin_heading = label("Margin", "small")
+        explain(self.margin_heading, "Margin")
         self.scores = label("", "small", wrap=True, selectable=True)
         self.links = FeatureLinks(session, "Features that tell A from B")
         self.show_all = push_button(
@@ -150,6 +156,12 @@ class TextSetsPanel(QWidget):
         start.addStretch(1)
         inner.addLayout(start)
         inner.addWidget(self.state)
+        inner.addWidget(self.caution)
+        heads = QHBoxLayout()
+        heads.addWidget(self.found_heading)
+        heads.addStretch(1)
+        heads.addWidget(self.margin_heading)
+        inner.addLayout(heads)
         inner.addWidget(self.links)
         further = QHBoxLayout()
         further.setSpacing(8)
@@ -283,6 +295,10 @@ class TextSetsPanel(QWidget):
         self.compare.setVisible(len(found) > 1)
         self.state.setText("" if result is None else _state_text(result))
         self.state.setVisible(result is not None)
+        self.caution.setText(_caution_text(found[0]) if found else "")
+        self.caution.setVisible(bool(self.caution.text()))
+        for heading in (self.found_heading, self.margin_heading):
+            heading.setVisible(bool(found))
         scores = [] if result is None else result.classifiers
         lines = [score.sentence() for score in scores]
         if scores:
@@ -332,6 +348,18 @@ def _state_text(result: FindFeaturesResult) -> str:
     shown = min(result.total, _SHOWN)
     more = f", of which the best {shown} are shown" if result.total > shown else ""
     return f"{exact_count(result.total)} features tell A from B{more}, by margin."
+
+
+def _caution_text(found: FoundFeature) -> str:
+    """Return what too few texts prove; empty where there is more than one on each side."""
+    alone = [side for side, texts in (("A", found.on), ("B", found.off)) if len(texts) == 1]
+    if not alone:
+        return ""
+    sides = "on each side" if len(alone) == 2 else f"in {alone[0]}"
+    return (
+        f"One text {sides} proves little: whatever else is in it sets features off, too. Give four "
+        "or more of each, one per line, to find candidates, and twenty or more to be sure."
+    )
 
 
 def _box(placeholder: str, name: str) -> TextBox:

@@ -167,3 +167,34 @@ def test_found_features__the_best_are_compared(
     client.answer(client.jobs[-1], FindFeaturesResult(found=found, total=5))
     panel.compare.click()
     assert Compared.of(session).features == (3, 9, 20, 33)
+
+
+def test_margin__has_a_heading_that_explains_it(qtbot: QtBot, panel: TextSetsPanel, client) -> None:
+    assert not panel.margin_heading.isVisible()
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], RESULT)
+    assert panel.margin_heading.isVisible()
+    assert "weakest text of A" in panel.margin_heading.accessibleDescription()
+    assert panel.margin_heading.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "said"),
+    [
+        ([2.0], [0.0], "One text on each side proves little"),
+        ([2.0, 1.0], [0.0], "One text in B proves little"),
+        ([2.0], [0.0, 0.0], "One text in A proves little"),
+        ([2.0, 1.0], [0.0, 0.0], ""),
+    ],
+)
+def test_single_text__is_said_to_prove_little(
+    qtbot: QtBot, panel: TextSetsPanel, client, on: list[float], off: list[float], said: str
+) -> None:
+    found = [FoundFeature(feature=7, margin=0.8, on=on, off=off, tokens=["a"] * len(on))]
+    panel.find_button.click()
+    qtbot.waitUntil(lambda: len(client.jobs) == 1, timeout=5000)
+    client.answer(client.jobs[0], msgspec.structs.replace(RESULT, found=found, total=1))
+    assert panel.caution.isVisible() is bool(said)
+    assert panel.caution.text().startswith(said)
+    assert ("twenty or more" in panel.caution.text()) is bool(said)
