@@ -40,11 +40,12 @@ STEPS = (
     FirstStep(
         "try",
         "Try a sentence",
-        "The model has read this sentence. Below it are the features that fire on it, the "
-        "strongest first: choose one, and the words that set it off are coloured. Change the "
-        "sentence.",
+        "The model has read this sentence. Below it are the features that fire on it, first those "
+        "it has more of than other texts: choose one, and the words that set it off are coloured. "
+        "Change the sentence.",
         "Try a sentence of your own: see which features each of its words sets off.",
-        "So a label is tested: write what should set a feature off, and what should not.",
+        "That is how one tests what a feature stands for: write what should set it off, and what "
+        "should not.",
     ),
     FirstStep(
         "steer",

@@ -143,6 +143,15 @@ def test_turning_up__is_done_by_a_text_written_with_the_feature(
         assert opened.first_steps.done == done
 
 
+def test_turning_up__stays_with_the_feature_that_is_turned_up_already(opened: MainWindow) -> None:
+    rack = opened.workspace("steer").main.rack
+    opened.session.steerRequested.emit(1)
+    opened.first_steps._on_step_chosen("steer")
+    assert [(entry.feature, entry.on) for entry in rack.rack] == [(1, True)]
+    assert "feature 1" in _texts(opened)
+    assert f"feature {FIRST}" not in _texts(opened)
+
+
 def test_steps__lead_from_one_to_the_next_and_to_a_project_of_ones_own(
     opened: MainWindow, client: FakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ SHOWN = 20
 _HEIGHT = 30
 _SMALL = 0.9
 _NUMBER, _FIGURE, _BAR = "#0000000", "−000.00", 48
+_STRENGTH = "0.75×"
 
 
 class FoundFeatures(QWidget):
@@ -161,6 +162,7 @@ class _Line(QWidget):
         self.steer = self._button(
             "Steer", "sliders-horizontal", lambda: steer_with(session, self.found.feature)
         )
+        self._hold_width()
         self.compare = self._button(
             "Compare", "columns", lambda: self.compared.emit(self.found.feature)
         )
@@ -178,6 +180,11 @@ class _Line(QWidget):
 
     def _button(self, text: str, icon: str, do: Callable[[], object]) -> QPushButton:
         return push_button(text, do, icon=icon, flat=True)
+
+    def _hold_width(self) -> None:
+        """Give the strength beside “Steer” its room: figures stand below one another."""
+        self.steer.setText(f"Steer {_STRENGTH}")
+        self.steer.setFixedWidth(self.steer.sizeHint().width())
 
     def set_found(self, found: Found, notes: FeatureNotes) -> None:
         self.found = found
