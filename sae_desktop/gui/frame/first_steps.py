@@ -168,9 +168,12 @@ class FirstSteps(QObject):
 
     def _turn_up(self, feature: int) -> None:
         rack = self._workspace("steer").main.rack.rack
-        if feature in [entry.feature for entry in rack]:
+        on = [entry.feature for entry in rack if entry.on and not entry.index]
+        turned_up = next((one for one in on if one is not None), None)
+        if turned_up is not None or feature in [entry.feature for entry in rack]:
+            self._steered = feature if turned_up is None else turned_up
             self._session.show_workspace("steer")
-            self._show_it_steered(feature)
+            self._show_it_steered(self._steered)
         else:
             # h5py: not before the first show
             from sae_desktop.gui.parts.feature_menu import steer_with

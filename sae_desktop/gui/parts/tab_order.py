@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QScrollArea, QTabBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLineEdit,
+    QScrollArea,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 
 
 def tab_order(root: QWidget) -> list[QWidget]:
@@ -47,9 +56,19 @@ def _stops(widget: QWidget) -> Iterator[QWidget]:
 def _is_stop(widget: QWidget) -> bool:
     # Whole flags: a click's focus shares bits with others.
     tab = Qt.FocusPolicy.TabFocus
-    return (
-        widget.isEnabled() and widget.focusProxy() is None and (widget.focusPolicy() & tab) == tab
-    )
+    takes = widget.isEnabled() and (widget.focusPolicy() & tab) == tab
+    return takes and not hands_on(widget)
+
+
+def hands_on(widget: QWidget) -> bool:
+    """Tell whether a widget hands the keyboard on: a field’s line, tabs with their pages.
+
+    `focusProxy` would tell, too; but PySide makes what it returns a child of the one that was
+    asked, and deletes it with that: a table’s header with what lies inside it.
+    """
+    if isinstance(widget, QLineEdit):
+        return isinstance(widget.parentWidget(), QAbstractSpinBox | QComboBox)
+    return isinstance(widget, QTabWidget)
 
 
 def _as_read(widget: QWidget) -> list[QWidget]:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QTabBar, QWid
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.places import Places
 from sae_desktop.gui.parts.plain_text import show_tip
-from sae_desktop.gui.parts.tab_order import move_focus, tab_order
+from sae_desktop.gui.parts.tab_order import move_focus
 from sae_desktop.gui.parts.terms import TabTips, tip_of
 
 _STATE_VERSION = 1
@@ -206,13 +206,8 @@ class Workspace(QMainWindow):
         return f"{self.id}.{self._places.place}"
 
     def focus_first(self) -> None:
-        """Put the keyboard into the panel: where it says, or into its first control."""
-        if self.main.focusProxy() is not None:
-            self.main.setFocus(Qt.FocusReason.OtherFocusReason)
-            return
-        stops = [widget for widget in tab_order(self) if not isinstance(widget, QTabBar)]
-        if stops:
-            stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
+        """Put the keyboard into the panel, which says by its focus proxy where."""
+        self.main.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def docks(self) -> list[QDockWidget]:
         return list(self._docks.values())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -17,9 +21,10 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+import sae_desktop
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
-from sae_desktop.gui.parts.tab_order import move_focus, tab_order
+from sae_desktop.gui.parts.tab_order import hands_on, move_focus, tab_order
 from sae_desktop.project import Project
 
 
@@ -52,7 +57,7 @@ def test_tab__reaches_every_control_of_a_workspace_and_comes_back(
     # What is not reached has no place in sight, or takes no keyboard.
     tab = Qt.FocusPolicy.TabFocus
     for widget in window.findChildren(QWidget):
-        takes = (widget.focusPolicy() & tab) == tab and widget.focusProxy() is None
+        takes = (widget.focusPolicy() & tab) == tab and not hands_on(widget)
         if takes and widget.isEnabled() and not widget.visibleRegion().isEmpty():
             assert widget in forward or widget.isWindow()
 
@@ -66,6 +71,28 @@ def test_tab__passes_panels_behind_others_and_stops_at_those_in_front(
     names = {stop.accessibleName() for stop in tab_order(window)}
     assert {"Target", "Architecture", "Runs"} <= names
     assert "Seed for the sweep" not in names
+
+
+def test_tab__leaves_the_heads_of_a_table_where_they_are(
+    window: MainWindow, project: Project, qtbot: QtBot
+) -> None:
+    window.session.open_project(project.path)
+    window.show_workspace("explore")
+    qtbot.wait(50)
+    table = window.workspace("explore").main.list.table
+    for _ in range(3):
+        window.search.open("french")
+        tab_order(window)
+        window.search.close_palette()
+        gc.collect()
+        assert sum(isinstance(child, QHeaderView) for child in table.children()) == 2
+
+
+def test_nothing__asks_for_a_focus_proxy() -> None:
+    """PySide makes the one it returns a child of the one that was asked, and deletes it so."""
+    root = Path(sae_desktop.__file__).parent
+    asking = [p for p in root.rglob("*.py") if ".focusProxy()" in p.read_text(encoding="utf-8")]
+    assert not asking
 
 
 def test_tab__leaves_every_table(window: MainWindow, project: Project) -> None:

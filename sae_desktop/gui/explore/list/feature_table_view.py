@@ -94,8 +94,6 @@ class FeatureTable(QTableView):
         rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
         self.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         columns = self.horizontalHeader()
-        self._headers = rows, columns
-        """Held: PySide would take them for its own, and delete them under the table."""
         columns.setHighlightSections(False)
         columns.setMinimumSectionSize(24)
         columns.setSectionsMovable(True)
