@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -71,21 +69,6 @@ def test_tab__passes_panels_behind_others_and_stops_at_those_in_front(
     names = {stop.accessibleName() for stop in tab_order(window)}
     assert {"Target", "Architecture", "Runs"} <= names
     assert "Seed for the sweep" not in names
-
-
-def test_tab__leaves_the_heads_of_a_table_where_they_are(
-    window: MainWindow, project: Project, qtbot: QtBot
-) -> None:
-    window.session.open_project(project.path)
-    window.show_workspace("explore")
-    qtbot.wait(50)
-    table = window.workspace("explore").main.list.table
-    for _ in range(3):
-        window.search.open("french")
-        tab_order(window)
-        window.search.close_palette()
-        gc.collect()
-        assert sum(isinstance(child, QHeaderView) for child in table.children()) == 2
 
 
 def test_nothing__asks_for_a_focus_proxy() -> None:
