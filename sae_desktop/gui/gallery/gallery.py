@@ -111,7 +111,7 @@ class GalleryPanel(QSplitter):
         self.filter.textChanged.connect(lambda _text: self._fill())
         self.fits_only.toggled.connect(lambda _on: self._fill())
         self.list.currentItemChanged.connect(self._show_chosen)
-        self.list.itemActivated.connect(lambda _item, _column: self.import_chosen())
+        self.list.itemActivated.connect(lambda _item, _column: self.side.act())
         self.layer.currentIndexChanged.connect(self._show_layer)
         session.contentsChanged.connect(self._on_contents_changed)
         session.projectChanged.connect(self._on_contents_changed)
@@ -280,6 +280,8 @@ class GalleryPanel(QSplitter):
         if choice is None or choice != self._shown:
             self._fill_layers(choice)
         self._shown = choice
+        own = item.text(0) if choice is None and item is not None and item.parent() else ""
+        self.side.offer_open(own)
         if isinstance(choice, Family):
             self.title.setText(f"{choice.name}, {choice.model}")
             self.about.setText(about_family(choice))
@@ -288,8 +290,8 @@ class GalleryPanel(QSplitter):
             self.about.setText(about_here(choice))
         else:
             self.title.setText(item.text(0) if item is not None else "")
-            told = "It is already in this project." if item is not None else "Nothing matches."
-            self.about.setText(told)
+            told = "It is already in this project." if own else ""
+            self.about.setText(told if item is not None else "Nothing matches.")
         public = isinstance(choice, Family)
         for widget in (
             self.page_button, self.side.model_page_button, self.features_button, self.get_button,
@@ -314,10 +316,8 @@ class GalleryPanel(QSplitter):
         if isinstance(choice, Family):
             self._show_family(choice, layer, open_=open_)
             return
-        told = ""
-        if choice is not None:
-            told = "It is on this machine, so no network is needed." if open_ else _OPEN_FIRST
-        self.state.setText(told)
+        told = "It is on this machine, so no network is needed." if open_ else _OPEN_FIRST
+        self.state.setText("" if choice is None else told)
         self.import_button.setEnabled(choice is not None and open_)
 
     def _show_family(self, family: Family, layer: int, *, open_: bool) -> None:

@@ -34,6 +34,9 @@ class GallerySide(QScrollArea):
         model_page: Callable[[], None],
     ) -> None:
         super().__init__()
+        self._session, self._choose = session, choose
+        self._own = ""
+        """The dictionary of the open project that is chosen; empty: none is."""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -49,6 +52,7 @@ class GallerySide(QScrollArea):
         self.get_button = push_button(
             "Get dictionary and model", get, icon="download-simple", primary=True
         )
+        self.open_button = push_button("Open dictionary", self._open_own, primary=True)
         self.import_button = push_button(
             "Import…", choose, icon="download-simple",
             tip="Choose a name and settings, and import it into the open project (Return)",
@@ -78,6 +82,7 @@ class GallerySide(QScrollArea):
         side.addWidget(self.access)
         side.addWidget(self.state)
         side.addWidget(self.get_button)
+        side.addWidget(self.open_button)
         side.addWidget(self.download)
         others = QVBoxLayout()
         others.setSpacing(8)
@@ -88,3 +93,35 @@ class GallerySide(QScrollArea):
         side.addLayout(others)
         side.addStretch(1)
         self.setWidget(inside)
+
+    # ------------------------------------------------------------------ what the project has
+    def offer_open(self, name: str) -> None:
+        """Offer to open a dictionary of the open project; empty: what is chosen is not there."""
+        self._own = name
+        self.open_button.setVisible(bool(name))
+        self.import_button.setVisible(not name)
+        tip = "Read its features in Explore" if self._newest() else "Show it among the project’s"
+        self.open_button.setToolTip(f"{tip} (Return)")
+
+    def act(self) -> None:
+        """Do what Return does to what is chosen: open it, or import it."""
+        if self._own:
+            self._open_own()
+        else:
+            self._choose()
+
+    def _newest(self) -> str:
+        """Return the newest index of the dictionary; empty: it has none."""
+        found = [i for i in self._session.inventory.indexes if i.dictionary == self._own]
+        return max(found, key=lambda item: item.modified).name if found else ""
+
+    def _open_own(self) -> None:
+        """Show its features in Explore; of one without an index, the project that holds it."""
+        session, newest = self._session, self._newest()
+        if not newest:
+            session.select_dictionary(self._own)
+            session.show_workspace("project")
+            return
+        shown = session.index is not None and session.index.info.dictionary == self._own
+        if shown or session.open_index(newest):
+            session.show_workspace("explore")

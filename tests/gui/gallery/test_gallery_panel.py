@@ -11,6 +11,7 @@ from frame_project import add_run
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItemIterator
 from pytestqt.qtbot import QtBot
+from sample_index import write_sample_index
 
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -245,3 +246,55 @@ def test_gallery__leads_to_features_before_a_download_where_they_are_shown(
     ]
     panel.filter.setText("mistral")
     assert not panel.features_button.isVisible()
+
+
+def choose_own(panel: GalleryPanel, session: Session, project: Project) -> None:
+    session.open_project(project.path)
+    panel.filter.setText("dict")
+    panel.list.setCurrentItem(panel.list.topLevelItem(0).child(0))
+    assert panel.title.text() == "dict"
+
+
+def test_dictionary_of_the_project__is_opened_where_its_features_are(
+    panel: GalleryPanel, session: Session, project: Project, qtbot: QtBot
+) -> None:
+    asked: list[str] = []
+    session.workspaceRequested.connect(asked.append)
+    add_run(project, "dict")
+    path = project.index_path("main")
+    path.parent.mkdir(exist_ok=True)
+    write_sample_index(path)
+    choose_own(panel, session, project)
+    session.close_index()
+    assert panel.side.open_button.isVisible()
+    assert not panel.import_button.isVisible()
+    panel.side.open_button.click()
+    assert session.index_name == "main"
+    assert asked == ["explore"]
+    qtbot.keyClick(panel.list, Qt.Key.Key_Return)
+    assert asked == ["explore", "explore"]
+    panel.filter.setText("llama scope mlp")
+    assert not panel.side.open_button.isVisible()
+    assert panel.import_button.isVisible()
+
+
+def test_dictionary_without_an_index__is_shown_among_the_projects(
+    panel: GalleryPanel, session: Session, project: Project
+) -> None:
+    asked: list[str] = []
+    session.workspaceRequested.connect(asked.append)
+    add_run(project, "dict")
+    choose_own(panel, session, project)
+    panel.side.open_button.click()
+    assert session.dictionary == "dict"
+    assert asked == ["project"]
+
+
+def test_heading_of_the_list__is_no_dictionary(
+    panel: GalleryPanel, session: Session, project: Project
+) -> None:
+    add_run(project, "dict")
+    session.open_project(project.path)
+    panel.list.setCurrentItem(panel.list.topLevelItem(0))
+    assert not panel.side.open_button.isVisible()
+    assert panel.about.text() == ""
