@@ -20,7 +20,7 @@ BUILTIN_SOURCES = {
     "jargon": "Jargon File",
     "devil": "The Devil’s Dictionary",
     "udhr": "Universal Declaration of Human Rights",
-    "handbook": "Debian Administrator’s Handbook",
+    "handbook": "Debian Handbook",
     "python": "Python standard library",
     "manual": "Python documentation",
 }
