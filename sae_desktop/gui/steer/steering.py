@@ -50,7 +50,7 @@ class SteeringPanel(QWidget):
         self._job: Job | None = None
         self._running_config: SteerConfig | None = None
         self.by_itself = False
-        """Whether what is generated now is nobody's pressing of the button."""
+        """Whether nobody pressed the button for what was generated last."""
         self.last = LastRun(session, self)
         self._texts: list[GeneratedText] = []
         """Where the variants of the generation under way are shown."""
@@ -242,16 +242,23 @@ class SteeringPanel(QWidget):
 
     def generate(self) -> None:
         """Continue the prompt plain and steered; tokens appear as they come."""
+        self._generate(by_itself=False)
+
+    def generate_by_itself(self) -> None:
+        """Generate without anybody having pressed the button."""
+        self._generate(by_itself=True)
+
+    def _generate(self, *, by_itself: bool) -> None:
         if not self.can_generate():
             return
         if unread := problems_of(self.form):
             self._session.show_error(UserError(unread[0], kept="The texts are unchanged."))
             return
-        config = self._config(self.variants())
+        config, self.by_itself = self._config(self.variants()), by_itself
         job = self._session.run(config)
         if job is None:
             return
-        if not self.by_itself:
+        if not by_itself:
             self._first.forget()
         self._job, self._running_config = job, config
         self._texts = self.texts()
@@ -262,12 +269,6 @@ class SteeringPanel(QWidget):
         job.failed.connect(self._on_failed)
         job.cancelled.connect(self._on_ended)
         self._show_running()
-
-    def generate_by_itself(self) -> None:
-        """Generate without anybody having pressed the button."""
-        self.by_itself = True
-        self.generate()
-        self.by_itself = False
 
     def stop(self) -> None:
         """End the generation; the text so far stays."""

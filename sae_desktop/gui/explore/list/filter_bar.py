@@ -62,7 +62,8 @@ class FilterBar(QWidget):
         self._rest = FeatureFilter()
         """All conditions that neither the field nor a toggle shows."""
         self._scope = "text"
-        self._filling = False
+        self._filled: str | None = None
+        """What the field has come to show without anybody typing."""
         self._chips: list[Condition] = []
         self.only: FeatureSet | None = None
         self.search = QLineEdit()
@@ -215,12 +216,12 @@ class FilterBar(QWidget):
 
         The field’s signals are not blocked: Qt shows and hides its clear icon by them.
         """
-        self._filling = True
+        self._filled = text
         self.search.setText(text)
-        self._filling = False
 
     def _on_typed(self) -> None:
-        if not self._filling:
+        filled, self._filled = self._filled, None
+        if self.search.text() != filled:
             self._show_chips()
             self.edited.emit()
 

@@ -21,11 +21,3 @@ def test_list__leaves_the_open_feature_when_it_gets_the_keyboard(
     assert session.feature == 0
     qtbot.keyClick(panel.list.table, Qt.Key.Key_Down)
     assert session.feature == panel.list.model.feature_at(0)
-
-
-def test_table__keeps_its_headers_when_python_collects_what_nobody_holds(
-    panel: ExplorePanel, qtbot: QtBot
-) -> None:
-    table = panel.list.table
-    for header in (table.horizontalHeader(), table.verticalHeader()):
-        assert any(header is held for held in table._headers)
