@@ -134,7 +134,7 @@ def test_table__shows_how_well_each_dictionary_knows_a_concept(
     assert model.index(1, 2).data(Qt.ItemDataRole.BackgroundRole) is None  # below 0.5
     tip = model.index(1, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert "best random direction: F1 0.20" in tip
-    assert "strongest in “" in tip  # what the feature fires on, which has no label
+    assert "Strongest in “" in tip  # what the feature fires on, which has no label
     assert "Too rare" in model.index(3, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert "dict: 1 of 3 have a feature" in panel.summary.text()
     panel.table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
