@@ -40,6 +40,7 @@ def open_for_pictures(project: Path | None) -> Iterator[MainWindow]:
     client.start()
     if project is not None:
         session.open_project(project, create=False)
+        wait(_SETTLE_S)  # the demonstration leads to its first feature by itself
     try:
         yield window
     finally:

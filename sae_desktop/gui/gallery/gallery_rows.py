@@ -9,6 +9,7 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.gallery_text import access_short, fit_short
+from sae_desktop.words.source_titles import MODELS
 
 Choice = Family | DictionaryHere | None
 HEADS = (
@@ -21,7 +22,7 @@ def row(name: str, model: str, site: str, features: int, size: int) -> list[str]
     """Return the texts of a dictionary's row, its site split into hook and layer."""
     layer, _, hook = site.removeprefix("blocks.").partition(".")
     return [
-        name, model, hook or site, layer if hook else "",
+        name, MODELS.get(model, model), hook or site, layer if hook else "",
         exact_count(features) if features else UNKNOWN, format_bytes(size), "", "",
     ]  # fmt: skip
 
