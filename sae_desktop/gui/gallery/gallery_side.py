@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from sae_desktop.gui.gallery.download_card import DownloadCard
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 
 WIDTH = 300
@@ -101,7 +102,7 @@ class GallerySide(QScrollArea):
         self.open_button.setVisible(bool(name))
         self.import_button.setVisible(not name)
         tip = "Read its features in Explore" if self._newest() else "Show it among the project’s"
-        self.open_button.setToolTip(f"{tip} (Return)")
+        self.open_button.setToolTip(plain_tip(f"{tip} (Return)"))
 
     def act(self) -> None:
         """Do what Return does to what is chosen: open it, or import it."""
