@@ -203,6 +203,8 @@ class FirstSteps(QObject):
         """Notice what is read in a workspace that was built."""
         if workspace.id == "explore":
             workspace.main.page.tokenHovered.connect(self._on_token)
+        elif workspace.id == "steer":
+            workspace.main.rack.rackChanged.connect(self._show)
 
     def _on_token(self, token: HoveredToken | None) -> None:
         if token is None or token.activation <= 0.0:
@@ -254,10 +256,14 @@ class FirstSteps(QObject):
             button = "" if following is step else following.title
             # What is being read stays: it may have been done in passing.
             self._card.say(f"{told} {step.learnt}", button)
-        elif self._session.workspace != _PLACES[self.current]:
+        elif self._session.workspace != _PLACES[self.current] or self._lacks_a_slider():
             self._card.say(step.away, step.title)
         else:
             self._card.say(told, "")
+
+    def _lacks_a_slider(self) -> bool:
+        """Whether Steer is in front, and nothing is there to be turned up."""
+        return self.current == "steer" and not self._workspace("steer").main.rack.rack
 
     def _on_steer_requested(self, feature: int | None) -> None:
         self._steered = feature

@@ -20,7 +20,7 @@ from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.config import PLAIN, SteerConfig, SteerResult, VariantResult, clamped
-from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS
+from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS, step_of
 
 FIRST = 5
 WRITTEN = SteerResult(
@@ -141,6 +141,13 @@ def test_turning_up__is_done_by_a_text_written_with_the_feature(
         )
         client.finish(client.start_job(config), WRITTEN)
         assert opened.first_steps.done == done
+
+
+def test_card__speaks_of_a_slider_once_there_is_one(opened: MainWindow) -> None:
+    opened.show_workspace("steer")
+    assert _texts(opened) == step_of("steer").away
+    opened.session.steerRequested.emit(1)
+    assert "The slider holds feature 1" in _texts(opened)
 
 
 def test_turning_up__stays_with_the_feature_that_is_turned_up_already(opened: MainWindow) -> None:
