@@ -5,6 +5,7 @@ Free of torch and Qt.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,10 @@ def random_pairs(
         return RandomPairs(pairs=0)
     of_decoders = of_encoders = None
     if dictionary is not None:
-        try:
+        # Why there are none is said by whoever asks for the pair's own.
+        with suppress(UserError):
             of_decoders = _largest(cosines(dictionary, DECODER, drawn))
             of_encoders = _largest(cosines(dictionary, ENCODER, drawn))
-        except UserError:
-            pass  # why is said by whoever asked for the pair's own
     nearest = index.columns.get("nearest_cosine")
     shares = [] if firings is None else _together(firings, drawn[:DRAWN_FIRINGS])
     return RandomPairs(
