@@ -251,15 +251,16 @@ class FirstSteps(QObject):
             return
         step = step_of(self.current)
         told = step.do.format(feature=self._named())
+        here = self._session.workspace == _PLACES[self.current] and not self._lacks_a_slider()
         if self.current in self.done:
             following = step_of(self._following(self.current))
             button = "" if following is step else following.title
             # What is being read stays: it may have been done in passing.
-            self._card.say(f"{told} {step.learnt}", button)
-        elif self._session.workspace != _PLACES[self.current] or self._lacks_a_slider():
-            self._card.say(step.away, step.title)
-        else:
+            self._card.say(f"{told} {step.learnt}" if here else step.learnt, button)
+        elif here:
             self._card.say(told, "")
+        else:
+            self._card.say(step.away, step.title)
 
     def _lacks_a_slider(self) -> bool:
         """Whether Steer is in front, and nothing is there to be turned up."""

@@ -150,6 +150,14 @@ def test_card__speaks_of_a_slider_once_there_is_one(opened: MainWindow) -> None:
     assert "The slider holds feature 1" in _texts(opened)
 
 
+def test_card__speaks_of_a_sentence_only_beside_it(opened: MainWindow) -> None:
+    opened.first_steps.tick("try")
+    opened.first_steps._on_step_chosen("try")
+    assert step_of("try").do in _texts(opened)
+    opened.show_workspace("explore.map")
+    assert _texts(opened) == step_of("try").learnt
+
+
 def test_turning_up__stays_with_the_feature_that_is_turned_up_already(opened: MainWindow) -> None:
     rack = opened.workspace("steer").main.rack
     opened.session.steerRequested.emit(1)
