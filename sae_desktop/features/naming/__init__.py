@@ -1,0 +1,1 @@
+"""Names of features by statistics: what is over-represented where they fire. Free of torch."""

@@ -1,0 +1,1 @@
+"""Labels of features: made by models, scored, queued, searched by meaning."""
