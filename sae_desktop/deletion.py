@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.project import Project
 from sae_desktop.storage.atomic import write_bytes
@@ -78,7 +78,7 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
     path = item_path(project, kind, name)
     if kind != "index":
         return [path]
-    return [path, firings_folder(path), unfinished_folder(path), effect_path(path)]
+    return [path, firings_folder(path), unfinished_folder(path), *beside_index(path)]
 
 
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:

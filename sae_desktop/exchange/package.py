@@ -6,6 +6,7 @@
     README.md                  the card in words, a draft of a model card for the hub
     dictionary/                cfg.json and weights, which SAELens reads; curves and settings
     index.h5                   the index: contexts with their text, figures, logits, neighbours
+    index.names                what its features are called by statistics
     labels.json                labels, scores, stars, notes
     lists.json                 lists of features
 """
@@ -31,7 +32,10 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.exchange.places import copy_without_places, without_place
+from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.features.reading.names_file import open_names, read_names
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
 from sae_desktop.file_kinds import PACKAGE_ENDING
@@ -57,7 +61,7 @@ from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
-INDEX = "index.h5"
+INDEX, INDEX_NAMES = "index.h5", "index.names"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
 _MOST_CARD = 64 * 2**20
@@ -98,6 +102,8 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
                 next_step="Choose an index of this dictionary, or none.",
             )
         files[INDEX] = path
+        if read_names(path, info) is not None:
+            files[INDEX_NAMES] = names_path(path)
     summary = read_summary(folder)
     card = PackageCard(
         schema_version=SCHEMA_VERSION, name=name, index=config.index,
@@ -213,6 +219,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
             project.path,
             into=[
                 (place / INDEX, index),
+                (place / INDEX_NAMES, names_path(index)),
                 (place / DICTIONARY, folder),
                 (place / _INCOMING, incoming_path(project, name)),
             ],
@@ -269,8 +276,17 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
             if index.features != card.features:
                 raise ValueError("its index has a different number of features")
             check_references(index)
+            _check_names(place / INDEX_NAMES, index.info)
     except (UserError, ValueError) as error:
         raise _no_package(path, error) from error
+
+
+def _check_names(path: Path, info: IndexInfo) -> None:
+    """Raise ValueError for names that are not of the index."""
+    if path.is_file():
+        check_plain(path)
+        if open_names(path, info) is None:
+            raise ValueError("its names are damaged, or of another index")
 
 
 def _write_origin(folder: Path, package: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
+from made_names import write_made_names
 
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
@@ -35,6 +36,7 @@ def package(small_project: Path, tmp_path: Path) -> Path:
         project=str(small_project), dictionary="dict", index="idx", licence="mit",
         about="For | tests.", path=str(tmp_path / "d.saepack"),
     )  # fmt: skip
+    write_made_names(project.index_path("idx"))
     result = export_package(config, RecordingContext())
     assert result.bytes == (tmp_path / "d.saepack").stat().st_size
     return tmp_path / "d.saepack"
@@ -65,6 +67,8 @@ def test_package__comes_back_with_all_that_belongs_to_it(
     np.testing.assert_array_equal(after.columns["density"], before.columns["density"])
     loudest = int(before.columns["density"].argmax())
     assert after.contexts(loudest)[0].tokens == before.contexts(loudest)[0].tokens
+    assert list(after.short_names()) == list(before.short_names())
+    assert after.name(loudest) == before.name(loudest)
     with closing(Notes(other.notes_path)) as notes:
         assert notes.note("theirs", 1).label == "a label"
         kept = FeatureLists(notes).read("theirs", "mine")
@@ -114,6 +118,7 @@ def test_package__that_is_damaged_leaves_nothing(
         ({"card_json": newer}, "newer SAE Desktop"),
         ({"card_json": wrong}, "not the one described on its card"),
         ({"index_h5": b"no index"}, "is not a package"),
+        ({"index_names": b"no names"}, "is not a package|not an HDF5"),
         ({"labels_json": b"[{}]"}, "is not a package"),
         ({"labels_json": b'[{"feature": 99999999}]'}, "features that it does not have"),
         ({"labels_json": b'[{"feature": 1, "score": 7}]'}, "score is not between"),

@@ -29,6 +29,7 @@ def _index(project: Project, name: str = "i") -> None:
     _file(project.index_path(name), "index")
     _file(project.index_path(name).with_suffix(".firings") / "000.h5", "firings")
     _file(project.index_path(name).with_suffix(".effect"), "effect")
+    _file(project.index_path(name).with_suffix(".names"), "names")
 
 
 def _names(project: Project) -> list[str]:
@@ -97,7 +98,7 @@ def test_deletion__can_be_undone_with_all_that_belongs_to_it(project: Project) -
     assert [name for name in _names(project) if not name.startswith(".trash")] == ["project.toml"]
     (kept,) = trash_items(project)
     assert (kept.kind, kept.name, kept.key) == ("index", "i", item.key)
-    assert kept.bytes == len("index" + "firings" + "effect")
+    assert kept.bytes == len("index" + "firings" + "effect" + "names")
     restore_item(project, item)
     assert _names(project) == before
     assert trash_items(project) == []

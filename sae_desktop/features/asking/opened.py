@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.effect_path import effect_path
+from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.suitable import written_site
 from sae_desktop.language_model.load import LanguageModel
@@ -53,7 +53,7 @@ class OpenedIndex:
 
 _MOST_HELD = 8
 _MOST_HELD_BYTES = 2**32
-_indexes: OrderedDict[tuple[Path, tuple[int, ...]], FeatureIndex] = OrderedDict()
+_indexes: OrderedDict[tuple[Path, tuple[tuple[int, ...], ...]], FeatureIndex] = OrderedDict()
 """Those of the last calls: who drags a slider asks of the same ones many times a second."""
 _held: OrderedDict[tuple[Path, int, str], Dictionary] = OrderedDict()
 _held_lock = threading.Lock()
@@ -94,7 +94,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
 def _index(path: Path) -> FeatureIndex:
     if os.name == "nt":  # a file that is mapped could not be replaced or deleted
         return FeatureIndex(path)
-    key = (path, (*_identity(path), *_identity(effect_path(path))))
+    key = (path, tuple(_identity(file) for file in (path, *beside_index(path))))
     with _held_lock:
         if key not in _indexes:
             _forget(_indexes, path)

@@ -137,6 +137,13 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "Share of a steered text’s tokens that are the feature’s own, beyond that in the plain "
         "text",
     ),
+    ColumnInfo(
+        "name_score",
+        "Name score",
+        "score",
+        "How well the automatic name tells where the feature fires, on text it was not made from: "
+        "0.5 is chance, 1 is perfect",
+    ),
     ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
     ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
     ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),

@@ -20,6 +20,14 @@ from sae_desktop.features.reading.effect_file import read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
 from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
+from sae_desktop.features.reading.names_file import (
+    COLUMN,
+    NO_NAMES,
+    FeatureName,
+    Names,
+    ShortNames,
+    read_names,
+)
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.storage.hdf5 import open_checked
 from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
@@ -80,6 +88,8 @@ class IndexFile:
         }
         self._effects: dict[str, Array] = {}
         self.read_output_effects()
+        self._names: Names | None = None
+        self.read_names()
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -109,6 +119,27 @@ class IndexFile:
     def strength(self, feature: int) -> KnownStrength | None:
         """Return at which strengths steering with a feature works; None: not measured."""
         return strength_of(self._effects, feature)
+
+    def read_names(self) -> None:
+        """Take over the names that a job has made of the features."""
+        self._names = read_names(self.path, self.info)
+        if self._names is not None:
+            self.columns[COLUMN] = self._names.figures[COLUMN]
+
+    @property
+    def names(self) -> Names | None:
+        """What the features are called by statistics; None where they were not named."""
+        return self._names
+
+    def name(self, feature: int) -> FeatureName | None:
+        """Return what a feature is called by statistics; None: it has no name."""
+        if self._names is None or not 0 <= feature < self.features:
+            return None
+        return self._names.name(feature, self.arrays["contexts/row"][feature])
+
+    def short_names(self) -> ShortNames:
+        """Return the short names of all features, none where they were not named."""
+        return NO_NAMES if self._names is None else self._names.short
 
     def array(self, name: str) -> Array | None:
         """Return a dataset of the file by its path in `layout.py`; None when it is not there."""

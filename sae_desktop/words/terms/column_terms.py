@@ -140,6 +140,15 @@ COLUMN_TERMS = (
         ("Cosine", "Neighbours"),
     ),
     Entry(
+        "Name score",
+        _tip("name_score"),
+        "It is the AUROC of the name’s facts: how often they stand where the feature fires rather "
+        "than where it is silent. Where it is near 0.5, the name is a guess. A dash: the text kept "
+        "for scoring has too few of its firings.",
+        "Explore, as a column of the list and small beside an automatic name",
+        ("AUROC",),
+    ),
+    Entry(
         "Strength that works",
         _tip("suggested_strength"),
         "It is measured feature by feature on a few prompts: the smallest strength that changes "

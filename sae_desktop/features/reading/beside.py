@@ -1,0 +1,21 @@
+"""The files beside an index that hold what was found out about its features later.
+
+Each is `features/<index><ending>`; whatever deletes, restores or hands on an index takes them
+along. Does not need HDF5.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sae_desktop.features.reading.effect_path import effect_path
+
+
+def names_path(index: Path) -> Path:
+    """Return the file of the names of an index's features."""
+    return index.with_suffix(".names")
+
+
+def beside_index(index: Path) -> list[Path]:
+    """Return where the files beside an index are, whether they are there or not."""
+    return [effect_path(index), names_path(index)]
