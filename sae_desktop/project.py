@@ -41,7 +41,8 @@ class Project:
     activations/<name>/000.h5 …   stores
     dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
     features/<name>.h5            indexes; <name>.effect: what features do when turned up,
-                                  <name>.names: what they are called by statistics
+                                  <name>.names: what they are called by statistics,
+                                  <name>.judged: what a language model says of their labels
     sweeps/<name>.json            tables of sweeps
     matches/<a>~<b>.h5            features of two dictionaries, matched
     concepts/<name>.txt           lists of concepts

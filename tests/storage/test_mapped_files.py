@@ -21,6 +21,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.activations.store_writer import SegmentWriter
 from sae_desktop.comparison.match_file import Match, MatchedDictionary, MatchInfo, write_match
 from sae_desktop.errors import UserError
+from sae_desktop.features.reading.beside import judged_path
 from sae_desktop.features.reading.effect_file import (
     EffectInfo,
     no_strengths,
@@ -31,6 +32,8 @@ from sae_desktop.features.reading.effect_file import (
 from sae_desktop.features.reading.effect_path import effect_path
 from sae_desktop.features.reading.firing_files import Entries, FiringGroup, GroupInfo, write_group
 from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.judged_file import read_judged, write_judged
+from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement, Part
 from sae_desktop.features.reading.known_strength import KnownStrength
 from sae_desktop.features.reading.layout import (
     DOCUMENT_DTYPE,
@@ -64,6 +67,25 @@ def _effects(folder: Path) -> tuple[Path, Opener]:
             raise UserError("no effects")
 
     return effect_path(index), read
+
+
+def _judged(folder: Path) -> tuple[Path, Opener]:
+    part = Part(interval=1, value=0.5, low=0.2, high=0.8, items=3)
+    judgement = Judgement(
+        value=0.5, low=0.2, high=0.8, chance=0.5, asked=6, answered=6, as_wrong=0.5, as_right=0.5,
+        parts=(part, part),
+    )  # fmt: skip
+    one = JudgedLabel(
+        feature=1, label="a label", method="model", scorer="detection", judge=Judge(model="m"),
+        judgement=judgement,
+    )  # fmt: skip
+    write_judged(folder / "i.h5", "h", FEATURES, [one] * 3)
+
+    def read(_: Path) -> None:
+        if read_judged(folder / "i.h5", FEATURES, "h") is None:
+            raise UserError("nothing judged")
+
+    return judged_path(folder / "i.h5"), read
 
 
 def _match(folder: Path) -> tuple[Path, Opener]:
@@ -115,7 +137,8 @@ def _written_store(folder: Path) -> tuple[Path, Opener]:
 
 
 KINDS = {
-    "index": _index, "effects": _effects, "match": _match, "firings": _firings, "run": _run,
+    "index": _index, "effects": _effects, "judged": _judged, "match": _match,
+    "firings": _firings, "run": _run,
     "store": _store, "store written on": _written_store,
 }  # fmt: skip
 

@@ -16,6 +16,11 @@ def names_path(index: Path) -> Path:
     return index.with_suffix(".names")
 
 
+def judged_path(index: Path) -> Path:
+    """Return the file of what language models say of the labels of an index's features."""
+    return index.with_suffix(".judged")
+
+
 def beside_index(index: Path) -> list[Path]:
     """Return where the files beside an index are, whether they are there or not."""
-    return [effect_path(index), names_path(index)]
+    return [effect_path(index), names_path(index), judged_path(index)]

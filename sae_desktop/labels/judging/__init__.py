@@ -1,0 +1,1 @@
+"""Scores of labels by a language model that judges them."""
