@@ -23,6 +23,7 @@ from sae_desktop.language_model.config import (
     TrustModelConfig,
     TrustModelResult,
 )
+from sae_desktop.language_model.names import BUILTIN, KNOWN
 
 models_app = typer.Typer(
     no_args_is_help=True, help="List the models, get one, show one, or trust its program code."
@@ -44,7 +45,7 @@ def list_models(as_json: JsonOption = False) -> None:
 @models_app.command("get")
 def get_model(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="smollm2, or owner/name on the hub.")
+        str, typer.Argument(metavar="NAME", help=f"{', '.join(KNOWN)}, or owner/name on the hub.")
     ] = default(GetModelConfig, "name"),
     as_json: JsonOption = False,
 ) -> None:
@@ -144,13 +145,12 @@ def _models() -> dict[str, Any]:
     from sae_desktop.language_model.files.find import find_model
     from sae_desktop.language_model.files.hub import cached_hub_models
     from sae_desktop.language_model.files.model_cache import models_cache
-    from sae_desktop.language_model.names import BUILTIN, SMOLLM2
 
     cache = models_cache()
     others = sorted(p.name for p in cache.iterdir() if p.is_dir()) if cache.is_dir() else []
     found = []
-    for name in dict.fromkeys([BUILTIN, SMOLLM2, *others]):
-        known = name in (BUILTIN, SMOLLM2)
+    for name in dict.fromkeys([BUILTIN, *KNOWN, *others]):
+        known = name in (BUILTIN, *KNOWN)
         try:
             files = find_model(name if known else str(cache / name))
         except UserError:

@@ -38,8 +38,9 @@ from sae_desktop.file_kinds import (
     files_of,
     way_in,
 )
+from sae_desktop.language_model.names import BUILTIN, KNOWN
 
-SHIPPED = ("builtin", "smollm2")
+SHIPPED = (BUILTIN, *KNOWN)
 """Names of what ships, whatever lies in the working folder under them."""
 _WEIGHTS_OF_DICTIONARIES = ("ae.pt", "params.npz", "params.safetensors")
 _CONFIGS_OF_DICTIONARIES = ("cfg.json", "hyperparams.json")

@@ -108,7 +108,7 @@ class SameModelResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GetModelConfig(msgspec.Struct, frozen=True, kw_only=True, tag="get_model"):
-    """Bring a model into the user's cache: “smollm2”, or any of the hub's as owner/model."""
+    """Bring a model into the user's cache: “smollm2”, “minilm”, or the hub's as owner/model."""
 
     name: str = "smollm2"
 

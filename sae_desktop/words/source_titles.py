@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # it brings h5py
     from sae_desktop.features.reading.layout import IndexInfo
 
-MODELS = {"builtin": "Built-in model", "smollm2": "SmolLM2-135M-Instruct"}
+MODELS = {
+    "builtin": "Built-in model",
+    "smollm2": "SmolLM2-135M-Instruct",
+    "minilm": "Sentence encoder MiniLM",
+}
 BUILTIN = "builtin"
 CORPORA = {BUILTIN: "Built-in corpus"}
 BUILTIN_SOURCES = {

@@ -18,7 +18,7 @@ from sae_desktop.language_model.files.claims import CONFIG_BYTES, StoredWeights,
 from sae_desktop.language_model.files.gguf_header import GgufHeader, read_header
 from sae_desktop.language_model.files.hub import cached_snapshot, fetch_snapshot, look_up_snapshot
 from sae_desktop.language_model.files.model_cache import models_cache
-from sae_desktop.language_model.names import BUILTIN, SMOLLM2
+from sae_desktop.language_model.names import BUILTIN, KNOWN
 from sae_desktop.resources import resource_path
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
@@ -46,8 +46,8 @@ def find_model(
     """
     if name == BUILTIN:
         return _in_folder(BUILTIN, resource_path("models/builtin"))
-    if name == SMOLLM2:
-        return _cached_smollm2()
+    if name in KNOWN:
+        return _cached(name)
     path = Path(name).expanduser()
     if path.is_file():
         return _single_file(path.resolve())
@@ -58,7 +58,7 @@ def find_model(
         raise UserError(
             f"There is no model “{name}”.",
             next_step="Choose a model folder, a .gguf file, a hub name such as owner/model, "
-            "“builtin” or “smollm2”.",
+            f"“builtin” or {' or '.join(f'“{known}”' for known in KNOWN)}.",
         )
     context = context or SilentContext()
     if not fetch:
@@ -95,18 +95,18 @@ def disk_bytes(files: ModelFiles) -> int:
     return sum(path.stat().st_size for path in files.folder.iterdir() if path.is_file())
 
 
-def _cached_smollm2() -> ModelFiles:
-    folder = models_cache() / SMOLLM2
+def _cached(name: str) -> ModelFiles:
+    folder = models_cache() / name
     if (folder / "config.json").is_file():
-        return _in_folder(SMOLLM2, folder)
+        return _in_folder(name, folder)
     ggufs = sorted(folder.glob("*.gguf"))
     if not ggufs:
         raise UserError(
-            "SmolLM2 is not on this machine yet.",
-            next_step="Get it with: sae-desktop models get smollm2.",
+            f"{KNOWN[name].title} is not on this machine yet.",
+            next_step=f"Get it with: sae-desktop models get {name}.",
         )
     _check_gguf(ggufs[0])
-    return ModelFiles(SMOLLM2, folder, ggufs[0].name, _stamp(ggufs[:1]))
+    return ModelFiles(name, folder, ggufs[0].name, _stamp(ggufs[:1]))
 
 
 def _single_file(path: Path) -> ModelFiles:

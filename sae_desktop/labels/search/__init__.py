@@ -1,0 +1,1 @@
+"""Search by meaning: a sentence encoder over labels and contexts."""
