@@ -50,6 +50,7 @@ class Project:
     presets/<name>.json           steering kept under a name
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
+    requests.sqlite               what was asked of models, and their answers
     .trash/ .work/ .gone/ .moves/ .incoming/   what was deleted, what jobs need while they run
     ```
     """
@@ -143,6 +144,10 @@ class Project:
 
     def preset_path(self, name: str) -> Path:
         return self.path / "presets" / f"{checked_name(name)}.json"
+
+    @property
+    def requests_path(self) -> Path:
+        return self.path / "requests.sqlite"
 
     @property
     def steering_path(self) -> Path:

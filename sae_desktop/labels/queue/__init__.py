@@ -1,0 +1,1 @@
+"""Many requests to a model: each made once, kept, paced, paid for within a cap."""
