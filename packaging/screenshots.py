@@ -5,7 +5,7 @@
 
 With `--states` the states of the Harvest, Training and Explore workspaces are grabbed, too:
 what a store holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the
-evaluation; features side by side.
+evaluation; features side by side, the tabs of Labels.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -124,6 +124,15 @@ def _compare(window: MainWindow) -> None:
         Compared.of(session).show([session.feature, *nearest[:2]])
 
 
+def _labels(window: MainWindow, place: str) -> None:
+    """Show a tab of Labels; the reading desk at its first feature."""
+    panel = window.workspace("explore").main
+    panel.places.show_place("labels")
+    panel.labels.show_place(place)
+    if place == "desk":
+        panel.labels.read()
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -142,6 +151,7 @@ TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
     "compare": _compare,
+    "desk": lambda window: _labels(window, "desk"),
 }
 STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES, "explore": EXPLORE_STATES}
 """Workspace → state → how one gets there from the one before."""

@@ -15,6 +15,7 @@ from sae_desktop.gui.explore.ask.languages import LanguagesPanel
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
 from sae_desktop.gui.explore.compare.compare_panel import ComparePanel
+from sae_desktop.gui.explore.labels.labels_panel import LabelsPanel
 from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
 from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
@@ -49,6 +50,7 @@ class ExplorePanel(QWidget):
         self.compare = ComparePanel(session)
         self.list = FeatureListPanel(session, settings)
         self.lists = FeatureListsPanel(session)
+        self.labels = LabelsPanel(session, self.list.listed_or_selected)
         self.languages = LanguagesPanel(session)
         self.splitting = SplittingPanel(session)
         self.completeness = CompletenessPanel(session)
@@ -109,6 +111,10 @@ class ExplorePanel(QWidget):
         self.places.show_place("map")
         self.map.map.setFocus()
 
+    def _read_one_by_one(self) -> None:
+        self.places.show_place("labels")
+        self.labels.read(self._session.feature)
+
     def _place_infos(self) -> list[PlaceInfo]:
         return [
             PlaceInfo(
@@ -149,6 +155,13 @@ class ExplorePanel(QWidget):
                 self.compare,
                 "Two to four features side by side, and what tells them apart",
                 "Ctrl+Shift+M",
+            ),
+            PlaceInfo(
+                "labels",
+                "Labels",
+                "tag",
+                self.labels,
+                "Who named the features, how far to believe the names, and reading one by one",
             ),
         ]
 
@@ -228,6 +241,15 @@ class ExplorePanel(QWidget):
                 icon="article",
                 shortcut="Ctrl+Shift+F",
                 enabled_when=self._has_feature,
+            ),
+            ActionInfo(
+                "explore.read",
+                "Read and label features one by one",
+                self._read_one_by_one,
+                icon="book-open",
+                shortcut="Ctrl+R",
+                enabled_when=has_index,
+                tip="Opens the reading desk at the selected feature; keys do everything there",
             ),
             ActionInfo(
                 "explore.sets",

@@ -13,9 +13,9 @@ from sae_desktop.gui.state.session import Session
 
 def test_tabs__lead_to_every_place_and_are_walked_by_keys(panel: ExplorePanel) -> None:
     places = panel.places
-    titles = ["Feature", "Your text", "Text sets", "Map", "Compare"]
+    titles = ["Feature", "Your text", "Text sets", "Map", "Compare", "Labels"]
     assert [info.title for info in places.infos] == titles
-    widgets = (panel.page, panel.probe, panel.text_sets, panel.map, panel.compare)
+    widgets = (panel.page, panel.probe, panel.text_sets, panel.map, panel.compare, panel.labels)
     for number, widget in enumerate(widgets):
         QTest.mouseClick(
             places.bar, Qt.MouseButton.LeftButton, pos=places.bar.tabRect(number).center()
@@ -24,7 +24,7 @@ def test_tabs__lead_to_every_place_and_are_walked_by_keys(panel: ExplorePanel) -
         assert sum(info.widget.isVisible() for info in places.infos) == 1
     places.bar.setFocus()
     QTest.keyClick(places.bar, Qt.Key.Key_Left)
-    assert places.place == "map"
+    assert places.place == "compare"
 
 
 def test_actions__bring_their_place_and_put_the_keyboard_there(

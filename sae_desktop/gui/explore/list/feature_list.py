@@ -311,6 +311,11 @@ class FeatureListPanel(QWidget):
         """Return the selected features in the order of the rows."""
         return self.model.listed[self.table.selected_rows()]
 
+    def listed_or_selected(self) -> npt.NDArray[Any]:
+        """Return the selected features; where it is one or none, all that are listed."""
+        selected = self.selected_features()
+        return selected if len(selected) > 1 else self.model.listed
+
     # ------------------------------------------------------------------ hands
     def _on_range_changed(self, bounds: object) -> None:
         self.bar.set_range(bounds)
@@ -365,8 +370,7 @@ class FeatureListPanel(QWidget):
 
     def export_listed(self) -> None:
         """Ask for a file and write the selected features to it; of one or none, all listed."""
-        selected = self.selected_features()
-        self.export.ask(selected if len(selected) > 1 else self.model.listed, self)
+        self.export.ask(self.listed_or_selected(), self)
 
     def _on_search_entered(self) -> None:
         link = parse_feature_link(self.search.text())

@@ -1,0 +1,1 @@
+"""The place Labels of Explore: who named what, how far to believe it, and reading one by one."""

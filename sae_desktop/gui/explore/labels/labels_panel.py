@@ -1,0 +1,55 @@
+"""The place Labels: who named what and how far to believe it, and features read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
+from sae_desktop.gui.parts.places import PlaceInfo, Places
+from sae_desktop.gui.state.session import Session
+
+Array = npt.NDArray[Any]
+
+DESK = "desk"
+
+
+class LabelsPanel(QWidget):
+    """Tabs: the overview, and what one goes on to from there."""
+
+    def __init__(self, session: Session, listed: Callable[[], Array]) -> None:
+        """`listed` gives the features that the list shows, or those selected in it."""
+        super().__init__()
+        self.setObjectName("explore.labels")
+        self.desk = ReadingDesk(session, listed)
+        self.places = Places(
+            [
+                PlaceInfo(
+                    DESK,
+                    "Read one by one",
+                    "book-open",
+                    self.desk,
+                    "One feature after another, with its texts and the names proposed for it",
+                    "Ctrl+R",
+                )
+            ],
+            "What Labels shows",
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.places)
+        session.place.add(
+            self, lambda: {"place": self.places.place}, lambda kept: self.show_place(kept["place"])
+        )
+
+    def show_place(self, name: str) -> None:
+        """Bring one of the tabs to the front."""
+        self.places.show_place(name)
+
+    def read(self, feature: int | None = None) -> None:
+        """Read features one after another, from this one on."""
+        self.show_place(DESK)
+        self.desk.read(feature)

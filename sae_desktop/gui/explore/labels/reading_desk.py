@@ -1,0 +1,344 @@
+"""The reading desk: feature after feature with its texts and proposed names, by keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy.typing as npt
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from sae_desktop.errors import UserError
+from sae_desktop.features.reading.names_file import NamePiece
+from sae_desktop.gui.explore.labels import desk_keys
+from sae_desktop.gui.explore.labels.candidates import REJECTED, Candidate
+from sae_desktop.gui.explore.labels.desk_cards import AHEAD, CardReader, FeatureCard
+from sae_desktop.gui.explore.labels.desk_foot import DeskFoot
+from sae_desktop.gui.explore.labels.desk_head import DeskHead
+from sae_desktop.gui.explore.labels.desk_labels import DeskLabels
+from sae_desktop.gui.explore.labels.desk_route import DeskRoute
+from sae_desktop.gui.explore.labels.desk_side import HIDDEN, DeskSide
+from sae_desktop.gui.explore.labels.desk_text import DeskText
+from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.parts.kept_fields import keep_fields
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.amounts import one_in_text, percent_text
+
+Array = npt.NDArray[Any]
+
+_TEXT_LEAST, _SIDE_LEAST = 240, 200
+
+
+class ReadingDesk(QWidget):
+    """One feature at a time; every decision leads to the next."""
+
+    def __init__(self, session: Session, listed: Callable[[], Array]) -> None:
+        """`listed` gives the features that the list shows, or those selected in it."""
+        super().__init__()
+        self.setObjectName("explore.desk")
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self.labels = DeskLabels(session)
+        self.route = DeskRoute(session, self.labels, listed)
+        self.cards = CardReader(self)
+        self.feature: int | None = None
+        """The one that is shown; None: there is none."""
+        self._card: FeatureCard | None = None
+        self._revealed = False
+        self.head = DeskHead()
+        self.text = DeskText()
+        self.side = DeskSide()
+        self.foot = DeskFoot()
+        self.empty = EmptyState("", "Read all at random", self._read_all, icon="shuffle")
+        self._do: dict[str, Callable[[], object]] = {
+            desk_keys.EDIT: self.edit,
+            desk_keys.STAR: self.toggle_star,
+            desk_keys.NEXT: self.go_forward,
+            desk_keys.BACK: self.go_back,
+            desk_keys.HELP: self._show_keys,
+        }
+        self._build()
+        self._connect()
+        keep_fields(session, self, {"order": self.head.order, "blind": self.head.blind})
+        session.place.add(
+            self, lambda: self.route.kept(self.feature), self._give, part="place", of_index=True
+        )
+
+    # ------------------------------------------------------------------ layout
+    def _build(self) -> None:
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        for part, least, share in ((self.text, _TEXT_LEAST, 3), (self.side, _SIDE_LEAST, 2)):
+            part.setMinimumWidth(least)
+            self.split.addWidget(part)
+            self.split.setStretchFactor(self.split.count() - 1, share)
+        self.split.setSizes([600, 400])
+        desk = QWidget()
+        column = QVBoxLayout(desk)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.split, 1)
+        column.addWidget(self.foot)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(desk)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(16, 8, 16, 8)
+        whole.setSpacing(8)
+        whole.addWidget(self.head)
+        whole.addWidget(self._stack, 1)
+        self.setProperty("ground", "surface")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Reading desk")
+
+    def _connect(self) -> None:
+        session, foot = self._session, self.foot
+        self.head.orderChosen.connect(self._on_order_chosen)
+        self.head.blind.toggled.connect(self._show_names)
+        self.head.keysWanted.connect(self._show_keys)
+        self.head.starClicked.connect(self.toggle_star)
+        self.side.chosen.connect(self.choose)
+        self.side.pieceChosen.connect(self._on_piece_chosen)
+        self.text.view.textChosen.connect(session.textRequested)
+        foot.label.returnPressed.connect(self._on_label_entered)
+        foot.label.committed.connect(self._on_label_typed)
+        foot.label.left.connect(self._leave_label)
+        foot.back.connect(self.go_back)
+        foot.next.connect(self.go_forward)
+        self._notes.noteChanged.connect(self._on_note_changed)
+        self._notes.reloaded.connect(self._show_names)
+        session.leaving.connect(foot.label.commit)
+        session.indexOpened.connect(self._on_index_opened)
+        session.featureSelected.connect(self._on_feature_selected)
+        self._on_index_opened()
+
+    # ------------------------------------------------------------------ what is read
+    def _on_index_opened(self, _index: object = None) -> None:
+        self.cards.set_index(self._session.index)
+        self.route.forget()
+        self.feature = self._card = None
+        if self.isVisible():
+            self._begin()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.route.stale:
+            self._begin()
+        elif self._session.feature not in (None, self.feature):
+            self._follow(self._session.feature)
+
+    def read(self, feature: int | None = None) -> None:
+        """Begin, at a feature where one is given, and put the keyboard on the texts."""
+        self._begin(feature)
+        self._take_keyboard()
+
+    def _begin(self, feature: int | None = None) -> None:
+        self.route.plan(self.feature, feature)
+        self._show_current()
+
+    def _on_order_chosen(self, order: str) -> None:
+        self.route.choose(order)
+        self.feature = None
+        if self.isVisible():
+            self._begin()
+
+    def _read_all(self) -> None:
+        self.route.read_all()
+        self.feature = None
+        self.read()
+
+    def _follow(self, feature: int) -> None:
+        """Show a feature that was selected elsewhere."""
+        self.route.queue.insert(feature)
+        self._show_current()
+
+    def _on_feature_selected(self, feature: int) -> None:
+        if self.isVisible() and feature != self.feature and not self.route.stale:
+            self._follow(feature)
+
+    # ------------------------------------------------------------------ the present feature
+    def _show_current(self) -> None:
+        feature, index = self.route.queue.current, self._session.index
+        self.head.progress.setText(self.route.progress)
+        if feature is None or index is None:
+            self._show_end()
+            return
+        try:
+            self._card = self.cards.card(feature)
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self.feature, self._revealed = feature, False
+        density = float(index.columns["density"][feature])
+        self.head.show_feature(
+            feature, f"fires on {percent_text(density)} of tokens ({one_in_text(density)})"
+        )
+        self.text.show_card(self._card, index.info)
+        self.side.to_top()
+        self._show_names()
+        self._stack.setCurrentIndex(1)
+        self.foot.back_button.setEnabled(self.route.queue.at > 0)
+        self.cards.read_ahead(self.route.queue.near(AHEAD))
+        if self._session.feature != feature:
+            self._session.select_feature(feature, remember=False)
+
+    def _show_end(self) -> None:
+        focused = QApplication.focusWidget()
+        had_keyboard = focused is not None and self.isAncestorOf(focused)
+        self.feature = self._card = None
+        self.head.show_feature(None, "")
+        self.empty.sentence.setText(self.route.end)
+        self._stack.setCurrentIndex(0)
+        if had_keyboard:
+            self.empty.button.setFocus()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the proposed names are out of sight for now."""
+        if self.feature is None or not self.head.blind.isChecked():
+            return False
+        return not self._revealed and not self.labels.own(self.feature)
+
+    def candidates(self) -> list[Candidate]:
+        """Return the names of the present feature, the one under the digit 1 first."""
+        if self.feature is None or self._card is None:
+            return []
+        return self.labels.candidates(self.feature, self._card.name)
+
+    def _best(self) -> Candidate | None:
+        """Return the first name that is not rejected."""
+        return next((c for c in self.candidates() if c.state != REJECTED), None)
+
+    def _show_names(self, _changed: object = None) -> None:
+        if self.feature is None or self._card is None:
+            return
+        hidden = self.hidden
+        self.side.show_candidates(self.candidates(), hidden=hidden)
+        self.side.show_card(self._card, hidden=hidden)
+        key = (self._notes.dictionary, self.feature)
+        self.foot.label.show_text(key, self.labels.own(self.feature))
+        self.head.show_star(self._notes.starred(self.feature))
+
+    def _on_piece_chosen(self, piece: NamePiece | None) -> None:
+        if piece is None:
+            self.text.show_all()
+        else:
+            self.text.show_rows(f"Texts for {piece.value}", piece.rows)
+
+    def _on_note_changed(self, feature: int) -> None:
+        """Show what was changed; an undone step leads back to its feature."""
+        if feature == self.feature:
+            self._show_names()
+        elif self.isVisible() and feature in self.route.today:
+            self._follow(feature)
+            own = self.labels.own(feature)
+            self.foot.say(f"#{feature} is called “{own}”." if own else f"#{feature} has no label.")
+
+    # ------------------------------------------------------------------ decisions
+    def choose(self, candidate: Candidate) -> None:
+        """Agree with a name, and go on."""
+        if self.feature is not None:
+            self.labels.choose(self.feature, candidate)
+            self._done(self.feature, f"#{self.feature} is now called “{candidate.line}”.")
+
+    def choose_number(self, number: int) -> None:
+        """Agree with the name under a digit."""
+        found = self.candidates()
+        if self.hidden:
+            self.foot.say(HIDDEN)
+        elif number <= len(found):
+            self.choose(found[number - 1])
+        else:
+            self.foot.say(f"There is no name with the number {number}.")
+
+    def edit(self) -> None:
+        """Type a label; the best of the names is there to be changed."""
+        line, best = self.foot.label, None if self.hidden else self._best()
+        line.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not line.text() and best is not None:
+            line.setText(best.line[: line.maxLength()])
+        line.selectAll()
+
+    def toggle_star(self) -> None:
+        if self.feature is not None:
+            self._notes.set_starred(self.feature, not self._notes.starred(self.feature))
+
+    def go_forward(self) -> None:
+        """Show the next feature."""
+        self.foot.label.commit()
+        if self.feature is not None:
+            self._done(self.feature, "")
+
+    def go_back(self) -> None:
+        """Show the feature before."""
+        self.foot.label.commit()
+        if self.route.queue.back() is not None:
+            self.foot.say("")
+            self._show_current()
+            self._take_keyboard()
+
+    def _done(self, feature: int, said: str) -> None:
+        self.route.today.add(feature)
+        self.route.queue.forward()
+        self.foot.say(f"{said} Ctrl+Z takes that back." if said else "")
+        self._show_current()
+        self._take_keyboard()
+
+    # ------------------------------------------------------------------ the label field
+    def _on_label_entered(self) -> None:
+        """Save what stands in the field, also where it is a name that was not changed."""
+        feature, text = self.feature, " ".join(self.foot.label.text().split())
+        if feature is None:
+            return
+        self.foot.label.setModified(False)
+        changed, was_hidden = text != self.labels.own(feature), self.hidden
+        self.labels.write(feature, text)
+        if was_hidden and text:
+            self._revealed = True
+            self._show_names()
+            self.foot.say(f"#{feature} is now called “{text}”. Compare; N shows the next.")
+            self._take_keyboard()
+            return
+        said = f"#{feature} is now called “{text}”." if text else f"#{feature} has no label now."
+        self._done(feature, said if changed else "")
+
+    def _on_label_typed(self, key: tuple[str, int], text: str) -> None:
+        dictionary, feature = key
+        if dictionary == self._notes.dictionary:
+            self.labels.write(feature, text)
+
+    def _leave_label(self) -> None:
+        self._show_names()
+        self._take_keyboard()
+
+    # ------------------------------------------------------------------ keys
+    def _take_keyboard(self) -> None:
+        if self.feature is not None:
+            self.text.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.empty.button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_keys(self) -> None:
+        desk_keys.show_keys(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do what a key stands for; whoever has the keyboard was asked first."""
+        commands = event.modifiers() & ~(
+            Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier
+        )
+        action = None if commands else desk_keys.ACTIONS.get(event.key())
+        if action is None or self.feature is None:
+            super().keyPressEvent(event)
+        elif action == desk_keys.CHOOSE:
+            self.choose_number(event.key() - Qt.Key.Key_0)
+        else:
+            self._do[action]()
+
+    # ------------------------------------------------------------------ kept with the project
+    def _give(self, kept: dict[str, Any]) -> None:
+        self.route.give(kept)
+        if self.isVisible():
+            self._begin()

@@ -1,0 +1,239 @@
+"""At the reading desk one reads and labels feature after feature, with the keys alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QToolButton
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.explore.labels import desk_keys
+from sae_desktop.gui.explore.labels.labels_panel import LabelsPanel
+from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
+from sae_desktop.gui.explore.labels.reading_queue import LISTED, RANDOM, UNCERTAIN
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+
+Key = Qt.Key
+
+
+def press(*keys: Qt.Key) -> None:
+    """Press keys where the keyboard is."""
+    for key in keys:
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        QTest.keyClick(focused, key)
+
+
+def type_text(text: str) -> None:
+    QTest.keyClicks(QApplication.focusWidget(), text)
+
+
+def label_of(session: Session, feature: int) -> str:
+    return FeatureNotes.of(session).label(feature)
+
+
+def choose_order(desk: ReadingDesk, order: str) -> None:
+    desk.head.order.setCurrentIndex(desk.head.order.findData(order))
+
+
+def test_desk__begins_with_the_densest_feature_that_has_no_label(
+    desk: ReadingDesk, session: Session
+) -> None:
+    density = np.array(session.index.columns["density"])
+    assert desk.feature == int(density.argmax())
+    assert session.feature == desk.feature
+    assert desk.text.view.hasFocus()
+    assert desk.text.view.plain_text()
+    assert [c.text for c in desk.candidates()] == [f"name of {desk.feature}"]
+
+
+def test_ten_features__are_labelled_by_keys_alone(desk: ReadingDesk, session: Session) -> None:
+    labelled = []
+    for number in range(10):
+        labelled.append(desk.feature)
+        if number % 2:
+            press(Key.Key_E)
+            assert desk.foot.label.hasFocus()
+            type_text(f"label {number}")
+            press(Key.Key_Return)
+        else:
+            press(Key.Key_1)
+    assert len(set(labelled)) == 10
+    told = [label_of(session, feature) for feature in labelled]
+    assert told == [
+        f"label {n}" if n % 2 else f"name of {feature}" for n, feature in enumerate(labelled)
+    ]
+    assert desk.head.progress.text().startswith("10 read today")
+    assert desk.feature not in labelled
+
+
+def test_edit__begins_with_the_best_name_and_esc_leaves_it(
+    desk: ReadingDesk, session: Session
+) -> None:
+    feature = desk.feature
+    press(Key.Key_F2)
+    assert desk.foot.label.text() == f"name of {feature}"
+    assert desk.foot.label.selectedText() == f"name of {feature}"
+    type_text("something else")
+    press(Key.Key_Escape)
+    assert desk.text.view.hasFocus()
+    assert (desk.feature, desk.foot.label.text()) == (feature, "")
+    press(Key.Key_E, Key.Key_Return)  # as it stands: that is to agree
+    assert label_of(session, feature) == f"name of {feature}"
+
+
+def test_back__returns_by_p_and_backspace(desk: ReadingDesk) -> None:
+    first = desk.feature
+    press(Key.Key_N)
+    second = desk.feature
+    assert second != first
+    press(Key.Key_Backspace)
+    assert desk.feature == first
+    press(Key.Key_N, Key.Key_P)
+    assert desk.feature == first
+    press(Key.Key_P)  # there is none before
+    assert desk.feature == first
+
+
+def test_undo__leads_back_to_the_feature_it_changes(desk: ReadingDesk, session: Session) -> None:
+    first = desk.feature
+    press(Key.Key_1)
+    assert desk.feature != first
+    session.undo_stack.undo()
+    assert desk.feature == first
+    assert label_of(session, first) == ""
+    session.undo_stack.redo()
+    assert label_of(session, first) == f"name of {first}"
+
+
+def test_star__is_set_by_s(desk: ReadingDesk, session: Session) -> None:
+    press(Key.Key_S)
+    assert FeatureNotes.of(session).starred(desk.feature)
+    assert desk.head.star.isChecked()
+    press(Key.Key_S)
+    assert not FeatureNotes.of(session).starred(desk.feature)
+
+
+def test_next__saves_a_label_that_is_being_typed(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_E)
+    type_text("half")
+    desk.foot.next_button.click()
+    assert label_of(session, feature) == "half"
+    assert desk.foot.label.text() == ""
+
+
+def test_letters__are_text_while_a_label_is_typed(desk: ReadingDesk) -> None:
+    feature = desk.feature
+    press(Key.Key_E)
+    type_text("snp1 ?")
+    assert (desk.feature, desk.foot.label.text()) == (feature, "snp1 ?")
+
+
+def test_names__are_hidden_until_one_has_typed(desk: ReadingDesk, session: Session) -> None:
+    desk.head.blind.setChecked(True)
+    feature = desk.feature
+    assert desk.side.rows.rows == []
+    assert desk.side.pieces == []
+    press(Key.Key_1)
+    assert label_of(session, feature) == ""
+    press(Key.Key_E)
+    assert desk.foot.label.text() == ""
+    type_text("mine")
+    press(Key.Key_Return)
+    assert desk.feature == feature  # to compare
+    assert [c.text for c in desk.candidates()] == ["mine", f"name of {feature}"]
+    assert len(desk.side.rows.rows) == 2
+    press(Key.Key_N)
+    assert desk.feature != feature
+    assert desk.hidden
+
+
+def test_evidence__shows_the_texts_it_comes_from(desk: ReadingDesk, session: Session) -> None:
+    everything = desk.text.view.plain_text()
+    chip = desk.side.pieces[0]
+    assert isinstance(chip, QToolButton)
+    QTest.mouseClick(chip, Qt.MouseButton.LeftButton)
+    assert len(desk.text.view.plain_text().splitlines()) < len(everything.splitlines())
+    rows = session.index.name(desk.feature).pieces[0].rows
+    texts = {
+        "".join(c.tokens).strip() for c in session.index.contexts(desk.feature) if c.row in rows
+    }
+    assert len(texts) >= 1
+    QTest.mouseClick(chip, Qt.MouseButton.LeftButton)
+    assert desk.text.view.plain_text() == everything
+
+
+def test_candidate__is_chosen_by_mouse(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    QTest.mouseClick(desk.side.rows.rows[0], Qt.MouseButton.LeftButton)
+    assert label_of(session, feature) == f"name of {feature}"
+    assert desk.feature != feature
+
+
+def test_list__is_read_in_its_own_order(desk: ReadingDesk) -> None:
+    choose_order(desk, LISTED)
+    assert desk.feature == 9
+    desk.read()
+    press(Key.Key_N)
+    assert desk.feature == 3
+    press(Key.Key_N, Key.Key_N)
+    assert desk.feature is None
+    assert desk.empty.sentence.text() == "That was the last of 3 features."
+    assert desk.empty.button.hasFocus()
+    press(Key.Key_Space)  # read all, at random
+    assert desk.feature is not None
+
+
+def test_least_certain__come_first(desk: ReadingDesk, session: Session) -> None:
+    choose_order(desk, UNCERTAIN)
+    scores = session.index.columns["name_score"][desk.route.queue.features]
+    assert (np.diff(scores) >= 0).all()
+
+
+def test_feature_selected_elsewhere__is_shown_and_reading_goes_on_from_there(
+    desk: ReadingDesk, session: Session
+) -> None:
+    choose_order(desk, LISTED)
+    session.select_feature(20)
+    assert desk.feature == 20
+    assert "20" in desk.head.number.text()
+    desk.read(21)
+    assert desk.feature == 21
+    press(Key.Key_N)
+    assert desk.feature == 9
+
+
+def test_next_features__are_read_ahead(qtbot: QtBot, desk: ReadingDesk) -> None:
+    upcoming = desk.route.queue.near(2)
+    qtbot.waitUntil(lambda: all(desk.cards.holds(f) for f in upcoming), timeout=5000)
+
+
+def test_place__is_kept_with_the_project(
+    qtbot: QtBot, labels: LabelsPanel, desk: ReadingDesk
+) -> None:
+    choose_order(desk, RANDOM)
+    desk.read()
+    press(Key.Key_N, Key.Key_N)
+    features, feature = desk.route.queue.features, desk.feature
+    kept = desk.route.kept(feature)
+    desk.route.forget()
+    desk.feature = None
+    desk.route.order = RANDOM
+    desk._give(kept)
+    assert desk.feature == feature
+    assert np.array_equal(desk.route.queue.features, features)
+    assert desk.head.progress.text().startswith("2 read today")
+
+
+def test_keys__are_told_and_every_one_of_them_does_something(desk: ReadingDesk) -> None:
+    press(Key.Key_Question)
+    dialog = next(d for d in desk.window().findChildren(QDialog) if d.isVisible())
+    dialog.reject()
+    told = " ".join(keys for keys, _ in desk_keys.ROWS)
+    for key in desk_keys.ACTIONS:
+        name = {Key.Key_Question: "?", Key.Key_Backspace: "Backspace", Key.Key_F2: "F2"}.get(key)
+        digit = Key.Key_1 <= key <= Key.Key_9
+        assert digit or (name or chr(key)) in told
