@@ -6,11 +6,9 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from sae_desktop.cli import render
@@ -30,14 +28,13 @@ from sae_desktop.features.reading.filter import (
     matching,
     ordered,
 )
+from sae_desktop.features.reading.noted import NotedMarks
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
-from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import feature_words
 
 _DEFAULT_LIMIT = 50
-_NONE = np.empty(0, dtype=np.int64)
 _NO_NAMES: list[str] = []
 _NO_NUMBERS: list[int] = []
 _SORTED_BY = (NUMBER, LABEL, STARRED, SCORE, *(c.name for c in COLUMNS))
@@ -113,7 +110,7 @@ def features(
 
     def work() -> dict[str, Any]:
         with opened_index(project, index) as (opened, notes):
-            marks = _Marks(notes, opened.info.dictionary)
+            marks = NotedMarks(notes, opened.info.dictionary)
             falling = falls_first(column) != sort.startswith("-")
             found = matching(conditions, opened, marks)
             order = ordered(found, column, falling, opened, marks)
@@ -208,30 +205,6 @@ def feature_page(
             for n in index.neurons(feature)
         ],
     }
-
-
-@dataclass(frozen=True)
-class _Marks:
-    """What a person wrote about the features of a dictionary, from the notes if there are any."""
-
-    notes: Notes | None
-    dictionary: str
-
-    def starred_features(self) -> Any:
-        return _NONE if self.notes is None else self.notes.starred(self.dictionary)
-
-    def labelled_features(self) -> Any:
-        return _NONE if self.notes is None else self.notes.by_label(self.dictionary)
-
-    def scored_features(self) -> tuple[Any, Any]:
-        return (_NONE, _NONE) if self.notes is None else self.notes.scores(self.dictionary)
-
-    def found_features(self, text: str) -> Any:
-        return _NONE if self.notes is None else self.notes.search(self.dictionary, text)
-
-    def list_members(self, name: str) -> Any:
-        kept = None if self.notes is None else FeatureLists(self.notes).read(self.dictionary, name)
-        return None if kept is None else np.asarray(kept.features, dtype=np.int64)
 
 
 @contextmanager

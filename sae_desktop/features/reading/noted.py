@@ -1,0 +1,39 @@
+"""What people wrote about the features of a dictionary, as filters ask it of a notes file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_notes import Notes
+
+Array = npt.NDArray[Any]
+_NONE: Array = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class NotedMarks:
+    """Implements `filter.Marks` where no window is; without notes there is nothing."""
+
+    notes: Notes | None
+    dictionary: str
+
+    def starred_features(self) -> Array:
+        return _NONE if self.notes is None else self.notes.starred(self.dictionary)
+
+    def labelled_features(self) -> Array:
+        return _NONE if self.notes is None else self.notes.by_label(self.dictionary)
+
+    def scored_features(self) -> tuple[Array, Array]:
+        return (_NONE, _NONE) if self.notes is None else self.notes.scores(self.dictionary)
+
+    def found_features(self, text: str) -> Array:
+        return _NONE if self.notes is None else self.notes.search(self.dictionary, text)
+
+    def list_members(self, name: str) -> Array | None:
+        kept = None if self.notes is None else FeatureLists(self.notes).read(self.dictionary, name)
+        return None if kept is None else np.asarray(kept.features, dtype=np.int64)
