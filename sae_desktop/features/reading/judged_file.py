@@ -40,7 +40,7 @@ from sae_desktop.storage.mapped import Accepted, MappedFile, extents, read_struc
 
 KIND = "judged_labels"
 SCHEMA_VERSION = 1
-KINDS = ("", "random", "same_token", "neighbour")
+KINDS = ("", "random", "same_token", "neighbour", "moved")
 RESAMPLES = 2000
 
 Array = npt.NDArray[Any]

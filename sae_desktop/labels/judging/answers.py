@@ -77,11 +77,16 @@ def numbered(text: str, count: int, read: Read) -> tuple[float | None, ...]:
     return tuple(read(found[number]) for number in range(1, count + 1))
 
 
-def one(text: str, read: Read) -> float | None:
-    """Return the answer to a question of one item: the value alone, or numbered."""
+def one(text: str, read: Read, name: str = "1") -> float | None:
+    """Return the answer to a question of one item: the value alone, or as JSON under its name."""
     plain = said(text)
-    value = read(plain)
-    return value if value is not None else numbered(text, 1, read)[0]
+    fenced = _FENCE.match(plain)
+    data = _json(fenced.group(1) if fenced else plain)
+    if data is None:
+        return read(plain)
+    if isinstance(data, _Pairs) and [key for key, _ in data.pairs] == [name]:
+        return read(data.pairs[0][1])
+    return None
 
 
 def _by_number(text: str, count: int) -> Mapping[int, Any] | None:

@@ -200,3 +200,25 @@ def _filled(answered: Sequence[Answered], fill: Wrong) -> list[Answered]:
 def answered_only(answered: Sequence[Answered]) -> list[Answered]:
     """Return those with an answer."""
     return [a for a in answered if a.answer is not None]
+
+
+def parts_of(
+    given: Sequence[Answered], figure: Figure, is_right: Callable[[Answered], bool]
+) -> list[Part]:
+    """Return the figure of each interval against all that is false, and of each kind of false
+    items the share that was answered rightly."""
+    false = [a for a in given if not a.item.truth]
+    parts = []
+    for interval in sorted({a.item.interval for a in given if a.item.truth}):
+        own = [a for a in given if a.item.truth and a.item.interval == interval]
+        value, low, high = figure([*own, *false])
+        if not math.isnan(value):
+            parts.append(Part(interval=interval, value=value, low=low, high=high, items=len(own)))
+    for kind in ["", *sorted({a.item.kind for a in false} - {""})]:
+        own = [a for a in false if kind in ("", a.item.kind)]
+        if own:
+            value, low, high = wilson(sum(map(is_right, own)), len(own))
+            parts.append(
+                Part(interval=0, kind=kind, value=value, low=low, high=high, items=len(own))
+            )
+    return parts
