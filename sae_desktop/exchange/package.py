@@ -32,12 +32,13 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.exchange.places import copy_without_places, without_place
-from sae_desktop.features.reading.beside import names_path
+from sae_desktop.features.reading.beside import names_path, scores_path
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.names_file import open_names, read_names
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.references import check_references
+from sae_desktop.features.reading.scores_file import open_scores, read_scores
 from sae_desktop.file_kinds import PACKAGE_ENDING
 from sae_desktop.incoming_notes import (
     IncomingNotes,
@@ -61,7 +62,7 @@ from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
-INDEX, INDEX_NAMES = "index.h5", "index.names"
+INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
 _MOST_CARD = 64 * 2**20
@@ -104,6 +105,8 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         files[INDEX] = path
         if read_names(path, info) is not None:
             files[INDEX_NAMES] = names_path(path)
+        if read_scores(path, info) is not None:
+            files[INDEX_SCORES] = scores_path(path)
     summary = read_summary(folder)
     card = PackageCard(
         schema_version=SCHEMA_VERSION, name=name, index=config.index,
@@ -220,6 +223,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
             into=[
                 (place / INDEX, index),
                 (place / INDEX_NAMES, names_path(index)),
+                (place / INDEX_SCORES, scores_path(index)),
                 (place / DICTIONARY, folder),
                 (place / _INCOMING, incoming_path(project, name)),
             ],
@@ -276,17 +280,20 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
             if index.features != card.features:
                 raise ValueError("its index has a different number of features")
             check_references(index)
-            _check_names(place / INDEX_NAMES, index.info)
+            _check_beside(place, index.info)
     except (UserError, ValueError) as error:
         raise _no_package(path, error) from error
 
 
-def _check_names(path: Path, info: IndexInfo) -> None:
-    """Raise ValueError for names that are not of the index."""
-    if path.is_file():
-        check_plain(path)
-        if open_names(path, info) is None:
-            raise ValueError("its names are damaged, or of another index")
+def _check_beside(place: Path, info: IndexInfo) -> None:
+    """Raise ValueError for names or scores that are not of the index."""
+    for name, opened in ((INDEX_NAMES, open_names), (INDEX_SCORES, open_scores)):
+        path = place / name
+        if path.is_file():
+            check_plain(path)
+            if opened(path, info) is None:
+                what = "names" if name == INDEX_NAMES else "scores"
+                raise ValueError(f"its {what} are damaged, or of another index")
 
 
 def _write_origin(folder: Path, package: Path) -> None:

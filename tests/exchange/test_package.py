@@ -14,6 +14,7 @@ import pytest
 import torch
 from job_contexts import RecordingContext
 from made_names import write_made_names
+from made_scores import write_made_scores
 
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
@@ -37,6 +38,7 @@ def package(small_project: Path, tmp_path: Path) -> Path:
         about="For | tests.", path=str(tmp_path / "d.saepack"),
     )  # fmt: skip
     write_made_names(project.index_path("idx"))
+    write_made_scores(project.index_path("idx"))
     result = export_package(config, RecordingContext())
     assert result.bytes == (tmp_path / "d.saepack").stat().st_size
     return tmp_path / "d.saepack"
@@ -69,6 +71,9 @@ def test_package__comes_back_with_all_that_belongs_to_it(
     assert after.contexts(loudest)[0].tokens == before.contexts(loudest)[0].tokens
     assert list(after.short_names()) == list(before.short_names())
     assert after.name(loudest) == before.name(loudest)
+    assert after.scores is not None
+    assert before.scores is not None
+    assert after.scores.score(loudest) == before.scores.score(loudest)
     with closing(Notes(other.notes_path)) as notes:
         assert notes.note("theirs", 1).label == "a label"
         kept = FeatureLists(notes).read("theirs", "mine")
@@ -119,6 +124,7 @@ def test_package__that_is_damaged_leaves_nothing(
         ({"card_json": wrong}, "not the one described on its card"),
         ({"index_h5": b"no index"}, "is not a package"),
         ({"index_names": b"no names"}, "is not a package|not an HDF5"),
+        ({"index_scores": b"no scores"}, "is not a package|not an HDF5"),
         ({"labels_json": b"[{}]"}, "is not a package"),
         ({"labels_json": b'[{"feature": 99999999}]'}, "features that it does not have"),
         ({"labels_json": b'[{"feature": 1, "score": 7}]'}, "score is not between"),

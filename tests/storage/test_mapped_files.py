@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from imported_rows import STORE, import_rows, toy_rows
+from made_scores import write_made_scores
 from sample_index import write_sample_index
 
 from sae_desktop.activations.store import ActivationStore
@@ -42,6 +43,7 @@ from sae_desktop.features.reading.layout import (
     write_index,
 )
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.scores_file import read_scores
 from sae_desktop.project import Project
 from sae_desktop.training.run_log import FeatureSample, RunChange, RunLogWriter, read_run
 
@@ -86,6 +88,17 @@ def _judged(folder: Path) -> tuple[Path, Opener]:
             raise UserError("nothing judged")
 
     return judged_path(folder / "i.h5"), read
+
+
+def _scores(folder: Path) -> tuple[Path, Opener]:
+    index = write_sample_index(folder / "s.h5", features=8, repeats=2)
+    info = read_info(index)
+
+    def read(_: Path) -> None:
+        if read_scores(index, info) is None:
+            raise UserError("no scores")
+
+    return write_made_scores(index), read
 
 
 def _match(folder: Path) -> tuple[Path, Opener]:
@@ -137,7 +150,7 @@ def _written_store(folder: Path) -> tuple[Path, Opener]:
 
 
 KINDS = {
-    "index": _index, "effects": _effects, "judged": _judged, "match": _match,
+    "index": _index, "effects": _effects, "judged": _judged, "match": _match, "scores": _scores,
     "firings": _firings, "run": _run,
     "store": _store, "store written on": _written_store,
 }  # fmt: skip

@@ -21,6 +21,11 @@ def judged_path(index: Path) -> Path:
     return index.with_suffix(".judged")
 
 
+def scores_path(index: Path) -> Path:
+    """Return the file of the scores of labels that need no language model."""
+    return index.with_suffix(".scores")
+
+
 def beside_index(index: Path) -> list[Path]:
     """Return where the files beside an index are, whether they are there or not."""
-    return [effect_path(index), names_path(index), judged_path(index)]
+    return [effect_path(index), names_path(index), judged_path(index), scores_path(index)]

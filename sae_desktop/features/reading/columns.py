@@ -144,6 +144,45 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "How well the automatic name tells where the feature fires, on text it was not made from: "
         "0.5 is chance, 1 is perfect",
     ),
+    ColumnInfo(
+        "label_score",
+        "Label score",
+        "score",
+        "How well the label tells texts in which the feature fires from look-alikes in which it is "
+        "silent: detection AUROC on text held out; 0.5 is chance, 1 is perfect",
+    ),
+    ColumnInfo(
+        "label_score_low",
+        "Label score, low",
+        "score",
+        "Lower end of the label score’s 95% interval: above 0.5, the label is better than chance",
+    ),
+    ColumnInfo(
+        "label_score_high",
+        "Label score, high",
+        "score",
+        "Upper end of the label score’s 95% interval",
+    ),
+    ColumnInfo(
+        "label_specificity",
+        "Label specificity",
+        "score",
+        "How far the label fits this feature alone: AUROC of its texts against those in which "
+        "other features fire; 0.5 is chance",
+    ),
+    ColumnInfo(
+        "label_sensitivity",
+        "Label sensitivity",
+        "share",
+        "Share of new texts made from the label in which the feature fires",
+    ),
+    ColumnInfo(
+        "label_log_probability",
+        "Label log-probability",
+        "score",
+        "By how much its contexts make the label more likely to the model than other features’ do, "
+        "in nats per token",
+    ),
     ColumnInfo("cluster", "Cluster", "category", "Cluster on the map; −1: none"),
     ColumnInfo("map_x", "Map x", "coordinate", "Place on the map"),
     ColumnInfo("map_y", "Map y", "coordinate", "Place on the map"),

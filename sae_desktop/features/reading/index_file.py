@@ -28,6 +28,7 @@ from sae_desktop.features.reading.names_file import (
     ShortNames,
     read_names,
 )
+from sae_desktop.features.reading.scores_file import Scores, read_scores
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.storage.hdf5 import open_checked
 from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
@@ -90,6 +91,8 @@ class IndexFile:
         self.read_output_effects()
         self._names: Names | None = None
         self.read_names()
+        self._scores: Scores | None = None
+        self.read_scores()
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -130,6 +133,19 @@ class IndexFile:
     def names(self) -> Names | None:
         """What the features are called by statistics; None where they were not named."""
         return self._names
+
+    def read_scores(self) -> None:
+        """Take over the scores that a job has given the features' labels."""
+        self._scores = read_scores(self.path, self.info)
+        if self._scores is not None:
+            named = {column.name for column in COLUMNS}
+            found = self._scores.columns
+            self.columns.update({name: found[name].copy() for name in named & found.keys()})
+
+    @property
+    def scores(self) -> Scores | None:
+        """How far to believe the features' labels; None where none was scored."""
+        return self._scores
 
     def name(self, feature: int) -> FeatureName | None:
         """Return what a feature is called by statistics; None: it has no name."""
