@@ -151,6 +151,7 @@ TRAINING_STATES: dict[str, Callable[[MainWindow], None]] = {
 }
 EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
     "compare": _compare,
+    "labels": lambda window: _labels(window, "overview"),
     "desk": lambda window: _labels(window, "desk"),
 }
 STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES, "explore": EXPLORE_STATES}

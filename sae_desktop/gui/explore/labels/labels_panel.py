@@ -8,13 +8,14 @@ from typing import Any
 import numpy.typing as npt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from sae_desktop.gui.explore.labels.overview import LabelsOverview
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.state.session import Session
 
 Array = npt.NDArray[Any]
 
-DESK = "desk"
+OVERVIEW, DESK = "overview", "desk"
 
 
 class LabelsPanel(QWidget):
@@ -25,8 +26,16 @@ class LabelsPanel(QWidget):
         super().__init__()
         self.setObjectName("explore.labels")
         self.desk = ReadingDesk(session, listed)
+        self.overview = LabelsOverview(session, self.read)
         self.places = Places(
             [
+                PlaceInfo(
+                    OVERVIEW,
+                    "Overview",
+                    "chart-bar",
+                    self.overview,
+                    "Who named how many features, how far to believe it, and what to do next",
+                ),
                 PlaceInfo(
                     DESK,
                     "Read one by one",
@@ -34,7 +43,7 @@ class LabelsPanel(QWidget):
                     self.desk,
                     "One feature after another, with its texts and the names proposed for it",
                     "Ctrl+R",
-                )
+                ),
             ],
             "What Labels shows",
         )

@@ -1,0 +1,165 @@
+"""What one sees first in Labels: who named how many features, how far to believe it, what next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from sae_desktop.gui.explore.labels.overview_facts import Overview, take_overview
+from sae_desktop.gui.explore.labels.score_histogram import ScoreHistogram
+from sae_desktop.gui.explore.labels.ways import Way, Ways
+from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
+from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.amounts import exact_count
+
+if TYPE_CHECKING:
+    from sae_desktop.features.reading.reader import FeatureIndex
+
+READ = "read"
+_ABREAST = 620
+"""From this width on, the histogram stands beside the bars."""
+_WIDEST = 1100
+_INTRODUCTION = (
+    "A feature is something the model has learnt to notice; its name says what. Names come from "
+    "you, from a language model, from other people, or from counting what stands where the feature "
+    "fires, which needs no model."
+)
+_NO_SCORES = "No name has a score yet."
+
+
+class LabelsOverview(QScrollArea):
+    """From the top down: what there is, how good it is, and what to do next."""
+
+    def __init__(self, session: Session, read: Callable[[], object]) -> None:
+        super().__init__()
+        self.setObjectName("explore.labels.overview")
+        self._session = session
+        self._notes = FeatureNotes.of(session)
+        self._stale = True
+        self._background = Background(self)
+        self._background.answered.connect(self._on_taken)
+        self.headline = label("", "title", wrap=True)
+        self.bars = LabelledBars("Who named the features")
+        self.histogram = ScoreHistogram()
+        self.believe = label("", "muted", wrap=True)
+        self.ways = Ways(
+            {
+                READ: Way(
+                    "Read features one by one",
+                    "book-open",
+                    "Look at where each fires, and agree with a name or type your own; keys do it "
+                    "all, in about 15 s a feature.",
+                    read,
+                )
+            }
+        )
+        self._build()
+        session.indexOpened.connect(self._on_changed)
+        self._notes.reloaded.connect(self._on_changed)
+        self._notes.noteChanged.connect(self._on_changed)
+        self._on_changed()
+
+    def _build(self) -> None:
+        content = QWidget()
+        content.setProperty("ground", "surface")
+        content.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._figures = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._figures.setSpacing(32)
+        self._figures.addWidget(_titled("Who named them", self.bars), 2)
+        self._believing = _titled("How far to believe the names", self.histogram, self.believe)
+        self._figures.addWidget(self._believing, 3)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(16, 12, 16, 16)
+        column.setSpacing(8)
+        column.addWidget(self.headline)
+        column.addWidget(label(_INTRODUCTION, "muted", wrap=True))
+        column.addSpacing(8)
+        column.addLayout(self._figures)
+        column.addSpacing(8)
+        column.addWidget(label("What to do next", "heading"))
+        column.addWidget(self.ways)
+        column.addStretch()
+        content.setMaximumWidth(_WIDEST)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setProperty("ground", "surface")
+        self.setAccessibleName("Overview of the labels")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        direction = QBoxLayout.Direction
+        wide = self.viewport().width() >= _ABREAST
+        self._figures.setDirection(direction.LeftToRight if wide else direction.TopToBottom)
+
+    # ------------------------------------------------------------------ content
+    def _on_changed(self, _what: object = None) -> None:
+        self._stale = True
+        if self.isVisible():
+            self._take()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._take()
+
+    def _take(self) -> None:
+        """Count beside the window: a million features take a moment."""
+        index = self._session.index
+        self._stale = False
+        if index is not None:
+            shown = {"": self._notes.labelled_features()}
+            self._background.run(index, lambda: take_overview(index, shown))
+
+    def _on_taken(self, answer: tuple[FeatureIndex, Overview]) -> None:
+        index, overview = answer
+        if index is self._session.index:
+            self.show_overview(overview)
+
+    def show_overview(self, found: Overview) -> None:
+        """Show what was counted."""
+        self.headline.setText(found.headline)
+        rows = (
+            ("You", found.own, "accent", "Features that show a label of yours"),
+            ("A language model", found.model, "positive", "Features that show a model’s label"),
+            ("Other people", found.imported, "positive", "Features that show an imported label"),
+            (
+                "Automatically",
+                found.automatic,
+                "negative",
+                "Features that are called after what stands where they fire",
+            ),
+            ("Nobody", found.nameless, "muted_text", "Features that fire and have no name"),
+        )
+        most = max(found.alive, 1)
+        self.bars.set_bars(
+            [
+                Bar(who, count / most, exact_count(count), colour, "text", tip)
+                for who, count, colour, tip in rows
+                if count or who in ("You", "Nobody")
+            ]
+        )
+        self.histogram.setVisible(found.scores.known)
+        if found.scores.known:
+            self.histogram.show_scores(found.scores)
+        self.believe.setText(found.scores.sentence if found.scores.known else _NO_SCORES)
+        self.ways.show_ways({READ: False}, READ)
+
+
+def _titled(title: str, *widgets: QWidget) -> QWidget:
+    part = QWidget()
+    column = QVBoxLayout(part)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(6)
+    column.addWidget(label(title, "heading"))
+    for widget in widgets:
+        column.addWidget(widget)
+    column.addStretch()
+    return part
