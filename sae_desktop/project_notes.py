@@ -1,145 +1,53 @@
-"""What a person writes about features: labels, scores, stars, notes, in the project's SQLite file.
+"""What is written about features in a project: labels, stars, notes, tags, in its SQLite file.
 
-A note's key holds its dictionary and its feature: (number of the dictionary << 32) | feature.
-So a dictionary's notes are one range of keys, in the table as in the full-text index, and a
-search of a million labels needs no join.
+How the file is laid out is told in `notes_file.py`, what a feature's labels are in
+`project_labels.py`, what its note is in `project_note.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop import project_labels
 from sae_desktop.errors import UserError
-from sae_desktop.storage.sqlite_files import Database
+from sae_desktop.notes_file import TOKENIZER, open_notes_file
+from sae_desktop.project_labels import (
+    AT_ONCE,
+    MASK,
+    SHIFT,
+    Label,
+    LabelScore,
+    LabelStep,
+    in_batches,
+    text_of,
+)
+from sae_desktop.project_new_labels import add_labels
+from sae_desktop.project_note import LABEL, PARTS, STAR, FeatureNote, put_notes, read_notes
 
-SCHEMA_VERSION = 2
-_SHIFT = 32
-_MASK = (1 << _SHIFT) - 1
-_AT_ONCE = 500
-"""Keys in one question; SQLite bounds how many it takes."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS dictionaries (
-    number INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-);
-CREATE TABLE IF NOT EXISTS notes (
-    key INTEGER PRIMARY KEY,
-    label TEXT NOT NULL DEFAULT '',
-    score REAL,
-    starred INTEGER NOT NULL DEFAULT 0,
-    note TEXT NOT NULL DEFAULT '',
-    changed TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-);
-CREATE INDEX IF NOT EXISTS notes_by_label ON notes(label COLLATE NOCASE) WHERE label != '';
-CREATE INDEX IF NOT EXISTS notes_starred ON notes(key) WHERE starred;
-CREATE INDEX IF NOT EXISTS notes_scored ON notes(key, score) WHERE score IS NOT NULL;
-CREATE VIRTUAL TABLE IF NOT EXISTS note_search USING fts5(
-    label, note, content='notes', content_rowid='key', tokenize='unicode61',
-    prefix='1 2 3', detail=none, columnsize=0
-);
-CREATE TRIGGER IF NOT EXISTS note_added AFTER INSERT ON notes BEGIN
-    INSERT INTO note_search(rowid, label, note) VALUES (new.key, new.label, new.note);
-END;
-CREATE TRIGGER IF NOT EXISTS note_removed AFTER DELETE ON notes BEGIN
-    INSERT INTO note_search(note_search, rowid, label, note)
-        VALUES ('delete', old.key, old.label, old.note);
-END;
-CREATE TRIGGER IF NOT EXISTS note_changed AFTER UPDATE OF label, note ON notes BEGIN
-    INSERT INTO note_search(note_search, rowid, label, note)
-        VALUES ('delete', old.key, old.label, old.note);
-    INSERT INTO note_search(rowid, label, note) VALUES (new.key, new.label, new.note);
-END;
-CREATE TABLE IF NOT EXISTS lists (
-    number INTEGER PRIMARY KEY,
-    dictionary INTEGER NOT NULL REFERENCES dictionaries(number),
-    name TEXT NOT NULL,
-    annotation TEXT NOT NULL DEFAULT '',
-    UNIQUE (dictionary, name)
-);
-CREATE TABLE IF NOT EXISTS list_members (
-    list INTEGER NOT NULL REFERENCES lists(number) ON DELETE CASCADE,
-    place INTEGER NOT NULL,
-    feature INTEGER NOT NULL,
-    annotation TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (list, place)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS filters (
-    name TEXT PRIMARY KEY,
-    conditions TEXT NOT NULL
-);
-"""
-
-_TOKENIZER = """
-CREATE VIRTUAL TABLE asked USING fts5(text, tokenize='unicode61');
-CREATE VIRTUAL TABLE asked_words USING fts5vocab('asked', 'row');
-"""
-
-_FROM_FIRST_SCHEMA = """
-INSERT OR IGNORE INTO dictionaries(name) SELECT DISTINCT dictionary FROM feature_notes;
-INSERT INTO notes(key, label, starred, note, changed)
-    SELECT (d.number << 32) | f.feature, f.label, f.starred, f.note, f.changed
-    FROM feature_notes f JOIN dictionaries d ON d.name = f.dictionary;
-DROP TABLE feature_search;
-DROP TABLE feature_notes;
-"""
+__all__ = ["FeatureNote", "Features", "Notes"]
 
 Features = npt.NDArray[np.int64]
 
 
-class FeatureNote(msgspec.Struct, frozen=True, kw_only=True):
-    feature: int
-    label: str = ""
-    score: float | None = None
-    """How well the label fits, 0 to 1; None: not scored."""
-    starred: bool = False
-    note: str = ""
-
-
 class Notes:
-    """Labels, scores, stars and notes of one project. Each change is one transaction."""
+    """Labels, stars, notes and tags of one project. Each change is one transaction."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file; where the folder is read-only, open it for reading only.
 
-        A file of the first schema is carried over. Raises UserError when the file is not a notes
+        A file of an earlier schema is carried over. Raises UserError when the file is not a notes
         file, or a newer one.
         """
         self.path = path
         self._tokenizer: sqlite3.Connection | None = None
-        try:
-            self.database, self.read_only = _connect(path)
-            version = int(self.database.execute("PRAGMA user_version").fetchone()[0])
-            if version > SCHEMA_VERSION:
-                raise UserError(
-                    f"“{path.name}” was written by a newer SAE Desktop.",
-                    next_step="Update SAE Desktop to open it.",
-                )
-            if version < SCHEMA_VERSION:
-                self._prepare(version)
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"The notes file “{path}” cannot be opened: {error}.",
-                kept="It was left unchanged.",
-                next_step="Move it elsewhere to start a new one.",
-            ) from error
-
-    def _prepare(self, version: int) -> None:
-        if self.read_only:  # a copy in memory takes the schema; the file stays as it is
-            copy = sqlite3.connect(":memory:", factory=Database)
-            self.database.backup(copy)
-            self.database.close()
-            self.database = copy
-        script = _SCHEMA + (_FROM_FIRST_SCHEMA if version == 1 else "")
-        script += f"PRAGMA user_version = {SCHEMA_VERSION};"
-        self.database.executescript(f"BEGIN;{script}COMMIT;")
+        self.database, self.read_only = open_notes_file(path)
 
     # ------------------------------------------------------------------ keys
     def _number(self, dictionary: str, *, make: bool = False) -> int:
@@ -154,12 +62,12 @@ class Notes:
 
     def _range(self, dictionary: str) -> tuple[int, int]:
         number = self._number(dictionary)
-        return number << _SHIFT, (number << _SHIFT) | _MASK
+        return number << SHIFT, (number << SHIFT) | MASK
 
     def _features(self, query: str, values: Sequence[Any]) -> Features:
         """Return the features of a query whose one column is a key."""
         rows = self.database.execute(query, values)
-        return np.fromiter((row[0] for row in rows), dtype=np.int64) & _MASK
+        return np.fromiter((row[0] for row in rows), dtype=np.int64) & MASK
 
     # ------------------------------------------------------------------ reading
     def note(self, dictionary: str, feature: int) -> FeatureNote:
@@ -169,13 +77,13 @@ class Notes:
     def notes(self, dictionary: str, features: Iterable[int]) -> dict[int, FeatureNote]:
         """Return feature → note for those of `features` that have one."""
         number = self._number(dictionary)
-        keys = [(number << _SHIFT) | int(feature) for feature in features]
+        keys = [(number << SHIFT) | int(feature) for feature in features]
         found: dict[int, FeatureNote] = {}
-        for first in range(0, len(keys), _AT_ONCE):
-            some = keys[first : first + _AT_ONCE]
+        for first in range(0, len(keys), AT_ONCE):
+            some = keys[first : first + AT_ONCE]
             marks = ",".join("?" * len(some))
-            rows = self.database.execute(f"{_SELECT} WHERE key IN ({marks})", some)
-            found |= {note.feature: note for note in map(_note, rows)}
+            told = read_notes(self.database, f"key IN ({marks})", some)
+            found |= {note.feature: note for note in told}
         return found
 
     def label_reader(self, dictionary: str) -> Callable[[Iterable[int]], dict[int, str]]:
@@ -189,10 +97,8 @@ class Notes:
 
     def all(self, dictionary: str) -> dict[int, FeatureNote]:
         """Return feature → note for every feature of the dictionary that has one."""
-        rows = self.database.execute(
-            f"{_SELECT} WHERE key BETWEEN ? AND ?", self._range(dictionary)
-        )
-        return {note.feature: note for note in map(_note, rows)}
+        told = read_notes(self.database, "key BETWEEN ? AND ?", self._range(dictionary))
+        return {note.feature: note for note in told}
 
     def starred(self, dictionary: str) -> Features:
         """Return the features with a star, ascending."""
@@ -207,7 +113,7 @@ class Notes:
             "SELECT key, score FROM notes WHERE score IS NOT NULL AND key BETWEEN ? AND ?",
             self._range(dictionary),
         ).fetchall()
-        features = np.array([row[0] for row in rows], dtype=np.int64) & _MASK
+        features = np.array([row[0] for row in rows], dtype=np.int64) & MASK
         return features, np.array([row[1] for row in rows], dtype=np.float32)
 
     def by_label(self, dictionary: str) -> Features:
@@ -233,7 +139,7 @@ class Notes:
             return np.empty(0, dtype=np.int64)
         # One string of all keys is read in half the time of as many rows.
         row = self.database.execute(
-            f"SELECT group_concat(rowid & {_MASK}) FROM note_search "
+            f"SELECT group_concat(rowid & {MASK}) FROM note_search "
             "WHERE note_search MATCH ? AND rowid BETWEEN ? AND ?",
             (words, *self._range(dictionary)),
         ).fetchone()
@@ -247,59 +153,167 @@ class Notes:
         """
         if self._tokenizer is None:
             self._tokenizer = sqlite3.connect(":memory:", isolation_level=None)
-            self._tokenizer.executescript(_TOKENIZER)
+            self._tokenizer.executescript(TOKENIZER)
         self._tokenizer.execute("DELETE FROM asked")
         whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         self._tokenizer.execute("INSERT INTO asked VALUES (?)", (whole,))
         return [row[0] for row in self._tokenizer.execute("SELECT term FROM asked_words")]
 
+    # ------------------------------------------------------------------ all labels
+    def labels_of(self, dictionary: str, feature: int) -> list[Label]:
+        """Return all labels of a feature, also rejected ones: the shown one first."""
+        return self.labels(dictionary, [feature]).get(feature, [])
+
+    def labels(self, dictionary: str, features: Iterable[int]) -> dict[int, list[Label]]:
+        """Return feature → all its labels, of those of `features` that have any."""
+        first = self._number(dictionary) << SHIFT
+        keys = [first | int(feature) for feature in features]
+        found = project_labels.read_labels(self.database, keys)
+        return {key & MASK: labels for key, labels in found}
+
+    def all_labels(self, dictionary: str) -> Iterator[Label]:
+        """Yield all labels of a dictionary, by feature, the shown one of each first."""
+        between = project_labels.read_labels_between(self.database, *self._range(dictionary))
+        for _, labels in between:
+            yield from labels
+
+    def history(self, dictionary: str, feature: int) -> list[LabelStep]:
+        """Return what became of a feature's labels, the latest step first."""
+        key = (self._number(dictionary) << SHIFT) | feature
+        return project_labels.read_history(self.database, key)
+
+    def shown_by(self, dictionary: str, method: str) -> Features:
+        """Return the features whose shown label was made by a method, ascending."""
+        made = self._features(
+            "SELECT key FROM notes WHERE method != '' AND label != '' AND key BETWEEN ? AND ?"
+            + (" AND method = ?" if method else ""),
+            (*self._range(dictionary), *([method] if method else [])),
+        )
+        if method:
+            return np.sort(made)
+        return np.setdiff1d(self.by_label(dictionary), made, assume_unique=True)
+
+    def labelled_by(self, dictionary: str, method: str) -> Features:
+        """Return the features for which a method made any label, shown, other or rejected."""
+        values = (method, *self._range(dictionary))
+        where = "WHERE method = ? AND key BETWEEN ? AND ?"
+        return np.unique(
+            self._features(
+                f"SELECT key FROM notes {where} AND label != '' "
+                f"UNION ALL SELECT key FROM labels {where}",
+                (*values, *values),
+            )
+        )
+
+    def ratings(self, dictionary: str) -> tuple[Features, npt.NDArray[np.int64]]:
+        """Return (features, ratings) of the features whose label a person rated."""
+        rows = self.database.execute(
+            "SELECT key, rating FROM notes WHERE rating AND key BETWEEN ? AND ?",
+            self._range(dictionary),
+        ).fetchall()
+        rated = [(key & MASK, project_labels.rating_of(rating)) for key, rating in rows]
+        pairs = np.array(rated, dtype=np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def tags(self, dictionary: str) -> list[tuple[str, int]]:
+        """Return (tag, how many features have it), by name."""
+        rows = self.database.execute(
+            "SELECT tag, count(*) FROM tags WHERE key BETWEEN ? AND ? GROUP BY tag ORDER BY tag",
+            self._range(dictionary),
+        )
+        return [(text_of(tag), int(count)) for tag, count in rows]
+
+    def tagged(self, dictionary: str, tag: str) -> Features:
+        """Return the features with a tag, ascending."""
+        return self._features(
+            "SELECT key FROM tags WHERE tag = ? AND key BETWEEN ? AND ? ORDER BY key",
+            (tag, *self._range(dictionary)),
+        )
+
     # ------------------------------------------------------------------ writing
-    def save(self, dictionary: str, note: FeatureNote) -> None:
-        """Store one feature's note. Raises UserError when the project is read-only."""
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        """One transaction. Raises UserError when the file takes no changes."""
         try:
             with self.database:
-                self.put_all(dictionary, [note])
+                yield
         except sqlite3.OperationalError as error:
-            raise self.refused(f"The label of feature {note.feature}", error) from error
+            raise self.refused(what, error) from error
 
-    def put_all(self, dictionary: str, notes: Iterable[FeatureNote]) -> None:
-        """Store many notes within the caller's transaction. Raises sqlite3.OperationalError."""
-        first = self._number(dictionary, make=True) << _SHIFT
-        self.database.executemany(
-            "INSERT INTO notes(key, label, score, starred, note) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT(key) DO UPDATE SET label = excluded.label, "
-            "score = excluded.score, starred = excluded.starred, note = excluded.note, "
-            "changed = CURRENT_TIMESTAMP",
-            ((first | n.feature, n.label, n.score, int(n.starred), n.note) for n in notes),
-        )
+    def save(self, dictionary: str, note: FeatureNote) -> None:
+        """Store one feature's note. Raises UserError when the project is read-only."""
+        with self._writing(f"The label of feature {note.feature}"):
+            self.put_all(dictionary, [note])
+
+    def change(
+        self,
+        dictionary: str,
+        note: FeatureNote,
+        parts: Sequence[str] = PARTS,
+        *,
+        others: Sequence[Label] = (),
+        without: Sequence[int] = (),
+        who: str = "",
+        steps: Sequence[tuple[str, Label]] = (),
+    ) -> None:
+        """Store some parts of a note; labels beside the shown one are written and taken out.
+
+        `steps` are (what, label) for the history. Raises UserError as `save` does.
+        """
+        with self._writing(f"The label of feature {note.feature}"):
+            self.put_all(dictionary, [note], parts, who=who)
+            key = (self._number(dictionary) << SHIFT) | note.feature
+            project_labels.put_others(self.database, ((key, label) for label in others))
+            for number in without:
+                project_labels.take_out(self.database, key, number)
+            for what, label in steps:
+                project_labels.record(self.database, key, who, what, label, project_labels.now())
+
+    def put_all(
+        self,
+        dictionary: str,
+        notes: Iterable[FeatureNote],
+        parts: Sequence[str] = PARTS,
+        *,
+        who: str = "",
+    ) -> None:
+        """Store many notes within the caller's transaction. Raises sqlite3.OperationalError.
+
+        A label that another takes the place of is kept beside it; the earlier text of an edited
+        one goes to the history, with `who` changed it.
+        """
+        first = self._number(dictionary, make=True) << SHIFT
+        for some in in_batches(notes):
+            put_notes(self.database, first, some, parts, who)
 
     def set_labels(self, dictionary: str, labels: Iterable[tuple[int, str]]) -> None:
         """Label many features at once; stars and notes stay. Raises UserError as `save` does."""
-        try:
-            with self.database:
-                first = self._number(dictionary, make=True) << _SHIFT
-                self.database.executemany(
-                    "INSERT INTO notes(key, label) VALUES (?, ?) "
-                    "ON CONFLICT(key) DO UPDATE SET label = excluded.label, "
-                    "changed = CURRENT_TIMESTAMP",
-                    ((first | feature, label) for feature, label in labels),
-                )
-        except sqlite3.OperationalError as error:
-            raise self.refused("The labels", error) from error
+        with self._writing("The labels"):
+            notes = (FeatureNote(feature=feature, label=label) for feature, label in labels)
+            self.put_all(dictionary, notes, [LABEL])
+
+    def add_labels(self, dictionary: str, labels: Iterable[Label]) -> int:
+        """Add labels beside those there are; return how many were new. Raises UserError.
+
+        A feature for which no person wrote, agreed to or chose a label shows the new one, unless
+        the one it shows has a higher score by the same measure. What a person has rejected of the
+        same method is not added again.
+        """
+        with self._writing("The labels"):
+            first = self._number(dictionary, make=True) << SHIFT
+            return add_labels(self.database, first, labels)
+
+    def score_labels(self, dictionary: str, scores: Iterable[LabelScore]) -> None:
+        """Write the scores of labels. Raises UserError as `save` does."""
+        with self._writing("The scores"):
+            first = self._number(dictionary, make=True) << SHIFT
+            project_labels.score_labels(self.database, first, scores)
 
     def set_stars(self, dictionary: str, features: Iterable[int], starred: bool) -> None:
         """Star many features at once, or take their stars away. Raises UserError as `save`."""
-        try:
-            with self.database:
-                first = self._number(dictionary, make=True) << _SHIFT
-                self.database.executemany(
-                    "INSERT INTO notes(key, starred) VALUES (?, ?) "
-                    "ON CONFLICT(key) DO UPDATE SET starred = excluded.starred, "
-                    "changed = CURRENT_TIMESTAMP",
-                    ((first | int(feature), int(starred)) for feature in features),
-                )
-        except sqlite3.OperationalError as error:
-            raise self.refused("The stars", error) from error
+        with self._writing("The stars"):
+            notes = (FeatureNote(feature=int(f), starred=starred) for f in features)
+            self.put_all(dictionary, notes, [STAR])
 
     def refused(self, what: str, error: Exception) -> UserError:
         """Return the error of a change that the file did not take."""
@@ -312,33 +326,3 @@ class Notes:
         self.database.close()
         if self._tokenizer is not None:
             self._tokenizer.close()
-
-
-_SELECT = "SELECT key, label, score, starred, note FROM notes"
-
-
-def _note(row: tuple[Any, ...]) -> FeatureNote:
-    key, label, score, starred, note = row
-    # SQLite keeps a value of any type in any column.
-    return FeatureNote(
-        feature=key & _MASK,
-        label=label if isinstance(label, str) else "",
-        score=float(score) if isinstance(score, int | float) else None,
-        starred=bool(starred),
-        note=note if isinstance(note, str) else "",
-    )
-
-
-def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
-    writable = path.parent.stat().st_mode & 0o222 != 0
-    if writable:
-        try:
-            database = sqlite3.connect(path, timeout=5.0, factory=Database)
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.OperationalError:
-            writable = False
-        else:
-            return database, False
-    target = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if path.exists() else ":memory:"
-    return sqlite3.connect(target, uri=True, factory=Database), True

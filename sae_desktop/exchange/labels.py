@@ -50,8 +50,8 @@ def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
 
     Raises UserError for another ending, and when the disk is full.
     """
-    rows = [msgspec.to_builtins(note) for note in notes]
-    columns = list(FeatureNote.__struct_fields__)
+    columns = ("feature", "label", "score", "starred", "note")
+    rows = [{name: getattr(note, name) for name in columns} for note in notes]
     with explained(path):
         match path.suffix.lower():
             case ".csv":

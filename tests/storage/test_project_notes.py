@@ -39,7 +39,11 @@ def test_first_schema__is_carried_over(tmp_path: Path) -> None:
     database.close()
     notes = Notes(path)
     assert notes.note("a", 7) == FeatureNote(
-        feature=7, label="Golden Gate Bridge", starred=True, note="seen"
+        feature=7,
+        label="Golden Gate Bridge",
+        starred=True,
+        note="seen",
+        made="2025-01-02 03:04:05",
     )
     assert notes.search("a", "gold bri").tolist() == [7]
     assert notes.search("a", "code").tolist() == []
@@ -112,7 +116,10 @@ def test_features__are_told_apart_up_to_the_largest_number(notes: Notes) -> None
     largest = 2**32 - 1
     notes.save("a", FeatureNote(feature=largest, label="last", score=0.25))
     notes.save("b", FeatureNote(feature=0, label="first"))
-    assert notes.all("a") == {largest: FeatureNote(feature=largest, label="last", score=0.25)}
+    assert [(n.feature, n.label, n.score) for n in notes.all("a").values()] == [
+        (largest, "last", 0.25)
+    ]
+    assert list(notes.all("a")) == [largest]
     assert list(notes.all("b")) == [0]
     features, scores = notes.scores("a")
     assert (features.tolist(), scores.tolist()) == ([largest], [0.25])
