@@ -57,7 +57,7 @@ class Ask(msgspec.Struct, frozen=True):
 
     messages: tuple[Message, ...]
     most_tokens: int = 256
-    """Of the answer; what a thinking model thinks has an allowance of its own."""
+    """Of the answer and of what a thinking model writes before it, together."""
     temperature: float = 0.0
     schema: dict[str, Any] | None = None
     """A JSON schema of the answer. Where a server has none, the answer is prose: read it with
