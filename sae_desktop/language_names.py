@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 _TABLE = """
 aa Afar; ab Abkhazian; ae Avestan; af Afrikaans; ak Akan; am Amharic; an Aragonese; ar Arabic;
 as Assamese; av Avaric; ay Aymara; az Azerbaijani; ba Bashkir; be Belarusian; bg Bulgarian;
@@ -44,3 +46,11 @@ def language_name(code: str) -> str:
     if name is None:
         return _OF_PROGRAMS.get(code.lower(), code)
     return f"{name} ({region})" if region else name
+
+
+@functools.cache
+def language_codes() -> dict[str, str]:
+    """Return the code of each language by the first word of its name, in lower case."""
+    # Of two of a name the first: Norwegian Bokmål comes before Norwegian Nynorsk.
+    named = {name.split()[0].casefold(): code for code, name in reversed(_NAMES.items())}
+    return named | {name.casefold(): code for code, name in _OF_PROGRAMS.items()}

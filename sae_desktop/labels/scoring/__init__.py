@@ -1,0 +1,1 @@
+"""Scores of labels that need no language model that judges."""
