@@ -28,6 +28,8 @@ _TELL_SECONDS = 0.25
 _LEAVE_SECONDS = 2.0
 """How long threads that were told to end are waited for; the ledger takes what comes later."""
 UNIT = "requests"
+CAP = "most_cost"
+"""The setting that may be changed while the job runs."""
 
 Outcome = Answer | ChatError | Left
 
@@ -68,7 +70,7 @@ class Asking(Generic[Key]):
         self._model, self._ledger, self._context = model, ledger, context
         self._limits = limits
         self._pace, self._purse = Pace(limits), Purse(limits)
-        self._tally = Tally(total, limits.most_cost)
+        self._tally = Tally(total)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[Task, Outcome]] = queue.SimpleQueue()
         self._open: dict[bytes, list[Key]] = {}
@@ -96,6 +98,7 @@ class Asking(Generic[Key]):
         return self._tally.now(
             cost=self._purse.spent,
             unsure=self._purse.unsure,
+            most_cost=self._purse.cap,
             held_seconds=self._pace.held_seconds,
             ended=self._ended,
         )
@@ -118,16 +121,18 @@ class Asking(Generic[Key]):
             if self._worker.hopeless is not None:
                 raise self._worker.hopeless
             self._ended = self._ended or "all"
-            self._tell(at_once=True)
         finally:
             self._end()
 
     def _look(self) -> None:
-        """Do as the person asks: pause, stop, cancel."""
+        """Do as the person asks: pause, stop, cancel, spend more or less."""
         if self._context.pause_requested:
             self._pace.pause(True)
         self._context.check_cancelled()
         self._pace.pause(False)
+        cap = self._context.adjustments().get(CAP)
+        if cap is not None:
+            self._purse.set_cap(max(cap, 0.0))
         if self._context.stop_requested:
             self._start_no_more("stopped")
 
@@ -194,6 +199,7 @@ class Asking(Generic[Key]):
         until = time.monotonic() + _LEAVE_SECONDS
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0.0))
+        self._tell(at_once=True)
 
     # ---------------------------------------------------------------- the queue's threads
     def _work(self) -> None:

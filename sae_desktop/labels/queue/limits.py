@@ -71,3 +71,9 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
             QUEUE,
         ),
     ] = 0.0
+
+
+def limits_of(config: msgspec.Struct) -> QueueLimits | None:
+    """Return what the queue of a job keeps to; None for a job that asks no model."""
+    values = (getattr(config, name) for name in config.__struct_fields__)
+    return next((value for value in values if isinstance(value, QueueLimits)), None)

@@ -70,35 +70,40 @@ class QueueProgress(msgspec.Struct, frozen=True, kw_only=True):
         return self.waiting / self.rate + self.held_seconds
 
 
-_FAILURE = "failed_"
+_FAILURE, _ENDED = "failed_", "ended_"
 
 
 def to_metrics(progress: QueueProgress) -> dict[str, float]:
     """Return the figures of a queue as a point of its job's curves."""
     figures = msgspec.structs.asdict(progress)
-    failures, _ = figures.pop("failures"), figures.pop("ended")
-    return {name: float(value) for name, value in figures.items()} | {
-        _FAILURE + kind: float(count) for kind, count in failures.items()
-    }
+    failures, ended = figures.pop("failures"), figures.pop("ended")
+    values = {name: float(value) for name, value in figures.items()}
+    values |= {_FAILURE + kind: float(count) for kind, count in failures.items()}
+    return values | ({_ENDED + ended: 1.0} if ended else {})
 
 
 def from_metrics(values: Mapping[str, float]) -> QueueProgress:
-    """Return what `to_metrics` was given, save how it ended."""
-    fields = {name: values[name] for name in QueueProgress.__struct_fields__ if name in values}
-    failures = {
+    """Return what `to_metrics` was given."""
+    fields: dict[str, object] = {
+        name: values[name] for name in QueueProgress.__struct_fields__ if name in values
+    }
+    fields["failures"] = {
         name.removeprefix(_FAILURE): value
         for name, value in values.items()
         if name.startswith(_FAILURE)
     }
-    return msgspec.convert(fields | {"failures": failures}, QueueProgress, strict=False)
+    fields["ended"] = next(
+        (name.removeprefix(_ENDED) for name in values if name.startswith(_ENDED)), ""
+    )
+    return msgspec.convert(fields, QueueProgress, strict=False)
 
 
 class Tally:
     """Counts while requests are under way; from several threads."""
 
-    def __init__(self, total: int, most_cost: float) -> None:
+    def __init__(self, total: int) -> None:
         self._lock = threading.Lock()
-        self._now = QueueProgress(total=total, most_cost=most_cost)
+        self._now = QueueProgress(total=total)
         self._times: deque[float] = deque()
         self._started = time.monotonic()
 

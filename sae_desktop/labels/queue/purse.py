@@ -37,11 +37,13 @@ class Purse:
         """Raises UserError for a cap without a price, which could not hold."""
         if limits.most_cost and not (limits.price_in or limits.price_out):
             raise UserError(
-                "A spending cap needs prices: without them every request costs nothing.",
+                "A spending limit needs prices: without them every request costs nothing.",
                 kept="Nothing was asked.",
-                next_step="Give the price of a million tokens, or take the cap away.",
+                next_step="Give the price of a million tokens, or take the limit away.",
             )
         self._limits = limits
+        self.cap = limits.most_cost
+        """0: none."""
         self._changed = threading.Condition()
         self._set_aside = 0.0
         self._under_way = 0
@@ -59,11 +61,10 @@ class Purse:
 
     def set_aside(self, amount: float) -> bool:
         """Wait until an amount is certain to be there; False: it never will be."""
-        cap = self._limits.most_cost
         with self._changed:
             while not self._ended:
-                left = cap - self.spent - self.unsure - self._set_aside
-                if not cap or amount <= left:
+                left = self.cap - self.spent - self.unsure - self._set_aside
+                if not self.cap or amount <= left:
                     self._set_aside += amount
                     self._under_way += 1
                     return True
@@ -71,6 +72,12 @@ class Purse:
                     return False
                 self._changed.wait()
         return False
+
+    def set_cap(self, cap: float) -> None:
+        """Change the cap meanwhile; what is under way is paid for all the same."""
+        with self._changed:
+            self.cap = cap
+            self._changed.notify_all()
 
     def settle(self, amount: float, *, spent: float = 0.0, unsure: float = 0.0) -> None:
         """Give back what was set aside, less what was, or may have been, spent."""

@@ -19,6 +19,7 @@ from sae_desktop.gui.explore.map.splitting import SplittingPanel
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
+from sae_desktop.gui.forms.queue_view import QueueView
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
@@ -59,6 +60,7 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "index": lambda session: IndexForm(session, "dict"),
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,
+    "requests": QueueView,
     "settings": settings_dialog,
 }
 
