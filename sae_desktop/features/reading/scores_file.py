@@ -162,6 +162,10 @@ class Scores:
             **{field: self._figure(column, feature) for field, column in _FIGURES.items()},
         )
 
+    def array(self, name: str) -> Array:
+        """Return a dataset of all features (F, …) by its name at the top of this module."""
+        return self._arrays[name]
+
     def is_of(self, feature: int, label: str) -> bool:
         """Tell whether it was this text that was scored."""
         return self.score(feature, label) is not None

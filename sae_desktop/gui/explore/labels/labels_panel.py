@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.gui.explore.labels.overview import LabelsOverview
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
+from sae_desktop.gui.explore.labels.score_plots import ScorePlots
+from sae_desktop.gui.parts.feature_menu import open_feature
 from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.state.session import Session
 
 Array = npt.NDArray[Any]
 
-OVERVIEW, DESK = "overview", "desk"
+OVERVIEW, DESK, SCORES = "overview", "desk", "scores"
 
 
 class LabelsPanel(QWidget):
@@ -27,6 +29,10 @@ class LabelsPanel(QWidget):
         self.setObjectName("explore.labels")
         self.desk = ReadingDesk(session, listed)
         self.overview = LabelsOverview(session, self.read)
+        self.scores = ScorePlots(
+            session, lambda: self.show_place(OVERVIEW), "Show how to get scores"
+        )
+        self.scores.opened.connect(lambda feature: open_feature(session, feature))
         self.places = Places(
             [
                 PlaceInfo(
@@ -43,6 +49,14 @@ class LabelsPanel(QWidget):
                     self.desk,
                     "One feature after another, with its texts and the names proposed for it",
                     "Ctrl+R",
+                ),
+                PlaceInfo(
+                    SCORES,
+                    "Scores",
+                    "gauge",
+                    self.scores,
+                    "Which features have names that can be believed: score against density, by "
+                    "activation, and sensitivity",
                 ),
             ],
             "What Labels shows",

@@ -1,0 +1,149 @@
+"""A mean score by interval of activation with its 95% band, the rivals beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sae_desktop.gui.explore.labels.plot_frame import STYLES, PlotFrame
+from sae_desktop.gui.explore.labels.score_data import Curve
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
+from sae_desktop.words.amounts import exact_count
+
+_HINT = "The bands hold the mean over the features with 95%."
+_NAME_ROOM = 0.32
+"""Of the width: there the curves are named."""
+_APART = 0.08
+_FAINT = 0.25
+
+
+class IntervalPlot(QWidget):
+    """Curves over intervals, the weakest firings at the left."""
+
+    def __init__(self, title: str, below: str) -> None:
+        super().__init__()
+        self._below = below
+        self._names: tuple[str, ...] = ()
+        self._curves: tuple[Curve, ...] = ()
+        self._axis = ""
+        sides = ("bottom", "left")
+        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides})
+        self.view.setMouseEnabled(x=False, y=False)
+        self.plot = self.view.getPlotItem()
+        self.plot.hideButtons()
+        self.plot.setMenuEnabled(False)
+        self._items: list[pg.GraphicsObject] = []
+        self.frame = PlotFrame(title, self.view, self.data_text)
+        self.frame.readout.setText(_HINT)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.frame)
+        self.view.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        theme.manager().themeChanged.connect(self._draw)
+
+    def show_curves(self, curves: tuple[Curve, ...], names: tuple[str, ...], axis: str) -> None:
+        """Draw curves over intervals of these names."""
+        self._curves, self._names, self._axis = curves, names, axis
+        self.view.setAccessibleDescription(self.data_text())
+        self._draw()
+
+    def _draw(self) -> None:
+        for item in self._items:
+            self.plot.removeItem(item)
+        self._items = []
+        if not self._curves:
+            return
+        colours = theme.palette()
+        dress(self.plot)
+        self.view.setBackground(colours.surface)
+        self.plot.setLabel("left", self._axis)
+        self.plot.setLabel("bottom", self._below)
+        self.plot.getAxis("bottom").setTicks([list(enumerate(self._names))])
+        ends = np.concatenate([np.concatenate([c.low, c.high]) for c in self._curves])
+        low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+        room = max(high - low, 0.05) * 0.1
+        self.plot.setYRange(low - room, high + room, padding=0)
+        last = max(len(self._names) - 1, 1)
+        self.plot.setXRange(-0.2, last * (1 + _NAME_ROOM), padding=0)
+        for number, curve in enumerate(self._curves):
+            self._draw_curve(curve, number)
+        self._name_curves(high - low + 2 * room)
+
+    def _colour(self, number: int) -> QColor:
+        colours = theme.palette()
+        return colours.positive if number == 0 else colours.text
+
+    def _draw_curve(self, curve: Curve, number: int) -> None:
+        known = np.flatnonzero(np.isfinite(curve.value))
+        if not len(known):
+            return
+        colour, surface = self._colour(number), theme.palette().surface
+        solid = number == 0
+        pen = curve_pen(colour) if solid else curve_pen(colour, STYLES[(number - 1) % 3])
+        edges = [pg.PlotDataItem(known, band[known], pen=None) for band in (curve.low, curve.high)]
+        band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(theme.blend(surface, colour, _FAINT)))
+        band.setZValue(-10 - number)
+        line = pg.PlotDataItem(
+            known,
+            curve.value[known],
+            pen=pen,
+            symbol="o" if solid else None,
+            symbolSize=6,
+            symbolBrush=pg.mkBrush(colour),
+            symbolPen=None,
+        )
+        for item in (*edges, band, line):
+            self.plot.addItem(item, ignoreBounds=True)
+            self._items.append(item)
+
+    def _name_curves(self, span: float) -> None:
+        """Name each curve at its right end, one above another where they end close together."""
+        ends = []
+        for number, curve in enumerate(self._curves):
+            known = np.flatnonzero(np.isfinite(curve.value))
+            if len(known):
+                ends.append((float(curve.value[known[-1]]), float(known[-1]), number))
+        at = -np.inf
+        for value, place, number in sorted(ends):
+            at = max(value, at + _APART * span)
+            name = pg.TextItem(
+                self._curves[number].name, color=self._colour(number), anchor=(0.0, 0.5)
+            )
+            name.setPos(place + 0.08, at)
+            self.plot.addItem(name, ignoreBounds=True)
+            self._items.append(name)
+
+    # ------------------------------------------------------------------ the pointer
+    def _on_mouse_moved(self, place: QPointF) -> None:
+        box = self.plot.vb
+        inside = box.sceneBoundingRect().contains(place)
+        at = round(box.mapSceneToView(place).x()) if inside else -1
+        told = self.said_at(at) if 0 <= at < len(self._names) else _HINT
+        self.frame.readout.setText(told)
+
+    def said_at(self, interval: int) -> str:
+        """Return the figures of an interval in words."""
+        parts = [
+            f"{curve.name} {curve.value[interval]:.2f} "
+            f"({curve.low[interval]:.2f} to {curve.high[interval]:.2f})"
+            for curve in self._curves
+            if np.isfinite(curve.value[interval])
+        ]
+        count = max((int(curve.features[interval]) for curve in self._curves), default=0)
+        told = ", ".join(parts) or "not measured"
+        return f"{self._names[interval]}: {told}; {exact_count(count)} features"
+
+    def data_text(self) -> str:
+        """Return the curves as tab-separated text with a header."""
+        lines = [f"curve\t{self._below}\t{self._axis}\tlow\thigh\tfeatures"]
+        for curve in self._curves:
+            rows = zip(self._names, curve.value, curve.low, curve.high, curve.features, strict=True)
+            lines += [
+                f"{curve.name}\t{name}\t{value:.4g}\t{low:.4g}\t{high:.4g}\t{int(count)}"
+                for name, value, low, high, count in rows
+            ]
+        return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""The plots of scores show what the files beside the index hold, and lead to the features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_scores import write_made_scores
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.gui.explore.labels.feature_scatter import FeatureScatter, middle_line
+from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, SCORES, LabelsPanel
+from sae_desktop.gui.explore.labels.score_data import (
+    LABELS,
+    NAMES,
+    Points,
+    mean_band,
+    read_source,
+    sources,
+)
+from sae_desktop.gui.state.session import Session
+
+
+@pytest.fixture
+def scored(session: Session) -> Session:
+    """The session's index, whose labels have scores too."""
+    write_made_scores(session.index.path)
+    session.open_index("main")
+    return session
+
+
+@pytest.fixture
+def plots(qtbot: QtBot, scored: Session, labels: LabelsPanel) -> LabelsPanel:
+    labels.show_place(SCORES)
+    qtbot.waitUntil(lambda: labels.scores.by_density._points is not None, timeout=5000)
+    return labels
+
+
+def test_sources__are_those_whose_files_are_there(session: Session) -> None:
+    assert [one.id for one in sources(session.index)] == [NAMES]
+    write_made_scores(session.index.path)
+    session.open_index("main")
+    assert [one.id for one in sources(session.index)] == [LABELS, NAMES]
+
+
+def test_labels__have_points_rivals_intervals_and_sensitivity(scored: Session) -> None:
+    data = read_source(scored.index, LABELS)
+    alive = np.flatnonzero(np.array(scored.index.columns["density"]) > 0)
+    assert np.array_equal(data.by_density.features, alive)
+    assert np.allclose(data.by_density.y, 0.5 + (alive % 4) / 8)
+    assert [level.name for level in data.levels] == ["shuffled labels"]
+    assert [curve.name for curve in data.curves] == [
+        "labels",
+        "top token alone",
+        "shuffled labels",
+    ]
+    assert np.allclose(data.curves[1].value, 0.625)
+    assert data.intervals[0] == "0–20%"
+    assert data.sensitivity is not None
+    assert data.sensitivity_others == pytest.approx(0.125)
+
+
+def test_names__have_their_own_rivals(session: Session) -> None:
+    data = read_source(session.index, NAMES)
+    assert {level.name for level in data.levels} == {"shuffled names", "top token alone"}
+    assert data.curves == ()
+
+
+def test_band__of_few_and_of_many_values_agree() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.7, 0.1, 5_000)
+    many, few = mean_band(values), mean_band(values[:4_000])
+    assert many[1] < many[0] < many[2]
+    assert many[2] - many[1] == pytest.approx(few[2] - few[1], rel=0.25)
+    assert np.isnan(mean_band(np.array([np.nan]))[0])
+
+
+def scene_place(scatter: FeatureScatter, place: int) -> QPointF:
+    x, y = scatter._places
+    return scatter.plot.vb.mapViewToScene(QPointF(float(x[place]), float(y[place])))
+
+
+def test_point__tells_its_feature_and_a_click_opens_it(
+    qtbot: QtBot, plots: LabelsPanel, session: Session
+) -> None:
+    scatter = plots.scores.by_density
+    qtbot.wait(20)
+    place = scene_place(scatter, 5)
+    feature = int(scatter._points.features[scatter.feature_at(place)])
+    scatter.view.scene().sigMouseMoved.emit(place)
+    assert f"#{feature}" in scatter.frame.readout.text()
+    assert "95% interval" in scatter.frame.readout.text()
+    with qtbot.waitSignal(session.workspaceRequested) as asked:
+        at: QPoint = scatter.view.mapFromScene(place)
+        QTest.mouseClick(scatter.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert asked.args == ["explore.feature"]
+    assert session.feature == feature
+
+
+def test_data__is_copied_with_its_rivals(plots: LabelsPanel) -> None:
+    plots.scores.by_density.frame.copy_data()
+    text = QGuiApplication.clipboard().text()
+    assert text.startswith("feature\tDensity\tDetection AUROC\tlow\thigh\n")
+    assert "shuffled labels\t\t0.5\t0.375\t0.625" in text
+    plots.scores.by_interval.frame.copy_data()
+    assert "top token alone\t0–20%\t0.625" in QGuiApplication.clipboard().text()
+
+
+def test_interval__is_read_out_with_its_bands(plots: LabelsPanel) -> None:
+    told = plots.scores.by_interval.said_at(0)
+    assert told.startswith("0–20%: labels 0.69 (")
+    assert "top token alone 0.62" in told
+
+
+def test_other_source__is_shown_when_chosen(qtbot: QtBot, plots: LabelsPanel) -> None:
+    plots.scores.source.setCurrentIndex(plots.scores.source.findData(NAMES))
+    qtbot.waitUntil(lambda: not plots.scores.by_interval.isVisible(), timeout=5000)
+    assert not plots.scores.sensitivity.isVisible()
+
+
+def test_very_many_features__are_drawn_as_an_image(qtbot: QtBot) -> None:
+    scatter = FeatureScatter("Many", "Density", str, logarithmic=True)
+    qtbot.addWidget(scatter)
+    scatter.resize(600, 300)
+    scatter.show()
+    rng = np.random.default_rng(0)
+    n = 30_000
+    y = rng.uniform(0.4, 1.0, n)
+    scatter.show_points(
+        Points(np.arange(n), 10 ** rng.uniform(-5, -1, n), y, y - 0.1, y + 0.1), (), "Score"
+    )
+    assert scatter._image.isVisible()
+    assert not scatter._spots.isVisible()
+    qtbot.wait(20)
+    assert scatter.feature_at(scene_place(scatter, 7)) is not None
+
+
+def test_median__follows_the_points_and_needs_enough_of_them() -> None:
+    x = np.linspace(0, 1, 300)
+    at, middle = middle_line(x, x * 2)
+    assert np.allclose(middle, at * 2, atol=0.02)
+    assert len(middle_line(x[:20], x[:20])[0]) == 0
+
+
+def test_without_scores__a_button_leads_on(qtbot: QtBot, labels: LabelsPanel) -> None:
+    session = labels.scores._session
+    names = session.index.path.with_suffix(".names")
+    names.unlink()
+    session.open_index("main")
+    labels.show_place(SCORES)
+    assert labels.scores.empty.isVisible()
+    QTest.mouseClick(labels.scores.empty.button, Qt.MouseButton.LeftButton)
+    assert labels.places.place == OVERVIEW
