@@ -13,6 +13,7 @@ from sae_desktop.client.engine_log import EngineLog
 from sae_desktop.client.engine_process import EngineProcess, engine_command
 from sae_desktop.client.job import Job
 from sae_desktop.client.lost_files import cut_files, names_file
+from sae_desktop.client.patience import DETACH_MS, SHUTDOWN_MS, STARTING_MS, TERMINATE_MS
 from sae_desktop.engine.protocol import (
     PROTOCOL_VERSION,
     CancelJob,
@@ -24,6 +25,8 @@ from sae_desktop.engine.protocol import (
     Event,
     JobCancelled,
     JobConfig,
+    KeepKey,
+    KeyKept,
     OpenProject,
     ProjectOpened,
     ProjectRefused,
@@ -36,13 +39,6 @@ from sae_desktop.engine.protocol import (
 from sae_desktop.engine.registry import job_kind
 
 _logger = logging.getLogger(__name__)
-
-SHUTDOWN_MS = 8000
-"""A little more than the engine gives its jobs to checkpoint."""
-_TERMINATE_MS = 2000
-STARTING_MS = 120_000
-"""After which an engine that has said nothing is given up: a cold disk may take a minute."""
-_DETACH_MS = 10_000
 
 
 class EngineClient(QObject):
@@ -62,6 +58,8 @@ class EngineClient(QObject):
     """ProjectRefused."""
     jobAdded = Signal(object)
     """Job."""
+    keyKept = Signal(object)
+    """KeyKept."""
     engineCrashed = Signal(object)
     """EngineExit."""
     detached = Signal(object)
@@ -140,11 +138,8 @@ class EngineClient(QObject):
         self._ending = process
         process.finished.connect(self._on_ended)
         self._ask_to_end(process)
-        for milliseconds, end in (
-            (SHUTDOWN_MS, process.terminate),
-            (SHUTDOWN_MS + _TERMINATE_MS, process.kill),
-        ):
-            QTimer.singleShot(milliseconds, process, end)
+        QTimer.singleShot(SHUTDOWN_MS, process, process.terminate)
+        QTimer.singleShot(SHUTDOWN_MS + TERMINATE_MS, process, process.kill)
 
     def _on_ended(self) -> None:
         process, self._ending = self._ending, None
@@ -170,9 +165,9 @@ class EngineClient(QObject):
                 self._ask_to_end(process)
             if not process.waitForFinished(SHUTDOWN_MS):
                 process.terminate()
-                if not process.waitForFinished(_TERMINATE_MS):
+                if not process.waitForFinished(TERMINATE_MS):
                     process.kill()
-                    process.waitForFinished(_TERMINATE_MS)
+                    process.waitForFinished(TERMINATE_MS)
         if process is not None:
             self._log.feed(bytes(process.readAllStandardError().data()))
             process.deleteLater()
@@ -190,7 +185,7 @@ class EngineClient(QObject):
         elif self.state is not EngineState.STARTING:
             self._answer_detach(False)
             return
-        QTimer.singleShot(_DETACH_MS, self, lambda: self._answer_detach(False))
+        QTimer.singleShot(DETACH_MS, self, lambda: self._answer_detach(False))
 
     def _answer_detach(self, alone: bool) -> None:
         if self._to_keep is None:
@@ -234,6 +229,10 @@ class EngineClient(QObject):
             QTimer.singleShot(0, lambda: self._fail_without_engine(job))
         self.jobAdded.emit(job)
         return job
+
+    def keep_key(self, server: str, key: str) -> None:
+        """Have the engine keep the key of a server, if it is ready; answered by keyKept."""
+        self._send(KeepKey(server=server, key=key))
 
     def adopt(self, job: Job) -> None:
         """Show a job that runs elsewhere among one's own."""
@@ -280,6 +279,8 @@ class EngineClient(QObject):
                 self.projectOpened.emit(event)
             case ProjectRefused():
                 self.projectRefused.emit(event)
+            case KeyKept():
+                self.keyKept.emit(event)
             case ProtocolError():
                 _logger.error("%s", event.message)
             case _:
@@ -357,7 +358,7 @@ class EngineClient(QObject):
         process = self._drop_process()
         if process is not None:
             process.kill()
-            process.waitForFinished(_TERMINATE_MS)
+            process.waitForFinished(TERMINATE_MS)
             process.deleteLater()
         self._crash(EngineExit(reason, None, -1, self._log.tail(), self._running_titles()))
 

@@ -21,8 +21,11 @@ from sae_desktop.engine.protocol import (
     Command,
     Detach,
     EngineStatus,
+    ErrorInfo,
     JobConfig,
     JobFailed,
+    KeepKey,
+    KeyKept,
     OpenProject,
     ProjectOpened,
     ProjectRefused,
@@ -78,6 +81,8 @@ class Engine:
             self._open_project(command.path)
         elif isinstance(command, StartJob):
             self._start_job(command)
+        elif isinstance(command, KeepKey):
+            start_thread("key", lambda: self._keep_key(command))
         elif isinstance(command, AdjustJob):
             values = command.values
             self._workers.ask(command.job_id, lambda job: job.request_adjustment(values))
@@ -86,7 +91,9 @@ class Engine:
         return True
 
     def _refuse_line(self, line: bytes, error: Exception) -> None:
-        message = f"The engine does not understand “{_shortened(line)}”: {error}."
+        # A line may hold a key, which must not be repeated.
+        said = "…" if b"keep_key" in line else _shortened(line)
+        message = f"The engine does not understand “{said}”: {error}."
         try:
             job_id = msgspec.json.decode(line, type=_Addressed).job_id
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -151,6 +158,20 @@ class Engine:
                 kept="Nothing was changed.",
                 next_step="Open that project first.",
             )
+
+    def _keep_key(self, command: KeepKey) -> None:
+        """Keep a key and say where; the keyring may ask the person first, so in a thread."""
+        from sae_desktop.labels.models.address import server_address
+        from sae_desktop.labels.models.keys import keep_key
+
+        try:
+            kept = KeyKept(
+                server=command.server, place=keep_key(server_address(command.server), command.key)
+            )
+        except UserError as error:
+            told = ErrorInfo(what=error.what, kept=error.kept, next_step=error.next_step)
+            kept = KeyKept(server=command.server, error=told)
+        self._writer.send([kept])
 
     def resolve_device(self) -> None:
         """Find out where jobs run, and import what the first job would wait for.

@@ -28,6 +28,7 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -82,6 +83,8 @@ JobConfig = (
     | ImportLabelsConfig
     | ExportPackageConfig
     | ImportPackageConfig
+    | FindServersConfig
+    | CheckServerConfig
 )
 
 
@@ -122,6 +125,19 @@ class AdjustJob(msgspec.Struct, frozen=True, kw_only=True, tag="adjust_job"):
     values: dict[str, float]
 
 
+class KeepKey(msgspec.Struct, frozen=True, kw_only=True, tag="keep_key"):
+    """Keep the key of a server in the keyring, or in memory where there is none; empty: forget it.
+
+    Not a job: the configs of jobs are recorded and repeated in errors, and this must not be.
+    """
+
+    server: str
+    key: str
+
+    def __repr__(self) -> str:
+        return f"KeepKey(server={self.server!r})"
+
+
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True, tag="shutdown"):
     pass
 
@@ -140,6 +156,7 @@ Command = (
     | CancelJob
     | StopJob
     | AdjustJob
+    | KeepKey
     | Shutdown
     | Detach
 )
@@ -238,6 +255,15 @@ class JobCancelled(msgspec.Struct, frozen=True, kw_only=True, tag="job_cancelled
     job_id: str
 
 
+class KeyKept(msgspec.Struct, frozen=True, kw_only=True, tag="key_kept"):
+    """Where the key of a server is now, or why it was not kept."""
+
+    server: str
+    place: str = ""
+    """keyring, memory; empty: it was forgotten, or not kept."""
+    error: ErrorInfo | None = None
+
+
 class ProtocolError(msgspec.Struct, frozen=True, kw_only=True, tag="protocol_error"):
     message: str
 
@@ -258,5 +284,6 @@ Event = (
     | JobFinished
     | JobFailed
     | JobCancelled
+    | KeyKept
     | ProtocolError
 )

@@ -30,6 +30,7 @@ from sae_desktop.comparison.config import (
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
 from sae_desktop.engine.job_kind import JobKind, Output
+from sae_desktop.engine.label_jobs import LABEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
@@ -362,6 +363,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         Output("dictionary of the package", "file"),
         "None of it was kept.",
     ),
+    **LABEL_JOBS,
 }
 
 

@@ -23,6 +23,8 @@ from sae_desktop.engine.run import run_job
 from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.labels.models.choice import ModelChoice
+from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.steering.config import (
     PLAIN,
@@ -83,6 +85,10 @@ def _questions(p: Place) -> dict[str, JobConfig]:
             project=p.project, index="i", prompt="In the", variant=clamped({1: 1.0}),
             strengths=[1.0, 2.0],
             sampling=Sampling(max_new_tokens=4),
+        ),
+        "find servers": FindServersConfig(),
+        "check server": CheckServerConfig(
+            model=ModelChoice(model=str(p.material / "model"), device="cpu")
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(
