@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary, load
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.beside import beside_index
+from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.suitable import written_site
 from sae_desktop.language_model.load import LanguageModel
@@ -94,7 +94,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
 def _index(path: Path) -> FeatureIndex:
     if os.name == "nt":  # a file that is mapped could not be replaced or deleted
         return FeatureIndex(path)
-    key = (path, tuple(_identity(file) for file in (path, *beside_index(path))))
+    key = (path, tuple(_identity(file) for file in (path, *read_with_index(path))))
     with _held_lock:
         if key not in _indexes:
             _forget(_indexes, path)

@@ -26,6 +26,16 @@ def scores_path(index: Path) -> Path:
     return index.with_suffix(".scores")
 
 
+def meaning_path(index: Path) -> Path:
+    """Return the file of the vectors by which an index's features are searched by meaning."""
+    return index.with_suffix(".meaning")
+
+
+def read_with_index(index: Path) -> list[Path]:
+    """Return the files that an opened index reads: where one changes, it is opened again."""
+    return [effect_path(index), names_path(index), judged_path(index), scores_path(index)]
+
+
 def beside_index(index: Path) -> list[Path]:
     """Return where the files beside an index are, whether they are there or not."""
-    return [effect_path(index), names_path(index), judged_path(index), scores_path(index)]
+    return [*read_with_index(index), meaning_path(index)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from sae_desktop.features.reading.beside import beside_index
+from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.filter import FeatureFilter
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.ask.completeness import CompletenessPanel
@@ -380,7 +380,7 @@ def _stamp(index: FeatureIndex | None) -> tuple[int, ...] | None:
     if index is None:
         return None
     found: list[int] = []
-    for path in (index.path, *beside_index(index.path)):
+    for path in (index.path, *read_with_index(index.path)):
         try:
             stat = path.stat()
         except OSError:
