@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.errors import UserError
+from sae_desktop.project_labels import Label
 from sae_desktop.project_lists import FeatureList, FeatureLists, SavedFilters
-from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.project_note import LABEL, PARTS, FeatureNote, with_parts
+from sae_desktop.project_notes import Notes
 from sae_desktop.storage.atomic import write_bytes
 
 LEFT_FILE = "notes-to-be-written.json"
@@ -16,17 +18,37 @@ LEFT_FILE = "notes-to-be-written.json"
 
 
 class NoteChange(msgspec.Struct, frozen=True, kw_only=True, tag="note"):
-    """One feature's label, score, star and note."""
+    """Some parts of what is written about one feature, and its labels beside the shown one."""
 
     dictionary: str
     note: FeatureNote
+    parts: list[str] = list(PARTS)
+    """The rest of the note stays as the file has it."""
+    others: list[Label] = []
+    """Labels that are not shown, to be written."""
+    without: list[int] = []
+    """Numbers of labels to be taken out."""
+    who: str = ""
+    steps: list[tuple[str, Label]] = []
+    """(What became of it, label), for the history."""
 
     @property
     def title(self) -> str:
         return f"The label of feature {self.note.feature}"
 
     def apply(self, notes: Notes) -> None:
-        notes.save(self.dictionary, self.note)
+        notes.change(
+            self.dictionary,
+            self.note,
+            self.parts,
+            others=self.others,
+            without=self.without,
+            who=self.who,
+            steps=self.steps,
+        )
+
+    def is_of(self, dictionary: str, feature: int) -> bool:
+        return (self.dictionary, self.note.feature) == (dictionary, feature)
 
 
 class StarsChange(msgspec.Struct, frozen=True, kw_only=True, tag="stars"):
@@ -80,13 +102,37 @@ def note_after(changes: list[Change], dictionary: str, note: FeatureNote) -> Fea
     """Return what a note will be once the changes are written."""
     for change in changes:
         if isinstance(change, NoteChange):
-            if (change.dictionary, change.note.feature) == (dictionary, note.feature):
-                note = change.note
+            if change.is_of(dictionary, note.feature):
+                note = with_parts(note, change.note, change.parts)
         elif isinstance(change, StarsChange) and (
             change.dictionary == dictionary and note.feature in change.features
         ):
             note = msgspec.structs.replace(note, starred=change.starred)
     return note
+
+
+def labels_after(
+    changes: list[Change], dictionary: str, feature: int, labels: list[Label]
+) -> list[Label]:
+    """Return all labels of a feature, the shown one first, once the changes are written."""
+    for change in changes:
+        if isinstance(change, NoteChange) and change.is_of(dictionary, feature):
+            held = {label.number: label for label in labels}
+            shown = next((label for label in labels if label.shown), None)
+            if LABEL in change.parts:
+                if shown is not None and shown.number == change.note.number:
+                    del held[shown.number]
+                elif shown is not None:
+                    held[shown.number] = msgspec.structs.replace(shown, shown=False)
+                shown = change.note.shown
+                if shown is not None:
+                    known = next((la for la in labels if la.number == shown.number), None)
+                    evidence = known.evidence if known is not None else ""
+                    held[shown.number] = msgspec.structs.replace(shown, evidence=evidence)
+            held |= {label.number: label for label in change.others}
+            held = {n: label for n, label in held.items() if n not in change.without}
+            labels = sorted(held.values(), key=lambda label: (not label.shown, label.number))
+    return labels
 
 
 def lists_after(

@@ -23,6 +23,8 @@ PROPOSED: State = "proposed"
 AGREED: State = "agreed"
 REJECTED: State = "rejected"
 STATES: tuple[State, ...] = (PROPOSED, AGREED, REJECTED)
+DETECTION = "detection AUROC"
+"""The measure that names by statistics are scored by, and labels first of all."""
 MOST_CHARACTERS = 10_000
 """Of a label; what is longer is cut. A list shows some sixty of them."""
 MOST_EVIDENCE = 100_000
@@ -66,7 +68,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is the one that is shown."""
 
 
-class LabelScore(msgspec.Struct, frozen=True, kw_only=True):
+class GivenScore(msgspec.Struct, frozen=True, kw_only=True):
     """What a scorer found of one label."""
 
     feature: int
@@ -274,7 +276,7 @@ def record(
     )
 
 
-def score_labels(database: sqlite3.Connection, first: int, scores: Iterable[LabelScore]) -> None:
+def score_labels(database: sqlite3.Connection, first: int, scores: Iterable[GivenScore]) -> None:
     """Write scores to their labels, shown or not, within the caller's transaction."""
     rows = [
         (s.score, s.score_low, s.score_high, s.measure, first | s.feature, s.number, s.text)

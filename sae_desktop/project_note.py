@@ -67,11 +67,11 @@ _COMMON = tuple(name for name in LABEL_COLUMNS if name not in ("text", "evidence
 LABEL, STAR, NOTE, TAGS = "label", "star", "note", "tags"
 PARTS = (LABEL, STAR, NOTE, TAGS)
 """What a change of a note may be of: the rest of it stays as the file has it."""
-_WRITTEN = {
-    LABEL: (*(name for name in SHOWN_COLUMNS if name != "evidence"), "chosen"),
+_FIELDS = {
+    LABEL: ("label", "chosen", *_COMMON),
     STAR: ("starred",),
     NOTE: ("note",),
-    TAGS: (),
+    TAGS: ("tags",),
 }
 _SELECT = (
     "SELECT key, starred, note, chosen, "
@@ -79,6 +79,12 @@ _SELECT = (
     + SHOWN_VALUES.replace("evidence", "''")
     + " FROM notes"
 )
+
+
+def with_parts(note: FeatureNote, other: FeatureNote, parts: Iterable[str]) -> FeatureNote:
+    """Return a note with some parts of another."""
+    fields = [field for part in parts for field in _FIELDS[part]]
+    return replace(note, **{field: getattr(other, field) for field in fields})
 
 
 def read_notes(
@@ -118,7 +124,7 @@ def put_notes(
         at = project_labels.now()
         evidence = _make_room(database, first, notes, who, at)
         notes = [n if n.made or not n.label else replace(n, made=at) for n in notes]
-    names = [name for part in PARTS if part in parts for name in _WRITTEN[part]]
+    names = [name for part in (LABEL, STAR, NOTE) if part in parts for name in _FIELDS[part]]
     marks = ", ?" * len(names)
     sets = "".join(f", {name} = excluded.{name}" for name in names)
     database.executemany(
@@ -154,7 +160,7 @@ def _make_room(
         elif shown is not None and shown.text != note.label:
             what = "edited" if note.label else "removed"
             project_labels.record(database, key, who or note.author, what, shown, at)
-        if key in others and (shown is None or shown.number != note.number):
+        if note.label and key in others and (shown is None or shown.number != note.number):
             evidence[key] = project_labels.take_out(database, key, note.number)
     return evidence
 

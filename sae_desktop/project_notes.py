@@ -23,7 +23,7 @@ from sae_desktop.project_labels import (
     MASK,
     SHIFT,
     Label,
-    LabelScore,
+    GivenScore,
     LabelStep,
     in_batches,
     text_of,
@@ -303,7 +303,7 @@ class Notes:
             first = self._number(dictionary, make=True) << SHIFT
             return add_labels(self.database, first, labels)
 
-    def score_labels(self, dictionary: str, scores: Iterable[LabelScore]) -> None:
+    def score_labels(self, dictionary: str, scores: Iterable[GivenScore]) -> None:
         """Write the scores of labels. Raises UserError as `save` does."""
         with self._writing("The scores"):
             first = self._number(dictionary, make=True) << SHIFT

@@ -16,7 +16,7 @@ from sae_desktop.project_labels import (
     PERSON,
     REJECTED,
     Label,
-    LabelScore,
+    GivenScore,
     label_text,
 )
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -203,15 +203,15 @@ def test_scores__go_to_the_label_that_was_scored(notes: Notes) -> None:
     notes.save("a", FeatureNote(feature=1, label="mine"))
     notes.add_labels("a", [by_model(1, "theirs")])
     theirs = notes.labels_of("a", 1)[1]
-    found = LabelScore(feature=1, number=0, text="mine", score=0.7, score_low=0.6, score_high=0.8)
-    other = LabelScore(feature=1, number=theirs.number, text="theirs", score=0.9, measure="m")
-    stale = LabelScore(feature=1, number=0, text="an earlier text", score=0.1)
+    found = GivenScore(feature=1, number=0, text="mine", score=0.7, score_low=0.6, score_high=0.8)
+    other = GivenScore(feature=1, number=theirs.number, text="theirs", score=0.9, measure="m")
+    stale = GivenScore(feature=1, number=0, text="an earlier text", score=0.1)
     notes.score_labels("a", [found, other, stale])
     shown = notes.note("a", 1)
     assert (shown.score, shown.score_low, shown.score_high) == (0.7, 0.6, 0.8)
     assert notes.labels_of("a", 1)[1].score == 0.9
     assert notes.scores("a")[0].tolist() == [1]
-    notes.score_labels("a", [LabelScore(feature=5, number=0, text="", score=0.5)])
+    notes.score_labels("a", [GivenScore(feature=5, number=0, text="", score=0.5)])
     assert notes.note("a", 5).score is None
 
 

@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand
 
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
@@ -167,50 +166,71 @@ class FeatureNotes(QObject):
     # ------------------------------------------------------------------ writing
     def set_label(self, feature: int, label: str, dictionary: str | None = None) -> None:
         """Label a feature, of the open dictionary unless another is named; an undoable step."""
-        text = f"label of feature {feature}"
-        self._replace(dictionary, feature, text, label=" ".join(label.split()))
+        LabelActions.of(self._session).write(feature, label, dictionary)
 
     def set_note(self, feature: int, text: str, dictionary: str | None = None) -> None:
         """Write a note about a feature; an undoable step."""
-        self._replace(dictionary, feature, f"note of feature {feature}", note=text.strip())
+        self._replace(dictionary, feature, NOTE, note=text.strip())
 
-    def set_score(self, feature: int, score: float | None, dictionary: str | None = None) -> None:
-        """Say how well a feature's label fits, 0 to 1, or nothing; an undoable step."""
-        self._replace(dictionary, feature, f"score of feature {feature}", score=score)
+    def set_tags(self, feature: int, tags: Iterable[str], dictionary: str | None = None) -> None:
+        """Say what a feature is tagged with; an undoable step."""
+        self._replace(dictionary, feature, TAGS, tags=clean_tags(tags))
+
+    def set_rating(self, feature: int, rating: int, dictionary: str | None = None) -> None:
+        """Say how well the shown label fits, 1 to 5, or 0: nothing; an undoable step."""
+        self._replace(dictionary, feature, LABEL, "rating", rating=rating)
 
     def set_starred(self, feature: int, starred: bool) -> None:
         """Star a feature or take its star away; an undoable step."""
-        self._replace(None, feature, f"star of feature {feature}", starred=starred)
+        self._replace(None, feature, STAR, starred=starred)
 
     def set_stars(self, features: Array, starred: bool) -> None:
         """Star many features or take their stars away; one undoable step."""
         changed = features[np.isin(features, self.starred_features()) != starred]
         if len(changed) and self._session.may_write_notes():
-            self._session.undo_stack.push(_ChangeStars(self, changed, starred))
+            self._session.undo_stack.push(ChangeStars(self, changed, starred))
 
-    def _replace(self, dictionary: str | None, feature: int, text: str, **changes: object) -> None:
+    def _replace(
+        self, dictionary: str | None, feature: int, part: str, what: str = "", **changes: object
+    ) -> None:
+        before = self.stored_or_held(dictionary, feature)
         dictionary = self.dictionary if dictionary is None else dictionary
-        own = dictionary == self.dictionary
-        before = self.note(feature) if own else self.stored_note(dictionary, feature)
         after = msgspec.structs.replace(before, **changes)
-        if before == after:
-            return
-        if dictionary and self._session.may_write_notes():
-            step = _ChangeNote(self, dictionary, before, after, text)
-            self._session.undo_stack.push(step)
-        elif own:
-            self.noteChanged.emit(feature)  # whoever shows what was typed shows what is kept
+        change = NoteChange(dictionary=dictionary, note=after, parts=[part])
+        back = NoteChange(dictionary=dictionary, note=before, parts=[part])
+        self.step(change, back, f"{what or part} of feature {feature}", changed=before != after)
 
-    def save(self, dictionary: str, note: FeatureNote) -> None:
-        """Have a note written to the project."""
-        before = self.note(note.feature) if dictionary == self.dictionary else None
-        self._session.write_notes(NoteChange(dictionary=dictionary, note=note))
+    def stored_or_held(self, dictionary: str | None, feature: int) -> FeatureNote:
+        """Return the note of a feature, of the open dictionary unless another is named."""
+        if dictionary is None or dictionary == self.dictionary:
+            return self.note(feature)
+        return self.stored_note(dictionary, feature)
+
+    def step(
+        self, change: NoteChange, back: NoteChange, text: str, *, changed: bool = True
+    ) -> None:
+        """Make a change as an undoable step, where the project takes changes."""
+        if not changed:
+            return
+        if change.dictionary and self._session.may_write_notes():
+            self._session.undo_stack.push(ChangeNote(self, change, back, text))
+        elif change.dictionary == self.dictionary:
+            # Whoever shows what was typed shows what is kept.
+            self.noteChanged.emit(change.note.feature)
+
+    def save(self, change: NoteChange) -> None:
+        """Have a change of a note written to the project."""
+        feature = change.note.feature
+        before = self.note(feature) if change.dictionary == self.dictionary else None
+        self._session.write_notes(change)
         if before is not None:
-            self._held[note.feature] = note
+            note = with_parts(before, change.note, change.parts)
+            self._held[feature] = note
+            self._rejected = None
             self._stars = None if note.starred != before.starred else self._stars
             if note.label != before.label:
                 self._move_label(note)
-            self.noteChanged.emit(note.feature)
+            self.noteChanged.emit(feature)
 
     def save_stars(self, dictionary: str, features: Array, starred: bool) -> None:
         """Have many stars written to the project."""
@@ -274,36 +294,3 @@ def _by_label(path: Path, dictionary: str) -> Array:
         return notes.by_label(dictionary)
     finally:
         notes.close()
-
-
-class _ChangeNote(QUndoCommand):
-    def __init__(
-        self,
-        notes: FeatureNotes,
-        dictionary: str,
-        before: FeatureNote,
-        after: FeatureNote,
-        text: str,
-    ) -> None:
-        super().__init__(text)
-        self._notes, self._before, self._after = notes, before, after
-        self._dictionary = dictionary
-
-    def redo(self) -> None:
-        self._notes.save(self._dictionary, self._after)
-
-    def undo(self) -> None:
-        self._notes.save(self._dictionary, self._before)
-
-
-class _ChangeStars(QUndoCommand):
-    def __init__(self, notes: FeatureNotes, features: Array, starred: bool) -> None:
-        super().__init__(f"stars of {len(features):,} features")
-        self._notes, self._features, self._starred = notes, features, starred
-        self._dictionary = notes.dictionary
-
-    def redo(self) -> None:
-        self._notes.save_stars(self._dictionary, self._features, self._starred)
-
-    def undo(self) -> None:
-        self._notes.save_stars(self._dictionary, self._features, not self._starred)

@@ -1,0 +1,44 @@
+"""Changes of notes as steps that can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+from PySide6.QtGui import QUndoCommand
+
+from sae_desktop.project_changes import NoteChange
+
+if TYPE_CHECKING:
+    from sae_desktop.gui.state.feature_notes import FeatureNotes
+
+
+class ChangeNote(QUndoCommand):
+    """A change of one feature's note or labels, and the change that takes it back."""
+
+    def __init__(
+        self, notes: FeatureNotes, change: NoteChange, back: NoteChange, text: str
+    ) -> None:
+        super().__init__(text)
+        self._notes, self._change, self._back = notes, change, back
+
+    def redo(self) -> None:
+        self._notes.save(self._change)
+
+    def undo(self) -> None:
+        self._notes.save(self._back)
+
+
+class ChangeStars(QUndoCommand):
+    """The stars of many features."""
+
+    def __init__(self, notes: FeatureNotes, features: npt.NDArray[Any], starred: bool) -> None:
+        super().__init__(f"stars of {len(features):,} features")
+        self._notes, self._features, self._starred = notes, features, starred
+        self._dictionary = notes.dictionary
+
+    def redo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, self._starred)
+
+    def undo(self) -> None:
+        self._notes.save_stars(self._dictionary, self._features, not self._starred)
