@@ -70,6 +70,7 @@ CREATE TABLE IF NOT EXISTS labels (
     rating INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (key, number)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS labels_by_method ON labels(method, state, key);
 CREATE TABLE IF NOT EXISTS label_history (
     key INTEGER NOT NULL,
     at TEXT NOT NULL,

@@ -22,7 +22,7 @@ class NoteChange(msgspec.Struct, frozen=True, kw_only=True, tag="note"):
 
     dictionary: str
     note: FeatureNote
-    parts: list[str] = list(PARTS)
+    parts: tuple[str, ...] = PARTS
     """The rest of the note stays as the file has it."""
     others: list[Label] = []
     """Labels that are not shown, to be written."""

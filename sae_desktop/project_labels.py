@@ -6,6 +6,7 @@ of a feature's labels is shown; it stands in the feature's row of `notes`, the o
 
 from __future__ import annotations
 
+import getpass
 import math
 import sqlite3
 import time
@@ -115,6 +116,14 @@ _MOVE = (
     f"INSERT OR REPLACE INTO labels(key, {_LABELS}) "
     f"SELECT key, {_SHOWN} FROM notes WHERE key = ? AND label != ''"
 )
+
+
+def system_user() -> str:
+    """Return what this machine calls whoever runs the program; nothing where it does not say."""
+    try:
+        return label_text(getpass.getuser())
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def now() -> str:

@@ -15,11 +15,11 @@ from sae_desktop.project_labels import (
     LABEL_COLUMNS,
     MASK,
     PERSON,
-    SHOWN_COLUMNS,
     SHOWN_VALUES,
     Label,
     State,
     label_of,
+    label_text,
     text_of,
 )
 
@@ -73,6 +73,7 @@ _FIELDS = {
     NOTE: ("note",),
     TAGS: ("tags",),
 }
+_LONGEST_TAG, _MOST_TAGS = 60, 50
 _SELECT = (
     "SELECT key, starred, note, chosen, "
     "(SELECT group_concat(tag, char(10)) FROM tags WHERE tags.key = notes.key), "
@@ -85,6 +86,13 @@ def with_parts(note: FeatureNote, other: FeatureNote, parts: Iterable[str]) -> F
     """Return a note with some parts of another."""
     fields = [field for part in parts for field in _FIELDS[part]]
     return replace(note, **{field: getattr(other, field) for field in fields})
+
+
+def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags as they are kept: each a short line, once whatever its case, by name."""
+    lines = [label_text(tag)[:_LONGEST_TAG].rstrip() for tag in tags]
+    once = {line.casefold(): line for line in reversed(lines) if line}
+    return tuple(sorted(once.values(), key=str.casefold))[:_MOST_TAGS]
 
 
 def read_notes(

@@ -22,8 +22,8 @@ from sae_desktop.project_labels import (
     AT_ONCE,
     MASK,
     SHIFT,
-    Label,
     GivenScore,
+    Label,
     LabelStep,
     in_batches,
     text_of,
@@ -204,6 +204,18 @@ class Notes:
                 (*values, *values),
             )
         )
+
+    def rejected(self, dictionary: str, method: str) -> dict[int, set[str]]:
+        """Return feature → the labels of a method that a person rejected, case left aside."""
+        rows = self.database.execute(
+            "SELECT key, text FROM labels WHERE method = ? AND state = 'rejected' "
+            "AND key BETWEEN ? AND ?",
+            (method, *self._range(dictionary)),
+        )
+        found: dict[int, set[str]] = {}
+        for key, text in rows:
+            found.setdefault(key & MASK, set()).add(text_of(text).casefold())
+        return found
 
     def ratings(self, dictionary: str) -> tuple[Features, npt.NDArray[np.int64]]:
         """Return (features, ratings) of the features whose label a person rated."""

@@ -64,6 +64,13 @@ class FeatureWords:
     """Which of these `tokens` are: STRONGEST_ON, FIRES_ON or RAISES."""
     remark: str = ""
     """What is said in place of a context."""
+    name: str = ""
+    """What it is called by statistics; empty: it has no name, or a person rejected it."""
+    long_name: str = ""
+    score: float | None = None
+    """How well the name fits, as a detector: 0.5 is chance."""
+    score_low: float | None = None
+    score_high: float | None = None
 
     def context(self, room: int = WIDE) -> str:
         """Return the context in at most about `room` characters, the token always whole."""

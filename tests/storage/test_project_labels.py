@@ -15,8 +15,8 @@ from sae_desktop.project_labels import (
     MOST_CHARACTERS,
     PERSON,
     REJECTED,
-    Label,
     GivenScore,
+    Label,
     label_text,
 )
 from sae_desktop.project_notes import FeatureNote, Notes

@@ -26,6 +26,11 @@ def joined_tips(*tips: str) -> str:
     return ("<br>" if rich else "\n").join(tip for tip in tips if tip)
 
 
+def menu_text(text: str) -> str:
+    """Return a text as a menu or a button shows it: no letter of it becomes a key."""
+    return text.replace("&", "&&")
+
+
 def show_tip(place: QPoint, text: str, widget: QWidget) -> None:
     """Show a tip at a place of the screen; none for an empty text."""
     QToolTip.showText(place, plain_tip(text), widget)

@@ -6,6 +6,8 @@ list needs of all of them (which have a star, the order of the labels) is an arr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,13 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.label_actions import LabelActions
+from sae_desktop.gui.state.note_steps import ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_changes import NoteChange, StarsChange, note_after
+from sae_desktop.project_labels import REJECTED, STATISTICS
 from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import WIDE, FeatureWords, FeatureWordsReader
 
@@ -45,6 +51,7 @@ class FeatureNotes(QObject):
         self._held: dict[int, FeatureNote] = {}
         self._stars: Array | None = None
         self._by_label: Array | None = None
+        self._rejected: dict[int, set[str]] | None = None
         self._words: FeatureWordsReader | None = None
         self._order = Background(self)
         self._order.answered.connect(self._on_ordered)
@@ -96,7 +103,16 @@ class FeatureNotes(QObject):
             return None
         if self._words is None or self._words.index is not index:
             self._words = FeatureWordsReader(index)
-        return self._words.words(feature)
+        words = self._words.words(feature)
+        rejected = words.name and words.name.casefold() in self._rejected_names(feature)
+        return replace(words, name="") if rejected else words
+
+    def _rejected_names(self, feature: int) -> set[str]:
+        """Return the names by statistics that a person rejected for a feature, case left aside."""
+        if self._rejected is None:
+            stored = self._session.notes
+            self._rejected = {} if stored is None else stored.rejected(self.dictionary, STATISTICS)
+        return self._rejected.get(feature, set())
 
     def said(self, feature: int, room: int = WIDE) -> tuple[str, bool]:
         """Return what stands beside a feature's number, and whether it stands there in grey.
@@ -115,13 +131,14 @@ class FeatureNotes(QObject):
         stored = self._session.notes
         if stored is None or not self.dictionary:
             return {}
-        wanted = [int(f) for f in features]
-        notes = stored.notes(self.dictionary, wanted)
+        notes = stored.notes(self.dictionary, features)
+        wanted = set(features.tolist())
         for change in self._session.notes_to_come():
-            if not isinstance(change, NoteChange) or change.dictionary != self.dictionary:
-                continue
-            if change.note.feature in wanted:
-                notes[change.note.feature] = change.note
+            if isinstance(change, NoteChange) and change.dictionary == self.dictionary:
+                feature = change.note.feature
+                if feature in wanted:
+                    before = notes.get(feature) or FeatureNote(feature=feature)
+                    notes[feature] = with_parts(before, change.note, change.parts)
         return {f: note.label for f, note in notes.items() if note.label}
 
     # ------------------------------------------------------------------ all of them
@@ -196,8 +213,8 @@ class FeatureNotes(QObject):
         before = self.stored_or_held(dictionary, feature)
         dictionary = self.dictionary if dictionary is None else dictionary
         after = msgspec.structs.replace(before, **changes)
-        change = NoteChange(dictionary=dictionary, note=after, parts=[part])
-        back = NoteChange(dictionary=dictionary, note=before, parts=[part])
+        change = NoteChange(dictionary=dictionary, note=after, parts=(part,))
+        back = NoteChange(dictionary=dictionary, note=before, parts=(part,))
         self.step(change, back, f"{what or part} of feature {feature}", changed=before != after)
 
     def stored_or_held(self, dictionary: str | None, feature: int) -> FeatureNote:
@@ -226,11 +243,21 @@ class FeatureNotes(QObject):
         if before is not None:
             note = with_parts(before, change.note, change.parts)
             self._held[feature] = note
-            self._rejected = None
+            self._note_rejections(change)
             self._stars = None if note.starred != before.starred else self._stars
             if note.label != before.label:
                 self._move_label(note)
             self.noteChanged.emit(feature)
+
+    def _note_rejections(self, change: NoteChange) -> None:
+        if self._rejected is not None and (change.others or change.without):
+            feature = change.note.feature
+            labels = LabelActions.of(self._session).labels(feature)
+            self._rejected[feature] = {
+                label.text.casefold()
+                for label in labels
+                if (label.method, label.state) == (STATISTICS, REJECTED)
+            }
 
     def save_stars(self, dictionary: str, features: Array, starred: bool) -> None:
         """Have many stars written to the project."""
@@ -277,7 +304,7 @@ class FeatureNotes(QObject):
     def _load(self, dictionary: str) -> None:
         self.dictionary = dictionary
         self._held = {}
-        self._stars = self._by_label = None
+        self._stars = self._by_label = self._rejected = None
         self.reloaded.emit()
 
     def _on_ordered(self, answer: tuple[tuple[Path, str], Array]) -> None:

@@ -25,6 +25,7 @@ from sae_desktop.gui.state.open_notes import OpenNotes
 from sae_desktop.gui.state.place_keeper import PlaceKeeper
 from sae_desktop.project import Project
 from sae_desktop.project_changes import Change
+from sae_desktop.project_labels import system_user
 from sae_desktop.project_notes import Notes
 from sae_desktop.words.inventory import Inventory, take_inventory
 from sae_desktop.words.job_text import engine_alone
@@ -104,6 +105,8 @@ class Session(QObject):
         """Where panels say what of them is kept for each project."""
         self.device = "auto"
         """Where jobs compute whose own settings leave it open."""
+        self.person = system_user()
+        """Who writes labels; Settings may say another name."""
         self.workspace = "project"
         self._folder = FolderWatch(self)
         self._folder.settled.connect(self.look_again)

@@ -67,20 +67,19 @@ LEAVE = [_open_another_index, _go_back, _close_the_index]
 
 
 @pytest.mark.parametrize("leave", LEAVE)
-def test_label_note_and_score__half_typed_stay_with_their_dictionary(
+def test_label_note_and_tags__half_typed_stay_with_their_dictionary(
     panel: ExplorePanel, session: Session, leave: Callable[[Session], None]
 ) -> None:
     title = panel.page.title
     QTest.keyClicks(title.label, "the Lord")
     QTest.keyClicks(title.note, "in the Bible")
-    title.score.selectAll()
-    QTest.keyClicks(title.score, "0.5")
+    QTest.keyClicks(title.tags, "law")
     leave(session)
     title.label.editingFinished.emit()  # as when the field loses the focus later
     title.note.editingFinished.emit()
-    title.score.interpretText()
+    title.tags.editingFinished.emit()
     kept = notes(session).note("dict", 2)
-    assert (kept.label, kept.note, kept.score) == ("the Lord", "in the Bible", 0.5)
+    assert (kept.label, kept.note, kept.tags) == ("the Lord", "in the Bible", ("law",))
     assert notes(session).all("large") == {}
 
 

@@ -24,7 +24,7 @@ from sae_desktop.gui.parts.feature_menu import feature_menu
 from sae_desktop.gui.parts.passages import HoveredToken
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.project_notes import Notes
 from sae_desktop.steering.effect_config import OutputEffectConfig, OutputEffectResult
 
 
@@ -267,34 +267,39 @@ def test_actions__work_on_the_open_feature(
 def test_label_that_cannot_be_saved__is_said_and_taken_back(
     panel: ExplorePanel, session: Session, heard, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(notes: Notes, dictionary: str, note: FeatureNote) -> None:
+    def refuse(*_: object, **_more: object) -> None:
         raise UserError("The label could not be saved: the disk is full.")
 
     session.select_feature(9)
-    monkeypatch.setattr(Notes, "save", refuse)
+    monkeypatch.setattr(Notes, "change", refuse)
     FeatureNotes.of(session).set_label(9, "lost")
     qtbot.waitUntil(lambda: panel.page.title.label.text() == "")
     assert "could not be saved" in heard.errors[0].what
 
 
-def test_note_and_score__of_the_page_are_saved(
+def test_note_tags_and_rating__of_the_page_are_saved(
     qtbot: QtBot, panel: ExplorePanel, session: Session
 ) -> None:
+    FeatureNotes.of(session).set_label(4, "kings")
     session.select_feature(3)
     title = panel.page.title
     QTest.keyClicks(title.note, "seen in the law")
+    QTest.keyClicks(title.tags, "law, Latin,law")
     session.select_feature(4)  # half typed, it is kept
-    assert session.notes.note("dict", 3).note == "seen in the law"
-    assert title.note.text() == ""
-    assert title.score.chosen() is None
-    title.score.setValue(0.75)
-    assert session.notes.note("dict", 4).score == 0.75
+    kept = session.notes.note("dict", 3)
+    assert (kept.note, kept.tags) == ("seen in the law", ("Latin", "law"))
+    assert (title.note.text(), title.tags.text()) == ("", "")
+    assert title.rating.currentData() == 0
+    title.rating.setCurrentIndex(4)
+    title.rating.activated.emit(4)
+    assert session.notes.note("dict", 4).rating == 4
     session.select_feature(3)
-    assert (title.note.text(), title.score.chosen()) == ("seen in the law", None)
+    assert (title.note.text(), title.tags.text()) == ("seen in the law", "Latin, law")
+    assert not title.rating.isVisibleTo(title)  # there is no label to rate
     session.undo_stack.undo()
-    assert session.notes.note("dict", 4).score is None
+    assert session.notes.note("dict", 4).rating == 0
     session.select_feature(4)
-    assert title.score.text() == "no score"
+    assert title.rating.currentText() == "Not rated"
 
 
 def test_output_effects__become_a_column_once_measured(

@@ -1,17 +1,17 @@
-"""The head of a feature's page: number, label, star, note, score, and what can be done with it."""
+"""The head of a feature's page: number, label and whose it is, star, note, tags, rating."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from sae_desktop.gui.explore.page.label_source import LabelSource
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.bound_line import BoundLine
 from sae_desktop.gui.parts.feature_menu import copy_link, show_feature_menu, steer_with
 from sae_desktop.gui.parts.labels import label, push_button
-from sae_desktop.gui.parts.number_fields import OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.rating_box import RatingBox
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -28,11 +28,11 @@ class FeatureTitle(QWidget):
         self._dictionary = ""
         self.number = label("", "title")
         self.label = BoundLine()
-        self.label.setPlaceholderText("Add a label")
         self.label.setAccessibleName("Label of the feature")
         self.label.setToolTip("What the feature stands for, in a few words (Ctrl+L)")
         self.label.setMaxLength(200)
         self.label.committed.connect(self._on_label_edited)
+        self.source = LabelSource(session)
         self.star = QPushButton()
         self.star.setCheckable(True)
         self.star.setProperty("flat", "true")
@@ -64,23 +64,27 @@ class FeatureTitle(QWidget):
         self.note.setToolTip("Your remarks about the feature; the list’s search finds them")
         self.note.setMaxLength(10_000)
         self.note.committed.connect(self._on_note_edited)
-        self.score = OptionalDecimalField(1.0, 2)
-        self.score.setSpecialValueText("no score")
-        self.score.setKeyboardTracking(False)
-        self.score.setAccessibleName("Score of the label")
-        self.score.setToolTip("How well the label fits, 0 to 1")
-        self.score.valueChanged.connect(self._on_score_changed)
+        self.tags = BoundLine()
+        self.tags.setPlaceholderText("Add tags")
+        self.tags.setAccessibleName("Tags of the feature")
+        self.tags.setToolTip("Words to find the feature by, with commas between them")
+        self.tags.setMaxLength(2_000)
+        self.tags.committed.connect(self._on_tags_edited)
+        self.rating = RatingBox()
+        self.rating.rated.connect(self._on_rated)
         top, below = QHBoxLayout(), QHBoxLayout()
         for row in (top, below):
             row.setSpacing(8)
         top.addWidget(self.number)
         top.addWidget(self.label, 1)
+        top.addWidget(self.source)
         top.addWidget(self.star)
         top.addWidget(self.link)
         top.addWidget(self.export)
         top.addWidget(self.steer)
-        below.addWidget(self.note, 1)
-        below.addWidget(self.score)
+        below.addWidget(self.note, 2)
+        below.addWidget(self.tags, 1)
+        below.addWidget(self.rating)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -94,7 +98,7 @@ class FeatureTitle(QWidget):
         """Save what is being typed, for the feature it was typed for."""
         self.label.commit()
         self.note.commit()
-        self.score.interpretText()
+        self.tags.commit()
 
     def set_feature(self, feature: int) -> None:
         """Show another feature's; what is still being typed is saved first."""
@@ -107,9 +111,12 @@ class FeatureTitle(QWidget):
         note, key = self._notes.note(self._feature), (self._dictionary, self._feature)
         self.label.show_text(key, note.label)
         self.note.show_text(key, note.note)
-        if not self.score.typing:
-            with QSignalBlocker(self.score):
-                self.score.choose(note.score)
+        self.tags.show_text(key, ", ".join(note.tags))
+        self.rating.show_rating(note.rating)
+        self.rating.setVisible(bool(note.label))
+        words = self._notes.words(self._feature)
+        self.label.setPlaceholderText((words and words.name) or "Add a label")
+        self.source.show_feature(self._feature)
         self.star.setChecked(note.starred)
         icons.set_icon(self.star, "star-fill" if note.starred else "star", "accent")
         tip = "Unstar this feature" if note.starred else "Star this feature"
@@ -132,8 +139,12 @@ class FeatureTitle(QWidget):
         dictionary, feature = key
         self._notes.set_note(feature, text, dictionary)
 
-    def _on_score_changed(self, _value: float) -> None:
-        self._notes.set_score(self._feature, self.score.chosen(), self._dictionary)
+    def _on_tags_edited(self, key: tuple[str, int], text: str) -> None:
+        dictionary, feature = key
+        self._notes.set_tags(feature, text.split(","), dictionary)
+
+    def _on_rated(self, rating: int) -> None:
+        self._notes.set_rating(self._feature, rating, self._dictionary)
 
     def _on_star_clicked(self, starred: bool) -> None:
         self._notes.set_starred(self._feature, starred)

@@ -1,0 +1,96 @@
+"""What is said of a label: who made it, how far to believe it, what became of it. Free of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sae_desktop.project_labels import (
+    IMPORTED,
+    MODEL,
+    PERSON,
+    REJECTED,
+    STATISTICS,
+    Label,
+    LabelStep,
+)
+
+KINDS = {
+    PERSON: "Mine",
+    MODEL: "A model’s",
+    IMPORTED: "Imported",
+    STATISTICS: "Automatic",
+}
+"""Method → what a label of it is called where kinds are chosen from."""
+SCORE_SCALE = "1: it tells every firing from silence; 0.5: no better than chance"
+_DONE = {
+    "edited": "changed",
+    "removed": "removed",
+    "agreed": "agreed with",
+    "rejected": "rejected",
+    "chosen": "chose to show",
+    "restored": "brought back",
+    "undone": "took back the step on",
+    "merged": "took in",
+}
+
+
+def by_whom(method: str, author: str, *, me: str = "") -> str:
+    """Return who made a label: “yours”, “by Anna”, “by Qwen3-4B”, “imported”, “automatic”."""
+    if method == PERSON:
+        return f"by {author}" if author and author != me else "yours"
+    if method == MODEL:
+        return f"by {author or 'a model'}"
+    if method == IMPORTED:
+        return f"imported from {author}" if author else "imported"
+    return "automatic"
+
+
+def score_figure(score: float | None) -> str:
+    """Return a score as it stands small beside a label; nothing where there is none."""
+    return "" if score is None else f"{score:.2f}"
+
+
+def score_sentence(score: float | None, low: float | None, high: float | None, measure: str) -> str:
+    """Return what a score is and how sure it is; nothing where there is none."""
+    if score is None:
+        return ""
+    what = measure or "score"
+    told = f"{what[:1].upper()}{what[1:]} {score:.2f}"
+    if low is not None and high is not None:
+        told += f", 95% interval {low:.2f}–{high:.2f}"
+    return f"{told} ({SCORE_SCALE})." if "AUROC" in what else f"{told}."
+
+
+def label_line(label: Label, *, me: str = "") -> str:
+    """Return who made a label, its score and what was said of it, in one short line."""
+    parts = [by_whom(label.method, label.author, me=me), score_figure(label.score)]
+    parts.append("rejected" if label.state == REJECTED else "")
+    return " · ".join(part for part in parts if part)
+
+
+def label_tip(label: Label, *, me: str = "") -> str:
+    """Return all there is to say of a label, in short lines."""
+    whose = by_whom(label.method, label.author, me=me)
+    lines = [label.text, f"{whose[:1].upper()}{whose[1:]}{_when(label.made)}."]
+    lines.append(score_sentence(label.score, label.score_low, label.score_high, label.measure))
+    if label.rating:
+        lines.append(f"Rated {label.rating} of 5.")
+    if label.state == REJECTED:
+        lines.append("Rejected: it is not proposed again.")
+    return _lines(lines)
+
+
+def step_sentence(step: LabelStep, *, me: str = "") -> str:
+    """Return one step of the history of a feature's labels as a sentence."""
+    who = "You" if step.who and step.who == me else step.who or "Somebody"
+    done = _DONE.get(step.what, "changed")
+    text = step.text if len(step.text) <= 200 else f"{step.text[:199]}…"
+    return f"{who} {done} “{text}” ({by_whom(step.method, step.author, me=me)})."
+
+
+def _when(made: str) -> str:
+    return f", {made[:16]} UTC" if made else ""
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(line for line in lines if line)
