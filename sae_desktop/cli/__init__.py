@@ -33,6 +33,7 @@ COMMANDS = (
     "completeness",
     "steer",
     "output-effect",
+    "label",
     "import",
     "export",
     "formats",

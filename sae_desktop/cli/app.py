@@ -24,6 +24,7 @@ from sae_desktop.cli import (
     glossary_command,
     item_commands,
     job_commands,
+    label_command,
     list_commands,
     model_commands,
     reading_commands,
@@ -110,6 +111,7 @@ app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
+app.command()(label_command.label)
 app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)

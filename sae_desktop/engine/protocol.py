@@ -27,7 +27,12 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
-from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, ProbeConfig
+from sae_desktop.features.config import (
+    IndexConfig,
+    MergeIndexesConfig,
+    NameFeaturesConfig,
+    ProbeConfig,
+)
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -71,6 +76,7 @@ JobConfig = (
     | SweepStrengthsConfig
     | ExportSteeringConfig
     | OutputEffectConfig
+    | NameFeaturesConfig
     | FeatureStrengthConfig
     | MergeIndexesConfig
     | MatchConfig

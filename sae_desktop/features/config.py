@@ -123,6 +123,34 @@ class MergeIndexesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="merge_i
     device: str = "auto"
 
 
+class NameFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="name_features"):
+    """Name every feature of an index by statistics, without a model."""
+
+    project: str
+    index: str
+
+
+class NameFeaturesResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What the names of an index are worth: mean AUROCs on text they were not made from, each with
+    the ends of its 95% interval over features; None where too few are known."""
+
+    index: str
+    features: int
+    alive: int
+    named: int
+    scored: int
+    """Features of which the text kept for scoring has enough firings."""
+    score: tuple[float, float, float] | None
+    shuffled: tuple[float, float, float] | None
+    """With the names given to other features."""
+    top_token: tuple[float, float, float] | None
+    """With the token alone that a feature fires on most."""
+    random_direction: tuple[float, float, float] | None
+    """Of random directions, named in the same way."""
+    bytes: int
+    seconds: float
+
+
 class IndexResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     features: int

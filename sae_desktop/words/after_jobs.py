@@ -29,7 +29,7 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
-from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.language_model.config import (
     GetModelConfig,
     SameModelConfig,
@@ -165,6 +165,11 @@ def _effects(config: Any, result: Any) -> Made:
     return done, "explore", config.index
 
 
+def _named(config: Any, result: Any) -> Made:
+    done = f"{exact_count(result.named)} features of “{config.index}” have a name."
+    return done, "explore", config.index
+
+
 def _matched(config: Any, result: Any) -> Made:
     count = len(result.pairs)
     names = config.dictionaries or tuple(pair.smaller for pair in result.pairs[:1])
@@ -217,6 +222,7 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     IndexConfig: _indexed,
     MergeIndexesConfig: _merged,
     OutputEffectConfig: _effects,
+    NameFeaturesConfig: _named,
     MatchConfig: _matched,
     CompletenessConfig: _completeness,
     ImportDictionaryConfig: _imported,

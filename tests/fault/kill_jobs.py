@@ -36,7 +36,7 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.building import collect
-from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.reading import firing_files
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
@@ -212,6 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
         project=p.project, name="new", concepts="words", indexes=("i",), least_occurrences=1,
         device="cpu",
     ),
+    "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
     "output effect": lambda p: OutputEffectConfig(
         project=p.project, index="i", count=1, features=[1], device="cpu"
     ),

@@ -46,6 +46,7 @@ TOTALS = {
     "train": {("rows", 320)},
     "sweep": {("rows", 2 * 192)},
     "index": {("rows", ROWS), ("features", FEATURES)},
+    "name features": {("features", FEATURES)},
     "output effect": {("prompts", 1), ("features", 1)},
     "match": {("features", FEATURES + 24)},
     "import labels": {("labels", 3)},

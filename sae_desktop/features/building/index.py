@@ -2,8 +2,9 @@
 
 One pass over the store writes all firings (`collect.py`); one over these, feature by feature,
 makes the figures and chooses the contexts (`assemble.py`); the rest comes from the directions
-and the relations between features (`parts.py`). Killed, the job continues behind the last group
-of firings written. Exact throughout: no figure is estimated from a sample.
+and the relations between features (`parts.py`); last, the features are named (`names.py`). Killed,
+the job continues behind the last group of firings written. Exact throughout: no figure is estimated
+from a sample, but for the scores of names.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.building.assemble import figures_of
 from sae_desktop.features.building.collect import Reading, collect, row_range, typical_limit
 from sae_desktop.features.building.contexts import Slots
+from sae_desktop.features.building.names import name_written
 from sae_desktop.features.building.parts import PartsSource, part_arrays, vocabulary_arrays
 from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
+from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.dictionary_hash import dictionary_hash, require_same_dictionary
 from sae_desktop.features.reading.firing_files import (
     StoredFirings,
@@ -189,7 +192,11 @@ def write_from_firings(
     try:
         written = scratch / "index.h5"
         _write(material, paths, scratch, written, context)
-        publish(root, material.path, written, keep=material.config.keep_firings, add=add)
+        names = scratch / "index.names"
+        firings = StoredFirings.open(paths)
+        name_written(written, firings, material.store, names, context)
+        beside = [(names, names_path(material.path))]
+        publish(root, material.path, written, beside, keep=material.config.keep_firings, add=add)
     finally:
         leave_work(root, scratch)
 

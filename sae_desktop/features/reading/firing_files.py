@@ -30,7 +30,7 @@ from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.extents import Extent
 from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
 from sae_desktop.storage.mapped import FLOATS, WHOLE, Accepted, extents, read_struct
-from sae_desktop.storage.moves import doomed, move_together, remove
+from sae_desktop.storage.moves import Move, doomed, move_together, remove
 
 Array = npt.NDArray[Any]
 
@@ -311,14 +311,16 @@ def settle_firings(root: Path, index: Path, texts: Sequence[TextSource], digest:
     remove(root, unfinished)
 
 
-def publish(root: Path, index: Path, written: Path, *, keep: bool, add: bool) -> None:
-    """Put an index and what was read for it into their places in one step.
+def publish(
+    root: Path, index: Path, written: Path, beside: Sequence[Move] = (), *, keep: bool, add: bool
+) -> None:
+    """Put an index, what is written to go `beside` it and what was read for it into their places.
 
-    Its firings are put behind those there (`add`) or instead of them, or are not kept. Raises
-    UserError when the system refuses.
+    All in one step. Its firings are put behind those there (`add`) or instead of them, or are not
+    kept. Raises UserError when the system refuses.
     """
     folder, unfinished = firings_folder(index), unfinished_folder(index)
-    away, into = [], [(written, index)]
+    away, into = [], [(written, index), *beside]
     if not (keep and add):
         away.append((folder, doomed(root)))
     if keep:

@@ -11,7 +11,7 @@ from sae_desktop.activations.config import HarvestResult
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
-from sae_desktop.features.config import IndexResult
+from sae_desktop.features.config import IndexResult, NameFeaturesResult
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
 from sae_desktop.words.strength_words import strengths_text
@@ -62,6 +62,8 @@ class JobResults:
             self._session.dictionary = result.name
         elif isinstance(result, OutputEffectResult):
             self._take_effects(result)
+        elif isinstance(result, NameFeaturesResult):
+            self._take_names(result)
         self._session.look_again()
         if isinstance(result, IndexResult) and self._session.index is None:
             self._session.open_index(result.name)
@@ -78,6 +80,17 @@ class JobResults:
         self._session.columnMade.emit("output_effect")
         if told := strengths_text(result):
             self._session.notify(told)
+
+    def _take_names(self, result: NameFeaturesResult) -> None:
+        """Have the open index show the names that were just made."""
+        if self._session.index is None or result.index != self._session.index_name:
+            return
+        try:
+            self._session.index.read_names()
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._session.columnMade.emit("name_score")
 
     def _on_job_ended(self, _message: object = None) -> None:
         self._session.look_again()
