@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from sae_desktop.engine.job_kind import JobKind
+from sae_desktop.engine.job_kind import JobKind, Output
+from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
 from sae_desktop.labels.models.config import (
     CheckServerConfig,
     CheckServerResult,
@@ -13,6 +14,14 @@ from sae_desktop.labels.models.config import (
 )
 
 LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
+    NameFeaturesConfig: JobKind(
+        "sae_desktop.features.building.names:name_features",
+        NameFeaturesResult,
+        "Name the features",
+        "index",
+        Output("names of the index", "index"),
+        "The index is unchanged, and so are the names it had.",
+    ),
     FindServersConfig: JobKind(
         "sae_desktop.labels.models.nearby:find_servers",
         FindServersResult,

@@ -53,8 +53,6 @@ from sae_desktop.features.config import (
     IndexConfig,
     IndexResult,
     MergeIndexesConfig,
-    NameFeaturesConfig,
-    NameFeaturesResult,
     ProbeConfig,
     ProbeResult,
 )
@@ -99,7 +97,6 @@ _SWEEP = Output("sweep", "name")
 _EVALUATION = Output("evaluation of the dictionary", "dictionary")
 _INDEX = Output("index", "name")
 _EFFECT = Output("output effects of the index", "index")
-_NAMES = Output("names of the index", "index")
 _MATCH = Output("match of the dictionaries", "dictionaries")
 _LABELS = Output("labels of the index", "index")
 _COMPLETENESS = Output("completeness table", "name")
@@ -288,14 +285,6 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "name",
         _INDEX,
         "The indexes are unchanged; merge them again.",
-    ),
-    NameFeaturesConfig: JobKind(
-        "sae_desktop.features.building.names:name_features",
-        NameFeaturesResult,
-        "Name the features",
-        "index",
-        _NAMES,
-        "The index is unchanged, and so are the names it had.",
     ),
     MatchConfig: JobKind(
         "sae_desktop.comparison.match:match",
