@@ -41,6 +41,7 @@ class FakeClient(QObject):
     projectOpened = Signal(object)
     projectRefused = Signal(object)
     jobAdded = Signal(object)
+    keyKept = Signal(object)
     engineCrashed = Signal(object)
     detached = Signal(object)
 
@@ -51,6 +52,7 @@ class FakeClient(QObject):
         self.status: EngineStatus | None = None
         self.jobs: list[Job] = []
         self.sent: list[Command] = []
+        self.keys: list[tuple[str, str]] = []
         self.opened: list[str] = []
         self.restarts = 0
         self.interrupted: list[Job] = []
@@ -65,6 +67,9 @@ class FakeClient(QObject):
     def refuse_project(self, what: str) -> None:
         error = ErrorInfo(what=what, next_step="Close it there.")
         self.projectRefused.emit(ProjectRefused(path=self.opened[-1], error=error))
+
+    def keep_key(self, server: str, key: str) -> None:
+        self.keys.append((server, key))
 
     def start_job(self, config: JobConfig) -> Job:
         job = Job(str(len(self.jobs) + 1), config, self.sent.append)

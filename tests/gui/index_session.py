@@ -37,6 +37,7 @@ class FakeClient(QObject):
     jobAdded = Signal(object)
     stateChanged = Signal(object)
     statusReceived = Signal(object)
+    keyKept = Signal(object)
     engineCrashed = Signal(object)
     detached = Signal(object)
     state = "ready"
@@ -63,6 +64,9 @@ class FakeClient(QObject):
 
     def detach(self, jobs: list[Job]) -> None:
         del jobs
+
+    def keep_key(self, server: str, key: str) -> None:
+        del server, key
 
     def adopt(self, job: Job) -> None:
         self.jobs.append(job)
