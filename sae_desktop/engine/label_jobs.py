@@ -6,6 +6,7 @@ import msgspec
 
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
+from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgeLabelsResult
 from sae_desktop.labels.models.config import (
     CheckServerConfig,
     CheckServerResult,
@@ -21,6 +22,16 @@ LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "index",
         Output("names of the index", "index"),
         "The index is unchanged, and so are the names it had.",
+    ),
+    JudgeLabelsConfig: JobKind(
+        "sae_desktop.labels.judging.job:judge_labels",
+        JudgeLabelsResult,
+        "Judge the labels of",
+        "index",
+        Output("judgements of the labels of the index", "index"),
+        "Every answer received so far is kept; start it again to judge the rest.",
+        resumes=True,
+        stops="Stop now and keep the scores of the labels judged so far",
     ),
     FindServersConfig: JobKind(
         "sae_desktop.labels.models.nearby:find_servers",

@@ -33,6 +33,7 @@ from sae_desktop.features.config import (
     NameFeaturesConfig,
     ProbeConfig,
 )
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
@@ -79,6 +80,7 @@ JobConfig = (
     | NameFeaturesConfig
     | FeatureStrengthConfig
     | MergeIndexesConfig
+    | JudgeLabelsConfig
     | MatchConfig
     | CompletenessConfig
     | FindDictionariesConfig

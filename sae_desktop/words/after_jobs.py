@@ -30,6 +30,7 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.language_model.config import (
     GetModelConfig,
     SameModelConfig,
@@ -197,6 +198,18 @@ def _labelled(config: Any, result: Any) -> Made:
     return f"{exact_count(result.labels)} {noun} imported.", "explore", config.index
 
 
+def _judged(config: Any, result: Any) -> Made:
+    count = max((scorer.labels for scorer in result.scorers), default=0)
+    noun = "label has a score" if count == 1 else "labels have scores"
+    done = f"{exact_count(count)} {noun} by {result.judge}."
+    if all(scorer.verdict == "chance" for scorer in result.scorers):
+        done = (
+            f"{result.judge} did no better than chance on texts of which the truth is known, so it "
+            "gives no label a score."
+        )
+    return done, "explore", config.index
+
+
 def _unpacked(_config: Any, result: Any) -> Made:
     labels = f", {exact_count(result.labels)} labels" if result.labels else ""
     done = f"“{result.name}” is in the project: {exact_count(result.features)} features{labels}."
@@ -223,6 +236,7 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     MergeIndexesConfig: _merged,
     OutputEffectConfig: _effects,
     NameFeaturesConfig: _named,
+    JudgeLabelsConfig: _judged,
     MatchConfig: _matched,
     CompletenessConfig: _completeness,
     ImportDictionaryConfig: _imported,

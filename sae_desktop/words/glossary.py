@@ -16,6 +16,7 @@ from sae_desktop.words.terms.column_terms import COLUMN_TERMS
 from sae_desktop.words.terms.comparing_terms import COMPARING_TERMS
 from sae_desktop.words.terms.entry import Entry
 from sae_desktop.words.terms.feature_terms import FEATURE_TERMS
+from sae_desktop.words.terms.judge_terms import JUDGE_TERMS
 from sae_desktop.words.terms.model_terms import MODEL_TERMS
 from sae_desktop.words.terms.score_terms import SCORE_TERMS
 from sae_desktop.words.terms.steering_terms import STEERING_TERMS
@@ -39,7 +40,7 @@ def entries() -> tuple[Entry, ...]:
     """Return every entry, by the alphabet."""
     every = (
         *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
-        *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS,
+        *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS, *JUDGE_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

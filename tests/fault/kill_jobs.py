@@ -39,6 +39,8 @@ from sae_desktop.features.building import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.reading import firing_files
 from sae_desktop.jobs import SilentContext
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
 from sae_desktop.language_model.files import hub as hub_module
 from sae_desktop.language_model.files.trust import code_of
@@ -215,6 +217,10 @@ SCENARIOS: dict[str, Scenario] = {
     "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
     "output effect": lambda p: OutputEffectConfig(
         project=p.project, index="i", count=1, features=[1], device="cpu"
+    ),
+    "judge labels": lambda p: JudgeLabelsConfig(
+        project=p.project, index="i", scorers=("detection",),
+        model=ModelChoice(model=str(p.material / "model"), device="cpu"),
     ),
     "import dictionary": lambda p: ImportDictionaryConfig(
         project=p.project, name="new", source=str(p.material / "dictionary")

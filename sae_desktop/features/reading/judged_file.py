@@ -74,12 +74,19 @@ class JudgedInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_judged(
-    index: Path, dictionary_hash: str, features: int, judged: Sequence[JudgedLabel]
+    index: Path,
+    dictionary_hash: str,
+    features: int,
+    judged: Sequence[JudgedLabel],
+    tried: Sequence[Judge] = (),
 ) -> None:
-    """Write all judgements of an index in one step. Raises UserError when the disk is full."""
+    """Write all judgements of an index in one step. Raises UserError when the disk is full.
+
+    `tried` are judges of which there may be none: they did no better than chance.
+    """
     judged = sorted(judged, key=lambda one: one.feature)
-    judges = list(dict.fromkeys(map(_key, judged)))
-    by_key = {_key(one): one.judge for one in judged}
+    by_key = {_judge_key(judge): judge for judge in (*tried, *(one.judge for one in judged))}
+    judges = list(by_key)
     methods = list(dict.fromkeys(one.method for one in judged))
     info = JudgedInfo(
         dictionary_hash=dictionary_hash, features=features, judges=[by_key[k] for k in judges],
@@ -87,8 +94,9 @@ def write_judged(
     )  # fmt: skip
     rows = np.array(
         [
-            (one.feature, SCORERS.index(one.scorer), OF.index(one.of), judges.index(_key(one)),
-             methods.index(one.method), one.judgement.asked, one.judgement.answered,
+            (one.feature, SCORERS.index(one.scorer), OF.index(one.of),
+             judges.index(_judge_key(one.judge)), methods.index(one.method),
+             one.judgement.asked, one.judgement.answered,
              *(_stored(getattr(one.judgement, name)) for name in _FIGURES))
             for one in judged
         ],
@@ -121,8 +129,8 @@ def _read_figure(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _key(one: JudgedLabel) -> bytes:
-    return msgspec.json.encode(one.judge)
+def _judge_key(judge: Judge) -> bytes:
+    return msgspec.json.encode(judge)
 
 
 def _offsets(lengths: Any) -> Array:
@@ -177,6 +185,7 @@ class JudgedLabels:
 
     @property
     def judges(self) -> list[Judge]:
+        """All that were tried, also those that judged nothing since they were at chance."""
         return self._info.judges
 
     @cached_property
