@@ -193,6 +193,14 @@ class Notes:
             return np.sort(made)
         return np.setdiff1d(self.by_label(dictionary), made, assume_unique=True)
 
+    def agreed(self, dictionary: str) -> Features:
+        """Return the features whose shown label a person wrote or agreed to, ascending."""
+        return self._features(
+            "SELECT key FROM notes WHERE label != '' AND state = 'agreed' "
+            "AND key BETWEEN ? AND ? ORDER BY key",
+            self._range(dictionary),
+        )
+
     def labelled_by(self, dictionary: str, method: str) -> Features:
         """Return the features for which a method made any label, shown, other or rejected."""
         values = (method, *self._range(dictionary))

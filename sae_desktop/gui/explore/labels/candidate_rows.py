@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
-from sae_desktop.gui.explore.labels.candidates import (
-    AGREED,
-    MOST_KEYS,
-    REJECTED,
-    Candidate,
-)
+from sae_desktop.gui.explore.labels.desk_labels import line_of
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
+from sae_desktop.words.label_words import label_line, label_tip
 
 _BADGE = 20
 _GAP = 8
@@ -23,26 +21,30 @@ _PAD = 4
 _SMALL = 0.9
 _TIP = 1000
 """Characters of a name that a tip shows."""
+MOST_KEYS = 9
+"""A name is chosen by one digit."""
 
 
 class CandidateRow(QAbstractButton):
     """One proposed name; a click, or its digit, chooses it."""
 
-    def __init__(self, number: int, candidate: Candidate) -> None:
+    def __init__(self, number: int, candidate: Label, me: str) -> None:
+        """`me` is the person at the window: their names are theirs."""
         super().__init__()
         self.number, self.candidate = number, candidate
+        self._said = said_of(candidate, me)
         self._lines = 1
-        self.setText(candidate.line)
+        self.setText(line_of(candidate))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         digit = f"{number}: " if number <= MOST_KEYS else ""
-        self.setAccessibleName(f"{digit}{candidate.line}, {candidate.said}")
+        self.setAccessibleName(f"{digit}{line_of(candidate)}, {self._said}")
         text = candidate.text[:_TIP] + ("…" if len(candidate.text) > _TIP else "")
+        told = label_tip(msgspec.structs.replace(candidate, text=text), me=me)
         keys = f"Press {number} to agree and show the next feature." if digit else ""
-        told = (text, candidate.said, candidate.scored, keys)
-        self.setToolTip(plain_tip("\n".join(part for part in told if part)))
+        self.setToolTip(plain_tip("\n".join(part for part in (told, keys) if part)))
         theme.manager().themeChanged.connect(self.update)
 
     def _small(self) -> QFont:
@@ -73,7 +75,7 @@ class CandidateRow(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme.palette()
         box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        chosen = self.candidate.state == AGREED
+        chosen = self.candidate.shown
         if chosen or self.underMouse() or self.isDown():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colours.selection if chosen else colours.hover)
@@ -117,15 +119,23 @@ class CandidateRow(QAbstractButton):
         painter.setPen(colours.muted_text)
         small = painter.fontMetrics()
         below = QRectF(left, place.bottom(), width, small.height())
-        said = small.elidedText(self.candidate.said, Qt.TextElideMode.ElideRight, int(width))
+        said = small.elidedText(self._said, Qt.TextElideMode.ElideRight, int(width))
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, said)
+
+
+def said_of(label: Label, me: str) -> str:
+    """Return who made a label, how far to believe it and what was said of it."""
+    parts = [label_line(label, me=me)]
+    if label.shown and label.method != PERSON:
+        parts.append("agreed" if label.state == AGREED else "shown")
+    return " · ".join(parts)
 
 
 class CandidateRows(QWidget):
     """All proposed names of a feature."""
 
     chosen = Signal(object)
-    """The Candidate that was clicked."""
+    """The Label that was clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,15 +144,15 @@ class CandidateRows(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
 
-    def show_candidates(self, candidates: Sequence[Candidate]) -> None:
-        """Show these, the first under the digit 1."""
+    def show_candidates(self, candidates: Sequence[Label], me: str) -> None:
+        """Show these, the first under the digit 1; `me` is the person at the window."""
         if [row.candidate for row in self.rows] == list(candidates):
             return
         for row in self.rows:
             self._column.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self.rows = [CandidateRow(n, found) for n, found in enumerate(candidates, start=1)]
+        self.rows = [CandidateRow(n, found, me) for n, found in enumerate(candidates, start=1)]
         for row in self.rows:
             row.clicked.connect(lambda _on=False, row=row: self.chosen.emit(row.candidate))
             self._column.addWidget(row)

@@ -1,4 +1,4 @@
-"""The foot of the reading desk: the label one types, and what one can do beside it."""
+"""The foot of the reading desk: the label one types, its rating and tags, and what to press."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from sae_desktop.gui.parts.bound_line import BoundLine
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.project_labels import MOST_STARS
 
 HINT = "1 to 9 agrees with a name, E types your own, N goes to the next, ? shows all keys."
+_TAGS_WIDTH = 168
 
 
-class LabelLine(BoundLine):
-    """Where the label is typed; Esc leaves what there was."""
+class LeftByEsc(BoundLine):
+    """A line that Esc leaves as it was."""
 
     left = Signal()
     """Esc was pressed."""
@@ -28,20 +30,36 @@ class LabelLine(BoundLine):
 
 
 class DeskFoot(QWidget):
-    """The label field, two buttons, and what was done last."""
+    """The label field and the buttons; below, what was done last, the rating and the tags."""
 
+    rejected = Signal()
     back = Signal()
     next = Signal()
+    rated = Signal()
+    """One star more."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.label = LabelLine()
+        self.label = LeftByEsc()
         self.label.setPlaceholderText("Type a label of your own (E)")
         self.label.setAccessibleName("Label of the feature")
         self.label.setToolTip("Return saves it and shows the next feature; Esc leaves it")
         self.label.setMaxLength(200)
+        self.tags = LeftByEsc()
+        self.tags.setPlaceholderText("Tags (T)")
+        self.tags.setAccessibleName("Tags of the feature")
+        self.tags.setToolTip("Words to find features of a kind by, with commas between them (T)")
+        self.tags.setMaxLength(400)
+        self.tags.setFixedWidth(_TAGS_WIDTH)
         self.said = ElidedLabel(HINT)
         self.said.setProperty("role", "small")
+        self.stars = push_button("", self.rated.emit, flat=True)
+        self.reject_button = push_button(
+            "Reject",
+            self.rejected.emit,
+            icon="x",
+            tip="Mark the first of the names as wrong: it is not proposed again (X)",
+        )
         self.back_button = push_button(
             "Back", self.back.emit, icon="arrow-left", tip="Show the feature before (P)"
         )
@@ -52,17 +70,30 @@ class DeskFoot(QWidget):
             primary=True,
             tip="Show the next feature; a label that is being typed is saved (N)",
         )
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.label, 1)
-        for button in (self.back_button, self.next_button):
-            row.addWidget(button)
+        top, below = QHBoxLayout(), QHBoxLayout()
+        for row in (top, below):
+            row.setSpacing(8)
+        top.addWidget(self.label, 1)
+        for button in (self.reject_button, self.back_button, self.next_button):
+            top.addWidget(button)
+        below.addWidget(self.said, 1)
+        below.addWidget(self.stars)
+        below.addWidget(self.tags)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row)
-        column.addWidget(self.said)
+        column.addLayout(top)
+        column.addLayout(below)
+        self.show_rating(0, shown=False)
 
     def say(self, text: str) -> None:
         """Say what was done last; without a text, what one can do."""
         self.said.setText(text or HINT)
+
+    def show_rating(self, rating: int, *, shown: bool) -> None:
+        """Show how well the shown label fits, where there is one."""
+        self.stars.setVisible(shown)
+        self.stars.setText("★" * rating + "☆" * (MOST_STARS - rating))
+        told = f"Rated {rating} of {MOST_STARS}" if rating else "Not rated"
+        self.stars.setAccessibleName(f"{told}: how well the label fits")
+        self.stars.setToolTip(f"{told}: how well the label fits. R adds a star.")

@@ -9,11 +9,15 @@ from sae_desktop.gui.parts.labels import label
 
 Key = Qt.Key
 
-CHOOSE, EDIT, STAR, NEXT, BACK, HELP = "choose", "edit", "star", "next", "back", "help"
+CHOOSE, EDIT, REJECT, RATE, TAGS = "choose", "edit", "reject", "rate", "tags"
+STAR, NEXT, BACK, HELP = "star", "next", "back", "help"
 ACTIONS: dict[Key, str] = {
     **{Key(Key.Key_0 + digit): CHOOSE for digit in range(1, 10)},
     Key.Key_E: EDIT,
     Key.Key_F2: EDIT,
+    Key.Key_X: REJECT,
+    Key.Key_R: RATE,
+    Key.Key_T: TAGS,
     Key.Key_S: STAR,
     Key.Key_N: NEXT,
     Key.Key_P: BACK,
@@ -26,6 +30,9 @@ ROWS = (
     ("E or F2", "Type a label of your own"),
     ("Return", "In the label: save it, and show the next feature"),
     ("Esc", "In the label: leave it as it was"),
+    ("X", "Reject the first of the names: it is not proposed again"),
+    ("R", "Give the label one star more; after the fifth, none"),
+    ("T", "Type tags, with commas between them; Return saves them"),
     ("S", "Star or unstar the feature"),
     ("N", "Show the next feature"),
     ("P or Backspace", "Show the feature before"),

@@ -2,72 +2,87 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.reading.names_file import FeatureName
-from sae_desktop.gui.explore.labels.candidates import (
-    AGREED,
-    PERSON,
-    PROPOSED,
-    STATISTICS,
-    Candidate,
-)
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
+from sae_desktop.project_labels import AGREED, METHODS, PERSON, REJECTED, Label
 
 Array = npt.NDArray[Any]
 
-MEASURE = "detection AUROC"
+LONGEST = 400
+"""Characters of a label that the desk shows."""
+
+
+def line_of(label: Label) -> str:
+    """Return a label in one line that is not endless."""
+    return label.text if len(label.text) <= LONGEST else f"{label.text[:LONGEST]}…"
 
 
 class DeskLabels:
-    """The labels of the open dictionary's features, as candidates."""
+    """The labels of the open dictionary's features."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._notes = FeatureNotes.of(session)
+        self._actions = LabelActions.of(session)
 
     def own(self, feature: int) -> str:
-        """Return the person's label; nothing without one."""
-        return self._notes.label(feature)
+        """Return the label that the person wrote and that is shown; nothing without one."""
+        note = self._notes.note(feature)
+        return note.label if note.method == PERSON else ""
 
-    def own_features(self) -> Array:
-        """Return the features that have a label of the person's."""
-        return np.asarray(self._notes.labelled_features())
+    def is_settled(self, feature: int) -> bool:
+        """Whether the label shown is the person's, or one they agreed to."""
+        note = self._notes.note(feature)
+        return bool(note.label) and note.state == AGREED
 
-    def candidates(self, feature: int, name: FeatureName | None) -> list[Candidate]:
-        """Return all names there are for a feature, the shown one first."""
-        own = self.own(feature)
-        found = [Candidate(own, PERSON, state=AGREED)] if own else []
-        if name is not None and name.short != own:
-            found.append(automatic(name))
-        return found
+    def settled_features(self) -> Array:
+        """Return the features whose label is the person's, or one they agreed to."""
+        stored = self._session.notes
+        if stored is None or not self._notes.dictionary:
+            return np.empty(0, np.int64)
+        return stored.agreed(self._notes.dictionary)
 
-    def write(self, feature: int, text: str) -> None:
-        """Give a feature a label of the person's own."""
-        self._notes.set_label(feature, text)
+    def candidates(self, feature: int) -> list[Label]:
+        """Return all names there are for a feature: the shown one first, rejected ones last."""
+        found = self._actions.labels(feature)
+        return sorted(found, key=lambda one: (one.state == REJECTED, not one.shown))
 
-    def choose(self, feature: int, candidate: Candidate) -> None:
-        """Agree with a name: it becomes the feature's label."""
-        self._notes.set_label(feature, candidate.text)
+    def take(self, feature: int, text: str) -> None:
+        """Take what the person typed: a name that is proposed is agreed with, any other is their
+        own, and nothing takes their own away.
+        """
+        same = [one for one in self.candidates(feature) if one.text == text]
+        if same and same[0].method != PERSON:
+            self.agree(feature, same[0])
+        elif text or self.own(feature):
+            self._actions.write(feature, text)
+
+    def agree(self, feature: int, label: Label) -> None:
+        """Say that a label is right: it is shown from now on."""
+        if not (label.shown and label.state == AGREED):
+            self._actions.agree(feature, label)
+
+    def reject(self, feature: int, label: Label) -> None:
+        """Say that a label is wrong."""
+        self._actions.reject(feature, label)
+
+    def rate(self, feature: int, rating: int) -> None:
+        """Say how well the shown label fits, 1 to 5; 0: nothing."""
+        self._actions.rate(feature, rating)
+
+    def set_tags(self, feature: int, tags: list[str]) -> None:
+        self._notes.set_tags(feature, tags)
 
 
-def automatic(name: FeatureName, state: str = PROPOSED) -> Candidate:
-    """Return an automatic name as a candidate."""
-    return Candidate(
-        name.short,
-        STATISTICS,
-        score=_known(name.score),
-        low=_known(name.score_low),
-        high=_known(name.score_high),
-        measure=MEASURE,
-        state=state,
-    )
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def by_method(session: Session) -> dict[str, Array]:
+    """Return method → features that show a label of it."""
+    notes, dictionary = session.notes, FeatureNotes.of(session).dictionary
+    if notes is None or not dictionary:
+        return {}
+    return {method: notes.shown_by(dictionary, method) for method in METHODS}

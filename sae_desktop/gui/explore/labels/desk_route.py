@@ -69,7 +69,7 @@ class DeskRoute:
         if index is None:
             return
         self.stale = False
-        own = _NOTHING if self._all else self._labels.own_features()
+        own = _NOTHING if self._all else self._labels.settled_features()
         notes = FeatureNotes.of(self._session)
         try:
             found = reading_order(self.order, index, notes, own, self._listed(), self._seed)

@@ -8,17 +8,20 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QToolButton, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
+from sae_desktop.features.naming.wording import TOKENS
 from sae_desktop.features.reading.names_file import FeatureName, NamePiece
 from sae_desktop.gui.explore.labels.candidate_rows import CandidateRows
-from sae_desktop.gui.explore.labels.candidates import Candidate
 from sae_desktop.gui.explore.labels.desk_cards import FeatureCard
 from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
 from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.project_labels import Label
 from sae_desktop.words.amounts import share_text
 
 _MOST_PIECES = 8
+RAISES = "raises"
+"""The kind of pieces that are tokens the feature promotes, which stand by themselves below."""
 _PIECE_LETTERS = 28
 HIDDEN = "The names are hidden until you have typed one of your own (E)."
 NO_NAMES = "Nobody has proposed a name yet. Type one of your own (E)."
@@ -28,7 +31,7 @@ class DeskSide(QScrollArea):
     """Candidates, evidence, senses and what the feature promotes, from the top down."""
 
     chosen = Signal(object)
-    """The Candidate that was clicked."""
+    """The Label that was clicked."""
     pieceChosen = Signal(object)
     """The NamePiece whose texts are to be shown; None: all texts again."""
 
@@ -83,10 +86,10 @@ class DeskSide(QScrollArea):
         self.setProperty("ground", "surface")
         self.setAccessibleName("Names and evidence")
 
-    def show_candidates(self, candidates: Sequence[Candidate], *, hidden: bool) -> None:
+    def show_candidates(self, candidates: Sequence[Label], me: str, *, hidden: bool) -> None:
         """Show the proposed names, or, of those that are hidden, that they are."""
         shown = () if hidden else candidates
-        self.rows.show_candidates(shown)
+        self.rows.show_candidates(shown, me)
         self.rows.setVisible(bool(shown))
         self.none.setText(HIDDEN if hidden else NO_NAMES)
         self.none.setVisible(not shown)
@@ -118,7 +121,7 @@ class DeskSide(QScrollArea):
             self._flow.removeWidget(button)
             button.hide()
             button.deleteLater()
-        found = () if name is None else name.pieces[:_MOST_PIECES]
+        found = [] if name is None else [p for p in name.pieces if p.kind != RAISES][:_MOST_PIECES]
         self.pieces = [self._piece_chip(piece) for piece in found]
         for button in self.pieces:
             self._flow.addWidget(button)
@@ -126,9 +129,10 @@ class DeskSide(QScrollArea):
 
     def _piece_chip(self, piece: NamePiece) -> QWidget:
         value = piece.value
+        value = f"“{visible_token(value)}”" if piece.kind in TOKENS else value
         short = value if len(value) <= _PIECE_LETTERS else f"{value[: _PIECE_LETTERS - 1]}…"
         told = f"{short} {share_text(piece.share, 0)}" if piece.share > 0 else short
-        lines = [f"{piece.kind}: {value}"]
+        lines = [value]
         if piece.share > 0:
             lines.append(
                 f"At {share_text(piece.share, 0)} of its firings, at least {piece.lift:.1f} times "

@@ -9,6 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from sae_desktop.features.config import NameFeaturesConfig
+from sae_desktop.gui.explore.labels.desk_labels import by_method
 from sae_desktop.gui.explore.labels.overview_facts import Overview, take_overview
 from sae_desktop.gui.explore.labels.score_histogram import ScoreHistogram
 from sae_desktop.gui.explore.labels.ways import Way, Ways
@@ -20,9 +22,10 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import exact_count
 
 if TYPE_CHECKING:
+    from sae_desktop.client.job import Job
     from sae_desktop.features.reading.reader import FeatureIndex
 
-READ = "read"
+READ, NAME = "read", "name"
 _ABREAST = 620
 """From this width on, the histogram stands beside the bars."""
 _WIDEST = 1100
@@ -43,6 +46,7 @@ class LabelsOverview(QScrollArea):
         self._session = session
         self._notes = FeatureNotes.of(session)
         self._stale = True
+        self._found: Overview | None = None
         self._background = Background(self)
         self._background.answered.connect(self._on_taken)
         self.headline = label("", "title", wrap=True)
@@ -57,11 +61,19 @@ class LabelsOverview(QScrollArea):
                     "Look at where each fires, and agree with a name or type your own; keys do it "
                     "all, in about 15 s a feature.",
                     read,
-                )
+                ),
+                NAME: Way(
+                    "Name the features",
+                    "magic-wand",
+                    "From what stands where each fires, with a score on texts it was not made "
+                    "from. It takes seconds to minutes, and needs no model and no network.",
+                    self.name_features,
+                ),
             }
         )
         self._build()
         session.indexOpened.connect(self._on_changed)
+        session.client.jobAdded.connect(self._on_job_added)
         self._notes.reloaded.connect(self._on_changed)
         self._notes.noteChanged.connect(self._on_changed)
         self._on_changed()
@@ -115,7 +127,7 @@ class LabelsOverview(QScrollArea):
         index = self._session.index
         self._stale = False
         if index is not None:
-            shown = {"": self._notes.labelled_features()}
+            shown = by_method(self._session)
             self._background.run(index, lambda: take_overview(index, shown))
 
     def _on_taken(self, answer: tuple[FeatureIndex, Overview]) -> None:
@@ -130,6 +142,12 @@ class LabelsOverview(QScrollArea):
             ("You", found.own, "accent", "Features that show a label of yours"),
             ("A language model", found.model, "positive", "Features that show a model’s label"),
             ("Other people", found.imported, "positive", "Features that show an imported label"),
+            (
+                "Automatically, you agreed",
+                found.agreed,
+                "accent",
+                "Features whose automatic name you agreed to",
+            ),
             (
                 "Automatically",
                 found.automatic,
@@ -150,7 +168,37 @@ class LabelsOverview(QScrollArea):
         if found.scores.known:
             self.histogram.show_scores(found.scores)
         self.believe.setText(found.scores.sentence if found.scores.known else _NO_SCORES)
-        self.ways.show_ways({READ: False}, READ)
+        self._found = found
+        self._show_ways()
+
+    def _show_ways(self, _job: object = None) -> None:
+        """Offer what can be done now; the one that gains most is highlighted."""
+        index, found = self._session.index, self._found
+        if index is None or found is None:
+            return
+        offered = {READ: False}
+        if index.names is None:
+            offered = {NAME: self._under_way(NameFeaturesConfig)} | offered
+        best = next((name for name, running in offered.items() if not running), READ)
+        self.ways.show_ways(offered, best)
+
+    def _under_way(self, kind: type) -> bool:
+        """Whether a job of a kind works on the open index."""
+        return any(
+            isinstance(job.config, kind) and job.config.index == self._session.index_name
+            for job in self._session.running_jobs()
+        )
+
+    def _on_job_added(self, job: Job) -> None:
+        if not job.quiet:
+            job.stateChanged.connect(self._show_ways)
+            self._show_ways()
+
+    def name_features(self) -> None:
+        """Name every feature by statistics."""
+        session = self._session
+        if session.index is not None:
+            session.run(NameFeaturesConfig(project=session.project_path, index=session.index_name))
 
 
 def _titled(title: str, *widgets: QWidget) -> QWidget:

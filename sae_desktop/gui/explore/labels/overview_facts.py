@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
 from sae_desktop.words.amounts import exact_count
 
 Array = npt.NDArray[Any]
@@ -65,14 +66,21 @@ class Overview:
     """Features that show a label of the person's."""
     model: int
     imported: int
+    agreed: int
+    """Features that show an automatic name to which the person agreed."""
     automatic: int
     """Features without any of these that have a name by statistics."""
     scores: Scores
 
     @property
+    def labelled(self) -> int:
+        """Features that show a label, whoever made it."""
+        return self.own + self.model + self.imported + self.agreed
+
+    @property
     def nameless(self) -> int:
         """Features that fire and have no name at all."""
-        return max(self.alive - self.own - self.model - self.imported - self.automatic, 0)
+        return max(self.alive - self.labelled - self.automatic, 0)
 
     @property
     def headline(self) -> str:
@@ -106,9 +114,10 @@ def take_overview(index: FeatureIndex, shown: dict[str, Array]) -> Overview:
     return Overview(
         features=index.features,
         alive=int(np.count_nonzero(density > 0)),
-        own=count.get("", 0),
-        model=count.get("model", 0),
-        imported=count.get("imported", 0),
+        own=count.get(PERSON, 0),
+        model=count.get(MODEL, 0),
+        imported=count.get(IMPORTED, 0),
+        agreed=count.get(STATISTICS, 0),
         automatic=named_automatically(index, labelled),
         scores=name_scores(index),
     )

@@ -13,11 +13,10 @@ from PySide6.QtWidgets import QApplication, QSplitter, QStackedWidget, QVBoxLayo
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.names_file import NamePiece
 from sae_desktop.gui.explore.labels import desk_keys
-from sae_desktop.gui.explore.labels.candidates import REJECTED, Candidate
 from sae_desktop.gui.explore.labels.desk_cards import AHEAD, CardReader, FeatureCard
 from sae_desktop.gui.explore.labels.desk_foot import DeskFoot
 from sae_desktop.gui.explore.labels.desk_head import DeskHead
-from sae_desktop.gui.explore.labels.desk_labels import DeskLabels
+from sae_desktop.gui.explore.labels.desk_labels import DeskLabels, line_of
 from sae_desktop.gui.explore.labels.desk_route import DeskRoute
 from sae_desktop.gui.explore.labels.desk_side import HIDDEN, DeskSide
 from sae_desktop.gui.explore.labels.desk_text import DeskText
@@ -25,6 +24,7 @@ from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.project_labels import MOST_STARS, REJECTED, Label
 from sae_desktop.words.amounts import one_in_text, percent_text
 
 Array = npt.NDArray[Any]
@@ -55,6 +55,9 @@ class ReadingDesk(QWidget):
         self.empty = EmptyState("", "Read all at random", self._read_all, icon="shuffle")
         self._do: dict[str, Callable[[], object]] = {
             desk_keys.EDIT: self.edit,
+            desk_keys.REJECT: self.reject,
+            desk_keys.RATE: self.rate,
+            desk_keys.TAGS: self.edit_tags,
             desk_keys.STAR: self.toggle_star,
             desk_keys.NEXT: self.go_forward,
             desk_keys.BACK: self.go_back,
@@ -106,11 +109,16 @@ class ReadingDesk(QWidget):
         foot.label.returnPressed.connect(self._on_label_entered)
         foot.label.committed.connect(self._on_label_typed)
         foot.label.left.connect(self._leave_label)
+        foot.tags.returnPressed.connect(self._on_tags_entered)
+        foot.tags.committed.connect(self._on_tags_typed)
+        foot.tags.left.connect(self._leave_label)
+        foot.rejected.connect(self.reject)
+        foot.rated.connect(self.rate)
         foot.back.connect(self.go_back)
         foot.next.connect(self.go_forward)
         self._notes.noteChanged.connect(self._on_note_changed)
         self._notes.reloaded.connect(self._show_names)
-        session.leaving.connect(foot.label.commit)
+        session.leaving.connect(self._commit)
         session.indexOpened.connect(self._on_index_opened)
         session.featureSelected.connect(self._on_feature_selected)
         self._on_index_opened()
@@ -200,15 +208,13 @@ class ReadingDesk(QWidget):
         """Whether the proposed names are out of sight for now."""
         if self.feature is None or not self.head.blind.isChecked():
             return False
-        return not self._revealed and not self.labels.own(self.feature)
+        return not self._revealed and not self.labels.is_settled(self.feature)
 
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[Label]:
         """Return the names of the present feature, the one under the digit 1 first."""
-        if self.feature is None or self._card is None:
-            return []
-        return self.labels.candidates(self.feature, self._card.name)
+        return [] if self.feature is None else self.labels.candidates(self.feature)
 
-    def _best(self) -> Candidate | None:
+    def _best(self) -> Label | None:
         """Return the first name that is not rejected."""
         return next((c for c in self.candidates() if c.state != REJECTED), None)
 
@@ -216,10 +222,13 @@ class ReadingDesk(QWidget):
         if self.feature is None or self._card is None:
             return
         hidden = self.hidden
-        self.side.show_candidates(self.candidates(), hidden=hidden)
+        self.side.show_candidates(self.candidates(), self._session.person, hidden=hidden)
         self.side.show_card(self._card, hidden=hidden)
-        key = (self._notes.dictionary, self.feature)
+        self.foot.reject_button.setEnabled(not hidden and self._best() is not None)
+        note, key = self._notes.note(self.feature), (self._notes.dictionary, self.feature)
         self.foot.label.show_text(key, self.labels.own(self.feature))
+        self.foot.tags.show_text(key, ", ".join(note.tags))
+        self.foot.show_rating(note.rating, shown=bool(note.label) and not hidden)
         self.head.show_star(self._notes.starred(self.feature))
 
     def _on_piece_chosen(self, piece: NamePiece | None) -> None:
@@ -234,15 +243,16 @@ class ReadingDesk(QWidget):
             self._show_names()
         elif self.isVisible() and feature in self.route.today:
             self._follow(feature)
-            own = self.labels.own(feature)
-            self.foot.say(f"#{feature} is called “{own}”." if own else f"#{feature} has no label.")
+            text = self._notes.label(feature)
+            told = f"is called “{text}”" if text else "has no label"
+            self.foot.say(f"#{feature} {told}.")
 
     # ------------------------------------------------------------------ decisions
-    def choose(self, candidate: Candidate) -> None:
+    def choose(self, candidate: Label) -> None:
         """Agree with a name, and go on."""
         if self.feature is not None:
-            self.labels.choose(self.feature, candidate)
-            self._done(self.feature, f"#{self.feature} is now called “{candidate.line}”.")
+            self.labels.agree(self.feature, candidate)
+            self._done(self.feature, f"#{self.feature} is now called “{line_of(candidate)}”.")
 
     def choose_number(self, number: int) -> None:
         """Agree with the name under a digit."""
@@ -259,8 +269,25 @@ class ReadingDesk(QWidget):
         line, best = self.foot.label, None if self.hidden else self._best()
         line.setFocus(Qt.FocusReason.ShortcutFocusReason)
         if not line.text() and best is not None:
-            line.setText(best.line[: line.maxLength()])
+            line.setText(line_of(best)[: line.maxLength()])
         line.selectAll()
+
+    def reject(self) -> None:
+        """Reject the first of the names that is not yet."""
+        best = None if self.hidden else self._best()
+        if self.feature is not None and best is not None:
+            self.labels.reject(self.feature, best)
+            self.foot.say(f"“{line_of(best)}” is rejected. Ctrl+Z takes that back.")
+
+    def rate(self) -> None:
+        """Give the shown label one star more; after the last, none."""
+        if self.feature is None:
+            return
+        note = self._notes.note(self.feature)
+        if not note.label or self.hidden:
+            self.foot.say("A label that is shown can be rated: agree with a name, or type one.")
+            return
+        self.labels.rate(self.feature, (note.rating + 1) % (MOST_STARS + 1))
 
     def toggle_star(self) -> None:
         if self.feature is not None:
@@ -268,13 +295,13 @@ class ReadingDesk(QWidget):
 
     def go_forward(self) -> None:
         """Show the next feature."""
-        self.foot.label.commit()
+        self._commit()
         if self.feature is not None:
             self._done(self.feature, "")
 
     def go_back(self) -> None:
         """Show the feature before."""
-        self.foot.label.commit()
+        self._commit()
         if self.route.queue.back() is not None:
             self.foot.say("")
             self._show_current()
@@ -287,7 +314,24 @@ class ReadingDesk(QWidget):
         self._show_current()
         self._take_keyboard()
 
-    # ------------------------------------------------------------------ the label field
+    # ------------------------------------------------------------------ the fields
+    def _commit(self) -> None:
+        self.foot.label.commit()
+        self.foot.tags.commit()
+
+    def edit_tags(self) -> None:
+        self.foot.tags.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.foot.tags.selectAll()
+
+    def _on_tags_entered(self) -> None:
+        self.foot.tags.commit()
+        self._take_keyboard()
+
+    def _on_tags_typed(self, key: tuple[str, int], text: str) -> None:
+        dictionary, feature = key
+        if dictionary == self._notes.dictionary:
+            self.labels.set_tags(feature, text.split(","))
+
     def _on_label_entered(self) -> None:
         """Save what stands in the field, also where it is a name that was not changed."""
         feature, text = self.feature, " ".join(self.foot.label.text().split())
@@ -295,7 +339,7 @@ class ReadingDesk(QWidget):
             return
         self.foot.label.setModified(False)
         changed, was_hidden = text != self.labels.own(feature), self.hidden
-        self.labels.write(feature, text)
+        self.labels.take(feature, text)
         if was_hidden and text:
             self._revealed = True
             self._show_names()
@@ -308,7 +352,7 @@ class ReadingDesk(QWidget):
     def _on_label_typed(self, key: tuple[str, int], text: str) -> None:
         dictionary, feature = key
         if dictionary == self._notes.dictionary:
-            self.labels.write(feature, text)
+            self.labels.take(feature, text)
 
     def _leave_label(self) -> None:
         self._show_names()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -68,6 +68,8 @@ class FeaturePage(QScrollArea):
         self._slots: list[int | None] = []
         """The context in each line of the text, None in those of headings."""
         self._shown: tuple[FeatureIndex, int] | None = None
+        self._waiting: int | None = None
+        """The feature to be shown once the page is seen."""
         self.title = FeatureTitle(session)
         self.figures = label("", "muted", wrap=True)
         explain(self.figures, "Density", "Maximum", "Mean", "Std", "Skewness", "Kurtosis")
@@ -222,20 +224,28 @@ class FeaturePage(QScrollArea):
     # ------------------------------------------------------------------ content
     def _on_index_opened(self, index: object) -> None:
         del index
-        self._shown = None
+        self._shown = self._waiting = None
 
     def show_feature(self, feature: int) -> None:
-        """Show a feature of the open index, from the top of its page."""
+        """Show a feature of the open index, from the top of its page, once the page is seen."""
         index = self._session.index
         if index is None or self._shown == (index, feature):
             return
-        self._shown = (index, feature)
+        if self.isHidden() and self.parentWidget() is not None:
+            self._waiting = feature  # behind another place: whoever reads there does not wait
+            return
+        self._shown, self._waiting = (index, feature), None
         self.setUpdatesEnabled(False)
         try:
             self._fill(index, feature)
         finally:
             self.setUpdatesEnabled(True)
         self.verticalScrollBar().setValue(0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if self._waiting is not None:
+            self.show_feature(self._waiting)
+        super().showEvent(event)
 
     def _fill(self, index: FeatureIndex, feature: int) -> None:
         maximum = float(index.columns["max_activation"][feature])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from index_session import FakeClient
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.features.config import NameFeaturesConfig
 from sae_desktop.gui.explore.labels.labels_panel import DESK, OVERVIEW, LabelsPanel
-from sae_desktop.gui.explore.labels.overview import READ
+from sae_desktop.gui.explore.labels.overview import NAME, READ
 from sae_desktop.gui.explore.labels.overview_facts import Scores, take_overview
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -74,3 +76,23 @@ def test_histogram__reads_out_and_copies_what_it_shows(qtbot: QtBot, labels: Lab
     histogram.view.scene().sigMouseMoved.emit(place)
     assert "Scores from" in histogram.readout.text()
     QGuiApplication.clipboard().clear()
+
+
+def test_index_without_names__is_named_first(
+    qtbot: QtBot, labels: LabelsPanel, session: Session, client: FakeClient
+) -> None:
+    session.index.path.with_suffix(".names").unlink()
+    session.open_index("main")
+    ways = labels.overview.ways.ways
+    qtbot.waitUntil(ways[NAME].button.isVisible, timeout=5000)
+    assert ways[NAME].button.property("primary") == "true"
+    assert ways[READ].button.property("primary") != "true"
+    assert labels.overview.believe.text() == "No name has a score yet."
+    QTest.mouseClick(ways[NAME].button, Qt.MouseButton.LeftButton)
+    assert isinstance(client.jobs[-1].config, NameFeaturesConfig)
+    assert client.jobs[-1].config.index == "main"
+    assert not ways[NAME].button.isVisible()  # it is under way
+    assert "Under way" in ways[NAME].said.text()
+    assert ways[READ].button.property("primary") == "true"
+    client.end_cancelled(client.jobs[-1])
+    assert ways[NAME].button.isVisible()

@@ -14,6 +14,7 @@ from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.explore.labels.reading_queue import LISTED, RANDOM, UNCERTAIN
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.project_labels import AGREED, PROPOSED, REJECTED, STATISTICS
 
 Key = Qt.Key
 
@@ -106,6 +107,55 @@ def test_undo__leads_back_to_the_feature_it_changes(desk: ReadingDesk, session: 
     assert label_of(session, first) == ""
     session.undo_stack.redo()
     assert label_of(session, first) == f"name of {first}"
+
+
+def test_reject__strikes_the_first_name_and_undo_brings_it_back(
+    desk: ReadingDesk, session: Session
+) -> None:
+    feature = desk.feature
+    press(Key.Key_X)
+    assert desk.feature == feature
+    assert [c.state for c in desk.candidates()] == [REJECTED]
+    assert "rejected" in desk.side.rows.rows[0].accessibleName()
+    assert not desk.foot.reject_button.isEnabled()
+    press(Key.Key_E)
+    assert desk.foot.label.text() == ""  # what was rejected is not offered again
+    press(Key.Key_Escape)
+    session.undo_stack.undo()
+    assert [c.state for c in desk.candidates()] == [PROPOSED]
+
+
+def test_agreed_name__stays_a_name_by_statistics(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_E, Key.Key_Return)
+    note = FeatureNotes.of(session).note(feature)
+    assert (note.method, note.state) == (STATISTICS, AGREED)
+    assert desk.labels.settled_features().tolist() == [feature]
+    press(Key.Key_P, Key.Key_E, Key.Key_Return)  # once more changes nothing
+    assert FeatureNotes.of(session).note(feature).state == AGREED
+
+
+def test_rating__goes_up_by_r_and_needs_a_label(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_R)
+    assert FeatureNotes.of(session).note(feature).rating == 0
+    assert "rated" in desk.foot.said.text()
+    press(Key.Key_1, Key.Key_P, Key.Key_R, Key.Key_R)
+    assert FeatureNotes.of(session).note(feature).rating == 2
+    assert desk.foot.stars.text() == "★★☆☆☆"
+    press(Key.Key_R, Key.Key_R, Key.Key_R, Key.Key_R)
+    assert FeatureNotes.of(session).note(feature).rating == 0
+
+
+def test_tags__are_typed_with_commas(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_T)
+    type_text("names, french ,")
+    press(Key.Key_Return)
+    assert FeatureNotes.of(session).note(feature).tags == ("french", "names")
+    assert desk.text.view.hasFocus()
+    press(Key.Key_N, Key.Key_P)
+    assert desk.foot.tags.text() == "french, names"
 
 
 def test_star__is_set_by_s(desk: ReadingDesk, session: Session) -> None:
