@@ -305,3 +305,23 @@ def test_ledger__of_another_kind_of_file_is_refused_in_words(tmp_path: Path) -> 
     path.write_bytes(b"not a database, but long enough to be looked at as one" * 40)
     with pytest.raises(UserError, match=r"requests\.sqlite.*asked, and paid for, again"):
         Ledger(path)
+
+
+def test_cap__can_be_raised_while_it_runs(ledger: Ledger) -> None:
+    context = RecordingContext()
+    context.adjusted = {"most_cost": 2.0}
+    limits = {"most_cost": 0.5, **PRICED}
+    _, asking = _ask(ScriptedModel(), ledger, 60, context, **limits)
+    assert asking.progress.most_cost == 2.0
+    assert 0.5 < asking.progress.cost <= 2.0
+    assert asking.progress.answered == 60
+
+
+def test_server_that_wants_a_day__is_left_alone(ledger: Ledger) -> None:
+    def reply(prompt: str, before: int) -> Answer:
+        raise ChatError("rate", "Come back tomorrow.", retry_after=86_400.0)
+
+    model = ScriptedModel(reply)
+    with pytest.raises(UserError, match=r"wait 24\.0 hours.*Come back tomorrow"):
+        _ask(model, ledger, 50)
+    assert len(model.asked) == 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
+import math
 import re
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -253,10 +256,23 @@ def _said(
 
 
 def _retry_after(error: openai.APIStatusError) -> float | None:
+    """Return the seconds to wait that a server states, as a number or as a date."""
     headers = error.response.headers
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        said = headers.get(name, "")
         try:
-            return max(float(headers[name]) * unit, 0.0)
-        except (KeyError, ValueError):
-            continue
+            seconds = float(said) * unit
+        except ValueError:
+            seconds = _until(said)
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
     return None
+
+
+def _until(date: str) -> float:
+    """Return the seconds until a date of the protocol; NaN where it is none."""
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+        return moment.timestamp() - time.time()
+    except (ValueError, OverflowError, OSError):
+        return math.nan

@@ -118,6 +118,7 @@ class Asking(Generic[Key]):
                 else:
                     break
                 self._tell()
+            self._worker.look_back(self.progress)
             if self._worker.hopeless is not None:
                 raise self._worker.hopeless
             self._ended = self._ended or "all"

@@ -40,6 +40,11 @@ class Pace:
         return max(self._held_until - time.monotonic(), 0.0)
 
     @property
+    def at_once(self) -> int:
+        """How many requests may be under way at the same time, as far as the server bears it."""
+        return max(int(self._allowed), 1)
+
+    @property
     def ended(self) -> bool:
         return self._ended
 
@@ -49,7 +54,7 @@ class Pace:
             while not self._ended:
                 now = time.monotonic()
                 until = max(self._next, self._held_until)
-                if self._paused or self._under_way >= max(int(self._allowed), 1):
+                if self._paused or self._under_way >= self.at_once:
                     self._changed.wait()
                 elif until > now:
                     self._changed.wait(until - now)

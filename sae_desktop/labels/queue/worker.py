@@ -11,7 +11,7 @@ from sae_desktop.labels.chat import Answer, Ask, ChatError, ChatModel
 from sae_desktop.labels.queue.ledger import Ledger, Request
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.queue.pace import Pace, backoff
-from sae_desktop.labels.queue.progress import Tally
+from sae_desktop.labels.queue.progress import QueueProgress, Tally
 from sae_desktop.labels.queue.purse import Purse, likely_prompt_tokens, most_answer_tokens
 
 LONGEST_HOLD = 3600.0
@@ -46,6 +46,7 @@ class Worker:
         self._pace, self._purse, self._tally = pace, purse, tally
         self._lock = threading.Lock()
         self._in_a_row = self._held_in_a_row = 0
+        self._last: ChatError | None = None
         self.hopeless: Exception | None = None
         """Why no further question is worth putting; None: go on."""
 
@@ -119,8 +120,8 @@ class Worker:
         return answer
 
     def _hold(self, error: ChatError, held: int) -> None:
-        """Let all wait as long as the server asks, or ever longer where it says nothing."""
-        wait = error.retry_after if error.retry_after is not None else backoff(held)
+        """Let all wait as long as the server asks, and ever longer where that is not enough."""
+        wait = max(error.retry_after or 0.0, backoff(held))
         if wait > LONGEST_HOLD:
             raise _kept(
                 f"The server asks to wait {wait / 3600:,.1f} hours. It says: {error.what}",
@@ -136,10 +137,19 @@ class Worker:
     def _given_up(self, error: ChatError) -> ChatError:
         with self._lock:
             self._in_a_row += 1
+            self._last = error
             count = self._in_a_row
-        if error.kind == "unreachable" or count >= max(_IN_A_ROW, self._limits.at_once):
+        at_once = self._limits.at_once
+        if count >= (at_once if error.kind == "unreachable" else max(_IN_A_ROW, at_once)):
             self._give_up_all(self._no_better(error, count))
         return error
+
+    def look_back(self, progress: QueueProgress) -> None:
+        """At the end: where nothing was ever answered, the server is at fault, not a question."""
+        with self._lock:
+            error, count = self._last, self._in_a_row
+        if error is not None and error.passing and not (progress.answered or progress.kept):
+            self.hopeless = self.hopeless or self._no_better(error, count)
 
     def _give_up_all(self, error: Exception) -> None:
         self.hopeless = self.hopeless or error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import subprocess
 import sys
@@ -196,7 +197,18 @@ def test_redirection__is_not_followed() -> None:
 
 def test_rate_limit__says_how_long_to_wait() -> None:
     assert fault(lambda r: r.fail(429, "slow down", Retry_After="2.5")).retry_after == 2.5
-    assert fault(lambda r: r.fail(429, "slow down", Retry_After="soon")).retry_after is None
+    for nonsense in ("soon", "nan", "inf"):
+        error = fault(lambda r, said=nonsense: r.fail(429, "slow down", Retry_After=said))
+        assert error.retry_after is None
+
+
+def test_rate_limit__says_until_when_to_wait() -> None:
+    later = email.utils.formatdate(time.time() + 3600, usegmt=True)
+    error = fault(lambda r: r.fail(429, "slow down", Retry_After=later))
+    assert error.retry_after is not None
+    assert 3000 < error.retry_after <= 3600
+    past = fault(lambda r: r.fail(429, "no", Retry_After="Sat, 01 Jan 2000 00:00:00 GMT"))
+    assert past.retry_after == 0.0
 
 
 def test_retries__are_made_by_the_library_as_often_as_asked() -> None:
