@@ -1,7 +1,7 @@
 """Make the demonstration project that ships, by the jobs a person would run.
 
     python packaging/demonstration.py [--work FOLDER] [--out resources/demonstration.saeproj]
-                                      [--retrain]
+                                      [--retrain | --names]
 
 Two dictionaries of one site of the built-in model, evaluated, indexed over the same text, matched,
 measured for what their features do to the output, and asked which concepts they have; a small
@@ -9,7 +9,8 @@ store to train on; labels, a list to start with and a preset (`demonstration_not
 harvest or a training has finished is not done again.
 
 The larger dictionary is the one that ships already: trained again, its features would have other
-numbers, and every label would have to be read anew (`--retrain`).
+numbers, and every label would have to be read anew (`--retrain`). `--names` names the features of
+what ships anew, from the firings of the same text, and changes nothing else.
 
 What is left out for its size is said in the project's own words (`ABOUT`).
 """
@@ -23,16 +24,21 @@ import time
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from demonstration_notes import write_notes, write_preset
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
 from sae_desktop.comparison.completeness import completeness
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.comparison.match import match
 from sae_desktop.features.building.index import build_index
+from sae_desktop.features.building.names import result_of, write_names_of
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.firing_paths import firings_folder
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
 from sae_desktop.steering.effect_config import OutputEffectConfig
@@ -40,6 +46,7 @@ from sae_desktop.steering.output_effect import output_effect
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.job import train
 from sae_desktop.training.measuring.evaluate import evaluate
+from sae_desktop.words.name_text import named_lines
 
 NAME, SMALL = "builtin-L3", "builtin-L3-512"
 """The dictionaries; the larger one's store is called as it is, and so are the indexes."""
@@ -78,6 +85,13 @@ class PrintingContext(SilentContext):
         print(message, flush=True)
 
 
+def whole_text(project: str) -> HarvestConfig:
+    """Return the harvest of the text that the dictionaries are trained and indexed on."""
+    return HarvestConfig(
+        project=project, name=NAME, site=SITE, tokens=TOKENS, batch_tokens=8192, order="files"
+    )
+
+
 def build(work: Path, *, retrain: bool) -> Project:
     """Run the jobs in a project at `work` and return it."""
     project = Project.open_or_create(work, title="Demonstration", about=ABOUT)
@@ -87,9 +101,7 @@ def build(work: Path, *, retrain: bool) -> Project:
     with project.lock():
         # In the order of files, as the dictionary that ships was trained; the sample in a mixed
         # one, so that it is one of the whole.
-        whole = HarvestConfig(
-            project=path, name=NAME, site=SITE, tokens=TOKENS, batch_tokens=8192, order="files"
-        )
+        whole = whole_text(path)
         sample = HarvestConfig(
             project=path, name=SAMPLE, site=SITE, tokens=SAMPLE_TOKENS, batch_tokens=8192,
             dtype="int8",
@@ -138,12 +150,47 @@ def ship(project: Project, out: Path) -> None:
     print(f"{size / 1e6:8.2f} MB  in all")
 
 
+def name_again(work: Path, out: Path) -> None:
+    """Name the features of the indexes at `out` from the firings of their text, made in `work`.
+
+    Raises SystemExit where that text is not the indexes' own.
+    """
+    project = Project.open_or_create(work, title="Demonstration", about=ABOUT)
+    path, context = str(project.path), PrintingContext()
+    with project.lock():
+        harvest(whole_text(path), context)
+        for name in SIZES:
+            if not project.dictionary_path(name).exists():
+                shutil.copytree(out / "dictionaries" / name, project.dictionary_path(name))
+            if not firings_folder(project.index_path(name)).is_dir():
+                build_index(
+                    IndexConfig(
+                        project=path, dictionary=name, name=name, context_reach=REACH,
+                        coactivation=False, neuron_rows=0, map=False,
+                    ),
+                    context,
+                )  # fmt: skip
+            shipped = FeatureIndex(Project.open(out).index_path(name))
+            made = FeatureIndex(project.index_path(name))
+            for array in ("tokens", "contexts/row"):
+                if not np.array_equal(shipped.arrays[array], made.arrays[array]):
+                    raise SystemExit(f"The text of “{name}” is not the one that ships.")
+            store = ActivationStore.open(project.store_path(NAME))
+            write_names_of(shipped, made.firings(), store, names_path(shipped.path), context)
+            shipped.read_names()
+            print("\n".join(named_lines(result_of(shipped, 0.0))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/demonstration.saeproj"))
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--retrain", action="store_true", help="train the larger one again")
+    parser.add_argument("--names", action="store_true", help="name the features that ship again")
     options = parser.parse_args()
+    if options.names:
+        name_again(options.work, options.out)
+        return
     project = build(options.work, retrain=options.retrain)
     write_notes(project, NAME)
     write_preset(project, NAME)

@@ -226,3 +226,29 @@ def test_french_feature__fires_in_french_and_turns_the_text(shipped: Project) ->
     assert plain < 0.001
     assert steered > 0.05
     assert result.variants[0].text != result.variants[1].text
+
+
+@pytest.mark.parametrize("name", [NAME, SMALL])
+def test_every_feature__ships_with_a_name_that_tells_more_than_its_token(
+    shipped: Project, name: str
+) -> None:
+    index = FeatureIndex(shipped.index_path(name))
+    alive = np.flatnonzero(index.columns["density"] > 0)
+    assert len(alive) == index.features
+    names = index.names
+    assert names is not None
+    assert names.info.firings_kept
+    assert all(index.short_names()[int(feature)] for feature in alive)
+    assert max(map(len, index.short_names())) <= 90
+    figures = {key: float(np.nanmean(values)) for key, values in names.figures.items()}
+    random = names.info.random_direction
+    assert random is not None
+    assert figures["name_score"] > max(figures["top_token"], random[2]) + 0.08
+    assert abs(figures["shuffled"] - 0.5) < 0.01
+    assert all(index.name(int(feature)).long for feature in alive[::37])  # type: ignore[union-attr]
+
+
+def test_names__stay_small(shipped: Project) -> None:
+    files = list((shipped.path / "features").glob("*.names"))
+    assert len(files) == 2
+    assert sum(path.stat().st_size for path in files) < 900_000

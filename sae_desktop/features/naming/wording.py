@@ -162,7 +162,8 @@ def _merged(rules: Sequence[ToldRule]) -> list[list[ToldRule]]:
 def _group_words(group: Sequence[ToldRule], room: int, *, first: bool) -> str:
     if len(group) == 1:
         return _rule_words(group[0], room, first=first)
-    facts = [rule.facts[0] for rule in group]
+    # Parts of characters last: “parts of” would seem to go with whatever follows.
+    facts = sorted((rule.facts[0] for rule in group), key=lambda fact: bool(fact.parts))
     words = [fact.words for fact in facts]
     kind = facts[0].kind
     if kind == "previous" and all(fact.piece.startswith("…") for fact in facts):
