@@ -7,6 +7,7 @@
     dictionary/                cfg.json and weights, which SAELens reads; curves and settings
     index.h5                   the index: contexts with their text, figures, logits, neighbours
     index.names                what its features are called by statistics
+    index.judged               what language models say of its labels
     labels.json                labels, scores, stars, notes
     lists.json                 lists of features
 """
@@ -32,8 +33,9 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.model_card import card_text
 from sae_desktop.exchange.places import copy_without_places, without_place
-from sae_desktop.features.reading.beside import names_path, scores_path
+from sae_desktop.features.reading.beside import judged_path, names_path, scores_path
 from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.judged_file import JudgedLabels, open_judged
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.names_file import open_names, read_names
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -63,6 +65,7 @@ from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 SCHEMA_VERSION = 1
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
 INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
+INDEX_JUDGED = "index.judged"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
 _MOST_CARD = 64 * 2**20
@@ -107,6 +110,8 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
             files[INDEX_NAMES] = names_path(path)
         if read_scores(path, info) is not None:
             files[INDEX_SCORES] = scores_path(path)
+        if _open_judged(judged_path(path), info) is not None:
+            files[INDEX_JUDGED] = judged_path(path)
     summary = read_summary(folder)
     card = PackageCard(
         schema_version=SCHEMA_VERSION, name=name, index=config.index,
@@ -224,6 +229,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
                 (place / INDEX, index),
                 (place / INDEX_NAMES, names_path(index)),
                 (place / INDEX_SCORES, scores_path(index)),
+                (place / INDEX_JUDGED, judged_path(index)),
                 (place / DICTIONARY, folder),
                 (place / _INCOMING, incoming_path(project, name)),
             ],
@@ -287,13 +293,21 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
 
 def _check_beside(place: Path, info: IndexInfo) -> None:
     """Raise ValueError for names or scores that are not of the index."""
-    for name, opened in ((INDEX_NAMES, open_names), (INDEX_SCORES, open_scores)):
+    beside = {
+        INDEX_NAMES: (open_names, "names"),
+        INDEX_SCORES: (open_scores, "scores"),
+        INDEX_JUDGED: (_open_judged, "judgements"),
+    }
+    for name, (opened, what) in beside.items():
         path = place / name
         if path.is_file():
             check_plain(path)
             if opened(path, info) is None:
-                what = "names" if name == INDEX_NAMES else "scores"
                 raise ValueError(f"its {what} are damaged, or of another index")
+
+
+def _open_judged(path: Path, info: IndexInfo) -> JudgedLabels | None:
+    return open_judged(path, info.features, info.dictionary_hash)
 
 
 def _write_origin(folder: Path, package: Path) -> None:

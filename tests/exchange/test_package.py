@@ -20,6 +20,9 @@ from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ExportPackageConfig, ImportPackageConfig
 from sae_desktop.exchange.package import export_package, import_package, read_card
+from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.judged_file import read_judged, write_judged
+from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
@@ -39,6 +42,13 @@ def package(small_project: Path, tmp_path: Path) -> Path:
     )  # fmt: skip
     write_made_names(project.index_path("idx"))
     write_made_scores(project.index_path("idx"))
+    digest = read_info(project.index_path("idx")).dictionary_hash
+    judged = JudgedLabel(
+        feature=1, label="a label", method="", scorer="detection", judge=Judge(model="m"),
+        judgement=Judgement(value=0.75, low=0.5, high=1.0, chance=0.5, asked=8, answered=8,
+                            as_wrong=0.75, as_right=0.75),
+    )  # fmt: skip
+    write_judged(project.index_path("idx"), digest, 64, [judged])
     result = export_package(config, RecordingContext())
     assert result.bytes == (tmp_path / "d.saepack").stat().st_size
     return tmp_path / "d.saepack"
@@ -74,6 +84,9 @@ def test_package__comes_back_with_all_that_belongs_to_it(
     assert after.scores is not None
     assert before.scores is not None
     assert after.scores.score(loudest) == before.scores.score(loudest)
+    judged = read_judged(other.index_path("theirs"), 64, after.info.dictionary_hash)
+    assert judged is not None
+    assert [one.judgement.value for one in judged.of(1)] == [0.75]
     with closing(Notes(other.notes_path)) as notes:
         assert notes.note("theirs", 1).label == "a label"
         kept = FeatureLists(notes).read("theirs", "mine")
@@ -124,6 +137,7 @@ def test_package__that_is_damaged_leaves_nothing(
         ({"card_json": wrong}, "not the one described on its card"),
         ({"index_h5": b"no index"}, "is not a package"),
         ({"index_names": b"no names"}, "is not a package|not an HDF5"),
+        ({"index_judged": b"no judgements"}, "is not a package|not an HDF5"),
         ({"index_scores": b"no scores"}, "is not a package|not an HDF5"),
         ({"labels_json": b"[{}]"}, "is not a package"),
         ({"labels_json": b'[{"feature": 99999999}]'}, "features that it does not have"),

@@ -281,7 +281,11 @@ def read_judged(index: Path, features: int, digest: str) -> JudgedLabels | None:
 
     A damaged file counts as none: its labels can be judged again.
     """
-    path = judged_path(index)
+    return open_judged(judged_path(index), features, digest)
+
+
+def open_judged(path: Path, features: int, digest: str) -> JudgedLabels | None:
+    """Return the same of a file, wherever it is."""
     if not path.is_file():
         return None
     try:
