@@ -1,25 +1,29 @@
-"""What is said of a feature that nobody has labelled: its strongest context and its tokens.
+"""What is said of a feature that nobody has labelled: its automatic name, or context and tokens.
 
 Free of Qt and torch. A number alone tells nobody what a feature is, so wherever a feature stands
-without a label, these words stand in the label's place, quietly: the text around its strongest
-firing with the token in brackets, “…of the [king] of France…”, then the tokens it fires on. They
-are never a label: nothing sorts, filters or exports by them.
+without a label, these words stand in the label's place, quietly: its name by statistics, or where
+it has none the text around its strongest firing with the token in brackets, “…of the [king] of
+France…”, then the tokens it fires on. They are never a label: nothing filters by them as if a
+person had written them.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sae_desktop.errors import UserError
+from sae_desktop.project_labels import DETECTION, label_text
+from sae_desktop.words.label_words import score_figure, score_sentence
 from sae_desktop.words.running_text import RunningText, shown_token
 
 if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
@@ -31,6 +35,7 @@ NEVER_FIRED = "never fired"
 NO_CONTEXT = "no context was kept"
 UNREADABLE = "its contexts cannot be read"
 STRONGEST_ON, FIRES_ON, RAISES = "fires most strongly on", "fires on", "raises"
+AUTOMATIC_NAME = "An automatic name, made by counting: no person and no model has read it."
 BRACKETS = "The brackets mark the token on which the feature is strongest."
 _BEFORE, _AFTER = 24, 16
 """Tokens read around the strongest firing."""
@@ -90,7 +95,9 @@ class FeatureWords:
         return _isolated(", ".join(self.tokens))
 
     def line(self, room: int = WIDE) -> str:
-        """Return context and tokens in one line of about `room` characters, the context first."""
+        """Return the name in about `room` characters; without one context and tokens."""
+        if self.name:
+            return _isolated(self._cut_name(room))
         if not self.token_text or self.tokens == (self.peak,):
             return self.context(room)
         if not self.peak:
@@ -103,16 +110,32 @@ class FeatureWords:
     @cached_property
     def spoken(self) -> str:
         """All there is to say, in whole phrases: for those who listen."""
-        return "; ".join(self._phrases)
+        named = [f"automatic name {self.name}"] if self.name else []
+        scored = [f"score {self.score_text}"] if self.score_text else []
+        return "; ".join([*named, *scored, *self._phrases])
 
     @cached_property
     def tip(self) -> str:
         """All there is to say, in short lines: for hovering where a label would stand."""
-        lines = ["No label yet.", *(f"{said[:1].upper()}{said[1:]}" for said in self._phrases)]
+        lines = [f"{said[:1].upper()}{said[1:]}" for said in self._phrases]
+        if self.name:
+            scored = score_sentence(self.score, self.score_low, self.score_high, DETECTION)
+            lines = [self.name, AUTOMATIC_NAME, *filter(None, (scored, self.long_name)), *lines]
+        else:
+            lines.insert(0, "No label yet.")
         if self.peak:
             lines.append(BRACKETS)
         wrapped = (textwrap.wrap(line, WIDE, break_on_hyphens=False) for line in lines)
         return "\n".join(line for part in wrapped for line in part)
+
+    @cached_property
+    def score_text(self) -> str:
+        """The score as it stands small beside the name; empty without one."""
+        return score_figure(self.score) if self.name else ""
+
+    def _cut_name(self, room: int) -> str:
+        fits = _width(self.name) <= room
+        return self.name if fits else f"{_first(self.name, max(room - 1, 1)).rstrip()}…"
 
     @property
     def _phrases(self) -> list[str]:
@@ -148,6 +171,25 @@ def feature_words(index: FeatureIndex, feature: int) -> FeatureWords:
     if not 0 <= feature < index.features:
         return FeatureWords()
     index.release_maps()
+    return replace(_seen(index, feature), **_named(index, feature))
+
+
+def _named(index: FeatureIndex, feature: int) -> dict[str, Any]:
+    """Return what the index says of the feature's automatic name."""
+    found = index.name(feature)
+    if found is None:
+        return {}
+    figures = {
+        name: None if math.isnan(value) else value
+        for name, value in (
+            ("score", found.score), ("score_low", found.score_low), ("score_high", found.score_high)
+        )
+    }  # fmt: skip
+    return {"name": label_text(found.short), "long_name": label_text(found.long), **figures}
+
+
+def _seen(index: FeatureIndex, feature: int) -> FeatureWords:
+    """Return the strongest context and the tokens."""
     tokens, told = _tokens(index, feature)
     slot = _strongest(index, feature)
     if slot is None:

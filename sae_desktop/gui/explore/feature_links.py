@@ -26,7 +26,7 @@ from sae_desktop.gui.explore.other_dictionaries import OtherDictionaries
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.quiet_words import words_that_fit
+from sae_desktop.gui.parts.quiet_words import draw_scored, words_that_fit
 from sae_desktop.gui.state.compared import Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -75,11 +75,12 @@ class FeatureLinks(QWidget):
 
     def _show(self, link: FeatureLink, row: FeatureRow) -> None:
         title, words = self._notes.title(row.feature), self._notes.words(row.feature)
+        score = self._notes.score_text(row.feature)
         if self._dictionary:
             others = OtherDictionaries.of(self._session)
             title = others.title(self._dictionary, row.feature)
-            words = others.words(self._dictionary, row.feature)
-        link.set_row(row, title, words, self._dictionary)
+            words, score = others.words(self._dictionary, row.feature), ""
+        link.set_row(row, title, words, self._dictionary, score)
 
     def links(self) -> list[FeatureLink]:
         """Return the links that are shown."""
@@ -100,6 +101,7 @@ class FeatureLink(QAbstractButton):
         self.row = FeatureRow(0, "", 0.0)
         self._dictionary = ""
         self._words: FeatureWords | None = None
+        self._score = ""
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -113,12 +115,14 @@ class FeatureLink(QAbstractButton):
         title: str,
         words: FeatureWords | None = None,
         dictionary: str = "",
+        score: str = "",
     ) -> None:
-        """Show a feature with its label, or with `words` in grey where it has none.
+        """Show a feature with its label and its score, or with `words` in grey where it has none.
 
         `dictionary`: another than the open one.
         """
         self.row, self._words, self._dictionary = row, words, dictionary
+        self._score = score
         self.setText(title)
         said = "" if words is None else words.spoken
         name = ", ".join(part for part in (title.removeprefix("#"), said, row.figure) if part)
@@ -187,16 +191,17 @@ class FeatureLink(QAbstractButton):
         widest = max(number, _USUAL_NUMBER, key=metrics.horizontalAdvance)
         used = metrics.horizontalAdvance(widest) + 8
         if (label or self._words is not None) and width > used:
-            room = width - used
-            if self._words is not None:
-                painter.setPen(colours.muted_text)
-                text = words_that_fit(self._words, metrics, room)
-            else:
-                painter.setPen(colours.text)
-                text = metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, int(room))
-            painter.drawText(
-                QRectF(inner.left() + used, inner.top(), room, inner.height()), align, text
-            )
+            words, place = self._words, QRectF(inner)
+            place.setLeft(inner.left() + used)
+            place.setWidth(width - used)
+            painter.setPen(colours.text if words is None else colours.muted_text)
+
+            def fit(room: float) -> str:
+                if words is not None:
+                    return words_that_fit(words, metrics, room)
+                return metrics.elidedText(label, Qt.TextElideMode.ElideMiddle, int(room))
+
+            draw_scored(painter, place, fit, self._score if words is None else words.score_text)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if not self._dictionary:  # what can be done is done in the open one

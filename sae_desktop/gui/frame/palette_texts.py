@@ -93,6 +93,8 @@ class IndexTexts:
     def _entry(self, kind: str, feature: int, key: str, **more: object) -> Entry:
         label, words = self._titles.get(feature, ""), self._notes.words(feature)
         aside = label or ("" if words is None or more.get("snippet") else words.line())
+        score = self._notes.score_text(feature) if aside else ""
+        aside = f"{aside} · {score}" if score else aside
         return Entry(kind, f"Feature {feature}", key, aside=aside, **more)  # type: ignore[arg-type]
 
     def _group(

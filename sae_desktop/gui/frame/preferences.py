@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from sae_desktop.gui.parts import text_size, theme
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.project_labels import label_text, system_user
 
 
 class Preferences(QObject):
@@ -27,11 +28,12 @@ class Preferences(QObject):
         self._effects: dict[str, Callable[[Any], object]] = {
             "theme": theme.manager().apply,
             "text_size": text_size.apply,
+            "person": self._sign_with,
             "threads": self._use_threads,
             "device": self._compute_on,
             "network_off": self._tell_network,
         }
-        for name in ("text_size", "threads", "device"):
+        for name in ("text_size", "threads", "device", "person"):
             self._effects[name](getattr(settings, name))
 
     def value(self, name: str) -> Any:
@@ -65,6 +67,9 @@ class Preferences(QObject):
     # ------------------------------------------------------------------ effects
     def _use_threads(self, threads: int) -> None:
         self._session.client.threads = threads
+
+    def _sign_with(self, person: str) -> None:
+        self._session.person = label_text(person) or system_user()
 
     def _compute_on(self, device: str) -> None:
         self._session.device = device

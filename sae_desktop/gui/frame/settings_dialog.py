@@ -31,8 +31,10 @@ from sae_desktop.gui.parts.number_fields import WholeField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.files.model_cache import models_cache
+from sae_desktop.project_labels import system_user
 
 _SIZE = (640, 620)
+_LONGEST_NAME = 80
 _CONTROL_WIDTH = 260
 _SHOW = "Show it in the file manager"
 
@@ -146,6 +148,12 @@ class SettingsDialog(QDialog):
             field.setSpecialValueText("automatic")
             field.valueChanged.connect(lambda _value: choose("threads", field.value()))
             return field
+        if info.id == "person":
+            line = QLineEdit()
+            line.setPlaceholderText(system_user())
+            line.setMaxLength(_LONGEST_NAME)
+            line.editingFinished.connect(lambda: choose("person", line.text().strip()))
+            return line
         if info.id in (*FOLDERS, "projects_folder"):
             return self._folder(info)
         check = QCheckBox("On")
@@ -207,6 +215,8 @@ class SettingsDialog(QDialog):
                     control.setCurrentIndex(control.findData(self._preferences.value(name)))
                 elif isinstance(control, WholeField):
                     control.setValue(self._preferences.value(name))
+                elif isinstance(control, QLineEdit):
+                    control.setText(self._preferences.value(name))
                 elif isinstance(control, QCheckBox):
                     control.setChecked(self._preferences.value(name))
                 else:

@@ -22,7 +22,8 @@ class SettingInfo:
     """(value, how it is called)."""
 
 
-_LOOK, _START, _ENGINE, _FOLDERS = "Appearance", "Start", "Engine and network", "Folders"
+_LOOK, _START, _LABELS = "Appearance", "Start", "Labels"
+_ENGINE, _FOLDERS = "Engine and network", "Folders"
 
 SETTINGS = (
     SettingInfo(
@@ -39,6 +40,11 @@ SETTINGS = (
     SettingInfo(
         "reopen", _START, "Open the last project",
         "Opens the project you left last when the program starts.", "resume restore startup",
+    ),
+    SettingInfo(
+        "person", _LABELS, "Your name",
+        "Stands beside the labels you write. Without one it is your name on this machine.",
+        "author person who user sign",
     ),
     SettingInfo(
         "device", _ENGINE, "Compute on",

@@ -26,6 +26,7 @@ from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import WIDE, FeatureWords, FeatureWordsReader
+from sae_desktop.words.label_words import label_tip, score_figure
 
 Array = npt.NDArray[Any]
 
@@ -114,16 +115,35 @@ class FeatureNotes(QObject):
             self._rejected = {} if stored is None else stored.rejected(self.dictionary, STATISTICS)
         return self._rejected.get(feature, set())
 
+    def score_text(self, feature: int) -> str:
+        """Return the score of what stands in the label's place, as it stands small beside it."""
+        note = self.note(feature)
+        if note.label:
+            return score_figure(note.score)
+        words = self.words(feature)
+        return "" if words is None else words.score_text
+
+    def tip(self, feature: int) -> str:
+        """Return all there is to say of what stands in the label's place, in short lines."""
+        words = self.words(feature)
+        if words is not None:
+            return words.tip
+        shown = self.note(feature).shown
+        return "" if shown is None else label_tip(shown, me=self._session.person)
+
     def said(self, feature: int, room: int = WIDE) -> tuple[str, bool]:
         """Return what stands beside a feature's number, and whether it stands there in grey.
 
-        That is its label; without one, what the index says of it in about `room` characters.
+        That is its label; without one, what the index says of it in about `room` characters. The
+        score follows.
         """
         words = self.words(feature)
-        return (self.label(feature), False) if words is None else (words.line(room), True)
+        told = self.label(feature) if words is None else words.line(room)
+        score = self.score_text(feature)
+        return f"{told} · {score}" if score else told, words is not None
 
     def described(self, feature: int, room: int = WIDE) -> str:
-        """Return "#12 label", or "#12 …of the [king] of France…" without one: for plain text."""
+        """Return "#12 label · 0.92", or in place of the label what is said of one without."""
         return f"#{feature} {self.said(feature, room)[0]}".rstrip()
 
     def labels(self, features: Array) -> dict[int, str]:

@@ -179,7 +179,8 @@ class SliderCard(QFrame):
             self.name.setToolTip(plain_tip(self._contexts_tip(self.feature)))
             self.label.setToolTip(plain_tip(self._contexts_tip(self.feature)))
             unit = f"In multiples of the feature’s maximum, {self._maximum(self.feature):.2f}"
-        self.label.name_feature(text, words)
+        score = "" if self.feature is None else self._notes.score_text(self.feature)
+        self.label.name_feature(text, words, score=score)
         self.number.setToolTip(plain_tip(unit))
         self.setAccessibleName(what[0].upper() + what[1:])
         self.slider.setAccessibleName(f"Strength of {what}")

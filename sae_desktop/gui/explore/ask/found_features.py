@@ -22,7 +22,7 @@ from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.feature_menu import open_feature, show_feature_menu, steer_with
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.quiet_words import words_that_fit
+from sae_desktop.gui.parts.quiet_words import draw_scored, words_that_fit
 from sae_desktop.gui.parts.terms import explain
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -237,6 +237,7 @@ class _Facts(QWidget):
         self._found = Found(0, "", 0.0)
         self._label = ""
         self._words: FeatureWords | None = None
+        self._score = ""
         self.current = False
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -246,6 +247,7 @@ class _Facts(QWidget):
     def set_found(self, found: Found, notes: FeatureNotes) -> None:
         self._found = found
         self._label, self._words = notes.label(found.feature), notes.words(found.feature)
+        self._score = notes.score_text(found.feature)
         told = self._label if self._words is None else self._words.spoken
         figures = f"{found.figure}, {found.share:.0%} of its maximum"
         self.setAccessibleName(f"Feature {found.feature}: {told}; {figures}")
@@ -277,14 +279,19 @@ class _Facts(QWidget):
         columns = _Columns(self.fontMetrics(), self.width(), self.height())
         painter.setPen(colours.link)
         painter.drawText(self.number_rect(), left, f"#{self._found.feature}")
-        metrics, room = self.fontMetrics(), columns.words.width()
-        if self._words is None:
-            painter.setPen(colours.text)
-            said = metrics.elidedText(self._label, Qt.TextElideMode.ElideRight, int(room))
-        else:
-            painter.setPen(colours.muted_text)
-            said = words_that_fit(self._words, metrics, room)
-        painter.drawText(columns.words, left, said)
+        metrics = self.fontMetrics()
+        words, text, cut = self._words, self._label, Qt.TextElideMode.ElideRight
+        painter.setPen(colours.text if words is None else colours.muted_text)
+        draw_scored(
+            painter,
+            QRectF(columns.words),
+            lambda room: (
+                metrics.elidedText(text, cut, int(room))
+                if words is None
+                else words_that_fit(words, metrics, room)
+            ),
+            self._score,
+        )
         painter.setPen(colours.text)
         painter.drawText(columns.figure, right, self._found.figure)
         painter.drawText(columns.share, right, f"{self._found.share:.0%}")

@@ -103,7 +103,10 @@ class ComparedColumn:
     # ------------------------------------------------------------------ content
     def name_it(self) -> None:
         """Show its label, or what is said of it without one."""
-        self.name.name_feature(self._notes.label(self.feature), self._notes.words(self.feature))
+        notes, feature = self._notes, self.feature
+        self.name.name_feature(
+            notes.label(feature), notes.words(feature), score=notes.score_text(feature)
+        )
         head = self.parts[0]
         head.setAccessibleName(f"Feature {self._notes.described(self.feature).removeprefix('#')}")
 

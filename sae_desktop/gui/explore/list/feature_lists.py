@@ -25,7 +25,7 @@ from sae_desktop.gui.parts.feature_menu import show_feature_menu
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.quiet_words import WORDS_ROLE, QuietWordsDelegate
+from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE, QuietWordsDelegate
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.kept_lists import KeptLists
@@ -78,6 +78,8 @@ class _MemberItem(QListWidgetItem):
         self._notes = notes
 
     def data(self, role: int) -> Any:
+        if role == SCORE_ROLE:
+            return self._notes.score_text(super().data(Qt.ItemDataRole.UserRole))
         asked = (WORDS_ROLE, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
         if role not in asked:
             return super().data(role)

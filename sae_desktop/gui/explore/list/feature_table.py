@@ -31,7 +31,7 @@ from sae_desktop.features.reading.filter import (
 )
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.parts.plain_text import plain_tip
-from sae_desktop.gui.parts.quiet_words import WORDS_ROLE
+from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.words.column_text import column_text
@@ -222,10 +222,13 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.EditRole and column == LABEL:
             return self._notes.label(feature)
         if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
-            words = self._notes.words(feature) if column == LABEL else None
-            return plain_tip(self._text(feature, column) if words is None else words.tip) or None
-        if role == WORDS_ROLE:
-            return self._notes.words(feature) if column == LABEL else None
+            if column == LABEL:
+                return plain_tip(self._notes.tip(feature)) or None
+            return plain_tip(self._text(feature, column)) or None
+        if role in (WORDS_ROLE, SCORE_ROLE):
+            notes = self._notes
+            told = notes.words if role == WORDS_ROLE else notes.score_text
+            return told(feature) if column == LABEL else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"

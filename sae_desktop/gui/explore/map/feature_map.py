@@ -228,7 +228,7 @@ class FeatureMapPanel(QWidget):
             for feature in features.tolist():
                 words = None if feature in found else self._notes.words(feature)
                 if words is not None:
-                    found[feature] = words.token_text or words.peak
+                    found[feature] = words.name or words.token_text or words.peak
         return found
 
     def _on_regions_changed(self) -> None:
@@ -256,7 +256,7 @@ class FeatureMapPanel(QWidget):
             figures = [f"{column_info(name).title} {called}"]
         self.read_out.setText(" · ".join([self._notes.described(feature), *figures]))
         words = self._notes.words(feature)
-        said = self._notes.title(feature) if words is None else f"#{feature}\n{words.tip}"
+        said = f"#{feature}\n{self._notes.tip(feature)}"
         context = "" if words is not None else feature_words(index, feature).context()
         self._tell((feature,), "\n".join(part for part in (said, context, *figures) if part))
 

@@ -1,0 +1,162 @@
+"""Automatic names stand quietly in the label's place with their score; a label shows its own."""
+
+from __future__ import annotations
+
+import pytest
+from made_names import write_made_names
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QStyleOptionViewItem
+from pytestqt.qtbot import QtBot
+from sample_index import write_sample_index
+
+from sae_desktop.features.reading.filter import FeatureFilter, matching
+from sae_desktop.gui.explore.list.feature_table import LABEL, FeatureTableModel
+from sae_desktop.gui.explore.page.feature_title import FeatureTitle
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE, QuietWordsDelegate
+from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.label_actions import AUTOMATIC, LabelActions
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project import Project
+from sae_desktop.project_labels import AGREED, MODEL, REJECTED, STATISTICS, Label
+from sae_desktop.project_notes import Notes
+
+BY_MODEL = 8
+
+
+@pytest.fixture
+def notes(session: Session, project: Project) -> FeatureNotes:
+    write_made_names(write_sample_index(project.index_path("main")))
+    kept = Notes(project.notes_path)
+    label = Label(
+        feature=BY_MODEL, text="kings of France", method=MODEL, author="a model", score=0.9,
+        score_low=0.8, score_high=0.95, measure="detection AUROC",
+    )  # fmt: skip
+    kept.add_labels("dict", [label])
+    kept.close()
+    session.open_project(project.path)
+    assert session.open_index("main")
+    session.person = "Anna"
+    return FeatureNotes.of(session)
+
+
+def test_automatic_name__stands_in_grey_with_its_score_and_is_no_label(
+    session: Session, notes: FeatureNotes
+) -> None:
+    assert notes.said(7) == ("name of 7 · 0.78", True)
+    assert notes.described(7) == "#7 name of 7 · 0.78"
+    assert notes.title(7) == "#7"
+    tip = notes.tip(7)
+    assert "Detection AUROC 0.78, 95% interval 0.73–0.83" in tip
+    assert "An automatic name" in tip
+    assert "A sentence about name of 7." in tip
+    assert notes.labelled_features().tolist() == [BY_MODEL]
+    assert session.index is not None
+    listed = matching(FeatureFilter(labelled_only=True), session.index, notes)
+    assert listed.tolist() == [BY_MODEL]
+
+
+def test_model_label__shows_its_score_and_who_made_it(notes: FeatureNotes) -> None:
+    assert notes.said(BY_MODEL) == ("kings of France · 0.90", False)
+    assert notes.tip(BY_MODEL).splitlines()[1].startswith("By a model")
+    assert "95% interval 0.80–0.95" in notes.tip(BY_MODEL)
+
+
+def test_list__paints_the_score_small_behind_the_label_and_the_name(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    model = FeatureTableModel(notes)
+    model.set_index(session.index)
+    told = [(model.index(row, LABEL).data(WORDS_ROLE), model.index(row, LABEL).data(SCORE_ROLE))
+            for row in (7, BY_MODEL)]  # fmt: skip
+    assert told[0][0].name == "name of 7"
+    assert (told[0][1], told[1]) == ("0.78", (None, "0.90"))
+    delegate = QuietWordsDelegate()
+
+    def painted(row: int) -> QImage:
+        image = QImage(400, 24, QImage.Format.Format_RGB32)
+        image.fill(Qt.GlobalColor.white)
+        painter, option = QPainter(image), QStyleOptionViewItem()
+        option.rect = image.rect()
+        delegate.paint(painter, option, model.index(row, LABEL))
+        painter.end()
+        return image
+
+    before = [painted(7), painted(BY_MODEL)]
+    notes.score_text = lambda _feature: ""  # type: ignore[method-assign]
+    words = told[0][0]
+    object.__setattr__(words, "score", None)
+    vars(words).pop("score_text", None)
+    assert before[0] != painted(7)
+    assert before[1] != painted(BY_MODEL)
+
+
+def test_elided_label__keeps_room_for_the_score(qtbot: QtBot, notes: FeatureNotes) -> None:
+    plain, scored = ElidedLabel(), ElidedLabel()
+    for widget in (plain, scored):
+        qtbot.addWidget(widget)
+        widget.resize(120, 20)
+    plain.name_feature("a label that is much too long for its room", None)
+    scored.name_feature("a label that is much too long for its room", None, score="0.92")
+    assert plain.grab().toImage() != scored.grab().toImage()
+    assert len(scored._elided()) < len(plain._elided())
+
+
+def test_page__offers_to_agree_with_the_automatic_name(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    title = FeatureTitle(session)
+    qtbot.addWidget(title)
+    title.set_feature(7)
+    assert title.label.text() == ""
+    assert title.label.placeholderText() == "name of 7"
+    assert title.source.score.text() == "0.78"
+    assert title.source.button.text() == "Automatic"
+    assert title.source.agree.isVisibleTo(title)
+    title.source.agree.click()
+    assert title.label.text() == "name of 7"
+    assert not title.source.agree.isVisibleTo(title)
+    shown = session.notes.note("dict", 7).shown  # type: ignore[union-attr]
+    assert shown is not None
+    assert (shown.method, shown.state, shown.score) == (STATISTICS, AGREED, pytest.approx(0.78))
+    session.undo_stack.undo()
+    assert title.label.text() == ""
+    assert [one.number for one in LabelActions.of(session).labels(7)] == [AUTOMATIC]
+
+
+def test_rejected_name__is_not_shown_again_until_that_is_undone(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    title = FeatureTitle(session)
+    qtbot.addWidget(title)
+    title.set_feature(7)
+    title.source.reject_shown()
+    assert title.label.placeholderText() == "Add a label"
+    words = notes.words(7)
+    assert words is not None
+    assert words.name == ""
+    assert [one.state for one in LabelActions.of(session).labels(7)] == [REJECTED]
+    notes.reload()
+    assert "name of 7" not in notes.said(7)[0]
+    session.undo_stack.undo()
+    assert notes.said(7)[0] == "name of 7 · 0.78"
+
+
+def test_menu__lists_the_labels_and_what_can_be_done(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    title = FeatureTitle(session)
+    qtbot.addWidget(title)
+    title.set_feature(BY_MODEL)
+    assert title.source.button.text() == "By a model · 1 other"
+    menu = title.source.menu()
+    offered = {
+        action.text().split("   ")[0]: [entry.text() for entry in action.menu().actions()]
+        for action in menu.actions()
+        if action.menu() is not None
+    }
+    assert offered == {
+        "kings of France": ["Agree with it", "Edit it…", "Reject it"],
+        "name of 8": ["Agree with it", "Show it", "Edit it…", "Reject it"],
+    }
