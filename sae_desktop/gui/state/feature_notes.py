@@ -48,6 +48,7 @@ class FeatureNotes(QObject):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
+        self.actions = LabelActions(session, self)
         self.dictionary = ""
         self._held: dict[int, FeatureNote] = {}
         self._stars: Array | None = None
@@ -203,7 +204,7 @@ class FeatureNotes(QObject):
     # ------------------------------------------------------------------ writing
     def set_label(self, feature: int, label: str, dictionary: str | None = None) -> None:
         """Label a feature, of the open dictionary unless another is named; an undoable step."""
-        LabelActions.of(self._session).write(feature, label, dictionary)
+        self.actions.write(feature, label, dictionary)
 
     def set_note(self, feature: int, text: str, dictionary: str | None = None) -> None:
         """Write a note about a feature; an undoable step."""
@@ -272,7 +273,7 @@ class FeatureNotes(QObject):
     def _note_rejections(self, change: NoteChange) -> None:
         if self._rejected is not None and (change.others or change.without):
             feature = change.note.feature
-            labels = LabelActions.of(self._session).labels(feature)
+            labels = self.actions.labels(feature)
             self._rejected[feature] = {
                 label.text.casefold()
                 for label in labels

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from PySide6.QtCore import QObject
@@ -31,31 +31,36 @@ from sae_desktop.project_note import LABEL, FeatureNote
 
 if TYPE_CHECKING:
     from sae_desktop.features.reading.names_file import FeatureName
-    from sae_desktop.gui.state.feature_notes import FeatureNotes
 
 AUTOMATIC = -1
 """Number of a name by statistics, which is not among the notes until a person says something
 of it."""
 
 
-class LabelActions(QObject):
-    """The labels of features, to be read and changed."""
+class OpenNotes(Protocol):
+    """What `FeatureNotes` is for the actions."""
 
-    def __init__(self, session: Session) -> None:
+    dictionary: str
+    noteChanged: Any
+
+    def stored_or_held(self, dictionary: str | None, feature: int) -> FeatureNote: ...
+    def set_rating(self, feature: int, rating: int, dictionary: str | None = None) -> None: ...
+    def step(self, change: NoteChange, back: NoteChange, text: str) -> None: ...
+
+
+class LabelActions(QObject):
+    """The labels of features, to be read and changed; `FeatureNotes` makes it."""
+
+    def __init__(self, session: Session, notes: OpenNotes) -> None:
         super().__init__(session)
-        self._session = session
+        self._session, self._notes = session, notes
 
     @classmethod
     def of(cls, session: Session) -> LabelActions:
-        """Return the session's one instance."""
+        """Return the session's one instance; its `FeatureNotes` must be there."""
         found = session.findChild(cls)
-        return found if found is not None else cls(session)
-
-    @property
-    def _notes(self) -> FeatureNotes:
-        from sae_desktop.gui.state.feature_notes import FeatureNotes
-
-        return FeatureNotes.of(self._session)
+        assert found is not None
+        return found
 
     # ------------------------------------------------------------------ reading
     def labels(self, feature: int, dictionary: str | None = None) -> list[Label]:

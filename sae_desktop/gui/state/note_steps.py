@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy.typing as npt
 from PySide6.QtGui import QUndoCommand
 
 from sae_desktop.project_changes import NoteChange
 
-if TYPE_CHECKING:
-    from sae_desktop.gui.state.feature_notes import FeatureNotes
+
+class Saving(Protocol):
+    """What writes changes of notes: `FeatureNotes`."""
+
+    dictionary: str
+
+    def save(self, change: NoteChange) -> None: ...
+    def save_stars(self, dictionary: str, features: npt.NDArray[Any], starred: bool) -> None: ...
 
 
 class ChangeNote(QUndoCommand):
     """A change of one feature's note or labels, and the change that takes it back."""
 
-    def __init__(
-        self, notes: FeatureNotes, change: NoteChange, back: NoteChange, text: str
-    ) -> None:
+    def __init__(self, notes: Saving, change: NoteChange, back: NoteChange, text: str) -> None:
         super().__init__(text)
         self._notes, self._change, self._back = notes, change, back
 
@@ -32,7 +36,7 @@ class ChangeNote(QUndoCommand):
 class ChangeStars(QUndoCommand):
     """The stars of many features."""
 
-    def __init__(self, notes: FeatureNotes, features: npt.NDArray[Any], starred: bool) -> None:
+    def __init__(self, notes: Saving, features: npt.NDArray[Any], starred: bool) -> None:
         super().__init__(f"stars of {len(features):,} features")
         self._notes, self._features, self._starred = notes, features, starred
         self._dictionary = notes.dictionary

@@ -34,7 +34,7 @@ def actions(session: Session, project: Project) -> LabelActions:
     session.open_project(project.path)
     assert session.open_index("main")
     session.person = "Anna"
-    return LabelActions.of(session)
+    return FeatureNotes.of(session).actions
 
 
 def state(session: Session, feature: int = 3) -> State:

@@ -256,9 +256,13 @@ class FeatureMapPanel(QWidget):
             figures = [f"{column_info(name).title} {called}"]
         self.read_out.setText(" · ".join([self._notes.described(feature), *figures]))
         words = self._notes.words(feature)
-        said = f"#{feature}\n{self._notes.tip(feature)}"
+        tip = self._notes.tip(feature)
+        said, rest = f"#{feature}\n{tip}", ""
+        if words is None:
+            first, _, rest = tip.partition("\n")
+            said = f"#{feature} {first}"
         context = "" if words is not None else feature_words(index, feature).context()
-        self._tell((feature,), "\n".join(part for part in (said, context, *figures) if part))
+        self._tell((feature,), "\n".join(part for part in (said, context, *figures, rest) if part))
 
     def _tell_region(self, region: Region | None) -> None:
         if region is not None and self._index is not None:
