@@ -19,7 +19,7 @@ from sae_desktop.labels.queue import pace
 from sae_desktop.labels.queue.asking import Asking, ask_all
 from sae_desktop.labels.queue.ledger import Ledger, request_of
 from sae_desktop.labels.queue.limits import QueueLimits
-from sae_desktop.labels.queue.progress import from_metrics
+from sae_desktop.labels.queue.progress import QueueProgress, from_metrics
 
 PRICED = {"price_in": 1000.0, "price_out": 1000.0}
 """A thousandth of the currency a token."""
@@ -325,3 +325,30 @@ def test_server_that_wants_a_day__is_left_alone(ledger: Ledger) -> None:
     with pytest.raises(UserError, match=r"wait 24\.0 hours.*Come back tomorrow"):
         _ask(model, ledger, 50)
     assert len(model.asked) == 1
+
+
+def test_cap__is_shared_by_all_that_one_job_asks(ledger: Ledger) -> None:
+    limits = QueueLimits(most_cost=0.5, **PRICED)
+    spent, costs = QueueProgress(), []
+    for start in range(0, 100, 10):
+        left = spent.left_of(limits)
+        if left is None:
+            break
+        asks = [(n, ask_of(f"question {n}", most_tokens=20)) for n in range(start, start + 10)]
+        with closing(ask_all(asks, ScriptedModel(), ledger, left, SilentContext())) as asking:
+            costs += [answer for _, answer in asking]
+        spent = spent.and_then(asking.progress)
+    assert spent.ended == "cap"
+    assert 0.4 < spent.cost <= 0.5
+    assert spent.answered == len(costs)
+    assert QueueProgress(cost=0.3, unsure=0.2).left_of(limits) is None
+    assert QueueProgress(cost=9.0).left_of(QueueLimits()) == QueueLimits()
+
+
+def test_progress__of_two_queues_is_that_of_one_job() -> None:
+    first = QueueProgress(total=5, answered=3, failed=2, failures={"server": 2}, most_cost=2.0)
+    later = QueueProgress(total=2, kept=1, failed=1, failures={"server": 1}, cost=0.1, ended="cap")
+    assert first.and_then(later) == QueueProgress(
+        total=7, answered=3, kept=1, failed=3, failures={"server": 3}, cost=0.1, most_cost=2.0,
+        ended="cap",
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from sae_desktop.labels.chat import Answer, ErrorKind
+from sae_desktop.labels.queue.limits import QueueLimits
 
 End = Literal["", "all", "cap", "stopped"]
 """Why a queue ended: all was asked, the spending cap was reached, a person stopped it."""
@@ -68,6 +69,27 @@ class QueueProgress(msgspec.Struct, frozen=True, kw_only=True):
         if not self.rate or not self.total:
             return None
         return self.waiting / self.rate + self.held_seconds
+
+    def and_then(self, later: QueueProgress) -> QueueProgress:
+        """Return the figures of two queues of one job as those of one, ended as the later."""
+        sums = {
+            name: getattr(self, name) + getattr(later, name)
+            for name in (
+                "total", "answered", "kept", "failed", "attempts", "interrupted",
+                "prompt_tokens", "answer_tokens", "cost", "unsure",
+            )
+        }  # fmt: skip
+        kinds = {*self.failures, *later.failures}
+        both = {k: self.failures.get(k, 0) + later.failures.get(k, 0) for k in kinds}
+        cap = self.most_cost or later.most_cost
+        return msgspec.structs.replace(later, **sums, failures=both, most_cost=cap)
+
+    def left_of(self, limits: QueueLimits) -> QueueLimits | None:
+        """Return the limits of what the job asks next, less what it spent; None: nothing left."""
+        if not limits.most_cost:
+            return limits
+        left = limits.most_cost - self.cost - self.unsure
+        return msgspec.structs.replace(limits, most_cost=left) if left > 0.0 else None
 
 
 _FAILURE, _ENDED = "failed_", "ended_"
