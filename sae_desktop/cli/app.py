@@ -28,6 +28,7 @@ from sae_desktop.cli import (
     list_commands,
     model_commands,
     reading_commands,
+    score_command,
     settings_command,
     steering_commands,
     store_commands,
@@ -112,6 +113,7 @@ app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
 app.command()(label_command.label)
+app.command()(score_command.score)
 app.command("import")(exchange_commands.import_)
 app.command()(exchange_commands.export)
 app.command()(gallery_commands.gallery)

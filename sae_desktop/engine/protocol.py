@@ -33,9 +33,9 @@ from sae_desktop.features.config import (
     NameFeaturesConfig,
     ProbeConfig,
 )
-from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -79,6 +79,7 @@ JobConfig = (
     | ExportSteeringConfig
     | OutputEffectConfig
     | NameFeaturesConfig
+    | ScoreLabelsConfig
     | FeatureStrengthConfig
     | MergeIndexesConfig
     | JudgeLabelsConfig
@@ -92,8 +93,6 @@ JobConfig = (
     | ImportLabelsConfig
     | ExportPackageConfig
     | ImportPackageConfig
-    | ExplainFeaturesConfig
-    | PreviewExplanationConfig
     | FindServersConfig
     | CheckServerConfig
 )

@@ -10,28 +10,26 @@ most like it. Documents that names may be made from and those held out are kept 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.config import BucketScheme
-from sae_desktop.features.reading.held_out import held_out
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.labels.known_firings import Chances, KnownFirings, known_firings
+from sae_desktop.labels.row_text import BEFORE, LEAST_SILENT, RowText, Shown
 
 Array = npt.NDArray[Any]
 Kind = Literal["firing", "random", "same_token", "neighbour"]
 SILENT_KINDS: tuple[Kind, ...] = ("random", "same_token", "neighbour")
 
-BEFORE = 0.75
-"""Of an example's tokens, the share before its marked one."""
-LEAST_SILENT = 8
-"""Tokens that a silent example has at least."""
 MOST_DOUBT = 0.1
 """How likely the feature may fire in a silent example of an index without its firings."""
+NO_FEATURE = -1
 _INTERVALS = 5
 _LIKELY = 0.02
 """A token on which more of its occurrences fire is not part of a silent example unless known."""
@@ -40,8 +38,6 @@ _COMPANIONS = 12
 _CANDIDATES = 12
 """For each silent place that is wanted, this many are looked at."""
 _MOST_FIRINGS = 50_000
-_MOST_ROWS = 1 << 24
-"""Rows among which the same token is looked for."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +103,42 @@ def examples(
     explain: int = 8,
     test: int = 10,
     silent: int = 20,
+    known: KnownFirings | None = None,
 ) -> Examples:
     """Return the examples of a feature: of each interval so many to explain it and so many to
     test, and so many silent ones of each kind; fewer where the text has fewer.
 
+    `known`: firings that are known beside those of the index, such as a model has found by reading
+    its text again.
+
     Raises UserError for a feature that there is not and for damaged firings.
     """
-    reader = _readers.get(index)
-    if reader is None:
-        reader = _readers[index] = _Reader(index)
-    return reader.read(index, index.check_feature(feature), seed, (explain, test, silent))
+    return _reader(index).read(
+        index, index.check_feature(feature), seed, (explain, test, silent), known
+    )
+
+
+def examples_of_firings(
+    index: FeatureIndex,
+    known: KnownFirings,
+    companions: Sequence[int],
+    *,
+    seed: int = 0,
+    explain: int = 8,
+    test: int = 10,
+    silent: int = 20,
+) -> Examples:
+    """Return examples of firings that are no feature's, such as a random direction's.
+
+    Their intervals are five of equal width; `companions` are the features whose contexts take the
+    place of a feature's nearest.
+    """
+    top = float(known.values.max(initial=0.0))
+    edges = np.linspace(0.0, top, _INTERVALS + 1, dtype=np.float32)
+    counts = explain, test, silent
+    return _reader(index).drawn(
+        index, NO_FEATURE, known, (edges, "linear"), seed, counts, companions
+    )
 
 
 def interval_edges(index: FeatureIndex, feature: int) -> tuple[Array, BucketScheme]:
@@ -132,83 +154,34 @@ def interval_of(values: Array, edges: Array) -> Array:
     return np.where(values > 0, np.searchsorted(edges[1:-1], values, side="left") + 1, 0)
 
 
-class _Shown(NamedTuple):
-    """Stretches of text around marked rows (k,)."""
-
-    rows: Array
-    first: Array
-    last: Array
-
-
-class _Text:
-    """The rows of an index: what is held out, what is shown around one, where a token stands."""
-
-    def __init__(self, index: FeatureIndex) -> None:
-        self._passages = np.array(index.passages)
-        self.tokens = index.tokens
-        self.rows = index.info.rows
-        self._width = max(index.info.context_tokens, LEAST_SILENT)
-        self._held = held_out(index)
-        windows = index.array("windows")
-        starts = self._passages["first_row"] if windows is None or not len(windows) else windows
-        self._windows = np.array(starts, np.int64)
-        self.occurrences = np.bincount(
-            np.clip(self.tokens[: self.rows], 0, None), minlength=index.vocabulary_size
-        )
-
-    def passage_of(self, rows: Array) -> Array:
-        return np.asarray(np.searchsorted(self._passages["first_row"], rows, side="right") - 1)
-
-    def document_of(self, rows: Array) -> Array:
-        return np.asarray(self._passages["document"][self.passage_of(rows)])
-
-    def window_of(self, rows: Array) -> Array:
-        return np.asarray(np.searchsorted(self._windows, rows, side="right") - 1)
-
-    def on_side(self, rows: Array, kept: bool) -> Array:
-        """Return a mask (k,) of the rows that are held out, or of those that are not."""
-        return np.asarray(self._held.rows(rows) == kept)
-
-    def shown(self, rows: Array) -> _Shown:
-        """Return what is shown around rows: what the model read together with them."""
-        passage = self._passages[self.passage_of(rows)]
-        window = self.window_of(rows)
-        ends = np.append(self._windows, self.rows)[1:]
-        first = np.maximum(passage["first_row"], self._windows[np.maximum(window, 0)])
-        last = np.minimum(passage["first_row"] + passage["length"], ends[np.maximum(window, 0)])
-        start = np.maximum(first, rows - int(self._width * BEFORE))
-        start = np.maximum(first, np.minimum(start, last - self._width))
-        return _Shown(rows, start, np.minimum(start + self._width, last))
-
-    def rows_of_token(self, token: int) -> Array:
-        order, starts = self._by_token
-        return np.asarray(order[starts[token] : starts[token + 1]])
-
-    @cached_property
-    def _by_token(self) -> tuple[Array, Array]:
-        tokens = np.clip(self.tokens[: min(self.rows, _MOST_ROWS)], 0, None)
-        order = np.argsort(tokens, kind="stable").astype(np.int32)
-        counts = np.bincount(tokens, minlength=len(self.occurrences))
-        return order, np.concatenate([[0], np.cumsum(counts)])
-
-
 class _Reader:
     """What is worked out once of an index."""
 
     def __init__(self, index: FeatureIndex) -> None:
-        self._text = _Text(index)
+        self._text = RowText(index)
         self._firings = index.firings()
 
     def read(
-        self, index: FeatureIndex, feature: int, seed: int, counts: tuple[int, int, int]
-    ) -> Examples:
+        self, index: FeatureIndex, feature: int, seed: int, counts: tuple[int, int, int],
+        more: KnownFirings | None,
+    ) -> Examples:  # fmt: skip
         index.release_maps()
         known = known_firings(index, feature, self._firings)
-        edges, scheme = interval_edges(index, feature)
-        explain, test, silent = counts
+        known = known if more is None else known.joined(more)
+        return self.drawn(
+            index, feature, known, interval_edges(index, feature), seed, counts,
+            _companions(index, feature),
+        )  # fmt: skip
+
+    def drawn(
+        self, index: FeatureIndex, feature: int, known: KnownFirings,
+        intervals: tuple[Array, BucketScheme], seed: int, counts: tuple[int, int, int],
+        companions: Sequence[int],
+    ) -> Examples:  # fmt: skip
+        (edges, scheme), (explain, test, silent) = intervals, counts
         sides = []
         for kept, per_interval in ((False, explain), (True, test)):
-            draw = _Draw(index, self._text, feature, known, edges, kept, seed)
+            draw = _Draw(index, self._text, feature, known, edges, kept, seed, companions)
             sides.append((draw.firings(per_interval), draw.silent(silent)))
         (explained, contrast), (tested, silence) = sides
         return Examples(
@@ -217,19 +190,37 @@ class _Reader:
         )  # fmt: skip
 
 
+def _companions(index: FeatureIndex, feature: int) -> list[int]:
+    """Return the nearest features: by the decoder's directions, then by firing along with it."""
+    near = [other for other, _ in index.neighbours(feature)[:_COMPANIONS]]
+    along = [other.feature for other in index.coactive(feature)[:_COMPANIONS]]
+    return [other for other in dict.fromkeys([*near, *along]) if other != feature]
+
+
 _readers: weakref.WeakKeyDictionary[FeatureIndex, _Reader] = weakref.WeakKeyDictionary()
+
+
+def _reader(index: FeatureIndex) -> _Reader:
+    reader = _readers.get(index)
+    if reader is None:
+        reader = _readers[index] = _Reader(index)
+    return reader
 
 
 class _Draw:
     """Draws the examples of a feature from the documents of one side."""
 
     def __init__(
-        self, index: FeatureIndex, text: _Text, feature: int, known: KnownFirings, edges: Array,
-        kept: bool, seed: int,
+        self, index: FeatureIndex, text: RowText, feature: int, known: KnownFirings, edges: Array,
+        kept: bool, seed: int, companions: Sequence[int],
     ) -> None:  # fmt: skip
         self._index, self._text, self._known = index, text, known
         self._feature, self._edges, self._kept = feature, edges, kept
-        self._rng = np.random.default_rng([seed, feature, kept])
+        self._companions = companions
+        self._own = np.empty(0, np.int64)
+        if feature != NO_FEATURE:
+            self._own = np.asarray(index.arrays["contexts/row"][feature])
+        self._rng = np.random.default_rng([seed, feature + 1, kept])
 
     def firings(self, per_interval: int) -> list[Example]:
         """Return firings, one a window in each interval, the strongest interval first."""
@@ -240,7 +231,7 @@ class _Draw:
         side = self._text.on_side(rows, self._kept) & (values > 0)
         rows, values = rows[side], values[side]
         shown = self._text.shown(rows)
-        chosen = np.isin(rows, self._index.arrays["contexts/row"][self._feature])
+        chosen = np.isin(rows, self._own)
         whole = self._known.covers(shown.first, shown.last) | chosen
         intervals = np.where(whole, interval_of(values, self._edges), 0)
         found = []
@@ -284,15 +275,9 @@ class _Draw:
         return around[np.isin(self._text.tokens[around], tokens)]
 
     def _of_companions(self) -> tuple[Array, Array]:
-        """Return rows (k,) of contexts of the nearest features, in turn, and whose (k,) they are.
-
-        Nearest by the decoder's directions first, then those that fire along with it.
-        """
-        near = [other for other, _ in self._index.neighbours(self._feature)[:_COMPANIONS]]
-        along = [other.feature for other in self._index.coactive(self._feature)[:_COMPANIONS]]
-        companions = [f for f in dict.fromkeys([*near, *along]) if f != self._feature]
+        """Return rows (k,) of contexts of its companions, in turn, and whose (k,) they are."""
         rows, features, turns = [], [], []
-        for feature in companions:
+        for feature in self._companions:
             own = self._index.arrays["contexts/row"][feature]
             own = self._rng.permutation(own[own >= 0])
             rows.append(own.astype(np.int64))
@@ -309,6 +294,9 @@ class _Draw:
         """Return the first `count` of the rows around which the feature is silent."""
         kept = self._text.on_side(rows, self._kept) & ~self._known.fires(rows)
         rows, features = rows[kept], None if features is None else features[kept]
+        if self._known.fair and not self._known.complete:
+            sure = self._known.covers(rows, rows + 1)
+            rows, features = rows[sure], None if features is None else features[sure]
         shown, doubt = self._silence(rows)
         wide = shown.last - shown.first >= LEAST_SILENT
         places = self._one_a_window(rows[wide], np.flatnonzero(wide))[:count]
@@ -320,7 +308,7 @@ class _Draw:
             for place in places.tolist()
         ]  # fmt: skip
 
-    def _silence(self, rows: Array) -> tuple[_Shown, Array]:
+    def _silence(self, rows: Array) -> tuple[Shown, Array]:
         """Return the silent stretch around rows (k,), and how doubtful (k,) the silence is."""
         shown = self._text.shown(rows)
         before, after = self._known.silence(rows)
@@ -328,7 +316,7 @@ class _Draw:
         doubt = np.zeros(len(rows))
         unsure = np.flatnonzero(~self._known.covers(first, last))
         if not len(unsure):
-            return _Shown(rows, first, last), doubt
+            return Shown(rows, first, last), doubt
         rates = self._chances.elsewhere(self._text.document_of(rows[unsure]))
         for place, rate in zip(unsure.tolist(), rates.tolist(), strict=True):
             row, low, high = int(rows[place]), int(first[place]), int(last[place])
@@ -343,7 +331,7 @@ class _Draw:
             low = max(low, min(row - int(most * BEFORE), high - most))
             first[place], last[place] = low, min(high, low + most)
             doubt[place] = 1.0 - (1.0 - min(rate, 1.0)) ** (last[place] - low)
-        return _Shown(rows, first, last), doubt
+        return Shown(rows, first, last), doubt
 
     @cached_property
     def _chances(self) -> Chances:
@@ -355,7 +343,7 @@ class _Draw:
         return places[np.sort(first)]
 
     def _example(
-        self, kind: Kind, shown: _Shown, place: int, *, interval: int = 0, doubt: float = 0.0,
+        self, kind: Kind, shown: Shown, place: int, *, interval: int = 0, doubt: float = 0.0,
         of: int = -1,
     ) -> Example:  # fmt: skip
         row, first, last = (int(values[place]) for values in shown)

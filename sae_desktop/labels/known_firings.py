@@ -21,10 +21,14 @@ Array = npt.NDArray[Any]
 class KnownFirings:
     """The firings of one feature that are known, n of them, and the rows that are known."""
 
-    def __init__(self, rows: Array, values: Array, spans: Array | None) -> None:
+    def __init__(
+        self, rows: Array, values: Array, spans: Array | None, *, fair: bool = False
+    ) -> None:
         """rows (n,) ascending, values (n,); spans (s, 2) ascending and apart; None: every row."""
         self.rows, self.values = rows, values
         self._spans = spans
+        self.fair = fair or spans is None
+        """Whether what is known is a fair sample of the text."""
 
     @property
     def complete(self) -> bool:
@@ -40,6 +44,16 @@ class KnownFirings:
         place = np.searchsorted(self._spans[:, 0], first, side="right") - 1
         inside = self._spans[np.maximum(place, 0)]
         return (place >= 0) & (last <= inside[:, 1])
+
+    def joined(self, other: KnownFirings) -> KnownFirings:
+        """Return what either knows; where both do, as the other has it."""
+        if self._spans is None or other._spans is None:
+            return self if self._spans is None else other
+        rows, place = np.unique(np.concatenate([other.rows, self.rows]), return_index=True)
+        values = np.concatenate([other.values, self.values])[place]
+        spans = np.concatenate([self._spans, other._spans])
+        spans = joined_spans(spans[np.argsort(spans[:, 0], kind="stable")])
+        return KnownFirings(rows, values, spans, fair=self.fair or other.fair)
 
     def fires(self, rows: Array) -> Array:
         """Return a mask (k,) of the rows on which it is known to fire."""
@@ -96,9 +110,14 @@ def _around(index: FeatureIndex, chosen: Array) -> Array:
     reach = index.info.context_reach
     first = np.maximum(passage["first_row"], rows - reach)
     last = np.minimum(passage["first_row"] + passage["length"], rows + reach + 1)
-    if not len(rows):
+    return joined_spans(np.stack([first, last], axis=1))
+
+
+def joined_spans(spans: Array) -> Array:
+    """Return stretches (s, 2), ascending by their beginnings, with those that meet as one."""
+    if not len(spans):
         return np.empty((0, 2), np.int64)
-    last = np.maximum.accumulate(last)
+    first, last = spans[:, 0], np.maximum.accumulate(spans[:, 1])
     begins = np.concatenate([[True], first[1:] > last[:-1]])
     ends = np.concatenate([begins[1:], [True]])
     return np.stack([first[begins], last[ends]], axis=1)

@@ -30,8 +30,8 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
-from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.language_model.config import (
     GetModelConfig,
     SameModelConfig,
@@ -172,6 +172,12 @@ def _named(config: Any, result: Any) -> Made:
     return done, "explore", config.index
 
 
+def _scored(config: Any, result: Any) -> Made:
+    better = f"{exact_count(result.better_than_chance)} are better than chance"
+    done = f"{exact_count(result.scored)} labels of “{config.index}” are scored: {better}."
+    return done, "explore", config.index
+
+
 def _matched(config: Any, result: Any) -> Made:
     count = len(result.pairs)
     names = config.dictionaries or tuple(pair.smaller for pair in result.pairs[:1])
@@ -211,22 +217,6 @@ def _judged(config: Any, result: Any) -> Made:
     return done, "explore", config.index
 
 
-def _explained(config: Any, result: Any) -> Made:
-    noun = "label was" if result.labels == 1 else "labels were"
-    done = f"{exact_count(result.labels)} {noun} written by “{result.model}”"
-    told = [
-        f"{exact_count(count)} {words}"
-        for count, words in (
-            (result.refused, "refused"),
-            (result.nonsense, "without a usable answer"),
-            (result.failed, "failed"),
-            (result.left, "not asked about"),
-        )
-        if count
-    ]
-    return f"{done}{'; ' if told else ''}{', '.join(told)}.", "explore", config.index
-
-
 def _unpacked(_config: Any, result: Any) -> Made:
     labels = f", {exact_count(result.labels)} labels" if result.labels else ""
     done = f"“{result.name}” is in the project: {exact_count(result.features)} features{labels}."
@@ -253,13 +243,13 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     MergeIndexesConfig: _merged,
     OutputEffectConfig: _effects,
     NameFeaturesConfig: _named,
+    ScoreLabelsConfig: _scored,
     JudgeLabelsConfig: _judged,
     MatchConfig: _matched,
     CompletenessConfig: _completeness,
     ImportDictionaryConfig: _imported,
     ImportFeaturesConfig: _imported_features,
     ImportLabelsConfig: _labelled,
-    ExplainFeaturesConfig: _explained,
     ImportPackageConfig: _unpacked,
     GetModelConfig: _got,
     ExportDictionaryConfig: _exported,

@@ -17,7 +17,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from chat_server import answering_url
 from fake_hub import point_at_hub
 from toy_models import TEXT, save_toy_model
 
@@ -40,10 +39,9 @@ from sae_desktop.features.building import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.reading import firing_files
 from sae_desktop.jobs import SilentContext
-from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.choice import ModelChoice
-from sae_desktop.labels.selection import Selection
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
 from sae_desktop.language_model.files import hub as hub_module
 from sae_desktop.language_model.files.trust import code_of
@@ -218,6 +216,9 @@ SCENARIOS: dict[str, Scenario] = {
         device="cpu",
     ),
     "name features": lambda p: NameFeaturesConfig(project=p.project, index="i"),
+    "score labels": lambda p: ScoreLabelsConfig(
+        project=p.project, index="i", features=[1, 2, 3], rows=64, new_texts=1, device="cpu"
+    ),
     "output effect": lambda p: OutputEffectConfig(
         project=p.project, index="i", count=1, features=[1], device="cpu"
     ),
@@ -230,10 +231,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "import features": lambda p: ImportFeaturesConfig(
         project=p.project, name="new", source=str(p.material / "features")
-    ),
-    "explain features": lambda p: ExplainFeaturesConfig(
-        project=p.project, index="i", model=ModelChoice(server=answering_url(), model="toy"),
-        selection=Selection(features=(1, 2, 7)),
     ),
     "import labels": lambda p: ImportLabelsConfig(
         project=p.project, index="i", file=str(p.material / "labels.csv"), make_list="listed"

@@ -15,6 +15,7 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.labels import examples as module
 from sae_desktop.labels.examples import SILENT_KINDS, Example, Examples, examples
 from sae_desktop.labels.known_firings import KnownFirings
+from sae_desktop.labels.row_text import LEAST_SILENT
 
 LORD, LINES_END = 0, 4
 
@@ -83,7 +84,7 @@ def test_silent_examples__are_silent_throughout_where_all_firings_are_known(
         first = whole.first(example)
         assert not whole.acts[feature, first : first + len(example.tokens)].any()
         assert (example.interval, example.activation, example.doubt) == (0, 0.0, 0.0)
-        assert len(example.tokens) >= module.LEAST_SILENT
+        assert len(example.tokens) >= LEAST_SILENT
     assert found.complete
 
 

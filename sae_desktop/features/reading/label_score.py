@@ -7,10 +7,11 @@ from typing import Literal
 
 import msgspec
 
-Detector = Literal["", "words", "meaning", "both"]
-"""What tells where a label applies: its words in the text, the likeness of its meaning to the
-text's by a sentence encoder, or the mean rank of the two; empty: not scored."""
-DETECTORS: tuple[Detector, ...] = ("", "words", "meaning", "both")
+Detector = Literal["", "words", "facts", "both"]
+"""What tells where a label applies: its words in the text; the facts that an automatic name is
+made of; or the mean rank of its words and of the likeness of its meaning to the text's, by a
+sentence encoder. Empty: not scored."""
+DETECTORS: tuple[Detector, ...] = ("", "words", "facts", "both")
 
 Silence = Literal["random", "same_token", "neighbour"]
 SILENCES: tuple[Silence, ...] = ("random", "same_token", "neighbour")

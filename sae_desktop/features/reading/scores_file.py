@@ -166,6 +166,11 @@ class Scores:
         """Return a dataset of all features (F, …) by its name at the top of this module."""
         return self._arrays[name]
 
+    def all(self) -> dict[int, LabelScore]:
+        """Return feature → score of every label that was scored."""
+        found = (self.score(int(f)) for f in np.flatnonzero(self._arrays["detector"]))
+        return {one.feature: one for one in found if one is not None}
+
     def is_of(self, feature: int, label: str) -> bool:
         """Tell whether it was this text that was scored."""
         return self.score(feature, label) is not None

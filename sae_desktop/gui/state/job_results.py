@@ -12,6 +12,7 @@ from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexResult, NameFeaturesResult
+from sae_desktop.labels.scoring.config import ScoreLabelsResult
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
 from sae_desktop.words.strength_words import strengths_text
@@ -64,6 +65,8 @@ class JobResults:
             self._take_effects(result)
         elif isinstance(result, NameFeaturesResult):
             self._take_names(result)
+        elif isinstance(result, ScoreLabelsResult):
+            self._take_scores(result)
         self._session.look_again()
         if isinstance(result, IndexResult) and self._session.index is None:
             self._session.open_index(result.name)
@@ -91,6 +94,19 @@ class JobResults:
             self._session.show_error(error)
             return
         self._session.columnMade.emit("name_score")
+
+    def _take_scores(self, result: ScoreLabelsResult) -> None:
+        """Have the open index show the scores that its labels were just given."""
+        if self._session.index is None or result.index != self._session.index_name:
+            return
+        if not result.kept:
+            return
+        try:
+            self._session.index.read_scores()
+        except UserError as error:
+            self._session.show_error(error)
+            return
+        self._session.columnMade.emit("label_score")
 
     def _on_job_ended(self, _message: object = None) -> None:
         self._session.look_again()

@@ -94,7 +94,7 @@ def mean_rank(*scores: Array) -> Array:
 
 def _wins(fired: Array, silent: Array) -> Array:
     """Return (P, N): 1 where a firing's score is the higher, 0.5 where they are equal."""
-    return (fired[:, None] > silent) + 0.5 * (fired[:, None] == silent)
+    return np.asarray((fired[:, None] > silent) + 0.5 * (fired[:, None] == silent))
 
 
 def _even(groups: Array) -> Array:

@@ -1,7 +1,8 @@
 """What a label says that can be looked for in a text: quoted pieces, words, languages, kinds.
 
 “who”, after “a person” · dictionary entries: the piece “who” at the marked place, the piece “a
-person” before it, the words “dictionary” and “entries” near it. Free of torch.
+person” before it, the words “dictionary” and “entries” near it. What stands in brackets, such as
+(?) or (sich, es), is taken as quoted. Free of torch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ MOST_TERMS = 24
 _MOST_LABEL = 2000
 """Characters of a label that are read."""
 _QUOTED = re.compile(r"“([^”]+)”|‘([^’]+)’|\"([^\"]+)\"|`([^`]+)`|(?<!\w)'([^']+)'(?!\w)")
+_LISTED = re.compile(r"\(([^()]*)\)")
+"""Examples in brackets, with commas between."""
+_MOST_PART = 24
 _BEFORE = re.compile(r"(after|following|preceded by|follows)\s*$", re.IGNORECASE)
 _AFTER = re.compile(r"(before|followed by|precedes|preceding)\s*$", re.IGNORECASE)
 _KINDS = {
@@ -62,7 +66,11 @@ def terms_of(label: str) -> tuple[Term, ...]:
         if text:
             found.append(Term("piece", text, where))
     rest.append(label[end:])
-    found += _words(" ".join(rest))
+    text = " ".join(rest)
+    for listed in _LISTED.findall(text):
+        parts = (" ".join(part.split()).casefold() for part in listed.split(","))
+        found += [Term("piece", part, "at") for part in parts if 0 < len(part) <= _MOST_PART]
+    found += _words(_LISTED.sub(" ", text))
     return tuple(dict.fromkeys(found))[:MOST_TERMS]
 
 

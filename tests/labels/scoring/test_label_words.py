@@ -42,6 +42,8 @@ def test_terms__are_pieces_words_languages_and_kinds() -> None:
     assert Term("language", "fr", "near") in terms_of("dates in French")
     assert Term("kind", "numbers", "at") in terms_of("digits")
     assert Term("kind", "Cyrillic letters", "at") in terms_of("Cyrillic text")
+    assert terms_of("A question ends (?)")[0] == Term("piece", "?", "at")
+    assert [term.text for term in terms_of("articles (o, um)")] == ["o", "um", "articles"]
     assert Term("piece", "of", "after") in terms_of("a noun before ‘of’")
     assert terms_of("don't say isn't") == (Term("word", "don", "near"), Term("word", "say", "near"),
                                            Term("word", "isn", "near"))  # fmt: skip

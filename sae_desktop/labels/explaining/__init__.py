@@ -1,1 +1,0 @@
-"""Labels of features by a model that answers."""
