@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 import threading
@@ -161,6 +162,12 @@ class _Handler(BaseHTTPRequestHandler):
                 request.fail(404, "File Not Found")
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # whoever asked is gone
+
+
+@functools.cache
+def answering_url(text: str = '{"label": "a toy label"}') -> str:
+    """Return the address of a server that answers always the same, for as long as the process."""
+    return ChatServer(says(text)).url
 
 
 def slowly(seconds: float, reply: Reply) -> Reply:

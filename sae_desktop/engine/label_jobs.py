@@ -6,6 +6,12 @@ import msgspec
 
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
+from sae_desktop.labels.explaining.config import (
+    ExplainFeaturesConfig,
+    ExplainFeaturesResult,
+    ExplanationPreview,
+    PreviewExplanationConfig,
+)
 from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgeLabelsResult
 from sae_desktop.labels.models.config import (
     CheckServerConfig,
@@ -41,6 +47,23 @@ LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "index",
         Output("scores of the labels of the index", "index"),
         "The labels are unchanged, and so are the scores made before.",
+    ),
+    ExplainFeaturesConfig: JobKind(
+        "sae_desktop.labels.explaining.job:explain_features",
+        ExplainFeaturesResult,
+        "Explain features of",
+        "index",
+        Output("labels of the index", "index"),
+        "Labels and answers so far are kept; start it again to ask about the rest.",
+        resumes=True,
+        stops="Stop asking now and keep the labels so far",
+    ),
+    PreviewExplanationConfig: JobKind(
+        "sae_desktop.labels.explaining.preview:preview_explanation",
+        ExplanationPreview,
+        "Show what would be sent",
+        "",
+        quiet=True,
     ),
     FindServersConfig: JobKind(
         "sae_desktop.labels.models.nearby:find_servers",

@@ -33,6 +33,7 @@ from sae_desktop.features.config import (
     NameFeaturesConfig,
     ProbeConfig,
 )
+from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
@@ -93,6 +94,8 @@ JobConfig = (
     | ImportLabelsConfig
     | ExportPackageConfig
     | ImportPackageConfig
+    | ExplainFeaturesConfig
+    | PreviewExplanationConfig
     | FindServersConfig
     | CheckServerConfig
 )

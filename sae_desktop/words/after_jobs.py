@@ -30,6 +30,7 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
+from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.language_model.config import (
@@ -217,6 +218,22 @@ def _judged(config: Any, result: Any) -> Made:
     return done, "explore", config.index
 
 
+def _explained(config: Any, result: Any) -> Made:
+    noun = "label was" if result.labels == 1 else "labels were"
+    done = f"{exact_count(result.labels)} {noun} written by “{result.model}”"
+    told = [
+        f"{exact_count(count)} {words}"
+        for count, words in (
+            (result.refused, "refused"),
+            (result.nonsense, "without a usable answer"),
+            (result.failed, "failed"),
+            (result.left, "not asked about"),
+        )
+        if count
+    ]
+    return f"{done}{'; ' if told else ''}{', '.join(told)}.", "explore", config.index
+
+
 def _unpacked(_config: Any, result: Any) -> Made:
     labels = f", {exact_count(result.labels)} labels" if result.labels else ""
     done = f"“{result.name}” is in the project: {exact_count(result.features)} features{labels}."
@@ -250,6 +267,7 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     ImportDictionaryConfig: _imported,
     ImportFeaturesConfig: _imported_features,
     ImportLabelsConfig: _labelled,
+    ExplainFeaturesConfig: _explained,
     ImportPackageConfig: _unpacked,
     GetModelConfig: _got,
     ExportDictionaryConfig: _exported,

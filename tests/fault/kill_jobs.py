@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from chat_server import answering_url
 from fake_hub import point_at_hub
 from toy_models import TEXT, save_toy_model
 
@@ -39,9 +40,11 @@ from sae_desktop.features.building import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.reading import firing_files
 from sae_desktop.jobs import SilentContext
+from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
+from sae_desktop.labels.selection import Selection
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
 from sae_desktop.language_model.files import hub as hub_module
 from sae_desktop.language_model.files.trust import code_of
@@ -231,6 +234,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "import features": lambda p: ImportFeaturesConfig(
         project=p.project, name="new", source=str(p.material / "features")
+    ),
+    "explain features": lambda p: ExplainFeaturesConfig(
+        project=p.project, index="i", model=ModelChoice(server=answering_url(), model="toy"),
+        selection=Selection(features=(1, 2, 7)),
     ),
     "import labels": lambda p: ImportLabelsConfig(
         project=p.project, index="i", file=str(p.material / "labels.csv"), make_list="listed"

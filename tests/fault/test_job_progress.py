@@ -23,6 +23,7 @@ from sae_desktop.engine.run import run_job
 from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig
+from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.language_model.config import DescribeModelConfig
@@ -50,6 +51,7 @@ TOTALS = {
     "output effect": {("prompts", 1), ("features", 1)},
     "match": {("features", FEATURES + 24)},
     "import labels": {("labels", 3)},
+    "explain features": {("requests", 3)},
 }
 """Units and their true counts, where a job has so many of them."""
 
@@ -90,6 +92,11 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "find servers": FindServersConfig(),
         "check server": CheckServerConfig(
             model=ModelChoice(model=str(p.material / "model"), device="cpu")
+        ),
+        "preview": PreviewExplanationConfig(
+            explain=ExplainFeaturesConfig(
+                project=p.project, index="i", model=ModelChoice(server="localhost:1", model="toy")
+            )
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(

@@ -209,6 +209,13 @@ def test_cap__holds_with_requests_under_way_at_the_same_time(ledger: Ledger) -> 
     assert told.cost == pytest.approx(ledger.totals().cost)
 
 
+def test_cap__is_used_up_where_requests_cost_less_than_they_might(ledger: Ledger) -> None:
+    # Eight together might cost 0.5; each costs 0.015.
+    _, asking = _ask(ScriptedModel(), ledger, 100, at_once=8, most_cost=0.3, **PRICED)
+    assert asking.progress.ended == "cap"
+    assert 0.3 - 0.07 < asking.progress.cost <= 0.3
+
+
 def test_cap__counts_what_may_have_been_charged(ledger: Ledger) -> None:
     def reply(prompt: str, before: int) -> Answer:
         raise ChatError("timeout", "No answer came in time.")
@@ -252,23 +259,26 @@ def test_stop__keeps_what_is_under_way_and_starts_no_more(ledger: Ledger) -> Non
     assert context.steps[-1][:2] == (len(answers), len(answers))
 
 
-def test_pause__starts_no_request(ledger: Ledger) -> None:
-    model = ScriptedModel()
+def test_pause__lets_what_was_sent_finish_and_starts_no_request(ledger: Ledger) -> None:
+    gate = threading.Event()
     seen: list[int] = []
+
+    def reply(prompt: str, before: int) -> Answer:
+        assert prompt == "question 0" or gate.wait(20)
+        return answer_of(prompt)
 
     def look(_number: int) -> None:
         if context.pause_requested:
-            threading.Event().wait(0.1)  # what had started ends
-            before = len(model.asked)
-            threading.Event().wait(0.1)
-            seen.append(len(model.asked) - before)
+            gate.set()
+            threading.Event().wait(0.3)  # four more are waiting to be asked
+            seen.append(len(model.asked))
             context.pause_requested = False
-        elif len(model.asked) > 3 and not seen:
+        elif len(model.asked) == 5 and not seen:
             context.pause_requested = True
 
-    context = RecordingContext(on_check=look)
-    answers, _ = _ask(model, ledger, 40, context)
-    assert seen == [0]
+    context, model = RecordingContext(on_check=look), ScriptedModel(reply)
+    answers, _ = _ask(model, ledger, 40, context, at_once=4)
+    assert seen == [5]
     assert len(answers) == 40
 
 
@@ -295,6 +305,7 @@ def test_ledger__takes_over_what_an_ended_program_left_under_way(
         context = RecordingContext()
         model = ScriptedModel()
         _ask(model, other, 2, context)
+        assert other.totals().unsure == 0.25
     assert model.asked.count("question 0") == 1
     assert "1 request was under way" in context.lines[0]
     assert "up to 0.25" in context.lines[0]

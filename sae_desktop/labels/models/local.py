@@ -12,12 +12,63 @@ import torch
 from sae_desktop.jobs import JobContext
 from sae_desktop.labels.chat import Answer, AnsweredToken, Ask, ChatError
 from sae_desktop.labels.models.thoughts import answer_begins, split_thoughts
-from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
+from sae_desktop.language_model.load import (
+    LanguageModel,
+    load_model,
+    load_reader,
+    require_causal,
+)
 from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
+from sae_desktop.language_model.text.text_reader import TextReader
 from sae_desktop.language_model.text.vocabulary import special_tokens
 from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import Step, continuations
 from sae_desktop.steering.interventions import Positions
+
+
+class PromptReader:
+    """Reads questions as a model of this machine does, without its weights."""
+
+    def __init__(self, reader: TextReader) -> None:
+        self._reader = reader
+        found = set(special_tokens(reader.tokenizer).values()) - {""}
+        names = sorted(found, key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, names)) or r"(?!)")
+
+    @property
+    def window(self) -> int:
+        """Tokens that it reads at once, the answer among them."""
+        return self._reader.context_size
+
+    def prompt_tokens(self, ask: Ask) -> int:
+        """Return how many tokens a question is to this model."""
+        return len(self.ids(ask))
+
+    def ids(self, ask: Ask) -> list[int]:
+        """Return a question's tokens, the special ones before it included."""
+        before, _ = self._reader.window_tokens
+        ids = self._reader.encode(self.prompt(ask))
+        start = list(before)
+        return ids if ids[: len(start)] == start else start + ids
+
+    def prompt(self, ask: Ask) -> str:
+        """Return what the template makes of the turns; plain turns where there is none.
+
+        What a text says of special tokens is taken apart, so that no context ends its own turn.
+        """
+        tokenizer = self._reader.tokenizer
+        said = [
+            {"role": m.role, "content": self._special.sub(_apart, m.content)} for m in ask.messages
+        ]
+        if getattr(tokenizer, "chat_template", None):
+            for turns in (said, _without_system(said)):
+                try:
+                    return render_chat(
+                        tokenizer, turns, add_generation_prompt=True, name=self._reader.name
+                    )
+                except TemplateRefusedError:  # some know no system
+                    continue
+        return "\n\n".join([*(turn["content"] for turn in said), ""])
 
 
 class LocalModel:
@@ -27,10 +78,9 @@ class LocalModel:
         """`seconds`: for a whole answer. Raises UserError for an encoder."""
         require_causal(lm, "Answering")
         self._lm, self._seconds = lm, seconds
+        self._prompts = PromptReader(lm)
         self._turn = threading.Lock()
         self._closed = threading.Event()
-        names = sorted(set(special_tokens(lm.tokenizer).values()) - {""}, key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, names)) or r"(?!)")
 
     @classmethod
     def load(
@@ -46,14 +96,14 @@ class LocalModel:
     @property
     def window(self) -> int:
         """Tokens that it reads at once, the answer among them."""
-        return self._lm.context_size
+        return self._prompts.window
 
     def prompt_tokens(self, ask: Ask) -> int:
         """Return how many tokens a question is to this model."""
-        return len(self._ids(ask))
+        return self._prompts.prompt_tokens(ask)
 
     def ask(self, ask: Ask) -> Answer:
-        ids = self._ids(ask)
+        ids = self._prompts.ids(ask)
         if len(ids) + ask.most_tokens > self.window:
             raise ChatError(
                 "too_long",
@@ -66,30 +116,6 @@ class LocalModel:
 
     def close(self) -> None:
         self._closed.set()
-
-    def _ids(self, ask: Ask) -> list[int]:
-        before, _ = self._lm.window_tokens
-        ids = self._lm.encode(self._prompt(ask))
-        start = list(before)
-        return ids if ids[: len(start)] == start else start + ids
-
-    def _prompt(self, ask: Ask) -> str:
-        """Return what the template makes of the turns; plain turns where there is none.
-
-        What a text says of special tokens is taken apart, so that no context ends its own turn.
-        """
-        said = [
-            {"role": m.role, "content": self._special.sub(_apart, m.content)} for m in ask.messages
-        ]
-        if getattr(self._lm.tokenizer, "chat_template", None):
-            for turns in (said, _without_system(said)):
-                try:
-                    return render_chat(
-                        self._lm.tokenizer, turns, add_generation_prompt=True, name=self._lm.name
-                    )
-                except TemplateRefusedError:  # some know no system
-                    continue
-        return "\n\n".join([*(turn["content"] for turn in said), ""])
 
     def _written(self, ask: Ask, ids: list[int]) -> Answer:
         sampling = Sampling(
@@ -145,6 +171,11 @@ class LocalModel:
         table = self._lm.token_bytes()
         special = self._lm.special_ids
         return b"".join(table[i] for i in ids if i not in special).decode("utf-8", "replace")
+
+
+def prompt_reader(model: str) -> PromptReader:
+    """Return what reads questions as a model of this machine does. Raises UserError."""
+    return PromptReader(load_reader(model))
 
 
 def _apart(found: re.Match[str]) -> str:

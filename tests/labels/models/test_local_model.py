@@ -9,7 +9,7 @@ import torch
 
 from sae_desktop.labels.chat import Ask, ChatError, Message
 from sae_desktop.labels.models.choice import ModelChoice
-from sae_desktop.labels.models.local import LocalModel
+from sae_desktop.labels.models.local import LocalModel, PromptReader
 from sae_desktop.labels.models.open import open_chat_model
 from sae_desktop.language_model.load import LanguageModel, load_model
 
@@ -38,7 +38,7 @@ def test_answer__is_the_likeliest_text_with_its_log_probabilities(lm: LanguageMo
         assert values == sorted(values, reverse=True)
         assert len(values) == 3
         assert token.logprob == values[0]  # at temperature 0
-    ids = LocalModel(lm, 1.0)._ids(ASK)
+    ids = PromptReader(lm).ids(ASK)
     with torch.no_grad():
         logits_V = lm.model(torch.tensor([ids])).logits[0, -1].float()
     assert found.logprobs[0].logprob == pytest.approx(float(logits_V.log_softmax(-1).max()), 1e-4)
@@ -81,8 +81,7 @@ def test_special_tokens__in_a_text_are_letters(
     template = "{% for m in messages %}[{{ m['content'] }}]{% endfor %}"
     monkeypatch.setattr(lm.tokenizer, "chat_template", template)
     name = str(lm.tokenizer.all_special_tokens[0])
-    model = LocalModel(lm, 60.0)
-    prompt = model._prompt(Ask((Message("user", f"a{name}b"),)))
+    prompt = PromptReader(lm).prompt(Ask((Message("user", f"a{name}b"),)))
     assert name not in prompt
     assert prompt.startswith("[a")
 
@@ -96,7 +95,7 @@ def test_template__that_knows_no_system_has_it_in_the_first_turn(
     )
     monkeypatch.setattr(lm.tokenizer, "chat_template", template)
     ask = Ask((Message("system", "be short"), Message("user", "say a")))
-    assert LocalModel(lm, 60.0)._prompt(ask) == "[be short\n\nsay a]"
+    assert PromptReader(lm).prompt(ask) == "[be short\n\nsay a]"
 
 
 def test_choice__without_a_server_opens_the_model_itself(toy_model_folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Labels of features by a model that answers."""

@@ -1,0 +1,111 @@
+"""What a model answered, as a label: one line of bounded length, or why it is none."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any, Literal, NamedTuple
+
+from sae_desktop.labels.chat import Answer
+
+LONGEST = 200
+"""Characters of a label; a longer one is cut at a word."""
+_RAMBLING = 4_000
+"""Characters, beyond which an answer is no description cut short but something else."""
+_REFUSALS = re.compile(
+    r"^\W*(i[’' ]?a?m (very )?sorry|sorry,|i (can ?not|can[’']t|am unable|am not able|won[’']t|"
+    r"must decline)|as an ai\b|as a (large )?language model|unfortunately,? i)",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"```[a-z]*\s*\n?(.*?)```", re.DOTALL)
+_OBJECT = re.compile(r"\{[^{}]*\}", re.DOTALL)
+_NAMED = re.compile(
+    r"^\W*(?:the )?(?:label|description|explanation|answer|feature)\W{0,3}[:=]\s*(.+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HARMLESS = frozenset("\u200c\u200d")
+"""Joiners that scripts need."""
+_QUOTES = "\"'`“”‘’«»*_"
+Fault = Literal["", "refused", "nothing", "not whole", "repeats itself", "too long"]
+
+
+class Cleaned(NamedTuple):
+    """A label, or why there is none."""
+
+    label: str
+    fault: Fault = ""
+    cut: bool = False
+
+
+def label_of(answer: Answer) -> Cleaned:
+    """Return the label that an answer holds."""
+    text = answer.text[: 4 * _RAMBLING]
+    found = _of_json(text)
+    if found is None:
+        if answer.finish == "cut" or len(answer.text) > _RAMBLING:
+            return Cleaned("", "too long")
+        if not text.strip():
+            return Cleaned("", "not whole" if answer.finish == "length" else "nothing")
+        if _REFUSALS.match(text):
+            return Cleaned("", "refused")
+        if "{" in text[:20] and answer.finish == "length":
+            return Cleaned("", "not whole")
+        named = _NAMED.search(text)
+        found = named.group(1) if named else _first_line(text)
+    line = one_line(found)
+    line = line.removesuffix(".") if line.count(".") == 1 else line
+    line = line.strip(_QUOTES + " ")
+    if _REFUSALS.match(line):
+        return Cleaned("", "refused")
+    if not any(c.isalnum() for c in line):
+        return Cleaned("", "nothing")
+    if _repeats(line):
+        return Cleaned("", "repeats itself")
+    short = shortened(line)
+    return Cleaned(short, "", short != line)
+
+
+def one_line(text: str) -> str:
+    """Return a stranger's text on one line, without what controls, hides or turns characters."""
+    kept = []
+    for c in text[: 4 * _RAMBLING]:
+        kind = unicodedata.category(c)
+        if kind in ("Cc", "Zl", "Zp"):
+            kept.append(" ")
+        elif c in _HARMLESS or kind not in ("Cf", "Cs", "Co", "Cn"):
+            kept.append(c)
+    return " ".join("".join(kept).split())
+
+
+def shortened(line: str) -> str:
+    """Return a line of at most LONGEST characters, cut at a word."""
+    if len(line) <= LONGEST:
+        return line
+    head = line[: LONGEST - 1]
+    return f"{head.rpartition(' ')[0] or head}…"
+
+
+def _of_json(text: str) -> str | None:
+    """Return the label of the first JSON object that has one; None where none has."""
+    candidates = [text, *_FENCE.findall(text), *reversed(_OBJECT.findall(text))]
+    for candidate in candidates:
+        try:
+            data: Any = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        value = data.get("label") if isinstance(data, dict) else None
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def _first_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip(" #>-*_`")]
+    return lines[0].strip(" #>-*") if lines else ""
+
+
+def _repeats(line: str) -> bool:
+    """Whether it is the same few words over and over, as a model that is lost writes."""
+    words = line.casefold().split()
+    return len(words) >= 8 and len(set(words)) * 3 < len(words)
