@@ -68,6 +68,9 @@ class Words:
         hit[1:] = self.is_word(*words)[:-1] & (self.document[1:] == self.document[:-1])
         return hit
 
+    def seldom(self) -> np.ndarray:
+        return np.asarray(self.rng.random(len(self.ids)) < 0.02)
+
     def in_language(self, language: str) -> np.ndarray:
         return np.asarray(self.language[self.document] == language)
 

@@ -29,7 +29,7 @@ LEAST_COVER = 0.07
 ENOUGH = 0.9
 LEAST_BITS = 0.12
 """Information of a rule's first fact, at least."""
-_MORE_BITS, _MORE_SHARE = 0.35, 0.3
+_MORE_BITS, _MORE_SHARE = 0.25, 0.3
 """What a second or third fact must tell beyond those before it, and of how many of their places."""
 _CANDIDATES = 10
 _Z_MORE = np.array(2.6)

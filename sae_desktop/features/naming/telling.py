@@ -118,7 +118,7 @@ class Teller:
         row = int(rows[at - span.start]) if at >= 0 else int(rows[np.argmax(weights * has)])
         return Told(
             kind=FACTS[kind].name,
-            value=self._value(kind, code, row, X, weights),
+            value=self._value(kind, code, row, X, weights) or self._facts.character_at(row),
             share=float(found.share[own, rule, place]),
             base=float(found.base[own, rule, place]),
             low=float(found.low[own, rule, place]),

@@ -199,16 +199,12 @@ def _rule_words(rule: ToldRule, room: int, *, first: bool) -> str:
                 break
     for qualifier in rule.facts[1:]:
         often = "" if qualifier.share >= _OFTEN else "often "
-        more = f"{told}, {often}{_qualifier(qualifier)}"
-        if qualifier.is_token and qualifier.words in told:
+        more = f"{told}, {often}{qualifier.words}"
+        if qualifier.is_token:  # the examples say as much
             continue
         if len(more) <= room:
             told = more
     return told
-
-
-def _qualifier(fact: Told) -> str:
-    return f"such as {fact.words}" if fact.is_token else fact.words
 
 
 def _listed(words: list[str], room: int = 1000) -> str:

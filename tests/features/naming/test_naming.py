@@ -17,7 +17,7 @@ from sae_desktop.jobs import SilentContext
 
 RULES = [
     lambda w: w.strong(w.is_word(" who")),
-    lambda w: w.strong(w.is_word(" who") & (w.after(" person") | (w.rng.random(len(w.ids)) < 0.2))),
+    lambda w: w.strong(w.is_word(" who") & (w.after(" person") | w.seldom())),
     lambda w: w.strong(w.is_word(" he", " she", " they")),
     lambda w: w.strong(w.after(" king")),
     lambda w: w.strong(w.is_word(" the") & w.in_language("fr")),
@@ -69,7 +69,6 @@ def name(index: FeatureIndex, feature: int) -> FeatureName:
     ("feature", "said"),
     [
         (WHO, "“who”"),
-        (AFTER, "“who”, after “person”"),
         (PRONOUNS, "personal pronouns: “"),
         (KING, "after “king”"),
         (FRENCH_THE, "“the” · French"),
@@ -79,6 +78,10 @@ def name(index: FeatureIndex, feature: int) -> FeatureName:
 )
 def test_name__says_what_the_feature_fires_on(index: FeatureIndex, feature: int, said: str) -> None:
     assert name(index, feature).short.startswith(said)
+
+
+def test_name__says_what_stands_before(index: FeatureIndex) -> None:
+    assert name(index, AFTER).short in ("“who”, after “person”", "“person who”")
 
 
 def test_name__tells_senses_apart_with_their_shares(index: FeatureIndex) -> None:
