@@ -154,6 +154,7 @@ EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
     "labels": lambda window: _labels(window, "overview"),
     "desk": lambda window: _labels(window, "desk"),
     "scores": lambda window: _labels(window, "scores"),
+    "model": lambda window: _labels(window, "model"),
 }
 STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES, "explore": EXPLORE_STATES}
 """Workspace → state → how one gets there from the one before."""

@@ -61,7 +61,7 @@ class FeatureScatter(QWidget):
         self._mark.setZValue(20)
         for item in (self._image, self._spots, self._mark):
             self.plot.addItem(item)
-        self._middle = pg.PlotDataItem()
+        self._middle = pg.PlotCurveItem()  # places are logarithms already
         self._middle.setZValue(9)
         self.plot.addItem(self._middle, ignoreBounds=True)
         self._lines = Levels(self.plot)
@@ -111,7 +111,7 @@ class FeatureScatter(QWidget):
             brush = theme.blend(colours.surface, colours.accent, _STRENGTH)
             self._spots.setData(x=x, y=y, brush=pg.mkBrush(brush))
         self._middle.setData(*middle_line(x, y))
-        self._middle.setPen(curve_pen(colours.positive))
+        self._middle.setPen(curve_pen(colours.text))
         self._mark.setPen(curve_pen(colours.text))
         self._mark.setData([])
         self._lines.show_levels(self._levels, right + side, high - low + 3 * room)

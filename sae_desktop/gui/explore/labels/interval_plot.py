@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFontMetrics
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.gui.explore.labels.plot_frame import STYLES, PlotFrame
@@ -15,9 +15,9 @@ from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_v
 from sae_desktop.words.amounts import exact_count
 
 _HINT = "The bands hold the mean over the features with 95%."
-_NAME_ROOM = 0.32
-"""Of the width: there the curves are named."""
-_APART = 0.08
+_MARGIN, _LEAST_WIDTH = 24, 160
+"""Pixels beside the names of curves, and of the plot at least."""
+_APART = 0.12
 _FAINT = 0.25
 
 
@@ -36,6 +36,7 @@ class IntervalPlot(QWidget):
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
+        self.plot.getAxis("left").enableAutoSIPrefix(False)
         self._items: list[pg.GraphicsObject] = []
         self.frame = PlotFrame(title, self.view, self.data_text)
         self.frame.readout.setText(_HINT)
@@ -44,6 +45,7 @@ class IntervalPlot(QWidget):
         column.addWidget(self.frame)
         self.view.scene().sigMouseMoved.connect(self._on_mouse_moved)
         theme.manager().themeChanged.connect(self._draw)
+        self.plot.vb.sigResized.connect(self._draw)
 
     def show_curves(self, curves: tuple[Curve, ...], names: tuple[str, ...], axis: str) -> None:
         """Draw curves over intervals of these names."""
@@ -51,7 +53,7 @@ class IntervalPlot(QWidget):
         self.view.setAccessibleDescription(self.data_text())
         self._draw()
 
-    def _draw(self) -> None:
+    def _draw(self, _resized: object = None) -> None:
         for item in self._items:
             self.plot.removeItem(item)
         self._items = []
@@ -65,13 +67,16 @@ class IntervalPlot(QWidget):
         self.plot.getAxis("bottom").setTicks([list(enumerate(self._names))])
         ends = np.concatenate([np.concatenate([c.low, c.high]) for c in self._curves])
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-        room = max(high - low, 0.05) * 0.1
-        self.plot.setYRange(low - room, high + room, padding=0)
+        above = max(high - low, 0.05) * 0.1
+        self.plot.setYRange(low - above, high + above, padding=0)
         last = max(len(self._names) - 1, 1)
-        self.plot.setXRange(-0.2, last * (1 + _NAME_ROOM), padding=0)
+        metrics = QFontMetrics(self.view.font())
+        widest = max(metrics.horizontalAdvance(curve.name) for curve in self._curves)
+        room = min((widest + _MARGIN) / max(self.plot.vb.width(), _LEAST_WIDTH), 0.7)
+        self.plot.setXRange(-0.2, (last + 0.2) / (1 - room), padding=0)
         for number, curve in enumerate(self._curves):
             self._draw_curve(curve, number)
-        self._name_curves(high - low + 2 * room)
+        self._name_curves(high - low + 2 * above)
 
     def _colour(self, number: int) -> QColor:
         colours = theme.palette()

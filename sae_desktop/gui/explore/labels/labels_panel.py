@@ -8,6 +8,8 @@ from typing import Any
 import numpy.typing as npt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from sae_desktop.gui.explore.labels.ask_model import AskModel
+from sae_desktop.gui.explore.labels.model_asks import EXPLAIN
 from sae_desktop.gui.explore.labels.overview import LabelsOverview
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.explore.labels.score_plots import ScorePlots
@@ -17,7 +19,7 @@ from sae_desktop.gui.state.session import Session
 
 Array = npt.NDArray[Any]
 
-OVERVIEW, DESK, SCORES = "overview", "desk", "scores"
+OVERVIEW, DESK, SCORES, MODEL = "overview", "desk", "scores", "model"
 
 
 class LabelsPanel(QWidget):
@@ -28,7 +30,8 @@ class LabelsPanel(QWidget):
         super().__init__()
         self.setObjectName("explore.labels")
         self.desk = ReadingDesk(session, listed)
-        self.overview = LabelsOverview(session, self.read)
+        self.model = AskModel(session, listed)
+        self.overview = LabelsOverview(session, self.read, lambda: self.ask(EXPLAIN))
         self.scores = ScorePlots(
             session, lambda: self.show_place(OVERVIEW), "Show how to get scores"
         )
@@ -58,6 +61,13 @@ class LabelsPanel(QWidget):
                     "Which features have names that can be believed: score against density, by "
                     "activation, and sensitivity",
                 ),
+                PlaceInfo(
+                    MODEL,
+                    "Ask a model",
+                    "robot",
+                    self.model,
+                    "A language model of yours names features, or scores their labels",
+                ),
             ],
             "What Labels shows",
         )
@@ -76,3 +86,8 @@ class LabelsPanel(QWidget):
         """Read features one after another, from this one on."""
         self.show_place(DESK)
         self.desk.read(feature)
+
+    def ask(self, task: str) -> None:
+        """Have a model name features or score their labels."""
+        self.model.choose_task(task)
+        self.show_place(MODEL)

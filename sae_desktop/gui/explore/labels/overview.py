@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sae_desktop.client.job import Job
     from sae_desktop.features.reading.reader import FeatureIndex
 
-READ, NAME = "read", "name"
+READ, NAME, ASK = "read", "name", "ask"
 _ABREAST = 620
 """From this width on, the histogram stands beside the bars."""
 _WIDEST = 1100
@@ -40,7 +40,10 @@ _NO_SCORES = "No name has a score yet."
 class LabelsOverview(QScrollArea):
     """From the top down: what there is, how good it is, and what to do next."""
 
-    def __init__(self, session: Session, read: Callable[[], object]) -> None:
+    def __init__(
+        self, session: Session, read: Callable[[], object], ask: Callable[[], object]
+    ) -> None:
+        """`read` leads to the reading desk, `ask` to a model that names features."""
         super().__init__()
         self.setObjectName("explore.labels.overview")
         self._session = session
@@ -68,6 +71,13 @@ class LabelsOverview(QScrollArea):
                     "From what stands where each fires, with a score on texts it was not made "
                     "from. It takes seconds to minutes, and needs no model and no network.",
                     self.name_features,
+                ),
+                ASK: Way(
+                    "Name with a model…",
+                    "robot",
+                    "A language model of yours, on this machine or elsewhere, reads the texts and "
+                    "writes a name. You see first what it is asked and what that costs.",
+                    ask,
                 ),
             }
         )
@@ -176,7 +186,7 @@ class LabelsOverview(QScrollArea):
         index, found = self._session.index, self._found
         if index is None or found is None:
             return
-        offered = {READ: False}
+        offered = {READ: False, ASK: False}
         if index.names is None:
             offered = {NAME: self._under_way(NameFeaturesConfig)} | offered
         best = next((name for name, running in offered.items() if not running), READ)

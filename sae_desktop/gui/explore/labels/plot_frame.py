@@ -59,7 +59,7 @@ class PlotFrame(QWidget):
 class Levels:
     """Lines across a plot, each with its name at its right end; names never cover one another."""
 
-    _APART = 0.07
+    _APART = 0.115
     """Of the height: names of lines that are closer stand above one another."""
 
     def __init__(self, plot: pg.PlotItem) -> None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.names_file import NamePiece
 from sae_desktop.gui.explore.labels import desk_keys
 from sae_desktop.gui.explore.labels.desk_cards import AHEAD, CardReader, FeatureCard
-from sae_desktop.gui.explore.labels.desk_foot import DeskFoot
-from sae_desktop.gui.explore.labels.desk_head import DeskHead
 from sae_desktop.gui.explore.labels.desk_labels import DeskLabels, line_of
+from sae_desktop.gui.explore.labels.desk_page import DeskPage
 from sae_desktop.gui.explore.labels.desk_route import DeskRoute
-from sae_desktop.gui.explore.labels.desk_side import HIDDEN, DeskSide
-from sae_desktop.gui.explore.labels.desk_text import DeskText
-from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.explore.labels.desk_side import HIDDEN
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -29,10 +27,11 @@ from sae_desktop.words.amounts import one_in_text, percent_text
 
 Array = npt.NDArray[Any]
 
-_TEXT_LEAST, _SIDE_LEAST = 240, 200
+_SELECT_MS = 40
+"""After which the list follows: the desk itself is drawn first."""
 
 
-class ReadingDesk(QWidget):
+class ReadingDesk(DeskPage):
     """One feature at a time; every decision leads to the next."""
 
     def __init__(self, session: Session, listed: Callable[[], Array]) -> None:
@@ -48,11 +47,10 @@ class ReadingDesk(QWidget):
         """The one that is shown; None: there is none."""
         self._card: FeatureCard | None = None
         self._revealed = False
-        self.head = DeskHead()
-        self.text = DeskText()
-        self.side = DeskSide()
-        self.foot = DeskFoot()
-        self.empty = EmptyState("", "Read all at random", self._read_all, icon="shuffle")
+        self._deciding = False
+        """Whether a change is being made that leads to the next feature."""
+        self._select = QTimer(self, singleShot=True, interval=_SELECT_MS)
+        self._select.timeout.connect(self._select_feature)
         self._do: dict[str, Callable[[], object]] = {
             desk_keys.EDIT: self.edit,
             desk_keys.REJECT: self.reject,
@@ -63,39 +61,11 @@ class ReadingDesk(QWidget):
             desk_keys.BACK: self.go_back,
             desk_keys.HELP: self._show_keys,
         }
-        self._build()
         self._connect()
         keep_fields(session, self, {"order": self.head.order, "blind": self.head.blind})
         session.place.add(
             self, lambda: self.route.kept(self.feature), self._give, part="place", of_index=True
         )
-
-    # ------------------------------------------------------------------ layout
-    def _build(self) -> None:
-        self.split = QSplitter(Qt.Orientation.Horizontal)
-        self.split.setChildrenCollapsible(False)
-        for part, least, share in ((self.text, _TEXT_LEAST, 3), (self.side, _SIDE_LEAST, 2)):
-            part.setMinimumWidth(least)
-            self.split.addWidget(part)
-            self.split.setStretchFactor(self.split.count() - 1, share)
-        self.split.setSizes([600, 400])
-        desk = QWidget()
-        column = QVBoxLayout(desk)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.split, 1)
-        column.addWidget(self.foot)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.empty)
-        self._stack.addWidget(desk)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(16, 8, 16, 8)
-        whole.setSpacing(8)
-        whole.addWidget(self.head)
-        whole.addWidget(self._stack, 1)
-        self.setProperty("ground", "surface")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setAccessibleName("Reading desk")
 
     def _connect(self) -> None:
         session, foot = self._session, self.foot
@@ -103,6 +73,7 @@ class ReadingDesk(QWidget):
         self.head.blind.toggled.connect(self._show_names)
         self.head.keysWanted.connect(self._show_keys)
         self.head.starClicked.connect(self.toggle_star)
+        self.readAllWanted.connect(self._read_all)
         self.side.chosen.connect(self.choose)
         self.side.pieceChosen.connect(self._on_piece_chosen)
         self.text.view.textChosen.connect(session.textRequested)
@@ -137,6 +108,12 @@ class ReadingDesk(QWidget):
             self._begin()
         elif self._session.feature not in (None, self.feature):
             self._follow(self._session.feature)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._select.isActive():
+            self._select.stop()
+            self._select_feature()
 
     def read(self, feature: int | None = None) -> None:
         """Begin, at a feature where one is given, and put the keyboard on the texts."""
@@ -187,19 +164,22 @@ class ReadingDesk(QWidget):
         self.text.show_card(self._card, index.info)
         self.side.to_top()
         self._show_names()
-        self._stack.setCurrentIndex(1)
+        self.show_desk()
         self.foot.back_button.setEnabled(self.route.queue.at > 0)
         self.cards.read_ahead(self.route.queue.near(AHEAD))
-        if self._session.feature != feature:
-            self._session.select_feature(feature, remember=False)
+        self._select.start()
+
+    def _select_feature(self) -> None:
+        """Have the list and all others follow, once the feature is seen here."""
+        if self.feature not in (None, self._session.feature):
+            self._session.select_feature(self.feature, remember=False)
 
     def _show_end(self) -> None:
         focused = QApplication.focusWidget()
         had_keyboard = focused is not None and self.isAncestorOf(focused)
         self.feature = self._card = None
         self.head.show_feature(None, "")
-        self.empty.sentence.setText(self.route.end)
-        self._stack.setCurrentIndex(0)
+        self.show_end(self.route.end)
         if had_keyboard:
             self.empty.button.setFocus()
 
@@ -239,6 +219,8 @@ class ReadingDesk(QWidget):
 
     def _on_note_changed(self, feature: int) -> None:
         """Show what was changed; an undone step leads back to its feature."""
+        if self._deciding:
+            return  # the next feature is about to be shown
         if feature == self.feature:
             self._show_names()
         elif self.isVisible() and feature in self.route.today:
@@ -251,8 +233,18 @@ class ReadingDesk(QWidget):
     def choose(self, candidate: Label) -> None:
         """Agree with a name, and go on."""
         if self.feature is not None:
-            self.labels.agree(self.feature, candidate)
+            with self._decision():
+                self.labels.agree(self.feature, candidate)
             self._done(self.feature, f"#{self.feature} is now called “{line_of(candidate)}”.")
+
+    @contextmanager
+    def _decision(self) -> Iterator[None]:
+        """While a change is made, nothing is drawn that the next feature takes the place of."""
+        self._deciding = True
+        try:
+            yield
+        finally:
+            self._deciding = False
 
     def choose_number(self, number: int) -> None:
         """Agree with the name under a digit."""
@@ -339,7 +331,8 @@ class ReadingDesk(QWidget):
             return
         self.foot.label.setModified(False)
         changed, was_hidden = text != self.labels.own(feature), self.hidden
-        self.labels.take(feature, text)
+        with self._decision():
+            self.labels.take(feature, text)
         if was_hidden and text:
             self._revealed = True
             self._show_names()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui.explore.labels import desk_keys
-from sae_desktop.gui.explore.labels.labels_panel import LabelsPanel
+from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, LabelsPanel
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.explore.labels.reading_queue import LISTED, RANDOM, UNCERTAIN
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -40,11 +40,11 @@ def choose_order(desk: ReadingDesk, order: str) -> None:
 
 
 def test_desk__begins_with_the_densest_feature_that_has_no_label(
-    desk: ReadingDesk, session: Session
+    qtbot: QtBot, desk: ReadingDesk, session: Session
 ) -> None:
     density = np.array(session.index.columns["density"])
     assert desk.feature == int(density.argmax())
-    assert session.feature == desk.feature
+    qtbot.waitUntil(lambda: session.feature == desk.feature, timeout=5000)
     assert desk.text.view.hasFocus()
     assert desk.text.view.plain_text()
     assert [c.text for c in desk.candidates()] == [f"name of {desk.feature}"]
@@ -254,6 +254,14 @@ def test_feature_selected_elsewhere__is_shown_and_reading_goes_on_from_there(
     assert desk.feature == 21
     press(Key.Key_N)
     assert desk.feature == 9
+
+
+def test_feature__is_selected_at_once_when_one_leaves_the_desk(
+    labels: LabelsPanel, desk: ReadingDesk, session: Session
+) -> None:
+    press(Key.Key_N)
+    labels.show_place(OVERVIEW)
+    assert session.feature == desk.feature
 
 
 def test_next_features__are_read_ahead(qtbot: QtBot, desk: ReadingDesk) -> None:

@@ -1,0 +1,142 @@
+"""What a model is asked to do with features: as data, and in words. Free of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sae_desktop.features.reading.judgement import Scorer
+from sae_desktop.labels.chat import Message
+from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, ExplanationPreview
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.judging.prompts import judge_prompt
+from sae_desktop.labels.models.choice import ModelChoice
+from sae_desktop.labels.queue.limits import QueueLimits
+from sae_desktop.labels.selection import Selection
+from sae_desktop.words.amounts import exact_count
+from sae_desktop.words.queue_text import estimate_text
+
+EXPLAIN, JUDGE = "explain", "judge"
+Task = Literal["explain", "judge"]
+UNLABELLED, LABELLED, LISTED = "unlabelled", "labelled", "listed"
+MOST = 20
+"""Features at first: enough to see what a model is worth, and soon done."""
+SCORERS: tuple[Scorer, ...] = ("detection", "fuzzing")
+PROMPTS = (
+    ("contexts", "From where it fires"),
+    ("contrast", "From where it fires, beside look-alikes"),
+    ("outputs", "From the tokens it promotes"),
+    ("both", "From both"),
+)
+SYSTEM = "What the model is told first"
+PERSON = "What it is asked"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person has chosen, beside the model."""
+
+    task: Task
+    which: str
+    listed: tuple[int, ...]
+    most: int
+    """Features at most; 0: all."""
+    prompt: str
+    most_cost: float
+
+
+def selection(wanted: Wanted) -> Selection:
+    """Return which features are asked about."""
+    if wanted.which == LISTED:
+        features = wanted.listed[: wanted.most or None]
+        return Selection(features=features, alive=True)
+    labelled = "without" if wanted.which == UNLABELLED else "any"
+    return Selection(labelled=labelled, limit=wanted.most)  # type: ignore[arg-type]
+
+
+def job_config(
+    project: str,
+    index: str,
+    model: ModelChoice,
+    prices: tuple[float, float],
+    wanted: Wanted,
+) -> ExplainFeaturesConfig | JudgeLabelsConfig:
+    """Return the job that asks."""
+    limits = QueueLimits(
+        price_in=prices[0],
+        price_out=prices[1],
+        most_cost=wanted.most_cost if any(prices) else 0.0,
+    )
+    if wanted.task == EXPLAIN:
+        return ExplainFeaturesConfig(
+            project=project,
+            index=index,
+            model=model,
+            selection=selection(wanted),
+            limits=limits,
+            prompt=wanted.prompt,
+        )
+    return JudgeLabelsConfig(
+        project=project,
+        index=index,
+        model=model,
+        selection=selection(wanted),
+        limits=limits,
+        scorers=SCORERS,
+    )
+
+
+def where_text(model: ModelChoice) -> str:
+    """Return where the questions go."""
+    if model.local:
+        return "The engine runs the model: nothing is sent anywhere."
+    if model.here:
+        return "The server runs on this machine: nothing leaves it."
+    host = urlsplit(model.server).hostname or model.server
+    return f"It is sent to {host}: texts of your corpus leave this machine."
+
+
+def preview_words(preview: ExplanationPreview) -> str:
+    """Return how much is sent, and what it costs."""
+    counted = "" if preview.exact else "about "
+    one = (
+        f"The question about feature {preview.feature} has {counted}"
+        f"{exact_count(preview.prompt_tokens)} tokens."
+    )
+    shortened = " Some texts are left out, to fit the model." if preview.shortened else ""
+    return f"{one}{shortened} In all: {estimate_text(preview.whole)}"
+
+
+def messages_text(messages: Sequence[Message]) -> str:
+    """Return a question as it is sent, to the letter, under what each part is."""
+    heads = {"system": SYSTEM, "user": PERSON}
+    return "\n\n".join(f"── {heads.get(m.role, m.role)} ──\n{m.content}" for m in messages)
+
+
+def judging_text() -> str:
+    """Return the prompts a judge is asked with, their fields not filled in."""
+    parts = []
+    for scorer in SCORERS:
+        prompt = judge_prompt(scorer)
+        parts.append(f"── {scorer} ──\n{prompt.system.strip()}\n\n{prompt.user.strip()}")
+    return "\n\n".join(parts)
+
+
+JUDGING_WORDS = (
+    "The judge is tried first on texts of which the truth is known. Then each label is held "
+    "against texts in which its feature fires and look-alikes, beside shuffled labels, the top "
+    "token alone and other features. {label} and {texts} are filled in. How many tokens that takes "
+    "depends on the texts; what you spend at most is held in any case."
+)
+
+
+def start_text(task: Task, most: int, listed: int | None) -> str:
+    """Return the words of the button that starts."""
+    what = "Name" if task == EXPLAIN else "Score"
+    count = most if listed is None else min(listed, most or listed)
+    things = "features" if task == EXPLAIN else "labels"
+    if count == 1:
+        return f"{what} 1 {things[:-1]}"
+    return f"{what} {exact_count(count)} {things}" if count else f"{what} all {things}"
