@@ -1,22 +1,25 @@
-"""How smooth the window is: time to the first window, and gaps between frames under training.
+"""How smooth the window is: time to the first window, and gaps between frames while jobs run.
 
-    python tests/benchmarks/ui_latency.py [PROJECT] [--seconds 20]
+    python tests/benchmarks/ui_latency.py [PROJECT] [--seconds 20] [--requests 1000]
 
 PROJECT needs an activation store; without it a small one is harvested from the built-in model
-into a temporary folder. A timer of 60 Hz stands for the frames: the gap between two of its
-ticks is what a person would wait for an answer to a click. Runs on the real display, or with
-QT_QPA_PLATFORM=offscreen.
+into a temporary folder. With `--requests` no training runs: a model of a server in a process of
+its own is asked to name that many features of the demonstration, with the queue in sight. A timer
+of 60 Hz stands for the frames: the gap between two of its ticks is what a person would wait for an
+answer to a click. Runs on the real display, or with QT_QPA_PLATFORM=offscreen.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +45,17 @@ QApplication.exec = staticmethod(patched)
 from sae_desktop.__main__ import main
 sys.argv = ["sae-desktop", sys.argv[1]]
 main()
+"""
+
+
+_SERVER = f"""
+import random, sys, threading
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from chat_server import ChatServer, says, slowly
+def reply(request):
+    slowly(random.uniform(0.02, 0.2), says("words about ", "the sea"))(request)
+print(ChatServer(reply).url, flush=True)
+threading.Event().wait()
 """
 
 
@@ -113,15 +127,14 @@ def report(what: str, gaps: list[float]) -> None:
     )
 
 
-def frame_gaps(project: Path, seconds: float) -> None:
-    """Print the frame gaps of a quiet window, and of one that shows a running training."""
+def opened_window(project: Path, place: str) -> tuple[Any, Any]:
+    """Return (window, session) that show a place of a project, with an engine that is ready."""
     from sae_desktop.client.engine_client import EngineClient
     from sae_desktop.gui.frame.app import make_application
     from sae_desktop.gui.frame.main_window import MainWindow
     from sae_desktop.gui.parts import theme
     from sae_desktop.gui.state.session import Session
     from sae_desktop.gui.state.settings import Settings
-    from sae_desktop.training.config import TrainConfig
 
     make_application()
     theme.manager().apply("light")
@@ -132,10 +145,65 @@ def frame_gaps(project: Path, seconds: float) -> None:
     window.show()
     client.start()
     session.open_project(project)
-    window.show_workspace("train")
+    window.show_workspace(place)
     while client.state == "starting":
         wait(0.1)
     wait(2.0)
+    return window, session
+
+
+def request_gaps(folder: Path, requests: int) -> None:
+    """Print the frame gaps while a model is asked to name features, at the queue's side."""
+    from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
+
+    from sae_desktop.gui.forms.queue_view import QueueView
+    from sae_desktop.labels.models.choice import ModelChoice
+    from sae_desktop.labels.queue.limits import QueueLimits
+    from sae_desktop.labels.selection import Selection
+    from sae_desktop.resources import resource_path
+    from sae_desktop.words.queue_text import summary_text
+
+    project = folder / "requests.saeproj"
+    shutil.copytree(resource_path("demonstration.saeproj"), project)
+    server = subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    url = server.stdout.readline().strip()
+    window, session = opened_window(project, "explore")
+    view = QueueView(session)
+    view.setWindowTitle("Requests")
+    view.resize(640, 480)
+    view.show()
+    clock = FrameClock()
+    report("quiet", clock.measure(10.0))
+    job = session.run(
+        ExplainFeaturesConfig(
+            project=str(project),
+            index=session.inventory.indexes[0].name,
+            model=ModelChoice(server=url, model="toy"),
+            selection=Selection(limit=requests, labelled="any"),
+            limits=QueueLimits(at_once=8, price_in=0.1, price_out=0.4, most_cost=10.0),
+        )
+    )
+    assert job is not None
+    began = time.perf_counter()
+    gaps: list[float] = []
+    while not job.ended:
+        gaps += clock.measure(0.5)
+    seconds = time.perf_counter() - began
+    report(f"{requests:,} requests", gaps)
+    print(f"job {job.state} in {seconds:.1f} s; load {os.getloadavg()[0]:.1f}")
+    print(job.error.what if job.error else summary_text(view.progress))
+    view.close()
+    window.leave()
+    server.terminate()
+    assert "torch" not in sys.modules
+
+
+def frame_gaps(project: Path, seconds: float) -> None:
+    """Print the frame gaps of a quiet window, and of one that shows a running training."""
+    from sae_desktop.training.config import TrainConfig
+
+    window, session = opened_window(project, "train")
     clock = FrameClock()
     report("quiet", clock.measure(seconds / 2))
     job = session.run(
@@ -165,8 +233,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path, nargs="?")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--requests", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.requests:
+            request_gaps(Path(folder), options.requests)
+            return
         project = options.project or harvested_project(Path(folder))
         starts = start_seconds(project)
         print("command to visible window: " + ", ".join(f"{s:.2f}" for s in starts) + " s")
