@@ -154,9 +154,8 @@ def opened_window(project: Path, place: str) -> tuple[Any, Any]:
 
 def request_gaps(folder: Path, requests: int) -> None:
     """Print the frame gaps while a model is asked to name features, at the queue's side."""
-    from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
-
     from sae_desktop.gui.forms.queue_view import QueueView
+    from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
     from sae_desktop.labels.models.choice import ModelChoice
     from sae_desktop.labels.queue.limits import QueueLimits
     from sae_desktop.labels.selection import Selection
