@@ -140,7 +140,8 @@ class IndexFile:
         if self._scores is not None:
             named = {column.name for column in COLUMNS}
             found = self._scores.columns
-            self.columns.update({name: found[name].copy() for name in named & found.keys()})
+            measured = named.intersection(self._scores.measured)
+            self.columns.update({name: found[name].copy() for name in measured})
 
     @property
     def scores(self) -> Scores | None:

@@ -3,9 +3,10 @@
 Free of torch and Qt; HDF5. F features, I intervals of activation, K = 3 kinds of silent text. A
 feature that was not scored has NaN throughout, no digest and detector 0:
 
-    columns/<name>           (F,) float32, the names of COLUMN_NAMES
-    shuffled, top_token      (F, 3) float32: detection and its interval by rival labels
-    intervals, silences      (F, I, 5), (F, K, 5) float16: value, low, high, shuffled, top token
+    columns/<name>           (F,) float16, the names of COLUMN_NAMES; only those measured
+    shuffled, top_token      (F, 3) float16: detection and its interval by rival labels
+    intervals, silences      (F, I, 5), (F, K, 5) uint8: value, low, high, shuffled, top token, in
+                             STEPS of 1; UNKNOWN where not measured
     places                   (F, I + K) uint8: firings and silent texts behind them, 255 or more
     matching                 (F, I) float16: of the places the label's words apply to, the share
                              at which it fires in each interval
@@ -48,6 +49,7 @@ from sae_desktop.storage.mapped import FLOATS, WHOLE, Accepted, MappedFile, exte
 
 KIND = "label_scores"
 SCHEMA_VERSION = 1
+STEPS, UNKNOWN = 200, 255
 _ENDS = ("", "_low", "_high")
 _DETECTION = ("label_score", "label_score_low", "label_score_high")
 _FIGURES = {
@@ -62,11 +64,14 @@ COLUMN_NAMES = (
     "label_sensitivity_others",
 )
 ARRAYS = {
-    **{f"columns/{name}": Accepted(FLOATS, ("F",)) for name in COLUMN_NAMES},
+    **{
+        f"columns/{name}": Accepted(FLOATS, ("F",), needed=name in _DETECTION)
+        for name in COLUMN_NAMES
+    },
     "shuffled": Accepted(FLOATS, ("F", 3)),
     "top_token": Accepted(FLOATS, ("F", 3)),
-    "intervals": Accepted(FLOATS, ("F", "I", 5)),
-    "silences": Accepted(FLOATS, ("F", len(SILENCES), 5)),
+    "intervals": Accepted(np.dtype("u1"), ("F", "I", 5)),
+    "silences": Accepted(np.dtype("u1"), ("F", len(SILENCES), 5)),
     "places": Accepted(WHOLE, ("F", f"I+{len(SILENCES)}")),
     "matching": Accepted(FLOATS, ("F", "I")),
     "matching_places": Accepted(WHOLE, ("F",)),
@@ -130,7 +135,13 @@ class Scores:
     def __init__(self, info: ScoresInfo, arrays: Mapping[str, Array]) -> None:
         self.info = info
         self._arrays = dict(arrays)
-        self.columns = {name: self._arrays[f"columns/{name}"] for name in COLUMN_NAMES}
+        nothing = np.full(info.features, np.nan, np.float32)
+        self.columns = {
+            name: np.asarray(self._arrays.get(f"columns/{name}", nothing), np.float32)
+            for name in COLUMN_NAMES
+        }
+        self.measured = [name for name in COLUMN_NAMES if f"columns/{name}" in self._arrays]
+        """The columns that have a figure."""
 
     def score(self, feature: int, label: str | None = None) -> LabelScore | None:
         """Return a feature's score; None where it was not scored.
@@ -164,7 +175,8 @@ class Scores:
 
     def array(self, name: str) -> Array:
         """Return a dataset of all features (F, …) by its name at the top of this module."""
-        return self._arrays[name]
+        found = self._arrays[name]
+        return _from_steps(found) if name in ("intervals", "silences") else found
 
     def all(self) -> dict[int, LabelScore]:
         """Return feature → score of every label that was scored."""
@@ -182,7 +194,7 @@ class Scores:
     def _parts(
         self, array: str, feature: int, names: Sequence[str], first: int
     ) -> tuple[Part, ...]:
-        values = self._arrays[array][feature]
+        values = _from_steps(self._arrays[array][feature])
         places = self._arrays["places"][feature]
         return tuple(
             Part(
@@ -208,21 +220,35 @@ def write_scores(index: Path, info: ScoresInfo, scores: Sequence[LabelScore]) ->
     with explained(path), replacing(path) as part, new_file(part) as file:
         write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
         for name, data in arrays.items():
-            file.create_dataset(name, data=data)
+            optional = name in ARRAYS and not ARRAYS[name].needed
+            if not (optional and np.isnan(data).all()):
+                file.create_dataset(name, data=data)
+
+
+def _in_steps(figures: Sequence[float]) -> Array:
+    """Return figures between 0 and 1 as they are kept."""
+    values = np.asarray(figures)
+    steps = np.rint(np.nan_to_num(values) * STEPS).clip(0, STEPS)
+    return np.where(np.isnan(values), UNKNOWN, steps).astype(np.uint8)
+
+
+def _from_steps(steps: Array) -> Array:
+    """Return figures as floats, of what is kept."""
+    return np.where(steps > STEPS, np.nan, steps / np.float32(STEPS)).astype(np.float32)
 
 
 def _empty(info: ScoresInfo) -> dict[str, Array]:
     count, intervals, kinds = info.features, info.intervals, len(SILENCES)
 
-    def none(*shape: int, dtype: Any = np.float16) -> Array:
-        return np.full((count, *shape), np.nan, dtype)
+    def none(*shape: int) -> Array:
+        return np.full((count, *shape), np.nan, np.float16)
 
     return {
-        **{f"columns/{name}": none(dtype=np.float32) for name in COLUMN_NAMES},
-        "shuffled": none(3, dtype=np.float32),
-        "top_token": none(3, dtype=np.float32),
-        "intervals": none(intervals, 5),
-        "silences": none(kinds, 5),
+        **{f"columns/{name}": none() for name in COLUMN_NAMES},
+        "shuffled": none(3),
+        "top_token": none(3),
+        "intervals": np.full((count, intervals, 5), UNKNOWN, np.uint8),
+        "silences": np.full((count, kinds, 5), UNKNOWN, np.uint8),
         "places": np.zeros((count, intervals + kinds), np.uint8),
         "matching": none(intervals),
         "matching_places": np.zeros(count, np.uint16),
@@ -252,7 +278,7 @@ def _put(arrays: dict[str, Array], one: LabelScore, methods: list[str], interval
         for part in parts:
             place = known.index(part.name)
             figures = msgspec.structs.astuple(part.figure)
-            arrays[array][at, place] = (*figures, part.shuffled, part.top_token)
+            arrays[array][at, place] = _in_steps([*figures, part.shuffled, part.top_token])
             arrays["places"][at, first + place] = min(part.places, 255)
     if one.matching_share:
         arrays["matching"][at] = one.matching_share

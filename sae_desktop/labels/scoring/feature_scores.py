@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.reading.firing_files import StoredFirings
 from sae_desktop.features.reading.label_score import (
     SILENCES,
     Detector,
@@ -28,7 +29,7 @@ from sae_desktop.features.reading.names_file import FeatureName
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.scores_file import interval_names
 from sae_desktop.labels.examples import Example, Examples, examples
-from sae_desktop.labels.known_firings import KnownFirings
+from sae_desktop.labels.known_firings import KnownFirings, known_firings
 from sae_desktop.labels.scoring.detection import (
     Areas,
     Trial,
@@ -38,6 +39,7 @@ from sae_desktop.labels.scoring.detection import (
     trial_of,
 )
 from sae_desktop.labels.scoring.facts import FactsDetector
+from sae_desktop.labels.scoring.matching import NOTHING, Matching, MatchingPlaces
 from sae_desktop.labels.scoring.shown_labels import ShownLabel
 from sae_desktop.labels.scoring.words import MarkedText, Texts, WordsDetector
 from sae_desktop.project_labels import STATISTICS
@@ -58,6 +60,9 @@ class Known(Protocol):
     """What is known of features' firings beside what the index has."""
 
     def known(self, feature: int) -> KnownFirings: ...
+    @property
+    def read_rows(self) -> Array:
+        """Rows (R,) of which everything is known, a fair sample of the text."""
 
 
 class Counts(NamedTuple):
@@ -108,6 +113,7 @@ class FeatureScorer:
             areas(trial, self._scores(one, texts)) for one in (label, shuffled, token_label)
         )
         specificity = self._specificity(label, texts, trial)
+        matching = self._matching(label, found)
         return LabelScore(
             feature=feature,
             method=label.method,
@@ -122,6 +128,8 @@ class FeatureScorer:
             ),
             silences=_parts(SILENCES, trial.kind, [one.kinds for one in (own, other, token)]),
             specificity=None if np.isnan(specificity.value) else specificity,
+            matching=matching.places,
+            matching_share=matching.shares,
         )  # fmt: skip
 
     def _detector(self, label: ShownLabel) -> Detector:
@@ -154,6 +162,30 @@ class FeatureScorer:
         if self.encoder is None:
             return words
         return mean_rank(words, texts.vectors @ self.encoder.encode([label.text])[0])
+
+    @cached_property
+    def _places(self) -> MatchingPlaces | None:
+        """None where it is known around contexts alone what fires, which is no fair sample."""
+        if self._firings is not None:
+            return MatchingPlaces(self.index, None, self._facts, self.seed)
+        if self.read is None:
+            return None
+        return MatchingPlaces(self.index, self.read.read_rows, self._facts, self.seed)
+
+    def _matching(self, label: ShownLabel, found: Examples) -> Matching:
+        if self._places is None:
+            return NOTHING
+        known = known_firings(self.index, label.feature, self._firings)
+        if self.read is not None:
+            known = known.joined(self.read.known(label.feature))
+        name = self._name(label)
+        if name is not None:
+            return self._places.of_name(name, known, found.edges)
+        return self._places.of_label(label.text, known, found.edges)
+
+    @cached_property
+    def _firings(self) -> StoredFirings | None:
+        return self.index.firings()
 
     # ------------------------------------------------------------------ other features
     def others_of(self, feature: int) -> list[Example]:
