@@ -65,3 +65,19 @@ def test_context__is_tried_in_the_place_for_texts(panel: ExplorePanel) -> None:
     assert panel.probe.text.toPlainText() == "And the Lord said"
     panel.places.show_place("nowhere")
     assert panel.places.place == "text"
+
+
+def test_desk__is_opened_at_the_feature_by_its_button_and_by_its_action(
+    qtbot: QtBot, panel: ExplorePanel, session: Session
+) -> None:
+    registry = ActionRegistry()
+    registry.add(panel.action_infos(), panel)
+    session.select_feature(3)
+    QTest.mouseClick(panel.page.title.read, Qt.MouseButton.LeftButton)
+    assert panel.places.place == "labels"
+    assert panel.labels.desk.feature == 3
+    panel.places.show_place("feature")
+    session.select_feature(9)
+    registry.trigger("explore.read")
+    assert panel.labels.desk.feature == 9
+    qtbot.waitUntil(panel.labels.desk.text.view.hasFocus, timeout=5000)

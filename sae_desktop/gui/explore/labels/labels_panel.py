@@ -32,9 +32,7 @@ class LabelsPanel(QWidget):
         self.desk = ReadingDesk(session, listed)
         self.model = AskModel(session, listed)
         self.overview = LabelsOverview(session, self.read, lambda: self.ask(EXPLAIN))
-        self.scores = ScorePlots(
-            session, lambda: self.show_place(OVERVIEW), "Show how to get scores"
-        )
+        self.scores = ScorePlots(session, self._name_features, self.overview.score_labels)
         self.scores.opened.connect(lambda feature: open_feature(session, feature))
         self.places = Places(
             [
@@ -81,6 +79,10 @@ class LabelsPanel(QWidget):
     def show_place(self, name: str) -> None:
         """Bring one of the tabs to the front."""
         self.places.show_place(name)
+
+    def _name_features(self) -> None:
+        self.overview.name_features()
+        self.show_place(OVERVIEW)  # which says how far it is
 
     def read(self, feature: int | None = None) -> None:
         """Read features one after another, from this one on."""

@@ -19,13 +19,14 @@ from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.words.amounts import exact_count
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
     from sae_desktop.features.reading.reader import FeatureIndex
 
-READ, NAME, ASK = "read", "name", "ask"
+READ, NAME, ASK, SCORE = "read", "name", "ask", "score"
 _ABREAST = 620
 """From this width on, the histogram stands beside the bars."""
 _WIDEST = 1100
@@ -78,6 +79,13 @@ class LabelsOverview(QScrollArea):
                     "A language model of yours, on this machine or elsewhere, reads the texts and "
                     "writes a name. You see first what it is asked and what that costs.",
                     ask,
+                ),
+                SCORE: Way(
+                    "Score the labels",
+                    "gauge",
+                    "Holds every label and name against texts it was not made from, beside cheap "
+                    "rivals. It takes minutes, and needs no language model that judges.",
+                    self.score_labels,
                 ),
             }
         )
@@ -186,10 +194,10 @@ class LabelsOverview(QScrollArea):
         index, found = self._session.index, self._found
         if index is None or found is None:
             return
-        offered = {READ: False, ASK: False}
+        offered = {READ: False, ASK: False, SCORE: self._under_way(ScoreLabelsConfig)}
         if index.names is None:
             offered = {NAME: self._under_way(NameFeaturesConfig)} | offered
-        best = next((name for name, running in offered.items() if not running), READ)
+        best = NAME if offered.get(NAME) is False else READ
         self.ways.show_ways(offered, best)
 
     def _under_way(self, kind: type) -> bool:
@@ -209,6 +217,12 @@ class LabelsOverview(QScrollArea):
         session = self._session
         if session.index is not None:
             session.run(NameFeaturesConfig(project=session.project_path, index=session.index_name))
+
+    def score_labels(self) -> None:
+        """Score the label or name of every feature, without a model that judges."""
+        session = self._session
+        if session.index is not None:
+            session.run(ScoreLabelsConfig(project=session.project_path, index=session.index_name))
 
 
 def _titled(title: str, *widgets: QWidget) -> QWidget:

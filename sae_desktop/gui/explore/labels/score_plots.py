@@ -21,7 +21,7 @@ from sae_desktop.gui.explore.labels.feature_scatter import FeatureScatter
 from sae_desktop.gui.explore.labels.interval_plot import IntervalPlot
 from sae_desktop.gui.explore.labels.score_data import Level, ScoreData, read_source, sources
 from sae_desktop.gui.parts.empty_state import EmptyState
-from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
@@ -45,8 +45,10 @@ class ScorePlots(QWidget):
     opened = Signal(int)
     """A feature that was clicked."""
 
-    def __init__(self, session: Session, start: Callable[[], object], start_text: str) -> None:
-        """`start` is what one does where there are no scores; `start_text` says what that is."""
+    def __init__(
+        self, session: Session, name: Callable[[], object], score: Callable[[], object]
+    ) -> None:
+        """`name` names the features, which gives their names a score; `score` scores labels."""
         super().__init__()
         self.setObjectName("explore.labels.scores")
         self._session = session
@@ -66,10 +68,17 @@ class ScorePlots(QWidget):
             scatter.opened.connect(self.opened)
         self.empty = EmptyState(
             "No name has a score yet. A score says how well a name tells where its feature fires, "
-            "on texts it was not made from.",
-            start_text,
-            start,
+            "on texts it was not made from. Automatic names come with theirs, and need no model.",
+            "Name the features",
+            name,
+            icon="magic-wand",
+        )
+        self.score = push_button(
+            "Score the labels",
+            score,
             icon="gauge",
+            flat=True,
+            tip="Hold every label and name against texts it was not made from, beside cheap rivals",
         )
         self._build()
         self.source.currentIndexChanged.connect(self._read)
@@ -85,6 +94,7 @@ class ScorePlots(QWidget):
         top.addWidget(label("Scores of", "heading"))
         top.addWidget(self.source)
         top.addStretch()
+        top.addWidget(self.score)
         self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._pair.setSpacing(24)
         self._pair.addWidget(self.by_interval, 1)
@@ -145,6 +155,7 @@ class ScorePlots(QWidget):
             for one in found:
                 self.source.addItem(one.title, one.id)
             self.source.setCurrentIndex(max(self.source.findData(chosen), 0))
+        self.score.setVisible(index is not None and index.scores is None)
         self._stack.setCurrentWidget(self._page if found else self.empty)
         self._read()
 

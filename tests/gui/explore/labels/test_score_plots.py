@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from index_session import FakeClient
 from made_scores import write_made_scores
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sae_desktop.features.config import NameFeaturesConfig
 from sae_desktop.gui.explore.labels.feature_scatter import FeatureScatter, middle_line
 from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, SCORES, LabelsPanel
+from sae_desktop.gui.explore.labels.overview import SCORE
 from sae_desktop.gui.explore.labels.score_data import (
     LABELS,
     NAMES,
@@ -21,6 +24,7 @@ from sae_desktop.gui.explore.labels.score_data import (
     sources,
 )
 from sae_desktop.gui.state.session import Session
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 
 
 @pytest.fixture
@@ -144,12 +148,30 @@ def test_median__follows_the_points_and_needs_enough_of_them() -> None:
     assert len(middle_line(x[:20], x[:20])[0]) == 0
 
 
-def test_without_scores__a_button_leads_on(qtbot: QtBot, labels: LabelsPanel) -> None:
-    session = labels.scores._session
-    names = session.index.path.with_suffix(".names")
-    names.unlink()
+def test_without_scores__one_can_name_the_features_which_gives_them_some(
+    labels: LabelsPanel, session: Session, client: FakeClient
+) -> None:
+    session.index.path.with_suffix(".names").unlink()
     session.open_index("main")
     labels.show_place(SCORES)
     assert labels.scores.empty.isVisible()
     QTest.mouseClick(labels.scores.empty.button, Qt.MouseButton.LeftButton)
+    assert isinstance(client.jobs[-1].config, NameFeaturesConfig)
     assert labels.places.place == OVERVIEW
+    client.end_cancelled(client.jobs[-1])
+
+
+def test_labels_without_scores__can_be_scored(
+    qtbot: QtBot, labels: LabelsPanel, client: FakeClient
+) -> None:
+    labels.show_place(SCORES)
+    assert labels.scores.score.isVisible()
+    QTest.mouseClick(labels.scores.score, Qt.MouseButton.LeftButton)
+    assert isinstance(client.jobs[-1].config, ScoreLabelsConfig)
+    assert client.jobs[-1].config.index == "main"
+    way = labels.overview.ways.ways[SCORE]
+    labels.show_place(OVERVIEW)
+    qtbot.waitUntil(lambda: "Under way" in way.said.text(), timeout=5000)
+    assert not way.button.isVisible()
+    client.end_cancelled(client.jobs[-1])
+    assert way.button.isVisible()
