@@ -21,6 +21,8 @@ COMMANDS = (
     "merge-indexes",
     "features",
     "show",
+    "embed",
+    "search",
     "clusters",
     "compare",
     "lists",

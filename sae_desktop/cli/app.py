@@ -29,6 +29,7 @@ from sae_desktop.cli import (
     model_commands,
     reading_commands,
     score_command,
+    search_command,
     settings_command,
     steering_commands,
     store_commands,
@@ -100,6 +101,8 @@ app.command()(feature_commands.index)
 app.command()(feature_commands.merge_indexes)
 app.command()(reading_commands.features)
 app.command()(reading_commands.show)
+app.command()(search_command.embed)
+app.command()(search_command.search)
 app.command()(cluster_command.clusters)
 app.command()(compare_command.compare)
 app.command()(list_commands.lists)

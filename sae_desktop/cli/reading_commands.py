@@ -96,7 +96,7 @@ def features(
         context=context,
         token=token,
         raises=raises,
-        ranges=tuple(_range(condition) for condition in where),
+        ranges=tuple(range_of(condition) for condition in where),
         languages=tuple(language),
         sources=tuple(source),
         clusters=tuple(cluster),
@@ -127,7 +127,7 @@ def features(
     run_reading_command(work, render.feature_table, as_json=as_json)
 
 
-def _range(condition: str) -> Range:
+def range_of(condition: str) -> Range:
     """Return the bounds that “column<value” states. Raises BadParameter for any other form."""
     found = _CONDITION.fullmatch(condition)
     try:

@@ -20,6 +20,12 @@ from sae_desktop.labels.models.config import (
     FindServersResult,
 )
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig, ScoreLabelsResult
+from sae_desktop.labels.search.config import (
+    EmbedLabelsConfig,
+    EmbedLabelsResult,
+    SearchMeaningConfig,
+    SearchMeaningResult,
+)
 
 LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
     NameFeaturesConfig: JobKind(
@@ -76,6 +82,22 @@ LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.labels.models.nearby:check_server",
         CheckServerResult,
         "Test the connection",
+        "",
+        quiet=True,
+    ),
+    EmbedLabelsConfig: JobKind(
+        "sae_desktop.labels.search.embed:embed_labels",
+        EmbedLabelsResult,
+        "Read labels and contexts of",
+        "index",
+        Output("vectors of the index", "index"),
+        "What was read up to the last minute is kept; start it again to continue from there.",
+        resumes=True,
+    ),
+    SearchMeaningConfig: JobKind(
+        "sae_desktop.labels.search.ask:search_meaning",
+        SearchMeaningResult,
+        "Search by meaning",
         "",
         quiet=True,
     ),

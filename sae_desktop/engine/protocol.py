@@ -37,6 +37,7 @@ from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewE
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
+from sae_desktop.labels.search.config import EmbedLabelsConfig, SearchMeaningConfig
 from sae_desktop.language_model.config import (
     DescribeModelConfig,
     GetModelConfig,
@@ -96,6 +97,8 @@ JobConfig = (
     | ImportPackageConfig
     | ExplainFeaturesConfig
     | PreviewExplanationConfig
+    | EmbedLabelsConfig
+    | SearchMeaningConfig
     | FindServersConfig
     | CheckServerConfig
 )

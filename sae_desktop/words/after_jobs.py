@@ -33,11 +33,13 @@ from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFea
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
+from sae_desktop.labels.search.config import EmbedLabelsConfig
 from sae_desktop.language_model.config import (
     GetModelConfig,
     SameModelConfig,
     TrustModelConfig,
 )
+from sae_desktop.language_model.names import MINILM
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.storage.faults import format_bytes
@@ -51,6 +53,8 @@ Action = Literal[
     "train",
     "index",
     "explore",
+    "meaning",
+    "embed",
     "runs",
     "evaluation",
     "splitting",
@@ -62,6 +66,8 @@ BUTTONS: dict[Action, str] = {
     "train": "Train a dictionary…",
     "index": "Build an index…",
     "explore": "Explore the features",
+    "meaning": "Search by meaning",
+    "embed": "Search by meaning",
     "runs": "Compare its runs",
     "evaluation": "Show the evaluation",
     "splitting": "Show how features split",
@@ -73,6 +79,8 @@ _COMMANDS: dict[Action, str] = {
     "train": "train {project} --activations {target} --name NAME",
     "index": "index {project} --dictionary {target} --name NAME",
     "explore": "features {project} --index {target}",
+    "meaning": "search {project} TEXT --index {target}",
+    "embed": "embed PROJECT --index INDEX",
     "runs": "scaling {project} --sweep {target}",
     "splitting": "splitting {project} --dictionary {target} --feature NUMBER",
 }
@@ -242,7 +250,16 @@ def _unpacked(_config: Any, result: Any) -> Made:
 
 def _got(_config: Any, result: Any) -> Made:
     size = format_bytes(result.bytes)
+    if result.name == MINILM:
+        return f"The sentence encoder is on this machine ({size}).", "embed", ""
     return f"{model_title(result.name)} is on this machine ({size}).", "harvest", result.name
+
+
+def _read_for_meaning(config: Any, result: Any) -> Made:
+    labels = f"{exact_count(result.labels)} labels and names, and the contexts of "
+    features = "1 feature" if result.contexts == 1 else f"{exact_count(result.contexts)} features"
+    done = f"{labels}{features}, can be searched by meaning."
+    return done, "meaning", config.index
 
 
 def _exported(_config: Any, result: Any) -> Made:
@@ -270,6 +287,7 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     ExplainFeaturesConfig: _explained,
     ImportPackageConfig: _unpacked,
     GetModelConfig: _got,
+    EmbedLabelsConfig: _read_for_meaning,
     ExportDictionaryConfig: _exported,
     ExportFeaturesConfig: _exported,
     ExportPackageConfig: _exported,

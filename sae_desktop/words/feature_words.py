@@ -166,12 +166,15 @@ class FeatureWordsReader:
         return found
 
 
-def feature_words(index: FeatureIndex, feature: int) -> FeatureWords:
-    """Return what an index says of a feature in a few words."""
+def feature_words(index: FeatureIndex, feature: int, slot: int | None = None) -> FeatureWords:
+    """Return what an index says of a feature in a few words.
+
+    `slot`: the context that is told; None: the strongest.
+    """
     if not 0 <= feature < index.features:
         return FeatureWords()
     index.release_maps()
-    return replace(_seen(index, feature), **_named(index, feature))
+    return replace(_seen(index, feature, slot), **_named(index, feature))
 
 
 def _named(index: FeatureIndex, feature: int) -> dict[str, Any]:
@@ -188,10 +191,10 @@ def _named(index: FeatureIndex, feature: int) -> dict[str, Any]:
     return {"name": label_text(found.short), "long_name": label_text(found.long), **figures}
 
 
-def _seen(index: FeatureIndex, feature: int) -> FeatureWords:
-    """Return the strongest context and the tokens."""
+def _seen(index: FeatureIndex, feature: int, slot: int | None) -> FeatureWords:
+    """Return a context, the strongest where none is given, and the tokens."""
     tokens, told = _tokens(index, feature)
-    slot = _strongest(index, feature)
+    slot = _strongest(index, feature) if slot is None else slot
     if slot is None:
         fires = bool(index.columns["density"][feature] > 0)
         remark = NO_CONTEXT if fires else NEVER_FIRED

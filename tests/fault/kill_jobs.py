@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from chat_server import answering_url
 from fake_hub import point_at_hub
+from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
@@ -44,6 +45,7 @@ from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
+from sae_desktop.labels.search.config import EmbedLabelsConfig
 from sae_desktop.labels.selection import Selection
 from sae_desktop.language_model.config import GetModelConfig, SameModelConfig, TrustModelConfig
 from sae_desktop.language_model.files import hub as hub_module
@@ -118,6 +120,7 @@ def make_place(folder: Path) -> Place:
     for number in range(4):
         (text / f"{number}.txt").write_text(TEXT[number * 9 :] + TEXT[: 60 * number])
     save_toy_model(material / "model")
+    save_toy_bert(material / "encoder")
     own = save_toy_model(material / "own")
     config = own / "config.json"
     named = {"auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}}
@@ -228,6 +231,9 @@ SCENARIOS: dict[str, Scenario] = {
     "judge labels": lambda p: JudgeLabelsConfig(
         project=p.project, index="i", scorers=("detection",),
         model=ModelChoice(model=str(p.material / "model"), device="cpu"),
+    ),
+    "embed labels": lambda p: EmbedLabelsConfig(
+        project=p.project, index="i", encoder=str(p.material / "encoder"), device="cpu"
     ),
     "import dictionary": lambda p: ImportDictionaryConfig(
         project=p.project, name="new", source=str(p.material / "dictionary")

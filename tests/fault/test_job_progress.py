@@ -26,6 +26,7 @@ from sae_desktop.features.config import IndexConfig, ProbeConfig
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
+from sae_desktop.labels.search.config import SearchMeaningConfig
 from sae_desktop.language_model.config import DescribeModelConfig
 from sae_desktop.steering.config import (
     PLAIN,
@@ -97,6 +98,9 @@ def _questions(p: Place) -> dict[str, JobConfig]:
             explain=ExplainFeaturesConfig(
                 project=p.project, index="i", model=ModelChoice(server="localhost:1", model="toy")
             )
+        ),
+        "search by meaning": SearchMeaningConfig(
+            project=p.project, index="i", text="the cat", by="words"
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(

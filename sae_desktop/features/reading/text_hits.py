@@ -76,7 +76,7 @@ def text_hits(index: FeatureIndex, text: str) -> TextHits:
     known = _last.get(index)
     if known is not None and known[0] == text:
         return known[1]
-    features, shares, slots = _with_text(index, text)
+    features, shares, slots = contexts_with_text(index, text)
     # Some contexts are shown with less text than was searched, and then without what was found.
     best = np.argsort(-shares, kind="stable")[: _LOOKED_AT * MOST]
     hits_of = (_hit(index, text, int(features[i]), int(slots[i]), float(shares[i])) for i in best)
@@ -94,8 +94,8 @@ def text_hits(index: FeatureIndex, text: str) -> TextHits:
     return hits
 
 
-def _with_text(index: FeatureIndex, text: str) -> tuple[Array, Array, Array]:
-    """Return features (n,), which share of their contexts has the text, and the first that does."""
+def contexts_with_text(index: FeatureIndex, text: str) -> tuple[Array, Array, Array]:
+    """Return features (n,), which share of their contexts has `text`, and the first that does."""
     near, rows = rows_with_text(index, text), index.array("contexts/row")
     none: Array = np.empty(0, dtype=np.int64)
     if rows is None or not near.any():

@@ -111,13 +111,13 @@ _held: dict[tuple[str, str], Any] = {}
 _held_lock = threading.Lock()
 
 
-def load_encoder(device: str = "auto") -> Encoder:
-    """Return the sentence encoder, which this process then keeps.
+def load_encoder(device: str = "auto", name: str = MINILM) -> Encoder:
+    """Return a sentence encoder, which this process then keeps: MiniLM, or another by its folder.
 
     Raises UserError where it is not on this machine, or its files are damaged.
     """
     target = resolve_device(device)
-    files = find_model(MINILM)
+    files = find_model(name)
     key = (files.stamp, str(target))
     with _held_lock:
         if key not in _held:

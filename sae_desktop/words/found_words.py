@@ -1,0 +1,33 @@
+"""What is said of a feature that a search found: by what, and how near. Free of Qt and torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sae_desktop.words.amounts import figure_text
+from sae_desktop.words.feature_words import WIDE, feature_words
+from sae_desktop.words.running_text import shown_token
+
+if TYPE_CHECKING:  # it brings h5py
+    from sae_desktop.features.reading.reader import FeatureIndex
+    from sae_desktop.labels.search.config import FoundMeaning
+
+_FOUND_BY = {
+    "label": "by its label",
+    "name": "by its automatic name",
+    "contexts": "by its contexts",
+    "words": "by words",
+}
+
+
+def found_text(index: FeatureIndex, hit: FoundMeaning, room: int = WIDE) -> str:
+    """Return what was found of a feature: its label, or a context with its token in brackets."""
+    if hit.text or hit.slot < 0:
+        return shown_token(hit.text)
+    return feature_words(index, hit.feature, hit.slot).context(room)
+
+
+def found_how(hit: FoundMeaning) -> str:
+    """Return by what a feature was found, such as “by its contexts, cosine 0.52”."""
+    how = _FOUND_BY[hit.found_by]
+    return how if hit.cosine is None else f"{how}, cosine {figure_text(hit.cosine, 2)}"
