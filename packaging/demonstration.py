@@ -40,6 +40,8 @@ from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.firing_paths import firings_folder
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
+from sae_desktop.labels.scoring.config import ScoreLabelsConfig
+from sae_desktop.labels.scoring.job import score_labels
 from sae_desktop.project import Project
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.output_effect import output_effect
@@ -47,12 +49,15 @@ from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.job import train
 from sae_desktop.training.measuring.evaluate import evaluate
 from sae_desktop.words.name_text import named_lines
+from sae_desktop.words.score_text import scored_lines
 
 NAME, SMALL = "builtin-L3", "builtin-L3-512"
 """The dictionaries; the larger one's store is called as it is, and so are the indexes."""
 SAMPLE = "sample"
 SITE = "blocks.3.hook_resid_post"
 TOKENS, SAMPLE_TOKENS = 600_000, 16_000
+NEW_TEXTS = 4
+"""Made from each label, to see whether its feature fires in them."""
 SIZES = {NAME: (2048, 30), SMALL: (512, 20)}
 """Features and k."""
 ROWS = 3_000_000
@@ -181,20 +186,33 @@ def name_again(work: Path, out: Path) -> None:
             print("\n".join(named_lines(result_of(shipped, 0.0))))
 
 
+def score(out: Path) -> None:
+    """Score the labels and names of the project at `out`, which then hold what ships."""
+    project, context = Project.open(out), PrintingContext()
+    with project.lock():
+        for name in SIZES:
+            config = ScoreLabelsConfig(project=str(out), index=name, new_texts=NEW_TEXTS)
+            print("\n".join(scored_lines(score_labels(config, context))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/demonstration.saeproj"))
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--retrain", action="store_true", help="train the larger one again")
-    parser.add_argument("--names", action="store_true", help="name the features that ship again")
+    parser.add_argument(
+        "--names", action="store_true", help="name the features that ship again, and score them"
+    )
     options = parser.parse_args()
     if options.names:
         name_again(options.work, options.out)
+        score(options.out)
         return
     project = build(options.work, retrain=options.retrain)
     write_notes(project, NAME)
     write_preset(project, NAME)
     ship(project, options.out)
+    score(options.out)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.features.asking.text_classifier import PooledText, compared
 from sae_desktop.features.asking.text_set_config import ClassifierScore, FindFeaturesConfig
 from sae_desktop.jobs import SilentContext
+from sae_desktop.labels.scoring.detection import Trial, areas, mean_of
+from sae_desktop.labels.scoring.log_probability import DRAWS, gain_interval
 
 FEATURES, WIDTH, FIRING = 400, 32, 25
 SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
@@ -143,6 +145,51 @@ def even_chances(concepts: int, slope: float, draws: int, seed: int = 0) -> tupl
     return inside / max(drawn, 1), drawn, unbounded
 
 
+def label_areas(
+    draws: int, tell: float, documents: int, within: float, seed: int = 0
+) -> tuple[float, float, float]:
+    """Return the share of intervals of a label's detection AUROC that hold the area, the area,
+    and their mean width.
+
+    50 firings of 5 intervals and 60 silent texts of 3 kinds lie in documents whose texts go
+    together by `within` of their variance; firings of interval i score i · `tell` more.
+    """
+    rng = np.random.default_rng(seed)
+    gains = tell * np.arange(1, 6)
+    truth = float(np.mean([0.5 * math.erfc(-gain / 2) for gain in gains]))
+    inside, width = 0, 0.0
+    for _ in range(draws):
+        trial = Trial(
+            np.repeat(np.arange(1, 6), 10), rng.integers(0, documents, 50),
+            np.repeat(np.arange(3), 20), rng.integers(0, documents, 60),
+        )  # fmt: skip
+        of_document = rng.normal(0, within**0.5, (2, documents))
+        own = rng.normal(0, (1 - within) ** 0.5, 110)
+        fired = gains[trial.interval - 1] + of_document[0][trial.fired_document]
+        scores = own + np.concatenate([fired, of_document[1][trial.silent_document]])
+        found = areas(trial, scores).whole
+        inside += found.low <= truth <= found.high
+        width += (found.high - found.low) / draws
+    return inside / draws, truth, width
+
+
+def mean_areas(draws: int, features: int, seed: int = 0) -> float:
+    """Return the share of intervals of the mean over many labels that hold the true mean."""
+    rng = np.random.default_rng(seed)
+    held = 0
+    for number in range(draws):
+        found = mean_of(rng.beta(6, 3, features), number)
+        held += found.low <= 2 / 3 <= found.high
+    return held / draws
+
+
+def gains(draws: int, seed: int = 0) -> float:
+    """Return the share of intervals of a log-probability's gain that hold the true gain."""
+    rng = np.random.default_rng(seed)
+    found = [gain_interval(rng.normal(0.3, 1, DRAWS)) for _ in range(draws)]
+    return float(np.mean([one.low <= 0.3 <= one.high for one in found]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=50)
@@ -158,6 +205,20 @@ def main() -> None:
                 f"{unbounded} open",
                 flush=True,
             )
+    for tell, documents, within in (
+        (0.0, 1000, 0.0), (0.0, 40, 0.3), (0.3, 1000, 0.0), (0.3, 40, 0.3), (1.0, 1000, 0.0),
+        (0.3, 12, 0.3),
+    ):  # fmt: skip
+        share, truth, width = label_areas(asked.lists, tell, documents, within)
+        print(
+            f"label's AUROC, {documents} documents that go together by {within:g}: {share:.3f} of "
+            f"{asked.lists} hold {truth:.3f}, mean width {width:.2f}",
+            flush=True,
+        )
+    for features in (20, 200):
+        share = mean_areas(asked.lists, features)
+        print(f"mean over {features} labels: {share:.3f} of {asked.lists}", flush=True)
+    print(f"log-probability of a label: {gains(asked.lists):.3f} of {asked.lists}", flush=True)
     for copies, tell in ((1, 0.0), (1, 0.5), (1, 1.0), (3, 0.0), (3, 1.0)):
         areas = held_areas(asked.draws, asked.contents, copies, tell)
         for inputs, (inside, truth, width) in areas.items():

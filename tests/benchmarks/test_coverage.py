@@ -11,7 +11,7 @@ import pytest
 from law_coverage import FIVE_BY_FIVE, README_GRID, Tally, same_computes, straight, surface
 from law_coverage import rates as best_rates
 from law_coverage import with_floor as floor_of
-from score_coverage import chance, even_chances, held_areas
+from score_coverage import chance, even_chances, gains, held_areas, label_areas, mean_areas
 
 COMPUTES = np.unique([features * steps for features, steps in README_GRID])
 
@@ -110,3 +110,22 @@ def test_intervals_of_classifiers__over_many_draws(copies: int, tell: float) -> 
     for inputs, (inside, area, width) in held_areas(100, 40, copies, tell).items():
         print(f"{inputs}: {inside:.3f} hold {area:.3f}, median width {width:.2f}")
         assert inside > 0.95 - 3 * (0.95 * 0.05 / 100) ** 0.5
+
+
+def test_intervals_of_labels__hold_their_areas_means_and_gains() -> None:
+    assert label_areas(80, 0.3, 1000, 0.0)[0] >= 0.85
+    assert label_areas(80, 0.3, 40, 0.3)[0] >= 0.85
+    assert mean_areas(60, 20) >= 0.8
+    assert gains(200) >= 0.9
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("tell", "documents", "within"),
+    [(0.0, 1000, 0.0), (0.0, 40, 0.3), (0.3, 1000, 0.0), (0.3, 12, 0.3), (1.0, 1000, 0.0)],
+)
+def test_intervals_of_labels__over_many_draws(tell: float, documents: int, within: float) -> None:
+    share, area, width = label_areas(600, tell, documents, within)
+    print(f"{share:.3f} hold {area:.3f}, mean width {width:.2f}")
+    assert share > 0.95 - 3 * (0.95 * 0.05 / 600) ** 0.5

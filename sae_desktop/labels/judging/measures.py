@@ -90,12 +90,13 @@ def bootstrap_mean(ratings: Array, most: float, seed: int = 0) -> Interval:
     drawn = rng.choice(ratings, (RESAMPLES, n)).sum(1)
     ends = rng.integers(0, 2, RESAMPLES) * most
     means = (drawn + ends) / (n + 1)
-    low, high = np.quantile(means, _tails(n))
+    low, high = np.quantile(means, tails(n))
     value = float(ratings.mean())
     return Interval(value, min(float(low), value), max(float(high), value))
 
 
-def _tails(n: int) -> tuple[float, float]:
+def tails(n: int) -> tuple[float, float]:
+    """Return at which quantiles a bootstrap over n items ends for an interval of 95%."""
     from scipy.stats import norm, t
 
     if n < 2:
@@ -143,7 +144,7 @@ def correlation(answered: Sequence[Answered], seed: int = 0) -> Interval:
     sums = np.stack([np.bincount(places, m, len(groups)) for m in moments])
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
-    low, high = np.quantile(_pearson(sums @ weights.T), _tails(len(groups)))
+    low, high = np.quantile(_pearson(sums @ weights.T), tails(len(groups)))
     value = float(_pearson(sums.sum(1)))
     return Interval(value, min(float(low), value), max(float(high), value))
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sae_desktop.features.asking.auroc import interval as auroc_interval
 from sae_desktop.features.reading.label_score import Figure
 from sae_desktop.labels.examples import SILENT_KINDS, Example
+from sae_desktop.labels.judging.measures import tails
 
 Array = npt.NDArray[Any]
 
@@ -122,11 +123,15 @@ def _worth(weights: Array, documents: Array) -> float:
 
 
 def mean_of(values: Array, seed: int = 0) -> Figure:
-    """Return the mean of many features' figures, with a bootstrap interval over the features."""
+    """Return the mean of many features' figures, with a bootstrap interval over the features.
+
+    Its tails are those of Student's t, scaled as Hesterberg (2015) does: plain percentiles are too
+    narrow for few features.
+    """
     values = values[~np.isnan(values)]
     if not len(values):
         return NONE
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), [0.025, 0.975])
+    low, high = np.quantile(values[drawn].mean(axis=1), tails(len(values)))
     return Figure(float(values.mean()), float(low), float(high))

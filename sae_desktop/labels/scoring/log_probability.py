@@ -39,7 +39,7 @@ def log_probability(
         _mean(opened, _drawn(own, rng), label_ids) - _mean(opened, _drawn(others, rng), label_ids)
         for _ in range(DRAWS)
     ]
-    return _interval(np.asarray(gains))
+    return gain_interval(np.asarray(gains))
 
 
 def _drawn(examples: Sequence[Example], rng: np.random.Generator) -> list[Example]:
@@ -58,7 +58,8 @@ def _mean(opened: OpenedIndex, contexts: Sequence[Example], label: list[int]) ->
     return float(told[torch.arange(len(label)), torch.tensor(label)].mean())
 
 
-def _interval(gains: np.ndarray) -> Figure:
+def gain_interval(gains: np.ndarray) -> Figure:
+    """Return the mean of gains (DRAWS,) with the interval of Student's t."""
     from scipy.stats import t
 
     mean = float(gains.mean())
