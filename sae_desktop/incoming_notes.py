@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.project import Project
+from sae_desktop.project_labels import Label
 from sae_desktop.project_lists import FeatureList, FeatureLists
+from sae_desktop.project_note import NOTE, PARTS
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.storage.atomic import write_bytes
 
@@ -25,8 +27,10 @@ class IncomingNotes(msgspec.Struct, frozen=True, kw_only=True):
     dictionary: str
     notes: list[FeatureNote]
     lists: list[FeatureList] = []
+    labels: list[Label] = []
+    """Labels beside those shown in `notes`."""
     over_labels: bool = True
-    """Whether they take the place of labels that are there."""
+    """Whether the notes take the place of what is there; otherwise they are added to it."""
 
 
 def write_incoming(path: Path, incoming: IncomingNotes) -> None:
@@ -59,12 +63,14 @@ def take_incoming(project: Project) -> None:
 
 
 def _take(notes: Notes, incoming: IncomingNotes) -> None:
-    found = incoming.notes
+    found, parts = incoming.notes, PARTS
     if not incoming.over_labels:
         there = notes.notes(incoming.dictionary, (note.feature for note in found))
-        found = [n for n in found if n.feature not in there or not there[n.feature].label]
+        found = [n for n in found if n.feature not in there or not there[n.feature].note]
+        parts = (NOTE,)
     lists = FeatureLists(notes)
     with notes.database:
-        notes.put_all(incoming.dictionary, found)
+        notes.put_all(incoming.dictionary, found, parts)
+        notes.add_within(incoming.dictionary, incoming.labels)
         for content in incoming.lists:
             lists.put(incoming.dictionary, content.name, content)

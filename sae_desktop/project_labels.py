@@ -88,7 +88,7 @@ class LabelStep(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     who: str
     what: str
-    """edited, removed, agreed, rejected, chosen, restored: a key of words/label_words.py."""
+    """edited, removed, agreed, rejected, chosen, restored: a key of label_words.py."""
     number: int
     text: str
     """What the label said: before it was edited or removed."""

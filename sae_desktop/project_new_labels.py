@@ -63,15 +63,16 @@ class _Adding:
 
     def _gives_way(self, new: Label) -> bool:
         """Whether the shown label makes room: a person neither wrote, agreed to nor chose it, and
-        it does not score higher by the same measure."""
+        the new one is scored where it is, not lower by the same measure."""
         shown = self.shown
         if shown is None:
             return True
         if self._chosen or shown.method == PERSON or shown.state == AGREED:
             return False
-        compared = shown.measure == new.measure and shown.score is not None
-        higher = compared and (new.score is None or (shown.score or 0.0) > new.score)
-        return new.method == PERSON or not higher
+        better = shown.score is not None and (
+            new.score is None or (shown.measure == new.measure and shown.score > new.score)
+        )
+        return new.method == PERSON or not better
 
     def _refresh(self, known: Label, new: Label) -> None:
         """Take what is newly known of a label that is there."""

@@ -320,8 +320,11 @@ class Notes:
         same method is not added again.
         """
         with self._writing("The labels"):
-            first = self._number(dictionary, make=True) << SHIFT
-            return add_labels(self.database, first, labels)
+            return self.add_within(dictionary, labels)
+
+    def add_within(self, dictionary: str, labels: Iterable[Label]) -> int:
+        """Do what `add_labels` does within the caller's transaction."""
+        return add_labels(self.database, self._number(dictionary, make=True) << SHIFT, labels)
 
     def score_labels(self, dictionary: str, scores: Iterable[GivenScore]) -> None:
         """Write the scores of labels. Raises UserError as `save` does."""

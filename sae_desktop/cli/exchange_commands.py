@@ -163,8 +163,8 @@ def export(
         Path,
         typer.Argument(
             metavar="TO",
-            help="The folder to write; a .html file for html, a .csv, .json or .parquet file for "
-            "labels, a .saepack file for package.",
+            help="The folder to write; a .html file for html, a .csv, .tsv, .json, .jsonl or "
+            ".parquet file for labels, a .saepack file for package.",
         ),
     ],
     form: Annotated[
@@ -190,6 +190,20 @@ def export(
             "--most", min=0, help="Number of features, those that fire most often first; 0: all."
         ),
     ] = default(ExportFeaturesConfig, "most"),
+    every_label: Annotated[
+        bool,
+        typer.Option(
+            "--every-label",
+            help="For labels: all labels of each feature, rejected ones too, not only the shown.",
+        ),
+    ] = default(ExportFeaturesConfig, "every_label"),
+    automatic_names: Annotated[
+        bool,
+        typer.Option(
+            "--automatic-names",
+            help="For labels: also the automatic names where there is no label, marked as such.",
+        ),
+    ] = default(ExportFeaturesConfig, "automatic_names"),
     licence: Annotated[
         str, typer.Option("--licence", help="For a package: its licence, such as mit or cc-by-4.0.")
     ] = default(ExportPackageConfig, "licence"),
@@ -218,7 +232,7 @@ def export(
         raise typer.BadParameter("name the index", param_hint="--index")
     features = ExportFeaturesConfig(
         project=str(project), index=index, path=str(to), format=_program(form), features=feature,
-        member_of=member_of, most=most,
+        member_of=member_of, most=most, every_label=every_label, automatic_names=automatic_names,
     )  # fmt: skip
     run_job_command(features, render.figures, as_json=as_json)
 

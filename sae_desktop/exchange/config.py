@@ -12,7 +12,7 @@ from sae_desktop.training.config import EvaluateResult
 DictionaryFormat = Literal["saelens", "sparsify", "dictionary_learning", "html"]
 """html: a page for people of the run that made it."""
 FeaturesFormat = Literal["neuronpedia", "saedashboard", "delphi", "html", "labels"]
-"""labels: a .csv, .json or .parquet file of what a person wrote."""
+"""labels: a .csv, .tsv, .json, .jsonl or .parquet file of what is written of the features."""
 _DICTIONARIES = takes("dictionary", "project")
 
 
@@ -135,6 +135,10 @@ class ExportFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="expor
     """Those of this list."""
     most: int = 0
     """Number of features at most, those that fire most often first; 0: all."""
+    every_label: bool = False
+    """Of a table of labels: all labels of each feature, rejected ones too."""
+    automatic_names: bool = False
+    """The names by statistics, too, where nobody's label is shown; marked automatic."""
 
 
 class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_labels"):
@@ -150,6 +154,8 @@ class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_
 
 class ImportLabelsResult(msgspec.Struct, frozen=True, kw_only=True):
     labels: int
+    new: int = 0
+    """Of these, those that were not there."""
     scores: int
     stars: int
     notes: int

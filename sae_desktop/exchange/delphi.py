@@ -25,6 +25,7 @@ from sae_desktop.features.reading.layout import BINS
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.load import load_reader
 from sae_desktop.language_model.names import public_name
+from sae_desktop.project_labels import Label
 from sae_desktop.storage.atomic import replacing, write_bytes
 from sae_desktop.storage.faults import explained
 
@@ -40,7 +41,7 @@ _TOP, _BUCKETS, _EACH = 20, 5, 4
 def write_latents(
     folder: Path,
     index: FeatureIndex,
-    labels: Iterable[tuple[int, str]] = (),
+    labels: Iterable[Label] = (),
     told: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Write all firings of an index, and labels as explanations; return the number of features.
@@ -137,7 +138,9 @@ def read_latents(folder: Path, token: Callable[[int], str]) -> Iterator[FeatureR
                 int(feature) + first, locations[start:end], activations[start:end],
                 _Texts(tokens, _lengths(tokens, padding), token),
             )  # fmt: skip
-            record.label = explanations.get(record.feature, "")
+            label = explanations.get(record.feature)
+            if label is not None:
+                record.label, record.labels = label.text, [label]
             yield record
 
 
@@ -169,11 +172,12 @@ def _lengths(tokens: Array, padding: int | None) -> Array:
     return np.where(text.any(axis=1), ends, 0)
 
 
-def _explanations_of(module: Path) -> dict[int, str]:
+def _explanations_of(module: Path) -> dict[int, Label]:
     """Return what is in `explanations` beside a module, or beside the folder of all modules."""
     for above in (module.parent, module.parent.parent):
         if (above / EXPLANATIONS).is_dir():
-            return read_explanations(above / EXPLANATIONS, module.name)
+            found = read_explanations(above / EXPLANATIONS, module.name)
+            return {label.feature: label for label in found}
     return {}
 
 

@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-EXPLANATIONS = "explanations"
+EXPLANATIONS, SCORES = "explanations", "scores"
 EXPLANATION_NAME = re.compile(r"(.*)_latent(\d{1,9})\.txt")
 """Module and feature."""
 _LOOKED_AT = 100

@@ -18,6 +18,7 @@ from sae_desktop.exchange.config import (
     ImportFeaturesResult,
 )
 from sae_desktop.exchange.delphi_layout import modules_in
+from sae_desktop.exchange.label_rows import label_rows
 from sae_desktop.exchange.labels import write_labels
 from sae_desktop.exchange.record_index import Origin, RecordIndex
 from sae_desktop.exchange.records import FeatureRecord, records_of
@@ -77,11 +78,14 @@ def import_features(config: ImportFeaturesConfig, context: JobContext) -> Import
             index.add(record)
     dictionary = config.dictionary or config.name
     origin = Origin(dictionary, model, site, config.source, config_record(config))
-    labels = [FeatureNote(feature=f, label=label, note=n) for f, label, n in index.labels()]
+    labels = index.labels()
+    told = [FeatureNote(feature=feature, note=note) for feature, note in index.notes()]
     place = work_folder(project.path, "features")
     try:
         index.write(place / "index.h5", origin)
-        incoming = IncomingNotes(dictionary=dictionary, notes=labels, over_labels=False)
+        incoming = IncomingNotes(
+            dictionary=dictionary, notes=told, labels=labels, over_labels=False
+        )
         write_incoming(place / "incoming.json", incoming)
         context.check_cancelled()
         move_together(
@@ -97,7 +101,8 @@ def import_features(config: ImportFeaturesConfig, context: JobContext) -> Import
     found = FeatureIndex(path)
     return ImportFeaturesResult(
         name=config.name, format=kind, model=model, site=site, features=found.features,
-        with_contexts=_with_contexts(found), labels=len(labels), bytes=path.stat().st_size,
+        with_contexts=_with_contexts(found), bytes=path.stat().st_size,
+        labels=len({label.feature for label in labels}),
     )  # fmt: skip
 
 
@@ -157,8 +162,10 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
                 context.progress(done, len(chosen), "features")
 
         if config.format == "labels":
-            written = [n for f in chosen if _says(n := notes.note(index.info.dictionary, f))]
-            write_labels(target, written)
+            rows = label_rows(
+                notes, index, chosen, every=config.every_label, automatic=config.automatic_names
+            )
+            write_labels(target, rows)
         elif config.format == "html":
             write_report(target, index, records_of(index, notes, chosen), told)
         else:
@@ -167,10 +174,6 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
     return ExportResult(
         path=str(target), files=len(files), bytes=sum(path.stat().st_size for path in files)
     )
-
-
-def _says(note: FeatureNote) -> bool:
-    return bool(note.label or note.note or note.starred or note.score is not None)
 
 
 def _write_folder(
@@ -191,7 +194,7 @@ def _write_folder(
         elif config.format == "saedashboard":
             saedashboard.write_batches(part, records, told=told, **names)
         else:
-            labels = ((record.feature, record.label) for record in records if record.label)
+            labels = (record.shown for record in records if record.shown is not None)
             delphi.write_latents(part, index, labels, told)
 
 

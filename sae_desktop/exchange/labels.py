@@ -1,11 +1,10 @@
-"""Labels of features in files: .csv, .json, .parquet, Delphi's explanations. No torch."""
+"""Labels of features in files: tables of five kinds, Delphi's explanations. No torch."""
 
 from __future__ import annotations
 
 import csv
-import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,53 +22,61 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ImportLabelsConfig, ImportLabelsResult
 from sae_desktop.exchange.delphi_explanations import read_explanations
 from sae_desktop.exchange.label_names import BESIDE_LABELS, LABEL_NAMES
+from sae_desktop.exchange.label_rows import COLUMNS, METHOD_NAMES, NUMBER_NAMES, take_rows, told_row
+from sae_desktop.features.reading.export import FORMULA
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.file_kinds import FILE_KINDS
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project, existing
+from sae_desktop.project_labels import Label, label_text
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
-from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.project_notes import Notes
 from sae_desktop.storage.atomic import replacing, write_bytes
 from sae_desktop.storage.faults import explained
 
-SUFFIXES = (".csv", ".json", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 """Of files that are written."""
 READ_SUFFIXES = FILE_KINDS["labels"].endings
 """Of files that are read, compressed or not."""
+_AT_ONCE = 5_000
+"""Rows between two looks at whether the job is to end."""
 _MOST_BYTES = 2**30
 _MOST_CHARACTERS = 2**29
 # What a row takes in memory beside what it says, in characters.
 _ROW = 256
-_NUMBER_NAMES = ("feature", "index", "feature_index", "id")
-_COLUMNS = {*_NUMBER_NAMES, *LABEL_NAMES, *BESIDE_LABELS}
+_COLUMNS = {*NUMBER_NAMES, *LABEL_NAMES, *BESIDE_LABELS}
 
 
 # ---------------------------------------------------------------- writing
-def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
-    """Write notes to a file in the form its ending says; return how many.
+def write_labels(path: Path, found: Iterable[Mapping[str, Any]]) -> int:
+    """Write the rows of `label_rows` in the form a file's ending says; return how many.
 
     Raises UserError for another ending, and when the disk is full.
     """
-    columns = ("feature", "label", "score", "starred", "note")
-    rows = [{name: getattr(note, name) for name in columns} for note in notes]
+    rows = list(found)
+    ending = path.suffix.lower()
     with explained(path):
-        match path.suffix.lower():
-            case ".csv":
+        match ending:
+            case ".csv" | ".tsv":
                 with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, columns)
+                    writer = csv.DictWriter(
+                        file, list(COLUMNS), delimiter="\t" if ending == ".tsv" else ","
+                    )
                     writer.writeheader()
-                    writer.writerows(rows)
+                    writer.writerows(map(_sheltered, rows))
             case ".json":
                 write_bytes(path, msgspec.json.format(msgspec.json.encode(rows)))
+            case ".jsonl":
+                write_bytes(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
             case ".parquet":
                 import pyarrow as pa
                 import pyarrow.parquet as pq
 
-                types = [pa.int64(), pa.string(), pa.float32(), pa.bool_(), pa.string()]
+                types = {int: pa.int64(), str: pa.string(), float: pa.float64(), bool: pa.bool_()}
                 table = pa.table(
                     {
-                        name: pa.array([row[name] for row in rows], type=kind)
-                        for name, kind in zip(columns, types, strict=True)
+                        name: pa.array([row[name] for row in rows], type=types[kind])
+                        for name, kind in COLUMNS.items()
                     }
                 )
                 with replacing(path) as part:
@@ -77,6 +84,24 @@ def write_labels(path: Path, notes: Iterable[FeatureNote]) -> int:
             case _:
                 raise _other_ending(path)
     return len(rows)
+
+
+def _sheltered(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose texts no spreadsheet takes for formulas: an apostrophe stands before."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+        for name, value in row.items()
+    }
+
+
+def _bare(value: Any) -> Any:
+    """Return what a cell says without the apostrophe of `_sheltered`."""
+    sheltered = isinstance(value, str) and value[:1] == "'" and _is_formula(value[1:])
+    return value[1:] if sheltered else value
+
+
+def _is_formula(text: str) -> bool:
+    return text[:1] == "'" or text.lstrip().startswith(FORMULA)
 
 
 def _other_ending(path: Path, suffixes: Sequence[str] = SUFFIXES) -> UserError:
@@ -98,53 +123,43 @@ def import_labels(config: ImportLabelsConfig, context: JobContext) -> ImportLabe
     project = Project.open(config.project)
     index = FeatureIndex(project.index_path(existing("index", config.index, project.indexes())))
     rows = read_rows(Path(config.file).expanduser())
-    found = [_note(row, number, index) for number, row in enumerate(rows, 1)]
+    source = _source(config.file)
+    found = [told_row(row, number, index, source) for number, row in enumerate(rows, 1)]
     dictionary = index.info.dictionary
     with closing(Notes(project.notes_path)) as notes:
-        there = notes.notes(dictionary, [told["feature"] for told in found])
         try:
             with notes.database:
-                notes.put_all(dictionary, _counted(_merged(found, there), len(found), context))
+                new = 0
+                for first in range(0, len(found), _AT_ONCE):
+                    context.check_cancelled()
+                    context.progress(first, len(found), "labels")
+                    new += take_rows(notes, dictionary, found[first : first + _AT_ONCE])
                 if config.make_list:
-                    members = [ListMember(feature=told["feature"]) for told in found]
+                    numbers = dict.fromkeys(told.feature for told in found)
                     content = FeatureList(
                         name=config.make_list,
                         annotation=f"From {Path(config.file).name}",
-                        members=members,
+                        members=[ListMember(feature=feature) for feature in numbers],
                     )
                     FeatureLists(notes).put(dictionary, config.make_list, content)
         except sqlite3.OperationalError as error:
             raise notes.refused("The labels", error) from error
     context.progress(len(found), len(found), "labels")
+    labels = [told.label for told in found if told.label is not None]
     return ImportLabelsResult(
-        labels=sum(bool(told.get("label")) for told in found),
-        scores=sum(told.get("score") is not None for told in found),
-        stars=sum(bool(told.get("starred")) for told in found),
-        notes=sum(bool(told.get("note")) for told in found),
-        listed=len(found) if config.make_list else 0,
+        labels=len(labels),
+        new=new,
+        scores=sum(label.score is not None for label in labels)
+        + sum("score" in told.fields for told in found),
+        stars=sum(bool(told.fields.get("starred")) for told in found),
+        notes=sum(bool(told.fields.get("note")) for told in found),
+        listed=len({told.feature for told in found}) if config.make_list else 0,
     )
 
 
-def _merged(
-    found: Sequence[dict[str, Any]], there: dict[int, FeatureNote]
-) -> Iterator[FeatureNote]:
-    """Yield what is to be written: what is told of a feature over what is there."""
-    known = dict(there)
-    for told in found:
-        feature = told["feature"]
-        before = known.get(feature) or FeatureNote(feature=feature)
-        known[feature] = msgspec.structs.replace(before, **told)
-        yield known[feature]
-
-
-def _counted(
-    notes: Iterable[FeatureNote], total: int, context: JobContext
-) -> Iterator[FeatureNote]:
-    for number, note in enumerate(notes):
-        if number % 1000 == 0:
-            context.check_cancelled()
-            context.progress(number, total, "labels")
-        yield note
+def _source(file: str) -> str:
+    """Return what a table is called as the author of labels that name none."""
+    return label_text(Path(inner_name(Path(file).name)).stem)
 
 
 def read_rows(path: Path) -> Sequence[dict[str, Any]]:
@@ -159,7 +174,7 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
                 f"“{path}” holds no explanations.",
                 next_step="Choose a table, or the folder with Delphi's …_latent0.txt files.",
             )
-        return [{"feature": feature, "label": label} for feature, label in found.items()]
+        return [_row(label) for label in found]
     if Path(inner_name(path.name)).suffix not in READ_SUFFIXES:
         raise _other_ending(path, READ_SUFFIXES)
     try:
@@ -185,6 +200,11 @@ def read_rows(path: Path) -> Sequence[dict[str, Any]]:
         ) from error
 
 
+def _row(label: Label) -> dict[str, Any]:
+    told = {name: getattr(label, name) for name in COLUMNS if hasattr(label, name)}
+    return told | {"label": label.text, "method": METHOD_NAMES[label.method], "shown": None}
+
+
 def _beginning(path: Path) -> str:
     head = head_bytes(path)
     return head.decode(encoding_of(head), "replace")
@@ -196,6 +216,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     Raises UserError for the first row that cannot be read: labels are taken whole or not at all.
     """
     report = Report()
+    delimited = Path(inner_name(path.name)).suffix in (".csv", ".tsv")
     table: Table
     columns: Sequence[str] = ()
     match Path(inner_name(path.name)).suffix:
@@ -203,7 +224,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
             table = ParquetTable(path)
             columns = [name for name in table.declared if name.strip().casefold() in _COLUMNS]
         case ".csv" | ".tsv":
-            table = DelimitedTable(path, ALTERNATIVES.join(_NUMBER_NAMES), report, strict=True)
+            table = DelimitedTable(path, ALTERNATIVES.join(NUMBER_NAMES), report, strict=True)
         case ".jsonl":
             table = JsonLines(path)
         case _:
@@ -213,7 +234,9 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     for _, row in table.rows(columns):
         if isinstance(row, BadRowError):
             raise row
-        found.append(dict(row))
+        found.append(
+            {name: _bare(value) for name, value in row.items()} if delimited else dict(row)
+        )
         size += _ROW + sum(len(value) for value in row.values() if isinstance(value, str))
         if size > _MOST_CHARACTERS:
             raise UserError(
@@ -239,7 +262,7 @@ def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _names_feature(path: Path) -> bool:
     """Whether the one object of a file is a row, not an object of all labels."""
     found = msgspec.json.decode(whole_text(path, _MOST_CHARACTERS))
-    return isinstance(found, dict) and any(name.casefold() in _NUMBER_NAMES for name in found)
+    return isinstance(found, dict) and any(name.casefold() in NUMBER_NAMES for name in found)
 
 
 def _read_mapping(path: Path) -> list[dict[str, Any]]:
@@ -248,58 +271,3 @@ def _read_mapping(path: Path) -> list[dict[str, Any]]:
     if not isinstance(found, dict):
         raise ValueError("it is not a list of objects")
     return [{"feature": key, "label": value} for key, value in found.items()]
-
-
-def _number(value: object) -> int:
-    """Return a feature's number, also one that a spreadsheet wrote as 5.0 or 5,0.
-
-    Raises ValueError for what is none.
-    """
-    text = str(value).strip().removeprefix("#")
-    try:
-        return int(text)
-    except ValueError:
-        number = float(text.replace(",", "."))
-        if not number.is_integer():
-            raise ValueError(text) from None
-        return int(number)
-
-
-def _note(row: dict[str, Any], number: int, index: FeatureIndex) -> dict[str, Any]:
-    """Return the fields of a FeatureNote that a row tells."""
-    named = next((row[name] for name in _NUMBER_NAMES if row.get(name) not in (None, "")), None)
-    try:
-        feature = index.check_feature(_number(named))
-    except (ValueError, OverflowError, UserError) as error:
-        reason = error.what if isinstance(error, UserError) else f"“{named}” is not a feature."
-        raise UserError(
-            f"Row {number}: {reason}",
-            kept="Nothing was changed.",
-            next_step="The table needs a column “feature” with the numbers of features in this "
-            "index.",
-        ) from error
-    told: dict[str, Any] = {"feature": feature}
-    label = next((row[name] for name in LABEL_NAMES if row.get(name) not in (None, "")), None)
-    if label is not None:
-        told["label"] = " ".join(str(label).removeprefix("'").split())
-    if row.get("score") not in (None, ""):
-        told["score"] = _score(row["score"], number)
-    if row.get("starred") not in (None, ""):
-        told["starred"] = str(row["starred"]).strip().lower() in ("true", "1", "yes")
-    if row.get("note") not in (None, ""):
-        told["note"] = str(row["note"])
-    return told
-
-
-def _score(value: object, number: int) -> float:
-    try:
-        score = float(str(value).strip().replace(",", "."))
-    except ValueError:
-        score = math.nan
-    if not 0.0 <= score <= 1.0:
-        raise UserError(
-            f"Row {number}: “{value}” is not a score.",
-            kept="Nothing was changed.",
-            next_step="A score is a number from 0 to 1.",
-        )
-    return score

@@ -13,6 +13,15 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.json_lines import json_lines, numbers, pairs, texts, whole
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.language_model.sites.site_names import is_centred, parse_site, uncentred
+from sae_desktop.project_labels import (
+    IMPORTED,
+    MODEL,
+    PERSON,
+    STATISTICS,
+    Label,
+    label_text,
+    number_of,
+)
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 
@@ -21,6 +30,8 @@ BATCH = 256
 """Features in a file."""
 _COMPRESSION = 5
 """The usual 9 takes three times as long for 3% less."""
+_TYPES = {PERSON: "human", MODEL: "model", IMPORTED: "imported", STATISTICS: "automatic"}
+"""Method → the type of its explanations. Other programs call the way a model was asked so."""
 _TOP = -1.0
 """Bounds of a context that is one of the top ones."""
 _SHORT = {
@@ -66,8 +77,7 @@ def write_batches(
                 common | _activation(record, place, context)
                 for place, context in enumerate(record.contexts)
             ]
-            if record.label:
-                lines["explanations"].append(common | _explanation(record))
+            lines["explanations"] += [common | told for told in _explanations(record)]
         for kind in KINDS:
             if lines[kind] or kind == "features":
                 _write(folder / kind / f"batch-{number}.jsonl.gz", lines[kind])
@@ -154,15 +164,34 @@ def _activation(record: FeatureRecord, place: int, context: ContextRecord) -> di
     }
 
 
-def _explanation(record: FeatureRecord) -> dict[str, Any]:
-    return {
-        "id": f"{record.feature}",
-        "index": str(record.feature),
-        "description": record.label,
-        "notes": record.note,
-        "typeName": "human",
-        "explanationModelName": None,
-    }
+def _explanations(record: FeatureRecord) -> list[dict[str, Any]]:
+    """Return a line for each label, the shown one first; a feature's note stands in the first."""
+    return [
+        {
+            "id": f"{record.feature}-{place}" if place else f"{record.feature}",
+            "index": str(record.feature),
+            "description": label.text,
+            "authorId": label.author or None,
+            "typeName": _TYPES[label.method],
+            "explanationModelName": label.author if label.method == MODEL else None,
+            "notes": "" if place else record.note,
+            "createdAt": label.made,
+            "scores": _scores(label),
+        }
+        for place, label in enumerate(record.labels or [Label(feature=record.feature, text="")])
+        if label.text or record.note
+    ]
+
+
+def _scores(label: Label) -> list[dict[str, Any]]:
+    if label.score is None:
+        return []
+    return [
+        {
+            "value": label.score, "low": label.score_low, "high": label.score_high,
+            "explanationScoreTypeName": label.measure,
+        }
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- reading
@@ -245,8 +274,39 @@ def _read_activation(line: dict[str, Any]) -> FeatureRecord:
 
 
 def _read_explanation(line: dict[str, Any]) -> FeatureRecord:
-    return FeatureRecord(
-        feature=whole(line["index"]),
-        label=" ".join(str(line["description"]).split()),
-        note=str(line.get("notes") or ""),
+    feature = whole(line["index"])
+    text = label_text(str(line["description"]))
+    record = FeatureRecord(feature=feature, label=text, note=str(line.get("notes") or ""))
+    if text:
+        record.labels = [_read_label(feature, text, line)]
+    return record
+
+
+def _read_label(feature: int, text: str, line: dict[str, Any]) -> Label:
+    model = str(line.get("explanationModelName") or "")
+    kind = str(line.get("typeName") or "")
+    author = str(line.get("authorId") or "")
+    methods = {name: method for method, name in _TYPES.items()}
+    method = MODEL if model else methods.get(kind, IMPORTED)
+    scores = line.get("scores")
+    score = scores[0] if isinstance(scores, list) and scores else {}
+    if not isinstance(score, dict):
+        raise TypeError("its scores are not objects")
+    value, low, high = (_share(score.get(name)) for name in ("value", "low", "high"))
+    return Label(
+        feature=feature,
+        text=text,
+        method=method,
+        author=label_text(model or author) or ("Neuronpedia" if method == IMPORTED else ""),
+        made=str(line.get("createdAt") or "")[:40],
+        score=value,
+        score_low=low,
+        score_high=high,
+        measure=label_text(str(score.get("explanationScoreTypeName") or ""))[:200],
     )
+
+
+def _share(value: Any) -> float | None:
+    """Return a score from 0 to 1; what is none is left out."""
+    number = number_of(value)
+    return number if number is not None and 0.0 <= number <= 1.0 else None

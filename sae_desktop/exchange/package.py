@@ -51,6 +51,7 @@ from sae_desktop.incoming_notes import (
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.names import public_name
 from sae_desktop.project import Project, checked_name, existing
+from sae_desktop.project_labels import Label
 from sae_desktop.project_lists import FeatureList, FeatureLists
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.storage.archives import DAMAGED, unpack
@@ -64,6 +65,8 @@ from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
 SCHEMA_VERSION = 1
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
+OTHER_LABELS = "other_labels.json"
+"""The labels that are not shown; packages of earlier releases have none."""
 INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
 INDEX_JUDGED = "index.judged"
 DICTIONARY = "dictionary"
@@ -123,6 +126,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
     )  # fmt: skip
     with closing(Notes(project.notes_path)) as notes:
         labels = list(notes.all(name).values())
+        others = [label for label in notes.all_labels(name) if not label.shown]
         kept = FeatureLists(notes)
         lists = [kept.read(name, title) for title, _ in kept.names(name)]
     texts = {
@@ -130,6 +134,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
         README: card_text(card).encode(),
         LABELS: msgspec.json.encode(labels),
         LISTS: msgspec.json.encode(lists),
+        OTHER_LABELS: msgspec.json.encode(others),
     }
     total = sum(path.stat().st_size for path in files.values())
     done = 0
@@ -216,12 +221,12 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     place = work_folder(project.path, "package")
     try:
         unpack(path, place, context)
-        labels, lists = _written(path, place, card.features)
+        labels, lists, others = _written(path, place, card.features)
         _check_whole(path, place, card)
         if (place / INDEX).is_file():
             _rename_dictionary(place / INDEX, name)
         _write_origin(place / DICTIONARY, path)
-        incoming = IncomingNotes(dictionary=name, notes=labels, lists=lists)
+        incoming = IncomingNotes(dictionary=name, notes=labels, lists=lists, labels=others)
         write_incoming(place / _INCOMING, incoming)
         move_together(
             project.path,
@@ -243,14 +248,22 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     )  # fmt: skip
 
 
-def _written(path: Path, place: Path, features: int) -> tuple[list[FeatureNote], list[FeatureList]]:
+def _written(
+    path: Path, place: Path, features: int
+) -> tuple[list[FeatureNote], list[FeatureList], list[Label]]:
     try:
         labels = msgspec.json.decode((place / LABELS).read_bytes(), type=list[FeatureNote])
         lists = msgspec.json.decode((place / LISTS).read_bytes(), type=list[FeatureList])
+        others: list[Label] = []
+        if (place / OTHER_LABELS).is_file():
+            data = (place / OTHER_LABELS).read_bytes()
+            others = msgspec.json.decode(data, type=list[Label])
         _check_written(labels, lists, features)
+        if any(not 0 <= label.feature < features for label in others):
+            raise ValueError("a label is of a feature that the dictionary does not have")
     except (OSError, ValueError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise _no_package(path, error) from error
-    return labels, lists
+    return labels, lists, others
 
 
 def _check_written(labels: list[FeatureNote], lists: list[FeatureList], features: int) -> None:

@@ -20,6 +20,7 @@ from sae_desktop.features.reading.layout import (
     IndexInfo,
     write_index,
 )
+from sae_desktop.project_labels import Label
 
 Array = npt.NDArray[Any]
 _MOST_FEATURES = 20_000_000
@@ -76,13 +77,13 @@ class RecordIndex:
         """One more than the largest number of a feature."""
         return max(self._records, default=-1) + 1
 
-    def labels(self) -> list[tuple[int, str, str]]:
-        """Return (feature, label, note) of those that have one."""
-        return [
-            (feature, record.label, record.note)
-            for feature, record in sorted(self._records.items())
-            if record.label or record.note
-        ]
+    def labels(self) -> list[Label]:
+        """Return all labels, by feature, in the order they were told."""
+        return [label for _, record in sorted(self._records.items()) for label in record.labels]
+
+    def notes(self) -> list[tuple[int, str]]:
+        """Return (feature, note) of those that have one."""
+        return [(f, record.note) for f, record in sorted(self._records.items()) if record.note]
 
     # ------------------------------------------------------------------ text
     def _place(self, feature: int, context: ContextRecord) -> _Placed:
@@ -296,6 +297,7 @@ def _joined(one: FeatureRecord, other: FeatureRecord) -> FeatureRecord:
                  "coactive", "neurons", "label", "note"):  # fmt: skip
         if not getattr(one, name):
             setattr(one, name, getattr(other, name))
+    one.labels = [*one.labels, *other.labels]
     return one
 
 

@@ -11,7 +11,8 @@ from sae_desktop.exchange.places import without_place
 from sae_desktop.features.reading.facts import Context
 from sae_desktop.features.reading.layout import TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.project_labels import REJECTED, Label
+from sae_desktop.project_notes import Notes
 
 
 @dataclass
@@ -51,6 +52,13 @@ class FeatureRecord:
     contexts: list[ContextRecord] = field(default_factory=list)
     label: str = ""
     note: str = ""
+    labels: list[Label] = field(default_factory=list)
+    """All labels that are not rejected, the shown one first."""
+
+    @property
+    def shown(self) -> Label | None:
+        """The label that is shown, with who made it and how well it fits."""
+        return self.labels[0] if self.label and self.labels else None
 
 
 def records_of(
@@ -58,11 +66,16 @@ def records_of(
 ) -> Iterator[FeatureRecord]:
     """Yield features of an index as records, every context with all the text that was kept."""
     for feature in features:
-        note = notes.note(index.info.dictionary, feature) if notes is not None else None
-        yield _record(index, feature, note)
+        record = _record(index, feature)
+        if notes is not None:
+            note = notes.note(index.info.dictionary, feature)
+            record.label, record.note = note.label, note.note
+            labels = notes.labels_of(index.info.dictionary, feature)
+            record.labels = [label for label in labels if label.state != REJECTED]
+        yield record
 
 
-def _record(index: FeatureIndex, feature: int, note: FeatureNote | None) -> FeatureRecord:
+def _record(index: FeatureIndex, feature: int) -> FeatureRecord:
     _, counts = index.histogram(feature)
     shares = _bucket_shares(index, feature)
     return FeatureRecord(
@@ -79,8 +92,6 @@ def _record(index: FeatureIndex, feature: int, note: FeatureNote | None) -> Feat
             _context(index, feature, context, shares)
             for context in index.contexts(feature, None, None)
         ],
-        label=note.label if note is not None else "",
-        note=note.note if note is not None else "",
     )
 
 

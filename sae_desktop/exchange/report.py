@@ -17,6 +17,7 @@ from sae_desktop.exchange.pages import check_page, write_page
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.language_model.names import public_name
 
 MOST_FEATURES = 2000
@@ -62,9 +63,12 @@ def write_report(
 
 
 def _told(record: FeatureRecord) -> dict[str, Any]:
+    shown = record.shown
     return {
         "number": record.feature,
         "label": record.label,
+        "score": "" if shown is None else score_figure(shown.score),
+        "told": "" if shown is None else label_tip(shown).partition("\n")[2],
         "note": record.note,
         "max": _short(record.max_activation) or 1.0,
         "density": record.density,

@@ -211,7 +211,9 @@ def _imported_features(_config: Any, result: Any) -> Made:
 
 def _labelled(config: Any, result: Any) -> Made:
     noun = "label is" if result.labels == 1 else "labels are"
-    return f"{exact_count(result.labels)} {noun} imported.", "explore", config.index
+    there = result.labels - result.new
+    known = f" {exact_count(there)} of them were there already." if there else ""
+    return f"{exact_count(result.labels)} {noun} imported.{known}", "explore", config.index
 
 
 def _judged(config: Any, result: Any) -> Made:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sae_desktop.errors import UserError
+from sae_desktop.label_words import score_figure, score_sentence
 from sae_desktop.project_labels import DETECTION, label_text
-from sae_desktop.words.label_words import score_figure, score_sentence
 from sae_desktop.words.running_text import RunningText, shown_token
 
 if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened

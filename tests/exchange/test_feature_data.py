@@ -175,7 +175,7 @@ def test_delphi__holds_every_firing_and_comes_back(tmp_path: Path, toy_model_fol
     result, theirs, other = bring(tmp_path, out, model=str(toy_model_folder), site=ours.info.site)
     assert (result.format, result.labels) == ("Delphi", 1)
     with closing(Notes(other.notes_path)) as notes:
-        assert notes.note("theirs", 2).label == label
+        assert notes.note("theirs", 2).label == " ".join(label.split())
     assert result.site == ours.info.site
     counts = firings.counts()
     assert result.with_contexts == int((counts > 0).sum())

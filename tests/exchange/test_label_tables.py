@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.labels import _note, read_rows
+from sae_desktop.exchange.label_rows import told_row
+from sae_desktop.exchange.labels import read_rows
 
 
 def _check(feature: int) -> int:
@@ -22,7 +23,15 @@ INDEX: Any = SimpleNamespace(check_feature=_check)
 
 
 def told(path: Path) -> list[dict[str, Any]]:
-    return [_note(row, number, INDEX) for number, row in enumerate(read_rows(path), 1)]
+    found = []
+    for number, row in enumerate(read_rows(path), 1):
+        one = told_row(row, number, INDEX)
+        label, score = one.label, one.fields.get("score")
+        if label is not None:
+            one.fields["label"], score = label.text, label.score
+        known = {} if score is None else {"score": score}
+        found.append({"feature": one.feature, **one.fields, **known})
+    return found
 
 
 WANTED = [

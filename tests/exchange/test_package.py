@@ -25,6 +25,7 @@ from sae_desktop.features.reading.judged_file import read_judged, write_judged
 from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
+from sae_desktop.project_labels import MODEL, REJECTED, Label
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
 
@@ -33,7 +34,9 @@ from sae_desktop.project_notes import FeatureNote, Notes
 def package(small_project: Path, tmp_path: Path) -> Path:
     project = Project.open(small_project)
     with closing(Notes(project.notes_path)) as notes:
-        notes.save("dict", FeatureNote(feature=1, label="a label", score=0.5))
+        notes.save("dict", FeatureNote(feature=1, label="a label", score=0.5, author="Anna"))
+        beside = Label(feature=1, text="beside", method=MODEL, author="m", state=REJECTED)
+        notes.add_labels("dict", [beside])
         content = FeatureList(name="mine", members=[ListMember(feature=2)])
         FeatureLists(notes).write("dict", "mine", content)
     config = ExportPackageConfig(
@@ -68,6 +71,9 @@ def test_package__comes_back_with_all_that_belongs_to_it(
     small_project: Path, package: Path, other: Project
 ) -> None:
     result = bring(other, package, name="theirs")
+    with closing(Notes(other.notes_path)) as notes:
+        told = [(x.text, x.method, x.author, x.state) for x in notes.labels_of("theirs", 1)]
+    assert told == [("a label", "", "Anna", "agreed"), ("beside", MODEL, "m", REJECTED)]
     assert (result.name, result.index, result.lists) == ("theirs", "theirs", 1)
     ours = Project.open(small_project)
     mine, back = load(ours.dictionary_path("dict")), load(other.dictionary_path("theirs"))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.label_words import by_whom
 from sae_desktop.project_notes import Notes
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
@@ -21,7 +22,7 @@ Array = npt.NDArray[Any]
 
 SUFFIXES = (".csv", ".parquet")
 _STEP = 20_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BETWEEN = " | "
 
 
@@ -71,6 +72,7 @@ def _table(index: FeatureIndex, features: Array, notes: Notes | None) -> dict[st
         "feature": features,
         "label": [n.label if n else "" for n in found],
         "score": [n.score if n else None for n in found],
+        "label_by": [by_whom(n.method, n.author) if n and n.label else "" for n in found],
         "starred": [bool(n and n.starred) for n in found],
         "note": [n.note if n else "" for n in found],
     }
@@ -106,7 +108,7 @@ def _write_csv(path: Path, tables: Iterator[dict[str, Any]]) -> None:
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = _BETWEEN.join(value)
-    if isinstance(value, str) and value.lstrip().startswith(_FORMULA):
+    if isinstance(value, str) and value.lstrip().startswith(FORMULA):
         return "'" + value
     return "" if value is None else value
 

@@ -20,13 +20,13 @@ from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.note_steps import ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.project_changes import NoteChange, StarsChange, note_after
 from sae_desktop.project_labels import REJECTED, STATISTICS
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import WIDE, FeatureWords, FeatureWordsReader
-from sae_desktop.words.label_words import label_tip, score_figure
 
 Array = npt.NDArray[Any]
 

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 from sae_desktop.gui.explore.labels.desk_labels import line_of
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.label_words import label_line, label_tip
 from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
-from sae_desktop.words.label_words import label_line, label_tip
 
 _BADGE = 20
 _GAP = 8

@@ -17,7 +17,7 @@ from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
-from sae_desktop.words.label_words import step_sentence
+from sae_desktop.label_words import step_sentence
 
 _STEP = Qt.ItemDataRole.UserRole
 

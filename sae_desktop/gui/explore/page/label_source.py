@@ -12,8 +12,8 @@ from sae_desktop.gui.parts.plain_text import menu_text, plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import by_whom, label_line, label_tip, score_figure
 from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
-from sae_desktop.words.label_words import by_whom, label_line, label_tip, score_figure
 
 _SHOWN = 60
 """Characters of a label in a menu."""
