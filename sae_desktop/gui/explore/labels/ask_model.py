@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -23,9 +23,8 @@ from sae_desktop.gui.explore.labels import model_asks
 from sae_desktop.gui.explore.labels.model_asks import (
     EXPLAIN,
     JUDGE,
-    LABELLED,
     LISTED,
-    UNLABELLED,
+    WHICH,
     Wanted,
 )
 from sae_desktop.gui.forms.chat_model_form import ChatModelForm
@@ -54,11 +53,6 @@ _WITHOUT = (
     "Or choose “A model that the engine runs”. The automatic names need no model: read them one "
     "by one."
 )
-_WHICH = (
-    (UNLABELLED, "Without a label, densest first"),
-    (LABELLED, "All that fire, densest first"),
-    (LISTED, "As the list shows them"),
-)
 
 
 class AskModel(QScrollArea):
@@ -73,7 +67,7 @@ class AskModel(QScrollArea):
         self.task = _choice(
             "What the model does", ((EXPLAIN, "Name features"), (JUDGE, "Score labels"))
         )
-        self.which = _choice("Which features", _WHICH)
+        self.which = _choice("Which features", WHICH[EXPLAIN])
         self.prompt = _choice("What a name is made from", model_asks.PROMPTS)
         self.most = CountField(model_asks.MOST, 0, _MOST_FEATURES)
         self.most.setSpecialValueText("all of them")
@@ -94,6 +88,7 @@ class AskModel(QScrollArea):
         self._preview.answered.connect(self._on_preview)
         self._preview.failed.connect(self._on_failed)
         self._build()
+        self.task.currentIndexChanged.connect(self._on_task)
         for field in (self.task, self.which, self.prompt):
             field.currentIndexChanged.connect(self.refresh)
         for number in (self.most, self.cap):
@@ -172,6 +167,15 @@ class AskModel(QScrollArea):
     def choose_task(self, task: str) -> None:
         """Have the model do this."""
         self.task.setCurrentIndex(self.task.findData(task))
+
+    def _on_task(self, _number: int) -> None:
+        """Offer the features that the task can be about."""
+        chosen = self.which.currentData()
+        with QSignalBlocker(self.which):
+            self.which.clear()
+            for value, text in WHICH[self.task.currentData()]:
+                self.which.addItem(text, value)
+            self.which.setCurrentIndex(max(self.which.findData(chosen), 0))
 
     # ------------------------------------------------------------------ what is chosen
     def wanted(self) -> Wanted:

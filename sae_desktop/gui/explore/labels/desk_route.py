@@ -94,7 +94,9 @@ class DeskRoute:
     def end(self) -> str:
         """What is said where there is no feature to be shown."""
         if len(self.queue):
-            return f"That was the last of {exact_count(len(self.queue))} features."
+            count = len(self.queue)
+            things = "feature" if count == 1 else "features"
+            return f"That was the last of {exact_count(count)} {things}."
         if self.order == LISTED:
             return "The list at the left shows no features."
         return (

@@ -64,7 +64,8 @@ class IntervalPlot(QWidget):
         self.view.setBackground(colours.surface)
         self.plot.setLabel("left", self._axis)
         self.plot.setLabel("bottom", self._below)
-        self.plot.getAxis("bottom").setTicks([list(enumerate(self._names))])
+        ends_of = [name.rpartition("–")[2] for name in self._names]
+        self.plot.getAxis("bottom").setTicks([list(enumerate(ends_of))])
         ends = np.concatenate([np.concatenate([c.low, c.high]) for c in self._curves])
         low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
         above = max(high - low, 0.05) * 0.1

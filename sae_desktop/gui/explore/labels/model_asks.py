@@ -20,7 +20,26 @@ from sae_desktop.words.queue_text import estimate_text
 
 EXPLAIN, JUDGE = "explain", "judge"
 Task = Literal["explain", "judge"]
-UNLABELLED, LABELLED, LISTED = "unlabelled", "labelled", "listed"
+UNLABELLED, ALL, LABELLED, AUTOMATIC, LISTED = (
+    "unlabelled",
+    "all",
+    "labelled",
+    "automatic",
+    "listed",
+)
+WHICH: dict[Task, tuple[tuple[str, str], ...]] = {
+    EXPLAIN: (
+        (UNLABELLED, "Without a label, densest first"),
+        (ALL, "All that fire, densest first"),
+        (LISTED, "As the list shows them"),
+    ),
+    JUDGE: (
+        (LABELLED, "Labels, densest feature first"),
+        (AUTOMATIC, "Automatic names, densest feature first"),
+        (LISTED, "Labels, as the list shows them"),
+    ),
+}
+"""Task → which features it can be about."""
 MOST = 20
 """Features at first: enough to see what a model is worth, and soon done."""
 SCORERS: tuple[Scorer, ...] = ("detection", "fuzzing")
@@ -50,10 +69,12 @@ class Wanted:
 def selection(wanted: Wanted) -> Selection:
     """Return which features are asked about."""
     if wanted.which == LISTED:
-        features = wanted.listed[: wanted.most or None]
-        return Selection(features=features, alive=True)
-    labelled = "without" if wanted.which == UNLABELLED else "any"
-    return Selection(labelled=labelled, limit=wanted.most)  # type: ignore[arg-type]
+        return Selection(features=wanted.listed[: wanted.most or None])
+    if wanted.which == UNLABELLED:
+        return Selection(labelled="without", limit=wanted.most)
+    if wanted.which == LABELLED:
+        return Selection(labelled="with", limit=wanted.most)
+    return Selection(limit=wanted.most)
 
 
 def job_config(
@@ -84,6 +105,7 @@ def job_config(
         model=model,
         selection=selection(wanted),
         limits=limits,
+        which="automatic" if wanted.which == AUTOMATIC else "shown",
         scorers=SCORERS,
     )
 
@@ -128,7 +150,7 @@ JUDGING_WORDS = (
     "The judge is tried first on texts of which the truth is known. Then each label is held "
     "against texts in which its feature fires and look-alikes, beside shuffled labels, the top "
     "token alone and other features. {label} and {texts} are filled in. How many tokens that takes "
-    "depends on the texts; what you spend at most is held in any case."
+    "depends on the texts; a limit on what you spend is held in any case."
 )
 
 

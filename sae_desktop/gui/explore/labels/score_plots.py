@@ -62,7 +62,7 @@ class ScorePlots(QWidget):
         self.by_density = FeatureScatter(
             "Score against density", "Density", self._said, logarithmic=True
         )
-        self.by_interval = IntervalPlot("Score by activation", "Activation, share of the maximum")
+        self.by_interval = IntervalPlot("Score by activation", "Activation, up to this share")
         self.sensitivity = FeatureScatter("Sensitivity against score", "Score", self._said)
         for scatter in (self.by_density, self.sensitivity):
             scatter.opened.connect(self.opened)

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.gui.explore.labels.ask_model import AskModel
 from sae_desktop.gui.explore.labels.labels_panel import MODEL, LabelsPanel
 from sae_desktop.gui.explore.labels.model_asks import (
+    AUTOMATIC,
     EXPLAIN,
     JUDGE,
     LISTED,
@@ -128,8 +129,13 @@ def test_judging__shows_its_prompts_and_starts_a_judge(ask: AskModel, client: Fa
     assert "{label}" in ask.sent.toPlainText()
     assert ask.start.text() == "Score 20 labels"
     QTest.mouseClick(ask.start, Qt.MouseButton.LeftButton)
-    assert isinstance(client.jobs[-1].config, JudgeLabelsConfig)
-    client.end_cancelled(client.jobs[-1])
+    config = jobs_of(client, JudgeLabelsConfig)[-1].config
+    assert (config.which, config.selection.labelled) == ("shown", "with")
+    choose(ask.which, AUTOMATIC)
+    assert (ask.config().which, ask.config().selection.labelled) == ("automatic", "any")
+    client.end_cancelled(jobs_of(client, JudgeLabelsConfig)[-1])
+    choose(ask.task, EXPLAIN)
+    assert ask.which.findData(AUTOMATIC) < 0
 
 
 def test_overview__leads_here(qtbot: QtBot, labels: LabelsPanel) -> None:
