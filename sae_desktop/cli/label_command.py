@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sae_desktop.cli.explain_options import or_explained
 from sae_desktop.cli.options import IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_job_command
@@ -21,20 +22,25 @@ class Method(StrEnum):
     """How features are named."""
 
     statistics = "statistics"
+    model = "model"
 
 
+@or_explained
 def label(
     project: ProjectArgument,
     index: IndexOption,
     method: Annotated[
         Method,
-        typer.Option(help="statistics: from the text alone, without a language model."),
+        typer.Option(
+            help="statistics: from the text alone, without a language model; model: by a language "
+            "model that reads contexts, of a server or of this machine."
+        ),
     ] = Method.statistics,
     as_json: JsonOption = False,
 ) -> None:
-    """Name every feature of an index, and score the names on text they were not made from.
+    """Name features of an index: every one by statistics, or those selected by a model.
 
-    An automatic name never takes the place of a label that a person has given.
+    Neither takes the place of a label that a person has given.
     """
     config = NameFeaturesConfig(project=str(project), index=index)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -92,6 +94,7 @@ class ChatModelForm(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.model.setMinimumContentsLength(20)
+        self.model.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         completer = self.model.completer()
         if completer is not None:
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
@@ -100,10 +103,12 @@ class ChatModelForm(QWidget):
         self.price_in = DecimalField(0.0, _MOST_PRICE, 4)
         self.price_out = DecimalField(0.0, _MOST_PRICE, 4)
         for price in (self.price_in, self.price_out):
+            price.setSuffix(" per million tokens")
             price.valueChanged.connect(lambda _value: self._on_changed())
         self.test_button = push_button("Test the connection", self.test)
         self.said = label("", "small", wrap=True, selectable=True)
         self.key_said = label("", "small", wrap=True)
+        self.key_said.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.warning = label("", "warning", wrap=True)
 
     def _lay_out(self) -> None:
@@ -265,10 +270,13 @@ class ChatModelForm(QWidget):
         if kept.server != self._server():
             return
         if kept.error is not None:
-            self.key_said.setText(f"{kept.error.what} {kept.error.next_step}")
+            self._say_key(f"{kept.error.what} {kept.error.next_step}", "error")
         else:
-            self.key_said.setText(place_in_words(kept.place))  # type: ignore[arg-type]
-        set_property(self.key_said, "role", "error" if kept.error else "small")
+            self._say_key(place_in_words(kept.place))  # type: ignore[arg-type]
+
+    def _say_key(self, text: str, role: str = "small") -> None:
+        set_property(self.key_said, "role", role)
+        self.key_said.setText(text)
         self._adapt()
 
     # ------------------------------------------------------------------ test
@@ -286,8 +294,9 @@ class ChatModelForm(QWidget):
         if self._tested != self._choice():
             return
         self._fill_models(result.models)
-        self._say(checked_text(result))
-        self.changed.emit()
+        self._say(checked_text(msgspec.structs.replace(result, key="")))
+        self._say_key(place_in_words(result.key) if result.key else "")  # type: ignore[arg-type]
+        self._on_changed()
 
     def _on_check_failed(self, error: ErrorInfo) -> None:
         self._say(" ".join(filter(None, (error.what, error.kept, error.next_step))), "error")

@@ -5,6 +5,7 @@ Contexts come from documents that names may be made from: no held-out one is eve
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -21,6 +22,7 @@ SCHEMA = {
     "required": ["label"],
     "additionalProperties": False,
 }
+_BYTE = "⟨0x[0-9A-F]{2}⟩"
 _TOKENS = 20
 """Tokens named of those that become likelier, and less likely."""
 
@@ -81,10 +83,14 @@ class EvidenceReader:
         silent = _nearest(found.contrast, config.look_alikes * count // config.per_interval)
         marks = marks_for([*found.explain, *silent])
         lines = [
-            f"{number}. ({example.interval}) {marked(example, fired(example), marks)}"
+            f"{number}. ({example.interval}) "
+            + whole_characters(marked(example, fired(example), marks), marks)
             for number, example in enumerate(found.explain, start=1)
         ]
-        others = [f"{number}. {plain(example)}" for number, example in enumerate(silent, start=1)]
+        others = [
+            f"{number}. {whole_characters(plain(example), marks)}"
+            for number, example in enumerate(silent, start=1)
+        ]
         fields = {
             "contexts": "\n".join(lines),
             "contrast": "\n".join(others) or "(none)",
@@ -94,6 +100,28 @@ class EvidenceReader:
             "count": str(len(lines)),
         }
         return found.explain, silent, fields
+
+
+def whole_characters(line: str, marks: tuple[str, str]) -> str:
+    """Return a line with the bytes that tokens cut characters into put together again.
+
+    A run of them in which one is marked is marked as a whole; bytes that are no character are �.
+    """
+    first, last = marks
+    run = re.compile(rf"(?:{_BYTE}|{re.escape(first)}(?={_BYTE})|(?<=⟩){re.escape(last)})+")
+
+    def put(found: re.Match[str]) -> str:
+        text = found.group()
+        said = bytes(int(byte, 16) for byte in re.findall(r"⟨0x([0-9A-F]{2})⟩", text))
+        if not said:
+            return text
+        whole = said.decode("utf-8", "replace")
+        opens, closes = text.count(first), text.count(last)
+        if closes > opens:  # it began before the run
+            return f"{whole}{last}"
+        return f"{first}{whole}{last if closes >= opens else ''}" if opens else whole
+
+    return run.sub(put, line)
 
 
 def _nearest(contrast: tuple[Example, ...], count: int) -> tuple[Example, ...]:

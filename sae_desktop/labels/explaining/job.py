@@ -24,6 +24,7 @@ from sae_desktop.labels.explaining.prompts import ExplainPrompt, explain_prompt
 from sae_desktop.labels.models.open import open_chat_model
 from sae_desktop.labels.queue.asking import ask_all
 from sae_desktop.labels.queue.ledger import Ledger
+from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.queue.progress import QueueProgress
 from sae_desktop.labels.selection import select
 from sae_desktop.language_model.names import public_name
@@ -92,16 +93,20 @@ class _Explaining:
         """Ask about features; about those whose prompt was too long again, with fewer contexts."""
         waiting = list(features)
         for less in range(_HALVINGS + 1):
-            self._ask_once(waiting, less)
+            limits = self._progress.left_of(self._config.limits)
+            if limits is None:
+                self._progress = msgspec.structs.replace(self._progress, ended="cap")
+                break
+            self._ask_once(waiting, less, limits)
             waiting, self._too_long = self._too_long, []
             if not waiting or self._progress.ended != "all":
                 break
         self._counts["failed"] += len(waiting)
         self._say(len(features), len(waiting))
 
-    def _ask_once(self, features: Sequence[int], less: int) -> None:
+    def _ask_once(self, features: Sequence[int], less: int, limits: QueueLimits) -> None:
         asking = ask_all(
-            self._asks(features, less), self._model, self._ledger, self._config.limits,
+            self._asks(features, less), self._model, self._ledger, limits,
             self._context, total=len(features),
         )  # fmt: skip
         try:
@@ -112,7 +117,7 @@ class _Explaining:
                         self._save()
         finally:
             self._save()
-            self._progress = _both(self._progress, asking.progress)
+            self._progress = self._progress.and_then(asking.progress)
 
     def _asks(self, features: Sequence[int], less: int) -> Iterator[tuple[int, Ask]]:
         for feature in features:
@@ -175,9 +180,7 @@ class _Explaining:
 
     @property
     def _author(self) -> str:
-        """The model as others know it: no path of this machine."""
-        choice = self._config.model
-        return public_name(choice.model) if choice.local else choice.title
+        return self._config.model.title
 
     def _save(self) -> None:
         if self._found:
@@ -227,12 +230,3 @@ _FAULT_WORDS = {
     "repeats itself": "the answer repeats the same words, so there is no label.",
     "too long": "the answer was far too long to be a description, so there is no label.",
 }
-
-
-def _both(first: QueueProgress, then: QueueProgress) -> QueueProgress:
-    """Return the figures of two queues as those of one."""
-    return msgspec.structs.replace(
-        then, prompt_tokens=first.prompt_tokens + then.prompt_tokens,
-        answer_tokens=first.answer_tokens + then.answer_tokens,
-        cost=first.cost + then.cost, unsure=first.unsure + then.unsure,
-    )  # fmt: skip

@@ -8,6 +8,7 @@ import msgspec
 
 from sae_desktop.described import said
 from sae_desktop.labels.models.address import server_address
+from sae_desktop.language_model.names import public_name
 from sae_desktop.limits import CountOrNone, Positive
 
 MODEL = "Model that answers"
@@ -62,5 +63,8 @@ class ModelChoice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """As a person reads it, such as in a label's author."""
-        return self.model if self.local else f"{self.model} at {server_address(self.server).host}"
+        """As other people may read it, such as in a label's author: no path of this machine."""
+        name = self.model
+        if self.local or name.startswith(("/", "~", ".")) or "\\" in name:
+            name = public_name(name)
+        return name if self.local else f"{name} at {server_address(self.server).host}"
