@@ -143,6 +143,21 @@ class IndexFile:
             measured = named.intersection(self._scores.measured)
             self.columns.update({name: found[name].copy() for name in measured})
 
+    def hide_scores(self, features: Array) -> bool:
+        """Leave the scores of some features out of the columns, as of labels that have changed.
+
+        Returns whether that changes what the columns show.
+        """
+        if self._scores is None:
+            return False
+        changed = False
+        for name in {column.name for column in COLUMNS}.intersection(self._scores.measured):
+            shown = self._scores.columns[name].copy()
+            shown[features] = np.nan
+            changed |= not np.array_equal(shown, self.columns[name], equal_nan=True)
+            self.columns[name] = shown
+        return changed
+
     @property
     def scores(self) -> Scores | None:
         """How far to believe the features' labels; None where none was scored."""

@@ -183,6 +183,20 @@ class Scores:
         found = (self.score(int(f)) for f in np.flatnonzero(self._arrays["detector"]))
         return {one.feature: one for one in found if one is not None}
 
+    def stale(self, labels: Mapping[int, str], names: Sequence[str]) -> Array:
+        """Return the features whose label is another than the one that was scored, ascending.
+
+        labels: feature → label of those that have one; of the others the name, where there are
+        `names`, is the label.
+        """
+        scored = np.flatnonzero(self._arrays["detector"])
+        found = []
+        for feature, digest in zip(scored.tolist(), self._arrays["digest"][scored], strict=True):
+            label = labels.get(feature) or (names[feature] if feature < len(names) else "")
+            if label_digest(label) != digest.tobytes().hex():
+                found.append(feature)
+        return np.asarray(found, np.int64)
+
     def is_of(self, feature: int, label: str) -> bool:
         """Tell whether it was this text that was scored."""
         return self.score(feature, label) is not None

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.gui.state.background import Background
+from sae_desktop.gui.state.fresh_scores import FreshScores
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.note_steps import ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
@@ -57,6 +58,7 @@ class FeatureNotes(QObject):
         self._words: FeatureWordsReader | None = None
         self._order = Background(self)
         self._order.answered.connect(self._on_ordered)
+        self.fresh_scores = FreshScores(session, self)
         session.indexOpened.connect(self._on_index_opened)
         session.projectChanged.connect(self._on_project_changed)
         session.notesChanged.connect(self.reload)

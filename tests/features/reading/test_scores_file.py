@@ -87,3 +87,26 @@ def test_damaged_scores__count_as_none(path: Path) -> None:
     assert FeatureIndex(path).scores is None
     file.write_bytes(b"no scores")
     assert FeatureIndex(path).scores is None
+
+
+def test_stale_scores__are_those_of_another_text_than_is_shown(path: Path) -> None:
+    write_made_scores(path, features=range(4))
+    index = FeatureIndex(path)
+    assert index.scores is not None
+    names = [f"label of {feature}" for feature in range(index.features)]
+    assert index.scores.stale({}, names).tolist() == []
+    assert index.scores.stale({2: "mine", 9: "not scored"}, names).tolist() == [2]
+    assert index.scores.stale({}, []).tolist() == [0, 1, 2, 3]
+
+
+def test_hidden_scores__leave_the_columns_and_come_back(path: Path) -> None:
+    write_made_scores(path, features=range(4))
+    index = FeatureIndex(path)
+    before = index.columns["label_score"].copy()
+    assert index.hide_scores(np.array([1]))
+    assert np.isnan(index.columns["label_score"][1])
+    assert np.isnan(index.columns["label_specificity"][1])
+    assert index.columns["label_score"][2] == before[2]
+    assert not index.hide_scores(np.array([1]))
+    assert index.hide_scores(np.array([], np.int64))
+    np.testing.assert_array_equal(index.columns["label_score"], before)
