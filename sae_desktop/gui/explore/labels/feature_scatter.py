@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from sae_desktop.gui.explore.labels.plot_frame import Levels, PlotFrame
 from sae_desktop.gui.explore.labels.score_data import Level, Points
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
 
 Array = npt.NDArray[Any]
@@ -83,6 +84,7 @@ class FeatureScatter(QWidget):
             f"{len(points.features)} features; "
             + "; ".join(f"{level.name} {level.value:.2f}" for level in levels)
         )
+        self.view.setToolTip(plain_tip("\n".join(map(_told, levels))))
         self._draw()
 
     def _draw(self) -> None:
@@ -180,6 +182,13 @@ class FeatureScatter(QWidget):
             for level in self._levels
         ]
         return "\n".join(lines)
+
+
+def _told(level: Level) -> str:
+    """Return a rival’s mean with its interval, in words."""
+    if level.low == level.high:
+        return f"{level.name}: {level.value:.2f}"
+    return f"{level.name}: mean {level.value:.2f}, 95% interval {level.low:.2f} to {level.high:.2f}"
 
 
 def middle_line(x: Array, y: Array) -> tuple[Array, Array]:

@@ -74,7 +74,7 @@ class IntervalPlot(QWidget):
         metrics = QFontMetrics(self.view.font())
         widest = max(metrics.horizontalAdvance(curve.name) for curve in self._curves)
         room = min((widest + _MARGIN) / max(self.plot.vb.width(), _LEAST_WIDTH), 0.7)
-        self.plot.setXRange(-0.2, (last + 0.2) / (1 - room), padding=0)
+        self.plot.setXRange(-0.45, (last + 0.2) / (1 - room), padding=0)
         for number, curve in enumerate(self._curves):
             self._draw_curve(curve, number)
         self._name_curves(high - low + 2 * above)

@@ -59,19 +59,19 @@ class LabelsOverview(QScrollArea):
         self.believe = label("", "muted", wrap=True)
         self.ways = Ways(
             {
-                READ: Way(
-                    "Read features one by one",
-                    "book-open",
-                    "Look at where each fires, and agree with a name or type your own; keys do it "
-                    "all, in about 15 s a feature.",
-                    read,
-                ),
                 NAME: Way(
                     "Name the features",
                     "magic-wand",
                     "From what stands where each fires, with a score on texts it was not made "
                     "from. It takes seconds to minutes, and needs no model and no network.",
                     self.name_features,
+                ),
+                READ: Way(
+                    "Read features one by one",
+                    "book-open",
+                    "Look at where each fires, and agree with a name or type your own; keys do it "
+                    "all, in about 15 s a feature.",
+                    read,
                 ),
                 ASK: Way(
                     "Name with a model…",
@@ -194,7 +194,9 @@ class LabelsOverview(QScrollArea):
         index, found = self._session.index, self._found
         if index is None or found is None:
             return
-        offered = {READ: False, ASK: False, SCORE: self._under_way(ScoreLabelsConfig)}
+        offered = {READ: False, ASK: False}
+        if index.names is not None or found.labelled:
+            offered[SCORE] = self._under_way(ScoreLabelsConfig)
         if index.names is None:
             offered = {NAME: self._under_way(NameFeaturesConfig)} | offered
         best = NAME if offered.get(NAME) is False else READ

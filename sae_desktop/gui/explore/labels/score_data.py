@@ -5,7 +5,7 @@ F features, I intervals of activation. Slow for a million features: it is read b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sae_desktop.features.reading.judged_file import JudgedLabels, mean_interval
 from sae_desktop.features.reading.judgement import Of, Scorer
 from sae_desktop.features.reading.label_score import RIVALS
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,15 @@ RIVAL_NAMES = {
     "top_token": "top token alone",
     "random": "random directions",
 }
+METHOD_NAMES = {
+    PERSON: "labels by people",
+    MODEL: "labels by models",
+    IMPORTED: "imported labels",
+    STATISTICS: "automatic names",
+}
+"""Method of a label → what the mean of these labels is called beside those of others."""
+_FEWEST = 5
+"""Labels of a method that have a mean of their own."""
 _SCORER_TITLES: dict[Scorer, str] = {
     "detection": "detection",
     "fuzzing": "fuzzing",
@@ -146,6 +156,20 @@ def _level(name: str, values: Array) -> Level:
     return Level(name, *mean_band(values))
 
 
+def _by_method(values: Array, methods: Sequence[str]) -> list[Level]:
+    """Return the means of (n,) scores by the methods (n,) that made the labels.
+
+    None where all are of one method, whose mean says nothing beside itself.
+    """
+    of = np.asarray(methods, dtype=object)
+    found = [
+        _level(METHOD_NAMES[method], values[of == method])
+        for method in METHOD_NAMES
+        if np.count_nonzero((of == method) & np.isfinite(values)) >= _FEWEST
+    ]
+    return found if len(found) > 1 else []
+
+
 def _curve(name: str, values: Array) -> Curve:
     """Return the means of (F, I) over the features that have a figure."""
     bands = np.array([mean_band(column) for column in values.T]).reshape(-1, 3)
@@ -172,6 +196,10 @@ def _of_labels(index: FeatureIndex) -> ScoreData:
         for name in RIVALS
         if name in RIVAL_NAMES and (figure := rivals.get(name)) is not None
     ]
+    number = np.asarray(scores.array("method"))
+    known = np.flatnonzero((number >= 0) & (number < len(info.methods)))
+    made = [info.methods[int(n)] for n in number[known]]
+    levels += _by_method(np.asarray(own[0])[known], made)
     step = 100 / max(info.intervals, 1)
     return ScoreData(
         axis="Detection AUROC",
@@ -230,6 +258,7 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
     fires = np.isfinite(density)
     others: tuple[Of, ...] = ("shuffled", "top_token", "random")
     levels = [Level(RIVAL_NAMES[of], *judged.mean(scorer, of)) for of in others]
+    levels += _judged_by_method(judged, scorer)
     own = judged.curve(scorer)
     count = int(own.interval.max(initial=0))
     step = 100 / max(count, 1)
@@ -255,6 +284,14 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
             if np.isfinite(curve.value).any()
         ),
     )
+
+
+def _judged_by_method(judged: JudgedLabels, scorer: Scorer) -> list[Level]:
+    """Return the judge’s means by who made the labels."""
+    own = [one for one in judged.all() if (one.scorer, one.of) == (scorer, "label")]
+    corrected = [one.judgement.corrected() for one in own]
+    values = np.array([np.nan if found is None else found[0] for found in corrected], float)
+    return _by_method(values, [one.method for one in own])
 
 
 def _judged_curve(judged: JudgedLabels, scorer: Scorer, of: Of, name: str, count: int) -> Curve:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from index_session import FakeClient
-from made_scores import write_made_scores
+from made_scores import INTERVALS, made_score, write_made_scores
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.features.config import NameFeaturesConfig
+from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.features.reading.judged_file import write_judged
+from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement, Part
+from sae_desktop.features.reading.names_file import spans
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.scores_file import ScoresInfo, write_scores
 from sae_desktop.gui.explore.labels.feature_scatter import FeatureScatter, middle_line
 from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, SCORES, LabelsPanel
 from sae_desktop.gui.explore.labels.overview import SCORE
@@ -64,6 +70,62 @@ def test_labels__have_points_rivals_intervals_and_sensitivity(scored: Session) -
     assert data.intervals[0] == "0–20%"
     assert data.sensitivity is not None
     assert data.sensitivity_others == pytest.approx(0.125)
+
+
+def test_labels_of_people__are_a_level_beside_others(session: Session) -> None:
+    """What people reach on the same texts is what other labels are held against."""
+    info = read_info(session.index.path)
+    own = ScoresInfo(
+        dictionary_hash=info.dictionary_hash,
+        spans=spans(info),
+        rows=info.rows,
+        features=info.features,
+        intervals=INTERVALS,
+        scheme="linear",
+    )
+    scores = [
+        made_score(f, "a", 0.875 if f % 2 else 0.625, method="" if f % 2 else "statistics")
+        for f in range(20)
+    ]
+    write_scores(session.index.path, own, scores)
+    session.open_index("main")
+    levels = {level.name: level.value for level in read_source(session.index, LABELS).levels}
+    assert levels == {"labels by people": 0.875, "automatic names": 0.625}
+
+
+def test_judged_labels__have_points_curves_and_baselines(session: Session) -> None:
+    write_made_judgements(session.index)
+    assert sources(session.index)[0].id == "judged:detection"
+    data = read_source(session.index, "judged:detection")
+    assert data.chance == 0.0
+    assert np.allclose(data.by_density.y, 0.5)  # balanced accuracy 0.75, chance-corrected
+    assert {level.name: round(level.value, 3) for level in data.levels} == {"shuffled labels": 0.0}
+    assert data.intervals == ("0–50%", "50–100%")
+    assert [curve.name for curve in data.curves] == ["labels"]
+    assert np.allclose(data.curves[0].value, [0.625, 0.875])
+
+
+def write_made_judgements(index: FeatureIndex) -> None:
+    """Write a judge’s scores of features 1, 2 and 3, and of shuffled labels."""
+    alive = [int(f) for f in np.flatnonzero(np.array(index.columns["density"]) > 0)[:3]]
+    parts = tuple(
+        Part(interval=n, value=value, low=value - 0.125, high=value + 0.125, items=8)
+        for n, value in ((1, 0.625), (2, 0.875))
+    )
+
+    def judged(feature: int, of: str, value: float, parts: tuple[Part, ...]) -> JudgedLabel:
+        judgement = Judgement(
+            value=value, low=value, high=value, chance=0.5, asked=8, answered=8,
+            as_wrong=value, as_right=value, parts=parts,
+        )  # fmt: skip
+        return JudgedLabel(
+            feature=feature, label="a", method="model", scorer="detection", of=of,
+            judge=Judge(model="m"), judgement=judgement,
+        )  # fmt: skip
+
+    made = [judged(f, "label", 0.75, parts) for f in alive]
+    made += [judged(f, "shuffled", 0.5, ()) for f in alive]
+    write_judged(index.path, index.info.dictionary_hash, index.features, made)
 
 
 def test_names__have_their_own_rivals(session: Session) -> None:
