@@ -42,7 +42,7 @@ def test_preview__shows_what_would_be_sent_and_sends_nothing(
 def test_label__writes_the_labels_of_a_server_and_says_what_it_took(
     small_project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with ChatServer(says('{"label": "names of rivers"}')) as server:
+    with ChatServer(says('{"label": "names of lakes"}')) as server:
         options = ("--server", server.url, "--model", "toy", "--limit", "2", "--json")
         assert _run(small_project, *options, "--price-in", "1", "--cap", "5") == 0
     result = json.loads(capfd.readouterr().out)

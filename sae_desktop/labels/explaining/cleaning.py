@@ -26,8 +26,13 @@ _NAMED = re.compile(
 )
 _HARMLESS = frozenset("\u200c\u200d")
 """Joiners that scripts need."""
+_WORD = re.compile(r"[^\W_]+")
+_PIECE = 3
+"""Words in a row that are taken from the question: fewer may be a label all the same."""
 _QUOTES = "\"'`“”‘’«»*_"
-Fault = Literal["", "refused", "nothing", "not whole", "repeats itself", "too long"]
+Fault = Literal[
+    "", "refused", "nothing", "not whole", "repeats itself", "repeats the prompt", "too long"
+]
 
 
 class Cleaned(NamedTuple):
@@ -38,8 +43,12 @@ class Cleaned(NamedTuple):
     cut: bool = False
 
 
-def label_of(answer: Answer) -> Cleaned:
-    """Return the label that an answer holds."""
+def label_of(answer: Answer, told: str = "", marks: tuple[str, ...] = ()) -> Cleaned:
+    """Return the label that an answer holds.
+
+    `told`: how the model was told to answer; a small one gives back a piece of it, such as its
+    example, or a text with the `marks` it was given.
+    """
     text = answer.text[: 4 * _RAMBLING]
     found = _of_json(text)
     if found is None:
@@ -62,6 +71,8 @@ def label_of(answer: Answer) -> Cleaned:
         return Cleaned("", "nothing")
     if _repeats(line):
         return Cleaned("", "repeats itself")
+    if _echoes(line, told, marks):
+        return Cleaned("", "repeats the prompt")
     short = shortened(line)
     return Cleaned(short, "", short != line)
 
@@ -103,6 +114,13 @@ def _of_json(text: str) -> str | None:
 def _first_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip(" #>-*_`")]
     return lines[0].strip(" #>-*") if lines else ""
+
+
+def _echoes(line: str, told: str, marks: tuple[str, ...]) -> bool:
+    """Whether a label is a piece of the question: some words of it in a row, or a marked text."""
+    words, asked = _WORD.findall(line.casefold()), _WORD.findall(told.casefold())
+    piece = len(words) >= _PIECE and f" {' '.join(words)} " in f" {' '.join(asked)} "
+    return piece or any(mark in line for mark in marks)
 
 
 def _repeats(line: str) -> bool:

@@ -151,7 +151,7 @@ class _Explaining:
                     self._faults[outcome.what] = self._faults.get(outcome.what, 0) + 1
             return
         self._answered += 1
-        cleaned = label_of(outcome)
+        cleaned = label_of(outcome, *_told(evidence))
         self._counts["cut"] += cleaned.cut
         if cleaned.fault:
             self._counts["refused" if cleaned.fault == "refused" else "nonsense"] += 1
@@ -223,10 +223,19 @@ class _Explaining:
         )
 
 
+def _told(evidence: Evidence | None) -> tuple[str, tuple[str, ...]]:
+    """Return (how to answer, marks) of a question."""
+    if evidence is None:
+        return "", ()
+    told = " ".join(m.content for m in evidence.ask.messages if m.role == "system")
+    return told, tuple(evidence.fields[n] for n in ("first", "last") if n in evidence.fields)
+
+
 _FAULT_WORDS = {
     "refused": "the model answered that it will not, so there is no label.",
     "nothing": "the answer held no description, so there is no label.",
     "not whole": "the answer ended before its description was whole; allow it more tokens.",
     "repeats itself": "the answer repeats the same words, so there is no label.",
+    "repeats the prompt": "the answer repeats a piece of the question, so there is no label.",
     "too long": "the answer was far too long to be a description, so there is no label.",
 }

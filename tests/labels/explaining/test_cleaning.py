@@ -49,6 +49,27 @@ def test_answer__without_a_description_leaves_no_label(text: str, finish, fault:
     assert label_of(Answer(text, finish=finish)) == Cleaned("", fault)
 
 
+TOLD = 'You study features of a language model. Answer: {"label": "names of rivers, in France"}.'
+
+
+@pytest.mark.parametrize(
+    ("label", "fault"),
+    [
+        ("names of rivers in France", "repeats the prompt"),
+        ("Names of Rivers", "repeats the prompt"),
+        ("features of a language model,", "repeats the prompt"),
+        ("1. (5) cast out of the <<land>> of", "repeats the prompt"),
+        ("names of rivers in Spain", ""),
+        ("rivers", ""),
+        ("language model", ""),
+    ],
+)
+def test_label__that_is_a_piece_of_the_question_is_none(label: str, fault: str) -> None:
+    found = label_of(Answer(f'{{"label": "{label}"}}'), TOLD, ("<<", ">>"))
+    assert found.fault == fault
+    assert bool(found.label) != bool(fault)
+
+
 def test_label__that_is_too_long_is_cut_at_a_word_and_that_is_said() -> None:
     words = " ".join(f"word{n}" for n in range(100))
     found = label_of(Answer(f'{{"label": "{words}"}}'))

@@ -38,7 +38,7 @@ from sae_desktop.project_labels import MODEL
 from sae_desktop.project_notes import FeatureNote, Notes
 
 KEY = "sk-of-a-test-0123456789abcdef"
-RIVERS = says('{"label": "names of ', 'rivers"}')
+RIVERS = says('{"label": "names of ', 'lakes"}')
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_labels__are_in_the_notes_with_all_that_made_them(
     with closing(Notes(small_project / "notes.sqlite")) as notes:
         (label,) = notes.labels_of("dict", features[0])
     assert (label.text, label.method, label.author, label.state) == (
-        "names of rivers", MODEL, "toy at 127.0.0.1", "proposed",
+        "names of lakes", MODEL, "toy at 127.0.0.1", "proposed",
     )  # fmt: skip
     made = json.loads(label.evidence)
     assert made["prompt"] == "contexts"
@@ -166,6 +166,7 @@ def test_started_again__asks_nothing_and_adds_nothing(
     [
         (says("I'm sorry, but I can't help with that."), (0, 3, 0, 0), "will not"),
         (says("the the the the the the the the the"), (0, 0, 3, 0), "repeats"),
+        (says('{"label": "names of rivers in France"}'), (0, 0, 3, 0), "a piece of the question"),
         (says("<think>hm</think>"), (0, 0, 3, 0), "no description"),
         (says(*["word " * 100_000] * 21), (0, 0, 3, 0), "far too long"),
         (lambda r: r.fail(418, "no tea"), (0, 0, 0, 3), "no tea"),
@@ -184,10 +185,10 @@ def test_answer__that_is_no_label_is_counted_and_told(
 def test_thoughts__are_kept_with_the_label_and_not_in_it(
     small_project: Path, features: tuple[int, ...], run: Run
 ) -> None:
-    run(says('<think>rivers?</think>{"label": "names of rivers"}'))
+    run(says('<think>rivers?</think>{"label": "names of lakes"}'))
     with closing(Notes(small_project / "notes.sqlite")) as notes:
         (label,) = notes.labels_of("dict", features[0])
-    assert label.text == "names of rivers"
+    assert label.text == "names of lakes"
     assert json.loads(label.evidence)["thoughts"] == "rivers?"
 
 
@@ -199,7 +200,7 @@ def test_label__of_a_person_stays_the_one_that_is_shown(
     run(RIVERS)
     with closing(Notes(small_project / "notes.sqlite")) as notes:
         assert notes.note("dict", features[0]).label == "mine"
-        assert [x.text for x in notes.labels_of("dict", features[0])] == ["mine", "names of rivers"]
+        assert [x.text for x in notes.labels_of("dict", features[0])] == ["mine", "names of lakes"]
 
 
 def _too_long_above(limit: int) -> Reply:
