@@ -34,6 +34,10 @@ _VERDICTS: dict[Verdict, str] = {
     "with care",
     "chance": "it did no better than chance, so it gives no label a score",
 }
+_ASKED = (
+    "An answer counts where it has the form that was asked for; a model that thinks needs room for "
+    "its thoughts."
+)
 SMALL = (
     "A model of a billion parameters or fewer cannot be relied on to judge labels. Published "
     "judges of 0.6 billion agree with a strong judge at an F1 of 0.43 where they think and 0.18 "
@@ -117,7 +121,7 @@ def trial_words(scorer: Scorer, test: Judgement, verdict: Verdict) -> str:
     if corrected is None:
         return (
             f"{TITLES[scorer]}, on known texts: it answered {exact_count(test.answered)} of "
-            f"{exact_count(test.asked)} questions, so it gives no label a score."
+            f"{exact_count(test.asked)} questions, so it gives no label a score. {_ASKED}"
         )
     figure = figure_with_interval(test.value, test.low, test.high)
     return (
@@ -152,6 +156,23 @@ def result_lines(result: JudgeLabelsResult) -> list[str]:
             lines += _scorer_lines(scorer)
     lines += _end_lines(result)
     return lines
+
+
+def result_rows(result: JudgeLabelsResult) -> list[tuple[str, ...]]:
+    """Return a row for each way of judging that gave scores: labels, their mean, its rivals."""
+    return [
+        (
+            TITLES[one.scorer],
+            exact_count(one.labels),
+            figure_with_interval(one.mean, one.low, one.high),
+            *(
+                figure_text(value, 2).replace("-", "−")
+                for value in (one.shuffled, one.top_token, one.random)
+            ),
+        )
+        for one in result.scorers
+        if one.mean is not None
+    ]
 
 
 def _scorer_lines(scorer: ScorerResult) -> list[str]:

@@ -103,6 +103,8 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
     silent: int = 0
     """Silent contexts of each kind, at most."""
     probabilities: bool = False
+    thinking: int = 0
+    """Tokens it might think before each answer."""
     small: bool = False
     """A billion parameters or fewer, as far as that is known."""
     tests: tuple[SelfTest, ...] = ()

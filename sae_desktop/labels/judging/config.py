@@ -79,6 +79,15 @@ class JudgeLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="judge_la
             JUDGED,
         ),
     ] = False
+    thinking_tokens: Annotated[
+        CountOrNone,
+        said(
+            "Room for thoughts",
+            "Tokens that a thinking model may write before each answer, such as 2,000; 0: for one "
+            "that does not think.",
+            JUDGED,
+        ),
+    ] = 0
     seed: Seed = 0
 
 

@@ -65,11 +65,11 @@ def _question(
         label=label_text(label), texts=listed(texts), count=str(len(texts)), **fields
     )
     if asking.probabilities:
-        ask = Ask(messages, most_tokens=8, logprobs=ALTERNATIVES)
+        ask = Ask(messages, most_tokens=8 + asking.thinking, logprobs=ALTERNATIVES)
         return Question(ask, items, lambda answer: (_probable(answer),))
     ask = Ask(
         messages,
-        most_tokens=32 + TOKENS_PER_ANSWER * len(texts),
+        most_tokens=32 + TOKENS_PER_ANSWER * len(texts) + asking.thinking,
         schema=schema(len(texts), YES_OR_NO),
     )
     return Question(ask, items, partial(_read, count=len(texts)))

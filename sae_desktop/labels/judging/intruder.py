@@ -80,7 +80,7 @@ def _question(
     }
     read = whole_number(1, len(shown))
     return Question(
-        Ask(messages, most_tokens=32, schema=schema),
+        Ask(messages, most_tokens=32 + asking.thinking, schema=schema),
         (Item(float(place + 1), interval, silent.kind),),
         lambda answer: (one(answer.text, read, NAME),),
     )

@@ -52,7 +52,6 @@ from sae_desktop.labels.judging.subjects import Subjects
 from sae_desktop.labels.models.open import open_chat_model
 from sae_desktop.labels.queue.asking import ask_all
 from sae_desktop.labels.queue.ledger import Ledger
-from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.queue.progress import QueueProgress
 from sae_desktop.labels.selection import select
 from sae_desktop.language_model.names import public_name
@@ -102,10 +101,13 @@ def _require(labels: Sequence[ChosenLabel], config: JudgeLabelsConfig) -> None:
 
 def _askings(config: JudgeLabelsConfig) -> dict[Scorer, Asking]:
     return {
-        scorer: Asking(judge_prompt(scorer, probabilities=config.probabilities),
-                       config.probabilities and scorer in ("detection", "fuzzing"))
+        scorer: Asking(
+            judge_prompt(scorer, probabilities=config.probabilities),
+            probabilities=config.probabilities and scorer in ("detection", "fuzzing"),
+            thinking=config.thinking_tokens,
+        )
         for scorer in dict.fromkeys(config.scorers)
-    }  # fmt: skip
+    }
 
 
 class _Judging:
@@ -129,6 +131,7 @@ class _Judging:
             per_interval=config.per_interval,
             silent=config.silent,
             probabilities=config.probabilities,
+            thinking=config.thinking_tokens,
             small=is_small(config.model.model),
             made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
@@ -187,7 +190,7 @@ class _Judging:
             labels, askings, subjects, Baselines(self._index, labels, subjects, config.seed),
             config.baseline_features, self._judge,
         )  # fmt: skip
-        limits = _left_of(config.limits, self._progress)
+        limits = self._progress.left_of(config.limits)
         if limits is None:
             self._progress = msgspec.structs.replace(self._progress, ended="cap")
             return
@@ -208,7 +211,7 @@ class _Judging:
         finally:
             self._save()
             self._note(numbers)
-            self._progress = _both(self._progress, asking.progress)
+            self._progress = self._progress.and_then(asking.progress)
         if gathering.unusable:
             self._context.log(
                 f"{len(gathering.unusable):,} labels were not judged: too little held-out text "
@@ -301,20 +304,3 @@ def _latest(judges: Sequence[Judge]) -> list[Judge]:
     """Return the last trial of each model, and of each set of scorers."""
     found = {(judge.model, tuple(sorted(judge.prompts.items()))): judge for judge in judges}
     return list(found.values())
-
-
-def _left_of(limits: QueueLimits, spent: QueueProgress) -> QueueLimits | None:
-    """Return the limits with what the trial left of the cap; None: nothing."""
-    if not limits.most_cost:
-        return limits
-    left = limits.most_cost - spent.cost - spent.unsure
-    return msgspec.structs.replace(limits, most_cost=left) if left > 0 else None
-
-
-def _both(first: QueueProgress, then: QueueProgress) -> QueueProgress:
-    """Return the figures of two queues as those of one."""
-    return msgspec.structs.replace(
-        then, answered=first.answered + then.answered, kept=first.kept + then.kept,
-        failed=first.failed + then.failed, cost=first.cost + then.cost,
-        unsure=first.unsure + then.unsure,
-    )  # fmt: skip

@@ -36,6 +36,8 @@ class Asking:
     probabilities: bool = False
     """Ask for the probabilities of yes and no, one text a request."""
     batch: int = BATCH
+    thinking: int = 0
+    """Tokens a model may think before each answer."""
 
 
 @dataclass(frozen=True)

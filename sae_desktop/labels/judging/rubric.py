@@ -44,7 +44,11 @@ def questions(subject: Subject, asking: Asking) -> list[Question]:
             label=label_text(subject.label), texts=listed(texts), count=str(len(shown)),
             first=first, last=last,
         )  # fmt: skip
-        ask = Ask(messages, most_tokens=32 + 8 * len(shown), schema=schema(len(shown), RATING))
+        ask = Ask(
+            messages,
+            most_tokens=32 + 8 * len(shown) + asking.thinking,
+            schema=schema(len(shown), RATING),
+        )
         count = len(shown)
         found.append(
             Question(

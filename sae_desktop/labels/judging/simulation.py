@@ -61,7 +61,7 @@ def _question(example: Example, group: int, top: float, label: str, asking: Aski
         whole=one_line("".join(example.tokens[span])), most=str(MOST),
     )  # fmt: skip
     ask = Ask(
-        messages, most_tokens=32 + 10 * len(tokens),
+        messages, most_tokens=32 + 10 * len(tokens) + asking.thinking,
         schema=numbered_schema(len(tokens), _NUMBER), logprobs=ALTERNATIVES,
     )  # fmt: skip
     return Question(ask, items, lambda answer: simulated(answer, len(items)))

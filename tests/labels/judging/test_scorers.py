@@ -149,6 +149,20 @@ def every_third_unanswered(questions: Sequence[Question], judge: ConstructedJudg
     ]
 
 
+def test_fewer_than_half_of_the_answers__are_no_score() -> None:
+    questions = made("detection")
+    judge, refused = ConstructedJudge("detection", questions), ChatError("refused", "No.")
+    for answered, scored in ((0.4, False), (0.6, True)):
+        items = [
+            item
+            for n, question in enumerate(questions)
+            for item in question.answered(
+                judge.ask(question.ask) if n < answered * len(questions) else refused
+            )
+        ]
+        assert SCORER_KINDS["detection"].judgement(items).scored == scored
+
+
 def test_rubric__takes_only_whole_numbers_from_0_to_3() -> None:
     question = made("rubric")[0]
     texts = ['{"1": 3, "2": 4, "3": -1, "4": 2.5, "5": "3"}', '{"1": 0, "2": 1e9, "3": null, '
