@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sae_desktop.cli.config_options import option
+from sae_desktop.cli.judge_options import or_judged
 from sae_desktop.cli.options import DeviceOption, IndexOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_job_command
@@ -20,6 +21,7 @@ _SHOWN_WHOLE = 3
 """Features of which every figure is printed."""
 
 
+@or_judged
 def score(
     project: ProjectArgument,
     index: IndexOption,

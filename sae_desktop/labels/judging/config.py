@@ -38,9 +38,9 @@ class JudgeLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="judge_la
         tuple[Scorer, ...],
         said(
             "Ways of judging",
-            "Detection: in which texts does it fire? Fuzzing: are the marked words right? "
-            "Intruder: which text does not belong? Rubric: how well does the label fit, 0–3? "
-            "Simulation: how strongly does it fire on each token?",
+            "detection: in which texts the feature fires; fuzzing: whether the marked words are "
+            "right; intruder: which text does not belong; rubric: how well the label fits, 0–3; "
+            "simulation: how strongly it fires on each token.",
             JUDGED,
         ),
     ] = ("detection", "fuzzing")
