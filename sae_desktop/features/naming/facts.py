@@ -43,7 +43,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("key", "self", 1.0, "key"),
     Fact("word", "self", 1.0),
     Fact("begun", "self", 0.93),
-    Fact("class", "self", 1.0, "class"),
+    Fact("class", "self", 0.97, "class"),
     Fact("sign", "self", 0.95, "sign"),
     Fact("case", "self", 0.95, "case"),
     Fact("kind", "self", 0.8, "kind"),
