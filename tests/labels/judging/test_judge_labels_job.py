@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from job_contexts import RecordingContext
+from made_names import write_made_names
 from rule_judge import RuleJudge
 from sample_index import write_sample_index
 
@@ -160,6 +161,18 @@ def test_cancelled__keeps_every_answer_so_that_none_is_asked_twice(
     asked = [*model.prompts, *rest.prompts]
     assert before < len(asked)
     assert len(set(asked)) == len(asked)
+
+
+def test_automatic_name__is_judged_where_no_other_label_is_shown(
+    judge: Any, project: Project
+) -> None:
+    write_made_names(project.index_path("i"))
+    features = (LORD, 9)
+    _, shown = judge(RuleJudge(RULES), which="shown", features=features, baseline_features=0)
+    found = [(one.feature, one.label, one.method) for one in shown.all()]
+    assert found == [(LORD, LABEL, ""), (9, "name of 9", "statistics")]
+    _, names = judge(RuleJudge(RULES), which="automatic", features=features, baseline_features=0)
+    assert {one.label for one in names.all()} == {LABEL, f"name of {LORD}", "name of 9"}
 
 
 def _cancel(now: bool) -> None:

@@ -234,6 +234,17 @@ def test_intruder__stands_at_every_place_as_often() -> None:
     assert all(truths.count(float(place)) == len(truths) / 5 for place in range(1, 6))
 
 
+@pytest.mark.parametrize("says", [always_yes, always_no])
+def test_intruder__gives_nothing_to_a_habit_where_places_are_not_as_often(says: Says) -> None:
+    questions = made("intruder")
+    some = [q for q in questions if q.items[0].truth in (1.0, 5.0)] + questions[:2]
+    found = SCORER_KINDS["intruder"].judgement(
+        answers(ConstructedJudge("intruder", some, says), some)
+    )
+    assert found.value > 0.3
+    assert found.corrected()[0] == pytest.approx(0.0)
+
+
 def test_fuzzing__never_shows_a_text_with_other_marks_in_the_same_request() -> None:
     for question in made("fuzzing"):
         text = question.ask.messages[-1].content
