@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sae_desktop.words.amounts import figure_text
-from sae_desktop.words.feature_words import WIDE, feature_words
+from sae_desktop.words.feature_words import WIDE, FeatureWords, feature_words
 from sae_desktop.words.running_text import shown_token
 
 if TYPE_CHECKING:  # it brings h5py
@@ -25,6 +26,17 @@ def found_text(index: FeatureIndex, hit: FoundMeaning, room: int = WIDE) -> str:
     if hit.text or hit.slot < 0:
         return shown_token(hit.text)
     return feature_words(index, hit.feature, hit.slot).context(room)
+
+
+def found_in(index: FeatureIndex, hit: FoundMeaning) -> FeatureWords | None:
+    """Return the context by which a feature was found, in the place of other words.
+
+    None: it was found by what stands there anyway.
+    """
+    if hit.slot < 0:
+        return None
+    words = feature_words(index, hit.feature, hit.slot)
+    return replace(words, name="", tokens=(), score=None)
 
 
 def found_how(hit: FoundMeaning) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui.forms.job_forms import IndexForm
 from sae_desktop.gui.parts.dialogs import reveal
+from sae_desktop.gui.state.meaning_search import MeaningSearch
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.after_jobs import Action
 
@@ -28,6 +29,10 @@ def do_step(session: Session, action: Action, target: str, parent: QWidget) -> N
     elif action == "explore":
         if session.index_name == target or session.open_index(target):
             session.show_workspace("explore.feature")
+    elif action in ("meaning", "embed"):
+        if not target or session.index_name == target or session.open_index(target):
+            session.show_workspace("explore.feature")
+            MeaningSearch.of(session).requested.emit("")
     elif action == "runs":
         session.show_workspace("train")
         session.sweepRequested.emit(target)

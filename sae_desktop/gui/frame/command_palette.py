@@ -49,16 +49,37 @@ class TextSearch(Protocol):
         """Return what is searched beside commands and settings, in words."""
 
 
+class SlowSearch(Protocol):
+    """A search that somebody else carries out."""
+
+    found: Any
+    """Signal(str, object): the query and its rows."""
+
+    def ask(self, query: str) -> None:
+        """Search; an earlier query need not be answered any more."""
+
+    def rows(self, query: str) -> list[Row]:
+        """Return what is offered at once."""
+
+
 class CommandPalette(QFrame):
     """A field and a list over the window. Enter does it, Escape goes back to where one was."""
 
     def __init__(
-        self, window: QWidget, providers: Sequence[Provider], texts: TextSearch | None = None
+        self,
+        window: QWidget,
+        providers: Sequence[Provider],
+        texts: TextSearch | None = None,
+        meanings: SlowSearch | None = None,
     ) -> None:
         super().__init__(window)
         self._window = window
         self.setProperty("toast", "true")
-        self._providers, self._texts = providers, texts
+        self._providers, self._texts, self._meanings = providers, texts, meanings
+        self._meant: tuple[str, list[Row]] = "", []
+        """What was found by meaning for a query, before its texts were searched."""
+        if meanings is not None:
+            meanings.found.connect(self._on_meanings_found)
         self.field = QLineEdit()
         self.field.setPlaceholderText(
             "Features by label, token or context; commands, settings, terms"
@@ -143,6 +164,16 @@ class CommandPalette(QFrame):
         work = self._texts.work(query) if self._texts is not None else None
         if work is not None:
             self._background.run(query, work)
+            if self._meanings is not None:
+                self._meanings.ask(query)
+
+    def _on_meanings_found(self, query: str, rows: list[Row]) -> None:
+        if query != self.field.text() or not self.isVisible():
+            return
+        if self._background.busy:
+            self._meant = query, rows  # they stand below what is found in the texts
+        else:
+            self.model.add(rows)
 
     def _on_texts_found(self, answered: tuple[str, Any]) -> None:
         query, answer = answered
@@ -150,6 +181,11 @@ class CommandPalette(QFrame):
             return  # something else is asked by now
         was_empty = not self.model.entries
         self.model.add(self._texts.rows(query, answer))
+        if self._meanings is not None:
+            self.model.add(self._meanings.rows(query))
+        if self._meant[0] == query:
+            self.model.add(self._meant[1])
+            self._meant = "", []
         if was_empty and self.model.entries:
             self.list.setCurrentIndex(self.model.index(0, 0))
         self._say(searching=False)

@@ -7,6 +7,7 @@ from typing import Protocol
 from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui.frame.command_palette import CommandPalette
+from sae_desktop.gui.frame.palette_meanings import IndexMeanings
 from sae_desktop.gui.frame.palette_sources import sources
 from sae_desktop.gui.frame.palette_texts import IndexTexts
 from sae_desktop.gui.parts.actions import ActionRegistry
@@ -38,5 +39,6 @@ def make_palette(window: Frame) -> CommandPalette:
     session = window.session
     found = sources(session, window.registry, window.glossary.show_term, window.open_settings)
     texts = IndexTexts(session, lambda: window.workspace("explore").main)
+    meanings = IndexMeanings(session, texts)
     assert isinstance(window, QWidget)
-    return CommandPalette(window, found, texts)
+    return CommandPalette(window, found, texts, meanings)

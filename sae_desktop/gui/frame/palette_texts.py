@@ -97,10 +97,15 @@ class IndexTexts:
         aside = f"{aside} · {score}" if score else aside
         return Entry(kind, f"Feature {feature}", key, aside=aside, **more)  # type: ignore[arg-type]
 
+    def entry(self, feature: int, **more: object) -> Entry:
+        """Return a feature as an entry, under its label."""
+        self._titles = self._notes.labels(np.array([feature], np.int64))
+        return self._entry("Feature", feature, str(feature), **more)
+
     def _group(
         self, heading: str, entries: Sequence[Entry], total: int, conditions: FeatureFilter
     ) -> list[Row]:
-        provider = Provider(lambda _query: [], self._open, heading=heading)
+        provider = Provider(lambda _query: [], self.open, heading=heading)
         rows = [(entry, provider) for entry in entries]
         if total > len(entries):
             title = f"List all {exact_count(total)} features"
@@ -111,7 +116,8 @@ class IndexTexts:
         return rows
 
     # ------------------------------------------------------------------ going there
-    def _open(self, entry: Entry) -> None:
+    def open(self, entry: Entry) -> None:
+        """Open the feature of an entry, at the context that was found."""
         feature, _, slot = entry.key.partition(":")
         self._session.show_workspace("explore.feature")
         if slot:

@@ -22,7 +22,8 @@ from sae_desktop.gui.explore.list.feature_table import (
     FeatureTableModel,
 )
 from sae_desktop.gui.explore.list.feature_table_view import FeatureTable
-from sae_desktop.gui.explore.list.filter_bar import FilterBar
+from sae_desktop.gui.explore.list.filter_bar import MEANING, FilterBar
+from sae_desktop.gui.explore.list.meaning_listing import MeaningListing
 from sae_desktop.gui.parts.feature_menu import show_feature_menu, show_features_menu
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.background import Background
@@ -31,6 +32,7 @@ from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_link import parse_feature_link
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.meaning_search import MeaningSearch
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.words.amounts import exact_count
@@ -77,6 +79,7 @@ class FeatureListPanel(QWidget):
             tip="Put the selected features side by side; a single one is pinned, and every feature "
             "you open then stands beside it (Ctrl+Shift+M)",
         )
+        self.meaning = MeaningListing(session)
         self._contexts = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
@@ -103,6 +106,7 @@ class FeatureListPanel(QWidget):
         column.setContentsMargins(8, 4, 4, 4)
         column.setSpacing(8)
         column.addWidget(self.bar)
+        column.addWidget(self.meaning)
         column.addWidget(self.range)
         column.addWidget(self.table, 1)
         column.addLayout(foot)
@@ -111,6 +115,9 @@ class FeatureListPanel(QWidget):
     def _connect(self) -> None:
         self.bar.edited.connect(self._filter_timer.start)
         self.bar.toggled.connect(self.apply_filter)
+        self.bar.scopeChosen.connect(self.meaning.choose)
+        self.meaning.answered.connect(self.apply_filter)
+        MeaningSearch.of(self._session).requested.connect(self.search_by_meaning)
         self.search.returnPressed.connect(self._on_search_entered)
         self.range.changed.connect(self._on_range_changed)
         self.range.column.currentIndexChanged.connect(self._on_column_chosen)
@@ -175,6 +182,13 @@ class FeatureListPanel(QWidget):
         self.bar.set_conditions(conditions)
         self.apply_filter()
 
+    def search_by_meaning(self, text: str) -> None:
+        """Put the keyboard into the search by meaning, with a text if there is one."""
+        self.show_conditions(FeatureFilter())
+        self.bar.choose_scope(MEANING)
+        self.search.setText(text)
+        self.search.setFocus()
+
     def show_conditions(self, conditions: FeatureFilter) -> None:
         """List what meets these conditions alone, and open the first of it."""
         self.bar.set_only(None)
@@ -201,10 +215,12 @@ class FeatureListPanel(QWidget):
                 self.count.setText("Reading the text…")
                 self._contexts.run((index, text), lambda: features_with_context(index, text))
                 return
+        only = self.meaning.among(self.bar, conditions)
         feature = self._session.feature
         before = None if feature is None else self._place_on_screen(feature)
+        self.model.hits = self.meaning.hits
         try:
-            self.model.set_filter(conditions, self.bar.only)
+            self.model.set_filter(conditions, only)
         except UserError as error:
             self._session.show_error(error)
             return
@@ -251,9 +267,8 @@ class FeatureListPanel(QWidget):
                 self.table.selectionModel().select(index, flags.Select | flags.Rows)
 
     def _on_listed(self) -> None:
-        whole = self.model.rowCount() == self.model.total
         self.range.set_ranges(self.model.filter.ranges)
-        self.range.set_listed(None if whole else self.model.listed)
+        self._on_column_chosen()
 
     def _say_count(self, *_selection: object) -> None:
         shown, total = self.model.rowCount(), self.model.total
@@ -322,9 +337,8 @@ class FeatureListPanel(QWidget):
         self._filter_timer.start()
 
     def _on_column_chosen(self) -> None:
-        self.range.set_listed(
-            None if self.model.rowCount() == self.model.total else self.model.listed
-        )
+        whole = self.model.rowCount() == self.model.total
+        self.range.set_listed(None if whole else self.model.listed)
 
     def _on_header_clicked(self, column: int) -> None:
         self.range.choose(TABLE_COLUMNS[column])

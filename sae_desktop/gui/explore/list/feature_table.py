@@ -5,6 +5,7 @@ No proxy and no item objects: a million rows cost an array of a million numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,10 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.labels.search.config import FoundMeaning
 from sae_desktop.words.column_text import column_text
+from sae_desktop.words.feature_words import FeatureWords
+from sae_desktop.words.found_words import found_how, found_in
 
 Array = npt.NDArray[Any]
 Index = QModelIndex | QPersistentModelIndex
@@ -105,6 +109,8 @@ class FeatureTableModel(QAbstractTableModel):
         self.only: FeatureSet | None = None
         """The only features listed, in their order until one sorts."""
         self._as_given = False
+        self.hits: Mapping[int, FoundMeaning] = {}
+        """Feature → why a search by meaning found it."""
         self.sort_column = NUMBER
         self.sort_falling = False
         notes.noteChanged.connect(self._on_note_changed)
@@ -223,11 +229,11 @@ class FeatureTableModel(QAbstractTableModel):
             return self._notes.label(feature)
         if role == Qt.ItemDataRole.ToolTipRole and TABLE_COLUMNS[column] in (LABEL_COLUMN, NOTE):
             if column == LABEL:
-                return plain_tip(self._notes.tip(feature)) or None
+                return plain_tip(self._tip(feature)) or None
             return plain_tip(self._text(feature, column)) or None
         if role in (WORDS_ROLE, SCORE_ROLE):
             notes = self._notes
-            told = notes.words if role == WORDS_ROLE else notes.score_text
+            told = self._seen if role == WORDS_ROLE else notes.score_text
             return told(feature) if column == LABEL else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
@@ -236,9 +242,19 @@ class FeatureTableModel(QAbstractTableModel):
             return f"{name} {self._text(feature, column) or self._words(feature, column)}"
         return None
 
+    def _seen(self, feature: int) -> FeatureWords | None:
+        """Return what stands in grey in a feature's row: the context that was found, if one was."""
+        hit = self.hits.get(feature)
+        found = found_in(self._index, hit) if hit is not None and self._index else None
+        return self._notes.words(feature) if found is None else found
+
+    def _tip(self, feature: int) -> str:
+        hit, tip = self.hits.get(feature), self._notes.tip(feature)
+        return tip if hit is None else f"Found {found_how(hit)}.\n{tip}"
+
     def _words(self, feature: int, column: int) -> str:
         """Return what is said of a feature in the place of its label."""
-        words = self._notes.words(feature) if column == LABEL else None
+        words = self._seen(feature) if column == LABEL else None
         return "" if words is None else f"none; {words.spoken}"
 
     def _text(self, feature: int, column: int) -> str:

@@ -34,8 +34,16 @@ from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters
 from sae_desktop.words.amounts import exact_count
 
+MEANING = "meaning"
+"""What no field of the filter holds: the engine is asked."""
 SCOPES = {
     "text": ("Labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
+    MEANING: (
+        "Meaning",
+        "What it is about, such as dates",
+        "Labels, names and contexts that are about what you describe in your own words, the "
+        "nearest first",
+    ),
     "context": ("Contexts", "Words near the tokens it fires on", "Text near a context’s token"),
     "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
     "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
@@ -54,6 +62,8 @@ class FilterBar(QWidget):
     """Something was typed: apply it when the typing pauses."""
     toggled = Signal()
     """A condition came or went: apply it at once."""
+    scopeChosen = Signal(str)
+    """Another field of the filter is searched."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -128,8 +138,13 @@ class FilterBar(QWidget):
             alive_only=self.alive.isChecked(),
             starred_only=self.starred.isChecked(),
             labelled_only=self.labelled.isChecked(),
-            **({self._scope: self.search.text()} if self.search.text() else {}),
+            **({self._scope: self.search.text()} if self.search.text() and not self.meant else {}),
         )
+
+    @property
+    def meant(self) -> bool:
+        """Whether what is typed is searched by meaning."""
+        return self._scope == MEANING
 
     def set_conditions(self, conditions: FeatureFilter) -> None:
         """Show these conditions; nothing is emitted."""
@@ -201,7 +216,8 @@ class FilterBar(QWidget):
         if self.only is not None:
             texts.append(f"{self.only.title} ({exact_count(len(self.only.features))})")
         self.chips.set_texts(texts)
-        anything = self.only is not None or not self.conditions().lists_all
+        typed = self.meant and bool(self.search.text())
+        anything = typed or self.only is not None or not self.conditions().lists_all
         self.clear.setEnabled(anything)
 
     def _on_chip_removed(self, number: int) -> None:
@@ -232,7 +248,7 @@ class FilterBar(QWidget):
     def _on_entered(self) -> None:
         """What was searched beside labels becomes a chip, and the field is free for more."""
         text = self.search.text().strip()
-        if text and self._scope != "text":
+        if text and self._scope not in ("text", MEANING):
             self._rest = msgspec.structs.replace(self._rest, **{self._scope: text})
             self._fill_search("")
             self._on_changed()
@@ -254,7 +270,8 @@ class FilterBar(QWidget):
         self.scope.setText(f"{title} ▾")
         self.search.setPlaceholderText(placeholder)
         self.search.setToolTip(plain_tip(f"{tip} (Ctrl+F)"))
-        self.scope.setToolTip(plain_tip(f"Searching: {tip.lower()}"))
+        self.scope.setToolTip(plain_tip(f"Searching: {tip[:1].lower()}{tip[1:]}"))
+        self.scopeChosen.emit(name)
 
     def _on_scope_chosen(self, name: str) -> None:
         self.choose_scope(name)
