@@ -20,6 +20,9 @@ from sae_desktop.comparison.even_chance import even_chance
 from sae_desktop.corpus.alike import groups_of_texts
 from sae_desktop.features.asking.text_classifier import PooledText, compared
 from sae_desktop.features.asking.text_set_config import ClassifierScore, FindFeaturesConfig
+from sae_desktop.features.naming.detect import Trial as NameTrial
+from sae_desktop.features.naming.detect import areas as name_area
+from sae_desktop.features.naming.detect import intervals as name_intervals
 from sae_desktop.jobs import SilentContext
 from sae_desktop.labels.scoring.detection import Trial, areas, mean_of
 from sae_desktop.labels.scoring.log_probability import DRAWS, gain_interval
@@ -183,6 +186,23 @@ def mean_areas(draws: int, features: int, seed: int = 0) -> float:
     return held / draws
 
 
+def name_areas(draws: int, fits: float, strays: float, seed: int = 0) -> tuple[float, float, float]:
+    """Return the share of intervals of an automatic name's AUROC that hold the area, the area, and
+    their mean width.
+
+    60 firings and 80 silent places, each by itself; a name of one fact fits a share of the firings
+    and strays on a share of the silent ones, so that most pairs are ties.
+    """
+    rng = np.random.default_rng(seed)
+    truth = 0.5 + (fits - strays) / 2
+    feature, fires = np.repeat(np.arange(draws), 140), np.tile(np.arange(140) < 60, draws)
+    hit = rng.random(140 * draws) < np.where(fires, fits, strays)
+    trial = NameTrial(feature, fires, np.empty((len(fires), 0), np.int32))
+    area, m, n = name_area(hit.astype(float), trial, draws)
+    low, high = name_intervals(area, m, n)
+    return float(((low <= truth) & (truth <= high)).mean()), truth, float((high - low).mean())
+
+
 def gains(draws: int, seed: int = 0) -> float:
     """Return the share of intervals of a log-probability's gain that hold the true gain."""
     rng = np.random.default_rng(seed)
@@ -218,6 +238,13 @@ def main() -> None:
     for features in (20, 200):
         share = mean_areas(asked.lists, features)
         print(f"mean over {features} labels: {share:.3f} of {asked.lists}", flush=True)
+    for fits, strays in ((0.5, 0.5), (0.6, 0.1), (0.95, 0.3), (0.9, 0.02)):
+        share, truth, width = name_areas(asked.lists, fits, strays)
+        print(
+            f"a name with AUROC {truth:.2f}, places each by itself: {share:.3f} of {asked.lists}, "
+            f"mean width {width:.2f}",
+            flush=True,
+        )
     print(f"log-probability of a label: {gains(asked.lists):.3f} of {asked.lists}", flush=True)
     for copies, tell in ((1, 0.0), (1, 0.5), (1, 1.0), (3, 0.0), (3, 1.0)):
         areas = held_areas(asked.draws, asked.contents, copies, tell)
