@@ -58,9 +58,11 @@ def hover_text(score: LabelScore) -> str:
         told.append(f"Against texts of other features it has {figure_text(score.specificity)}.")
     if score.sensitivity is not None:
         told.append(
-            f"The feature fires in {share_text(score.sensitivity.value)} of new texts made from "
-            f"it, and in {share_text(score.sensitivity_others)} of those made from other labels."
+            f"The feature fires in {share_text(score.sensitivity.value)} of new texts made from it."
         )
+        if score.sensitivity_others is not None:
+            others = share_text(score.sensitivity_others)
+            told.append(f"In those made from other labels it fires in {others}.")
     return " ".join(told)
 
 

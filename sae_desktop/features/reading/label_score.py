@@ -45,13 +45,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     figure: Figure
     places: int
     """By which it was measured."""
-    shuffled: float = float("nan")
+    shuffled: float
     """The same of another feature's label."""
-    top_token: float = float("nan")
+    top_token: float
 
 
 class LabelScore(msgspec.Struct, frozen=True, kw_only=True):
-    """How a feature's label did on text held out. None and NaN: not measured."""
+    """How a feature's label did on text held out. None: not measured."""
 
     feature: int
     method: str
@@ -76,7 +76,7 @@ class LabelScore(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, the share at which the feature fires in each interval, the weakest first."""
     sensitivity: Figure | None = None
     """Of new texts made from the label, the share in which the feature fires."""
-    sensitivity_others: float = float("nan")
+    sensitivity_others: float | None = None
     """Of new texts made from other features' labels."""
     log_probability: Figure | None = None
     """Nats per token by which contexts of the feature make its label more likely to the subject

@@ -123,6 +123,10 @@ class ScoresInfo(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, methods=[], rivals=[], random_of="", made="")
 
 
+def _known(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
 def interval_names(count: int) -> list[str]:
     """Return what intervals of activation are called, the weakest first."""
     step = 100 / max(count, 1)
@@ -155,7 +159,7 @@ class Scores:
         if label is not None and label_digest(label) != digest:
             return None
         detection = Figure(*(float(self.columns[name][feature]) for name in _DETECTION))
-        number = int(a["method"][feature])
+        number, matching = int(a["method"][feature]), int(a["matching_places"][feature])
         methods = self.info.methods
         return LabelScore(
             feature=feature,
@@ -167,9 +171,9 @@ class Scores:
             top_token=Figure(*map(float, a["top_token"][feature])),
             intervals=self._parts("intervals", feature, interval_names(self.info.intervals), 0),
             silences=self._parts("silences", feature, SILENCES, self.info.intervals),
-            matching=int(a["matching_places"][feature]),
-            matching_share=tuple(map(float, a["matching"][feature])),
-            sensitivity_others=float(self.columns["label_sensitivity_others"][feature]),
+            matching=matching,
+            matching_share=tuple(map(float, a["matching"][feature])) if matching else (),
+            sensitivity_others=_known(self.columns["label_sensitivity_others"][feature]),
             **{field: self._figure(column, feature) for field, column in _FIGURES.items()},
         )
 
@@ -281,7 +285,8 @@ def _put(arrays: dict[str, Array], one: LabelScore, methods: list[str], interval
         if figure is not None:
             for end, value in zip(_ENDS, msgspec.structs.astuple(figure), strict=True):
                 arrays[f"columns/{column}{end}"][at] = value
-    arrays["columns/label_sensitivity_others"][at] = one.sensitivity_others
+    if one.sensitivity_others is not None:
+        arrays["columns/label_sensitivity_others"][at] = one.sensitivity_others
     arrays["shuffled"][at] = msgspec.structs.astuple(one.shuffled)
     arrays["top_token"][at] = msgspec.structs.astuple(one.top_token)
     names, kinds = interval_names(intervals), [str(kind) for kind in SILENCES]

@@ -53,8 +53,8 @@ class Sensitivity:
     """How often a feature fires in new texts."""
 
     own: Figure
-    others: float
-    """Share of the texts made from other labels."""
+    others: float | None
+    """Share of the texts made from other labels; None: there are none."""
 
 
 def phrases_of(label: str) -> list[str]:
@@ -99,7 +99,7 @@ def sensitivities(
 def _sensitivity(told: list[bool], hits: float, texts: int) -> Sensitivity:
     share = wilson(sum(told), len(told))
     rest = texts - len(told)
-    others = (hits - sum(told)) / rest if rest else float("nan")
+    others = (hits - sum(told)) / rest if rest else None
     return Sensitivity(Figure(share.value, share.low, share.high), others)
 
 

@@ -37,14 +37,16 @@ def test_a_figure_that_was_not_measured__stays_unmeasured(path: Path) -> None:
     write_made_scores(path)
     own = read_scores(path, FeatureIndex(path).info)
     assert own is not None
-    few = made_score(5, "l", specificity=None, sensitivity=None, matching=0, matching_share=())
+    few = made_score(5, "l", specificity=None, sensitivity=None, sensitivity_others=None,
+                     matching=0, matching_share=())  # fmt: skip
     write_scores(path, own.info, [few])
     found = FeatureIndex(path).scores
     assert found is not None
     read = found.score(5)
     assert read is not None
     assert (read.specificity, read.sensitivity, read.log_probability) == (None, None, None)
-    assert np.isnan(read.matching_share).all()
+    assert read.matching_share == ()
+    assert read.sensitivity_others is None
 
 
 def test_a_changed_label__has_no_score(path: Path) -> None:
