@@ -55,6 +55,13 @@ def test_revision__changes_with_the_weights(model: Path, toy_model_folder: Path)
     assert other.revision != first.revision
 
 
+def test_tokenizer__is_the_same_after_a_padded_batch(model: Path, toy_model_folder: Path) -> None:
+    used = load_model(str(model))
+    used.tokenizer.pad_token = used.tokenizer.eos_token
+    used.tokenizer(["a", "a b c"], padding=True)
+    assert used.tokenizer_hash == load_model(str(toy_model_folder)).tokenizer_hash
+
+
 def test_folder_without_config__is_no_model(tmp_path: Path) -> None:
     error = refused(tmp_path)
     assert f"“{tmp_path}” is not a model: it has no config.json" in error.what

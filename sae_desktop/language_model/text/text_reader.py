@@ -27,6 +27,9 @@ class TextReader:
     ) -> None:
         self.name = name
         self.tokenizer = tokenizer
+        # Taken at once: a batch leaves its padding and truncation in the tokenizer.
+        self.tokenizer_hash = tokenizer_hash(tokenizer)
+        """16 hexadecimal digits that tell tokenizers apart."""
         self.context_size = context_size
         """Tokens the model reads at once."""
         self.vocabulary_size = vocabulary_size
@@ -66,13 +69,6 @@ class TextReader:
         """The ids this model expects before and after a text; see `tokenizer.window_tokens`."""
         return window_tokens(self.tokenizer, causal=self.causal)
 
-    @cached_property
-    def tokenizer_hash(self) -> str:
-        """16 hexadecimal digits that tell tokenizers apart."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        text = backend.to_str() if backend is not None else repr(self.tokenizer.get_vocab())
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
     def token_bytes(self) -> list[bytes]:
         """Return every entry of the vocabulary as the bytes it adds; special ones as their name.
 
@@ -81,6 +77,13 @@ class TextReader:
         if self._token_bytes is None:
             self._token_bytes = vocabulary_bytes(self.tokenizer, self.vocabulary_size)
         return self._token_bytes
+
+
+def tokenizer_hash(tokenizer: Any) -> str:
+    """Return 16 hexadecimal digits that tell a tokenizer from others, as it stands."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    text = backend.to_str() if backend is not None else repr(tokenizer.get_vocab())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_text_as(files: ModelFiles, code: ModelCode) -> TextReader:
