@@ -75,7 +75,7 @@ class ExplorePanel(QWidget):
         self.page.legend.scaleChanged.connect(self.probe.set_logarithmic)
         self.page.legend.scaleChanged.connect(self.languages.set_logarithmic)
         self.languages.tokenHovered.connect(self.page.mark)
-        self.page.title.deskWanted.connect(self._read_one_by_one)
+        self.page.deskRequested.connect(self._read_one_by_one)
         self.page.splittingRequested.connect(lambda: bring_forward(self.splitting))
         self.page.languagesRequested.connect(lambda: bring_forward(self.languages))
         session.indexOpened.connect(self._on_index_changed)

@@ -73,7 +73,7 @@ def test_desk__is_opened_at_the_feature_by_its_button_and_by_its_action(
     registry = ActionRegistry()
     registry.add(panel.action_infos(), panel)
     session.select_feature(3)
-    QTest.mouseClick(panel.page.title.read, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.page.read, Qt.MouseButton.LeftButton)
     assert panel.places.place == "labels"
     assert panel.labels.desk.feature == 3
     panel.places.show_place("feature")

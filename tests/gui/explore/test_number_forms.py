@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QPushButton, QWidget
@@ -15,8 +16,8 @@ from pytestqt.qtbot import QtBot
 from typed_numbers import LOCALES, forms_without_a_session, hold_every_field
 
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
+from sae_desktop.gui.explore.labels.ask_model import AskModel
 from sae_desktop.gui.explore.map.splitting import SplittingPanel
-from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.forms.queue_view import QueueView
@@ -39,11 +40,9 @@ def rack(session: Session) -> SteeringRack:
     return made
 
 
-def title(session: Session) -> FeatureTitle:
-    """Of a feature, whose score is kept with what is written about it."""
-    made = FeatureTitle(session)
-    made.set_feature(FEATURE)
-    return made
+def ask_model(session: Session) -> AskModel:
+    """With the number of features and what they may cost."""
+    return AskModel(session, lambda: np.array([FEATURE]))
 
 
 def settings_dialog(session: Session) -> QWidget:
@@ -56,7 +55,7 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "sliders": rack,
     "text sets": TextSetsPanel,
     "splitting": SplittingPanel,
-    "score of a label": title,
+    "asking a model": ask_model,
     "index": lambda session: IndexForm(session, "dict"),
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,

@@ -32,6 +32,7 @@ from sae_desktop.gui.forms.queue_view import QueueView
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import CountField, NumberField
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain_all
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
@@ -280,4 +281,5 @@ def _choice(name: str, entries: tuple[tuple[str, str], ...]) -> QComboBox:
     for value, text in entries:
         box.addItem(text, value)
     box.setAccessibleName(name)
+    box.setToolTip(plain_tip(name))
     return box

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from sae_desktop.gui.parts.bound_line import BoundLine
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.project_labels import MOST_STARS
 
 HINT = "1 to 9 agrees with a name, E types your own, N goes to the next, ? shows all keys."
@@ -96,4 +97,4 @@ class DeskFoot(QWidget):
         self.stars.setText("★" * rating + "☆" * (MOST_STARS - rating))
         told = f"Rated {rating} of {MOST_STARS}" if rating else "Not rated"
         self.stars.setAccessibleName(f"{told}: how well the label fits")
-        self.stars.setToolTip(f"{told}: how well the label fits. R adds a star.")
+        self.stars.setToolTip(plain_tip(f"{told}: how well the label fits. R adds a star."))

@@ -56,6 +56,8 @@ class FeaturePage(QScrollArea):
 
     tokenHovered = Signal(object)
     """HoveredToken or None."""
+    deskRequested = Signal()
+    """The feature is to be read at the reading desk, and others after it."""
     splittingRequested = Signal()
     languagesRequested = Signal()
     """The panels that say more are wanted."""
@@ -84,6 +86,13 @@ class FeaturePage(QScrollArea):
         self.window_size.setToolTip("How much text to show around the chosen token")
         self.more = push_button("", None)
         self.more.setCheckable(True)
+        self.read = push_button(
+            "Read one by one",
+            self.deskRequested.emit,
+            icon="book-open",
+            flat=True,
+            tip="Read and label features one by one, from this one on (Ctrl+R)",
+        )
         self.histogram = ActivationHistogram()
         self.raised = SignedBars("Tokens whose logits the feature raises most")
         self.lowered = SignedBars("Tokens whose logits the feature lowers most")
@@ -158,6 +167,7 @@ class FeaturePage(QScrollArea):
         bar.addWidget(self.legend)
         bar.addWidget(self.window_size)
         bar.addWidget(self.more)
+        bar.addWidget(self.read)
         column.addLayout(bar)
         column.addWidget(self.contexts)
         column.addStretch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -20,9 +19,6 @@ from sae_desktop.gui.state.session import Session
 
 class FeatureTitle(QWidget):
     """What a person wrote about the feature, to be changed, and what can be done with it."""
-
-    deskWanted = Signal()
-    """It is to be read at the reading desk, and others after it."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -62,13 +58,6 @@ class FeatureTitle(QWidget):
             flat=True,
             tip="Export this feature as an HTML page or for other programs (Ctrl+Shift+E)",
         )
-        self.read = push_button(
-            "",
-            self.deskWanted.emit,
-            icon="book-open",
-            flat=True,
-            tip="Read and label features one by one, from this one on (Ctrl+R)",
-        )
         self.note = BoundLine()
         self.note.setPlaceholderText("Add a note")
         self.note.setAccessibleName("Note about the feature")
@@ -90,7 +79,6 @@ class FeatureTitle(QWidget):
         top.addWidget(self.label, 1)
         top.addWidget(self.source)
         top.addWidget(self.star)
-        top.addWidget(self.read)
         top.addWidget(self.link)
         top.addWidget(self.export)
         top.addWidget(self.steer)
