@@ -90,9 +90,12 @@ def failures_text(progress: QueueProgress) -> str:
     """Return how many requests failed for which reasons; empty where none did."""
     if not progress.failed:
         return ""
+    failed = f"{_capital(requests_text(progress.failed))} failed"
     reasons = sorted(progress.failures.items(), key=lambda item: -item[1])
+    if len(reasons) == 1:
+        return f"{failed} {FAILURE_WORDS[reasons[0][0]]}."
     told = "; ".join(f"{exact_count(count)} {FAILURE_WORDS[kind]}" for kind, count in reasons)
-    return f"{_capital(requests_text(progress.failed))} failed: {told}."
+    return f"{failed}: {told}."
 
 
 def notes_text(progress: QueueProgress) -> str:

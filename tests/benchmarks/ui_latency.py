@@ -49,13 +49,13 @@ main()
 
 
 _SERVER = f"""
-import random, sys, threading
+import random, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from chat_server import ChatServer, says, slowly
 def reply(request):
     slowly(random.uniform(0.02, 0.2), says("words about ", "the sea"))(request)
 print(ChatServer(reply).url, flush=True)
-threading.Event().wait()
+sys.stdin.read()  # until whoever started it ends
 """
 
 
@@ -164,7 +164,9 @@ def request_gaps(folder: Path, requests: int) -> None:
 
     project = folder / "requests.saeproj"
     shutil.copytree(resource_path("demonstration.saeproj"), project)
-    server = subprocess.Popen([sys.executable, "-c", _SERVER], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     url = server.stdout.readline().strip()
     window, session = opened_window(project, "explore")

@@ -71,6 +71,8 @@ def test_failures__are_counted_by_their_reasons() -> None:
         "3 requests failed: 2 because the server failed; 1 because the prompt does not fit the "
         "model."
     )
+    alone = QueueProgress(failed=1, failures={"timeout": 1})
+    assert failures_text(alone) == "1 request failed because no answer came in time."
     assert failures_text(QueueProgress()) == ""
 
 

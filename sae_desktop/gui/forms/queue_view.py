@@ -201,7 +201,7 @@ class QueueView(QWidget):
         self.bar.setRange(0, max(total, 1) if known else 0)
         self.bar.setValue(told.done)
         self.bar.setVisible(running)
-        for name, text in zip(_FIGURES, self._figures(running), strict=True):
+        for name, text in zip(_FIGURES, self._figures(job.state == "running"), strict=True):
             self.figures[name].setText(text)
         self._say(job)
         self._offer(job, running)
@@ -210,7 +210,7 @@ class QueueView(QWidget):
             self.log.setPlainText("\n".join(job.log_lines))
             self.log.verticalScrollBar().setValue(self.log.verticalScrollBar().maximum())
 
-    def _figures(self, running: bool) -> tuple[str, ...]:
+    def _figures(self, moves: bool) -> tuple[str, ...]:
         told = self.progress
         return (
             exact_count(told.answered),
@@ -219,8 +219,8 @@ class QueueView(QWidget):
             exact_count(told.kept),
             short_count(told.tokens),
             cost_text(told),
-            rate_text(told) if running else "–",
-            left_text(told) if running else "–",
+            rate_text(told) if moves else "–",
+            left_text(told) if moves else "–",
         )
 
     def _say(self, job: Job) -> None:

@@ -110,6 +110,7 @@ def test_buttons__pause_resume_stop_and_cancel_the_job(view: QueueView, client: 
     view.refresh()
     assert view.pause.text() == "Resume"
     assert "nothing more is sent" in view.said.text()
+    assert view.figures["Time left"].text() == "–"
     view.pause.click()
     view.stop.click()
     view.cancel.click()
