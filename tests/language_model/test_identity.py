@@ -6,15 +6,19 @@ import json
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from job_contexts import RecordingContext
 from safetensors.torch import load_file, save_file
 from toy_models import save_toy_model
 
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking import same_model as same_model_job
 from sae_desktop.language_model import identity as identity_module
+from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.language_model.files.find import find_model
 from sae_desktop.language_model.identity import identity_of, place_of, record_path, settings_text
 from sae_desktop.language_model.load import load_model
@@ -33,6 +37,7 @@ from sae_desktop.language_model.same_model import (
     require_same_model,
     say_same,
 )
+from sae_desktop.project import Project
 
 HUB = KNOWN[SMOLLM2].hub
 
@@ -170,6 +175,21 @@ def test_imported_name__fits_its_model_by_alias_by_identity_or_by_the_persons_wo
     require_same_model("dictionary:d", named, "store:s", own, project)
     lm = load_recorded("index:i", named, project, "cpu", "auto")
     assert lm.revision == own.revision
+
+
+def test_models_apart_in_their_tokenizers_alone__are_one_once_the_person_says_so(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project.open_or_create(tmp_path / "p.saeproj", title="p").path
+    lm = load_model(str(model))
+    stored = replace(lm.mark, tokenizer="0" * 16)
+    with pytest.raises(UserError, match="their tokenizers differ"):
+        require_same_model("store:s", stored, lm.name, lm.mark, project)
+    marks = {"store:s": stored, lm.name: ModelMark(lm.name, lm.revision)}
+    monkeypatch.setattr(same_model_job, "mark_of", lambda _, word: marks[word])
+    config = SameModelConfig(project=str(project), one="store:s", other=lm.name)
+    same_model_job.same_model(config, RecordingContext())
+    require_same_model("store:s", stored, lm.name, lm.mark, project)
 
 
 def test_projects_of_earlier_versions__go_on(tmp_path: Path, model: Path) -> None:
