@@ -11,7 +11,15 @@ import pytest
 from law_coverage import FIVE_BY_FIVE, README_GRID, Tally, same_computes, straight, surface
 from law_coverage import rates as best_rates
 from law_coverage import with_floor as floor_of
-from score_coverage import chance, even_chances, gains, held_areas, label_areas, mean_areas
+from score_coverage import (
+    chance,
+    even_chances,
+    gains,
+    held_areas,
+    label_areas,
+    mean_areas,
+    name_areas,
+)
 
 COMPUTES = np.unique([features * steps for features, steps in README_GRID])
 
@@ -129,3 +137,11 @@ def test_intervals_of_labels__over_many_draws(tell: float, documents: int, withi
     share, area, width = label_areas(600, tell, documents, within)
     print(f"{share:.3f} hold {area:.3f}, mean width {width:.2f}")
     assert share > 0.95 - 3 * (0.95 * 0.05 / 600) ** 0.5
+
+
+@pytest.mark.parametrize(("fits", "strays"), [(0.5, 0.5), (0.6, 0.1), (0.95, 0.3), (0.9, 0.02)])
+def test_intervals_of_an_automatic_names_score__hold_the_area(fits: float, strays: float) -> None:
+    share, truth, width = name_areas(600, fits, strays)
+    assert share > 0.95 - 3.5 * (0.95 * 0.05 / 600) ** 0.5
+    assert truth == pytest.approx(0.5 + (fits - strays) / 2)
+    assert width < 0.2
