@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.collect import typical_limit
 from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
 from sae_desktop.features.naming.naming import Text, named_blocks, scored, text_of
 from sae_desktop.features.naming.samples import drawn
@@ -35,7 +36,7 @@ DIRECTIONS = 48
 _ROWS = 120_000
 """Of the text on which directions are looked at."""
 _AT_ONCE = 1 << 14
-_LEAST_DIRECTIONS = 3
+_LEAST_DIRECTIONS, _LEAST_ROWS = 3, 100
 
 
 def name_features(config: NameFeaturesConfig, context: JobContext) -> NameFeaturesResult:
@@ -147,10 +148,12 @@ def _random_directions(
     rows = np.arange(0, first.rows, max(first.rows // _ROWS, 1))[:_ROWS]
     density = np.asarray(index.columns["density"])
     alive = density[density > 0]
-    if not len(alive) or len(rows) < 100:
+    if not len(alive) or len(rows) < _LEAST_ROWS:
         return None
     rng = np.random.default_rng(seed)
+    limit = typical_limit(store, index.info.site)
     values: list[Array] = []
+    kept: list[Array] = []
     directions: Array | None = None
     for begin in range(0, len(rows), _AT_ONCE):
         context.check_cancelled()
@@ -159,8 +162,14 @@ def _random_directions(
         found = np.asarray(store.read(low, high, index.info.site), np.float32)[some - low]
         if directions is None:
             directions = rng.standard_normal((found.shape[1], DIRECTIONS)).astype(np.float32)
-        values.append(found @ directions)
-    block = _largest(np.concatenate(values), before + rows, float(np.median(alive)))
+        # Massive rows, on which features count as silent, would be all that directions fire on.
+        typical = np.linalg.norm(found, axis=1) <= limit
+        values.append(found[typical] @ directions)
+        kept.append(some[typical] - first.first_row)
+    here = before + np.concatenate(kept)
+    if len(here) < _LEAST_ROWS:
+        return None
+    block = _largest(np.concatenate(values), here, float(np.median(alive)))
     places = drawn(block, index.info.rows, rng, known_all=False)
     return mean_interval(scored(places, text, seed, neighbours=False)["name_score"])
 

@@ -90,7 +90,7 @@ class Teller:
         raised = self._raises(number)
         cover = sum(rule.covers for rule in rules)
         expected = self._expected(X, weights, raised)
-        short = short_name(rules, text, every, expected)
+        short = short_name(rules, text, every, expected, len(rows))
         long = long_name(rules, text, every, raised, len(rows), cover)
         return short, self._detail(long, rules, text, raised)
 

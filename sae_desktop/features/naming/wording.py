@@ -22,7 +22,9 @@ TOKENS = ("token", "key", "word", "begun", "pair", "triple", "four")
 """Facts that are a piece of text itself."""
 PROGRAMS = ("Python", "Java", "JavaScript", "Rust")
 """Languages that are written in code."""
-NO_PATTERN = "many kinds of tokens"
+NO_PATTERN, FEW_FIRINGS = "many kinds of tokens", "few firings"
+FEW_PLACES = 16
+"""Places, of which a feature with fewer is said to fire seldom rather than on anything."""
 
 ON = {
     "class": "{}", "sign": "{}", "case": "{}", "kind": "{}", "script": "{}",
@@ -113,15 +115,20 @@ def in_word(text: str, piece: str) -> str:
 
 # ---------------------------------------------------------------- short
 def short_name(
-    rules: Sequence[ToldRule], text: Told | None, examples: Sequence[str], raised: Sequence[str]
-) -> str:
-    """Return the name for a list. `examples`: tokens of the strongest firings, quoted."""
+    rules: Sequence[ToldRule], text: Told | None, examples: Sequence[str],
+    raised: Sequence[str], places: int,
+) -> str:  # fmt: skip
+    """Return the name for a list. `examples`: tokens of the strongest firings, quoted; `places`:
+    how many firings it is made from.
+    """
     tail = _text_tail(text)
     room = LONGEST - len(tail)
     if not rules:
         told = _listed(list(examples[:EXAMPLES]))
-        head = f"{NO_PATTERN}, such as {told}" if told else NO_PATTERN
-        return (head if len(head) <= room else NO_PATTERN) + tail
+        few = places < FEW_PLACES
+        plain = FEW_FIRINGS if few else NO_PATTERN
+        head = f"{plain}{', on ' if few else ', such as '}{told}" if told else plain
+        return (head if len(head) <= room else plain) + tail
     parts: list[str] = []
     used = 0.0
     for group in _merged(rules):

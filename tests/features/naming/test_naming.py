@@ -109,7 +109,7 @@ def test_feature_of_no_pattern__is_not_given_one(index: FeatureIndex, feature: i
 
 def test_one_firing__makes_no_fact_and_no_score(index: FeatureIndex) -> None:
     found = name(index, ONCE)
-    assert found.short.startswith("many kinds of tokens")
+    assert found.short.startswith("few firings, on “")
     assert np.isnan(found.score)
 
 
