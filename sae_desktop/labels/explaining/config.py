@@ -30,8 +30,9 @@ class ExplainFeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, tag="expl
         said(
             "Prompt",
             "contexts: from contexts of all intervals of activation; contrast: these beside "
-            "contexts of the features most like it; outputs: from the tokens it makes likelier; "
-            "both: from contexts and outputs; or the name of a prompt of the project’s own.",
+            "contexts of the features most like it; outputs: from the tokens it makes more "
+            "likely; both: from contexts and outputs; or the name of a prompt of the project’s "
+            "own.",
             EXPLAINING,
         ),
     ] = "contexts"

@@ -24,7 +24,7 @@ SCHEMA = {
 }
 _BYTE = "⟨0x[0-9A-F]{2}⟩"
 _TOKENS = 20
-"""Tokens named of those that become likelier, and less likely."""
+"""Tokens named of those that become more likely, and less."""
 
 
 @dataclass(frozen=True)
