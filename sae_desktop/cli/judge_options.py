@@ -113,6 +113,7 @@ def judged_table(result: JudgeLabelsResult) -> str:
     lines = result_lines(result)
     rows = result_rows(result)
     if rows:
-        heads = ("judged by", "labels", "score over chance", "another’s", "top token", "random")
+        heads = ("judged by", "labels", "score over chance", "another’s", "top token",
+                 "other feature", "random direction")  # fmt: skip
         lines += ["", table(heads, rows, left={0})]
     return "\n".join(lines)

@@ -27,6 +27,7 @@ RIVALS: dict[Of, str] = {
     "shuffled": "Another feature’s label",
     "top_token": "The top token alone",
     "random": "The label on a feature of like density",
+    "direction": "Random directions, called by their top token",
 }
 _VERDICTS: dict[Verdict, str] = {
     "sound": "it answers well enough to judge labels",
@@ -167,7 +168,7 @@ def result_rows(result: JudgeLabelsResult) -> list[tuple[str, ...]]:
             figure_with_interval(one.mean, one.low, one.high),
             *(
                 figure_text(value, 2).replace("-", "−")
-                for value in (one.shuffled, one.top_token, one.random)
+                for value in (one.shuffled, one.top_token, one.random, one.direction)
             ),
         )
         for one in result.scorers
@@ -187,6 +188,7 @@ def _scorer_lines(scorer: ScorerResult) -> list[str]:
         ("shuffled", scorer.shuffled),
         ("top_token", scorer.top_token),
         ("random", scorer.random),
+        ("direction", scorer.direction),
     )
     rivals = [
         f"{RIVALS[of][0].lower()}{RIVALS[of][1:]} {figure_text(value, 2).replace('-', '−')}"

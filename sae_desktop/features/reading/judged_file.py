@@ -84,7 +84,10 @@ def write_judged(
 
     `tried` are judges of which there may be none: they did no better than chance.
     """
-    judged = sorted(judged, key=lambda one: one.feature)
+    judged = sorted(
+        judged,
+        key=lambda o: (o.feature, o.label, SCORERS.index(o.scorer), OF.index(o.of), o.judge.model),
+    )
     by_key = {_judge_key(judge): judge for judge in (*tried, *(one.judge for one in judged))}
     judges = list(by_key)
     methods = list(dict.fromkeys(one.method for one in judged))

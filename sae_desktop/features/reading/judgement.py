@@ -9,11 +9,12 @@ import msgspec
 Scorer = Literal["detection", "fuzzing", "intruder", "rubric", "simulation"]
 SCORERS: tuple[Scorer, ...] = ("detection", "fuzzing", "intruder", "rubric", "simulation")
 
-Of = Literal["label", "shuffled", "top_token", "random"]
-OF: tuple[Of, ...] = ("label", "shuffled", "top_token", "random")
+Of = Literal["label", "shuffled", "top_token", "random", "direction"]
+OF: tuple[Of, ...] = ("label", "shuffled", "top_token", "random", "direction")
 """What was judged. label: the label on its feature. shuffled: another feature's label, on the same
 texts. top_token: as a label, the token it fires on most, on the same texts. random: the label on
-the texts of another feature of like density."""
+the texts of another feature of like density. direction: a random direction of the model that fires
+as often, called by its own top token, on its own texts."""
 
 Verdict = Literal["sound", "weak", "chance"]
 

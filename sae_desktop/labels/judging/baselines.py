@@ -2,7 +2,8 @@
 
 shuffled: the label of another feature, on the same texts. top_token: the token on which the
 feature fires most, as its label, on the same texts. random: the label itself, on the texts of
-another feature of like density, which it was not made for.
+another feature of like density, which it was not made for. direction: a random direction of the
+model that fires as often, called by its own top token.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Baselines:
         self, index: FeatureIndex, labels: Sequence[ChosenLabel], subjects: Subjects, seed: int
     ) -> None:
         self._index, self._labels, self._subjects, self._seed = index, labels, subjects, seed
+        features = dict.fromkeys(label.feature for label in labels)
+        self._number = {feature: number for number, feature in enumerate(features)}
         self._density = np.asarray(index.columns["density"], float)
 
     def of(self, label: ChosenLabel, subject: Subject, examples: Examples) -> dict[Of, Subject]:
@@ -46,6 +49,9 @@ class Baselines:
         other = self._like(label.feature, rng)
         if other is not None:
             found["random"] = replace(self._subjects.of(other), label=label.text)
+        drawn = self._subjects.direction(self._number[label.feature], label.feature)
+        if drawn is not None and (name := top_token(drawn[0])):
+            found["direction"] = replace(drawn[1], label=name)
         return found
 
     def _other_label(self, label: ChosenLabel, rng: np.random.Generator) -> str:

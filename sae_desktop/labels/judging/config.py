@@ -70,6 +70,16 @@ class JudgeLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="judge_la
             JUDGED,
         ),
     ] = 20
+    rows: Annotated[
+        CountOrNone,
+        said(
+            "Tokens to read",
+            "How many tokens of the index’s text its own model reads again: for random directions "
+            "beside the labels, and to know where the features of an index without its "
+            "activations are silent; 0: none.",
+            JUDGED,
+        ),
+    ] = 30_000
     probabilities: Annotated[
         bool,
         said(
@@ -89,6 +99,8 @@ class JudgeLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="judge_la
         ),
     ] = 0
     seed: Seed = 0
+    device: str = "auto"
+    """Where the model of the index is run."""
 
 
 class ScorerResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +123,8 @@ class ScorerResult(msgspec.Struct, frozen=True, kw_only=True):
     """The same of another feature's label on the same texts; and so on."""
     top_token: float | None = None
     random: float | None = None
+    direction: float | None = None
+    """Of random directions, each called by its own top token."""
 
 
 class JudgeLabelsResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,8 +79,11 @@ class Gathering:
             for scorer, asking in self._askings.items():
                 kind = SCORER_KINDS[scorer]
                 asked: dict[Of, Subject] = {"label": subject}
-                if kind.needs_label:
-                    asked |= {of: rival for of, rival in rivals.items() if usable(rival)}
+                asked |= {
+                    of: rival
+                    for of, rival in rivals.items()
+                    if usable(rival) and (kind.needs_label or of == "direction")
+                }
                 for of, one in asked.items():
                     questions = kind.questions(one, asking)
                     if not questions:
@@ -123,4 +126,4 @@ class Gathering:
             )
         each = sum(counts) / len(some)
         rivals = sum(label.feature in self._with_baselines for label in self._labels)
-        return round(each * (len(self._labels) + 3 * rivals))
+        return round(each * (len(self._labels) + 4 * rivals))

@@ -46,6 +46,7 @@ from sae_desktop.labels.judging.later import Later
 from sae_desktop.labels.judging.measures import Answered
 from sae_desktop.labels.judging.prompts import judge_prompt
 from sae_desktop.labels.judging.question import Asking
+from sae_desktop.labels.judging.reread import reread
 from sae_desktop.labels.judging.scorers import SCORER_KINDS
 from sae_desktop.labels.judging.size import is_small
 from sae_desktop.labels.judging.subjects import Subjects
@@ -184,8 +185,9 @@ class _Judging:
             return
         config = self._config
         subjects = Subjects(
-            self._index, seed=config.seed, per_interval=config.per_interval, silent=config.silent
-        )
+            self._index, seed=config.seed, per_interval=config.per_interval, silent=config.silent,
+            reread=reread(config, self._index, len({one.feature for one in labels}), self._context),
+        )  # fmt: skip
         gathering = Gathering(
             labels, askings, subjects, Baselines(self._index, labels, subjects, config.seed),
             config.baseline_features, self._judge,
@@ -284,10 +286,11 @@ class _Judging:
             shuffled=rivals["shuffled"],
             top_token=rivals["top_token"],
             random=rivals["random"],
+            direction=rivals["direction"],
         )
 
 
-_RIVALS: tuple[Of, ...] = ("shuffled", "top_token", "random")
+_RIVALS: tuple[Of, ...] = ("shuffled", "top_token", "random", "direction")
 
 
 def _public(config: JudgeLabelsConfig) -> str:
@@ -297,7 +300,8 @@ def _public(config: JudgeLabelsConfig) -> str:
 
 def _mean(judgements: Sequence[Judgement]) -> tuple[float | None, float | None, float | None]:
     values = [c[0] for judgement in judgements if (c := judgement.corrected()) is not None]
-    return mean_interval(np.array(values)) if values else (None, None, None)
+    # Answers come in any order; a bootstrap of the same values must say the same.
+    return mean_interval(np.sort(values)) if values else (None, None, None)
 
 
 def _latest(judges: Sequence[Judge]) -> list[Judge]:

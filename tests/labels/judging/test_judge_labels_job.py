@@ -208,6 +208,29 @@ def test_progress__ends_at_its_total_and_never_turns_back(judge: Any) -> None:
     assert context.steps[-1][0] == context.steps[-1][1]
 
 
+def test_random_directions__are_judged_by_their_own_top_token(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = RuleJudge({}, otherwise=True)
+    monkeypatch.setattr(module, "open_chat_model", lambda choice, context: model)
+    with closing(Notes(Project.open(small_project).notes_path)) as notes:
+        notes.add_labels("dict", [Label(feature=f, text=f"label {f}") for f in range(64)])
+    config = JudgeLabelsConfig(
+        project=str(small_project), index="idx", model=ModelChoice(model="rules-70b"),
+        selection=Selection(limit=3), scorers=("detection",), baseline_features=2, rows=3000,
+        per_interval=3, silent=4, device="cpu",
+    )  # fmt: skip
+    result = judge_labels(config, RecordingContext())
+    index = FeatureIndex(Project.open(small_project).index_path("idx"))
+    read = read_judged(index.path, index.features, index.info.dictionary_hash)
+    assert read is not None
+    found = [one for one in read.all() if one.of == "direction"]
+    assert 1 <= len(found) <= 2
+    assert all(one.judgement.value == 0.5 for one in found)
+    assert result.scorers[0].direction == 0.0
+    assert sum("Description: the token “" in prompt for prompt in model.prompts) > 4
+
+
 def test_silent_texts__are_of_the_languages_in_which_the_feature_fires(project: Project) -> None:
     from sae_desktop.labels.judging.subjects import Subjects
 
@@ -216,5 +239,5 @@ def test_silent_texts__are_of_the_languages_in_which_the_feature_fires(project: 
     spoken = {index.documents["language"][e.document] for e in subject.firing}
     randoms = [e for e in subject.silent if e.kind == "random"]
     assert spoken == {b"en"}
-    assert len(randoms) == 6
+    assert len(randoms) >= 3
     assert {index.documents["language"][e.document] for e in randoms} == {b"en"}

@@ -30,6 +30,12 @@ RIVAL_NAMES = {
     "top_token": "top token alone",
     "random": "random directions",
 }
+JUDGED_RIVAL_NAMES: dict[Of, str] = {
+    "shuffled": RIVAL_NAMES["shuffled"],
+    "top_token": RIVAL_NAMES["top_token"],
+    "random": "labels on other features",
+    "direction": "random directions",
+}
 METHOD_NAMES = {
     PERSON: "labels by people",
     MODEL: "labels by models",
@@ -256,8 +262,8 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
     found = judged.points(scorer)
     density = _density(index)[found.features]
     fires = np.isfinite(density)
-    others: tuple[Of, ...] = ("shuffled", "top_token", "random")
-    levels = [Level(RIVAL_NAMES[of], *judged.mean(scorer, of)) for of in others]
+    others = JUDGED_RIVAL_NAMES
+    levels = [Level(name, *judged.mean(scorer, of)) for of, name in others.items()]
     levels += _judged_by_method(judged, scorer)
     own = judged.curve(scorer)
     count = int(own.interval.max(initial=0))
@@ -279,7 +285,7 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
             curve
             for curve in (
                 _judged_curve(judged, scorer, "label", "labels", count),
-                *(_judged_curve(judged, scorer, of, RIVAL_NAMES[of], count) for of in others),
+                *(_judged_curve(judged, scorer, of, name, count) for of, name in others.items()),
             )
             if np.isfinite(curve.value).any()
         ),
