@@ -225,22 +225,30 @@ def _rivals(
     scorer: FeatureScorer, made: _Made, labels: Sequence[ShownLabel],
     scores: Sequence[LabelScore], seed: int,
 ) -> tuple[list[Rival], str]:  # fmt: skip
-    values: dict[Rivals, Array] = {
-        "label": np.asarray([one.detection.value for one in scores]),
-        "shuffled": np.asarray([one.shuffled.value for one in scores]),
-        "top_token": np.asarray([one.top_token.value for one in scores]),
-    }
+    rivals = _of_labels(scores, seed)
     if made.read is not None:
-        values["random"], random_of = of_directions(scorer, made.read, seed), "directions"
+        values, random_of = of_directions(scorer, made.read, seed), "directions"
     else:
         tried = labels[:: max(len(labels) // _RIVALS_TRIED, 1)]
-        values["random"], random_of = of_features(scorer, scorer.index, tried, seed), "features"
-    rivals = [
-        Rival(name=name, figure=mean_of(some, seed), features=int((~np.isnan(some)).sum()))
-        for name, some in values.items()
-        if not np.isnan(some).all()
-    ]
-    return rivals, random_of if len(rivals) == len(values) else ""
+        values, random_of = of_features(scorer, scorer.index, tried, seed), "features"
+    if np.isnan(values).all():
+        return rivals, ""
+    return [*rivals, _rival("random", values, seed)], random_of
+
+
+def _of_labels(scores: Sequence[LabelScore], seed: int) -> list[Rival]:
+    """Return the means over labels, and over what stands on the same texts beside them."""
+    values: dict[Rivals, list[float]] = {
+        "label": [one.detection.value for one in scores],
+        "shuffled": [one.shuffled.value for one in scores],
+        "top_token": [one.top_token.value for one in scores],
+    }
+    return [_rival(name, np.asarray(some), seed) for name, some in values.items()]
+
+
+def _rival(name: Rivals, values: Array, seed: int) -> Rival:
+    count = int((~np.isnan(values)).sum())
+    return Rival(name=name, figure=mean_of(values, seed), features=count)
 
 
 def _info(
@@ -275,7 +283,10 @@ def _keep(
     before = read_scores(index.path, index.info)
     kept = {} if before is None or not before.info.same_way(info) else before.all()
     kept |= {one.feature: one for one in scores}
-    write_scores(index.path, info, [kept[feature] for feature in sorted(kept)])
+    every = [kept[feature] for feature in sorted(kept)]
+    random = [rival for rival in info.rivals if rival.name == "random"]
+    info = msgspec.structs.replace(info, rivals=[*_of_labels(every, info.seed), *random])
+    write_scores(index.path, info, every)
     of_label = {label.feature: label for label in labels if label.number >= 0}
     given = [
         GivenScore(

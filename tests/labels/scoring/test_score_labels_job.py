@@ -157,3 +157,16 @@ def test_the_same_seed__gives_the_same_scores(project: Project) -> None:
     label_all(project, features)
     first, again = (score(project, features=features, label="“the” and “of”") for _ in range(2))
     assert msgspec.json.encode(first.scores) == msgspec.json.encode(again.scores)
+
+
+def test_means__are_of_all_labels_scored_in_the_same_way(project: Project) -> None:
+    features = busy(project, 3)
+    label_all(project, features)
+    score(project, features=features[:2], new_texts=0, rows=0)
+    score(project, features=features[2:], new_texts=0, rows=0)
+    scores = index_of(project).scores
+    assert scores is not None
+    kept = [one.detection.value for one in scores.all().values()]
+    (own,) = [rival for rival in scores.info.rivals if rival.name == "label"]
+    assert own.features == len(kept) > 1
+    assert own.figure.value == pytest.approx(np.mean(kept), abs=1e-3)
