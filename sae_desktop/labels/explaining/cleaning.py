@@ -27,6 +27,7 @@ _NAMED = re.compile(
 _HARMLESS = frozenset("\u200c\u200d")
 """Joiners that scripts need."""
 _WORD = re.compile(r"[^\W_]+")
+_LISTED = re.compile(r"\d+\.\s*(\(\d+\)|\d+\.)")
 _PIECE = 3
 """Words in a row that are taken from the question: fewer may be a label all the same."""
 _QUOTES = "\"'`“”‘’«»*_"
@@ -117,10 +118,11 @@ def _first_line(text: str) -> str:
 
 
 def _echoes(line: str, told: str, marks: tuple[str, ...]) -> bool:
-    """Whether a label is a piece of the question: some words of it in a row, or a marked text."""
+    """Whether a label is a piece of the question: some words of it in a row, or one of its texts,
+    with its number or its marks."""
     words, asked = _WORD.findall(line.casefold()), _WORD.findall(told.casefold())
     piece = len(words) >= _PIECE and f" {' '.join(words)} " in f" {' '.join(asked)} "
-    return piece or any(mark in line for mark in marks)
+    return piece or _LISTED.match(line) is not None or any(mark in line for mark in marks)
 
 
 def _repeats(line: str) -> bool:
