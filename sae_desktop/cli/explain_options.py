@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -17,11 +18,12 @@ from sae_desktop.cli.config_options import (
     parameter,
     with_signature,
 )
-from sae_desktop.cli.render import figures
 from sae_desktop.cli.runner import run_job_command, told
 from sae_desktop.errors import UserError
+from sae_desktop.jobs import SilentContext
 from sae_desktop.labels.explaining.config import (
     ExplainFeaturesConfig,
+    ExplainFeaturesResult,
     ExplanationPreview,
     PreviewExplanationConfig,
 )
@@ -31,7 +33,9 @@ from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfi
 from sae_desktop.labels.models.keys import VARIABLE, keep_key, place_in_words
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.selection import Labelled, Selection
+from sae_desktop.words.after_jobs import after
 from sae_desktop.words.explain_text import preview_lines
+from sae_desktop.words.queue_text import estimate_text, summary_text
 from sae_desktop.words.server_text import checked_text, found_text
 
 _PANEL = "With --method model"
@@ -152,7 +156,25 @@ def _explain(
     if own["preview"]:
         preview = PreviewExplanationConfig(explain=config)
         run_job_command(preview, previewed, as_json=as_json)
-    run_job_command(config, figures, as_json=as_json)
+    if not as_json:
+        _tell_estimate(config)
+    run_job_command(config, functools.partial(explained, config), as_json=as_json)
+
+
+def _tell_estimate(config: ExplainFeaturesConfig) -> None:
+    """Say what it will take, where that can be said; what keeps it from starting says the job."""
+    from sae_desktop.labels.explaining.preview import preview_explanation
+
+    with contextlib.suppress(UserError):
+        preview = preview_explanation(PreviewExplanationConfig(explain=config), SilentContext())
+        told(estimate_text(preview.whole))
+
+
+def explained(config: ExplainFeaturesConfig, result: ExplainFeaturesResult) -> str:
+    """Return how many labels there are, and what became of the requests."""
+    step = after(config, result)
+    done = "" if step is None else f"{step.done}\n"
+    return f"{done}{summary_text(result.requests)}"
 
 
 def _ask_key(server: str) -> None:

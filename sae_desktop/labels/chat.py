@@ -106,9 +106,12 @@ class ChatError(UserError):
         kept: str = "",
         next_step: str = "",
         retry_after: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(what, kept=kept, next_step=next_step)
         self.kind: ErrorKind = kind
+        self.sent = sent
+        """Whether the question may have arrived, and be charged for."""
         self.retry_after = retry_after
         """Seconds the server asks to wait; None where it says nothing."""
 

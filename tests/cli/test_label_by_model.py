@@ -52,6 +52,19 @@ def test_label__writes_the_labels_of_a_server_and_says_what_it_took(
         assert len(notes.labelled_by("dict", "model")) == 2
 
 
+def test_label__says_before_what_it_will_take_and_after_what_it_took(
+    small_project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ChatServer(says('{"label": "names of lakes"}')) as server:
+        options = ("--server", server.url, "--model", "toy", "--limit", "2", "--price-in", "1000")
+        assert _run(small_project, *options, "--cap", "50") == 0
+    out, err = capfd.readouterr()
+    assert err.startswith("2 requests, up to ")
+    assert "; it stops at 50.00." in err
+    assert "2 labels were written by “toy at 127.0.0.1”." in out
+    assert "All 2 requests are done. It took 20 tokens, cost 0.01." in out
+
+
 def test_test__says_what_a_server_can_do(
     small_project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,7 +151,9 @@ def test_nobody_there__is_told_after_a_few_attempts(tmp_path: Path) -> None:
     server = ChatServer(answers)
     server.close()
     with pytest.raises(UserError, match="No server was reached"):
-        ask_server(server, tmp_path / "r.sqlite", 50, attempts=3, at_once=4)
+        ask_server(server, tmp_path / "r.sqlite", 50, attempts=3, at_once=4, price_in=9.0)
+    with closing(Ledger(tmp_path / "r.sqlite")) as ledger:
+        assert ledger.totals().unsure == 0.0  # nothing arrived, so nothing was charged
     told = rows(tmp_path / "r.sqlite", server)
     assert 3 <= sum(attempts for _, attempts in told.values()) < 20 < 50
 

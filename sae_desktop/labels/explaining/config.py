@@ -11,6 +11,7 @@ from sae_desktop.labels.chat import Message
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.queue.estimate import QueueEstimate
 from sae_desktop.labels.queue.limits import QueueLimits
+from sae_desktop.labels.queue.progress import QueueProgress
 from sae_desktop.labels.selection import Selection
 from sae_desktop.limits import AtLeast0, Count, CountOrNone, Seed
 
@@ -107,6 +108,8 @@ class ExplainFeaturesResult(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 0.0
     ended: str = ""
     """Why it ended early: cap, stopped; empty: it did not."""
+    requests: QueueProgress = QueueProgress()
+    """What became of the requests."""
     seconds: float = 0.0
 
 

@@ -218,6 +218,7 @@ class _Explaining:
             answer_tokens=progress.answer_tokens,
             cost=progress.cost,
             ended="" if progress.ended == "all" else progress.ended,
+            requests=progress,
             seconds=seconds,
             **self._counts,
         )

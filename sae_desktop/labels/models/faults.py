@@ -26,6 +26,8 @@ _TOO_LONG = re.compile(
 )
 _NO_MODEL = re.compile(r"model", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient.?(quota|credit|balance|funds)|billing|payment", re.IGNORECASE)
+_NOT_CONNECTED = {"ConnectError", "ConnectTimeout"}
+"""What the client of the web raises before anything is sent."""
 _NOTHING = "Nothing of it was kept."
 
 
@@ -172,7 +174,7 @@ def _wrong_key(address: Address, key: str) -> ChatError:
 
 
 def _timeout(error: BaseException, address: Address) -> ChatError:
-    if any("connect" in type(cause).__name__.lower() for cause in _causes(error)):
+    if any(type(cause).__name__ in _NOT_CONNECTED for cause in _causes(error)):
         return _unreachable(address, "nothing answers there")
     return ChatError(
         "timeout",
@@ -199,7 +201,7 @@ def _no_connection(error: BaseException, address: Address) -> ChatError:
             return _unreachable(address, "it does not speak https, or another version of it")
         if isinstance(cause, ConnectionRefusedError):
             return _unreachable(address, "no program takes connections there")
-    if any("connect" in type(cause).__name__.lower() for cause in causes):
+    if any(type(cause).__name__ in _NOT_CONNECTED for cause in causes):
         return _unreachable(address, "nothing answers there")
     return _lost(address)
 
@@ -225,6 +227,7 @@ def _unreachable(address: Address, why: str) -> ChatError:
         "unreachable",
         f"No server was reached at {address.url}: {why}.",
         next_step=f"{way}, then try again.",
+        sent=False,
     )
 
 

@@ -101,7 +101,7 @@ class Worker:
                 taken = answer.prompt_tokens + answer.answer_tokens
                 self._ledger.keep(task.request, answer, spent)
             except ChatError as error:
-                unsure = most if error.kind in _CHARGED else 0.0
+                unsure = most if error.sent and error.kind in _CHARGED else 0.0
                 given_up = not _may_pass(error) or (last and error.kind != "rate")
                 failed = given_up and not error.fatal
                 self._ledger.put_off(task.request, error, unsure, failed=failed)

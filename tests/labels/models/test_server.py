@@ -287,6 +287,7 @@ def test_answer__that_is_none_is_told_by_its_kind(reply: Reply, kind: str) -> No
     error = fault(reply)
     assert error.kind == kind
     assert error.next_step or kind == "server"
+    assert error.sent
 
 
 def test_huge_answer__is_cut_and_read_no_further() -> None:
@@ -310,6 +311,7 @@ def test_nothing_there__is_unreachable() -> None:
     with pytest.raises(ChatError, match="Start the server") as caught:
         ServerModel(server_address(server.url), "toy").ask(ASK)
     assert caught.value.kind == "unreachable"
+    assert not caught.value.sent
 
 
 def test_no_answer_in_time__is_a_timeout() -> None:
