@@ -88,6 +88,7 @@ class AskModel(QScrollArea):
         self._preview = LatestJob(session, _PAUSE_MS, self)
         self._preview.answered.connect(self._on_preview)
         self._preview.failed.connect(self._on_failed)
+        self._preview.busyChanged.connect(self._on_busy)
         self._build()
         self.task.currentIndexChanged.connect(self._on_task)
         for field in (self.task, self.which, self.prompt):
@@ -248,6 +249,10 @@ class AskModel(QScrollArea):
         text = model_asks.messages_text(preview.messages)
         if text != self.sent.toPlainText():
             self.sent.setPlainText(text)
+
+    def _on_busy(self, busy: bool) -> None:
+        if busy and not self.sent.toPlainText():
+            self.cost.setText("Putting the question together…")
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self.cost.setText(" ".join(part for part in (error.what, error.next_step) if part))
