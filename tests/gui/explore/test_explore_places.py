@@ -56,6 +56,17 @@ def test_feature_chosen_in_the_list__leaves_the_place_and_return_reads_it(
     qtbot.waitUntil(panel.page.contexts.hasFocus, timeout=5000)
 
 
+def test_page_behind_another_place__is_filled_once_it_is_seen(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.select_feature(3)
+    panel.places.show_place("map")
+    session.select_feature(9)
+    assert panel.page.title.number.text() == "#3"
+    panel.places.show_place("feature")
+    assert panel.page.title.number.text() == "#9"
+
+
 def test_context__is_tried_in_the_place_for_texts(panel: ExplorePanel) -> None:
     panel.page.contexts.textChosen.emit("And the Lord said")
     assert panel.places.place == "text"
