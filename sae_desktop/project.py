@@ -42,7 +42,8 @@ class Project:
     dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
     features/<name>.h5            indexes; <name>.effect: what features do when turned up,
                                   <name>.names: what they are called by statistics,
-                                  <name>.judged: what a language model says of their labels
+                                  <name>.judged: what a language model says of their labels,
+                                  <name>.meaning: vectors by which they are searched by meaning
     sweeps/<name>.json            tables of sweeps
     matches/<a>~<b>.h5            features of two dictionaries, matched
     concepts/<name>.txt           lists of concepts

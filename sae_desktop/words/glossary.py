@@ -20,6 +20,7 @@ from sae_desktop.words.terms.feature_terms import FEATURE_TERMS
 from sae_desktop.words.terms.judge_terms import JUDGE_TERMS
 from sae_desktop.words.terms.model_terms import MODEL_TERMS
 from sae_desktop.words.terms.score_terms import SCORE_TERMS
+from sae_desktop.words.terms.search_terms import SEARCH_TERMS
 from sae_desktop.words.terms.steering_terms import STEERING_TERMS
 from sae_desktop.words.terms.training_terms import TRAINING_TERMS
 
@@ -42,7 +43,7 @@ def entries() -> tuple[Entry, ...]:
     every = (
         *FEATURE_TERMS, *COLUMN_TERMS, *ASKING_TERMS, *COMPARING_TERMS, *MODEL_TERMS,
         *TRAINING_TERMS, *ARCHITECTURE_TERMS, *STEERING_TERMS, *SCORE_TERMS, *JUDGE_TERMS,
-        *DESK_TERMS,
+        *DESK_TERMS, *SEARCH_TERMS,
     )  # fmt: skip
     return tuple(sorted(every, key=lambda entry: entry.term.casefold()))
 

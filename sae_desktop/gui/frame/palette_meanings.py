@@ -42,7 +42,7 @@ class IndexMeanings(QObject):
         if self._search.lack or self._session.engine_stopped:
             return
         config = asked(self._session, query.strip())
-        self._latest.ask(msgspec.structs.replace(config, by="meaning", limit=_MOST))
+        self._latest.ask(msgspec.structs.replace(config, limit=_MOST))
 
     def rows(self, query: str) -> list[Row]:
         """Return the way to the list of all that is found by meaning."""

@@ -116,7 +116,5 @@ class MeaningSearch(QObject):
 
 def asked(session: Session, text: str, **more: object) -> SearchMeaningConfig:
     """Return the question for the features of the open index that are about `text`."""
-    config = SearchMeaningConfig(
-        project=session.project_path, index=session.index_name, text=text, by="both"
-    )
+    config = SearchMeaningConfig(project=session.project_path, index=session.index_name, text=text)
     return msgspec.structs.replace(config, **more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,6 +25,7 @@ RANK = 60
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 12
 _LEAST_LETTERS = 3
+_COMMON = 0.05
 
 
 def words_of(text: str) -> list[str]:
@@ -35,37 +37,51 @@ def words_of(text: str) -> list[str]:
 def found_by_words(project: Project, index: FeatureIndex, text: str) -> list[FoundMeaning]:
     """Return the features that have the words of `text`, each once, the best first.
 
-    Those whose label or note has all of them; whose automatic name has all; that fire on one of
-    them; and one of whose contexts has the text as it stands, by the share of contexts that do.
+    A word is had by a label, a note, an automatic name, or a token that the feature fires on; a
+    rare one counts more (the logarithm of the features per feature that has it), and one that more
+    than a twentieth of all have counts nothing. What has none comes last, where its contexts have
+    the text as it stands: by the share of them that do.
     """
-    found: dict[int, FoundMeaning] = {}
+    weights: dict[int, float] = {}
+    hits: dict[int, FoundMeaning] = {}
     words = words_of(text)
-    if project.notes_path.is_file():
-        with closing(Notes(project.notes_path)) as notes:
-            dictionary = index.info.dictionary
-            features = [int(f) for f in notes.search(dictionary, text) if f < index.features]
-            written = notes.notes(dictionary, features)
-            for feature in features:
-                note = written[feature]
-                _add(found, feature, note.label or note.note)
-    for feature, name in enumerate(index.short_names() if words else ()):
-        folded = name.casefold()
-        if all(word in folded for word in words):
-            _add(found, feature, name)
-    for word in words:
-        for feature in features_firing_on(index, word).tolist():
-            _add(found, feature, word)
+    for word, own in zip(words, _having(project, index, words), strict=True):
+        if not own or len(own) > _COMMON * index.features:
+            continue
+        weight = math.log(index.features / len(own)) if len(own) < index.features else 1.0
+        for feature, where in own.items():
+            weights[feature] = weights.get(feature, 0.0) + weight
+            hits.setdefault(
+                feature, FoundMeaning(feature=feature, found_by="words", text=where or word)
+            )
+    found = [hits[feature] for feature in sorted(hits, key=lambda f: (-weights[f], f))]
     of_contexts, shares, slots = contexts_with_text(index, text.strip())
     for place in np.argsort(-shares, kind="stable"):
         feature = int(of_contexts[place])
-        if feature not in found:
-            found[feature] = FoundMeaning(feature=feature, found_by="words", slot=int(slots[place]))
-    return list(found.values())
+        if feature not in hits:
+            found.append(FoundMeaning(feature=feature, found_by="words", slot=int(slots[place])))
+    return found
 
 
-def _add(found: dict[int, FoundMeaning], feature: int, text: str) -> None:
-    if feature not in found:
-        found[feature] = FoundMeaning(feature=feature, found_by="words", text=text)
+def _having(project: Project, index: FeatureIndex, words: Sequence[str]) -> list[dict[int, str]]:
+    """Return for each word the features that have it, and the text they have it in: a label or
+    note, or a name; empty where it is a token."""
+    found: list[dict[int, str]] = [
+        dict.fromkeys(features_firing_on(index, word).tolist(), "") for word in words
+    ]
+    for feature, name in enumerate(index.short_names() if words else ()):
+        there = set(_WORD.findall(name.casefold()))
+        for own, word in zip(found, words, strict=True):
+            if word in there:
+                own[feature] = name
+    if project.notes_path.is_file():
+        with closing(Notes(project.notes_path)) as notes:
+            dictionary = index.info.dictionary
+            for own, word in zip(found, words, strict=True):
+                features = [int(f) for f in notes.search(dictionary, word) if f < index.features]
+                written = notes.notes(dictionary, features)
+                own |= {f: written[f].label or written[f].note for f in features}
+    return found
 
 
 def fused(meaning: Sequence[FoundMeaning], words: Sequence[FoundMeaning]) -> list[FoundMeaning]:

@@ -101,7 +101,7 @@ def test_question__waits_for_what_is_lacking_and_is_then_asked(
     done = EmbedLabelsResult(index="main", labels=1, contexts=2, read=3, seconds=1.0)
     client.answer(client.jobs[-1], done)
     qtbot.waitUntil(lambda: len(_asked(client)) == 1, timeout=5000)
-    assert (_asked(client)[0].text, _asked(client)[0].by) == ("kings and rulers", "both")
+    assert (_asked(client)[0].text, _asked(client)[0].by) == ("kings and rulers", "meaning")
 
 
 def test_found_features__are_listed_in_their_order_with_the_context_that_was_found(
