@@ -52,6 +52,7 @@ class Project:
     steering.jsonl                every steered run
     notes.sqlite                  labels and notes
     requests.sqlite               what was asked of models, and their answers
+    prompts/explain_<name>.toml   prompts of its own, before the shipped ones
     .trash/ .work/ .gone/ .moves/ .incoming/   what was deleted, what jobs need while they run
     ```
     """
