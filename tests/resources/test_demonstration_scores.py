@@ -1,0 +1,37 @@
+"""The scores that the demonstration ships: of every name and label, beside cheap rivals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.gui.state.fresh_scores import stale_scores
+from sae_desktop.project import Project
+from sae_desktop.resources import resource_path
+
+MOST_BYTES = 350_000
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("name", ["builtin-L3", "builtin-L3-512"])
+def test_scores__are_of_the_labels_that_ship_and_beat_their_rivals(name: str) -> None:
+    project = Project.open(resource_path("demonstration.saeproj"))
+    index = FeatureIndex(project.index_path(name))
+    scores = index.scores
+    assert scores is not None
+    alive = np.flatnonzero(index.columns["density"] > 0)
+    assert len(scores.all()) >= 0.95 * len(alive)
+    assert len(stale_scores(index, project.notes_path)) <= 0.02 * len(alive)
+    means = {rival.name: rival.figure for rival in scores.info.rivals}
+    assert means["label"].low > means["top_token"].high
+    assert means["label"].low > means["random"].high
+    assert means["shuffled"].low <= 0.5 + 0.01
+    assert means["shuffled"].high < 0.52
+    assert scores.info.known_from == "read"
+    assert np.isfinite(index.columns["label_sensitivity"]).mean() > 0.9
+
+
+def test_scores__stay_small() -> None:
+    folder = Project.open(resource_path("demonstration.saeproj")).path / "features"
+    assert sum(path.stat().st_size for path in folder.glob("*.scores")) <= MOST_BYTES
