@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,11 @@ class NoteChange(msgspec.Struct, frozen=True, kw_only=True, tag="note"):
         return f"The label of feature {self.note.feature}"
 
     def apply(self, notes: Notes) -> None:
+        with notes.writing(self.title):
+            self.put(notes)
+
+    def put(self, notes: Notes) -> None:
+        """Do what `apply` does within the caller's transaction."""
         notes.change(
             self.dictionary,
             self.note,
@@ -49,6 +55,21 @@ class NoteChange(msgspec.Struct, frozen=True, kw_only=True, tag="note"):
 
     def is_of(self, dictionary: str, feature: int) -> bool:
         return (self.dictionary, self.note.feature) == (dictionary, feature)
+
+
+class ManyChange(msgspec.Struct, frozen=True, kw_only=True, tag="many"):
+    """What is written about many features, in one transaction."""
+
+    changes: list[NoteChange]
+
+    @property
+    def title(self) -> str:
+        return "The labels"
+
+    def apply(self, notes: Notes) -> None:
+        with notes.writing(self.title):
+            for change in self.changes:
+                change.put(notes)
 
 
 class StarsChange(msgspec.Struct, frozen=True, kw_only=True, tag="stars"):
@@ -95,7 +116,16 @@ class FilterChange(msgspec.Struct, frozen=True, kw_only=True, tag="filter"):
         SavedFilters(notes).write(self.name, self.conditions)
 
 
-Change = NoteChange | StarsChange | ListChange | FilterChange
+Change = NoteChange | ManyChange | StarsChange | ListChange | FilterChange
+
+
+def each(changes: Iterable[Change]) -> list[Change]:
+    """Return changes with those that are made together one by one."""
+    return [
+        one
+        for change in changes
+        for one in (change.changes if isinstance(change, ManyChange) else [change])
+    ]
 
 
 def note_after(changes: list[Change], dictionary: str, note: FeatureNote) -> FeatureNote:

@@ -70,6 +70,11 @@ class Notes:
         return np.fromiter((row[0] for row in rows), dtype=np.int64) & MASK
 
     # ------------------------------------------------------------------ reading
+    def dictionaries(self) -> list[str]:
+        """Return the names of the dictionaries of which something is written."""
+        rows = self.database.execute("SELECT name FROM dictionaries ORDER BY name")
+        return [text_of(row[0]) for row in rows]
+
     def note(self, dictionary: str, feature: int) -> FeatureNote:
         """Return a feature's note, an empty one where nothing was written."""
         return self.notes(dictionary, [feature]).get(feature) or FeatureNote(feature=feature)
@@ -252,7 +257,7 @@ class Notes:
 
     # ------------------------------------------------------------------ writing
     @contextmanager
-    def _writing(self, what: str) -> Iterator[None]:
+    def writing(self, what: str) -> Iterator[None]:
         """One transaction. Raises UserError when the file takes no changes."""
         try:
             with self.database:
@@ -262,7 +267,7 @@ class Notes:
 
     def save(self, dictionary: str, note: FeatureNote) -> None:
         """Store one feature's note. Raises UserError when the project is read-only."""
-        with self._writing(f"The label of feature {note.feature}"):
+        with self.writing(f"The label of feature {note.feature}"):
             self.put_all(dictionary, [note])
 
     def change(
@@ -276,18 +281,18 @@ class Notes:
         who: str = "",
         steps: Sequence[tuple[str, Label]] = (),
     ) -> None:
-        """Store some parts of a note; labels beside the shown one are written and taken out.
+        """Store some parts of a note within the caller's transaction; labels beside the shown one
+        are written and taken out.
 
-        `steps` are (what, label) for the history. Raises UserError as `save` does.
+        `steps` are (what, label) for the history. Raises sqlite3.OperationalError.
         """
-        with self._writing(f"The label of feature {note.feature}"):
-            self.put_all(dictionary, [note], parts, who=who)
-            key = (self._number(dictionary) << SHIFT) | note.feature
-            project_labels.put_others(self.database, ((key, label) for label in others))
-            for number in without:
-                project_labels.take_out(self.database, key, number)
-            for what, label in steps:
-                project_labels.record(self.database, key, who, what, label, project_labels.now())
+        self.put_all(dictionary, [note], parts, who=who)
+        key = (self._number(dictionary) << SHIFT) | note.feature
+        project_labels.put_others(self.database, ((key, label) for label in others))
+        for number in without:
+            project_labels.take_out(self.database, key, number)
+        for what, label in steps:
+            project_labels.record(self.database, key, who, what, label, project_labels.now())
 
     def put_all(
         self,
@@ -308,7 +313,7 @@ class Notes:
 
     def set_labels(self, dictionary: str, labels: Iterable[tuple[int, str]]) -> None:
         """Label many features at once; stars and notes stay. Raises UserError as `save` does."""
-        with self._writing("The labels"):
+        with self.writing("The labels"):
             notes = (FeatureNote(feature=feature, label=label) for feature, label in labels)
             self.put_all(dictionary, notes, [LABEL])
 
@@ -319,7 +324,7 @@ class Notes:
         the one it shows has a higher score by the same measure. What a person has rejected of the
         same method is not added again.
         """
-        with self._writing("The labels"):
+        with self.writing("The labels"):
             return self.add_within(dictionary, labels)
 
     def add_within(self, dictionary: str, labels: Iterable[Label]) -> int:
@@ -328,13 +333,13 @@ class Notes:
 
     def score_labels(self, dictionary: str, scores: Iterable[GivenScore]) -> None:
         """Write the scores of labels. Raises UserError as `save` does."""
-        with self._writing("The scores"):
+        with self.writing("The scores"):
             first = self._number(dictionary, make=True) << SHIFT
             project_labels.score_labels(self.database, first, scores)
 
     def set_stars(self, dictionary: str, features: Iterable[int], starred: bool) -> None:
         """Star many features at once, or take their stars away. Raises UserError as `save`."""
-        with self._writing("The stars"):
+        with self.writing("The stars"):
             notes = (FeatureNote(feature=int(f), starred=starred) for f in features)
             self.put_all(dictionary, notes, [STAR])
 

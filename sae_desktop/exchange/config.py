@@ -154,7 +154,7 @@ class ImportLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_
 
 class ImportLabelsResult(msgspec.Struct, frozen=True, kw_only=True):
     labels: int
-    new: int = 0
+    new: int
     """Of these, those that were not there."""
     scores: int
     stars: int

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -75,6 +76,8 @@ _MOST_CARD = 64 * 2**20
 _MOST_TEXT = 100_000
 """Characters of a label or a note."""
 _MOST_LISTS = 10_000
+_MOST_NOTES = 2**30
+"""Bytes that the notes of a package may unpack to."""
 _FAST = 1
 """Weights and activations hardly get smaller; the text does at once."""
 
@@ -198,6 +201,20 @@ def _no_package(path: Path, error: Exception) -> UserError:
         kept="Nothing was written.",
         next_step="Get a fresh copy of it.",
     )
+
+
+def read_notes(path: Path) -> tuple[list[FeatureNote], list[Label]]:
+    """Return the notes of a package, and its labels that are not shown. Raises UserError."""
+    card = read_card(path)
+    wanted = (LABELS, LISTS, OTHER_LABELS)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        place = Path(folder)
+        for name in set(wanted) & set(archive.namelist()):
+            if archive.getinfo(name).file_size > _MOST_NOTES:
+                raise _no_package(path, ValueError(f"“{name}” is far too large"))
+            (place / name).write_bytes(archive.read(name))
+        labels, _, others = _written(path, place, card.features)
+    return labels, others
 
 
 def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPackageResult:

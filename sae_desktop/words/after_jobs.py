@@ -212,7 +212,8 @@ def _imported_features(_config: Any, result: Any) -> Made:
 def _labelled(config: Any, result: Any) -> Made:
     noun = "label is" if result.labels == 1 else "labels are"
     there = result.labels - result.new
-    known = f" {exact_count(there)} of them were there already." if there else ""
+    was = "was" if there == 1 else "were"
+    known = f" {exact_count(there)} of them {was} there already." if there else ""
     return f"{exact_count(result.labels)} {noun} imported.{known}", "explore", config.index
 
 

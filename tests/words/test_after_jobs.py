@@ -90,7 +90,7 @@ def test_matched_labelled_got_and_exported__lead_on() -> None:
     matched = after(MatchConfig(project="p"), MatchResult(pairs=[pair], seconds=1.0))
     assert matched is not None
     assert (matched.action, matched.target) == ("splitting", "a")
-    labels = ImportLabelsResult(labels=1, scores=0, stars=0, notes=0, listed=0)
+    labels = ImportLabelsResult(labels=1, new=1, scores=0, stars=0, notes=0, listed=0)
     labelled = after(ImportLabelsConfig(project="p", index="i", file="f"), labels)
     assert labelled is not None
     assert (labelled.done, labelled.target) == ("1 label is imported.", "i")

@@ -15,10 +15,15 @@ from sae_desktop.gui.forms.exchange_forms import (
     ImportLabelsForm,
 )
 from sae_desktop.gui.forms.job_forms import ImportForm
+from sae_desktop.gui.forms.merge_notes import NotesMerge
 from sae_desktop.gui.state.drops import harvest_fields
 from sae_desktop.gui.state.packages import import_package, open_package
 from sae_desktop.gui.state.session import Session
 
+_NOTES_FILTER = (
+    "Notes, packages and tables (notes.sqlite *.sqlite *.saepack *.csv *.tsv *.json *.jsonl "
+    "*.parquet)"
+)
 _TAKEN: tuple[FileKind, ...] = (
     "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
 )  # fmt: skip
@@ -29,6 +34,7 @@ class Intake:
 
     def __init__(self, session: Session, panel: QWidget) -> None:
         self._session, self._panel = session, panel
+        self.merge = NotesMerge(session, panel)
 
     def take_all(self, paths: list[Path]) -> None:
         """Make use of what was dropped at once: models and texts go into one harvest."""
@@ -105,6 +111,14 @@ class Intake:
         )
         if name:
             self._take_as(Path(name), "labels")
+
+    def choose_notes(self) -> None:
+        """Ask for another person's notes, and show what merging them would bring."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._panel, "Another person’s notes", "", _NOTES_FILTER
+        )
+        if name:
+            self.merge.read(Path(name))
 
 
 def _unused(found: Recognised) -> UserError:

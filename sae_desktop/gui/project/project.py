@@ -99,6 +99,16 @@ class ProjectPanel(QStackedWidget):
                 ),
             ),
             ActionInfo(
+                "project.merge_notes",
+                "Merge another person’s notes…",
+                self.intake.choose_notes,
+                icon="git-merge",
+                enabled_when=lambda: (
+                    self._session.index is not None and not self._session.read_only
+                ),
+                tip="Their labels, stars, tags and notes of the features of the open index",
+            ),
+            ActionInfo(
                 "project.empty_trash",
                 "Empty the trash…",
                 lambda: self._trash.ask_to_empty(self.window()),

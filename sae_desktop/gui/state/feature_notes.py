@@ -6,7 +6,7 @@ list needs of all of them (which have a star, the order of the labels) is an arr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from PySide6.QtCore import QObject, Signal
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.fresh_scores import FreshScores
 from sae_desktop.gui.state.label_actions import LabelActions
-from sae_desktop.gui.state.note_steps import ChangeNote, ChangeStars
+from sae_desktop.gui.state.note_steps import ChangeMany, ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
 from sae_desktop.label_words import label_tip, score_figure
-from sae_desktop.project_changes import NoteChange, StarsChange, note_after
+from sae_desktop.project_changes import ManyChange, NoteChange, StarsChange, note_after
 from sae_desktop.project_labels import REJECTED, STATISTICS
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
@@ -271,6 +271,16 @@ class FeatureNotes(QObject):
             if note.label != before.label:
                 self._move_label(note)
             self.noteChanged.emit(feature)
+
+    def change_many(self, pairs: Sequence[tuple[NoteChange, NoteChange]], text: str) -> None:
+        """Make changes, each given with the one that takes it back, as one undoable step."""
+        if pairs and self._session.may_write_notes():
+            self._session.undo_stack.push(ChangeMany(self, pairs, text))
+
+    def save_many(self, changes: list[NoteChange]) -> None:
+        """Have what is written about many features written to the project."""
+        self._session.write_notes(ManyChange(changes=changes))
+        self.reload()
 
     def _note_rejections(self, change: NoteChange) -> None:
         if self._rejected is not None and (change.others or change.without):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -16,6 +17,7 @@ class Saving(Protocol):
     dictionary: str
 
     def save(self, change: NoteChange) -> None: ...
+    def save_many(self, changes: list[NoteChange]) -> None: ...
     def save_stars(self, dictionary: str, features: npt.NDArray[Any], starred: bool) -> None: ...
 
 
@@ -31,6 +33,24 @@ class ChangeNote(QUndoCommand):
 
     def undo(self) -> None:
         self._notes.save(self._back)
+
+
+class ChangeMany(QUndoCommand):
+    """What is written about many features at once."""
+
+    def __init__(
+        self, notes: Saving, pairs: Sequence[tuple[NoteChange, NoteChange]], text: str
+    ) -> None:
+        super().__init__(text)
+        self._notes = notes
+        self._changes = [change for change, _ in pairs]
+        self._back = [back for _, back in pairs]
+
+    def redo(self) -> None:
+        self._notes.save_many(self._changes)
+
+    def undo(self) -> None:
+        self._notes.save_many(self._back)
 
 
 class ChangeStars(QUndoCommand):

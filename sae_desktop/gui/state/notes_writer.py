@@ -13,6 +13,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.state.error_hook import describe
 from sae_desktop.project_changes import (
     Change,
+    ManyChange,
     forget_kept,
     is_busy,
     keep_for_later,
@@ -154,6 +155,8 @@ class NotesWriter(QObject):
             self._condition.notify_all()
         if error is not None:
             self.refused.emit((change, error))
+        elif isinstance(change, ManyChange):
+            self.changedElsewhere.emit()  # whoever showed lists and counts meanwhile reads again
         if was_delayed and not self._stuck:
             self.delayed.emit(False)
         return 0.0 if not self._stuck else since

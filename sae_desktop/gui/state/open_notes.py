@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.gui.state.notes_writer import NotesWriter
-from sae_desktop.project_changes import Change
+from sae_desktop.project_changes import Change, each
 from sae_desktop.project_notes import Notes
 
 
@@ -53,7 +53,7 @@ class OpenNotes(QObject):
 
     def waiting(self) -> list[Change]:
         """Return the changes that are not on the disk yet, oldest first."""
-        return self._writer.waiting() if self._writer is not None else []
+        return each(self._writer.waiting()) if self._writer is not None else []
 
     def write(self, change: Change) -> None:
         """Have a change written, beside the window."""
