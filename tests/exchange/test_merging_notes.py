@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_process import sae_desktop
 from sample_index import write_sample_index
-from typer.testing import CliRunner
 
-from sae_desktop.cli.app import app
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.merging import (
     Comparison,
@@ -165,22 +163,15 @@ def test_source__that_is_none_is_refused(project: Project, tmp_path: Path, conte
         open_theirs_for(project, "main", tmp_path / "far.sqlite")
 
 
-def test_command__shows_and_merges(
-    project: Project, theirs: Project, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_command__shows_and_merges(project: Project, theirs: Project) -> None:
     asked = ["labels", "merge", str(project.path), str(theirs.path), "--index", "main", "--json"]
-    shown = CliRunner().invoke(app, [*asked, "--show"])
-    assert shown.exit_code == 0
-    told = json.loads(capfd.readouterr().out)
+    told = sae_desktop(*asked, "--show").result
     assert (told["new"], told["same"], told["changed_features"]) == (4, 1, 0)
     assert told["conflicts"][0]["theirs"]["text"] == "royals"
     assert texts(project, 4) == []
-    done = CliRunner().invoke(app, [*asked, "--for", "1=theirs", "--name", "Anna"])
-    assert done.exit_code == 0
+    done = sae_desktop(*asked, "--for", "1=theirs", "--name", "Anna")
+    assert done.status == 0, done.stderr
     assert texts(project, 1)[0] == ("royals", "Ben")
-    history = ["labels", "history", str(project.path), "1", "--index", "main", "--json"]
-    capfd.readouterr()
-    CliRunner().invoke(app, history)
-    steps = json.loads(capfd.readouterr().out)["steps"]
-    assert "Anna took in “royals” (by Ben)." in [step["said"] for step in steps]
-    assert CliRunner().invoke(app, [*asked, "--for", "1=nobody"]).exit_code != 0
+    history = sae_desktop("labels", "history", str(project.path), "1", "--index", "main")
+    assert "Anna took in “royals” (by Ben)." in " ".join(history.stdout.split())
+    assert sae_desktop(*asked, "--for", "1=nobody").status == 2
