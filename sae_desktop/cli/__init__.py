@@ -36,6 +36,7 @@ COMMANDS = (
     "steer",
     "output-effect",
     "label",
+    "labels",
     "score",
     "import",
     "export",
