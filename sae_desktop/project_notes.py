@@ -129,6 +129,14 @@ class Notes:
             self._range(dictionary),
         )
 
+    def shown_labels(self, dictionary: str) -> Iterator[tuple[int, str]]:
+        """Yield (feature, label) of the features with a label, in no order."""
+        rows = self.database.execute(
+            "SELECT key, label FROM notes WHERE label != '' AND key BETWEEN ? AND ?",
+            self._range(dictionary),
+        )
+        return ((key & MASK, text_of(label)) for key, label in rows)
+
     def count_labels(self, dictionary: str) -> int:
         """Return how many features have a label."""
         row = self.database.execute(

@@ -23,6 +23,7 @@ from sae_desktop.features.reading.filter import (
     SCORE,
     STARRED,
     FeatureFilter,
+    NameKind,
     Range,
     falls_first,
     matching,
@@ -70,6 +71,13 @@ def features(
     alive: Annotated[bool, typer.Option("--alive", help="Only features that fire.")] = False,
     dead: Annotated[bool, typer.Option("--dead", help="Only features that never fire.")] = False,
     starred: Annotated[bool, typer.Option("--starred", help="Only starred features.")] = False,
+    named: Annotated[
+        NameKind,
+        typer.Option(
+            help="Only features that show a name of a person (mine), a model, an import or, "
+            "without a label, an automatic one."
+        ),
+    ] = "",
     labelled: Annotated[
         bool, typer.Option("--labelled", help="Only features with a label.")
     ] = False,
@@ -105,6 +113,7 @@ def features(
         dead_only=dead,
         starred_only=starred,
         labelled_only=labelled,
+        named=named,
     )
     count = limit if limit is not None or as_json else _DEFAULT_LIMIT
 

@@ -6,7 +6,7 @@ milliseconds and no object each.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -20,9 +20,13 @@ from sae_desktop.features.reading.search import (
     features_raising,
     features_with_context,
 )
+from sae_desktop.features.reading.shown_names import automatically_named
 from sae_desktop.language_names import language_name
+from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
 
 Array = npt.NDArray[Any]
+NameKind = Literal["", "mine", "model", "imported", "automatic"]
+NAME_KINDS: tuple[NameKind, ...] = ("mine", "model", "imported", "automatic")
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -53,6 +57,9 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
     dead_only: bool = False
     starred_only: bool = False
     labelled_only: bool = False
+    named: NameKind = ""
+    """Whose name is shown: a person's, a model's, imported, or an automatic one where there is no
+    label; empty: anybody's."""
     member_of: str = ""
     """Name of a list it is on."""
 
@@ -71,6 +78,10 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, ranges=(*others, bounds) if bounded else others)
 
 
+_METHODS = {"mine": (PERSON, STATISTICS), "model": (MODEL,), "imported": (IMPORTED,)}
+"""A name by statistics is among the labels once a person has agreed to it: it is theirs."""
+
+
 class Marks(Protocol):
     """What a person wrote about the features of a dictionary."""
 
@@ -79,6 +90,12 @@ class Marks(Protocol):
 
     def labelled_features(self) -> Array:
         """Return the features with a label, in the order of their labels."""
+
+    def labelled_by(self, method: str) -> Array:
+        """Return the features whose shown label was made by a method of `project_labels`."""
+
+    def named_features(self, index: FeatureIndex) -> Array:
+        """Return the features with a label or an automatic name, in the order of these names."""
 
     def scored_features(self) -> tuple[Array, Array]:
         """Return (features, scores) of those whose label was scored."""
@@ -120,6 +137,8 @@ def matching(
         kept &= _members(marks.starred_features(), count)
     if conditions.labelled_only:
         kept &= _members(marks.labelled_features(), count)
+    if conditions.named:
+        kept &= _named_by(conditions.named, index, marks)
     if conditions.member_of:
         kept &= _members(_list_members(marks, conditions.member_of), count)
     text = conditions.text.strip().removeprefix("#")
@@ -132,6 +151,17 @@ def matching(
     if conditions.context.strip() and kept.any():
         kept &= _members(features_with_context(index, conditions.context), count)
     return np.flatnonzero(kept)
+
+
+def _named_by(kind: NameKind, index: FeatureIndex, marks: Marks) -> Array:
+    """Return the mask of the features whose name is shown by somebody."""
+    count = index.features
+    if kind == "automatic":
+        return automatically_named(index) & ~_members(marks.labelled_features(), count)
+    named = np.zeros(count, dtype=bool)
+    for method in _METHODS[kind]:
+        named |= _members(marks.labelled_by(method), count)
+    return named
 
 
 def _column(index: FeatureIndex, name: str) -> Array:
@@ -235,7 +265,7 @@ def _keys(column: str, index: FeatureIndex, marks: Marks) -> tuple[Array, Array]
     if column == STARRED:
         return _members(marks.starred_features(), count).astype(np.uint32), _nothing(count)
     if column == LABEL:
-        by_label = marks.labelled_features()
+        by_label = marks.named_features(index)
         by_label = by_label[by_label < count]
         ranks = np.zeros(count, dtype=np.uint32)
         ranks[by_label] = np.arange(len(by_label), dtype=np.uint32)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.features.reading.shown_names import order_of_names
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes
 
@@ -27,6 +29,12 @@ class NotedMarks:
 
     def labelled_features(self) -> Array:
         return _NONE if self.notes is None else self.notes.by_label(self.dictionary)
+
+    def labelled_by(self, method: str) -> Array:
+        return _NONE if self.notes is None else self.notes.shown_by(self.dictionary, method)
+
+    def named_features(self, index: FeatureIndex) -> Array:
+        return order_of_names(index, self.notes)
 
     def scored_features(self) -> tuple[Array, Array]:
         return (_NONE, _NONE) if self.notes is None else self.notes.scores(self.dictionary)

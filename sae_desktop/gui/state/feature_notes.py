@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from PySide6.QtCore import QObject, Signal
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.fresh_scores import FreshScores
 from sae_desktop.gui.state.label_actions import LabelActions
+from sae_desktop.gui.state.name_order import NameOrder
 from sae_desktop.gui.state.note_steps import ChangeMany, ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
 from sae_desktop.label_words import label_tip, score_figure
@@ -28,6 +29,9 @@ from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.words.feature_words import WIDE, FeatureWords, FeatureWordsReader
+
+if TYPE_CHECKING:
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 
@@ -56,6 +60,8 @@ class FeatureNotes(QObject):
         self._by_label: Array | None = None
         self._rejected: dict[int, set[str]] | None = None
         self._words: FeatureWordsReader | None = None
+        self._names = NameOrder(self)
+        self._names.found.connect(self.reloaded)
         self._order = Background(self)
         self._order.answered.connect(self._on_ordered)
         self.fresh_scores = FreshScores(session, self)
@@ -190,6 +196,18 @@ class FeatureNotes(QObject):
                     self._order.run((path, dictionary), lambda: _by_label(path, dictionary))
         return self._by_label
 
+    def labelled_by(self, method: str) -> Array:
+        """Return the features whose shown label was made by a method of `project_labels`."""
+        stored = self._session.notes
+        return _NONE if stored is None else stored.shown_by(self.dictionary, method)
+
+    def named_features(self, index: FeatureIndex) -> Array:
+        """Return the features with a label or an automatic name, in the order of these names.
+
+        Of very many, those with a label alone at first; `reloaded` says when the order is here.
+        """
+        return self._names.of(index, self._session.notes, self.labelled_features())
+
     def scored_features(self) -> tuple[Array, Array]:
         stored = self._session.notes
         return stored.scores(self.dictionary) if stored is not None else (_NONE, _NONE)
@@ -269,6 +287,7 @@ class FeatureNotes(QObject):
             self._note_rejections(change)
             self._stars = None if note.starred != before.starred else self._stars
             if note.label != before.label:
+                self._names.forget()
                 self._move_label(note)
             self.noteChanged.emit(feature)
 
@@ -337,6 +356,7 @@ class FeatureNotes(QObject):
     def _load(self, dictionary: str) -> None:
         self.dictionary = dictionary
         self._held = {}
+        self._names.forget()
         self._stars = self._by_label = self._rejected = None
         self.reloaded.emit()
 

@@ -33,6 +33,12 @@ class Written:
         order = sorted(self.labels, key=lambda f: self.labels[f].lower())
         return np.asarray(order, dtype=np.int64)
 
+    def labelled_by(self, method: str) -> np.ndarray:
+        return self.labelled_features() if not method else np.empty(0, dtype=np.int64)
+
+    def named_features(self, index: FeatureIndex) -> np.ndarray:
+        return self.labelled_features()
+
     def scored_features(self) -> Any:
         return np.array([4, 2]), np.array([0.5, 0.9], dtype=np.float32)
 

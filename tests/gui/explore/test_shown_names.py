@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
-from sae_desktop.features.reading.filter import FeatureFilter, matching
+from sae_desktop.features.reading.filter import FeatureFilter, NameKind, matching
 from sae_desktop.gui.explore.list.feature_table import LABEL, FeatureTableModel
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE, QuietWordsDelegate
+from sae_desktop.gui.state import name_order
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import AUTOMATIC, LabelActions
 from sae_desktop.gui.state.session import Session
@@ -160,3 +161,39 @@ def test_menu__lists_the_labels_and_what_can_be_done(
         "kings of France": ["Agree with it", "Edit it…", "Reject it"],
         "name of 8": ["Agree with it", "Show it", "Edit it…", "Reject it"],
     }
+
+
+def test_list__sorts_by_the_shown_name_and_filters_by_whose_it_is(
+    session: Session, notes: FeatureNotes
+) -> None:
+    notes.set_label(3, "aardvarks")
+    notes.set_label(60, "“zebras”")
+    model = FeatureTableModel(notes)
+    model.set_index(session.index)
+    model.sort(LABEL)
+    names = [notes.label(f) or f"name of {f}" for f in model.listed.tolist()]
+    assert names[:2] == ["aardvarks", "kings of France"]
+    assert names[-1] == "“zebras”"
+    assert names[2:-1] == sorted(names[2:-1])
+    assert len(names) == 64
+
+    def shown(kind: NameKind) -> list[int]:
+        return matching(FeatureFilter(named=kind), session.index, notes).tolist()  # type: ignore[arg-type]
+
+    assert shown("mine") == [3, 60]
+    assert shown("model") == [BY_MODEL]
+    assert shown("imported") == []
+    assert len(shown("automatic")) == 64 - 3
+    notes.actions.agree(5, notes.actions.labels(5)[0])
+    assert shown("mine") == [3, 5, 60]
+    assert 5 not in shown("automatic")
+
+
+def test_order_of_very_many_names__is_found_beside_the_window(
+    qtbot: QtBot, session: Session, notes: FeatureNotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name_order, "AT_ONCE", 10)
+    assert session.index is not None
+    with qtbot.waitSignal(notes.reloaded, timeout=5_000):
+        assert notes.named_features(session.index).tolist() == [BY_MODEL]
+    assert len(notes.named_features(session.index)) == 64

@@ -27,11 +27,15 @@ from sample_index import write_sample_index
 
 import sae_desktop.gui
 from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.gui.explore.page.label_history import LabelHistory
+from sae_desktop.gui.explore.page.label_source import LabelSource
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
+from sae_desktop.project_labels import IMPORTED, MODEL, Label
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
 
@@ -78,7 +82,15 @@ def hostile(session: Session, project: Project, window: MainWindow) -> MainWindo
     kept = Notes(project.notes_path)
     for feature in range(4):
         text = IMAGE if feature % 2 else LINK
-        kept.save("done", FeatureNote(feature=feature, label=text, note=text, starred=True))
+        note = FeatureNote(
+            feature=feature, label=text, note=text, starred=True, author=LINK, tags=(IMAGE, LINK)
+        )
+        kept.save("done", note)
+        kept.add_labels("done", [
+            Label(feature=feature, text=f"{text} by a model", method=MODEL, author=IMAGE,
+                  score=0.5, measure=LINK, evidence=IMAGE),
+            Label(feature=feature, text=f"{text} from a table", method=IMPORTED, author=LINK),
+        ])  # fmt: skip
     lists = FeatureLists(kept)
     members = [ListMember(feature=n, annotation=IMAGE) for n in range(4)]
     lists.write("done", IMAGE, FeatureList(name=IMAGE, members=members))
@@ -136,6 +148,29 @@ def test_window__takes_nothing_of_a_project_for_rich_text(
                 rich.append(f"{type(widget).__name__} {widget.objectName()} {where}: {text[:80]}")
     assert rich == []
     assert seen > 5, "the texts are not on the screen: nothing was looked at"
+
+
+def test_labels_of_a_feature__are_plain_in_their_menu_and_history(
+    hostile: MainWindow, session: Session, qtbot: QtBot
+) -> None:
+    notes = FeatureNotes.of(session)
+    session.select_feature(1)
+    notes.set_label(1, f"{IMAGE} edited")
+    (source,) = (w for w in QApplication.allWidgets() if isinstance(w, LabelSource))
+    history = LabelHistory(session, 1, source)
+    qtbot.addWidget(history)
+    menu = source.menu()
+    told = [
+        (where, text) for widget in (history, history.steps) for where, text in texts_of(widget)
+    ]
+    for action in menu.actions():
+        told += [("action", action.toolTip()), ("tip", action.statusTip())]
+        told += texts_of(action.menu()) if action.menu() is not None else []
+    assert [text for _, text in told if not is_plain(text)] == []
+    shown = [action.text() for action in menu.actions() if action.menu() is not None]
+    assert len(shown) == 3
+    assert history.steps.count() == 1
+    assert IMAGE in history.steps.item(0).text()
 
 
 def test_plain_tip__shows_what_it_was_given(qapp: QApplication) -> None:

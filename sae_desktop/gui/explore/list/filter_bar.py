@@ -22,7 +22,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.list.condition_chips import ConditionChips
-from sae_desktop.gui.explore.list.filter_words import Condition, conditions_in_words
+from sae_desktop.gui.explore.list.filter_words import NAMED_IN_WORDS, Condition, conditions_in_words
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -289,6 +289,10 @@ class FilterBar(QWidget):
         cluster = menu.addAction("Cluster…", self._ask_cluster)
         cluster.setEnabled("cluster" in self._index.columns)
         menu.addAction("Dead: never fires on this text", lambda: self._set(dead_only=True))
+        named = menu.addMenu("Whose name is shown")
+        for kind, told in NAMED_IN_WORDS.items():
+            action = named.addAction(f"{told[:1].upper()}{told[1:]}")
+            action.triggered.connect(lambda _checked=False, kind=kind: self._set(named=kind))
         lists = menu.addMenu("On a list")
         for name, count in KeptLists.of(self._session).names():
             action = lists.addAction(f"{name} ({count})")

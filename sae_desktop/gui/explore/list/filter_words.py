@@ -13,6 +13,14 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import figure_of
 
+NAMED_IN_WORDS = {
+    "mine": "labelled by a person",
+    "model": "labelled by a model",
+    "imported": "label imported",
+    "automatic": "automatic name",
+}
+"""Whose name is shown, as a condition."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -53,6 +61,8 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
         found.append(Condition(f"cluster {numbers}", without(clusters=())))
     if filter_.dead_only:
         found.append(Condition("dead", without(dead_only=False)))
+    if filter_.named:
+        found.append(Condition(NAMED_IN_WORDS[filter_.named], without(named="")))
     if filter_.member_of:
         found.append(Condition(f"on the list “{filter_.member_of}”", without(member_of="")))
     return found
