@@ -19,7 +19,7 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.label_rows import take_rows, told_row
 from sae_desktop.exchange.labels import read_rows
-from sae_desktop.exchange.package import read_notes as read_package_notes
+from sae_desktop.exchange.package_notes import read_notes as read_package_notes
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.project_changes import NoteChange

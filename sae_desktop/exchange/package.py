@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -33,6 +32,17 @@ from sae_desktop.exchange.config import (
     PackageCard,
 )
 from sae_desktop.exchange.model_card import card_text
+from sae_desktop.exchange.package_notes import (
+    CARD,
+    LABELS,
+    LISTS,
+    OTHER_LABELS,
+    README,
+    SCHEMA_VERSION,
+    no_package,
+    read_card,
+    read_written,
+)
 from sae_desktop.exchange.places import copy_without_places, without_place
 from sae_desktop.features.reading.beside import judged_path, names_path, scores_path
 from sae_desktop.features.reading.index_file import read_info
@@ -52,10 +62,9 @@ from sae_desktop.incoming_notes import (
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.names import public_name
 from sae_desktop.project import Project, checked_name, existing
-from sae_desktop.project_labels import Label
-from sae_desktop.project_lists import FeatureList, FeatureLists
-from sae_desktop.project_notes import FeatureNote, Notes
-from sae_desktop.storage.archives import DAMAGED, unpack
+from sae_desktop.project_lists import FeatureLists
+from sae_desktop.project_notes import Notes
+from sae_desktop.storage.archives import unpack
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5_safety import check_plain
@@ -64,20 +73,10 @@ from sae_desktop.training.origin import DictionaryOrigin, now_text, write_origin
 from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import CHECKPOINT, read_summary
 
-SCHEMA_VERSION = 1
-CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
-OTHER_LABELS = "other_labels.json"
-"""The labels that are not shown; packages of earlier releases have none."""
 INDEX, INDEX_NAMES, INDEX_SCORES = "index.h5", "index.names", "index.scores"
 INDEX_JUDGED = "index.judged"
 DICTIONARY = "dictionary"
 _INCOMING = "incoming.json"
-_MOST_CARD = 64 * 2**20
-_MOST_TEXT = 100_000
-"""Characters of a label or a note."""
-_MOST_LISTS = 10_000
-_MOST_NOTES = 2**30
-"""Bytes that the notes of a package may unpack to."""
 _FAST = 1
 """Weights and activations hardly get smaller; the text does at once."""
 
@@ -178,45 +177,6 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 
 # ---------------------------------------------------------------- reading
-def read_card(path: Path) -> PackageCard:
-    """Return the card of a package, nothing else of it read. Raises UserError for none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(CARD).file_size > _MOST_CARD:
-                raise ValueError("its card is far too large")
-            card = msgspec.json.decode(archive.read(CARD), type=PackageCard)
-    except (OSError, KeyError, RecursionError, *DAMAGED) as error:
-        raise _no_package(path, error) from error
-    if card.schema_version > SCHEMA_VERSION:
-        raise UserError(
-            f"The package “{path.name}” was written by a newer SAE Desktop.",
-            next_step="Update SAE Desktop to open it.",
-        )
-    return card
-
-
-def _no_package(path: Path, error: Exception) -> UserError:
-    return UserError(
-        f"“{path.name}” is not a package, or is damaged: {error}.",
-        kept="Nothing was written.",
-        next_step="Get a fresh copy of it.",
-    )
-
-
-def read_notes(path: Path) -> tuple[list[FeatureNote], list[Label]]:
-    """Return the notes of a package, and its labels that are not shown. Raises UserError."""
-    card = read_card(path)
-    wanted = (LABELS, LISTS, OTHER_LABELS)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-        place = Path(folder)
-        for name in set(wanted) & set(archive.namelist()):
-            if archive.getinfo(name).file_size > _MOST_NOTES:
-                raise _no_package(path, ValueError(f"“{name}” is far too large"))
-            (place / name).write_bytes(archive.read(name))
-        labels, _, others = _written(path, place, card.features)
-    return labels, others
-
-
 def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPackageResult:
     """Put a package's dictionary, index, labels and lists into a project.
 
@@ -238,7 +198,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     place = work_folder(project.path, "package")
     try:
         unpack(path, place, context)
-        labels, lists, others = _written(path, place, card.features)
+        labels, lists, others = read_written(path, place, card.features)
         _check_whole(path, place, card)
         if (place / INDEX).is_file():
             _rename_dictionary(place / INDEX, name)
@@ -265,43 +225,6 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     )  # fmt: skip
 
 
-def _written(
-    path: Path, place: Path, features: int
-) -> tuple[list[FeatureNote], list[FeatureList], list[Label]]:
-    try:
-        labels = msgspec.json.decode((place / LABELS).read_bytes(), type=list[FeatureNote])
-        lists = msgspec.json.decode((place / LISTS).read_bytes(), type=list[FeatureList])
-        others: list[Label] = []
-        if (place / OTHER_LABELS).is_file():
-            data = (place / OTHER_LABELS).read_bytes()
-            others = msgspec.json.decode(data, type=list[Label])
-        _check_written(labels, lists, features)
-        if any(not 0 <= label.feature < features for label in others):
-            raise ValueError("a label is of a feature that the dictionary does not have")
-    except (OSError, ValueError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-        raise _no_package(path, error) from error
-    return labels, lists, others
-
-
-def _check_written(labels: list[FeatureNote], lists: list[FeatureList], features: int) -> None:
-    """Raise ValueError for what a project would not take."""
-    numbers = [note.feature for note in labels]
-    if len(set(numbers)) < len(numbers):
-        raise ValueError("it has two notes about one feature")
-    if any(max(len(note.label), len(note.note)) > _MOST_TEXT for note in labels):
-        raise ValueError("a label or a note is far too long")
-    if len(lists) > _MOST_LISTS or any(len(c.features) > features for c in lists):
-        raise ValueError("it has more lists, or longer ones, than its features allow")
-    numbers += [feature for content in lists for feature in content.features]
-    if any(not 0 <= number < features for number in numbers):
-        raise ValueError("it has notes about features that it does not have")
-    if any(note.score is not None and not 0 <= note.score <= 1 for note in labels):
-        raise ValueError("a score is not between 0 and 1")
-    names = [content.name.strip() for content in lists]
-    if not all(names) or len(set(names)) < len(names):
-        raise ValueError("its lists do not have distinct names")
-
-
 def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
     """Raise UserError unless what was unpacked is a dictionary, and its index."""
     from sae_desktop.dictionary import load  # with torch, which reading a card does not need
@@ -318,7 +241,7 @@ def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
             check_references(index)
             _check_beside(place, index.info)
     except (UserError, ValueError) as error:
-        raise _no_package(path, error) from error
+        raise no_package(path, error) from error
 
 
 def _check_beside(place: Path, info: IndexInfo) -> None:

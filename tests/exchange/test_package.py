@@ -19,7 +19,8 @@ from made_scores import write_made_scores
 from sae_desktop.dictionary import load
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import ExportPackageConfig, ImportPackageConfig
-from sae_desktop.exchange.package import export_package, import_package, read_card
+from sae_desktop.exchange.package import export_package, import_package
+from sae_desktop.exchange.package_notes import read_card
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.judged_file import read_judged, write_judged
 from sae_desktop.features.reading.judgement import Judge, JudgedLabel, Judgement

@@ -19,7 +19,8 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.dictionaries import export_dictionary
 from sae_desktop.exchange.features import export_features
-from sae_desktop.exchange.package import export_package, import_package, read_card
+from sae_desktop.exchange.package import export_package, import_package
+from sae_desktop.exchange.package_notes import read_card
 from sae_desktop.exchange.places import without_places
 from sae_desktop.features.asking.opened import open_index
 from sae_desktop.features.reading.reader import FeatureIndex
