@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
-from sae_desktop.project_labels import AGREED, METHODS, PERSON, REJECTED, Label
+from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
 
 Array = npt.NDArray[Any]
 
@@ -78,11 +78,3 @@ class DeskLabels:
 
     def set_tags(self, feature: int, tags: list[str]) -> None:
         self._notes.set_tags(feature, tags)
-
-
-def by_method(session: Session) -> dict[str, Array]:
-    """Return method → features that show a label of it."""
-    notes, dictionary = session.notes, FeatureNotes.of(session).dictionary
-    if notes is None or not dictionary:
-        return {}
-    return {method: notes.shown_by(dictionary, method) for method in METHODS}

@@ -10,8 +10,13 @@ from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.features.config import NameFeaturesConfig
-from sae_desktop.gui.explore.labels.desk_labels import by_method
-from sae_desktop.gui.explore.labels.overview_facts import Overview, take_overview
+from sae_desktop.gui.explore.labels.overview_facts import (
+    Array,
+    Overview,
+    by_method,
+    by_method_in,
+    take_overview,
+)
 from sae_desktop.gui.explore.labels.score_histogram import ScoreHistogram
 from sae_desktop.gui.explore.labels.ways import Way, Ways
 from sae_desktop.gui.parts.labelled_bars import Bar, LabelledBars
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
     from sae_desktop.features.reading.reader import FeatureIndex
 
 READ, NAME, ASK, SCORE = "read", "name", "ask", "score"
+_AT_ONCE = 20_000
+"""More labels are counted beside the window."""
 _ABREAST = 620
 """From this width on, the histogram stands beside the bars."""
 _WIDEST = 1100
@@ -145,8 +152,20 @@ class LabelsOverview(QScrollArea):
         index = self._session.index
         self._stale = False
         if index is not None:
-            shown = by_method(self._session)
-            self._background.run(index, lambda: take_overview(index, shown))
+            shown = self._shown_labels()
+            self._background.run(index, lambda: take_overview(index, shown()))
+
+    def _shown_labels(self) -> Callable[[], dict[str, Array]]:
+        """Return what gives method → features that show a label of it, beside the window.
+
+        Few are read at once, with what is not on the disk yet.
+        """
+        notes, dictionary = self._session.notes, self._notes.dictionary
+        if notes is not None and notes.count_labels(dictionary) > _AT_ONCE and not notes.read_only:
+            path = notes.path
+            return lambda: by_method_in(path, dictionary)
+        found = by_method(notes, dictionary)
+        return lambda: found
 
     def _on_taken(self, answer: tuple[FeatureIndex, Overview]) -> None:
         index, overview = answer

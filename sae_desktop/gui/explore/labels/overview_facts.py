@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
+from sae_desktop.project_labels import IMPORTED, METHODS, MODEL, PERSON, STATISTICS
+from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import exact_count
 
 Array = npt.NDArray[Any]
@@ -88,6 +91,19 @@ class Overview:
         if self.alive == self.features:
             return f"{exact_count(self.features)} features, all of which fire"
         return f"{exact_count(self.features)} features, {exact_count(self.alive)} of which fire"
+
+
+def by_method(notes: Notes | None, dictionary: str) -> dict[str, Array]:
+    """Return method → features that show a label of it."""
+    if notes is None or not dictionary:
+        return {}
+    return {method: notes.shown_by(dictionary, method) for method in METHODS}
+
+
+def by_method_in(path: Path, dictionary: str) -> dict[str, Array]:
+    """Return the same, read from the file: for a thread of its own."""
+    with closing(Notes(path)) as notes:
+        return by_method(notes, dictionary)
 
 
 def name_scores(index: FeatureIndex) -> Scores:

@@ -60,7 +60,9 @@ def reading_order(
     if order == LISTED:
         return listed[(listed >= 0) & (listed < index.features)]
     alive = matching(FeatureFilter(alive_only=True), index, marks)
-    wanted = alive[~np.isin(alive, own)]
+    unlabelled = np.ones(index.features, dtype=bool)
+    unlabelled[own[(own >= 0) & (own < index.features)]] = False
+    wanted = alive[unlabelled[alive]]
     if order == RANDOM:
         return np.random.default_rng(seed).permutation(wanted)
     densest = ordered(wanted, "density", True, index, marks)

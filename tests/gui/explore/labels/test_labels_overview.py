@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from index_session import FakeClient
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -10,6 +11,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.features.config import NameFeaturesConfig
+from sae_desktop.gui.explore.labels import overview
 from sae_desktop.gui.explore.labels.labels_panel import DESK, OVERVIEW, LabelsPanel
 from sae_desktop.gui.explore.labels.overview import NAME, READ
 from sae_desktop.gui.explore.labels.overview_facts import Scores, take_overview
@@ -46,12 +48,12 @@ def test_overview__is_seen_first_and_its_button_leads_to_the_desk(
     qtbot: QtBot, labels: LabelsPanel, session: Session
 ) -> None:
     assert labels.places.place == OVERVIEW
-    overview = labels.overview
-    qtbot.waitUntil(lambda: "features" in overview.headline.text(), timeout=5000)
-    assert "You\t0" in overview.bars.text()
-    assert f"Automatically\t{session.index.features}" in overview.bars.text()
-    assert overview.histogram.isVisible()
-    button = overview.ways.ways[READ].button
+    first = labels.overview
+    qtbot.waitUntil(lambda: "features" in first.headline.text(), timeout=5000)
+    assert "You\t0" in first.bars.text()
+    assert f"Automatically\t{session.index.features}" in first.bars.text()
+    assert first.histogram.isVisible()
+    button = first.ways.ways[READ].button
     assert button.property("primary") == "true"
     button.setFocus()
     QTest.keyClick(button, Qt.Key.Key_Space)
@@ -61,6 +63,17 @@ def test_overview__is_seen_first_and_its_button_leads_to_the_desk(
 
 def test_label__is_counted_at_once(qtbot: QtBot, labels: LabelsPanel, session: Session) -> None:
     FeatureNotes.of(session).set_label(3, "mine")
+    qtbot.waitUntil(lambda: "You\t1" in labels.overview.bars.text(), timeout=5000)
+
+
+def test_very_many_labels__are_counted_from_the_file(
+    qtbot: QtBot, labels: LabelsPanel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FeatureNotes.of(session).set_label(3, "mine")
+    assert session.notes is not None  # written
+    monkeypatch.setattr(overview, "_AT_ONCE", 0)
+    monkeypatch.setattr(overview, "by_method", None)  # never in the window’s thread
+    FeatureNotes.of(session).reload()
     qtbot.waitUntil(lambda: "You\t1" in labels.overview.bars.text(), timeout=5000)
 
 
