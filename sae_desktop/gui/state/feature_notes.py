@@ -18,13 +18,13 @@ from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.fresh_scores import FreshScores
-from sae_desktop.gui.state.label_actions import LabelActions
+from sae_desktop.gui.state.label_actions import LabelActions, scored
 from sae_desktop.gui.state.name_order import NameOrder
 from sae_desktop.gui.state.note_steps import ChangeMany, ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
 from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.project_changes import ManyChange, NoteChange, StarsChange, note_after
-from sae_desktop.project_labels import REJECTED, STATISTICS
+from sae_desktop.project_labels import REJECTED, STATISTICS, Label
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_note import LABEL, NOTE, STAR, TAGS, clean_tags, with_parts
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -126,18 +126,22 @@ class FeatureNotes(QObject):
 
     def score_text(self, feature: int) -> str:
         """Return the score of what stands in the label's place, as it stands small beside it."""
-        note = self.note(feature)
-        if note.label:
-            return score_figure(note.score)
+        shown = self._shown(feature)
+        if shown is not None:
+            return score_figure(shown.score)
         words = self.words(feature)
         return "" if words is None else words.score_text
+
+    def _shown(self, feature: int) -> Label | None:
+        label = self.note(feature).shown
+        return None if label is None else scored(label, self._session.index, self.dictionary)
 
     def tip(self, feature: int) -> str:
         """Return all there is to say of what stands in the label's place, in short lines."""
         words = self.words(feature)
         if words is not None:
             return words.tip
-        shown = self.note(feature).shown
+        shown = self._shown(feature)
         return "" if shown is None else label_tip(shown, me=self._session.person)
 
     def said(self, feature: int, room: int = WIDE) -> tuple[str, bool]:

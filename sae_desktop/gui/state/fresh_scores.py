@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from sae_desktop.gui.state.background import Background
 from sae_desktop.project_notes import Notes
 
 if TYPE_CHECKING:
-    from sae_desktop.gui.state.feature_notes import FeatureNotes
     from sae_desktop.gui.state.session import Session
 
 Array = npt.NDArray[Any]
@@ -27,10 +26,20 @@ Array = npt.NDArray[Any]
 COLUMN = "label_score"
 
 
+class ChangingNotes(Protocol):
+    """What `FeatureNotes` is here."""
+
+    dictionary: str
+    noteChanged: Any
+    reloaded: Any
+
+    def label(self, feature: int) -> str: ...
+
+
 class FreshScores(QObject):
     """Compares what was scored with what is shown, whenever one of the two changes."""
 
-    def __init__(self, session: Session, notes: FeatureNotes) -> None:
+    def __init__(self, session: Session, notes: ChangingNotes) -> None:
         super().__init__(session)
         self._session, self._notes = session, notes
         self._stale: set[int] = set()

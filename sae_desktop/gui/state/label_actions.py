@@ -31,6 +31,7 @@ from sae_desktop.project_note import LABEL, FeatureNote
 
 if TYPE_CHECKING:
     from sae_desktop.features.reading.names_file import FeatureName
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 AUTOMATIC = -1
 """Number of a name by statistics, which is not among the notes until a person says something
@@ -70,7 +71,8 @@ class LabelActions(QObject):
         rejects it.
         """
         dictionary = self._notes.dictionary if dictionary is None else dictionary
-        found = self._kept(feature, dictionary)
+        index = self._session.index
+        found = [scored(one, index, dictionary) for one in self._kept(feature, dictionary)]
         name = self._automatic(feature, dictionary)
         said = {label.text.casefold() for label in found if label.method == STATISTICS}
         if name is not None and name.text.casefold() not in said:
@@ -248,6 +250,22 @@ class LabelActions(QObject):
             others=list(restored), without=gone,
         )  # fmt: skip
         notes.step(change, back, f"{text} of feature {before.feature}")
+
+
+def scored(label: Label, index: FeatureIndex | None, dictionary: str) -> Label:
+    """Return a label with the score that is kept of it beside the index, where it has none."""
+    if label.score is not None or not label.shown or index is None:
+        return label
+    if index.scores is None or index.info.dictionary != dictionary:
+        return label
+    found = index.scores.score(label.feature, label.text)
+    if found is None or math.isnan(found.detection.value):
+        return label
+    ends = found.detection.low, found.detection.high
+    low, high = (None if math.isnan(end) else end for end in ends)
+    return msgspec.structs.replace(
+        label, score=found.detection.value, score_low=low, score_high=high, measure=DETECTION
+    )
 
 
 def automatic_label(feature: int, name: FeatureName) -> Label:

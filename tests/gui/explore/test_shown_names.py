@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made_names import write_made_names
+from made_scores import write_made_scores
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
@@ -197,3 +198,17 @@ def test_order_of_very_many_names__is_found_beside_the_window(
     with qtbot.waitSignal(notes.reloaded, timeout=5_000):
         assert notes.named_features(session.index).tolist() == [BY_MODEL]
     assert len(notes.named_features(session.index)) == 64
+
+
+def test_label_scored_beside_the_index__shows_that_score_until_it_is_edited(
+    session: Session, notes: FeatureNotes, project: Project
+) -> None:
+    notes.set_label(2, "label of 2")
+    write_made_scores(project.index_path("main"))
+    assert notes.score_text(2) == ""
+    assert session.index is not None
+    session.index.read_scores()
+    assert notes.score_text(2) == "0.75"
+    assert "Detection AUROC 0.75, 95% interval 0.62–0.88" in notes.tip(2)
+    notes.set_label(2, "another text")
+    assert notes.score_text(2) == ""
