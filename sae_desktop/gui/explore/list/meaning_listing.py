@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.features.reading.filter import FeatureFilter
@@ -41,11 +41,11 @@ class MeaningListing(QWidget):
         self.latest = LatestJob(session, _PAUSE_MS, self)
         self.state = label("", "small", wrap=True)
         self.button = push_button("", self._on_pressed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self.state, 1)
-        row.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.state)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         self.latest.answered.connect(self._on_answered)
         self.latest.failed.connect(self._on_failed)
         self.latest.busyChanged.connect(lambda _busy: self._say())
