@@ -40,6 +40,7 @@ ON = {
     "line_head": "in lines that begin with {}",
 }  # fmt: skip
 """What a fact is called, of a kind that is not a piece of text itself."""
+IN_A_WORD = " in a word"
 IS_QUOTED = (
     "end2", "end3", "end4", "start1", "start2", "start3", "previous", "previous_word",
     "previous_pair", "second_before", "next", "line_head",
@@ -86,7 +87,7 @@ class Told:
         elif self.kind == "language" and self.value in PROGRAMS:
             return self.place
         elif self.kind == "previous" and self.piece.startswith("…"):
-            return f"after {in_word(self.value, 'x…')} in a word"
+            return f"after {in_word(self.value, 'x…')}{IN_A_WORD}"
         elif self.kind in IS_QUOTED:
             shown = quoted(self.value)
         else:
@@ -96,6 +97,15 @@ class Told:
         if self.is_token:
             return shown
         return ON[self.kind].format(shown)
+
+    @property
+    def brief(self) -> str:
+        """The fact as a part of a list's name, what tells most first: it may be cut short."""
+        if self.kind.startswith(("end", "start")) and self.kind != "start":
+            return in_word(self.value, "…x" if self.kind.startswith("end") else "x…")
+        if self.kind == "source":
+            return self.value
+        return self.words.removesuffix(IN_A_WORD)
 
 
 @dataclass(frozen=True)
@@ -171,20 +181,20 @@ def _group_words(group: Sequence[ToldRule], room: int, *, first: bool) -> str:
         return _rule_words(group[0], room, first=first)
     # Parts of characters last: “parts of” would seem to go with whatever follows.
     facts = sorted((rule.facts[0] for rule in group), key=lambda fact: bool(fact.parts))
-    words = [fact.words for fact in facts]
+    words = [fact.brief for fact in facts]
     kind = facts[0].kind
-    if kind == "previous" and all(fact.piece.startswith("…") for fact in facts):
-        bare = [in_word(fact.value, "x…") for fact in facts]
-        return f"after {_listed(bare, room - 16)} in a word"
-    if not facts[0].is_token and kind in ON and "{}" in ON[kind] and ON[kind] != "{}":
+    if not facts[0].is_token and ON.get(kind, "{}") != "{}" and words[0] == facts[0].words:
         before, _, after = ON[kind].partition("{}")
-        bare = [w.removeprefix(before).removesuffix(after) for w in words]
+        bare = [word.removeprefix(before).removesuffix(after) for word in words]
         return f"{before}{_listed(bare, room - len(before))}{after}"
+    if kind == "previous":
+        bare = [word.removeprefix("after ") for word in words]
+        return f"after {_listed(bare, room - 6)}"
     told = _listed(words, room)
     shared = [q for q in group[0].facts[1:] if all(_has(rule, q) for rule in group[1:])]
     for fact in shared:
-        if len(told) + len(fact.words) + 2 <= room:
-            told += f", {fact.words}"
+        if len(told) + len(fact.brief) + 2 <= room:
+            told += f", {fact.brief}"
     return told
 
 
@@ -194,9 +204,9 @@ def _has(rule: ToldRule, fact: Told) -> bool:
 
 def _rule_words(rule: ToldRule, room: int, *, first: bool) -> str:
     fact = rule.facts[0]
-    told = fact.words
+    told = fact.brief
     shows = not fact.is_token and rule.examples and fact.kind not in ("start",)
-    alone = fact.words.casefold().strip("“”…")
+    alone = told.casefold().strip("“”…")
     examples = [e for e in rule.examples if e.casefold().strip("“”…") != alone]
     if shows and first:
         for count in range(min(EXAMPLES, len(examples)), 0, -1):
@@ -206,7 +216,7 @@ def _rule_words(rule: ToldRule, room: int, *, first: bool) -> str:
                 break
     for qualifier in rule.facts[1:]:
         often = "" if qualifier.share >= _OFTEN else "often "
-        more = f"{told}, {often}{qualifier.words}"
+        more = f"{told}, {often}{qualifier.brief}"
         if qualifier.is_token:  # the examples say as much
             continue
         if len(more) <= room:
