@@ -131,15 +131,23 @@ def trial_words(scorer: Scorer, test: Judgement, verdict: Verdict) -> str:
     )
 
 
-def warnings(judge: Judge) -> list[str]:
-    """Return what must stand beside every score of a judge."""
-    found = [SMALL] if judge.small else []
-    found += [
-        trial_words(test.scorer, test.judgement, test.verdict)
-        for test in judge.tests
-        if test.verdict != "sound"
-    ]
-    return found
+def passing_words(passed: int, of: int) -> str:
+    """Return how many labels are better than chance for certain, beside what is published."""
+    verb = "is" if passed == 1 else "are"
+    published = " ".join(one.said for one in REFERENCES if one.of == "labels")
+    return (
+        f"{exact_count(passed)} of {exact_count(of)} labels {verb} above chance with the whole of "
+        f"their intervals. {published} That test was another one, on other models."
+    )
+
+
+def judge_note(judge: Judge, scorer: Scorer, passed: int, of: int) -> str:
+    """Return what stands beside every plot of a judge's scores."""
+    test = judge.test(scorer)
+    parts = [] if test is None else [trial_words(scorer, test.judgement, test.verdict)]
+    parts += [SMALL] if judge.small else []
+    parts += [passing_words(passed, of)] if scorer == "detection" else []
+    return " ".join(parts)
 
 
 def result_lines(result: JudgeLabelsResult) -> list[str]:
@@ -197,6 +205,8 @@ def _scorer_lines(scorer: ScorerResult) -> list[str]:
     ]
     if rivals:
         lines.append(f"Beside it: {', '.join(rivals)}.")
+    if scorer.scorer == "detection":
+        lines.append(passing_words(scorer.passed, scorer.labels))
     if scorer.unanswered:
         lines.append(
             f"{exact_count(scorer.unanswered)} of {exact_count(scorer.asked)} questions were not "

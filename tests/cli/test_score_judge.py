@@ -91,7 +91,7 @@ def judgement(value: float | None) -> Judgement:
 
 def test_table__says_what_the_judge_can_do_before_what_it_found() -> None:
     sound = ScorerResult(
-        scorer="detection", test=judgement(0.9), verdict="sound", labels=20, asked=900,
+        scorer="detection", test=judgement(0.9), verdict="sound", labels=20, passed=17, asked=900,
         unanswered=12, mean=0.41, low=0.3, high=0.52, shuffled=-0.02, top_token=0.2, random=0.01,
     )  # fmt: skip
     blind = ScorerResult(scorer="rubric", test=judgement(0.52), verdict="chance")
@@ -106,5 +106,7 @@ def test_table__says_what_the_judge_can_do_before_what_it_found() -> None:
     assert "0.41 (0.30–0.52)" in text
     assert "−0.02" in text
     assert "12 of 900 questions were not answered" in text
+    assert "17 of 20 labels are above chance" in text
+    assert "Published: 84% of the labels that Delphi made" in text
     assert "It ended at the spending cap." in text
     assert text.index("on known texts") < text.index("0.41")

@@ -263,6 +263,17 @@ class JudgedLabels:
         """Return the mean score over features, chance-corrected, with its interval of 95%."""
         return mean_interval(self.points(scorer, of).score)
 
+    def passing(self, scorer: Scorer) -> tuple[int, int]:
+        """Return how many features have a label whose whole interval is above chance, and of how
+        many with a score."""
+        points = self.points(scorer)
+        return int((points.low > 0).sum()), len(points.features)
+
+    def latest(self, scorer: Scorer) -> Judge | None:
+        """Return the judge that was tried last in a way of judging."""
+        tried = [judge for judge in self.judges if judge.test(scorer) is not None]
+        return max(tried, key=lambda judge: judge.made, default=None)
+
     def _chosen(self, scorer: Scorer, of: Of) -> Array:
         rows = self._rows
         of_scorer = (rows["scorer"] == SCORERS.index(scorer)) & (rows["of"] == OF.index(of))

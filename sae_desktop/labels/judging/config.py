@@ -112,6 +112,8 @@ class ScorerResult(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     labels: int = 0
     """With a score."""
+    passed: int = 0
+    """Of these, the ones whose whole interval is above chance."""
     unanswered: int = 0
     """Items of all labels to which no answer was taken."""
     asked: int = 0

@@ -278,6 +278,7 @@ class _Judging:
             test=test.judgement,
             verdict=test.verdict,
             labels=sum(one.scored for one in own),
+            passed=sum(one.low is not None and one.low > one.chance for one in own),
             asked=sum(one.asked for one in own),
             unanswered=sum(one.asked - one.answered for one in own),
             mean=mean,

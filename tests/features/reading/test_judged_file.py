@@ -111,6 +111,7 @@ def test_points__are_the_best_score_of_each_feature_over_chance(tmp_path: Path) 
     assert points.features.tolist() == [1, 5]
     assert points.score == pytest.approx([0.0, 1.0], abs=1e-6)
     assert points.low == pytest.approx([-0.2, 0.8], abs=1e-6)
+    assert read.passing("detection") == (1, 2)
     mean, low, high = read.mean("detection")
     assert mean == pytest.approx(0.5)
     assert low == pytest.approx(0.0, abs=1e-6)

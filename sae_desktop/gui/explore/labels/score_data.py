@@ -17,6 +17,7 @@ from sae_desktop.features.reading.judgement import Of, Scorer
 from sae_desktop.features.reading.label_score import RIVALS
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
+from sae_desktop.words.judge_text import judge_note
 
 Array = npt.NDArray[Any]
 
@@ -111,6 +112,8 @@ class ScoreData:
     """By interval, the labels’ own first; none where that was not measured."""
     sensitivity: Points | None = None
     sensitivity_others: float = float("nan")
+    note: str = ""
+    """What must be known of the scores, beside how they are read."""
 
 
 def sources(index: FeatureIndex) -> list[Source]:
@@ -266,6 +269,7 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
     levels = [Level(name, *judged.mean(scorer, of)) for of, name in others.items()]
     levels += _judged_by_method(judged, scorer)
     own = judged.curve(scorer)
+    judge = judged.latest(scorer)
     count = int(own.interval.max(initial=0))
     step = 100 / max(count, 1)
     return ScoreData(
@@ -279,6 +283,7 @@ def _of_judge(index: FeatureIndex, name: str) -> ScoreData:
             found.high[fires],
         ),
         levels=_known_levels(levels),
+        note="" if judge is None else judge_note(judge, scorer, *judged.passing(scorer)),
         intervals=tuple(f"{i * step:.0f}–{(i + 1) * step:.0f}%" for i in range(count)),
         interval_axis="Rating, 0 to 3" if scorer == "rubric" else f"Judge’s {scorer} score",
         curves=tuple(

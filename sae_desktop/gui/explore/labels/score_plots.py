@@ -103,7 +103,8 @@ class ScorePlots(QWidget):
         column.setContentsMargins(16, 8, 16, 16)
         column.setSpacing(12)
         column.addLayout(top)
-        column.addWidget(label(_HOW_TO_READ, "muted", wrap=True))
+        self.how = label(_HOW_TO_READ, "muted", wrap=True)
+        column.addWidget(self.how)
         column.addWidget(self.by_density)
         column.addLayout(self._pair)
         column.addStretch()
@@ -171,6 +172,7 @@ class ScorePlots(QWidget):
 
     def show_data(self, data: ScoreData) -> None:
         """Draw the scores of one kind."""
+        self.how.setText(f"{_HOW_TO_READ} {data.note}".strip())
         levels = (*data.levels, Level("chance", data.chance, data.chance, data.chance))
         self.by_density.show_points(data.by_density, levels, data.axis)
         self.by_interval.setVisible(bool(data.curves))
