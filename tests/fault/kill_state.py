@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
 from sae_desktop.training.run_log import read_run
 
+_MADE = re.compile(r'"made":"[^"]*"')
 _TIMED = {
     "seconds", "rows_per_second", "waited_share", "tokens_per_second", "created", "deleted",
     "key", "when",
@@ -73,8 +75,10 @@ def differences(found: State, right: State) -> list[str]:
 def _content(path: Path) -> Any:
     if path.name == "run.h5":
         return _run(path)
-    if path.suffix in (".h5", ".effect"):
+    if path.suffix in (".h5", ".effect", ".judged"):
         return _hdf5(path)
+    if path.name == "requests.sqlite":
+        return _requests(path)
     if path.suffix == ".sqlite":
         return _notes(path)
     if path.suffix == ".json":
@@ -102,7 +106,7 @@ def _digest(values: Any) -> str:
 def _hdf5(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with h5py.File(path, "r") as file:
-        found["attributes"] = {k: str(v) for k, v in file.attrs.items()}
+        found["attributes"] = {k: _MADE.sub('"made":""', str(v)) for k, v in file.attrs.items()}
 
         def remember(name: str, item: object) -> None:
             if isinstance(item, h5py.Dataset):
@@ -137,6 +141,14 @@ def _run(path: Path) -> dict[str, Any]:
     found["density"] = _digest(run.density_counts)
     found["changes"] = str(run.changes)
     return found
+
+
+def _requests(path: Path) -> dict[str, str]:
+    """Return the answers that models gave; how often they were asked depends on the kill."""
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = database.execute("SELECT hex(digest), state, answer FROM requests")
+        return {digest: f"{state} {answer!r}" for digest, state, answer in rows}
 
 
 def _notes(path: Path) -> dict[str, Any]:
