@@ -322,6 +322,7 @@ class ExplorePanel(QWidget):
                 shortcut="Ctrl+L",
                 enabled_when=self._has_feature,
             ),
+            *self.page.title.source.action_infos(self._has_feature),
             ActionInfo(
                 "explore.steer",
                 "Steer with the feature",

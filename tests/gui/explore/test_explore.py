@@ -321,3 +321,16 @@ def test_output_effects__become_a_column_once_measured(
     client.answer(client.jobs[-1], result)
     assert session.index.columns["output_effect"][63] == 1.0
     assert session.feature == 5
+
+
+def test_name__is_agreed_to_and_rejected_by_one_key(panel: ExplorePanel, session: Session) -> None:
+    notes = FeatureNotes.of(session)
+    session.select_feature(4)
+    notes.set_label(4, "kings")
+    deeds = {info.id: info for info in panel.action_infos()}
+    assert deeds["explore.agree"].shortcut == "Ctrl+Shift+Y"
+    deeds["explore.reject"].callback()
+    assert notes.label(4) == ""
+    assert [one.state for one in notes.actions.labels(4)] == ["rejected"]
+    notes.actions.choose(4, notes.actions.labels(4)[0])
+    assert notes.label(4) == "kings"

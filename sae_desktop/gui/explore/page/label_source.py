@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QWidget
 
 from sae_desktop.gui.explore.page.label_history import LabelHistory
 from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import menu_text, plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -52,7 +55,7 @@ class LabelSource(QWidget):
         self.agree.setVisible(shown is not None and shown.state != AGREED)
         if shown is not None:
             self.agree.setToolTip(
-                plain_tip(f"Make “{shown.text[:_SHOWN]}” the label you agree with (Ctrl+Return)")
+                plain_tip(f"Make “{shown.text[:_SHOWN]}” the label you agree with (Ctrl+Shift+Y)")
             )
         others = len(labels) - (shown is not None)
         self.button.setVisible(bool(labels))
@@ -74,6 +77,27 @@ class LabelSource(QWidget):
         return shown
 
     # ------------------------------------------------------------------ what can be done
+    def action_infos(self, enabled_when: Callable[[], bool]) -> list[ActionInfo]:
+        """Return what one key does with the name in the label's place."""
+        return [
+            ActionInfo(
+                "explore.agree",
+                "Agree with the feature’s name",
+                self.agree_with_shown,
+                icon="check",
+                shortcut="Ctrl+Shift+Y",
+                enabled_when=enabled_when,
+            ),
+            ActionInfo(
+                "explore.reject",
+                "Reject the feature’s name",
+                self.reject_shown,
+                icon="x",
+                shortcut="Ctrl+Shift+X",
+                enabled_when=enabled_when,
+            ),
+        ]
+
     def agree_with_shown(self) -> None:
         """Say that the name in the label's place is right."""
         shown = self._in_place(self._actions.labels(self._feature))
