@@ -222,20 +222,23 @@ def take_rows(notes: Notes, dictionary: str, rows: Sequence[ToldRow]) -> int:
     the same person has changed in the table. What rows do not tell stays.
     """
     before = notes.labels(dictionary, {row.feature for row in rows})
-    edited, added = [], []
+    edited: list[tuple[Label, Label]] = []
+    added: list[Label] = []
     for row in rows:
         if row.label is not None:
             known = before.get(row.feature, [])
             same = _edited(row, known)
-            (added if same is None else edited).append((row.label, same))
-    count = notes.add_within(dictionary, (label for label, _ in added))
+            if same is None:
+                added.append(row.label)
+            else:
+                edited.append((row.label, same))
+    count = notes.add_within(dictionary, added)
     notes.put_all(
         dictionary,
         _noted(notes, dictionary, rows),
         ["star", "note", "tags"],
     )
     for label, same in edited:
-        assert same is not None
         kept = msgspec.structs.replace(label, number=same.number, state=AGREED)
         note = notes.note(dictionary, label.feature)
         notes.put_all(dictionary, [note.showing(kept, chosen=note.chosen)], ["label"])

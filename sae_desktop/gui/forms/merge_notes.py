@@ -137,13 +137,13 @@ class MergeDialog(QDialog):
         together.addWidget(label("For all of them"))
         together.addWidget(self.all)
         together.addStretch()
-        column = QVBoxLayout(self)
-        column.setSpacing(12)
-        column.addWidget(self.told)
+        rows = QVBoxLayout(self)
+        rows.setSpacing(12)
+        rows.addWidget(self.told)
         if found.conflicts:
-            column.addLayout(together)
-            column.addWidget(self.table, 1)
-        column.addWidget(buttons)
+            rows.addLayout(together)
+            rows.addWidget(self.table, 1)
+        rows.addWidget(buttons)
         set_default_button(self, merge)
 
     def _add(self, feature: int, mine: Label, theirs: Label) -> None:
