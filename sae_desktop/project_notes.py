@@ -146,7 +146,10 @@ class Notes:
         return int(row[0])
 
     def search(self, dictionary: str, text: str) -> Features:
-        """Return the features whose label or note has words beginning with those of `text`."""
+        """Return the features whose label or note has words beginning with those of `text`.
+
+        Those that are tagged with the text are among them.
+        """
         words = " ".join(f'"{word}"*' for word in self._words(text))
         if not words:
             return np.empty(0, dtype=np.int64)
@@ -156,7 +159,8 @@ class Notes:
             "WHERE note_search MATCH ? AND rowid BETWEEN ? AND ?",
             (words, *self._range(dictionary)),
         ).fetchone()
-        return np.sort(np.fromstring(row[0] or "", dtype=np.int64, sep=","))
+        found = np.fromstring(row[0] or "", dtype=np.int64, sep=",")
+        return np.union1d(found, self.tagged(dictionary, project_labels.label_text(text)))
 
     def _words(self, text: str) -> list[str]:
         """Return the words of `text` as the full-text index has them.

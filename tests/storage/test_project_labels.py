@@ -222,6 +222,8 @@ def test_tags_and_ratings__are_kept_and_counted(notes: Notes) -> None:
     assert notes.note("a", 1).tags == ("Français", "law")
     assert notes.tags("a") == [("Français", 1), ("law", 2)]
     assert notes.tagged("a", "LAW").tolist() == [1, 2]
+    assert notes.search("a", "law").tolist() == [1, 2]
+    assert notes.search("a", "x").tolist() == [1]
     assert [part.tolist() for part in notes.ratings("a")] == [[1], [4]]
     notes.change("a", FeatureNote(feature=1), ["tags"])
     assert notes.tags("a") == [("law", 1)]
