@@ -63,7 +63,8 @@ def take_incoming(project: Project) -> None:
 
 
 def _take(notes: Notes, incoming: IncomingNotes) -> None:
-    found, parts = incoming.notes, PARTS
+    found: list[FeatureNote] = incoming.notes
+    parts: tuple[str, ...] = PARTS
     if not incoming.over_labels:
         there = notes.notes(incoming.dictionary, (note.feature for note in found))
         found = [n for n in found if n.feature not in there or not there[n.feature].note]

@@ -36,7 +36,12 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain_all
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
-from sae_desktop.labels.explaining.config import ExplanationPreview, PreviewExplanationConfig
+from sae_desktop.labels.explaining.config import (
+    ExplainFeaturesConfig,
+    ExplanationPreview,
+    PreviewExplanationConfig,
+)
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.models.choice import ModelChoice
 
 Array = npt.NDArray[Any]
@@ -192,7 +197,7 @@ class AskModel(QScrollArea):
             most_cost=self.cap.value(),
         )
 
-    def config(self) -> model_asks.ExplainFeaturesConfig | model_asks.JudgeLabelsConfig | None:
+    def config(self) -> ExplainFeaturesConfig | JudgeLabelsConfig | None:
         """Return the job that asks; None where `missing` says what is not chosen yet."""
         model, session = self.model.choice(), self._session
         if model is None or session.index is None or self.missing():
@@ -241,7 +246,7 @@ class AskModel(QScrollArea):
             (0.0, 0.0),
             wanted,
         )
-        assert isinstance(wanted_config, model_asks.ExplainFeaturesConfig)
+        assert isinstance(wanted_config, ExplainFeaturesConfig)
         self._preview.ask(PreviewExplanationConfig(explain=wanted_config))
 
     def _on_preview(self, preview: ExplanationPreview) -> None:

@@ -11,7 +11,7 @@ Key = Qt.Key
 
 CHOOSE, EDIT, REJECT, RATE, TAGS = "choose", "edit", "reject", "rate", "tags"
 STAR, NEXT, BACK, HELP = "star", "next", "back", "help"
-ACTIONS: dict[Key, str] = {
+ACTIONS: dict[int, str] = {
     **{Key(Key.Key_0 + digit): CHOOSE for digit in range(1, 10)},
     Key.Key_E: EDIT,
     Key.Key_F2: EDIT,

@@ -18,8 +18,9 @@ from sae_desktop.labels.selection import Selection
 from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.queue_text import estimate_text
 
-EXPLAIN, JUDGE = "explain", "judge"
 Task = Literal["explain", "judge"]
+EXPLAIN: Task = "explain"
+JUDGE: Task = "judge"
 UNLABELLED, ALL, LABELLED, AUTOMATIC, LISTED = (
     "unlabelled",
     "all",

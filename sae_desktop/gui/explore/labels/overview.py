@@ -221,7 +221,7 @@ class LabelsOverview(QScrollArea):
         best = NAME if offered.get(NAME) is False else READ
         self.ways.show_ways(offered, best)
 
-    def _under_way(self, kind: type) -> bool:
+    def _under_way(self, kind: type[ScoreLabelsConfig] | type[NameFeaturesConfig]) -> bool:
         """Whether a job of a kind works on the open index."""
         return any(
             isinstance(job.config, kind) and job.config.index == self._session.index_name

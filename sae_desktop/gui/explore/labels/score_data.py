@@ -141,8 +141,9 @@ def read_source(index: FeatureIndex, source: str) -> ScoreData:
 
 
 # ---------------------------------------------------------------- parts
-def _points(index: FeatureIndex, value: Array, low: Array, high: Array, x: Array) -> Points:
-    """Return points of the features that have both figures."""
+def _points(figures: Sequence[Array], x: Array) -> Points:
+    """Return points of the features that have both a score, with its interval, and an x."""
+    value, low, high = figures
     known = np.flatnonzero(np.isfinite(value) & np.isfinite(x))
     return Points(known, x[known], value[known], low[known], high[known])
 
@@ -213,7 +214,7 @@ def _of_labels(index: FeatureIndex) -> ScoreData:
     return ScoreData(
         axis="Detection AUROC",
         chance=0.5,
-        by_density=_points(index, *own, _density(index)),
+        by_density=_points(own, _density(index)),
         levels=_known_levels(levels),
         intervals=tuple(f"{i * step:.0f}–{(i + 1) * step:.0f}%" for i in range(info.intervals)),
         interval_axis="Detection AUROC",
@@ -222,7 +223,7 @@ def _of_labels(index: FeatureIndex) -> ScoreData:
             _curve(RIVAL_NAMES["top_token"], by_interval[:, :, 4]),
             _curve(RIVAL_NAMES["shuffled"], by_interval[:, :, 3]),
         ),
-        sensitivity=_points(index, *sensitive, own[0]) if np.isfinite(sensitive[0]).any() else None,
+        sensitivity=_points(sensitive, own[0]) if np.isfinite(sensitive[0]).any() else None,
         sensitivity_others=mean_band(columns["label_sensitivity_others"])[0],
     )
 
@@ -241,10 +242,7 @@ def _of_names(index: FeatureIndex) -> ScoreData:
         axis="Detection AUROC",
         chance=0.5,
         by_density=_points(
-            index,
-            figures["name_score"],
-            figures["score_low"],
-            figures["score_high"],
+            [figures[name] for name in ("name_score", "score_low", "score_high")],
             _density(index),
         ),
         levels=_known_levels(levels),
@@ -309,11 +307,9 @@ def _judged_curve(judged: JudgedLabels, scorer: Scorer, of: Of, name: str, count
     """Return a judge’s figures at every interval, NaN where there are none."""
     found = judged.curve(scorer, of)
     places = found.interval - 1
-    fields = []
-    for values in (found.value, found.low, found.high):
-        whole = np.full(count, np.nan)
-        whole[places[places < count]] = values[places < count]
-        fields.append(whole)
+    there = places < count
+    figures = np.full((3, count), np.nan)
+    figures[:, places[there]] = np.stack([found.value, found.low, found.high])[:, there]
     features = np.zeros(count, np.int64)
-    features[places[places < count]] = found.features[places < count]
-    return Curve(name, *fields, features)
+    features[places[there]] = found.features[there]
+    return Curve(name, figures[0], figures[1], figures[2], features)
