@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QSignalBlocker, Signal
 
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.state.background import Background
@@ -39,16 +39,19 @@ class ChangingNotes(Protocol):
 class FreshScores(QObject):
     """Compares what was scored with what is shown, whenever one of the two changes."""
 
+    columnMade = Signal(str)
+    """The session's, except where it tells what was hidden here."""
+
     def __init__(self, session: Session, notes: ChangingNotes) -> None:
         super().__init__(session)
         self._session, self._notes = session, notes
         self._stale: set[int] = set()
-        self._hiding = False
         self._background = Background(self)
         self._background.answered.connect(self._on_compared)
         notes.noteChanged.connect(self._on_note_changed)
         notes.reloaded.connect(self.look)
-        session.columnMade.connect(self._on_column_made)
+        session.columnMade.connect(self.columnMade)
+        self.columnMade.connect(self._on_column_made)
 
     def look(self) -> None:
         """Compare all labels, beside the window."""
@@ -79,15 +82,14 @@ class FreshScores(QObject):
         self._hide()
 
     def _on_column_made(self, column: str) -> None:
-        if column == COLUMN and not self._hiding:
+        if column == COLUMN:
             self.look()
 
     def _hide(self) -> None:
         index = self._session.index
         if index is not None and index.hide_scores(np.asarray(sorted(self._stale), np.int64)):
-            self._hiding = True
-            self._session.columnMade.emit(COLUMN)
-            self._hiding = False
+            with QSignalBlocker(self):
+                self._session.columnMade.emit(COLUMN)
 
 
 def stale_scores(index: FeatureIndex, notes_path: Path | None) -> Array:

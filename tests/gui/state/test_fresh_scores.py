@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.fresh_scores import FreshScores
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -58,3 +59,16 @@ def test_a_label_that_is_edited__loses_its_score_until_it_is_put_back(
     assert shown(session) == [3]
     notes.set_label(9, "of a feature without a score")
     assert shown(session) == [3]
+
+
+def test_hiding_a_score__compares_nothing_once_more(
+    notes: FeatureNotes, session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.waitUntil(lambda: shown(session) == [3, 5])
+    looked: list[None] = []
+    monkeypatch.setattr(FreshScores, "look", lambda _self: looked.append(None))
+    with qtbot.waitSignal(session.columnMade):
+        notes.set_label(3, "kings and queens")
+    assert looked == []
+    session.columnMade.emit("label_score")
+    assert looked == [None]

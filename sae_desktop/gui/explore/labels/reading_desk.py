@@ -47,8 +47,8 @@ class ReadingDesk(DeskPage):
         """The one that is shown; None: there is none."""
         self._card: FeatureCard | None = None
         self._revealed = False
-        self._deciding = False
-        """Whether a change is being made that leads to the next feature."""
+        self._decided: int | None = None
+        """The feature of which a change is being made that leads to the next."""
         self._select = QTimer(self, singleShot=True, interval=_SELECT_MS)
         self._select.timeout.connect(self._select_feature)
         self._do: dict[str, Callable[[], object]] = {
@@ -219,7 +219,7 @@ class ReadingDesk(DeskPage):
 
     def _on_note_changed(self, feature: int) -> None:
         """Show what was changed; an undone step leads back to its feature."""
-        if self._deciding:
+        if feature == self._decided:
             return  # the next feature is about to be shown
         if feature == self.feature:
             self._show_names()
@@ -240,11 +240,11 @@ class ReadingDesk(DeskPage):
     @contextmanager
     def _decision(self) -> Iterator[None]:
         """While a change is made, nothing is drawn that the next feature takes the place of."""
-        self._deciding = True
+        self._decided = self.feature
         try:
             yield
         finally:
-            self._deciding = False
+            self._decided = None
 
     def choose_number(self, number: int) -> None:
         """Agree with the name under a digit."""

@@ -55,12 +55,11 @@ class MeaningListing(QWidget):
 
     def choose(self, scope: str) -> None:
         """Another field of the filter is searched: say what a search by meaning lacks, or end."""
-        if scope != MEANING:
-            self._on = False
-            self._drop()
-        else:
-            self._on = True
+        self._on = scope == MEANING
+        if self._on:
             self._search.warm()
+        else:
+            self._drop()
         self._say()
 
     def among(self, bar: FilterBar, conditions: FeatureFilter) -> FeatureSet | None:
