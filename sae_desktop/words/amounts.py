@@ -106,12 +106,12 @@ def elide_middle(text: str, length: int) -> str:
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
 
 
-def percent_text(share: float) -> str:
-    """Return a share of 1 as a percentage with three significant digits: 0.0123%."""
+def percent_text(share: float, digits: int = 3) -> str:
+    """Return a share of 1 as a percentage with significant digits, three if not told: 0.0123%."""
     percent = 100.0 * share
     if percent <= 0.0:
         return "0%"
-    decimals = min(max(2 - math.floor(math.log10(percent)), 0), 8)
+    decimals = min(max(digits - 1 - math.floor(math.log10(percent)), 0), 8)
     return f"{percent:.{decimals}f}%"
 
 

@@ -8,6 +8,7 @@ from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.text.token_text import visible_token
 from sae_desktop.language_names import language_name
+from sae_desktop.words.amounts import percent_text
 
 _NONE = "–"
 
@@ -26,7 +27,7 @@ def figure_of(index: FeatureIndex, name: str, value: float) -> str:
     if math.isnan(value):
         return _NONE
     if kind == "share":
-        return f"{100.0 * value:.4f}%" if name == "density" else f"{100.0 * value:.0f}%"
+        return percent_text(value, 2) if name == "density" else f"{100.0 * value:.0f}%"
     if kind == "count":
         return f"{int(value):,}"
     if kind in ("category", "token"):

@@ -42,6 +42,8 @@ _BEFORE, _AFTER = 24, 16
 _TOKENS = 4
 _SHARE_BEFORE = 0.35
 """Of the characters around the token, those before it: what it leads to says more."""
+_SAID = 0.4
+"""Of the room, what must be filled before a quotation that does not fit is left out whole."""
 _HELD = 20_000
 _SPACES = re.compile(r"[ \u00a0]+")
 _CUT_BEFORE, _CUT_AFTER = re.compile("^(⟨0x..⟩)+"), re.compile("(⟨0x..⟩)+$")
@@ -134,8 +136,15 @@ class FeatureWords:
         return score_figure(self.score) if self.name else ""
 
     def _cut_name(self, room: int) -> str:
-        fits = _width(self.name) <= room
-        return self.name if fits else f"{_first(self.name, max(room - 1, 1)).rstrip()}…"
+        if _width(self.name) <= room:
+            return self.name
+        cut = _first(self.name, max(room - 1, 1))
+        quote = cut.rfind("“")
+        if quote > cut.rfind("”") and _width(cut[:quote]) >= _SAID * room:
+            # Part of a quotation tells nothing, and its own “…” would stand beside ours.
+            return f"{cut[:quote].rstrip()} …"
+        cut = cut.rstrip()
+        return f"{cut} …" if cut.endswith(("”", ",", ";", ":")) else f"{cut.rstrip('…')}…"
 
     @property
     def _phrases(self) -> list[str]:

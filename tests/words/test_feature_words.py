@@ -216,3 +216,12 @@ def test_words__tip_is_of_whole_phrases_in_short_lines() -> None:
 
 def test_words__tip_tells_of_no_brackets_without_any() -> None:
     assert FeatureWords(remark=NEVER_FIRED).tip == "No label yet.\nNever fired"
+
+
+def test_name__that_is_cut_leaves_no_piece_of_a_quotation() -> None:
+    words = FeatureWords(name="after “la”: “operación”, “orden” or “obra” · Spanish")
+    assert words.line(22) == "after “la”: …"
+    assert words.line(30) == "after “la”: “operación”, …"
+    assert words.line(60) == words.name
+    assert FeatureWords(name="“internationally”, “other”").line(10) == "“internat…"
+    assert FeatureWords(name="words of the Bible, often").line(20) == "words of the Bible…"

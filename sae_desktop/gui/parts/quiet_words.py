@@ -23,12 +23,13 @@ _SMALL = 0.85
 def words_that_fit(words: FeatureWords, metrics: QFontMetrics, width: float) -> str:
     """Return the words as they fit a width in pixels; the token in brackets stays in sight."""
     letter = max(metrics.averageCharWidth(), 1)
-    room = int(width) // letter
+    most = int(width) - 1  # Qt cuts what is a part of a pixel wider
+    room = most // letter
     text = words.line(room)
-    while room > 8 and metrics.horizontalAdvance(text) > width:
-        room -= max((metrics.horizontalAdvance(text) - int(width)) // (2 * letter), 1)
+    while room > 8 and metrics.horizontalAdvance(text) > most:
+        room -= max((metrics.horizontalAdvance(text) - most) // (2 * letter), 1)
         text = words.line(room)
-    return metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(int(width), 0))
+    return metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(most + 1, 0))
 
 
 def score_room(font: QFont, score: str) -> float:

@@ -35,6 +35,7 @@ from sae_desktop.gui.explore.list.feature_table import (
     STAR,
     TABLE_COLUMNS,
     FeatureTableModel,
+    Index,
     column_tip,
     column_title,
 )
@@ -43,15 +44,16 @@ from sae_desktop.gui.parts.quiet_words import QuietWordsDelegate
 
 SHOWN_AT_FIRST = (STAR, NUMBER, LABEL, DENSITY, MAXIMUM, MEAN)
 _ALWAYS = (NUMBER, LABEL)
-_MEAN_FROM = 420
-"""Narrower than this the list gives the mean's room to the labels, unless it was asked for."""
+_FROM = {MAXIMUM: 480, MEAN: 560}
+"""Narrower than this the list gives a column's room to the names, unless it was asked for."""
 _LEAST_LABEL = 120
+_ROOM = 12
+"""Pixels around what stands in a column."""
 _HELD_WHEN_SORTED = 1000
 """Selected rows that go along when the order changes; Qt holds an index of each of their cells."""
 _WIDEST = {
     "starred": "★ ▾",
-    "feature": "0000000",
-    "density": "00.0000%",
+    "density": "0.0000%",
     "firings": "0,000,000",
     "language": "Language ▾",
     "source": "python-stdlib",
@@ -84,7 +86,7 @@ class FeatureTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setAccessibleName("Features")
         self.setItemDelegateForColumn(LABEL, QuietWordsDelegate(self))
         rows = self.verticalHeader()
@@ -152,7 +154,7 @@ class FeatureTable(QTableView):
     def show_column(self, name: str) -> None:
         """Show a column beside those that are shown, in sight."""
         column = TABLE_COLUMNS.index(name)
-        if column not in self._shown:
+        if column not in self._in_sight:
             self._on_column_toggled(column, shown=True)
         self.reveal(column)
 
@@ -171,19 +173,27 @@ class FeatureTable(QTableView):
             return
         metrics = self.fontMetrics()
         taken = 0
-        narrow = self.viewport().width() < _MEAN_FROM and not self._chosen
+        in_sight = self._in_sight
         for column, name in enumerate(TABLE_COLUMNS):
-            hidden = column not in self._shown or not model.has_column(column)
-            hidden |= column == MEAN and narrow
+            hidden = column not in in_sight or not model.has_column(column)
             self.setColumnHidden(column, hidden)
             if hidden or column == LABEL:
                 continue
             title = f"{column_title(name)} ▾"
-            widest = max((_WIDEST.get(name, "0000.00"), title), key=metrics.horizontalAdvance)
-            width = metrics.horizontalAdvance(widest) + 12
+            widest = "0" * len(str(model.total)) if column == NUMBER else _WIDEST.get(name)
+            texts = (widest or "0000.00", title)
+            width = max(map(metrics.horizontalAdvance, texts)) + _ROOM
             self.setColumnWidth(column, width)
             taken += width
         self.setColumnWidth(LABEL, max(self.viewport().width() - taken, _LEAST_LABEL))
+
+    @property
+    def _in_sight(self) -> set[int]:
+        """The columns that are shown now: where nobody has chosen, those there is room for."""
+        if self._chosen:
+            return self._shown
+        width = self.viewport().width()
+        return {column for column in self._shown if width >= _FROM.get(column, 0)}
 
     def _on_header_menu_requested(self, point: QPoint) -> None:
         menu = self.column_menu()
@@ -201,7 +211,7 @@ class FeatureTable(QTableView):
             action = menu.addAction("Star" if column == STAR else column_title(name))
             action.setToolTip(plain_tip(column_tip(name)))
             action.setCheckable(True)
-            action.setChecked(column in self._shown)
+            action.setChecked(column in self._in_sight)
             action.setEnabled(isinstance(model, FeatureTableModel) and model.has_column(column))
             action.toggled.connect(
                 lambda on, column=column: self._on_column_toggled(column, shown=on)
@@ -209,7 +219,8 @@ class FeatureTable(QTableView):
         return menu
 
     def _on_column_toggled(self, column: int, *, shown: bool) -> None:
-        self._shown = self._shown | {column} if shown else self._shown - {column}
+        before = self._in_sight  # what had no room was not chosen
+        self._shown = before | {column} if shown else before - {column}
         self._chosen = True
         self.fit_columns()
         if shown:
@@ -239,6 +250,17 @@ class FeatureTable(QTableView):
             self.selectionModel().select(self.currentIndex(), flags.ClearAndSelect | flags.Rows)
 
     # ------------------------------------------------------------------ hands
+    def scrollTo(
+        self,
+        index: Index,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
+        """Bring a row into sight; sideways the list stays where it is."""
+        bar = self.horizontalScrollBar()
+        before = bar.value()
+        super().scrollTo(index, hint)
+        bar.setValue(before)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         current = self.currentIndex()
         y = self.rowViewportPosition(current.row()) if current.isValid() else -1
@@ -271,6 +293,8 @@ class FeatureTable(QTableView):
             self._go_to(0 if event.key() == Qt.Key.Key_Home else last, extend=bool(shift))
         else:
             super().keyPressEvent(event)
+            if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and not editing:
+                self.reveal(self.currentIndex().column())
 
     def _go_to(self, row: int, *, extend: bool) -> None:
         """Make a row the current one; with `extend` the rows up to it are selected too."""
@@ -294,4 +318,5 @@ class FeatureTable(QTableView):
         index = self.currentIndex().siblingAtColumn(LABEL)
         if index.isValid():
             self.setCurrentIndex(index)
+            self.reveal(LABEL)
             self.edit(index)

@@ -69,12 +69,12 @@ def conditions_in_words(filter_: FeatureFilter, index: FeatureIndex) -> list[Con
 
 
 def bounds_text(index: FeatureIndex, bounds: Range) -> str:
-    """Return bounds with the column's title, such as "Density ≤ 1.0000%"."""
+    """Return bounds with the column's title, such as "Density ≤ 1.0%"."""
     return f"{column_info(bounds.column).title} {range_text(index, bounds)}"
 
 
 def range_text(index: FeatureIndex, bounds: Range) -> str:
-    """Return bounds as text, such as "≤ 1.0000%"; nothing for none."""
+    """Return bounds as text, such as "≤ 1.0%"; nothing for none."""
     least = "" if bounds.least is None else figure_of(index, bounds.column, bounds.least)
     most = "" if bounds.most is None else figure_of(index, bounds.column, bounds.most)
     if least and most:

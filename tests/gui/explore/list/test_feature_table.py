@@ -18,10 +18,12 @@ from sae_desktop.gui.explore.list.feature_table import (
     FEATURE_ROLE,
     LABEL,
     MAXIMUM,
+    MEAN,
     NUMBER,
     STAR,
     TABLE_COLUMNS,
     FeatureTableModel,
+    column_title,
 )
 from sae_desktop.gui.explore.list.feature_table_view import FeatureTable
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -69,9 +71,14 @@ def test_sort__takes_what_is_held_along(model: FeatureTableModel) -> None:
     assert held.column() == LABEL
 
 
-def test_figures__have_fixed_digits_and_stand_right(model: FeatureTableModel) -> None:
-    texts = [model.index(row, DENSITY).data() for row in range(model.rowCount())]
-    assert all(text.endswith("%") and len(text.split(".")[1]) == 5 for text in texts)
+def test_densities__have_two_digits_and_stand_right(
+    model: FeatureTableModel, session: Session
+) -> None:
+    assert session.index is not None
+    for feature, share in enumerate(session.index.columns["density"]):
+        text = model.index(feature, DENSITY).data()
+        assert len(text.rstrip("%").replace(".", "").lstrip("0")) <= 2 or share >= 0.099
+        assert float(text.rstrip("%")) == pytest.approx(100 * share, rel=0.05)
     flags = model.index(0, MAXIMUM).data(Qt.ItemDataRole.TextAlignmentRole)
     assert flags & Qt.AlignmentFlag.AlignRight
 
@@ -216,6 +223,52 @@ def test_column__that_is_chosen_comes_into_sight(table: FeatureTable) -> None:
     assert not table.isColumnHidden(column)
     assert left >= 0
     assert left + table.columnWidth(column) <= table.viewport().width()
+
+
+def test_selection__that_moves_never_scrolls_the_list_sideways(
+    qtbot: QtBot, table: FeatureTable, model: FeatureTableModel
+) -> None:
+    table.show_columns([*TABLE_COLUMNS[:6], "firings", "skewness", "kurtosis"])
+    table.updateGeometries()
+    bar = table.horizontalScrollBar()
+    assert bar.maximum() > 0
+    table.setCurrentIndex(model.index(40, MAXIMUM))
+    table.setCurrentIndex(model.index(60, TABLE_COLUMNS.index("kurtosis")))
+    assert bar.value() == 0
+    assert table.visualRect(table.currentIndex()).top() < table.viewport().height()
+    bar.setValue(bar.maximum())
+    table.setCurrentIndex(model.index(0, NUMBER))
+    assert bar.value() == bar.maximum()
+
+
+def test_list__scrolls_sideways_where_the_hand_asks_for_it(
+    qtbot: QtBot, table: FeatureTable, model: FeatureTableModel
+) -> None:
+    table.show_columns([*TABLE_COLUMNS[:6], "firings", "skewness", "kurtosis"])
+    bar = table.horizontalScrollBar()
+    table.setCurrentIndex(model.index(3, NUMBER))
+    for _ in range(len(TABLE_COLUMNS)):
+        qtbot.keyClick(table, Qt.Key.Key_Right)
+    assert bar.value() == bar.maximum()
+    table.edit_label()
+    assert 0 <= table.columnViewportPosition(LABEL) < table.viewport().width()
+
+
+def test_name__has_most_of_a_narrow_list_until_columns_are_chosen(table: FeatureTable) -> None:
+    table.resize(362, 300)
+    width = table.viewport().width()
+    assert table.columnWidth(LABEL) > width / 2
+    assert table.isColumnHidden(MAXIMUM)
+    assert not table.horizontalScrollBar().maximum()
+    title = column_title("max_activation")
+    action = next(a for a in table.column_menu().actions() if a.text() == title)
+    assert not action.isChecked()
+    action.setChecked(True)
+    assert not table.isColumnHidden(MAXIMUM)
+    assert table.isColumnHidden(MEAN)
+    table.resize(900, 300)
+    table.resize(362, 300)
+    assert not table.isColumnHidden(MAXIMUM)
 
 
 def test_columns__keep_the_order_they_were_dragged_into(table: FeatureTable, qtbot: QtBot) -> None:
