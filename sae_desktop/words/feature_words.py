@@ -143,8 +143,8 @@ class FeatureWords:
         if quote > cut.rfind("”") and _width(cut[:quote]) >= _SAID * room:
             # Part of a quotation tells nothing, and its own “…” would stand beside ours.
             return f"{cut[:quote].rstrip()} …"
-        cut = cut.rstrip()
-        return f"{cut} …" if cut.endswith(("”", ",", ";", ":")) else f"{cut.rstrip('…')}…"
+        said = cut.rstrip(" ,;:…")
+        return f"{cut.rstrip()} …" if said.endswith("”") else f"{said}…"
 
     @property
     def _phrases(self) -> list[str]:
