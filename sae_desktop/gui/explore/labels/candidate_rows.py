@@ -29,7 +29,7 @@ class CandidateRow(QAbstractButton):
     """One proposed name; a click, or its digit, chooses it."""
 
     def __init__(self, number: int, candidate: Label, me: str) -> None:
-        """`me` is the person at the window: their names are theirs."""
+        """`number`: its digit, or 0 for none; `me` is the person at the window."""
         super().__init__()
         self.number, self.candidate = number, candidate
         self._said = said_of(candidate, me)
@@ -39,11 +39,13 @@ class CandidateRow(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        digit = f"{number}: " if number <= MOST_KEYS else ""
+        digit = f"{number}: " if 0 < number <= MOST_KEYS else ""
         self.setAccessibleName(f"{digit}{line_of(candidate)}, {self._said}")
         text = candidate.text[:_TIP] + ("…" if len(candidate.text) > _TIP else "")
         told = label_tip(msgspec.structs.replace(candidate, text=text), me=me)
         keys = f"Press {number} to agree and show the next feature." if digit else ""
+        if candidate.state == REJECTED:
+            keys = "Click to agree with it after all."
         self.setToolTip(plain_tip("\n".join(part for part in (told, keys) if part)))
         theme.manager().themeChanged.connect(self.update)
 
@@ -88,7 +90,7 @@ class CandidateRow(QAbstractButton):
             painter.drawRoundedRect(box, 6, 6)
 
     def _paint_badge(self, painter: QPainter, box: QRectF) -> None:
-        if self.number > MOST_KEYS:
+        if not 0 < self.number <= MOST_KEYS:
             return
         colours = theme.palette()
         height = self.fontMetrics().height()
@@ -152,7 +154,9 @@ class CandidateRows(QWidget):
             self._column.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self.rows = [CandidateRow(n, found, me) for n, found in enumerate(candidates, start=1)]
+        proposed = [one for one in candidates if one.state != REJECTED]
+        digits = {id(one): number for number, one in enumerate(proposed, start=1)}
+        self.rows = [CandidateRow(digits.get(id(one), 0), one, me) for one in candidates]
         for row in self.rows:
             row.clicked.connect(lambda _on=False, row=row: self.chosen.emit(row.candidate))
             self._column.addWidget(row)

@@ -55,11 +55,14 @@ class DeskFoot(QWidget):
         self.said = ElidedLabel(HINT)
         self.said.setProperty("role", "small")
         self.stars = push_button("", self.rated.emit, flat=True)
+        room = self.stars.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # nothing moves once there is a label to rate
+        self.stars.setSizePolicy(room)
         self.reject_button = push_button(
             "Reject",
             self.rejected.emit,
             icon="x",
-            tip="Mark the first of the names as wrong: it is not proposed again (X)",
+            tip="Mark the first of the names as wrong: no digit chooses it any more (X)",
         )
         self.back_button = push_button(
             "Back", self.back.emit, icon="arrow-left", tip="Show the feature before (P)"
@@ -86,6 +89,23 @@ class DeskFoot(QWidget):
         column.addLayout(top)
         column.addLayout(below)
         self.show_rating(0, shown=False)
+
+    def edit_label(self, text: str) -> None:
+        """Put the keyboard on the label; an empty one begins with a text."""
+        self.label.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not self.label.text():
+            self.label.setText(text[: self.label.maxLength()])
+        self.label.selectAll()
+
+    def edit_tags(self) -> None:
+        """Put the keyboard on the tags."""
+        self.tags.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.tags.selectAll()
+
+    def commit(self) -> None:
+        """Save what is being typed."""
+        self.label.commit()
+        self.tags.commit()
 
     def say(self, text: str) -> None:
         """Say what was done last; without a text, what one can do."""

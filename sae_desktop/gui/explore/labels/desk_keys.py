@@ -30,14 +30,15 @@ ROWS = (
     ("E or F2", "Type a label of your own"),
     ("Return", "In the label: save it, and show the next feature"),
     ("Esc", "In the label: leave it as it was"),
-    ("X", "Reject the first of the names: it is not proposed again"),
-    ("R", "Give the label one star more; after the fifth, none"),
-    ("T", "Type tags, with commas between them; Return saves them"),
+    ("X", "Reject the first of the names: no digit chooses it any more"),
+    ("R", "Give the label, or else the one you gave last, a star more; after the fifth, none"),
+    ("T", "Type tags, with commas between them; Return saves them, and you stay"),
     ("S", "Star or unstar the feature"),
     ("N", "Show the next feature"),
     ("P or Backspace", "Show the feature before"),
     ("Space, ↑, ↓", "Scroll the texts"),
     ("Ctrl+Z", "Undo the last change, and show its feature"),
+    ("Ctrl+Shift+Z", "Do again what was undone"),
     ("?", "Show these keys"),
 )
 

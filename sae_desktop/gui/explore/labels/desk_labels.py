@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
-from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
+from sae_desktop.project_labels import AGREED, MOST_STARS, PERSON, REJECTED, Label
 
 Array = npt.NDArray[Any]
 
@@ -21,6 +21,31 @@ LONGEST = 400
 def line_of(label: Label) -> str:
     """Return a label in one line that is not endless."""
     return label.text if len(label.text) <= LONGEST else f"{label.text[:LONGEST]}…"
+
+
+class GivenLabels:
+    """The labels that were given at the desk, as long as its index is open."""
+
+    def __init__(self) -> None:
+        self._given: dict[int, str] = {}
+
+    def __contains__(self, feature: object) -> bool:
+        return feature in self._given
+
+    @property
+    def latest(self) -> int | None:
+        """The feature that was given one last."""
+        return next(reversed(self._given), None)
+
+    def label(self, feature: int) -> str:
+        """Return the label a feature was given last; empty: none."""
+        return self._given.get(feature, "")
+
+    def give(self, feature: int, text: str) -> None:
+        """A feature was given a label; without a text it was taken away."""
+        self._given.pop(feature, None)
+        if text:
+            self._given[feature] = text
 
 
 class DeskLabels:
@@ -53,6 +78,11 @@ class DeskLabels:
         found = self._actions.labels(feature)
         return sorted(found, key=lambda one: (one.state == REJECTED, not one.shown))
 
+    def proposed(self, feature: int | None) -> list[Label]:
+        """Return the names that are not rejected: those the digits choose."""
+        found = [] if feature is None else self.candidates(feature)
+        return [one for one in found if one.state != REJECTED]
+
     def take(self, feature: int, text: str) -> None:
         """Take what the person typed: a name that is proposed is agreed with, any other is their
         own, and nothing takes their own away.
@@ -72,9 +102,11 @@ class DeskLabels:
         """Say that a label is wrong."""
         self._actions.reject(feature, label)
 
-    def rate(self, feature: int, rating: int) -> None:
-        """Say how well the shown label fits, 1 to 5; 0: nothing."""
+    def rate_higher(self, feature: int) -> int:
+        """Give the shown label a star more, after the last none; return how many it has then."""
+        rating = (self._notes.note(feature).rating + 1) % (MOST_STARS + 1)
         self._actions.rate(feature, rating)
+        return rating
 
     def set_tags(self, feature: int, tags: list[str]) -> None:
         self._notes.set_tags(feature, tags)

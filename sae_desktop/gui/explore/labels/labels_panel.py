@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.gui.explore.labels.ask_model import AskModel
@@ -69,6 +71,7 @@ class LabelsPanel(QWidget):
             ],
             "What Labels shows",
         )
+        self.places.bar.tabBarClicked.connect(self._on_tab_clicked)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.places)
@@ -79,6 +82,18 @@ class LabelsPanel(QWidget):
     def show_place(self, name: str) -> None:
         """Bring one of the tabs to the front."""
         self.places.show_place(name)
+
+    def _on_tab_clicked(self, number: int) -> None:
+        """Have the desk hear its keys, once the tab that was clicked is in front."""
+        if 0 <= number < len(self.places.infos) and self.places.infos[number].id == DESK:
+            QTimer.singleShot(0, self.desk, self.desk.take_keyboard)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Give the desk the keys that are pressed on its tab."""
+        if self.places.place == DESK:
+            self.desk.keyPressEvent(event)
+        else:
+            super().keyPressEvent(event)
 
     def _name_features(self) -> None:
         self.overview.name_features()

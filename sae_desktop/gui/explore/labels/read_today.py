@@ -34,6 +34,11 @@ class ReadToday:
         self._turn()
         self._features[feature] = None
 
+    def discard(self, feature: int) -> None:
+        """Count a feature no longer: it is to be read again."""
+        self._turn()
+        self._features.pop(feature, None)
+
     def kept(self) -> dict[str, Any]:
         """Return what brings the count back."""
         self._turn()

@@ -13,16 +13,17 @@ from PySide6.QtWidgets import QApplication
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.names_file import NamePiece
-from sae_desktop.gui.explore.labels import desk_keys
+from sae_desktop.gui.explore.labels import desk_keys, desk_sayings
 from sae_desktop.gui.explore.labels.desk_cards import AHEAD, CardReader, FeatureCard
-from sae_desktop.gui.explore.labels.desk_labels import DeskLabels, line_of
+from sae_desktop.gui.explore.labels.desk_labels import DeskLabels, GivenLabels, line_of
 from sae_desktop.gui.explore.labels.desk_page import DeskPage
 from sae_desktop.gui.explore.labels.desk_route import DeskRoute
 from sae_desktop.gui.explore.labels.desk_side import HIDDEN
+from sae_desktop.gui.explore.labels.undo_steps import UndoSteps
 from sae_desktop.gui.parts.kept_fields import keep_fields
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.project_labels import MOST_STARS, REJECTED, Label
+from sae_desktop.project_labels import Label
 from sae_desktop.words.amounts import one_in_text, percent_text
 
 Array = npt.NDArray[Any]
@@ -49,17 +50,19 @@ class ReadingDesk(DeskPage):
         self._revealed = False
         self._decided: int | None = None
         """The feature of which a change is being made that leads to the next."""
+        self._given = GivenLabels()
+        self._steps = UndoSteps(session.undo_stack)
         self._select = QTimer(self, singleShot=True, interval=_SELECT_MS)
         self._select.timeout.connect(self._select_feature)
         self._do: dict[str, Callable[[], object]] = {
             desk_keys.EDIT: self.edit,
             desk_keys.REJECT: self.reject,
             desk_keys.RATE: self.rate,
-            desk_keys.TAGS: self.edit_tags,
+            desk_keys.TAGS: self.foot.edit_tags,
             desk_keys.STAR: self.toggle_star,
             desk_keys.NEXT: self.go_forward,
             desk_keys.BACK: self.go_back,
-            desk_keys.HELP: self._show_keys,
+            desk_keys.HELP: lambda: desk_keys.show_keys(self),
         }
         self._connect()
         keep_fields(session, self, {"order": self.head.order, "blind": self.head.blind})
@@ -71,7 +74,7 @@ class ReadingDesk(DeskPage):
         session, foot = self._session, self.foot
         self.head.orderChosen.connect(self._on_order_chosen)
         self.head.blind.toggled.connect(self._show_names)
-        self.head.keysWanted.connect(self._show_keys)
+        self.head.keysWanted.connect(self._do[desk_keys.HELP])
         self.head.starClicked.connect(self.toggle_star)
         self.readAllWanted.connect(self._read_all)
         self.side.chosen.connect(self.choose)
@@ -89,7 +92,8 @@ class ReadingDesk(DeskPage):
         foot.next.connect(self.go_forward)
         self._notes.noteChanged.connect(self._on_note_changed)
         self._notes.reloaded.connect(self._show_names)
-        session.leaving.connect(self._commit)
+        session.undo_stack.indexChanged.connect(self._on_step)
+        session.leaving.connect(self.foot.commit)
         session.indexOpened.connect(self._on_index_opened)
         session.featureSelected.connect(self._on_feature_selected)
         self._on_index_opened()
@@ -98,7 +102,7 @@ class ReadingDesk(DeskPage):
     def _on_index_opened(self, _index: object = None) -> None:
         self.cards.set_index(self._session.index)
         self.route.forget()
-        self.feature = self._card = None
+        self.feature, self._card, self._given = None, None, GivenLabels()
         if self.isVisible():
             self._begin()
 
@@ -118,7 +122,7 @@ class ReadingDesk(DeskPage):
     def read(self, feature: int | None = None) -> None:
         """Begin, at a feature where one is given, and put the keyboard on the texts."""
         self._begin(feature)
-        self._take_keyboard()
+        self.take_keyboard()
 
     def _begin(self, feature: int | None = None) -> None:
         self.route.plan(self.feature, feature)
@@ -196,7 +200,7 @@ class ReadingDesk(DeskPage):
 
     def _best(self) -> Label | None:
         """Return the first name that is not rejected."""
-        return next((c for c in self.candidates() if c.state != REJECTED), None)
+        return next(iter(self.labels.proposed(self.feature)), None)
 
     def _show_names(self, _changed: object = None) -> None:
         if self.feature is None or self._card is None:
@@ -220,27 +224,36 @@ class ReadingDesk(DeskPage):
     def _on_note_changed(self, feature: int) -> None:
         """Show what was changed; an undone step leads back to its feature."""
         if feature == self._decided:
-            return  # the next feature is about to be shown
+            return  # it is said by whoever decided
         if feature == self.feature:
             self._show_names()
-        elif self.isVisible() and feature in self.route.today:
+        elif self.isVisible() and (feature in self.route.today or feature in self._given):
             self._follow(feature)
-            text = self._notes.label(feature)
-            told = f"is called “{text}”" if text else "has no label"
-            self.foot.say(f"#{feature} {told}.")
+            self.foot.say(desk_sayings.called(feature, self._notes.label(feature)))
+
+    def _on_step(self, at: int) -> None:
+        """Say what was undone or done again; without its label, a feature is still to be read."""
+        feature, step = self.feature, self._steps.moved(at)
+        if step is None or feature is None or not self.isVisible():
+            return
+        before, now = self._given.label(feature), self._notes.label(feature)
+        self.foot.say(desk_sayings.stepped(feature, before, now, step))
+        if before and before != now:
+            self.route.today.discard(feature)
+            self.head.progress.setText(self.route.progress)
 
     # ------------------------------------------------------------------ decisions
     def choose(self, candidate: Label) -> None:
         """Agree with a name, and go on."""
         if self.feature is not None:
-            with self._decision():
+            with self._decision(self.feature):
                 self.labels.agree(self.feature, candidate)
-            self._done(self.feature, f"#{self.feature} is now called “{line_of(candidate)}”.")
+            self._name(self.feature, line_of(candidate))
 
     @contextmanager
-    def _decision(self) -> Iterator[None]:
-        """While a change is made, nothing is drawn that the next feature takes the place of."""
-        self._decided = self.feature
+    def _decision(self, feature: int) -> Iterator[None]:
+        """While a feature is changed, nothing is drawn that the next takes the place of."""
+        self._decided = feature
         try:
             yield
         finally:
@@ -248,7 +261,7 @@ class ReadingDesk(DeskPage):
 
     def choose_number(self, number: int) -> None:
         """Agree with the name under a digit."""
-        found = self.candidates()
+        found = self.labels.proposed(self.feature)
         if self.hidden:
             self.foot.say(HIDDEN)
         elif number <= len(found):
@@ -258,28 +271,32 @@ class ReadingDesk(DeskPage):
 
     def edit(self) -> None:
         """Type a label; the best of the names is there to be changed."""
-        line, best = self.foot.label, None if self.hidden else self._best()
-        line.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        if not line.text() and best is not None:
-            line.setText(line_of(best)[: line.maxLength()])
-        line.selectAll()
+        best = None if self.hidden else self._best()
+        self.foot.edit_label("" if best is None else line_of(best))
 
     def reject(self) -> None:
         """Reject the first of the names that is not yet."""
         best = None if self.hidden else self._best()
         if self.feature is not None and best is not None:
             self.labels.reject(self.feature, best)
-            self.foot.say(f"“{line_of(best)}” is rejected. Ctrl+Z takes that back.")
+            self.foot.say(desk_sayings.rejected(line_of(best), more=self._best() is not None))
 
     def rate(self) -> None:
-        """Give the shown label one star more; after the last, none."""
+        """Give a label one star more, after the last none: the one that is shown, else the one
+        that was given last.
+        """
         if self.feature is None:
             return
-        note = self._notes.note(self.feature)
-        if not note.label or self.hidden:
-            self.foot.say("A label that is shown can be rated: agree with a name, or type one.")
+        feature = self.feature
+        if not self._notes.label(feature) or self.hidden:
+            feature = feature if self._given.latest is None else self._given.latest
+        if not self._notes.label(feature) or (feature == self.feature and self.hidden):
+            self.foot.say(desk_sayings.NOT_TO_RATE)
             return
-        self.labels.rate(self.feature, (note.rating + 1) % (MOST_STARS + 1))
+        with self._decision(feature):
+            rating = self.labels.rate_higher(feature)
+        self._show_names()
+        self.foot.say(desk_sayings.rated(feature, rating))
 
     def toggle_star(self) -> None:
         if self.feature is not None:
@@ -287,42 +304,40 @@ class ReadingDesk(DeskPage):
 
     def go_forward(self) -> None:
         """Show the next feature."""
-        self._commit()
+        self.foot.commit()
         if self.feature is not None:
             self._done(self.feature, "")
 
     def go_back(self) -> None:
         """Show the feature before."""
-        self._commit()
+        self.foot.commit()
         if self.route.queue.back() is not None:
-            self.foot.say("")
             self._show_current()
-            self._take_keyboard()
+            self.foot.say("")
+            self.take_keyboard()
+
+    def _name(self, feature: int, text: str) -> None:
+        """A feature was given a label, or has none now: go on."""
+        self._given.give(feature, text)
+        self._done(feature, f"{desk_sayings.called(feature, text)} {desk_sayings.BACK}")
 
     def _done(self, feature: int, said: str) -> None:
         self.route.today.add(feature)
         self.route.queue.forward()
-        self.foot.say(f"{said} Ctrl+Z takes that back." if said else "")
+        self.foot.say(said)
         self._show_current()
-        self._take_keyboard()
+        self.take_keyboard()
 
     # ------------------------------------------------------------------ the fields
-    def _commit(self) -> None:
-        self.foot.label.commit()
-        self.foot.tags.commit()
-
-    def edit_tags(self) -> None:
-        self.foot.tags.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.foot.tags.selectAll()
-
     def _on_tags_entered(self) -> None:
         self.foot.tags.commit()
-        self._take_keyboard()
+        self.take_keyboard()
 
     def _on_tags_typed(self, key: tuple[str, int], text: str) -> None:
         dictionary, feature = key
         if dictionary == self._notes.dictionary:
             self.labels.set_tags(feature, text.split(","))
+            self.foot.say(desk_sayings.tagged(feature, self._notes.note(feature).tags))
 
     def _on_label_entered(self) -> None:
         """Save what stands in the field, also where it is a name that was not changed."""
@@ -331,16 +346,19 @@ class ReadingDesk(DeskPage):
             return
         self.foot.label.setModified(False)
         changed, was_hidden = text != self.labels.own(feature), self.hidden
-        with self._decision():
+        with self._decision(feature):
             self.labels.take(feature, text)
         if was_hidden and text:
             self._revealed = True
+            self._given.give(feature, text)
             self._show_names()
-            self.foot.say(f"#{feature} is now called “{text}”. Compare; N shows the next.")
-            self._take_keyboard()
+            self.foot.say(f"{desk_sayings.called(feature, text)} {desk_sayings.COMPARE}")
+            self.take_keyboard()
             return
-        said = f"#{feature} is now called “{text}”." if text else f"#{feature} has no label now."
-        self._done(feature, said if changed else "")
+        if changed:
+            self._name(feature, text)
+        else:
+            self._done(feature, "")
 
     def _on_label_typed(self, key: tuple[str, int], text: str) -> None:
         dictionary, feature = key
@@ -349,17 +367,15 @@ class ReadingDesk(DeskPage):
 
     def _leave_label(self) -> None:
         self._show_names()
-        self._take_keyboard()
+        self.take_keyboard()
 
     # ------------------------------------------------------------------ keys
-    def _take_keyboard(self) -> None:
+    def take_keyboard(self) -> None:
+        """Put the keyboard where the keys of the desk are heard."""
         if self.feature is not None:
             self.text.view.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.empty.button.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show_keys(self) -> None:
-        desk_keys.show_keys(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Do what a key stands for; whoever has the keyboard was asked first."""

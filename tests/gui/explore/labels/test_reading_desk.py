@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.gui.explore.labels import desk_keys
-from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, LabelsPanel
+from sae_desktop.gui.explore.labels.labels_panel import DESK, OVERVIEW, LabelsPanel
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.explore.labels.reading_queue import LISTED, RANDOM, UNCERTAIN
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -135,6 +135,80 @@ def test_agreed_name__stays_a_name_by_statistics(desk: ReadingDesk, session: Ses
     assert FeatureNotes.of(session).note(feature).state == AGREED
 
 
+def test_tab_of_the_desk__gives_its_keys(
+    qtbot: QtBot, labels: LabelsPanel, session: Session
+) -> None:
+    labels.places.bar.setFocus()
+    place = [info.id for info in labels.places.infos].index(DESK)
+    tab = labels.places.bar.tabRect(place).center()
+    QTest.mouseClick(labels.places.bar, Qt.MouseButton.LeftButton, pos=tab)
+    qtbot.waitUntil(labels.desk.text.view.hasFocus, timeout=5000)
+    feature = labels.desk.feature
+    press(Key.Key_1)
+    assert label_of(session, feature) == f"name of {feature}"
+
+
+def test_keys__are_heard_on_the_tab_too(labels: LabelsPanel, desk: ReadingDesk) -> None:
+    first = desk.feature
+    labels.places.bar.setFocus()
+    press(Key.Key_N)
+    assert desk.feature != first
+
+
+def test_rejected_name__has_no_digit(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_E)
+    type_text("mine")
+    press(Key.Key_Return, Key.Key_P, Key.Key_X)  # what one typed oneself
+    assert [(row.number, row.candidate.text) for row in desk.side.rows.rows] == [
+        (1, f"name of {feature}"),
+        (0, "mine"),
+    ]
+    assert "1 takes the next name" in desk.foot.said.text()
+    press(Key.Key_X)
+    assert [row.number for row in desk.side.rows.rows] == [0, 0]
+    press(Key.Key_1)
+    assert label_of(session, feature) == ""
+    assert desk.foot.said.text() == "There is no name with the number 1."
+    QTest.mouseClick(desk.side.rows.rows[0], Qt.MouseButton.LeftButton)  # after all
+    assert label_of(session, feature) != ""
+
+
+def test_undo__is_said_with_what_went(desk: ReadingDesk, session: Session) -> None:
+    feature = desk.feature
+    press(Key.Key_1)
+    assert desk.head.progress.text().startswith("1 read today")
+    session.undo_stack.undo()
+    said = desk.foot.said.text()
+    assert said.startswith(f"Undone: #{feature} is no longer called “name of {feature}”.")
+    assert desk.head.progress.text().startswith("0 read today")
+    session.undo_stack.redo()
+    said = desk.foot.said.text()
+    assert said.startswith(f"Done again: #{feature} is now called “name of {feature}”.")
+    press(Key.Key_S)  # a new step is neither
+    assert desk.foot.said.text() == said
+    press(Key.Key_P, Key.Key_X)
+    session.undo_stack.undo()
+    assert desk.foot.said.text().startswith("Undone: rejected label")
+
+
+def test_quotes_in_a_name__are_single_in_what_is_said(desk: ReadingDesk) -> None:
+    press(Key.Key_E)
+    desk.foot.label.setText("code: “http”")
+    press(Key.Key_Return)
+    assert "“code: ‘http’”" in desk.foot.said.text()
+
+
+def test_label_given_last__is_rated_by_r(desk: ReadingDesk, session: Session) -> None:
+    first = desk.feature
+    press(Key.Key_1, Key.Key_R, Key.Key_R)
+    assert desk.feature != first  # one reads on
+    assert FeatureNotes.of(session).note(first).rating == 2
+    assert f"#{first} is rated 2 of 5" in desk.foot.said.text()
+    press(Key.Key_1, Key.Key_R)
+    assert FeatureNotes.of(session).note(first).rating == 2
+
+
 def test_rating__goes_up_by_r_and_needs_a_label(desk: ReadingDesk, session: Session) -> None:
     feature = desk.feature
     press(Key.Key_R)
@@ -154,6 +228,7 @@ def test_tags__are_typed_with_commas(desk: ReadingDesk, session: Session) -> Non
     press(Key.Key_Return)
     assert FeatureNotes.of(session).note(feature).tags == ("french", "names")
     assert desk.text.view.hasFocus()
+    assert "is tagged french, names" in desk.foot.said.text()
     press(Key.Key_N, Key.Key_P)
     assert desk.foot.tags.text() == "french, names"
 
