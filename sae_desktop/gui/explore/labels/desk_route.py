@@ -12,9 +12,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.gui.explore.labels.desk_labels import DeskLabels
 from sae_desktop.gui.explore.labels.read_today import ReadToday
 from sae_desktop.gui.explore.labels.reading_queue import (
-    DENSEST,
     LISTED,
     RANDOM,
+    SUREST,
     ReadingQueue,
     reading_order,
 )
@@ -35,7 +35,7 @@ class DeskRoute:
         self._session, self._labels, self._listed = session, labels, listed
         self.queue = ReadingQueue()
         self.today = ReadToday()
-        self.order = DENSEST
+        self.order = SUREST
         self.stale = True
         """Whether the queue is of another index or order than is chosen."""
         self._seed = 0

@@ -14,7 +14,8 @@ from sae_desktop.features.reading.reader import FeatureIndex
 Array = npt.NDArray[Any]
 
 NAME_SCORE = "name_score"
-DENSEST, UNCERTAIN, RANDOM, LISTED = "densest", "uncertain", "random", "listed"
+SUREST, DENSEST, UNCERTAIN = "surest", "densest", "uncertain"
+RANDOM, LISTED = "random", "listed"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Order:
 
 
 ORDERS = (
+    Order(
+        SUREST,
+        "Unlabelled, surest names first",
+        "Features without a label of yours, those whose automatic names have the highest scores "
+        "first: the easiest to agree with",
+    ),
     Order(
         DENSEST,
         "Unlabelled, densest first",
@@ -65,6 +72,8 @@ def reading_order(
     wanted = alive[unlabelled[alive]]
     if order == RANDOM:
         return np.random.default_rng(seed).permutation(wanted)
+    if order == SUREST and NAME_SCORE in index.columns:
+        return ordered(wanted, NAME_SCORE, True, index, marks)
     densest = ordered(wanted, "density", True, index, marks)
     if order == UNCERTAIN and NAME_SCORE in index.columns:
         scores = np.asarray(index.columns[NAME_SCORE], np.float32)[densest]

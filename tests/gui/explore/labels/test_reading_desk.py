@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.gui.explore.labels import desk_keys
 from sae_desktop.gui.explore.labels.labels_panel import DESK, OVERVIEW, LabelsPanel
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
-from sae_desktop.gui.explore.labels.reading_queue import LISTED, RANDOM, UNCERTAIN
+from sae_desktop.gui.explore.labels.reading_queue import DENSEST, LISTED, RANDOM, UNCERTAIN
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project_labels import AGREED, PROPOSED, REJECTED, STATISTICS
@@ -39,11 +39,12 @@ def choose_order(desk: ReadingDesk, order: str) -> None:
     desk.head.order.setCurrentIndex(desk.head.order.findData(order))
 
 
-def test_desk__begins_with_the_densest_feature_that_has_no_label(
+def test_desk__begins_with_the_unlabelled_feature_of_the_surest_name(
     qtbot: QtBot, desk: ReadingDesk, session: Session
 ) -> None:
-    density = np.array(session.index.columns["density"])
-    assert desk.feature == int(density.argmax())
+    scores = np.array(session.index.columns["name_score"])
+    assert desk.feature == int(np.nanargmax(scores))
+    assert np.nanargmax(scores) != np.nanargmin(scores)
     qtbot.waitUntil(lambda: session.feature == desk.feature, timeout=5000)
     assert desk.text.view.hasFocus()
     assert desk.text.view.plain_text()
@@ -310,6 +311,11 @@ def test_list__is_read_in_its_own_order(desk: ReadingDesk) -> None:
     assert desk.empty.button.hasFocus()
     press(Key.Key_Space)  # read all, at random
     assert desk.feature is not None
+
+
+def test_densest__come_first_where_one_chooses_that(desk: ReadingDesk, session: Session) -> None:
+    choose_order(desk, DENSEST)
+    assert desk.feature == int(np.array(session.index.columns["density"]).argmax())
 
 
 def test_least_certain__come_first(desk: ReadingDesk, session: Session) -> None:
