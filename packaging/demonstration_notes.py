@@ -17,6 +17,7 @@ from sae_desktop.features.reading.layout import TOP_BUCKET
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.parts.demonstration import START_LIST
 from sae_desktop.jobs import SilentContext
+from sae_desktop.label_words import DEMONSTRATION
 from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -88,7 +89,10 @@ def write_notes(project: Project, name: str) -> None:
             )
         if share < FITTING_SHARE:
             raise SystemExit(f"Feature {one.feature} is not “{one.label}” here ({share:.0%}).")
-        notes.save(name, FeatureNote(feature=one.feature, label=one.label, starred=True))
+        note = FeatureNote(
+            feature=one.feature, label=one.label, author=DEMONSTRATION, starred=True
+        )
+        notes.save(name, note)
         print(f"{share:.0%} of the contexts fit: #{one.feature} {one.label}")
     members = [ListMember(feature=o.feature, annotation=o.start) for o in labelled() if o.start]
     FeatureLists(notes).write(

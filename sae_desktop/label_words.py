@@ -21,6 +21,8 @@ KINDS = {
     STATISTICS: "Automatic",
 }
 """Method → what a label of it is called where kinds are chosen from."""
+DEMONSTRATION = "SAE Desktop"
+"""Who wrote the labels that come with the demonstration."""
 SCORE_SCALE = "1: it tells every firing from silence; 0.5: no better than chance"
 _DONE = {
     "edited": "changed",
@@ -34,9 +36,16 @@ _DONE = {
 }
 
 
+def is_own(method: str, author: str, me: str) -> bool:
+    """Whether a label is this person's own; one that nobody has signed is."""
+    return method == PERSON and author in ("", me)
+
+
 def by_whom(method: str, author: str, *, me: str = "") -> str:
     """Return who made a label: “yours”, “by Anna”, “by Qwen3-4B”, “imported”, “automatic”."""
     if method == PERSON:
+        if author == DEMONSTRATION != me:
+            return "the demonstration’s"
         return f"by {author}" if author and author != me else "yours"
     if method == MODEL:
         return f"by {author or 'a model'}"

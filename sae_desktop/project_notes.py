@@ -210,6 +210,19 @@ class Notes:
             return np.sort(made)
         return np.setdiff1d(self.by_label(dictionary), made, assume_unique=True)
 
+    def authors(self, dictionary: str, method: str) -> dict[str, int]:
+        """Return author → how many features show a label of theirs, made by a method."""
+        rows = self.database.execute(
+            "SELECT author, count(*) FROM notes WHERE key BETWEEN ? AND ? AND label != '' "
+            "AND method = ? GROUP BY author",
+            (*self._range(dictionary), method),
+        )
+        found: dict[str, int] = {}
+        for author, count in rows:
+            name = text_of(author)
+            found[name] = found.get(name, 0) + int(count)
+        return found
+
     def agreed(self, dictionary: str) -> Features:
         """Return the features whose shown label a person wrote or agreed to, ascending."""
         return self._features(

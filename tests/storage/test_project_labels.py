@@ -276,6 +276,7 @@ def test_questions_of_many_labels__are_answered_from_indexes(notes: Notes) -> No
     notes.history("a", 1)
     notes.tagged("a", "law")
     notes.shown_by("a", MODEL)
+    notes.authors("a", MODEL)
     notes.ratings("a")
     notes.add_labels("a", [by_model(1, "three")])
     notes.database.set_trace_callback(None)

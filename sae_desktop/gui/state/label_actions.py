@@ -13,6 +13,7 @@ import msgspec
 from PySide6.QtCore import QObject
 
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import is_own
 from sae_desktop.project_changes import NoteChange, labels_after
 from sae_desktop.project_labels import (
     AGREED,
@@ -111,7 +112,7 @@ class LabelActions(QObject):
             self._notes.noteChanged.emit(feature)
         elif not text:
             self._take_away(feature, before, dictionary)
-        elif shown is not None and shown.method == PERSON:
+        elif shown is not None and self._is_own(shown):
             edited = self._own(feature, text, shown.number)
             self._change(before, before.showing(edited), "label", dictionary)
         else:
@@ -130,7 +131,7 @@ class LabelActions(QObject):
         text = label_text(text)
         if not text or text == label.text:
             return
-        if label.method != PERSON or label.shown:
+        if not self._is_own(label) or label.shown:
             self.write(feature, text, dictionary)
             return
         before = self._notes.stored_or_held(dictionary, feature)
@@ -198,7 +199,7 @@ class LabelActions(QObject):
         shown = next((label for label in held if label.shown), None)
         if shown is None:
             return
-        if shown.method != PERSON:
+        if not self._is_own(shown):
             self.reject(feature, shown, dictionary)
             return
         after = before.showing(self._next(feature, shown, dictionary))
@@ -212,6 +213,9 @@ class LabelActions(QObject):
         held = self._kept(feature, self._notes.dictionary if dictionary is None else dictionary)
         left = [one for one in held if one.number != label.number and one.state != REJECTED]
         return max(left, key=_worth, default=None)
+
+    def _is_own(self, label: Label) -> bool:
+        return is_own(label.method, label.author, self._session.person)
 
     def _own(self, feature: int, text: str, number: int | None = None) -> Label:
         return Label(

@@ -105,10 +105,12 @@ FEATURE_TERMS = (
     ),
     Entry(
         "Label",
-        "What a feature stands for, in a few words that a person wrote or imported.",
+        "What a feature stands for, in a few words that a person or a language model gave, or that "
+        "were imported.",
         "Read the strongest contexts, say what they share, and check it on the random ones. "
-        "The score beside a label, 0 to 1, says how well it fits. The list’s search finds "
-        "labels and notes.",
+        "The score beside a label, 0 to 1, says how well it fits. A feature without a label is "
+        "called by its automatic name, which is made by counting and stands in grey. The list’s "
+        "search finds labels and notes.",
         "Explore: Ctrl+L edits the label of the open feature",
         ("Context", "Score"),
         ("Labels", "Labelled"),

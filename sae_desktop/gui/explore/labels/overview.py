@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.features.config import NameFeaturesConfig
 from sae_desktop.gui.explore.labels.overview_facts import (
-    Array,
     Overview,
-    by_method,
-    by_method_in,
+    Shown,
+    shown_labels,
+    shown_labels_in,
     take_overview,
 )
 from sae_desktop.gui.explore.labels.score_histogram import ScoreHistogram
@@ -24,6 +24,7 @@ from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import DEMONSTRATION
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.words.amounts import exact_count
 
@@ -38,10 +39,13 @@ _ABREAST = 620
 """From this width on, the histogram stands beside the bars."""
 _WIDEST = 1100
 _INTRODUCTION = (
-    "A feature is something the model has learnt to notice; its name says what. Names come from "
-    "you, from a language model, from other people, or from counting what stands where the feature "
-    "fires, which needs no model."
+    "A feature is something the model has learnt to notice; its name says what. A label is a name "
+    "given by you, by other people or by a language model. A feature without one has an automatic "
+    "name, made by counting what stands where it fires."
 )
+_YOU, _NOBODY = "You", "Nobody"
+_NAMED = 4
+"""Other people that have a bar of their own."""
 _NO_SCORES = "No name has a score yet."
 
 
@@ -153,18 +157,19 @@ class LabelsOverview(QScrollArea):
         self._stale = False
         if index is not None:
             shown = self._shown_labels()
-            self._background.run(index, lambda: take_overview(index, shown()))
+            me = self._session.person
+            self._background.run(index, lambda: take_overview(index, shown(), me))
 
-    def _shown_labels(self) -> Callable[[], dict[str, Array]]:
-        """Return what gives method → features that show a label of it, beside the window.
+    def _shown_labels(self) -> Callable[[], Shown]:
+        """Return what says which labels are shown, beside the window.
 
         Few are read at once, with what is not on the disk yet.
         """
         notes, dictionary = self._session.notes, self._notes.dictionary
         if notes is not None and notes.count_labels(dictionary) > _AT_ONCE and not notes.read_only:
             path = notes.path
-            return lambda: by_method_in(path, dictionary)
-        found = by_method(notes, dictionary)
+            return lambda: shown_labels_in(path, dictionary)
+        found = shown_labels(notes, dictionary)
         return lambda: found
 
     def _on_taken(self, answer: tuple[FeatureIndex, Overview]) -> None:
@@ -175,30 +180,13 @@ class LabelsOverview(QScrollArea):
     def show_overview(self, found: Overview) -> None:
         """Show what was counted."""
         self.headline.setText(found.headline)
-        rows = (
-            ("You", found.own, "accent", "Features that show a label of yours"),
-            ("A language model", found.model, "positive", "Features that show a model’s label"),
-            ("Other people", found.imported, "positive", "Features that show an imported label"),
-            (
-                "Automatically, you agreed",
-                found.agreed,
-                "accent",
-                "Features whose automatic name you agreed to",
-            ),
-            (
-                "Automatically",
-                found.automatic,
-                "negative",
-                "Features that are called after what stands where they fire",
-            ),
-            ("Nobody", found.nameless, "muted_text", "Features that fire and have no name"),
-        )
+        rows = self._rows(found)
         most = max(found.alive, 1)
         self.bars.set_bars(
             [
                 Bar(who, count / most, exact_count(count), colour, "text", tip)
                 for who, count, colour, tip in rows
-                if count or who in ("You", "Nobody")
+                if count or who in (_YOU, _NOBODY)
             ]
         )
         self.histogram.setVisible(found.scores.known)
@@ -207,6 +195,42 @@ class LabelsOverview(QScrollArea):
         self.believe.setText(found.scores.sentence if found.scores.known else _NO_SCORES)
         self._found = found
         self._show_ways()
+
+    @staticmethod
+    def _rows(found: Overview) -> list[tuple[str, int, str, str]]:
+        """Return who gave names, to how many features, the bar's colour and what that means."""
+        others = found.others
+        people = [
+            (
+                "The demonstration" if who == DEMONSTRATION else who,
+                count,
+                "accent",
+                f"Features that show a label {_by(who)}",
+            )
+            for who, count in others[:_NAMED]
+        ]
+        rest = sum(count for _, count in others[_NAMED:])
+        return [
+            (_YOU, found.own, "accent", "Features that show a label you wrote"),
+            *people,
+            ("Other people", rest, "accent", "Features that show a label by somebody else"),
+            ("A language model", found.model, "positive", "Features that show a model’s label"),
+            ("Imported", found.imported, "positive", "Features that show an imported label"),
+            (
+                "Automatic, you agreed",
+                found.agreed,
+                "accent",
+                "Features that show an automatic name as a label, since you agreed with it",
+            ),
+            (
+                "Automatic",
+                found.automatic,
+                "negative",
+                "Features without a label, which are called by their automatic name: made by "
+                "counting what stands where they fire",
+            ),
+            (_NOBODY, found.nameless, "muted_text", "Features that fire and have no name"),
+        ]
 
     def _show_ways(self, _job: object = None) -> None:
         """Offer what can be done now; the one that gains most is highlighted."""
@@ -244,6 +268,10 @@ class LabelsOverview(QScrollArea):
         session = self._session
         if session.index is not None:
             session.run(ScoreLabelsConfig(project=session.project_path, index=session.index_name))
+
+
+def _by(who: str) -> str:
+    return "that came with the demonstration" if who == DEMONSTRATION else f"by {who}"
 
 
 def _titled(title: str, *widgets: QWidget) -> QWidget:

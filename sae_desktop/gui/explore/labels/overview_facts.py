@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.label_words import is_own
 from sae_desktop.project_labels import IMPORTED, METHODS, MODEL, PERSON, STATISTICS
 from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import exact_count
@@ -45,8 +46,9 @@ class Scores:
         """What the two heaps of scores say, in words."""
         own = float(np.median(self.own))
         told = (
-            "The score says how often a name picks the text in which its feature fires out of two "
-            f"texts it was not made from: 0.5 is a coin’s. Half of the names reach {own:.2f}"
+            "The score of a name: given two new texts, of which its feature fires in one, how "
+            "often the name picks that one. 0.5 is guessing, 1 is always. Half of the names reach "
+            f"{own:.2f}"
         )
         if not len(self.shuffled):
             return f"{told}."
@@ -65,8 +67,9 @@ class Overview:
 
     features: int
     alive: int
-    own: int
-    """Features that show a label of the person's."""
+    people: dict[str, int]
+    """Who wrote labels → features that show one of theirs; "" and `me` are the person."""
+    me: str
     model: int
     imported: int
     agreed: int
@@ -76,9 +79,20 @@ class Overview:
     scores: Scores
 
     @property
+    def own(self) -> int:
+        """Features that show a label of the person's."""
+        return sum(count for who, count in self.people.items() if is_own(PERSON, who, self.me))
+
+    @property
+    def others(self) -> list[tuple[str, int]]:
+        """(who, features that show a label of theirs) of other people, the most first."""
+        found = [one for one in self.people.items() if not is_own(PERSON, one[0], self.me)]
+        return sorted(found, key=lambda one: (-one[1], one[0]))
+
+    @property
     def labelled(self) -> int:
         """Features that show a label, whoever made it."""
-        return self.own + self.model + self.imported + self.agreed
+        return sum(self.people.values()) + self.model + self.imported + self.agreed
 
     @property
     def nameless(self) -> int:
@@ -93,17 +107,28 @@ class Overview:
         return f"{exact_count(self.features)} features, {exact_count(self.alive)} of which fire"
 
 
-def by_method(notes: Notes | None, dictionary: str) -> dict[str, Array]:
-    """Return method → features that show a label of it."""
+@dataclass(frozen=True)
+class Shown:
+    """Which labels are shown."""
+
+    by_method: dict[str, Array] = field(default_factory=dict)
+    """Method → features that show a label of it."""
+    people: dict[str, int] = field(default_factory=dict)
+    """Who wrote labels → features that show one of theirs."""
+
+
+def shown_labels(notes: Notes | None, dictionary: str) -> Shown:
+    """Return which labels of a dictionary are shown."""
     if notes is None or not dictionary:
-        return {}
-    return {method: notes.shown_by(dictionary, method) for method in METHODS}
+        return Shown()
+    by_method = {method: notes.shown_by(dictionary, method) for method in METHODS}
+    return Shown(by_method, notes.authors(dictionary, PERSON))
 
 
-def by_method_in(path: Path, dictionary: str) -> dict[str, Array]:
+def shown_labels_in(path: Path, dictionary: str) -> Shown:
     """Return the same, read from the file: for a thread of its own."""
     with closing(Notes(path)) as notes:
-        return by_method(notes, dictionary)
+        return shown_labels(notes, dictionary)
 
 
 def name_scores(index: FeatureIndex) -> Scores:
@@ -122,15 +147,16 @@ def named_automatically(index: FeatureIndex, labelled: Array) -> int:
     return int(np.count_nonzero(~np.isin(named, labelled)))
 
 
-def take_overview(index: FeatureIndex, shown: dict[str, Array]) -> Overview:
-    """Return what there is to tell; `shown` gives the features that show a label, by method."""
+def take_overview(index: FeatureIndex, shown: Shown, me: str) -> Overview:
+    """Return what there is to tell; `me` is how the person signs."""
     density = np.asarray(index.columns["density"])
-    labelled = np.concatenate([np.empty(0, np.int64), *shown.values()])
-    count = {method: len(np.unique(features)) for method, features in shown.items()}
+    labelled = np.concatenate([np.empty(0, np.int64), *shown.by_method.values()])
+    count = {method: len(np.unique(found)) for method, found in shown.by_method.items()}
     return Overview(
         features=index.features,
         alive=int(np.count_nonzero(density > 0)),
-        own=count.get(PERSON, 0),
+        people=shown.people,
+        me=me,
         model=count.get(MODEL, 0),
         imported=count.get(IMPORTED, 0),
         agreed=count.get(STATISTICS, 0),

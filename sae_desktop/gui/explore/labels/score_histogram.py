@@ -25,6 +25,7 @@ from sae_desktop.words.amounts import exact_count
 _SUMMARY = "Filled: the names. Line: the same names, shuffled among the features."
 _ROOM_ABOVE = 1.22
 """Of the highest bar: there the two heaps are named."""
+_HALF_LINE = 8
 
 
 class ScoreHistogram(QWidget):
@@ -42,13 +43,14 @@ class ScoreHistogram(QWidget):
         plot = self.plot = self.view.getPlotItem()
         plot.hideButtons()
         plot.setMenuEnabled(False)
+        plot.layout.setContentsMargins(1, _HALF_LINE, 1, 1)  # for the figure of the highest tick
         plot.setLabel("bottom", "Score (detection AUROC)")
         plot.setLabel("left", "Features")
         self._bars = pg.BarGraphItem(x0=[0.0], x1=[1.0], y0=0, height=[0.0])
         self._line = pg.PlotDataItem(stepMode="center")
         self._own_name = pg.TextItem("names", anchor=(0.5, 1.0))
         self._shuffled_name = pg.TextItem("shuffled", anchor=(0.5, 1.0))
-        self._chance = pg.InfiniteLine(0.5, angle=90)
+        self._chance = pg.InfiniteLine(0.5, angle=90, span=(0.0, 1.0 / _ROOM_ABOVE))
         for item in (self._bars, self._chance, self._line, self._own_name, self._shuffled_name):
             plot.addItem(item)
         self.readout = ElidedLabel(_SUMMARY)

@@ -66,8 +66,9 @@ _WRITTEN = {
     STARRED: ("★", "Starred"),
     NUMBER_COLUMN: ("#", "Number of the feature in its dictionary"),
     LABEL_COLUMN: (
-        "Label",
-        "What the feature stands for, in a person’s words; press F2 to edit it",
+        "Name",
+        "What the feature is called: its label, or in grey where it has none an automatic name, "
+        "made by counting; press F2 to label it",
     ),
     SCORE: ("Score", "How well the label fits, 0 to 1"),
     NOTE: ("Note", "What somebody wrote about the feature"),

@@ -37,14 +37,14 @@ from sae_desktop.words.amounts import exact_count
 MEANING = "meaning"
 """What no field of the filter holds: the engine is asked."""
 SCOPES = {
-    "text": ("Labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
+    "text": ("In labels", "Label, number or link", "Words of labels and notes, a number, or a link"),
     MEANING: (
-        "Meaning",
+        "By meaning",
         "What it is about, such as dates",
         "Labels, names and contexts that are about what you describe in your own words, the "
         "nearest first",
     ),
-    "context": ("Contexts", "Words near the tokens it fires on", "Text near a context’s token"),
+    "context": ("In contexts", "Words near the tokens it fires on", "Text near a context’s token"),
     "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
     "raises": ("Raises", "A token it raises", "One of the ten tokens whose logit it raises most"),
 }
@@ -86,7 +86,11 @@ class FilterBar(QWidget):
         self.scope.setMenu(self._scope_menu())
         self.alive = _toggle("Alive", "Only features that fire")
         self.starred = _toggle("Starred", "Only features with a star", "star")
-        self.labelled = _toggle("Labelled", "Only features with a label")
+        self.labelled = _toggle(
+            "Labelled",
+            "Only features with a label: one that a person or a model gave, or that was imported. "
+            "An automatic name, in grey, is none",
+        )
         self.more = QToolButton()
         self.more.setText("Filter ▾")
         self.more.setToolTip("More conditions, and saved filters")

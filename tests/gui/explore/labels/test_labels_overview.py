@@ -14,17 +14,23 @@ from sae_desktop.features.config import NameFeaturesConfig
 from sae_desktop.gui.explore.labels import overview
 from sae_desktop.gui.explore.labels.labels_panel import DESK, OVERVIEW, LabelsPanel
 from sae_desktop.gui.explore.labels.overview import NAME, READ
-from sae_desktop.gui.explore.labels.overview_facts import Scores, take_overview
+from sae_desktop.gui.explore.labels.overview_facts import Scores, Shown, take_overview
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import DEMONSTRATION
+from sae_desktop.project_note import FeatureNote
 
 
 def test_counts__are_of_what_each_feature_shows(session: Session) -> None:
-    found = take_overview(session.index, {"": np.array([3, 7]), "model": np.array([9])})
+    shown = {"": np.array([3, 5, 7, 8]), "model": np.array([9])}
+    people = {"": 1, "me": 1, "Anna": 2}
+    found = take_overview(session.index, Shown(shown, people), "me")
     density = np.array(session.index.columns["density"])
     assert (found.features, found.alive) == (len(density), int((density > 0).sum()))
     assert (found.own, found.model, found.imported) == (2, 1, 0)
-    assert found.automatic == len(density) - 3  # all have one
+    assert found.others == [("Anna", 2)]
+    assert found.labelled == 5
+    assert found.automatic == len(density) - 5  # all have one
     assert found.nameless == 0
 
 
@@ -51,7 +57,7 @@ def test_overview__is_seen_first_and_its_button_leads_to_the_desk(
     first = labels.overview
     qtbot.waitUntil(lambda: "features" in first.headline.text(), timeout=5000)
     assert "You\t0" in first.bars.text()
-    assert f"Automatically\t{session.index.features}" in first.bars.text()
+    assert f"Automatic\t{session.index.features}" in first.bars.text()
     assert first.histogram.isVisible()
     button = first.ways.ways[READ].button
     assert button.property("primary") == "true"
@@ -66,13 +72,27 @@ def test_label__is_counted_at_once(qtbot: QtBot, labels: LabelsPanel, session: S
     qtbot.waitUntil(lambda: "You\t1" in labels.overview.bars.text(), timeout=5000)
 
 
+def test_labels_of_others__are_not_counted_as_yours(
+    qtbot: QtBot, labels: LabelsPanel, session: Session
+) -> None:
+    assert session.notes is not None
+    wrote = [(3, "Anna"), (4, "Anna"), (5, DEMONSTRATION), (6, session.person)]
+    for feature, who in wrote:
+        session.notes.save("dict", FeatureNote(feature=feature, label="kings", author=who))
+    FeatureNotes.of(session).reload()
+    bars = labels.overview.bars
+    qtbot.waitUntil(lambda: "Anna\t2" in bars.text(), timeout=5000)
+    assert "The demonstration\t1" in bars.text()
+    assert "You\t1" in bars.text()
+
+
 def test_very_many_labels__are_counted_from_the_file(
     qtbot: QtBot, labels: LabelsPanel, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FeatureNotes.of(session).set_label(3, "mine")
     assert session.notes is not None  # written
     monkeypatch.setattr(overview, "_AT_ONCE", 0)
-    monkeypatch.setattr(overview, "by_method", None)  # never in the window’s thread
+    monkeypatch.setattr(overview, "shown_labels", None)  # never in the window’s thread
     FeatureNotes.of(session).reload()
     qtbot.waitUntil(lambda: "You\t1" in labels.overview.bars.text(), timeout=5000)
 
