@@ -89,6 +89,18 @@ def test_filter__that_hides_the_open_feature_leaves_its_page(
     assert panel.list.table.currentIndex().data(FEATURE_ROLE) == 50
 
 
+def test_score__that_comes_or_goes_with_a_label_moves_nothing_in_the_list(
+    panel: ExplorePanel, session: Session
+) -> None:
+    table = panel.list.table
+    before = table.shown_columns()
+    session.index.columns["label_score"] = np.ones(session.index.features, np.float32)
+    session.columnMade.emit("label_score")
+    assert table.shown_columns() == before
+    assert not table.columns_chosen
+    assert table.horizontalScrollBar().value() == 0
+
+
 def test_sort__keeps_the_selection(panel: ExplorePanel, session: Session) -> None:
     session.select_feature(20)
     panel.list.table.sortByColumn(DENSITY, Qt.SortOrder.DescendingOrder)

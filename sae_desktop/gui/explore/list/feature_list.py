@@ -351,8 +351,7 @@ class FeatureListPanel(QWidget):
         self.range.set_index(self._session.index)
         self.range.set_ranges(self.model.filter.ranges)
         self.table.fit_columns()
-        if name in TABLE_COLUMNS:
-            self.table.show_column(name)
+        self.table.show_made(name)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         if index.column() == STAR:

@@ -49,6 +49,8 @@ _FROM = {MAXIMUM: 480, MEAN: 560}
 _LEAST_LABEL = 120
 _ROOM = 12
 """Pixels around what stands in a column."""
+_BESIDE_NAMES = ("name_score", "label_score")
+"""Figures that stand small beside the names: they need no column."""
 _HELD_WHEN_SORTED = 1000
 """Selected rows that go along when the order changes; Qt holds an index of each of their cells."""
 _WIDEST = {
@@ -157,6 +159,11 @@ class FeatureTable(QTableView):
         if column not in self._in_sight:
             self._on_column_toggled(column, shown=True)
         self.reveal(column)
+
+    def show_made(self, name: str) -> None:
+        """Show a column that has just been made, where its figures stand nowhere else."""
+        if name in TABLE_COLUMNS and name not in _BESIDE_NAMES:
+            self.show_column(name)
 
     def reveal(self, column: int) -> None:
         """Scroll sideways so that a column is in sight."""
