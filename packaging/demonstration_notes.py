@@ -89,9 +89,7 @@ def write_notes(project: Project, name: str) -> None:
             )
         if share < FITTING_SHARE:
             raise SystemExit(f"Feature {one.feature} is not “{one.label}” here ({share:.0%}).")
-        note = FeatureNote(
-            feature=one.feature, label=one.label, author=DEMONSTRATION, starred=True
-        )
+        note = FeatureNote(feature=one.feature, label=one.label, author=DEMONSTRATION, starred=True)
         notes.save(name, note)
         print(f"{share:.0%} of the contexts fit: #{one.feature} {one.label}")
     members = [ListMember(feature=o.feature, annotation=o.start) for o in labelled() if o.start]

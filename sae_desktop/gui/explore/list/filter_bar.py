@@ -37,11 +37,7 @@ from sae_desktop.words.amounts import exact_count
 MEANING = "meaning"
 """What no field of the filter holds: the engine is asked."""
 SCOPES = {
-    "text": (
-        "In labels",
-        "Label, number or link",
-        "Words of labels and notes, a number, or a link",
-    ),
+    "text": ("In labels", "Label, number or link", "Words of labels or notes, a number, a link"),
     MEANING: (
         "By meaning",
         "What it is about, such as dates",
