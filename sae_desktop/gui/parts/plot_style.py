@@ -7,7 +7,7 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QWheelEvent
 
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -54,13 +54,21 @@ def dress(plot: pg.PlotItem) -> None:
     plot.titleLabel.setText(plot.titleLabel.text, color=colours.text.name())
 
 
-def plot_view(axes: dict[str, pg.AxisItem] | None = None) -> pg.PlotWidget:
+class StillPlot(pg.PlotWidget):
+    """A plot on a page: it shows the whole at all times, and the wheel scrolls the page."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+def plot_view(axes: dict[str, pg.AxisItem] | None = None, *, still: bool = False) -> pg.PlotWidget:
     """Return a plot without a ground or frame of its own, at home in either theme.
 
-    Axes that are not given are of plain values.
+    Axes that are not given are of plain values. `still`: it cannot be zoomed or moved.
     """
     axes = {side: ValueAxis(orientation=side) for side in ("left", "bottom")} | (axes or {})
-    view = pg.PlotWidget(axisItems=axes, background=None)
+    view = (StillPlot if still else pg.PlotWidget)(axisItems=axes, background=None)
+    view.setMouseEnabled(x=not still, y=not still)
     view.setFrameShape(view.Shape.NoFrame)
     # pyqtgraph keeps a picture of the ground, which would stay when the theme changes.
     view.setCacheMode(view.CacheModeFlag.CacheNone)

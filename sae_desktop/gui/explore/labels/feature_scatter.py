@@ -11,10 +11,10 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sae_desktop.gui.explore.labels.plot_frame import Levels, PlotFrame
+from sae_desktop.gui.explore.labels.line_names import Levels
+from sae_desktop.gui.explore.labels.plot_frame import PlotFrame
 from sae_desktop.gui.explore.labels.score_data import Level, Points
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
 
 Array = npt.NDArray[Any]
@@ -22,14 +22,14 @@ Array = npt.NDArray[Any]
 _MOST_POINTS = 20_000
 """More are drawn as an image: the darker, the more features."""
 _CELLS = (240, 120)
-_NEAR = 12.0
-"""Pixels from a point within which the pointer means it."""
+_NEAR, _NEAR_LINE = 12.0, 4.0
+"""Pixels from a point, or a line, within which the pointer means it."""
 _SIZE = 5
 _STRENGTH = 0.55
 """Of the points’ colour, so that the lines over them are seen."""
 _STEPS, _LEAST_STEP = 12, 15
 _OVERSHOOT = 0.06
-_HINT = "The line is the median. Point at a feature to see which it is; click it to open it."
+_HINT = "Point at a feature or a line to see which it is; a click opens a feature."
 
 
 class FeatureScatter(QWidget):
@@ -48,8 +48,9 @@ class FeatureScatter(QWidget):
         self._places: tuple[Array, Array] = (np.empty(0), np.empty(0))
         self._levels: tuple[Level, ...] = ()
         self._score = ""
+        self._edges = (0.0, 1.0)
         sides = ("bottom", "left")
-        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides})
+        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides}, still=True)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
@@ -73,6 +74,7 @@ class FeatureScatter(QWidget):
         column.addWidget(self.frame)
         self.view.scene().sigMouseMoved.connect(self._on_mouse_moved)
         self.view.scene().sigMouseClicked.connect(self._on_mouse_clicked)
+        self.plot.vb.sigResized.connect(self._place_lines)
         theme.manager().themeChanged.connect(self._draw)
 
     def show_points(self, points: Points, levels: tuple[Level, ...], score: str) -> None:
@@ -84,7 +86,6 @@ class FeatureScatter(QWidget):
             f"{len(points.features)} features; "
             + "; ".join(f"{level.name} {level.value:.2f}" for level in levels)
         )
-        self.view.setToolTip(plain_tip("\n".join(map(_told, levels))))
         self._draw()
 
     def _draw(self) -> None:
@@ -101,7 +102,6 @@ class FeatureScatter(QWidget):
         room = max(high - low, 0.1) * _OVERSHOOT
         left, right = float(x.min()), float(x.max())
         side = max(right - left, 0.1) * _OVERSHOOT / 2
-        self.plot.setXRange(left - side, right + side, padding=0)
         self.plot.setYRange(low - room, high + 2 * room, padding=0)
         many = len(x) > _MOST_POINTS
         self._spots.setVisible(not many)
@@ -116,7 +116,13 @@ class FeatureScatter(QWidget):
         self._middle.setPen(curve_pen(colours.text))
         self._mark.setPen(curve_pen(colours.text))
         self._mark.setData([])
-        self._lines.show_levels(self._levels, right + side, high - low + 3 * room)
+        self._edges = (left - side, right + side)
+        self._place_lines()
+
+    def _place_lines(self, _resized: object = None) -> None:
+        """Draw the rivals' lines over the points, and their names beside them."""
+        if self._points is not None and len(self._points.features):
+            self._lines.show_levels(self._levels, *self._edges)
 
     def _draw_image(self, x: Array, y: Array, box: QRectF) -> None:
         bounds = [[box.left(), box.right()], [box.top(), box.bottom()]]
@@ -140,11 +146,21 @@ class FeatureScatter(QWidget):
         nearest = int(away.argmin()) if len(away) else -1
         return nearest if nearest >= 0 and away[nearest] <= _NEAR**2 else None
 
+    def line_at(self, place: QPointF) -> Level | None:
+        """Return which of the rivals' lines the pointer means."""
+        box = self.plot.vb
+        if not self._levels or not box.sceneBoundingRect().contains(place):
+            return None
+        at, pixel = box.mapSceneToView(place).y(), box.viewPixelSize()[1]
+        nearest = min(self._levels, key=lambda level: abs(level.value - at))
+        return nearest if abs(nearest.value - at) <= _NEAR_LINE * pixel else None
+
     def _on_mouse_moved(self, place: QPointF) -> None:
         nearest = self.feature_at(place)
         if nearest is None or self._points is None:
             self._mark.setData([])
-            self.frame.readout.setText(_HINT)
+            line = self.line_at(place)
+            self.frame.readout.setText(_HINT if line is None else _told(line))
             self.view.setCursor(Qt.CursorShape.ArrowCursor)
             return
         x, y = self._places
@@ -157,11 +173,11 @@ class FeatureScatter(QWidget):
         points = self._points
         assert points is not None
         feature = int(points.features[place])
-        told = f"{self._said(feature)}: {points.y[place]:.2f}"
+        told = f"{self._score} {points.y[place]:.2f}"
         low, high = float(points.low[place]), float(points.high[place])
         if np.isfinite(low) and np.isfinite(high):
             told = f"{told} (95% interval {low:.2f} to {high:.2f})"
-        return told
+        return f"{told}: {self._said(feature)}"
 
     def _on_mouse_clicked(self, event: Any) -> None:
         nearest = self.feature_at(event.scenePos())

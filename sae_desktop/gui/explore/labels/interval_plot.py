@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QFontMetrics
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sae_desktop.gui.explore.labels.plot_frame import STYLES, PlotFrame
+from sae_desktop.gui.explore.labels.line_names import STYLES, LineEnd, LineNames
+from sae_desktop.gui.explore.labels.plot_frame import PlotFrame
 from sae_desktop.gui.explore.labels.score_data import Curve
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
 from sae_desktop.words.amounts import exact_count
 
-_HINT = "The bands hold the mean over the features with 95%."
-_MARGIN, _LEAST_WIDTH = 24, 160
-"""Pixels beside the names of curves, and of the plot at least."""
-_APART = 0.12
+_HINT = "Point at an interval to read its means and their 95% bands."
 _FAINT = 0.25
+
+
+def _style(number: int) -> Qt.PenStyle:
+    """Return how a curve is drawn; the first is the labels’ own."""
+    return Qt.PenStyle.SolidLine if number == 0 else STYLES[(number - 1) % len(STYLES)]
 
 
 class IntervalPlot(QWidget):
@@ -31,13 +34,13 @@ class IntervalPlot(QWidget):
         self._curves: tuple[Curve, ...] = ()
         self._axis = ""
         sides = ("bottom", "left")
-        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides})
-        self.view.setMouseEnabled(x=False, y=False)
+        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides}, still=True)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.getAxis("left").enableAutoSIPrefix(False)
         self._items: list[pg.GraphicsObject] = []
+        self._line_names = LineNames(self.plot)
         self.frame = PlotFrame(title, self.view, self.data_text)
         self.frame.readout.setText(_HINT)
         column = QVBoxLayout(self)
@@ -71,13 +74,10 @@ class IntervalPlot(QWidget):
         above = max(high - low, 0.05) * 0.1
         self.plot.setYRange(low - above, high + above, padding=0)
         last = max(len(self._names) - 1, 1)
-        metrics = QFontMetrics(self.view.font())
-        widest = max(metrics.horizontalAdvance(curve.name) for curve in self._curves)
-        room = min((widest + _MARGIN) / max(self.plot.vb.width(), _LEAST_WIDTH), 0.7)
-        self.plot.setXRange(-0.45, (last + 0.2) / (1 - room), padding=0)
+        self._line_names.make_room([curve.name for curve in self._curves], -0.45, last + 0.1)
         for number, curve in enumerate(self._curves):
             self._draw_curve(curve, number)
-        self._name_curves(high - low + 2 * above)
+        self._name_curves()
 
     def _colour(self, number: int) -> QColor:
         colours = theme.palette()
@@ -89,7 +89,7 @@ class IntervalPlot(QWidget):
             return
         colour, surface = self._colour(number), theme.palette().surface
         solid = number == 0
-        pen = curve_pen(colour) if solid else curve_pen(colour, STYLES[(number - 1) % 3])
+        pen = curve_pen(colour, _style(number))
         edges = [pg.PlotDataItem(known, band[known], pen=None) for band in (curve.low, curve.high)]
         band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(theme.blend(surface, colour, _FAINT)))
         band.setZValue(-10 - number)
@@ -106,22 +106,16 @@ class IntervalPlot(QWidget):
             self.plot.addItem(item, ignoreBounds=True)
             self._items.append(item)
 
-    def _name_curves(self, span: float) -> None:
-        """Name each curve at its right end, one above another where they end close together."""
+    def _name_curves(self) -> None:
+        """Name each curve at its right end."""
         ends = []
         for number, curve in enumerate(self._curves):
             known = np.flatnonzero(np.isfinite(curve.value))
             if len(known):
-                ends.append((float(curve.value[known[-1]]), float(known[-1]), number))
-        at = -np.inf
-        for value, place, number in sorted(ends):
-            at = max(value, at + _APART * span)
-            name = pg.TextItem(
-                self._curves[number].name, color=self._colour(number), anchor=(0.0, 0.5)
-            )
-            name.setPos(place + 0.08, at)
-            self.plot.addItem(name, ignoreBounds=True)
-            self._items.append(name)
+                last, colour = int(known[-1]), self._colour(number)
+                value = float(curve.value[last])
+                ends.append(LineEnd(curve.name, float(last), value, colour, _style(number)))
+        self._line_names.show_ends(ends)
 
     # ------------------------------------------------------------------ the pointer
     def _on_mouse_moved(self, place: QPointF) -> None:

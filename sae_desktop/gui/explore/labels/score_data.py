@@ -17,6 +17,7 @@ from sae_desktop.features.reading.judgement import Of, Scorer
 from sae_desktop.features.reading.label_score import RIVALS
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
+from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.judge_text import judge_note
 
 Array = npt.NDArray[Any]
@@ -172,11 +173,11 @@ def _by_method(values: Array, methods: Sequence[str]) -> list[Level]:
     None where all are of one method, whose mean says nothing beside itself.
     """
     of = np.asarray(methods, dtype=object)
-    found = [
-        _level(METHOD_NAMES[method], values[of == method])
-        for method in METHOD_NAMES
-        if np.count_nonzero((of == method) & np.isfinite(values)) >= _FEWEST
-    ]
+    found = []
+    for method, name in METHOD_NAMES.items():
+        own = values[(of == method) & np.isfinite(values)]
+        if len(own) >= _FEWEST:
+            found.append(_level(f"{name} ({exact_count(len(own))})", own))
     return found if len(found) > 1 else []
 
 

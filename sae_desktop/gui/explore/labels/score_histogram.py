@@ -35,11 +35,11 @@ class ScoreHistogram(QWidget):
         super().__init__()
         self._scores = Scores()
         self.view = plot_view(
-            {"bottom": ValueAxis(orientation="bottom"), "left": CountAxis(orientation="left")}
+            {"bottom": ValueAxis(orientation="bottom"), "left": CountAxis(orientation="left")},
+            still=True,
         )
         self.view.setAccessibleName("Scores of the names")
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.view.setMouseEnabled(x=False, y=False)
         plot = self.plot = self.view.getPlotItem()
         plot.hideButtons()
         plot.setMenuEnabled(False)

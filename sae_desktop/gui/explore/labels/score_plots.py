@@ -30,9 +30,21 @@ if TYPE_CHECKING:
     from sae_desktop.features.reading.reader import FeatureIndex
 
 _ABREAST = 760
-_AROUND = 250
+_AROUND = 290
 """Pixels beside the two rows of plots."""
 _TITLE_ROOM = 48
+_COIN = 0.5
+_DETECTION = (
+    "Take a text in which a feature fires and one in which it does not: detection AUROC says how "
+    "often the label picks the right one. Chance picks it half the time."
+)
+_OVER_CHANCE = "Chance is at 0, and at 1 every answer of the judge is right."
+_POINTS = "Each point is a feature; the solid line is their median, the others are means."
+_BY_INTERVAL = "The weakest firings of the features are at the left, the strongest at the right."
+_SENSITIVITY = (
+    "The share of new texts made from a label in which its feature fires: where that is low, the "
+    "label says too much."
+)
 _HOW_TO_READ = (
     "A score is worth what it has above its rivals: a label of another feature (shuffled), the "
     "token the feature fires on most (top token alone), and directions drawn at random."
@@ -62,8 +74,13 @@ class ScorePlots(QWidget):
         self.by_density = FeatureScatter(
             "Score against density", "Density", self._said, logarithmic=True
         )
-        self.by_interval = IntervalPlot("Score by activation", "Activation, up to this share")
+        self.by_interval = IntervalPlot(
+            "Score by activation", "Activation, up to this share of the feature’s maximum"
+        )
         self.sensitivity = FeatureScatter("Sensitivity against score", "Score", self._said)
+        self.by_density.frame.say(_POINTS)
+        self.by_interval.frame.say(_BY_INTERVAL)
+        self.sensitivity.frame.say(_SENSITIVITY)
         for scatter in (self.by_density, self.sensitivity):
             scatter.opened.connect(self.opened)
         self.empty = EmptyState(
@@ -133,7 +150,9 @@ class ScorePlots(QWidget):
 
     # ------------------------------------------------------------------ content
     def _said(self, feature: int) -> str:
-        return self._notes.described(feature, _TITLE_ROOM)
+        words = self._notes.words(feature)
+        told = self._notes.label(feature) if words is None else words.line(_TITLE_ROOM)
+        return f"#{feature} {told}".rstrip()
 
     def _on_index_opened(self, _index: object = None) -> None:
         self._stale = True
@@ -172,7 +191,8 @@ class ScorePlots(QWidget):
 
     def show_data(self, data: ScoreData) -> None:
         """Draw the scores of one kind."""
-        self.how.setText(f"{_HOW_TO_READ} {data.note}".strip())
+        what = _DETECTION if data.chance == _COIN else _OVER_CHANCE
+        self.how.setText(" ".join(part for part in (what, _HOW_TO_READ, data.note) if part))
         levels = (*data.levels, Level("chance", data.chance, data.chance, data.chance))
         self.by_density.show_points(data.by_density, levels, data.axis)
         self.by_interval.setVisible(bool(data.curves))

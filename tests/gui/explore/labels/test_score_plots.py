@@ -7,8 +7,9 @@ import pytest
 from index_session import FakeClient
 from made_scores import INTERVALS, made_score, write_made_scores
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.features.config import NameFeaturesConfig
@@ -20,6 +21,7 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.scores_file import ScoresInfo, write_scores
 from sae_desktop.gui.explore.labels.feature_scatter import FeatureScatter, middle_line
 from sae_desktop.gui.explore.labels.labels_panel import OVERVIEW, SCORES, LabelsPanel
+from sae_desktop.gui.explore.labels.line_names import spread
 from sae_desktop.gui.explore.labels.overview import SCORE
 from sae_desktop.gui.explore.labels.score_data import (
     LABELS,
@@ -90,7 +92,7 @@ def test_labels_of_people__are_a_level_beside_others(session: Session) -> None:
     write_scores(session.index.path, own, scores)
     session.open_index("main")
     levels = {level.name: level.value for level in read_source(session.index, LABELS).levels}
-    assert levels == {"labels by people": 0.875, "automatic names": 0.625}
+    assert levels == {"labels by people (10)": 0.875, "automatic names (10)": 0.625}
 
 
 def test_judged_labels__have_points_curves_and_baselines(session: Session) -> None:
@@ -163,6 +165,55 @@ def test_point__tells_its_feature_and_a_click_opens_it(
         QTest.mouseClick(scatter.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert asked.args == ["explore.feature"]
     assert session.feature == feature
+
+
+def test_wheel_over_a_plot__is_left_to_the_page_and_changes_no_plot(
+    qtbot: QtBot, plots: LabelsPanel
+) -> None:
+    scores = plots.scores
+    qtbot.wait(20)
+    for view in (scores.by_density.view, scores.by_interval.view, plots.overview.histogram.view):
+        shown = view.getPlotItem().vb.viewRange()
+        middle = QPointF(view.viewport().rect().center())
+        turn = QWheelEvent(
+            middle,
+            QPointF(view.viewport().mapToGlobal(middle.toPoint())),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(view.viewport(), turn)
+        assert view.getPlotItem().vb.viewRange() == shown
+        assert not turn.isAccepted()  # the page gets it
+
+
+def test_line__is_read_out_under_the_pointer(qtbot: QtBot, plots: LabelsPanel) -> None:
+    scatter = plots.scores.by_density
+    qtbot.wait(20)
+    level = next(one for one in scatter._levels if one.name == "shuffled labels")
+    (left, right), _ = scatter.plot.vb.viewRange()
+    free = next(
+        place
+        for place in np.linspace(left, right, 50)[1:-1]
+        if scatter.feature_at(scatter.plot.vb.mapViewToScene(QPointF(place, level.value))) is None
+    )
+    scatter.view.scene().sigMouseMoved.emit(
+        scatter.plot.vb.mapViewToScene(QPointF(free, level.value))
+    )
+    assert scatter.frame.readout.text() == "shuffled labels: mean 0.50, 95% interval 0.38 to 0.62"
+    assert scatter.view.toolTip() == ""  # nothing stands over the points
+
+
+def test_names_of_lines__lie_apart_as_near_to_their_lines_as_may_be() -> None:
+    assert spread([0.2, 0.5, 0.8], 0.1, 0.0, 1.0) == pytest.approx([0.2, 0.5, 0.8])
+    close = spread([0.5, 0.5, 0.5], 0.1, 0.0, 1.0)
+    assert close == pytest.approx([0.4, 0.5, 0.6])
+    assert spread([0.0, 0.01], 0.1, 0.0, 1.0)[0] == 0.0
+    assert spread([0.99, 1.0], 0.1, 0.0, 1.0)[-1] == pytest.approx(1.0)
+    assert spread([], 0.1, 0.0, 1.0) == []
 
 
 def test_data__is_copied_with_its_rivals(plots: LabelsPanel) -> None:
