@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from sae_desktop.project_labels import (
+    AGREED,
     IMPORTED,
     MODEL,
     PERSON,
@@ -23,7 +25,8 @@ KINDS = {
 """Method → what a label of it is called where kinds are chosen from."""
 DEMONSTRATION = "SAE Desktop"
 """Who wrote the labels that come with the demonstration."""
-SCORE_SCALE = "1: it tells every firing from silence; 0.5: no better than chance"
+_ISOLATE, _POP = "\u2068", "\u2069"
+_RIGHT_TO_LEFT = ("R", "AL")
 _DONE = {
     "edited": "changed",
     "removed": "removed",
@@ -34,6 +37,13 @@ _DONE = {
     "undone": "took back the step on",
     "merged": "took in",
 }
+
+
+def isolated(text: str) -> str:
+    """Return a text whose direction does not turn what stands around it."""
+    if text.isascii() or not any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text):
+        return text
+    return f"{_ISOLATE}{text}{_POP}"
 
 
 def is_own(method: str, author: str, me: str) -> bool:
@@ -63,11 +73,19 @@ def score_sentence(score: float | None, low: float | None, high: float | None, m
     """Return what a score is and how sure it is; nothing where there is none."""
     if score is None:
         return ""
+    if "AUROC" in measure:
+        told = (
+            f"{score:.2f}: of 100 pairs of texts, one where it fires and one where it is silent, "
+            f"the name picks the right one in {100 * score:.0f}"
+        )
+        if low is None or high is None:
+            return f"{told} (guessing: 50)."
+        return f"{told} (95% interval {100 * low:.0f} to {100 * high:.0f}; guessing: 50)."
     what = measure or "score"
     told = f"{what[:1].upper()}{what[1:]} {score:.2f}"
     if low is not None and high is not None:
         told += f", 95% interval {low:.2f}–{high:.2f}"
-    return f"{told} ({SCORE_SCALE})." if "AUROC" in what else f"{told}."
+    return f"{told}."
 
 
 def label_line(label: Label, *, me: str = "") -> str:
@@ -80,8 +98,11 @@ def label_line(label: Label, *, me: str = "") -> str:
 def label_tip(label: Label, *, me: str = "") -> str:
     """Return all there is to say of a label, in short lines."""
     whose = by_whom(label.method, label.author, me=me)
-    lines = [label.text, f"{whose[:1].upper()}{whose[1:]}{_when(label.made)}."]
+    if label.method == STATISTICS and label.state == AGREED:
+        whose += ", agreed with"
+    lines = [isolated(label.text)]
     lines.append(score_sentence(label.score, label.score_low, label.score_high, label.measure))
+    lines.append(f"{whose[:1].upper()}{whose[1:]}{_when(label.made)}.")
     if label.rating:
         lines.append(f"Rated {label.rating} of 5.")
     if label.state == REJECTED:
@@ -94,7 +115,7 @@ def step_sentence(step: LabelStep, *, me: str = "") -> str:
     who = "You" if step.who and step.who == me else step.who or "Somebody"
     done = _DONE.get(step.what, "changed")
     text = step.text if len(step.text) <= 200 else f"{step.text[:199]}…"
-    return f"{who} {done} “{text}” ({by_whom(step.method, step.author, me=me)})."
+    return f"{who} {done} “{isolated(text)}” ({by_whom(step.method, step.author, me=me)})."
 
 
 def _when(made: str) -> str:

@@ -14,7 +14,7 @@ import re
 import textwrap
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sae_desktop.errors import UserError
-from sae_desktop.label_words import score_figure, score_sentence
+from sae_desktop.label_words import isolated, score_figure, score_sentence
 from sae_desktop.project_labels import DETECTION, label_text
+from sae_desktop.words.name_text import evidence_lines
 from sae_desktop.words.running_text import RunningText, shown_token
 
 if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
@@ -48,8 +49,6 @@ _HELD = 20_000
 _SPACES = re.compile(r"[ \u00a0]+")
 _CUT_BEFORE, _CUT_AFTER = re.compile("^(⟨0x..⟩)+"), re.compile("(⟨0x..⟩)+$")
 """Bytes of a character of which the rest lies outside what was read."""
-_ISOLATE, _POP = "\u2068", "\u2069"
-_RIGHT_TO_LEFT = ("R", "AL")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ class FeatureWords:
     """What is said in place of a context."""
     name: str = ""
     """What it is called by statistics; empty: it has no name, or a person rejected it."""
-    long_name: str = ""
+    evidence: tuple[str, ...] = ()
+    """What the name comes from, in short lines."""
     score: float | None = None
     """How well the name fits, as a detector: 0.5 is chance."""
     score_low: float | None = None
@@ -89,17 +89,17 @@ class FeatureWords:
         after = _first(self.after, left - _width(before))
         start = "" if self.starts and before == self.before else "…"
         end = "" if self.ends and after == self.after else "…"
-        return _isolated(f"{start}{before}[{self.peak}]{after}{end}")
+        return isolated(f"{start}{before}[{self.peak}]{after}{end}")
 
     @cached_property
     def token_text(self) -> str:
         """The tokens in one line, such as “king, King, kings”; empty: none are known."""
-        return _isolated(", ".join(self.tokens))
+        return isolated(", ".join(self.tokens))
 
     def line(self, room: int = WIDE) -> str:
         """Return the name in about `room` characters; without one context and tokens."""
         if self.name:
-            return _isolated(self._cut_name(room))
+            return isolated(self._cut_name(room))
         if not self.token_text or self.tokens == (self.peak,):
             return self.context(room)
         if not self.peak:
@@ -119,16 +119,15 @@ class FeatureWords:
     @cached_property
     def tip(self) -> str:
         """All there is to say, in short lines: for hovering where a label would stand."""
-        lines = [f"{said[:1].upper()}{said[1:]}" for said in self._phrases]
         if self.name:
             scored = score_sentence(self.score, self.score_low, self.score_high, DETECTION)
-            lines = [self.name, AUTOMATIC_NAME, *filter(None, (scored, self.long_name)), *lines]
+            strongest = f"Strongest in “{self.context(WIDE)}”" if self.peak else ""
+            evidence = [*self.evidence, strongest] if self.evidence or strongest else []
+            parts = [[self.name, scored], [AUTOMATIC_NAME], evidence]
         else:
-            lines.insert(0, "No label yet.")
-        if self.peak:
-            lines.append(BRACKETS)
-        wrapped = (textwrap.wrap(line, WIDE, break_on_hyphens=False) for line in lines)
-        return "\n".join(line for part in wrapped for line in part)
+            lines = [f"{said[:1].upper()}{said[1:]}" for said in self._phrases]
+            parts = [["No label yet.", *lines, BRACKETS if self.peak else ""]]
+        return "\n\n".join("\n".join(_wrapped(part)) for part in parts if any(part))
 
     @cached_property
     def score_text(self) -> str:
@@ -197,7 +196,8 @@ def _named(index: FeatureIndex, feature: int) -> dict[str, Any]:
             ("score", found.score), ("score_low", found.score_low), ("score_high", found.score_high)
         )
     }  # fmt: skip
-    return {"name": label_text(found.short), "long_name": label_text(found.long), **figures}
+    evidence = tuple(map(label_text, evidence_lines(found.pieces)))
+    return {"name": label_text(found.short), "evidence": evidence, **figures}
 
 
 def _seen(index: FeatureIndex, feature: int, slot: int | None) -> FeatureWords:
@@ -268,6 +268,11 @@ def _token(text: str) -> str:
     return _SPACES.sub(" ", shown_token(word)) if word else "·"
 
 
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    wrapped = (textwrap.wrap(line, WIDE, break_on_hyphens=False) for line in lines)
+    return [line for part in wrapped for line in part]
+
+
 def _width(text: str) -> int:
     """Return how many columns of a letter's width a text takes."""
     if text.isascii():
@@ -298,10 +303,3 @@ def _last(text: str, room: int) -> str:
             end = text[place + 1 :]
             return end.lstrip("".join({c for c in end if not _columns(c)}))
     return text
-
-
-def _isolated(text: str) -> str:
-    """Return a text whose direction does not turn what stands around it."""
-    if text.isascii() or not any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text):
-        return text
-    return f"{_ISOLATE}{text}{_POP}"

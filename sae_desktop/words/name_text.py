@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sae_desktop.features.config import NameFeaturesResult
+from sae_desktop.features.naming.quoting import quoted
 from sae_desktop.features.naming.wording import Told
 from sae_desktop.words.amounts import exact_count
 
 if TYPE_CHECKING:  # it brings h5py
-    from sae_desktop.features.reading.names_file import FeatureName, NamePiece
+    from sae_desktop.features.reading.names_file import NamePiece
 
-AUTOMATIC = "Automatic name, made by statistics without a model."
-NOT_SCORED = "It is not scored: the text kept for scoring has too few of its firings."
-_RANDOM, _GOOD = 0.55, 0.8
 Interval = tuple[float, float, float]
+_WHERE = ("source", "language", "document")
+_BESIDE = (
+    "previous", "previous_word", "previous_pair", "previous_class", "previous_kind",
+    "previous_case", "second_before", "next", "next_class", "next_case", "line", "sentence",
+    "start", "brackets", "line_head",
+)  # fmt: skip
+"""Kinds of evidence that say themselves where a firing stands."""
 
 
-def score_text(name: FeatureName) -> str:
-    """Return how far to believe a name, in a sentence or two."""
-    if math.isnan(name.score):
-        return NOT_SCORED
-    if name.score_low <= 0.5 or name.score < _RANDOM:
-        verdict = "which chance would give as well"
-    elif name.score >= _GOOD:
-        verdict = "which is good"
-    else:
-        verdict = "better than chance, far from certain"
-    text = (
-        f"It tells where the feature fires with AUROC {name.score:.2f} (95% interval "
-        f"{name.score_low:.2f} to {name.score_high:.2f}; 0.5 is chance), {verdict}."
-    )
-    if not math.isnan(name.top_token):
-        text += f" Its most frequent token alone has {name.top_token:.2f}."
-    return text
+def evidence_lines(pieces: Sequence[NamePiece]) -> tuple[str, ...]:
+    """Return what a name comes from, each piece in a short sentence, then what is raised."""
+    lines: list[str] = []
+    for piece in pieces:
+        if piece.kind == "raises":
+            continue
+        of, than = ("", "") if lines else (" of its firings", " as elsewhere")
+        often = f"at least {_times(piece.lift)} as often{than}"
+        lines.append(f"{piece.share:.0%}{of} are {_standing(piece)}, {often}.")
+    raised = [quoted(piece.value) for piece in pieces if piece.kind == "raises"]
+    if raised:
+        told = raised[0] if len(raised) == 1 else f"{', '.join(raised[:-1])} and {raised[-1]}"
+        lines.append(f"It raises {told}.")
+    return tuple(lines)
 
 
-def piece_line(piece: NamePiece) -> str:
-    """Return a piece of evidence, such as “after “said”: 43% of its firings, at least 12 times as
-    often as elsewhere”."""
+def _standing(piece: NamePiece) -> str:
     told = Told(piece.kind, piece.value, piece.share, 0.0, piece.lift)
-    if piece.kind == "raises":
-        return f"raises “{piece.value}”"
     words = told.words if told.is_token else piece.value
-    lift = f"{piece.lift:,.0f}" if piece.lift >= 10 else f"{piece.lift:.1f}"
-    return f"{words}: {piece.share:.0%} of its firings, at least {lift} times as often as elsewhere"
+    if piece.kind in _BESIDE:
+        return words
+    return f"in {words}" if piece.kind in _WHERE else f"on {words}"
+
+
+def _times(lift: float) -> str:
+    return f"{lift:,.0f} times" if lift >= 10 else f"{lift:.1f} times"
 
 
 def named_lines(result: NameFeaturesResult) -> list[str]:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from sample_index import write_sample_index
 
+from sae_desktop.features.reading.names_file import NamePiece
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.words.feature_words import (
+    AUTOMATIC_NAME,
     FIRES_ON,
     NARROW,
     NEVER_FIRED,
@@ -23,6 +25,7 @@ from sae_desktop.words.feature_words import (
     FeatureWordsReader,
     feature_words,
 )
+from sae_desktop.words.name_text import evidence_lines
 
 LORD, CHINESE, DEF, ARABIC, NEWLINE, DEAD = range(6)
 
@@ -212,6 +215,33 @@ def test_words__tip_is_of_whole_phrases_in_short_lines() -> None:
     assert lines[-1] == "The brackets mark the token on which the feature is strongest."
     assert len(lines) > 4
     assert max(map(len, lines)) <= WIDE
+
+
+def test_tip__of_a_name_says_first_how_far_to_believe_it_then_where_it_comes_from() -> None:
+    pieces = [
+        NamePiece("key", ":", 0.95, 111.0),
+        NamePiece("previous", "after line breaks", 0.66, 35.9),
+        NamePiece("language", "Welsh text", 0.53, 2.92),
+        NamePiece("raises", "meth", 0.0, 0.0),
+        NamePiece("raises", "do", 0.0, 0.0),
+    ]
+    words = FeatureWords(
+        before="of the ", peak="king", after=" of", name="“:”, after line breaks",
+        evidence=evidence_lines(pieces), score=0.92, score_low=0.86, score_high=0.96,
+    )  # fmt: skip
+    score, marker, evidence = words.tip.split("\n\n")
+    assert score.replace("\n", " ") == (
+        "“:”, after line breaks 0.92: of 100 pairs of texts, one where it fires and one where it "
+        "is silent, the name picks the right one in 92 (95% interval 86 to 96; guessing: 50)."
+    )
+    assert marker.replace("\n", " ") == AUTOMATIC_NAME
+    assert evidence.replace("\n", " ") == (
+        "95% of its firings are on “:”, at least 111 times as often as elsewhere. "
+        "66% are after line breaks, at least 36 times as often. "
+        "53% are in Welsh text, at least 2.9 times as often. "
+        "It raises “meth” and “do”. Strongest in “…of the [king] of…”"
+    )
+    assert max(map(len, words.tip.splitlines())) <= WIDE
 
 
 def test_words__tip_tells_of_no_brackets_without_any() -> None:

@@ -253,7 +253,7 @@ def long_name(
         )
     if text is not None:
         sentences.append(
-            f"{_percent(text.share)} of its firings is in {text.place}, where "
+            f"{_percent(text.share)} of its firings are in {text.place}, where "
             f"{_percent(text.base)} would be expected."
         )
     if raised:
@@ -274,7 +274,7 @@ def _rule_sentence(rule: ToldRule, number: int) -> str:
     if rule.examples and not fact.is_token:
         sentence += f"; such as {_and(rule.examples)}"
     for qualifier in rule.facts[1:]:
-        sentence += f"; {_percent(qualifier.share)} of that {_clause(qualifier)}"
+        sentence += f"; {_percent(qualifier.share)} of these are {_clause(qualifier)}"
     return sentence + "."
 
 

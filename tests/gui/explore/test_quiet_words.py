@@ -99,7 +99,7 @@ def test_table__says_the_words_to_those_who_listen_and_in_the_tip(
     session: Session, model: FeatureTableModel
 ) -> None:
     cell, spoken = model.index(LORD, LABEL), words_of(session, LORD).spoken
-    assert cell.data(Qt.ItemDataRole.AccessibleTextRole) == f"Label none; {spoken}"
+    assert cell.data(Qt.ItemDataRole.AccessibleTextRole) == f"No label; {spoken}"
     tip = cell.data(Qt.ItemDataRole.ToolTipRole)
     assert tip == words_of(session, LORD).tip
     assert tip.startswith("No label yet.\nStrongest in “")

@@ -50,9 +50,9 @@ def test_automatic_name__stands_in_grey_with_its_score_and_is_no_label(
     assert notes.described(7) == "#7 name of 7 · 0.78"
     assert notes.title(7) == "#7"
     tip = notes.tip(7)
-    assert "Detection AUROC 0.78, 95% interval 0.73–0.83" in tip
-    assert "An automatic name" in tip
-    assert "A sentence about name of 7." in tip
+    assert tip.startswith("name of 7\n0.78: of 100 pairs of texts, ")
+    assert "right one in 78 (95% interval 73 to 83; guessing: 50)." in tip.replace("\n", " ")
+    assert "\n\nAn automatic name" in tip
     assert notes.labelled_features().tolist() == [BY_MODEL]
     assert session.index is not None
     listed = matching(FeatureFilter(labelled_only=True), session.index, notes)
@@ -61,8 +61,8 @@ def test_automatic_name__stands_in_grey_with_its_score_and_is_no_label(
 
 def test_model_label__shows_its_score_and_who_made_it(notes: FeatureNotes) -> None:
     assert notes.said(BY_MODEL) == ("kings of France · 0.90", False)
-    assert notes.tip(BY_MODEL).splitlines()[1].startswith("By a model")
-    assert "95% interval 0.80–0.95" in notes.tip(BY_MODEL)
+    assert notes.tip(BY_MODEL).splitlines()[2].startswith("By a model")
+    assert "95% interval 80 to 95" in notes.tip(BY_MODEL)
 
 
 def test_list__paints_the_score_small_behind_the_label_and_the_name(
@@ -209,6 +209,6 @@ def test_label_scored_beside_the_index__shows_that_score_until_it_is_edited(
     assert session.index is not None
     session.index.read_scores()
     assert notes.score_text(2) == "0.75"
-    assert "Detection AUROC 0.75, 95% interval 0.62–0.88" in notes.tip(2)
+    assert "right one in 75 (95% interval 62 to 88" in notes.tip(2).replace("\n", " ")
     notes.set_label(2, "another text")
     assert notes.score_text(2) == ""

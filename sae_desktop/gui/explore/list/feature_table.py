@@ -73,6 +73,7 @@ _WRITTEN = {
     SCORE: ("Score", "How well the label fits, 0 to 1"),
     NOTE: ("Note", "What somebody wrote about the feature"),
 }
+_SPOKEN = {NUMBER: "Feature", LABEL: "Label"}
 _TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "token")
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -239,8 +240,9 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
                 return "starred" if self._notes.starred(feature) else "not starred"
-            name = "Feature" if column == NUMBER else column_title(TABLE_COLUMNS[column])
-            return f"{name} {self._text(feature, column) or self._words(feature, column)}"
+            name = _SPOKEN.get(column) or column_title(TABLE_COLUMNS[column])
+            text = self._text(feature, column)
+            return f"{name} {text}" if text or column != LABEL else self._unlabelled(feature)
         return None
 
     def _seen(self, feature: int) -> FeatureWords | None:
@@ -253,10 +255,10 @@ class FeatureTableModel(QAbstractTableModel):
         hit, tip = self.hits.get(feature), self._notes.tip(feature)
         return tip if hit is None else f"Found {found_how(hit)}.\n{tip}"
 
-    def _words(self, feature: int, column: int) -> str:
-        """Return what is said of a feature in the place of its label."""
-        words = self._seen(feature) if column == LABEL else None
-        return "" if words is None else f"none; {words.spoken}"
+    def _unlabelled(self, feature: int) -> str:
+        """Return what is told, to those who listen, of a feature in the place of its label."""
+        words = self._seen(feature)
+        return "No label" if words is None else f"No label; {words.spoken}"
 
     def _text(self, feature: int, column: int) -> str:
         name = TABLE_COLUMNS[column]
