@@ -19,8 +19,10 @@ from sae_desktop.project_notes import Notes
 
 Array = npt.NDArray[Any]
 FEATURES = "Features"
+NAME_SCORE = "name_score"
+"""The column with the scores of automatic names; an index without them has none."""
 Labelled = Literal["any", "without", "with"]
-Order = Literal["densest", "rarest", "number"]
+Order = Literal["densest", "rarest", "surest", "number"]
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         said(
             "Order",
             "Which features are taken first where a limit, a cap or a person ends the job early. "
-            "A list and numbers keep their own order.",
+            "surest: those of the best-scored automatic names. A list and numbers keep their own "
+            "order.",
             FEATURES,
         ),
     ] = "densest"
@@ -81,8 +84,10 @@ def select(index: FeatureIndex, notes: Notes | None, selection: Selection) -> Ar
         kept = kept[has_label if selection.labelled == "with" else ~has_label]
     if own_order and chosen is not None:
         kept = chosen[np.isin(chosen, kept)]
+    elif selection.order == "surest" and NAME_SCORE in index.columns:
+        kept = ordered(kept, NAME_SCORE, True, index, marks)
     elif selection.order != "number":
-        kept = ordered(kept, "density", selection.order == "densest", index, marks)
+        kept = ordered(kept, "density", selection.order != "rarest", index, marks)
     kept = kept[: selection.limit or None]
     if not len(kept):
         raise UserError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from made_names import write_made_names
 from sample_index import write_sample_index
 
 from sae_desktop.errors import UserError
@@ -51,6 +52,19 @@ def test_selection__is_of_the_living_and_densest_first(index: FeatureIndex, note
     assert 5 not in chosen  # it is dead
     assert (np.diff(density[chosen]) <= 0).all()
     assert np.array_equal(select(index, notes, Selection(order="number")), np.sort(chosen))
+
+
+def test_selection__of_the_surest_names_takes_the_best_scored_first(
+    tmp_path: Path, notes: Notes
+) -> None:
+    path = write_sample_index(tmp_path / "named.h5")
+    assert _chosen(FeatureIndex(path), notes, order="surest") == _chosen(FeatureIndex(path), notes)
+    write_made_names(path)
+    index = FeatureIndex(path)
+    chosen = _chosen(index, notes, order="surest")
+    scores = np.asarray(index.columns["name_score"])[chosen]
+    assert len(np.unique(scores)) > 1
+    assert (np.diff(scores[np.isfinite(scores)]) <= 0).all()
 
 
 def test_selection__without_labels_leaves_out_those_that_have_one(

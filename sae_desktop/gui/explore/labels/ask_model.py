@@ -132,7 +132,7 @@ class AskModel(QScrollArea):
         self._rows.addRow("Task", self.task)
         self._rows.addRow("Features", self.which)
         self._rows.addRow("At most", self.most)
-        self._rows.addRow("A name is made", self.prompt)
+        self._rows.addRow("Made from", self.prompt)
         self._rows.addRow("Spend at most", self.cap)
         left.addWidget(label("Which model answers", "heading"))
         left.addWidget(self.model)
@@ -226,7 +226,7 @@ class AskModel(QScrollArea):
         without = f" {_WITHOUT}" if self.model.problem() else ""
         self.problem.setText(f"{missing}{without}")
         self.problem.setVisible(bool(missing))
-        self.start.setVisible(config is not None)
+        self.start.setEnabled(config is not None)
         wanted = self.wanted()
         listed = len(wanted.listed) if wanted.which == LISTED else None
         self.start.setText(model_asks.start_text(wanted.task, wanted.most, listed))

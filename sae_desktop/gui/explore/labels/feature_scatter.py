@@ -11,11 +11,11 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sae_desktop.gui.explore.labels.line_names import Levels
+from sae_desktop.gui.explore.labels.line_names import BoundAxis, Levels
 from sae_desktop.gui.explore.labels.plot_frame import PlotFrame
 from sae_desktop.gui.explore.labels.score_data import Level, Points
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen, dress, plot_view
+from sae_desktop.gui.parts.plot_style import curve_pen, dress, plot_view
 
 Array = npt.NDArray[Any]
 
@@ -49,8 +49,8 @@ class FeatureScatter(QWidget):
         self._levels: tuple[Level, ...] = ()
         self._score = ""
         self._edges = (0.0, 1.0)
-        sides = ("bottom", "left")
-        self.view = plot_view({side: ValueAxis(orientation=side) for side in sides}, still=True)
+        self._below_axis = BoundAxis(orientation="bottom")
+        self.view = plot_view({"bottom": self._below_axis}, still=True)
         self.plot = self.view.getPlotItem()
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
@@ -117,6 +117,7 @@ class FeatureScatter(QWidget):
         self._mark.setPen(curve_pen(colours.text))
         self._mark.setData([])
         self._edges = (left - side, right + side)
+        self._below_axis.most = right + side
         self._place_lines()
 
     def _place_lines(self, _resized: object = None) -> None:
@@ -208,12 +209,12 @@ def _told(level: Level) -> str:
 
 
 def middle_line(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the medians of y over stretches of x with as many points each; none of few points."""
+    """Return the means of y over stretches of x with as many points each; none of few points."""
     steps = min(len(x) // _LEAST_STEP, _STEPS)
     if steps < 2:
         return np.empty(0), np.empty(0)
     parts = np.array_split(np.argsort(x, kind="stable"), steps)
     return (
-        np.array([np.median(x[part]) for part in parts]),
-        np.array([np.median(y[part]) for part in parts]),
+        np.array([np.mean(x[part]) for part in parts]),
+        np.array([np.mean(y[part]) for part in parts]),
     )

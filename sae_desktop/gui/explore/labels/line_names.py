@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from PySide6.QtGui import QColor, QFontMetrics
 
 from sae_desktop.gui.explore.labels.score_data import Level
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.plot_style import curve_pen
+from sae_desktop.gui.parts.plot_style import ValueAxis, curve_pen
 
 STYLES = (Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 _LEADER, _MARGIN = 22, 10
@@ -19,6 +20,16 @@ _LEADER, _MARGIN = 22, 10
 _LEAST_WIDTH, _LEAST_HEIGHT = 160, 80
 _MOST_SHARE = 0.6
 """Of the width of a plot, what names may take."""
+
+
+class BoundAxis(ValueAxis):
+    """An axis without marks beyond the data, where names stand."""
+
+    most = math.inf
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        found = super().tickValues(low, high, size)
+        return [(step, [value for value in values if value <= self.most]) for step, values in found]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from sae_desktop.words.queue_text import estimate_text
 Task = Literal["explain", "judge"]
 EXPLAIN: Task = "explain"
 JUDGE: Task = "judge"
-UNLABELLED, ALL, LABELLED, AUTOMATIC, LISTED = (
+SUREST, UNLABELLED, ALL, LABELLED, AUTOMATIC, LISTED = (
+    "surest",
     "unlabelled",
     "all",
     "labelled",
@@ -30,6 +31,7 @@ UNLABELLED, ALL, LABELLED, AUTOMATIC, LISTED = (
 )
 WHICH: dict[Task, tuple[tuple[str, str], ...]] = {
     EXPLAIN: (
+        (SUREST, "Without a label, surest name first"),
         (UNLABELLED, "Without a label, densest first"),
         (ALL, "All that fire, densest first"),
         (LISTED, "As the list shows them"),
@@ -45,10 +47,10 @@ MOST = 20
 """Features at first: enough to see what a model is worth, and soon done."""
 SCORERS: tuple[Scorer, ...] = ("detection", "fuzzing")
 PROMPTS = (
-    ("contexts", "From where it fires"),
-    ("contrast", "From where it fires, beside look-alikes"),
-    ("outputs", "From the tokens it promotes"),
-    ("both", "From both"),
+    ("contexts", "Texts in which it fires"),
+    ("contrast", "These, beside look-alikes"),
+    ("outputs", "Tokens it promotes"),
+    ("both", "Texts and tokens"),
 )
 SYSTEM = "What the model is told first"
 PERSON = "What it is asked"
@@ -71,6 +73,8 @@ def selection(wanted: Wanted) -> Selection:
     """Return which features are asked about."""
     if wanted.which == LISTED:
         return Selection(features=wanted.listed[: wanted.most or None])
+    if wanted.which == SUREST:
+        return Selection(labelled="without", order="surest", limit=wanted.most)
     if wanted.which == UNLABELLED:
         return Selection(labelled="without", limit=wanted.most)
     if wanted.which == LABELLED:

@@ -39,7 +39,7 @@ _DETECTION = (
     "often the label picks the right one. Chance picks it half the time."
 )
 _OVER_CHANCE = "Chance is at 0, and at 1 every answer of the judge is right."
-_POINTS = "Each point is a feature; the solid line is their median, the others are means."
+_POINTS = "Each point is a feature; the solid line is their mean, the others are the rivals’."
 _BY_INTERVAL = "The weakest firings of the features are at the left, the strongest at the right."
 _SENSITIVITY = (
     "The share of new texts made from a label in which its feature fires: where that is low, the "

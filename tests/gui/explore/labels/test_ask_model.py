@@ -70,7 +70,8 @@ def test_without_a_model__it_is_said_what_is_missing_and_nothing_can_be_started(
     ask: AskModel,
 ) -> None:
     assert ask.problem.isVisible()
-    assert not ask.start.isVisible()
+    assert ask.start.isVisible()  # what could be done is seen, beside what it needs
+    assert not ask.start.isEnabled()
     assert ask.config() is None
 
 
@@ -91,6 +92,8 @@ def test_what_is_sent__is_shown_to_the_letter_before_anything_is(
 def test_start__asks_about_what_is_chosen(qtbot: QtBot, ask: AskModel, client: FakeClient) -> None:
     ask.model.set_choice(HERE)
     assert ask.start.text() == "Name 20 features"
+    assert ask.start.isEnabled()
+    assert ask.config().selection.order == "surest"
     QTest.mouseClick(ask.start, Qt.MouseButton.LeftButton)
     config = jobs_of(client, ExplainFeaturesConfig)[-1].config
     assert (config.model, config.selection.labelled, config.selection.limit) == (

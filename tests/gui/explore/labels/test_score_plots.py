@@ -254,7 +254,7 @@ def test_very_many_features__are_drawn_as_an_image(qtbot: QtBot) -> None:
     assert scatter.feature_at(scene_place(scatter, 7)) is not None
 
 
-def test_median__follows_the_points_and_needs_enough_of_them() -> None:
+def test_middle_line__follows_the_points_and_needs_enough_of_them() -> None:
     x = np.linspace(0, 1, 300)
     at, middle = middle_line(x, x * 2)
     assert np.allclose(middle, at * 2, atol=0.02)
