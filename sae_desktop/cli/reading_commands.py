@@ -29,7 +29,7 @@ from sae_desktop.features.reading.filter import (
     matching,
     ordered,
 )
-from sae_desktop.features.reading.noted import NotedMarks
+from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -223,6 +223,7 @@ def opened_index(project: Path, name: str) -> Iterator[tuple[FeatureIndex, Notes
     index = FeatureIndex(opened.index_path(existing("index", name, opened.indexes())))
     notes = Notes(opened.notes_path) if opened.notes_path.is_file() else None
     try:
+        hide_stale_scores(index, notes)
         yield index, notes
     finally:
         if notes is not None:

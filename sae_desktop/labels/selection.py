@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sae_desktop.described import said
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.filter import FeatureFilter, matching, ordered
-from sae_desktop.features.reading.noted import NotedMarks
+from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.limits import CountOrNone
 from sae_desktop.project_lists import SavedFilters
@@ -76,6 +76,8 @@ def select(index: FeatureIndex, notes: Notes | None, selection: Selection) -> Ar
     marks = NotedMarks(notes, index.info.dictionary)
     chosen, own_order = _named(index, marks, selection)
     conditions = _conditions(notes, selection.filter)
+    if selection.filter:
+        hide_stale_scores(index, notes)
     if selection.alive:
         conditions = msgspec.structs.replace(conditions, alive_only=True)
     kept = matching(conditions, index, marks, among=chosen)

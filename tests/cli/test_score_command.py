@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from cli_process import sae_desktop
 from made_names import write_made_names
+from made_scores import write_made_scores
 from sample_index import write_sample_index
 
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
+from sae_desktop.project_notes import FeatureNote, Notes
 
 NO_MODEL = ("--rows", "0", "--new-texts", "0")
 
@@ -50,3 +53,18 @@ def test_what_cannot_be_scored__is_told(project: Project, tmp_path: Path) -> Non
     assert none.status == 1
     wrong = sae_desktop("score", str(project.path), "--index", "main", "--feature", "-1")
     assert wrong.status == 2
+
+
+def test_score_of_a_label_that_has_changed__is_not_listed(project: Project) -> None:
+    path = write_sample_index(project.index_path("main"))
+    with closing(Notes(project.notes_path)) as notes:
+        notes.save("dict", FeatureNote(feature=3, label="kings"))
+        notes.save("dict", FeatureNote(feature=4, label="changed since"))
+    write_made_scores(path, {3: "kings", 4: "queens"}.__getitem__, [3, 4])
+    listed = sae_desktop(
+        "features", str(project.path), "--index", "main", "--sort", "label_score", "--json"
+    ).result["features"]
+    assert listed[0]["id"] == 3
+    scores = {feature["id"]: feature["label_score"] for feature in listed}
+    assert scores[3] is not None
+    assert scores[4] is None

@@ -17,6 +17,20 @@ Array = npt.NDArray[Any]
 _NONE: Array = np.empty(0, dtype=np.int64)
 
 
+def stale_scores(index: FeatureIndex, notes: Notes | None) -> Array:
+    """Return the features whose label or name is not the one that was scored, ascending."""
+    if index.scores is None:
+        return _NONE
+    every = {} if notes is None else notes.all(index.info.dictionary)
+    labels = {feature: note.label for feature, note in every.items() if note.label}
+    return index.scores.stale(labels, index.short_names())
+
+
+def hide_stale_scores(index: FeatureIndex, notes: Notes | None) -> None:
+    """Leave scores of labels that have changed since out of what is sorted, filtered and told."""
+    index.hide_scores(stale_scores(index, notes))
+
+
 @dataclass(frozen=True)
 class NotedMarks:
     """Implements `filter.Marks` where no window is; without notes there is nothing."""

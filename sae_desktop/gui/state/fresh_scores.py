@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, QSignalBlocker, Signal
 
+from sae_desktop.features.reading.noted import stale_scores
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.state.background import Background
 from sae_desktop.project_notes import Notes
@@ -60,7 +61,7 @@ class FreshScores(QObject):
         if index is None or index.scores is None:
             return
         path = None if stored is None else stored.path
-        self._background.run(index.path, lambda: stale_scores(index, path))
+        self._background.run(index.path, lambda: _compared(index, path))
 
     def _on_compared(self, answer: tuple[Path, Array]) -> None:
         path, stale = answer
@@ -92,12 +93,9 @@ class FreshScores(QObject):
                 self._session.columnMade.emit(COLUMN)
 
 
-def stale_scores(index: FeatureIndex, notes_path: Path | None) -> Array:
-    """Return the features whose label or name is not the one that was scored."""
-    assert index.scores is not None
-    labels: dict[int, str] = {}
-    if notes_path is not None and notes_path.is_file():
-        with closing(Notes(notes_path)) as notes:
-            every = notes.all(index.info.dictionary)
-            labels = {feature: note.label for feature, note in every.items() if note.label}
-    return index.scores.stale(labels, index.short_names())
+def _compared(index: FeatureIndex, notes_path: Path | None) -> Array:
+    """Return the features with a stale score, in a thread of its own: with its own notes."""
+    if notes_path is None or not notes_path.is_file():
+        return stale_scores(index, None)
+    with closing(Notes(notes_path)) as notes:
+        return stale_scores(index, notes)
