@@ -11,30 +11,38 @@ from sae_desktop.project_labels import (
     MODEL,
     PERSON,
     REJECTED,
-    STATISTICS,
+    UNWRITTEN,
+    WRITTEN,
     Label,
     LabelStep,
 )
 
-KINDS = {
-    PERSON: "Mine",
-    MODEL: "A model’s",
-    IMPORTED: "Imported",
-    STATISTICS: "Automatic",
+AUTOMATIC = "automatic"
+AGREED_TO, YOU_AGREED = "agreed", "you agreed"
+AUTOMATIC_AGREED = f"{AUTOMATIC}, {YOU_AGREED}"
+"""A name made by counting, and one that a person agreed to: it is their label from then on."""
+NAMED_IN_WORDS = {
+    "mine": "labelled or agreed to by a person",
+    "model": "labelled by a model",
+    "imported": "label imported",
+    "automatic": f"{AUTOMATIC} name",
 }
-"""Method → what a label of it is called where kinds are chosen from."""
+"""Whose name is shown (`NameKind` of the filter), as a condition."""
 DEMONSTRATION = "SAE Desktop"
 """Who wrote the labels that come with the demonstration."""
+_NAMES = {DEMONSTRATION: "The demonstration"}
 _ISOLATE, _POP = "\u2068", "\u2069"
 _RIGHT_TO_LEFT = ("R", "AL")
 _DONE = {
-    "edited": "changed",
     "removed": "removed",
+    WRITTEN: "wrote",
+    UNWRITTEN: "took back",
+    "edited": "replaced",
     "agreed": "agreed with",
     "rejected": "rejected",
     "chosen": "chose to show",
     "restored": "brought back",
-    "undone": "took back the step on",
+    "undone": "undid the last step with",
     "merged": "took in",
 }
 
@@ -51,8 +59,22 @@ def is_own(method: str, author: str, me: str) -> bool:
     return method == PERSON and author in ("", me)
 
 
-def by_whom(method: str, author: str, *, me: str = "") -> str:
-    """Return who made a label: “yours”, “by Anna”, “by Qwen3-4B”, “imported”, “automatic”."""
+def by_whom(method: str, author: str, *, me: str = "", agreed: bool = False) -> str:
+    """Return who made a label: “yours”, “by Anna”, “by Qwen3-4B”, “imported”, “automatic”.
+
+    `agreed`: a person agreed to it; of their own labels that goes without saying.
+    """
+    said = YOU_AGREED if me else AGREED_TO
+    made = _maker(method, author, me)
+    return f"{made}, {said}" if agreed and method != PERSON else made
+
+
+def whose(label: Label, *, me: str = "") -> str:
+    """Return who made a label, and whether a person agreed to it."""
+    return by_whom(label.method, label.author, me=me, agreed=label.state == AGREED)
+
+
+def _maker(method: str, author: str, me: str) -> str:
     if method == PERSON:
         if author == DEMONSTRATION != me:
             return "the demonstration’s"
@@ -61,7 +83,7 @@ def by_whom(method: str, author: str, *, me: str = "") -> str:
         return f"by {author or 'a model'}"
     if method == IMPORTED:
         return f"imported from {author}" if author else "imported"
-    return "automatic"
+    return AUTOMATIC
 
 
 def score_figure(score: float | None) -> str:
@@ -90,19 +112,17 @@ def score_sentence(score: float | None, low: float | None, high: float | None, m
 
 def label_line(label: Label, *, me: str = "") -> str:
     """Return who made a label, its score and what was said of it, in one short line."""
-    parts = [by_whom(label.method, label.author, me=me), score_figure(label.score)]
+    parts = [whose(label, me=me), score_figure(label.score)]
     parts.append("rejected" if label.state == REJECTED else "")
     return " · ".join(part for part in parts if part)
 
 
 def label_tip(label: Label, *, me: str = "") -> str:
     """Return all there is to say of a label, in short lines."""
-    whose = by_whom(label.method, label.author, me=me)
-    if label.method == STATISTICS and label.state == AGREED:
-        whose += ", agreed with"
+    made_by = whose(label, me=me)
     lines = [isolated(label.text)]
     lines.append(score_sentence(label.score, label.score_low, label.score_high, label.measure))
-    lines.append(f"{whose[:1].upper()}{whose[1:]}{_when(label.made)}.")
+    lines.append(f"{made_by[:1].upper()}{made_by[1:]}{_when(label.made)}.")
     if label.rating:
         lines.append(f"Rated {label.rating} of 5.")
     if label.state == REJECTED:
@@ -112,10 +132,13 @@ def label_tip(label: Label, *, me: str = "") -> str:
 
 def step_sentence(step: LabelStep, *, me: str = "") -> str:
     """Return one step of the history of a feature's labels as a sentence."""
-    who = "You" if step.who and step.who == me else step.who or "Somebody"
-    done = _DONE.get(step.what, "changed")
-    text = step.text if len(step.text) <= 200 else f"{step.text[:199]}…"
-    return f"{who} {done} “{isolated(text)}” ({by_whom(step.method, step.author, me=me)})."
+    text = isolated(step.text if len(step.text) <= 200 else f"{step.text[:199]}…")
+    who = "You" if step.who and step.who == me else _NAMES.get(step.who, step.who or "Somebody")
+    if step.what == WRITTEN and step.method == IMPORTED:
+        return f"“{text}” was {by_whom(step.method, step.author, me=me)}."
+    told = f"{who} {_DONE.get(step.what, 'changed')} “{text}”"
+    own = step.what in (WRITTEN, UNWRITTEN) or is_own(step.method, step.author, step.who)
+    return f"{told}." if own else f"{told} ({by_whom(step.method, step.author, me=me)})."
 
 
 def _when(made: str) -> str:

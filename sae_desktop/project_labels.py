@@ -24,6 +24,8 @@ PROPOSED: State = "proposed"
 AGREED: State = "agreed"
 REJECTED: State = "rejected"
 STATES: tuple[State, ...] = (PROPOSED, AGREED, REJECTED)
+WRITTEN, UNWRITTEN = "written", "unwritten"
+"""Steps of the history: a label was written; that was undone."""
 DETECTION = "detection AUROC"
 """The measure that names by statistics are scored by, and labels first of all."""
 MOST_CHARACTERS = 10_000
@@ -88,7 +90,7 @@ class LabelStep(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     who: str
     what: str
-    """edited, removed, agreed, rejected, chosen, restored: a key of label_words.py."""
+    """written, edited, removed, agreed, rejected, chosen, restored: a key of label_words.py."""
     number: int
     text: str
     """What the label said: before it was edited or removed."""
@@ -241,6 +243,21 @@ def read_history(database: sqlite3.Connection, key: int) -> list[LabelStep]:
         )
         for at, who, what, number, text, method, author in rows
     ]  # fmt: skip
+
+
+def whole_history(steps: Sequence[LabelStep], labels: Iterable[Label]) -> list[LabelStep]:
+    """Return the steps of a feature with those that nobody wrote down: a label that is there was
+    written once, by a person, a model or another program. The latest step comes first."""
+    told = {(step.number, step.text) for step in steps if step.what == WRITTEN}
+    written = [
+        LabelStep(
+            at=label.made, who=label.author, what=WRITTEN, number=label.number,
+            text=label.text, method=label.method, author=label.author,
+        )
+        for label in labels
+        if label.method != STATISTICS and (label.number, label.text) not in told
+    ]  # fmt: skip
+    return sorted([*written, *steps], key=lambda step: step.at, reverse=True)
 
 
 def with_others(database: sqlite3.Connection, keys: Sequence[int]) -> set[int]:

@@ -17,7 +17,7 @@ from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import by_whom, step_sentence
 from sae_desktop.project import Project, existing
 from sae_desktop.project_changes import ManyChange
-from sae_desktop.project_labels import label_text, system_user
+from sae_desktop.project_labels import label_text, system_user, whole_history
 from sae_desktop.project_notes import Notes
 
 labels_app = typer.Typer(help="Merge another person’s labels, or show the history of a label.")
@@ -142,7 +142,10 @@ def history(
         found = FeatureIndex(opened.index_path(existing("index", index, opened.indexes())))
         found.check_feature(feature)
         with closing(Notes(opened.notes_path)) as notes:
-            steps = notes.history(found.info.dictionary, feature)
+            dictionary = found.info.dictionary
+            steps = whole_history(
+                notes.history(dictionary, feature), notes.labels_of(dictionary, feature)
+            )
         return {
             "feature": feature,
             "steps": [msgspec.to_builtins(s) | {"said": step_sentence(s)} for s in steps],
@@ -154,5 +157,5 @@ def history(
 def _history_text(result: dict[str, Any]) -> str:
     rows = [(step["at"], step["said"]) for step in result["steps"]]
     if not rows:
-        return f"No label of feature {result['feature']} has been changed."
+        return f"Nobody has written a label of feature {result['feature']} yet."
     return table(("when (UTC)", "what happened"), rows, left={0, 1})

@@ -123,7 +123,7 @@ class FeatureWords:
             scored = score_sentence(self.score, self.score_low, self.score_high, DETECTION)
             strongest = f"Strongest in “{self.context(WIDE)}”" if self.peak else ""
             evidence = [*self.evidence, strongest] if self.evidence or strongest else []
-            parts = [[self.name, scored], [AUTOMATIC_NAME], evidence]
+            parts = [[isolated(self.name), scored], [AUTOMATIC_NAME], evidence]
         else:
             lines = [f"{said[:1].upper()}{said[1:]}" for said in self._phrases]
             parts = [["No label yet.", *lines, BRACKETS if self.peak else ""]]

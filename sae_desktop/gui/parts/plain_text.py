@@ -12,9 +12,14 @@ from PySide6.QtCore import QPoint
 from PySide6.QtGui import Qt
 from PySide6.QtWidgets import QToolTip, QWidget
 
+_ISOLATE, _LEFT_TO_RIGHT = "\u2068", "\u200e"
+"""Qt lets an isolated text at the beginning turn the rest, unless a mark stands before it."""
+
 
 def plain_tip(text: str) -> str:
     """Return a text as a tip that shows it as it is."""
+    if text.startswith(_ISOLATE):
+        text = f"{_LEFT_TO_RIGHT}{text}"
     if not Qt.mightBeRichText(text):
         return text
     return f'<span style="white-space:pre-wrap">{html.escape(text)}</span>'

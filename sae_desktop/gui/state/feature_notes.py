@@ -22,7 +22,7 @@ from sae_desktop.gui.state.label_actions import LabelActions, scored
 from sae_desktop.gui.state.name_order import NameOrder
 from sae_desktop.gui.state.note_steps import ChangeMany, ChangeNote, ChangeStars
 from sae_desktop.gui.state.session import Session
-from sae_desktop.label_words import label_tip, score_figure
+from sae_desktop.label_words import isolated, label_tip, score_figure
 from sae_desktop.project_changes import ManyChange, NoteChange, StarsChange, note_after
 from sae_desktop.project_labels import REJECTED, STATISTICS, Label
 from sae_desktop.project_lists import FeatureLists
@@ -104,7 +104,7 @@ class FeatureNotes(QObject):
     def title(self, feature: int) -> str:
         """Return "#12 label", or "#12" without one."""
         label = self.label(feature)
-        return f"#{feature} {label}" if label else f"#{feature}"
+        return f"#{feature} {isolated(label)}" if label else f"#{feature}"
 
     def words(self, feature: int) -> FeatureWords | None:
         """Return what the open index says of a feature; None where it has a label, or no index."""
@@ -151,7 +151,7 @@ class FeatureNotes(QObject):
         score follows.
         """
         words = self.words(feature)
-        told = self.label(feature) if words is None else words.line(room)
+        told = isolated(self.label(feature)) if words is None else words.line(room)
         score = self.score_text(feature)
         return f"{told} · {score}" if score else told, words is not None
 

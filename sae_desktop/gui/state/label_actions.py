@@ -22,11 +22,14 @@ from sae_desktop.project_labels import (
     PROPOSED,
     REJECTED,
     STATISTICS,
+    UNWRITTEN,
+    WRITTEN,
     Label,
     LabelStep,
     label_text,
     new_number,
     now,
+    whole_history,
 )
 from sae_desktop.project_note import LABEL, FeatureNote
 
@@ -84,7 +87,9 @@ class LabelActions(QObject):
         """Return what became of a feature's labels, the latest step first."""
         stored = self._session.notes
         dictionary = self._notes.dictionary if dictionary is None else dictionary
-        return [] if stored is None else stored.history(dictionary, feature)
+        if stored is None:
+            return []
+        return whole_history(stored.history(dictionary, feature), self._kept(feature, dictionary))
 
     def _kept(self, feature: int, dictionary: str) -> list[Label]:
         stored = self._session.notes
@@ -113,10 +118,9 @@ class LabelActions(QObject):
         elif not text:
             self._take_away(feature, before, dictionary)
         elif shown is not None and self._is_own(shown):
-            edited = self._own(feature, text, shown.number)
-            self._change(before, before.showing(edited), "label", dictionary)
+            self._write(before, self._own(feature, text, shown.number), dictionary)
         else:
-            self._change(before, before.showing(self._own(feature, text)), "label", dictionary)
+            self._write(before, self._own(feature, text), dictionary)
 
     def choose(self, feature: int, label: Label, dictionary: str | None = None) -> None:
         """Have a label shown, whoever made it, without saying that it is right."""
@@ -138,7 +142,7 @@ class LabelActions(QObject):
         edited = self._own(feature, text, label.number)
         self._change(
             before, before.showing(edited), "label", dictionary,
-            steps=[("edited", label)], restored=[label],
+            steps=[("edited", label), (WRITTEN, edited)], restored=[label],
         )  # fmt: skip
 
     def reject(self, feature: int, label: Label, dictionary: str | None = None) -> None:
@@ -178,6 +182,9 @@ class LabelActions(QObject):
         self._change(before, before.showing(label, chosen=True), "restored label", dictionary)
 
     # ------------------------------------------------------------------ steps
+    def _write(self, before: FeatureNote, label: Label, dictionary: str | None) -> None:
+        self._change(before, before.showing(label), "label", dictionary, steps=[(WRITTEN, label)])
+
     def _show(
         self, feature: int, label: Label, state: str, what: str, dictionary: str | None
     ) -> None:
@@ -250,7 +257,9 @@ class LabelActions(QObject):
         )  # fmt: skip
         back = NoteChange(
             dictionary=named, note=before, parts=(LABEL,), who=who,
-            steps=[("undone", label) for _, label in steps],
+            steps=[
+                (UNWRITTEN if what == WRITTEN else "undone", label) for what, label in steps
+            ],
             others=list(restored), without=gone,
         )  # fmt: skip
         notes.step(change, back, f"{text} of feature {before.feature}")

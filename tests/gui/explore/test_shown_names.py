@@ -6,22 +6,25 @@ import pytest
 from made_names import write_made_names
 from made_scores import write_made_scores
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QTextDocument
 from PySide6.QtWidgets import QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop.features.reading.filter import FeatureFilter, NameKind, matching
+from sae_desktop.gui.explore.labels.candidate_rows import said_of
 from sae_desktop.gui.explore.list.feature_table import LABEL, FeatureTableModel
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE, QuietWordsDelegate
 from sae_desktop.gui.state import name_order
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import AUTOMATIC, LabelActions
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import step_sentence
 from sae_desktop.project import Project
-from sae_desktop.project_labels import AGREED, MODEL, REJECTED, STATISTICS, Label
+from sae_desktop.project_labels import AGREED, MODEL, REJECTED, STATISTICS, Label, LabelStep
 from sae_desktop.project_notes import Notes
 
 BY_MODEL = 8
@@ -118,6 +121,10 @@ def test_page__offers_to_agree_with_the_automatic_name(
     assert title.source.agree.isVisibleTo(title)
     title.source.agree.click()
     assert title.label.text() == "name of 7"
+    assert title.source.button.text() == "Automatic, you agreed"
+    (agreed,) = LabelActions.of(session).labels(7)
+    assert said_of(agreed, session.person) == "automatic, you agreed · 0.78"
+    assert "Automatic, you agreed" in notes.tip(7)
     assert not title.source.agree.isVisibleTo(title)
     shown = session.notes.note("dict", 7).shown  # type: ignore[union-attr]
     assert shown is not None
@@ -212,3 +219,20 @@ def test_label_scored_beside_the_index__shows_that_score_until_it_is_edited(
     assert "right one in 75 (95% interval 62 to 88" in notes.tip(2).replace("\n", " ")
     notes.set_label(2, "another text")
     assert notes.score_text(2) == ""
+
+
+def test_right_to_left_label__does_not_turn_the_sentence_around_it(notes: FeatureNotes) -> None:
+    hebrew = "מלכים"
+    notes.set_label(5, hebrew)
+    first, second = notes.tip(5).splitlines()
+    assert first == f"\u2068{hebrew}\u2069"
+    assert second.startswith("Yours, ")
+    assert notes.title(5) == f"#5 \u2068{hebrew}\u2069"
+    assert notes.said(5)[0].startswith(f"\u2068{hebrew}\u2069")
+    document = QTextDocument()
+    document.setHtml(plain_tip(notes.tip(5)))
+    assert document.firstBlock().textDirection() == Qt.LayoutDirection.LeftToRight
+    step = LabelStep(
+        at="", who="Anna", what="written", number=0, text=hebrew, method="", author="Anna"
+    )
+    assert step_sentence(step, me="Anna") == f"You wrote “\u2068{hebrew}\u2069”."

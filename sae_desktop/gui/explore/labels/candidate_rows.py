@@ -13,7 +13,7 @@ from sae_desktop.gui.explore.labels.desk_labels import line_of
 from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.label_words import label_line, label_tip
-from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
+from sae_desktop.project_labels import AGREED, REJECTED, Label
 
 _BADGE = 20
 _GAP = 8
@@ -128,8 +128,8 @@ class CandidateRow(QAbstractButton):
 def said_of(label: Label, me: str) -> str:
     """Return who made a label, how far to believe it and what was said of it."""
     parts = [label_line(label, me=me)]
-    if label.shown and label.method != PERSON:
-        parts.append("agreed" if label.state == AGREED else "shown")
+    if label.shown and label.state != AGREED:
+        parts.append("shown")
     return " · ".join(parts)
 
 

@@ -24,7 +24,7 @@ from sae_desktop.gui.parts.labels import label
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
-from sae_desktop.label_words import DEMONSTRATION
+from sae_desktop.label_words import AUTOMATIC, AUTOMATIC_AGREED, DEMONSTRATION
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.words.amounts import exact_count
 
@@ -217,13 +217,13 @@ class LabelsOverview(QScrollArea):
             ("A language model", found.model, "positive", "Features that show a model’s label"),
             ("Imported", found.imported, "positive", "Features that show an imported label"),
             (
-                "Automatic, you agreed",
+                AUTOMATIC_AGREED.capitalize(),
                 found.agreed,
                 "accent",
                 "Features that show an automatic name as a label, since you agreed with it",
             ),
             (
-                "Automatic",
+                AUTOMATIC.capitalize(),
                 found.automatic,
                 "negative",
                 "Features without a label, which are called by their automatic name: made by "

@@ -22,13 +22,14 @@ from sae_desktop.errors import UserError
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.explore.list.condition_chips import ConditionChips
-from sae_desktop.gui.explore.list.filter_words import NAMED_IN_WORDS, Condition, conditions_in_words
+from sae_desktop.gui.explore.list.filter_words import Condition, conditions_in_words
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.gui.state.kept_lists import KeptLists
 from sae_desktop.gui.state.session import Session
+from sae_desktop.label_words import NAMED_IN_WORDS
 from sae_desktop.language_names import language_name
 from sae_desktop.project_changes import FilterChange
 from sae_desktop.project_lists import SavedFilters

@@ -10,16 +10,9 @@ import msgspec
 from sae_desktop.features.reading.columns import column_info
 from sae_desktop.features.reading.filter import FeatureFilter, Range
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.label_words import NAMED_IN_WORDS
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import figure_of
-
-NAMED_IN_WORDS = {
-    "mine": "labelled by a person",
-    "model": "labelled by a model",
-    "imported": "label imported",
-    "automatic": "automatic name",
-}
-"""Whose name is shown, as a condition."""
 
 
 @dataclass(frozen=True)

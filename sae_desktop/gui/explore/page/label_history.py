@@ -19,6 +19,7 @@ from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
 from sae_desktop.label_words import step_sentence
 
+_UNKNOWN = "some time ago"
 _STEP = Qt.ItemDataRole.UserRole
 
 
@@ -36,7 +37,9 @@ class LabelHistory(QDialog):
         self.steps.setWordWrap(True)
         self.steps.setAccessibleName("History of the labels")
         for step in self._actions.history(feature):
-            item = QListWidgetItem(f"{step.at[:16]}   {step_sentence(step, me=session.person)}")
+            item = QListWidgetItem(
+                f"{step.at[:16] or _UNKNOWN}   {step_sentence(step, me=session.person)}"
+            )
             item.setData(_STEP, step)
             self.steps.addItem(item)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -52,9 +55,12 @@ class LabelHistory(QDialog):
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         if not self.steps.count():
-            column.addWidget(label("No label of this feature has been changed yet.", "muted"))
+            column.addWidget(label("Nobody has written a label of this feature yet.", "muted"))
         else:
-            times = "Times are in UTC. Each label stands as it was before the step."
+            times = (
+                "What was done to the labels, the latest first; times are in UTC. Choose a line to "
+                "have its label shown again."
+            )
             column.addWidget(label(times, "muted", wrap=True))
         column.addWidget(self.steps, 1)
         column.addWidget(buttons)

@@ -15,7 +15,7 @@ from sae_desktop.gui.parts.plain_text import menu_text, plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
-from sae_desktop.label_words import by_whom, label_line, label_tip, score_figure
+from sae_desktop.label_words import isolated, label_line, label_tip, score_figure, whose
 from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
 
 _SHOWN = 60
@@ -54,15 +54,16 @@ class LabelSource(QWidget):
         self.score.setAccessibleDescription(tip)
         self.agree.setVisible(shown is not None and shown.state != AGREED)
         if shown is not None:
+            text = isolated(shown.text[:_SHOWN])
             self.agree.setToolTip(
-                plain_tip(f"Make “{shown.text[:_SHOWN]}” the label you agree with (Ctrl+Shift+Y)")
+                plain_tip(f"Make “{text}” the label you agree with (Ctrl+Shift+Y)")
             )
         others = len(labels) - (shown is not None)
         self.button.setVisible(bool(labels))
         if labels:
-            whose = by_whom(shown.method, shown.author, me=me) if shown is not None else ""
+            made_by = whose(shown, me=me) if shown is not None else ""
             counted = f"{others} other{'s' if others > 1 else ''}" if others else ""
-            text = " · ".join(filter(None, (whose, counted)))
+            text = " · ".join(filter(None, (made_by, counted)))
             self.button.setText(menu_text(f"{text[:1].upper()}{text[1:]}"))
             self.button.setAccessibleName(f"Other labels: {text}")
             self.button.setToolTip(
@@ -131,7 +132,7 @@ class LabelSource(QWidget):
     def _add_label(self, menu: QMenu, one: Label) -> None:
         feature, me = self._feature, self._session.person
         text = one.text if len(one.text) <= _SHOWN else f"{one.text[: _SHOWN - 1]}…"
-        sub = menu.addMenu(menu_text(f"{text}   ({label_line(one, me=me)})"))
+        sub = menu.addMenu(menu_text(f"{isolated(text)}   ({label_line(one, me=me)})"))
         sub.menuAction().setToolTip(plain_tip(label_tip(one, me=me)))
         if one.shown:
             icons.set_icon(sub.menuAction(), "check")
