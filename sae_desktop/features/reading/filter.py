@@ -6,6 +6,7 @@ milliseconds and no object each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -14,8 +15,10 @@ import numpy.typing as npt
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS, ColumnInfo, column_info
+from sae_desktop.features.reading.name_search import name_answer_is_known, names_with_text
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.search import (
+    context_answer_is_known,
     features_firing_on,
     features_raising,
     features_with_context,
@@ -41,7 +44,7 @@ class FeatureFilter(msgspec.Struct, frozen=True, kw_only=True):
     """The conditions a feature meets to be listed, all of them; the default lists all."""
 
     text: str = ""
-    """Words of the label or the note, or the beginning of the number."""
+    """Words of the label, the note or the automatic name, or the beginning of the number."""
     context: str = ""
     """Text near the chosen token of one of its contexts."""
     token: str = ""
@@ -103,6 +106,9 @@ class Marks(Protocol):
     def found_features(self, text: str) -> Array:
         """Return the features whose label or note has words beginning with those of `text`."""
 
+    def found_names(self, index: FeatureIndex, text: str) -> Array:
+        """Return the features that show an automatic name with words beginning so."""
+
     def list_members(self, name: str) -> Array | None:
         """Return the features of a list in its order; None when there is no such list."""
 
@@ -143,7 +149,8 @@ def matching(
         kept &= _members(_list_members(marks, conditions.member_of), count)
     text = conditions.text.strip().removeprefix("#")
     if text:
-        kept &= _members(marks.found_features(text), count) | _number_begins(text, count)
+        named = _members(marks.found_names(index, text), count)
+        kept &= named | _members(marks.found_features(text), count) | _number_begins(text, count)
     if conditions.token.strip():
         kept &= _members(features_firing_on(index, conditions.token), count)
     if conditions.raises.strip():
@@ -151,6 +158,16 @@ def matching(
     if conditions.context.strip() and kept.any():
         kept &= _members(features_with_context(index, conditions.context), count)
     return np.flatnonzero(kept)
+
+
+def read_first(index: FeatureIndex, conditions: FeatureFilter) -> Callable[[], object] | None:
+    """Return what takes long to read for these conditions; None: they are answered at once."""
+    context, text = conditions.context, conditions.text.strip().removeprefix("#")
+    if context.strip() and not context_answer_is_known(index, context):
+        return lambda: features_with_context(index, context)
+    if text and not name_answer_is_known(index, text):
+        return lambda: names_with_text(index, text)
+    return None
 
 
 def _named_by(kind: NameKind, index: FeatureIndex, marks: Marks) -> Array:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.reading.name_search import shown_names_with_text
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.shown_names import order_of_names
+from sae_desktop.project_labels import STATISTICS
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes
 
@@ -55,6 +57,11 @@ class NotedMarks:
 
     def found_features(self, text: str) -> Array:
         return _NONE if self.notes is None else self.notes.search(self.dictionary, text)
+
+    def found_names(self, index: FeatureIndex, text: str) -> Array:
+        stored = self.notes
+        rejected = {} if stored is None else stored.rejected(self.dictionary, STATISTICS)
+        return shown_names_with_text(index, text, self.labelled_features(), rejected)
 
     def list_members(self, name: str) -> Array | None:
         kept = None if self.notes is None else FeatureLists(self.notes).read(self.dictionary, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sae_desktop.gui.frame.menus import MENUS
+from sae_desktop.gui.frame.palette_names import automatic_names
 from sae_desktop.gui.frame.palette_rows import Provider
 from sae_desktop.gui.frame.settings_table import SETTINGS
 from sae_desktop.gui.parts.actions import ActionRegistry
@@ -13,6 +14,7 @@ from sae_desktop.gui.parts.workspace import Workspace
 from sae_desktop.gui.state.feature_link import parse_feature_link
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
+from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import figure_text, short_count
 from sae_desktop.words.feature_words import WIDE
 
@@ -147,13 +149,21 @@ def _feature_entries(session: Session, query: str) -> list[Entry]:
     if number is not None and number < session.index.features:
         said = FeatureNotes.of(session).said(number, WIDE)[0]
         found.append(Entry("Feature", f"Feature {number}", str(number), aside=said))
-    if notes is None:
-        return found
+    if notes is not None:
+        found += _label_entries(notes, dictionary, query)
+    if number is None and link is None:
+        found += automatic_names(session, session.index, query)
+    return found
+
+
+def _label_entries(notes: Notes, dictionary: str, query: str) -> list[Entry]:
     some = notes.notes(dictionary, notes.search(dictionary, query)[:_LOOKED_AT].tolist())
     scored = [(score(query, note.label), feature, note) for feature, note in some.items()]
     best = [item for item in sorted(scored, key=lambda item: -item[0]) if item[2].label]
-    for _, feature, note in best[:_LABELS]:
-        found.append(Entry("Feature", note.label, str(feature), f"feature {feature}"))
+    found = [
+        Entry("Feature", note.label, str(feature), f"feature {feature}")
+        for _, feature, note in best[:_LABELS]
+    ]
     if len(best) > _LABELS:
         more = f"{len(best) - _LABELS} more labels; keep typing, or search the list in Explore"
         found.append(Entry("Feature", more, "", enabled=False))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sae_desktop.gui.frame.palette_names import automatic_names
 from sae_desktop.gui.frame.palette_rows import Provider, Row
 from sae_desktop.gui.parts.search import Entry, feature_number
 from sae_desktop.gui.state.feature_link import parse_feature_link
@@ -52,18 +53,28 @@ class IndexTexts:
             return None
         if feature_number(text) is not None or parse_feature_link(text) is not None:
             return None
+        from sae_desktop.features.reading.name_search import name_answer_is_known, names_with_text
         from sae_desktop.features.reading.text_hits import text_hits
 
-        return lambda: (index, text_hits(index, text))
+        if name_answer_is_known(index, text):  # its names stand among the features already
+            return lambda: (index, text_hits(index, text), False)
 
-    def rows(self, query: str, answer: tuple[FeatureIndex, TextHits]) -> list[Row]:
+        def read() -> tuple[FeatureIndex, TextHits, bool]:
+            names_with_text(index, text)  # the answer is kept
+            return index, text_hits(index, text), True
+
+        return read
+
+    def rows(self, query: str, answer: tuple[FeatureIndex, TextHits, bool]) -> list[Row]:
         """Return the features found, the best of each kind, and the way to all of them."""
         from sae_desktop.features.reading.filter import FeatureFilter
 
-        index, hits = answer
+        index, hits, names_too = answer
         if index is not self._session.index:
             return []
         text = query.strip()
+        named = automatic_names(self._session, index, text) if names_too else []
+        by_name = Provider(lambda _query: [], self.open, heading=f"Automatic names: “{text}”")
         self._titles = self._notes.labels(
             np.array([h.feature for h in hits.contexts] + [*hits.firing, *hits.raising], np.int64)
         )
@@ -79,7 +90,8 @@ class IndexTexts:
             )
             for hit in hits.contexts
         ]
-        found = self._group(
+        found = [(entry, by_name) for entry in named]
+        found += self._group(
             f"In a context: “{text}”", contexts, hits.contexts_total, FeatureFilter(context=text)
         )
         for told, features, total, conditions in (

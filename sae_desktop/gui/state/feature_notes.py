@@ -114,15 +114,15 @@ class FeatureNotes(QObject):
         if self._words is None or self._words.index is not index:
             self._words = FeatureWordsReader(index)
         words = self._words.words(feature)
-        rejected = words.name and words.name.casefold() in self._rejected_names(feature)
+        rejected = words.name and words.name.casefold() in self.rejected_names().get(feature, ())
         return replace(words, name="") if rejected else words
 
-    def _rejected_names(self, feature: int) -> set[str]:
-        """Return the names by statistics that a person rejected for a feature, case left aside."""
+    def rejected_names(self) -> dict[int, set[str]]:
+        """Return the names by statistics that a person rejected, case left aside."""
         if self._rejected is None:
             stored = self._session.notes
             self._rejected = {} if stored is None else stored.rejected(self.dictionary, STATISTICS)
-        return self._rejected.get(feature, set())
+        return self._rejected
 
     def score_text(self, feature: int) -> str:
         """Return the score of what stands in the label's place, as it stands small beside it."""
@@ -219,6 +219,13 @@ class FeatureNotes(QObject):
     def found_features(self, text: str) -> Array:
         stored = self._session.notes
         return stored.search(self.dictionary, text) if stored is not None else _NONE
+
+    def found_names(self, index: FeatureIndex, text: str) -> Array:
+        # h5py: not before the first show
+        from sae_desktop.features.reading.name_search import shown_names_with_text
+
+        rejected = self.rejected_names()
+        return shown_names_with_text(index, text, self.labelled_features(), rejected)
 
     def list_members(self, name: str) -> Array | None:
         stored = self._session.notes

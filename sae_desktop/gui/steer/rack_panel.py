@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.errors import UserError
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.name_finder import NameFinder
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.steer import rack as racks
 from sae_desktop.gui.steer.direction_menu import DirectionButton
@@ -47,6 +48,7 @@ class SteeringRack(QWidget):
         self.setObjectName("steer.rack")
         self._session = session
         self._notes = FeatureNotes.of(session)
+        self._finder = NameFinder(session, self)
         self.rack: Rack = ()
         self._typical_norm = 0.0
         self._dictionary = self._notes.dictionary
@@ -57,8 +59,8 @@ class SteeringRack(QWidget):
         """Features whose sliders wait at their first strength for the one that works."""
         self._names = QStringListModel(self)
         self.add_field = QLineEdit()
-        self.add_field.setPlaceholderText("Label or number")
-        self.add_field.setAccessibleName("Add a feature by its label or number")
+        self.add_field.setPlaceholderText("Name or number")
+        self.add_field.setAccessibleName("Add a feature by its name or number")
         self.add_direction = DirectionButton(
             session, self.add_direction_entry, self.add_feature_elsewhere
         )
@@ -66,7 +68,7 @@ class SteeringRack(QWidget):
             "All off", self.switch_all_off, flat=True, tip="Switch every feature off"
         )
         self.hint = label(
-            "No features yet. Add one by its number or label, or press Steer on a feature’s page.",
+            "No features yet. Add one by its number or name, or press Steer on a feature’s page.",
             "muted",
             wrap=True,
         )
@@ -285,15 +287,24 @@ class SteeringRack(QWidget):
         number = text.split()[0] if text.startswith("#") else text
         found = racks.found_features(number, index.features, self._labels_for(number))
         if found:
-            self.add_field.clear()
-            self.add_feature(found[0])
+            self._add_found(found[0])
         elif text.strip():
-            self._session.show_error(
-                UserError(
-                    f"No feature is called “{text.strip()}”.",
-                    next_step=f"Features are numbered 0 to {index.features - 1}.",
-                )
+            self._finder.find(text, self._add_found)
+
+    def _add_found(self, feature: int | None) -> None:
+        index = self._session.index
+        if index is None:
+            return
+        if feature is not None:
+            self.add_field.clear()
+            self.add_feature(feature)
+            return
+        self._session.show_error(
+            UserError(
+                f"No feature is called “{self.add_field.text().strip()}”.",
+                next_step=f"Features are numbered 0 to {index.features - 1}.",
             )
+        )
 
     def _on_strength_chosen(self, key: Key, strength: float) -> None:
         rack = racks.moved(self.rack, key, strength, racks.LIMITS[-1])
@@ -367,8 +378,7 @@ class SteeringRack(QWidget):
         return self._notes.labels(self._notes.found_features(text)[:_NAMES])
 
     def _name_features(self, _feature: int = 0) -> None:
-        labels = sorted(self._notes.labels(self._notes.labelled_features()[:_NAMES]).items())
-        self._names.setStringList([f"#{feature} {text}" for feature, text in labels])
+        self._names.setStringList(self._finder.offered(_NAMES))
 
     def _on_index_changed(self, _index: object = None) -> None:
         index = self._session.index

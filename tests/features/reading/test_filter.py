@@ -16,6 +16,7 @@ from sample_index import write_sample_index
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading import filter as filters
 from sae_desktop.features.reading.filter import FeatureFilter, Range, matching, ordered
+from sae_desktop.features.reading.name_search import shown_names_with_text
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_names import language_name
 
@@ -50,6 +51,9 @@ class Written:
             if all(any(w.startswith(t) for w in label.lower().split()) for t in words)
         ]
         return np.asarray(sorted(found), dtype=np.int64)
+
+    def found_names(self, index: FeatureIndex, text: str) -> np.ndarray:
+        return shown_names_with_text(index, text, self.labelled_features(), {})
 
     def list_members(self, name: str) -> Any:
         return np.array([9, 1]) if name == "mine" else None

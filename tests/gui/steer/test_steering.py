@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from made_names import write_made_names
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
@@ -153,6 +154,20 @@ def test_rack__adds_by_label_and_refuses_what_is_not_there(
     field.setText("400")
     field.returnPressed.emit()
     assert "No feature" in heard.errors[0].what
+
+
+def test_rack__adds_by_automatic_name(panel: SteeringPanel, session: Session) -> None:
+    assert session.index is not None
+    write_made_names(session.index.path, ["French text", *[""] * 63])
+    session.index.read_names()
+    FeatureNotes.of(session).reload()
+    completer = panel.rack.add_field.completer()
+    completer.setCompletionPrefix("french")
+    assert completer.currentCompletion() == "#0 French text · automatic"
+    QTest.keyClicks(panel.rack.add_field, "french")
+    QTest.keyClick(panel.rack.add_field, Qt.Key.Key_Return)
+    assert [entry.feature for entry in panel.rack.rack] == [0]
+    assert panel.rack.add_field.text() == ""
 
 
 def test_rack__adds_what_is_chosen_from_the_suggestions(

@@ -28,6 +28,7 @@ from sae_desktop.gui.parts.search import feature_number
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.compared import MOST, Compared
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.name_finder import NameFinder
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.comparing_text import pair_sentence, random_text, source_text
 
@@ -43,13 +44,14 @@ class ComparePanel(QWidget):
         self.setObjectName("explore.compare")
         self._session = session
         self._notes = FeatureNotes.of(session)
+        self._finder = NameFinder(session, self)
         self._compared = Compared.of(session)
         self.columns: list[ComparedColumn] = []
         self.comparison: Comparison | None = None
         self._stale = True
         self.empty = EmptyState("", "", self._start, icon="columns")
         self.field = QLineEdit()
-        self.field.setPlaceholderText("Add a feature by number or label")
+        self.field.setPlaceholderText("Add a feature by number or name")
         self.field.setAccessibleName("Add a feature to the comparison")
         self.field.setClearButtonEnabled(True)
         self.add_open = push_button("", self._on_add_open, icon="plus")
@@ -149,19 +151,23 @@ class ComparePanel(QWidget):
         if index is None or not text:
             return
         number = feature_number(text)
-        if number is None:
-            found = self._notes.found_features(text)
-            number = int(found[0]) if len(found) else None
-        if number is None or number >= index.features:
+        if number is not None:
+            self._add(number if number < index.features else None)
+        else:
+            self._finder.find(text, self._add)
+
+    def _add(self, feature: int | None) -> None:
+        index = self._session.index
+        if feature is not None:
+            self._compared.add(feature)
+            self.field.clear()
+        elif index is not None:
             self._session.show_error(
                 UserError(
-                    f"No feature is called “{text}”.",
+                    f"No feature is called “{self.field.text().strip()}”.",
                     next_step=f"Features are numbered 0 to {index.features - 1}.",
                 )
             )
-            return
-        self._compared.add(number)
-        self.field.clear()
 
     def _on_feature_selected(self, _feature: object = None) -> None:
         feature = self._session.feature

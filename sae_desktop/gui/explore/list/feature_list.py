@@ -11,9 +11,8 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.filter import FeatureFilter
+from sae_desktop.features.reading.filter import FeatureFilter, read_first
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.features.reading.search import context_answer_is_known, features_with_context
 from sae_desktop.gui.explore.list.column_range import ColumnRange
 from sae_desktop.gui.explore.list.feature_table import (
     NUMBER,
@@ -80,7 +79,7 @@ class FeatureListPanel(QWidget):
             "you open then stands beside it (Ctrl+Shift+M)",
         )
         self.meaning = MeaningListing(session)
-        self._contexts = Background(self)
+        self._reading = Background(self)
         self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_PAUSE_MS)
         self._dwell = QTimer(self, singleShot=True, interval=DWELL_MS)
         self._build()
@@ -122,7 +121,7 @@ class FeatureListPanel(QWidget):
         self.range.changed.connect(self._on_range_changed)
         self.range.column.currentIndexChanged.connect(self._on_column_chosen)
         self._filter_timer.timeout.connect(self.apply_filter)
-        self._contexts.answered.connect(self.apply_filter)
+        self._reading.answered.connect(self.apply_filter)
         self._dwell.timeout.connect(self._on_dwelt)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
         self.table.selectionModel().selectionChanged.connect(self._say_count)
@@ -209,12 +208,10 @@ class FeatureListPanel(QWidget):
         """List what the fields ask for; the open feature keeps its place on the screen."""
         self._filter_timer.stop()
         conditions, index = self.conditions(), self._session.index
-        if index is not None and conditions.context.strip():
-            text = conditions.context
-            if not context_answer_is_known(index, text):
-                self.count.setText("Reading the text…")
-                self._contexts.run((index, text), lambda: features_with_context(index, text))
-                return
+        if index is not None and (work := read_first(index, conditions)) is not None:
+            self.count.setText("Reading the text…")
+            self._reading.run((index, conditions), work)
+            return
         only = self.meaning.among(self.bar, conditions)
         feature = self._session.feature
         before = None if feature is None else self._place_on_screen(feature)

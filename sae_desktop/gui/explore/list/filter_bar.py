@@ -38,12 +38,15 @@ from sae_desktop.words.amounts import exact_count
 MEANING = "meaning"
 """What no field of the filter holds: the engine is asked."""
 SCOPES = {
-    "text": ("In labels", "Label, number or link", "Words of labels or notes, a number, a link"),
+    "text": (
+        "In names",
+        "Name, number or link",
+        "Words of labels, automatic names or notes, a number, a link",
+    ),
     MEANING: (
         "By meaning",
         "What it is about, such as dates",
-        "Labels, names and contexts that are about what you describe in your own words, the "
-        "nearest first",
+        "Names and contexts about what you describe in your own words, the nearest first",
     ),
     "context": ("In contexts", "Words near the tokens it fires on", "Text near a context’s token"),
     "token": ("Fires on", "A token it fires on", "One of the ten tokens it fires on most often"),
@@ -138,12 +141,16 @@ class FilterBar(QWidget):
 
     def conditions(self) -> FeatureFilter:
         """Return all conditions that are set."""
+        typed = self.search.text()
+        told = {self._scope: typed} if typed and not self.meant else {}
+        return msgspec.structs.replace(self._not_typed(), **told)
+
+    def _not_typed(self) -> FeatureFilter:
         return msgspec.structs.replace(
             self._rest,
             alive_only=self.alive.isChecked(),
             starred_only=self.starred.isChecked(),
             labelled_only=self.labelled.isChecked(),
-            **({self._scope: self.search.text()} if self.search.text() and not self.meant else {}),
         )
 
     @property
@@ -171,16 +178,10 @@ class FilterBar(QWidget):
         only = None
         if self.only is not None and len(self.only.features) <= _MOST_KEPT:
             only = {"title": self.only.title, "features": np.asarray(self.only.features).tolist()}
-        conditions = msgspec.structs.replace(
-            self._rest,
-            alive_only=self.alive.isChecked(),
-            starred_only=self.starred.isChecked(),
-            labelled_only=self.labelled.isChecked(),
-        )
         return {
             "scope": self._scope,
             "typed": self.search.text(),
-            "conditions": msgspec.to_builtins(conditions),
+            "conditions": msgspec.to_builtins(self._not_typed()),
             "only": only,
         }
 

@@ -36,6 +36,7 @@ from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.search import feature_number
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
+from sae_desktop.gui.state.name_finder import NameFinder
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_names import language_name
 from sae_desktop.words.column_text import column_text
@@ -56,6 +57,7 @@ class FeatureMapPanel(QWidget):
         self.setObjectName("explore.map")
         self._session = session
         self._notes = FeatureNotes.of(session)
+        self._finder = NameFinder(session, self)
         self._index: FeatureIndex | None = None
         self._return: View | None = None
         self.map = FeatureMapView()
@@ -67,7 +69,7 @@ class FeatureMapPanel(QWidget):
         self.colour.setAccessibleName("Value that colours the map")
         self.colour.setToolTip("Value that colours the map")
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Go to a number or label")
+        self.search.setPlaceholderText("Go to a number or name")
         self.search.setAccessibleName("Go to a feature")
         self.search.setClearButtonEnabled(True)
         self.lasso = QToolButton()
@@ -322,14 +324,18 @@ class FeatureMapPanel(QWidget):
         if index is None or not text:
             return
         number = feature_number(text)
-        if number is None or number >= index.features:
-            found = self._notes.found_features(text)
-            number = int(found[0]) if len(found) else None
-        place = None if number is None else self.map.places.place_of(number)
-        if number is None or place is None:
+        if number is not None and number < index.features:
+            self._go_to(number)
+        else:
+            self._finder.find(text, self._go_to)
+
+    def _go_to(self, feature: int | None) -> None:
+        place = None if feature is None else self.map.places.place_of(feature)
+        if feature is None or place is None:
+            text = self.search.text().strip()
             self.read_out.setText(f"No feature on the map matches “{text}”.")
             return
-        self._session.select_feature(number)
+        self._session.select_feature(feature)
         self.map.fly_to(*place)
 
     def _on_lasso_toggled(self, on: bool) -> None:

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from sae_desktop.features.reading.columns import COLUMNS
 from sae_desktop.features.reading.effect_file import EffectInfo, write_effects
 from sae_desktop.features.reading.filter import FeatureFilter
+from sae_desktop.features.reading.names_file import NO_NAMES
 from sae_desktop.gui.explore.list.feature_table import (
     DENSITY,
     FEATURE_ROLE,
@@ -137,7 +138,8 @@ def _million(session: Session) -> tuple[FeatureTableModel, dict[str, np.ndarray]
         for name in ("density", "max_activation", "mean_activation")
     }
     model = FeatureTableModel(FeatureNotes.of(session))
-    model.set_index(SimpleNamespace(columns=columns, features=count))  # type: ignore[arg-type]
+    index = SimpleNamespace(columns=columns, features=count, short_names=lambda: NO_NAMES)
+    model.set_index(index)  # type: ignore[arg-type]
     return model, columns
 
 
