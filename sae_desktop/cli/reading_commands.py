@@ -58,7 +58,7 @@ def features(
         list[str],
         typer.Option("--where", help="A condition on a column, such as “density<0.01”."),
     ] = _NO_NAMES,
-    text: Annotated[str, typer.Option(help="Words in the label or note.")] = "",
+    text: Annotated[str, typer.Option(help="Words in the name or the note.")] = "",
     context: Annotated[str, typer.Option(help="Text near a token the feature fires on.")] = "",
     token: Annotated[str, typer.Option(help="A token the feature often fires on.")] = "",
     raises: Annotated[str, typer.Option(help="A token whose logit the feature raises.")] = "",

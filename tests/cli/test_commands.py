@@ -121,7 +121,8 @@ def test_features__meet_every_condition_and_are_exported(
     expected = {f["id"] for f in everything if 0 < f["density"] < middle}
     assert {f["id"] for f in rare} == expected
     assert 0 < len(expected) < FEATURES
-    assert [f["id"] for f in listed("--text", LABEL.split()[0])] == [LABELLED]
+    assert [f["id"] for f in listed("--text", LABEL.split()[0], "--labelled")] == [LABELLED]
+    assert LABELLED in {f["id"] for f in listed("--text", LABEL.split()[0])}
     path = tmp_path / "rare.csv"
     listed("--where", f"density<{middle}", "--alive", "--export", str(path))
     assert len(path.read_text().splitlines()) >= len(expected) + 1
