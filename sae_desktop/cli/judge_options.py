@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -17,13 +18,20 @@ from sae_desktop.cli.config_options import (
     with_signature,
 )
 from sae_desktop.cli.render import table
-from sae_desktop.cli.runner import run_job_command
+from sae_desktop.cli.runner import run_job_command, told
+from sae_desktop.errors import UserError
 from sae_desktop.features.reading.judgement import SCORERS
-from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgeLabelsResult
+from sae_desktop.jobs import SilentContext
+from sae_desktop.labels.judging.config import (
+    JudgeLabelsConfig,
+    JudgeLabelsResult,
+    PreviewJudgingConfig,
+)
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.selection import Selection
 from sae_desktop.words.judge_text import result_lines, result_rows
+from sae_desktop.words.queue_text import estimate_text
 
 _PANEL = "With --judge"
 _JUDGING = (
@@ -105,7 +113,18 @@ def _judge(
         seed=given["seed"],
         **judging,
     )
+    if not given["as_json"]:
+        _tell_estimate(config)
     run_job_command(config, judged_table, as_json=given["as_json"])
+
+
+def _tell_estimate(config: JudgeLabelsConfig) -> None:
+    """Say what it will take, where that can be said; what keeps it from starting says the job."""
+    from sae_desktop.labels.judging.preview import preview_judging
+
+    with contextlib.suppress(UserError):
+        preview = preview_judging(PreviewJudgingConfig(judge=config), SilentContext())
+        told(estimate_text(preview.whole))
 
 
 def judged_table(result: JudgeLabelsResult) -> str:

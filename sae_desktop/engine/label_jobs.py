@@ -12,7 +12,12 @@ from sae_desktop.labels.explaining.config import (
     ExplanationPreview,
     PreviewExplanationConfig,
 )
-from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgeLabelsResult
+from sae_desktop.labels.judging.config import (
+    JudgeLabelsConfig,
+    JudgeLabelsResult,
+    JudgingPreview,
+    PreviewJudgingConfig,
+)
 from sae_desktop.labels.models.config import (
     CheckServerConfig,
     CheckServerResult,
@@ -68,6 +73,13 @@ LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.labels.explaining.preview:preview_explanation",
         ExplanationPreview,
         "Show what would be sent",
+        "",
+        quiet=True,
+    ),
+    PreviewJudgingConfig: JobKind(
+        "sae_desktop.labels.judging.preview:preview_judging",
+        JudgingPreview,
+        "Show what a judge would be sent",
         "",
         quiet=True,
     ),

@@ -34,7 +34,7 @@ from sae_desktop.features.config import (
     ProbeConfig,
 )
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
-from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.judging.config import JudgeLabelsConfig, PreviewJudgingConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
 from sae_desktop.labels.search.config import EmbedLabelsConfig, SearchMeaningConfig
@@ -97,6 +97,7 @@ JobConfig = (
     | ImportPackageConfig
     | ExplainFeaturesConfig
     | PreviewExplanationConfig
+    | PreviewJudgingConfig
     | EmbedLabelsConfig
     | SearchMeaningConfig
     | FindServersConfig

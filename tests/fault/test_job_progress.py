@@ -24,6 +24,7 @@ from sae_desktop.exchange.config import FindDictionariesConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import IndexConfig, ProbeConfig
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
+from sae_desktop.labels.judging.config import JudgeLabelsConfig, PreviewJudgingConfig
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
 from sae_desktop.labels.search.config import SearchMeaningConfig
@@ -96,6 +97,11 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         ),
         "preview": PreviewExplanationConfig(
             explain=ExplainFeaturesConfig(
+                project=p.project, index="i", model=ModelChoice(server="localhost:1", model="toy")
+            )
+        ),
+        "preview judging": PreviewJudgingConfig(
+            judge=JudgeLabelsConfig(
                 project=p.project, index="i", model=ModelChoice(server="localhost:1", model="toy")
             )
         ),

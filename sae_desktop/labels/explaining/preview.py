@@ -51,7 +51,7 @@ def preview_explanation(
     cost = Purse(explain.limits).cost(tokens, explain.most_tokens)
     some = [fitting.read(f)[0] for f in features[:_SAMPLE]]
     sample = [one.ask for one in some if one is not None] or [evidence.ask]
-    whole = estimate(sample, len(features), explain.limits, _usual(project, explain.model))
+    whole = estimate(sample, len(features), explain.limits, usual_for(project, explain.model))
     return ExplanationPreview(
         feature=feature,
         messages=evidence.ask.messages,
@@ -79,7 +79,7 @@ def _reads(choice: ModelChoice) -> tuple[int, Count | None]:
     return choice.window or reader.window, reader.prompt_tokens
 
 
-def _usual(project: Project, choice: ModelChoice) -> Usual | None:
+def usual_for(project: Project, choice: ModelChoice) -> Usual | None:
     """Return what a server's model took for earlier requests of the project."""
     if choice.local or not choice.model:
         return None

@@ -8,7 +8,9 @@ import msgspec
 
 from sae_desktop.described import said
 from sae_desktop.features.reading.judgement import Judgement, Scorer, Verdict
+from sae_desktop.labels.chat import Message
 from sae_desktop.labels.models.choice import ModelChoice
+from sae_desktop.labels.queue.estimate import QueueEstimate
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.selection import Selection
 from sae_desktop.limits import Count, CountOrNone, Seed
@@ -101,6 +103,23 @@ class JudgeLabelsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="judge_la
     seed: Seed = 0
     device: str = "auto"
     """Where the model of the index is run."""
+
+
+class PreviewJudgingConfig(msgspec.Struct, frozen=True, kw_only=True, tag="preview_judging"):
+    """What a judge would be asked, and what all of it would cost. Sends nothing."""
+
+    judge: JudgeLabelsConfig
+
+
+class JudgingPreview(msgspec.Struct, frozen=True, kw_only=True):
+    labels: int
+    """That would be judged."""
+    messages: tuple[Message, ...]
+    """The first question about a label, to the letter."""
+    trial: int
+    """Questions by which the judge itself is tried first."""
+    whole: QueueEstimate
+    """What all of them take."""
 
 
 class ScorerResult(msgspec.Struct, frozen=True, kw_only=True):

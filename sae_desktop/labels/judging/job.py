@@ -15,7 +15,6 @@ from contextlib import closing
 import msgspec
 import numpy as np
 
-from sae_desktop.errors import UserError
 from sae_desktop.features.reading.judged_file import (
     mean_interval,
     merged,
@@ -44,7 +43,7 @@ from sae_desktop.labels.judging.gathering import Gathering
 from sae_desktop.labels.judging.known import known_questions
 from sae_desktop.labels.judging.later import Later
 from sae_desktop.labels.judging.measures import Answered
-from sae_desktop.labels.judging.prompts import judge_prompt
+from sae_desktop.labels.judging.preparing import askings, require_labels
 from sae_desktop.labels.judging.question import Asking
 from sae_desktop.labels.judging.reread import reread
 from sae_desktop.labels.judging.scorers import SCORER_KINDS
@@ -77,38 +76,16 @@ def judge_labels(config: JudgeLabelsConfig, context: JobContext) -> JudgeLabelsR
     with closing(Notes(project.notes_path)) as notes:
         features = select(index, notes, config.selection).tolist()
         labels = chosen_labels(index, notes, features, config.which)
-        _require(labels, config)
-        askings = _askings(config)
+        require_labels(labels, config)
+        asked = askings(config)
         with (
             closing(open_chat_model(config.model, context)) as model,
             closing(Ledger(project.requests_path)) as ledger,
         ):
             job = _Judging(config, context, index, notes, model, ledger)
-            job.tried(askings)
-            job.judged(labels, {s: askings[s] for s in job.fit})
+            job.tried(asked)
+            job.judged(labels, {s: asked[s] for s in job.fit})
     return job.result(len(features), len(labels), time.perf_counter() - began)
-
-
-def _require(labels: Sequence[ChosenLabel], config: JudgeLabelsConfig) -> None:
-    if not config.scorers:
-        raise UserError("No way of judging is chosen.", next_step="Choose at least one.")
-    if not labels:
-        raise UserError(
-            "None of the selected features has a label to judge.",
-            kept="Nothing was asked.",
-            next_step="Name the features first, or select others.",
-        )
-
-
-def _askings(config: JudgeLabelsConfig) -> dict[Scorer, Asking]:
-    return {
-        scorer: Asking(
-            judge_prompt(scorer, probabilities=config.probabilities),
-            probabilities=config.probabilities and scorer in ("detection", "fuzzing"),
-            thinking=config.thinking_tokens,
-        )
-        for scorer in dict.fromkeys(config.scorers)
-    }
 
 
 class _Judging:

@@ -18,8 +18,13 @@ from sae_desktop.features.reading.judged_file import JudgedLabels, read_judged
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.labels.chat import ChatError
 from sae_desktop.labels.judging import job as module
-from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgeLabelsResult
+from sae_desktop.labels.judging.config import (
+    JudgeLabelsConfig,
+    JudgeLabelsResult,
+    PreviewJudgingConfig,
+)
 from sae_desktop.labels.judging.job import judge_labels
+from sae_desktop.labels.judging.preview import preview_judging
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.selection import Selection
@@ -93,6 +98,27 @@ def test_label__that_fits_scores_high_and_one_of_all_english_text_does_not(judge
     assert result.scorers[0].verdict == "sound"
     assert result.scorers[0].labels == 2
     assert result.ended == ""
+
+
+def test_preview__tells_the_requests_before_any_is_made(judge: Any, project: Project) -> None:
+    model = RuleJudge(RULES)
+    limits = QueueLimits(price_in=1.0, price_out=2.0)
+    preview = preview_judging(
+        PreviewJudgingConfig(
+            judge=JudgeLabelsConfig(
+                project=str(project.path), index="i", model=ModelChoice(model="rules-70b"),
+                selection=Selection(features=(LORD,)), scorers=("detection",), which="all",
+                rows=0, limits=limits,
+            )
+        ),
+        RecordingContext(),
+    )  # fmt: skip
+    assert preview.labels == 2
+    assert preview.trial > 0
+    assert any(LABEL in message.content for message in preview.messages)
+    assert preview.whole.cost > 0
+    result, _ = judge(model, rows=0, limits=limits)
+    assert preview.whole.requests == pytest.approx(result.requests, rel=0.35)
 
 
 def test_judge_at_chance__gives_no_score_and_is_asked_about_no_label(judge: Any) -> None:

@@ -41,7 +41,11 @@ from sae_desktop.labels.explaining.config import (
     ExplanationPreview,
     PreviewExplanationConfig,
 )
-from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.judging.config import (
+    JudgeLabelsConfig,
+    JudgingPreview,
+    PreviewJudgingConfig,
+)
 from sae_desktop.labels.models.choice import ModelChoice
 
 Array = npt.NDArray[Any]
@@ -234,23 +238,23 @@ class AskModel(QScrollArea):
         choice = self.model.choice()
         self.where.setText("" if choice is None else model_asks.where_text(choice))
         self.where.setVisible(choice is not None)
-        if not explains:
-            self._preview.forget()
-            self.cost.setText(model_asks.JUDGING_WORDS)
-            self.sent.setPlainText(model_asks.judging_text())
-            return
-        wanted_config = config or model_asks.job_config(
+        asked = config or model_asks.job_config(
             self._session.project_path,
             self._session.index_name,
             ModelChoice(server="http://localhost/v1", model="model"),
             (0.0, 0.0),
             wanted,
         )
-        assert isinstance(wanted_config, ExplainFeaturesConfig)
-        self._preview.ask(PreviewExplanationConfig(explain=wanted_config))
+        if isinstance(asked, ExplainFeaturesConfig):
+            self._preview.ask(PreviewExplanationConfig(explain=asked))
+        else:
+            self._preview.ask(PreviewJudgingConfig(judge=asked))
 
-    def _on_preview(self, preview: ExplanationPreview) -> None:
-        self.cost.setText(model_asks.preview_words(preview))
+    def _on_preview(self, preview: ExplanationPreview | JudgingPreview) -> None:
+        if isinstance(preview, JudgingPreview):
+            self.cost.setText(model_asks.judging_words(preview))
+        else:
+            self.cost.setText(model_asks.preview_words(preview))
         text = model_asks.messages_text(preview.messages)
         if text != self.sent.toPlainText():
             self.sent.setPlainText(text)

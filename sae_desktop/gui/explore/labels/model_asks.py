@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from sae_desktop.features.reading.judgement import Scorer
 from sae_desktop.labels.chat import Message
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, ExplanationPreview
-from sae_desktop.labels.judging.config import JudgeLabelsConfig
-from sae_desktop.labels.judging.prompts import judge_prompt
+from sae_desktop.labels.judging.config import JudgeLabelsConfig, JudgingPreview
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.queue.limits import QueueLimits
 from sae_desktop.labels.selection import Selection
@@ -142,21 +141,16 @@ def messages_text(messages: Sequence[Message]) -> str:
     return "\n\n".join(f"── {heads.get(m.role, m.role)} ──\n{m.content}" for m in messages)
 
 
-def judging_text() -> str:
-    """Return the prompts a judge is asked with, their fields not filled in."""
-    parts = []
-    for scorer in SCORERS:
-        prompt = judge_prompt(scorer)
-        parts.append(f"── {scorer} ──\n{prompt.system.strip()}\n\n{prompt.user.strip()}")
-    return "\n\n".join(parts)
-
-
 JUDGING_WORDS = (
-    "The judge is tried first on texts of which the truth is known. Then each label is held "
-    "against texts in which its feature fires and look-alikes, beside shuffled labels, the top "
-    "token alone and other features. {label} and {texts} are filled in. How many tokens that takes "
-    "depends on the texts; a limit on what you spend is held in any case."
+    "The judge is tried first on texts of which the truth is known; then each label is held "
+    "against texts in which its feature fires and look-alikes, beside rivals."
 )
+
+
+def judging_words(preview: JudgingPreview) -> str:
+    """Return how much a judge is sent, and what it costs."""
+    labels = "1 label" if preview.labels == 1 else f"{exact_count(preview.labels)} labels"
+    return f"{JUDGING_WORDS} In all, for {labels}: {estimate_text(preview.whole)}"
 
 
 def start_text(task: Task, most: int, listed: int | None) -> str:

@@ -26,7 +26,11 @@ from sae_desktop.labels.explaining.config import (
     ExplanationPreview,
     PreviewExplanationConfig,
 )
-from sae_desktop.labels.judging.config import JudgeLabelsConfig
+from sae_desktop.labels.judging.config import (
+    JudgeLabelsConfig,
+    JudgingPreview,
+    PreviewJudgingConfig,
+)
 from sae_desktop.labels.models.choice import ModelChoice
 from sae_desktop.labels.queue.estimate import QueueEstimate
 
@@ -125,11 +129,21 @@ def test_paid_model__has_a_limit_on_what_it_may_cost(ask: AskModel) -> None:
     assert ask.config().limits.most_cost == 0.0
 
 
-def test_judging__shows_its_prompts_and_starts_a_judge(ask: AskModel, client: FakeClient) -> None:
+def test_judging__shows_a_question_and_its_cost_and_starts_a_judge(
+    qtbot: QtBot, ask: AskModel, client: FakeClient
+) -> None:
     ask.model.set_choice(HERE)
     choose(ask.task, JUDGE)
     assert not ask.prompt.isVisible()
-    assert "{label}" in ask.sent.toPlainText()
+    qtbot.waitUntil(lambda: bool(jobs_of(client, PreviewJudgingConfig)), timeout=5000)
+    asked = jobs_of(client, PreviewJudgingConfig)[-1]
+    assert asked.config.judge == ask.config()
+    whole = QueueEstimate(requests=640, prompt_tokens=240_000, answer_tokens=6_000, cost=0.5)
+    judging = JudgingPreview(labels=20, messages=preview().messages, trial=12, whole=whole)
+    client.answer(asked, judging)
+    assert ask.sent.toPlainText() == messages_text(preview().messages)
+    assert "for 20 labels: 640 requests" in ask.cost.text()
+    assert "0.50 at the prices you gave" in ask.cost.text()
     assert ask.start.text() == "Score 20 labels"
     QTest.mouseClick(ask.start, Qt.MouseButton.LeftButton)
     config = jobs_of(client, JudgeLabelsConfig)[-1].config
