@@ -101,7 +101,6 @@ def test_label__that_fits_scores_high_and_one_of_all_english_text_does_not(judge
 
 
 def test_preview__tells_the_requests_before_any_is_made(judge: Any, project: Project) -> None:
-    model = RuleJudge(RULES)
     limits = QueueLimits(price_in=1.0, price_out=2.0)
     preview = preview_judging(
         PreviewJudgingConfig(
@@ -117,8 +116,8 @@ def test_preview__tells_the_requests_before_any_is_made(judge: Any, project: Pro
     assert preview.trial > 0
     assert any(LABEL in message.content for message in preview.messages)
     assert preview.whole.cost > 0
-    result, _ = judge(model, rows=0, limits=limits)
-    assert preview.whole.requests == pytest.approx(result.requests, rel=0.35)
+    result, _ = judge(RuleJudge(RULES), rows=0, limits=limits)
+    assert result.requests <= preview.whole.requests < 2 * result.requests
 
 
 def test_judge_at_chance__gives_no_score_and_is_asked_about_no_label(judge: Any) -> None:
