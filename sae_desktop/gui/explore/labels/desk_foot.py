@@ -12,6 +12,7 @@ from sae_desktop.gui.parts.labels import push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.project_labels import MOST_STARS
 
+HINT_HIDDEN = "E types a name of your own; then the proposed ones are shown, to compare."
 HINT = "1 to 9 agrees with a name, E types your own, N goes to the next, ? shows all keys."
 _TAGS_WIDTH = 168
 
@@ -52,6 +53,7 @@ class DeskFoot(QWidget):
         self.tags.setToolTip("Words to find features of a kind by, with commas between them (T)")
         self.tags.setMaxLength(400)
         self.tags.setFixedWidth(_TAGS_WIDTH)
+        self._said, self._hint = "", HINT
         self.said = ElidedLabel(HINT)
         self.said.setProperty("role", "small")
         self.stars = push_button("", self.rated.emit, flat=True)
@@ -109,7 +111,13 @@ class DeskFoot(QWidget):
 
     def say(self, text: str) -> None:
         """Say what was done last; without a text, what one can do."""
-        self.said.setText(text or HINT)
+        self._said = text
+        self.said.setText(text or self._hint)
+
+    def show_hint(self, *, hidden: bool) -> None:
+        """Have the keys told that do something, where nothing else is said."""
+        self._hint = HINT_HIDDEN if hidden else HINT
+        self.say(self._said)
 
     def show_rating(self, rating: int, *, shown: bool) -> None:
         """Show how well the shown label fits, where there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class DeskRoute:
         self._session, self._labels, self._listed = session, labels, listed
         self.queue = ReadingQueue()
         self.today = ReadToday()
+        self._path: Path | None = None
+        """Of the index that is read."""
         self.order = SUREST
         self.stale = True
         """Whether the queue is of another index or order than is chosen."""
@@ -45,8 +48,12 @@ class DeskRoute:
         """The feature at which one was when the project was left."""
 
     def forget(self) -> None:
-        """Another index is open."""
-        self.queue, self.today = ReadingQueue(), ReadToday()
+        """An index is opened; what was read of it today stays where it is the same as before."""
+        index = self._session.index
+        path = None if index is None else index.path
+        if path != self._path:
+            self.today, self._path = ReadToday(), path
+        self.queue = ReadingQueue()
         self.stale, self._all, self._resume = True, False, None
 
     def choose(self, order: str) -> None:

@@ -208,6 +208,7 @@ class ReadingDesk(DeskPage):
         hidden = self.hidden
         self.side.show_candidates(self.candidates(), self._session.person, hidden=hidden)
         self.side.show_card(self._card, hidden=hidden)
+        self.foot.show_hint(hidden=hidden)
         self.foot.reject_button.setEnabled(not hidden and self._best() is not None)
         note, key = self._notes.note(self.feature), (self._notes.dictionary, self.feature)
         self.foot.label.show_text(key, self.labels.own(self.feature))

@@ -261,6 +261,7 @@ def test_letters__are_text_while_a_label_is_typed(desk: ReadingDesk) -> None:
 def test_names__are_hidden_until_one_has_typed(desk: ReadingDesk, session: Session) -> None:
     desk.head.blind.setChecked(True)
     feature = desk.feature
+    assert desk.foot.said.text().startswith("E types a name of your own")
     assert desk.side.rows.rows == []
     assert desk.side.pieces == []
     press(Key.Key_1)
@@ -343,6 +344,16 @@ def test_feature__is_selected_at_once_when_one_leaves_the_desk(
     press(Key.Key_N)
     labels.show_place(OVERVIEW)
     assert session.feature == desk.feature
+
+
+def test_read_today__stays_when_the_same_index_is_opened_again(
+    desk: ReadingDesk, session: Session
+) -> None:
+    press(Key.Key_N, Key.Key_N)
+    assert session.open_index("main")
+    assert desk.head.progress.text().startswith("2 read today")
+    session.close_index()
+    assert len(desk.route.today) == 0
 
 
 def test_next_features__are_read_ahead(qtbot: QtBot, desk: ReadingDesk) -> None:
