@@ -220,6 +220,14 @@ class ExplorePanel(QWidget):
                 enabled_when=has_index,
             ),
             ActionInfo(
+                "explore.meaning",
+                "Search by meaning",
+                lambda: self.list.search_by_meaning(""),
+                icon="magnifying-glass",
+                enabled_when=has_index,
+            ),
+            *self.labels.action_infos(lambda: self.places.show_place("labels"), has_index),
+            ActionInfo(
                 "explore.export",
                 "Export the listed features",
                 self.list.export_listed,

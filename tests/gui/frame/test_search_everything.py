@@ -109,6 +109,42 @@ def test_search__finds_features_by_label(ask: Ask, window: MainWindow, qtbot: Qt
     assert window.session.feature == 4
 
 
+@pytest.mark.parametrize(
+    ("typed", "found", "place"),
+    [
+        ("labels", "Labels overview", "overview"),
+        ("one by one", "Read and label features one by one", "desk"),
+        ("scores", "Scores of labels", "scores"),
+        ("name with", "Name features with a model", "model"),
+        ("ask a model", "Name features with a model", "model"),
+        ("score labels", "Score the labels", "overview"),
+    ],
+)
+def test_search__leads_to_what_is_done_with_labels(
+    ask: Ask, window: MainWindow, qtbot: QtBot, typed: str, found: str, place: str
+) -> None:
+    explore = window.workspace("explore").main
+    palette = ask(typed)
+    offered = [row for row in rows(palette, "Commands") if row[0].enabled]
+    assert found in [row[0].title for row in offered[:3]]
+    take(palette, next(row for row in offered if row[0].title == found), qtbot)
+    assert explore.labels.isVisible()
+    assert explore.labels.places.place == place
+
+
+def test_search__offers_search_by_meaning_and_another_persons_notes(
+    ask: Ask, window: MainWindow, qtbot: QtBot
+) -> None:
+    bar = window.workspace("explore").main.list.bar
+    merging = [row[0].title for row in rows(ask("merge"), "Commands")]
+    assert "Merge another person’s notes" in merging
+    palette = ask("by meaning")
+    found = next(row for row in rows(palette, "Commands") if row[0].title == "Search by meaning")
+    take(palette, found, qtbot)
+    assert bar.meant
+    qtbot.waitUntil(bar.search.hasFocus, timeout=2_000)
+
+
 def test_search__opens_the_settings_at_one(ask: Ask, window: MainWindow, qtbot: QtBot) -> None:
     palette = ask("text size")
     row = next(row for row in palette.model.entries if row[0].key == "text_size")

@@ -15,6 +15,7 @@ from sae_desktop.gui.explore.labels.model_asks import EXPLAIN
 from sae_desktop.gui.explore.labels.overview import LabelsOverview
 from sae_desktop.gui.explore.labels.reading_desk import ReadingDesk
 from sae_desktop.gui.explore.labels.score_plots import ScorePlots
+from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.feature_menu import open_feature
 from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.state.session import Session
@@ -78,6 +79,39 @@ class LabelsPanel(QWidget):
         session.place.add(
             self, lambda: {"place": self.places.place}, lambda kept: self.show_place(kept["place"])
         )
+
+    def action_infos(
+        self, in_front: Callable[[], object], enabled_when: Callable[[], bool]
+    ) -> list[ActionInfo]:
+        """Return what can be done here; `in_front` brings Labels to the front."""
+
+        def at(do: Callable[[], object]) -> Callable[[], None]:
+            def go() -> None:
+                in_front()
+                do()
+
+            return go
+
+        return [
+            ActionInfo(
+                f"explore.labels.{name}", text, at(do), icon=icon, tip=tip,
+                enabled_when=enabled_when,
+            )
+            for name, text, icon, do, tip in (
+                (OVERVIEW, "Labels overview", "tag", lambda: self.show_place(OVERVIEW),
+                 "Who named how many features, how far to believe it, and what to do next"),
+                (SCORES, "Scores of labels", "gauge", lambda: self.show_place(SCORES),
+                 "Which features have names that can be believed"),
+                ("ask_model", "Name features with a model", "robot", lambda: self.ask(EXPLAIN),
+                 "A language model of yours reads texts and proposes names"),
+                ("score", "Score the labels", "gauge", self._score_labels,
+                 "Tests each name on text it was not made from"),
+            )
+        ]  # fmt: skip
+
+    def _score_labels(self) -> None:
+        self.show_place(OVERVIEW)  # which says how far it is
+        self.overview.score_labels()
 
     def show_place(self, name: str) -> None:
         """Bring one of the tabs to the front."""
