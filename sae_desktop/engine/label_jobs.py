@@ -62,7 +62,7 @@ LABEL_JOBS: dict[type[msgspec.Struct], JobKind] = {
     ExplainFeaturesConfig: JobKind(
         "sae_desktop.labels.explaining.job:explain_features",
         ExplainFeaturesResult,
-        "Explain features of",
+        "Ask a model for names in",
         "index",
         Output("labels of the index", "index"),
         "Labels and answers so far are kept; start it again to ask about the rest.",

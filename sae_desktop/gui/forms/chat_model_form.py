@@ -181,7 +181,9 @@ class ChatModelForm(QWidget):
         if error := self._address_problem():
             return error
         if not self.model.currentText().strip():
-            return "Choose the model that answers."
+            if self.model.count():
+                return "Choose the model that answers."
+            return "No model is chosen. “Test the connection” lists those of the server."
         if self._has_prices():
             return self.price_in.problem or self.price_out.problem
         return ""
@@ -235,7 +237,8 @@ class ChatModelForm(QWidget):
     def _on_found(self, result: FindServersResult) -> None:
         place = self.place.currentData()
         self._found = result.servers
-        self._say("" if result.servers else NONE_FOUND)
+        typed = bool(self.address.text().strip())  # elsewhere, or kept from last time
+        self._say("" if result.servers or typed else NONE_FOUND)
         self._fill_places()
         if result.servers and not self._typed and not self.address.text():
             first = result.servers[0]
@@ -330,6 +333,7 @@ class ChatModelForm(QWidget):
 
     def _on_address(self, _text: str) -> None:
         self.key_said.setText("")
+        self._say("")  # what was said is of another address
         self._on_changed()
 
     def _on_changed(self) -> None:

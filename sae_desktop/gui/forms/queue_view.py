@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import JobMetrics
 from sae_desktop.engine.registry import job_kind
+from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
@@ -94,10 +95,10 @@ class QueueView(QWidget):
         column.addWidget(self.title)
         column.addWidget(self.bar)
         column.addLayout(self._make_figures())
+        column.addWidget(self._make_cap())
+        column.addLayout(self._make_buttons())  # above what comes and goes: they stay in place
         for widget in (self.said, self.failures, self.notes):
             column.addWidget(widget)
-        column.addWidget(self._make_cap())
-        column.addLayout(self._make_buttons())
         column.addWidget(self.log)
         return card
 
@@ -251,6 +252,7 @@ class QueueView(QWidget):
         paused = job.state == "paused" or job.asked == "pause"
         self.pause.setText("Resume" if paused else "Pause")
         self.pause.setAccessibleName(self.pause.text())
+        icons.set_icon(self.pause, "play" if paused else "pause")
         self.pause.setVisible(running and job.state != "queued")
         self.stop.setVisible(running and bool(job_kind(job.config).stops))
         self.stop.setToolTip(plain_tip(job_kind(job.config).stops))

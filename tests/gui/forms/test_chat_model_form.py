@@ -74,6 +74,17 @@ def test_form__without_a_server_says_what_to_do(form: ChatModelForm, client: Fak
     assert form.choice() is None
 
 
+def test_form__with_an_address_speaks_of_no_server_of_this_machine(
+    form: ChatModelForm, client: FakeClient
+) -> None:
+    """An address that is typed, or kept from last time, may well answer."""
+    form.set_choice(ModelChoice(server="http://localhost:18431/v1", model="toy"))
+    _find(form, client)
+    assert form.said.text() == ""
+    form.set_choice(ModelChoice(server="http://localhost:18431/v1", model=""))
+    assert "“Test the connection” lists" in form.problem()
+
+
 def test_form__asks_for_prices_where_a_server_is_not_on_this_machine(
     form: ChatModelForm, client: FakeClient
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 from frame_client import FakeClient
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.client.job import Job
@@ -105,11 +107,16 @@ def test_view__shows_counts_speed_cost_and_why_requests_failed(
 def test_buttons__pause_resume_stop_and_cancel_the_job(view: QueueView, client: FakeClient) -> None:
     job = _start(client)
     view.refresh()
+    view.show()
+    QApplication.processEvents()
+    at = view.pause.mapTo(view, QPoint())
     view.pause.click()
     job.receive(JobPaused(job_id=job.id))
     view.refresh()
     assert view.pause.text() == "Resume"
     assert "nothing more is sent" in view.said.text()
+    QApplication.processEvents()
+    assert view.pause.mapTo(view, QPoint()) == at  # a second click finds it there
     assert view.figures["Time left"].text() == "–"
     view.pause.click()
     view.stop.click()
