@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from sae_desktop.project_labels import (
     AGREED,
+    DETECTION,
     IMPORTED,
     MODEL,
+    NAMING,
     PERSON,
     REJECTED,
     UNWRITTEN,
@@ -33,6 +35,11 @@ DEMONSTRATION = "SAE Desktop"
 _NAMES = {DEMONSTRATION: "The demonstration"}
 _ISOLATE, _POP = "\u2068", "\u2069"
 _RIGHT_TO_LEFT = ("R", "AL")
+_SCORED = {
+    DETECTION: "This is the label score, of its words as they stand.",
+    NAMING: "This is the name score, from when the name was made; no label score is known of it.",
+}
+"""Measure → which of two figures of like kind a score is."""
 _DONE = {
     "removed": "removed",
     WRITTEN: "wrote",
@@ -100,9 +107,12 @@ def score_sentence(score: float | None, low: float | None, high: float | None, m
             f"{score:.2f}: of 100 pairs of texts, one where it fires and one where it is silent, "
             f"the name picks the right one in {100 * score:.0f}"
         )
-        if low is None or high is None:
-            return f"{told} (guessing: 50)."
-        return f"{told} (95% interval {100 * low:.0f} to {100 * high:.0f}; guessing: 50)."
+        sure = (
+            "" if low is None or high is None
+            else f"95% interval {100 * low:.0f} to {100 * high:.0f}; "
+        )  # fmt: skip
+        told = f"{told} ({sure}guessing: 50)."
+        return f"{told} {_SCORED[measure]}" if measure in _SCORED else told
     what = measure or "score"
     told = f"{what[:1].upper()}{what[1:]} {score:.2f}"
     if low is not None and high is not None:

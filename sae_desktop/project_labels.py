@@ -27,7 +27,9 @@ STATES: tuple[State, ...] = (PROPOSED, AGREED, REJECTED)
 WRITTEN, UNWRITTEN = "written", "unwritten"
 """Steps of the history: a label was written; that was undone."""
 DETECTION = "detection AUROC"
-"""The measure that names by statistics are scored by, and labels first of all."""
+"""The measure that labels are scored by first of all."""
+NAMING = f"{DETECTION} when it was named"
+"""The same of a name by statistics, found as it was made: by its facts, not by its words."""
 MOST_CHARACTERS = 10_000
 """Of a label; what is longer is cut. A list shows some sixty of them."""
 MOST_EVIDENCE = 100_000

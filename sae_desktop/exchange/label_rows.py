@@ -17,7 +17,6 @@ from sae_desktop.exchange.label_names import LABEL_NAMES
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import (
     AGREED,
-    DETECTION,
     IMPORTED,
     MODEL,
     MOST_STARS,
@@ -98,7 +97,7 @@ def _automatic(index: FeatureIndex, feature: int) -> list[Label]:
     return [
         Label(
             feature=feature, text=label_text(name.short), method=STATISTICS, score=score,
-            score_low=low, score_high=high, measure=DETECTION,
+            score_low=low, score_high=high, measure=name.measure,
         )
     ]  # fmt: skip
 

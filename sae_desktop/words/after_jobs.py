@@ -232,6 +232,9 @@ def _judged(config: Any, result: Any) -> Made:
 def _explained(config: Any, result: Any) -> Made:
     noun = "label was" if result.labels == 1 else "labels were"
     done = f"{exact_count(result.labels)} {noun} written by “{result.model}”"
+    if result.out_of_form:
+        answers = "an answer" if result.out_of_form == 1 else "answers"
+        done += f", {exact_count(result.out_of_form)} of them from {answers} out of form"
     told = [
         f"{exact_count(count)} {words}"
         for count, words in (

@@ -23,7 +23,7 @@ import numpy as np
 
 from sae_desktop.errors import UserError
 from sae_desktop.label_words import isolated, score_figure, score_sentence
-from sae_desktop.project_labels import DETECTION, label_text
+from sae_desktop.project_labels import label_text
 from sae_desktop.words.name_text import evidence_lines
 from sae_desktop.words.running_text import RunningText, shown_token
 
@@ -78,6 +78,8 @@ class FeatureWords:
     """How well the name fits, as a detector: 0.5 is chance."""
     score_low: float | None = None
     score_high: float | None = None
+    measure: str = ""
+    """What the score is."""
 
     def context(self, room: int = WIDE) -> str:
         """Return the context in at most about `room` characters, the token always whole."""
@@ -120,7 +122,7 @@ class FeatureWords:
     def tip(self) -> str:
         """All there is to say, in short lines: for hovering where a label would stand."""
         if self.name:
-            scored = score_sentence(self.score, self.score_low, self.score_high, DETECTION)
+            scored = score_sentence(self.score, self.score_low, self.score_high, self.measure)
             strongest = f"Strongest in “{self.context(WIDE)}”" if self.peak else ""
             evidence = [*self.evidence, strongest] if self.evidence or strongest else []
             parts = [[isolated(self.name), scored], [AUTOMATIC_NAME], evidence]
@@ -197,7 +199,12 @@ def _named(index: FeatureIndex, feature: int) -> dict[str, Any]:
         )
     }  # fmt: skip
     evidence = tuple(map(label_text, evidence_lines(found.pieces)))
-    return {"name": label_text(found.short), "evidence": evidence, **figures}
+    return {
+        "name": label_text(found.short),
+        "evidence": evidence,
+        "measure": found.measure,
+        **figures,
+    }
 
 
 def _seen(index: FeatureIndex, feature: int, slot: int | None) -> FeatureWords:

@@ -11,6 +11,7 @@ from sample_index import write_sample_index
 
 from sae_desktop.features.reading.names_file import NamePiece
 from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.project_labels import NAMING
 from sae_desktop.words.feature_words import (
     AUTOMATIC_NAME,
     FIRES_ON,
@@ -228,11 +229,13 @@ def test_tip__of_a_name_says_first_how_far_to_believe_it_then_where_it_comes_fro
     words = FeatureWords(
         before="of the ", peak="king", after=" of", name="“:”, after line breaks",
         evidence=evidence_lines(pieces), score=0.92, score_low=0.86, score_high=0.96,
+        measure=NAMING,
     )  # fmt: skip
     score, marker, evidence = words.tip.split("\n\n")
     assert score.replace("\n", " ") == (
         "“:”, after line breaks 0.92: of 100 pairs of texts, one where it fires and one where it "
-        "is silent, the name picks the right one in 92 (95% interval 86 to 96; guessing: 50)."
+        "is silent, the name picks the right one in 92 (95% interval 86 to 96; guessing: 50). "
+        "This is the name score, from when the name was made; no label score is known of it."
     )
     assert marker.replace("\n", " ") == AUTOMATIC_NAME
     assert evidence.replace("\n", " ") == (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +20,7 @@ from sae_desktop.features.reading.columns import COLUMNS
 from sae_desktop.features.reading.effect_file import read_effects, strength_of
 from sae_desktop.features.reading.first_schema import FIRST_ARRAYS, upgraded_arrays
 from sae_desktop.features.reading.known_strength import KnownStrength
+from sae_desktop.features.reading.label_score import Figure
 from sae_desktop.features.reading.layout import ARRAYS, KIND, SCHEMA_VERSION, IndexInfo
 from sae_desktop.features.reading.names_file import (
     COLUMN,
@@ -30,6 +32,7 @@ from sae_desktop.features.reading.names_file import (
 )
 from sae_desktop.features.reading.scores_file import Scores, read_scores
 from sae_desktop.language_model.text.token_text import token_text
+from sae_desktop.project_labels import DETECTION
 from sae_desktop.storage.hdf5 import open_checked
 from sae_desktop.storage.mapped import MappedFile, extents, raw_map, read_struct
 
@@ -164,10 +167,23 @@ class IndexFile:
         return self._scores
 
     def name(self, feature: int) -> FeatureName | None:
-        """Return what a feature is called by statistics; None: it has no name."""
+        """Return what a feature is called by statistics; None: it has no name.
+
+        Its score is the one that was found of the name as a label, where there is one.
+        """
         if self._names is None or not 0 <= feature < self.features:
             return None
-        return self._names.name(feature, self.arrays["contexts/row"][feature])
+        name = self._names.name(feature, self.arrays["contexts/row"][feature])
+        found = None if name is None else self.label_score(feature, name.short)
+        if name is None or found is None:
+            return name
+        return msgspec.structs.replace(
+            name, score=found.value, score_low=found.low, score_high=found.high, measure=DETECTION
+        )
+
+    def label_score(self, feature: int, label: str) -> Figure | None:
+        """Return the score of a feature's label; None: this very text was not scored."""
+        return None if self._scores is None else self._scores.detection(feature, label)
 
     def short_names(self) -> ShortNames:
         """Return the short names of all features, none where they were not named."""

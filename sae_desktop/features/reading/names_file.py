@@ -26,6 +26,7 @@ import numpy.typing as npt
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.layout import IndexInfo
+from sae_desktop.project_labels import NAMING
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.faults import explained
 from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
@@ -115,6 +116,9 @@ class FeatureName(msgspec.Struct, frozen=True, kw_only=True):
     """The same of another feature's name."""
     top_token: float = float("nan")
     """The same of the token the feature fires on most often, alone."""
+    measure: str = NAMING
+    """What the score is: DETECTION where it is the one kept of this very name among the scores of
+    labels, which take the place of those found while names were made."""
 
 
 class NameDetail(msgspec.Struct, frozen=True, array_like=True):

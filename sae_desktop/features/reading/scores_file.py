@@ -101,6 +101,9 @@ class ScoresInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Silent texts of each kind, at most."""
     known_from: str = ""
     """How it is known where features are silent: kept, read or contexts."""
+    rows_read: int = 0
+    """Rows that the model read again when labels were last scored, for where features are silent
+    and for random directions; 0: none, or an earlier release did not say."""
     encoder: str = ""
     """Identity of the sentence encoder; empty: words alone."""
     model: str = ""
@@ -120,7 +123,9 @@ class ScoresInfo(msgspec.Struct, frozen=True, kw_only=True):
         return self._way() == other._way()
 
     def _way(self) -> ScoresInfo:
-        return msgspec.structs.replace(self, methods=[], rivals=[], random_of="", made="")
+        return msgspec.structs.replace(
+            self, methods=[], rivals=[], random_of="", rows_read=0, made=""
+        )
 
 
 def _known(value: Any) -> float | None:
@@ -200,6 +205,15 @@ class Scores:
             if label_digest(label) != digest.tobytes().hex():
                 found.append(feature)
         return np.asarray(found, np.int64)
+
+    def detection(self, feature: int, label: str) -> Figure | None:
+        """Return how well a label tells where its feature fires; None: this text has no score."""
+        if not 0 <= feature < self.info.features or not self._arrays["detector"][feature]:
+            return None
+        if label_digest(label) != self._arrays["digest"][feature].tobytes().hex():
+            return None
+        found = Figure(*(float(self.columns[name][feature]) for name in _DETECTION))
+        return None if np.isnan(found.value) else found
 
     def is_of(self, feature: int, label: str) -> bool:
         """Tell whether it was this text that was scored."""

@@ -99,7 +99,7 @@ class ProjectPanel(QStackedWidget):
                 ),
             ),
             ActionInfo(
-                "project.merge_notes",
+                "project.import_notes",
                 "Merge another person’s notes…",
                 self.intake.choose_notes,
                 icon="git-merge",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+_SCORE_COLUMNS = ("name_score", "label_score")
 _HELD = 20_000
 """Notes held at most."""
 _ORDERED_AT_ONCE = 20_000
@@ -69,6 +70,7 @@ class FeatureNotes(QObject):
         session.projectChanged.connect(self._on_project_changed)
         session.notesChanged.connect(self.reload)
         session.notesDelayed.connect(self._on_delayed)
+        session.columnMade.connect(self._on_column_made)
         self._on_project_changed()
 
     @classmethod
@@ -352,6 +354,10 @@ class FeatureNotes(QObject):
     def _on_index_opened(self, index: object) -> None:
         dictionary = self._session.index.info.dictionary if self._session.index else ""
         self._load(dictionary)
+
+    def _on_column_made(self, column: str) -> None:
+        if column in _SCORE_COLUMNS:  # names have come, or their scores
+            self._words = None
 
     def _on_project_changed(self) -> None:
         self._on_index_opened(self._session.index)

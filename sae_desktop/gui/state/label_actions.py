@@ -266,18 +266,16 @@ class LabelActions(QObject):
 
 
 def scored(label: Label, index: FeatureIndex | None, dictionary: str) -> Label:
-    """Return a label with the score that is kept of it beside the index, where it has none."""
-    if label.score is not None or not label.shown or index is None:
+    """Return the shown label with the score that is kept of it beside the index; without one with
+    its own."""
+    if not label.shown or index is None or index.info.dictionary != dictionary:
         return label
-    if index.scores is None or index.info.dictionary != dictionary:
+    found = index.label_score(label.feature, label.text)
+    if found is None:
         return label
-    found = index.scores.score(label.feature, label.text)
-    if found is None or math.isnan(found.detection.value):
-        return label
-    ends = found.detection.low, found.detection.high
-    low, high = (None if math.isnan(end) else end for end in ends)
+    low, high = (None if math.isnan(end) else end for end in (found.low, found.high))
     return msgspec.structs.replace(
-        label, score=found.detection.value, score_low=low, score_high=high, measure=DETECTION
+        label, score=found.value, score_low=low, score_high=high, measure=DETECTION
     )
 
 
@@ -289,7 +287,7 @@ def automatic_label(feature: int, name: FeatureName) -> Label:
     )
     return Label(
         number=AUTOMATIC, feature=feature, text=label_text(name.short), method=STATISTICS,
-        score=score, score_low=low, score_high=high, measure="" if score is None else DETECTION,
+        score=score, score_low=low, score_high=high, measure="" if score is None else name.measure,
     )  # fmt: skip
 
 

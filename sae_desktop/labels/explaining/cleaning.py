@@ -18,6 +18,14 @@ _REFUSALS = re.compile(
     r"must decline)|as an ai\b|as a (large )?language model|unfortunately,? i)",
     re.IGNORECASE,
 )
+_REPLY = re.compile(
+    r"^\W*((well|okay|ok|sure|certainly|of course|hmm+|let me|let[’']s|looking at|based on|"
+    r"in my opinion)\b|i([’']d|[’']ll)? (would |will )?(think|believe|guess|say|see|suppose|assume|"
+    r"notice)\b|(it|this|the) (feature |neuron )?(seems|appears|looks like)\b|"
+    r"here (is|are)\b|here[’']s\b)",
+    re.IGNORECASE,
+)
+"""How prose begins that speaks to whoever asked."""
 _FENCE = re.compile(r"```[a-z]*\s*\n?(.*?)```", re.DOTALL)
 _OBJECT = re.compile(r"\{[^{}]*\}", re.DOTALL)
 _NAMED = re.compile(
@@ -32,7 +40,14 @@ _PIECE = 3
 """Words in a row that are taken from the question: fewer may be a label all the same."""
 _QUOTES = "\"'`“”‘’«»*_"
 Fault = Literal[
-    "", "refused", "nothing", "not whole", "repeats itself", "repeats the prompt", "too long"
+    "",
+    "refused",
+    "nothing",
+    "not whole",
+    "repeats itself",
+    "repeats the prompt",
+    "too long",
+    "reply",
 ]
 
 
@@ -42,6 +57,8 @@ class Cleaned(NamedTuple):
     label: str
     fault: Fault = ""
     cut: bool = False
+    prose: bool = False
+    """Whether it was not in the form that was asked for, but in prose."""
 
 
 def label_of(answer: Answer, told: str = "", marks: tuple[str, ...] = ()) -> Cleaned:
@@ -52,6 +69,7 @@ def label_of(answer: Answer, told: str = "", marks: tuple[str, ...] = ()) -> Cle
     """
     text = answer.text[: 4 * _RAMBLING]
     found = _of_json(text)
+    prose = found is None
     if found is None:
         if answer.finish == "cut" or len(answer.text) > _RAMBLING:
             return Cleaned("", "too long")
@@ -68,6 +86,8 @@ def label_of(answer: Answer, told: str = "", marks: tuple[str, ...] = ()) -> Cle
     line = line.strip(_QUOTES + " ")
     if _REFUSALS.match(line):
         return Cleaned("", "refused")
+    if prose and _REPLY.match(line):
+        return Cleaned("", "reply")
     if not any(c.isalnum() for c in line):
         return Cleaned("", "nothing")
     if _repeats(line):
@@ -75,7 +95,7 @@ def label_of(answer: Answer, told: str = "", marks: tuple[str, ...] = ()) -> Cle
     if _echoes(line, told, marks):
         return Cleaned("", "repeats the prompt")
     short = shortened(line)
-    return Cleaned(short, "", short != line)
+    return Cleaned(short, "", short != line, prose)
 
 
 def one_line(text: str) -> str:

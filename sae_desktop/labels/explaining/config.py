@@ -101,6 +101,8 @@ class ExplainFeaturesResult(msgspec.Struct, frozen=True, kw_only=True):
     """Features of which fewer contexts were sent, to fit the model's window."""
     cut: int = 0
     """Labels that were cut because they were too long."""
+    out_of_form: int = 0
+    """Labels taken from answers that were not in the form asked for."""
     left: int = 0
     """Features not asked about, because a cap or a person ended it."""
     prompt_tokens: int = 0

@@ -83,7 +83,7 @@ class _Explaining:
         self._too_long: list[int] = []
         self._shortened: set[int] = set()
         self._counts = dict.fromkeys(
-            ("labels", "refused", "nonsense", "failed", "no_text", "cut"), 0
+            ("labels", "refused", "nonsense", "failed", "no_text", "cut", "out_of_form"), 0
         )
         self._answered = 0
         self._faults: dict[str, int] = {}
@@ -157,6 +157,7 @@ class _Explaining:
             self._counts["refused" if cleaned.fault == "refused" else "nonsense"] += 1
             self._faults[cleaned.fault] = self._faults.get(cleaned.fault, 0) + 1
         elif evidence is not None:
+            self._counts["out_of_form"] += cleaned.prose
             self._found.append(self._label(cleaned.label, evidence, outcome))
             if len(self._found) >= _MOST_AT_ONCE:
                 self._save()
@@ -238,5 +239,6 @@ _FAULT_WORDS = {
     "not whole": "the answer ended before its description was whole; allow it more tokens.",
     "repeats itself": "the answer repeats the same words, so there is no label.",
     "repeats the prompt": "the answer repeats a piece of the question, so there is no label.",
+    "reply": "the answer speaks to whoever asked instead of describing, so there is no label.",
     "too long": "the answer was far too long to be a description, so there is no label.",
 }

@@ -267,6 +267,7 @@ def _info(
         per_interval=config.per_interval,
         silent=config.silent,
         known_from=made.known_from,
+        rows_read=0 if made.read is None else len(made.read.read_rows),
         encoder="" if made.encoder is None else made.encoder.identity,
         model="" if made.opened is None else made.opened.lm.identity.text,
         rivals=rivals,

@@ -24,7 +24,15 @@ from sae_desktop.gui.state.label_actions import AUTOMATIC, LabelActions
 from sae_desktop.gui.state.session import Session
 from sae_desktop.label_words import step_sentence
 from sae_desktop.project import Project
-from sae_desktop.project_labels import AGREED, MODEL, REJECTED, STATISTICS, Label, LabelStep
+from sae_desktop.project_labels import (
+    AGREED,
+    DETECTION,
+    MODEL,
+    REJECTED,
+    STATISTICS,
+    Label,
+    LabelStep,
+)
 from sae_desktop.project_notes import Notes
 
 BY_MODEL = 8
@@ -236,3 +244,28 @@ def test_right_to_left_label__does_not_turn_the_sentence_around_it(notes: Featur
         at="", who="Anna", what="written", number=0, text=hebrew, method="", author="Anna"
     )
     assert step_sentence(step, me="Anna") == f"You wrote “\u2068{hebrew}\u2069”."
+
+
+def test_one_score__stands_beside_a_name_wherever_it_is_shown(
+    session: Session, notes: FeatureNotes, project: Project
+) -> None:
+    assert session.index is not None
+    path = project.index_path("main")
+    given = {7: "name of 7", 6: "an earlier name", BY_MODEL: "kings of France"}
+    write_made_scores(path, given.__getitem__, list(given), value=0.625)
+    assert notes.score_text(7) == "0.78"  # read before the scores came
+    session.index.read_scores()
+    session.columnMade.emit("label_score")
+    assert session.index.columns["label_score"][7] == 0.625
+    assert notes.score_text(7) == "0.62"
+    assert notes.said(7)[0] == "name of 7 · 0.62"
+    words = notes.words(7)
+    assert words is not None
+    assert words.score == 0.625
+    (automatic,) = LabelActions.of(session).labels(7)
+    assert (automatic.score, automatic.measure) == (0.625, DETECTION)
+    assert "label score" in " ".join(notes.tip(7).split())
+    assert notes.score_text(BY_MODEL) == "0.62"  # before that its own, 0.90
+    assert LabelActions.of(session).labels(BY_MODEL)[0].score == 0.625
+    assert notes.score_text(6) == "0.74"  # another text was scored
+    assert "name score, from when the name was made" in " ".join(notes.tip(6).split())

@@ -315,7 +315,8 @@ def test_file_menu__imports(window: MainWindow, project: Project) -> None:
     imports.aboutToShow.emit()
     texts = [action.text() for action in imports.actions()]
     assert "Import a dictionary…" in texts
-    assert len(texts) == 4
+    assert "Merge another person’s notes…" in texts
+    assert len(texts) == 5
     assert not any(action.isEnabled() for action in imports.actions())  # no project is open
     window.session.open_project(project.path)
     window.show_workspace("train")

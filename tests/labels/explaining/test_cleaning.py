@@ -26,7 +26,7 @@ from sae_desktop.labels.explaining.cleaning import LONGEST, Cleaned, label_of
     ],
 )
 def test_label__is_found_in_what_was_answered(text: str, label: str) -> None:
-    assert label_of(Answer(text)) == Cleaned(label)
+    assert label_of(Answer(text)) == Cleaned(label, prose='{"label"' not in text)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,23 @@ def test_label__is_found_in_what_was_answered(text: str, label: str) -> None:
         ("the the the the the the the the the", "stop", "repeats itself"),
         ("word " * 2_000_000, "stop", "too long"),
         ("x" * 5000, "cut", "too long"),
+        ("I think that this fires on words", "stop", "reply"),
+        ("Well, this is about rivers.", "stop", "reply"),
+        ("Label: I believe it is about rivers", "stop", "reply"),
+        ("Looking at the texts, rivers are common.", "stop", "reply"),
     ],
 )
 def test_answer__without_a_description_leaves_no_label(text: str, finish, fault: str) -> None:
     assert label_of(Answer(text, finish=finish)) == Cleaned("", fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I and other pronouns", "Seasons of the year", "Wells and rivers", "This, that and those",
+     '{"label": "I think: opinions of a speaker"}'],
+)  # fmt: skip
+def test_label__that_begins_like_a_reply_but_is_none_is_kept(text: str) -> None:
+    assert label_of(Answer(text)).label
 
 
 TOLD = 'You study features of a language model. Answer: {"label": "names of rivers, in France"}.'

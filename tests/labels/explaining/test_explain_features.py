@@ -36,6 +36,7 @@ from sae_desktop.labels.token_count import ask_tokens
 from sae_desktop.project import Project
 from sae_desktop.project_labels import MODEL
 from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.words.after_jobs import after
 
 KEY = "sk-of-a-test-0123456789abcdef"
 RIVERS = says('{"label": "names of ', 'lakes"}')
@@ -167,6 +168,7 @@ def test_started_again__asks_nothing_and_adds_nothing(
         (says("I'm sorry, but I can't help with that."), (0, 3, 0, 0), "will not"),
         (says("the the the the the the the the the"), (0, 0, 3, 0), "repeats"),
         (says('{"label": "names of rivers in France"}'), (0, 0, 3, 0), "a piece of the question"),
+        (says("I think that this fires on words"), (0, 0, 3, 0), "speaks to whoever asked"),
         (says("<think>hm</think>"), (0, 0, 3, 0), "no description"),
         (says(*["word " * 100_000] * 21), (0, 0, 3, 0), "far too long"),
         (lambda r: r.fail(418, "no tea"), (0, 0, 0, 3), "no tea"),
@@ -180,6 +182,22 @@ def test_answer__that_is_no_label_is_counted_and_told(
     assert (result.labels, result.refused, result.nonsense, result.failed) == counts
     assert said in " ".join(context.lines)
     assert _labels(small_project, features[0]) == []
+
+
+def test_label__from_an_answer_out_of_form_is_counted_and_told(run: Run) -> None:
+    def reply(request: Request) -> None:
+        said = "names of lakes" if len(seen) == 1 else '{"label": "names of lakes"}'
+        seen.append(said)
+        says(said)(request)
+
+    seen: list[str] = []
+    result, _, _ = run(reply)
+    assert (result.labels, result.out_of_form, result.nonsense) == (3, 1, 0)
+    config = ExplainFeaturesConfig(project="", index="idx", model=ModelChoice())
+    led = after(config, result)
+    assert led is not None
+    assert "3 labels were written" in led.done
+    assert "1 of them from an answer out of form" in led.done
 
 
 def test_thoughts__are_kept_with_the_label_and_not_in_it(

@@ -132,6 +132,9 @@ def test_without_kept_firings__the_model_reads_the_text_again(project: Project) 
     shutil.rmtree(firings_folder(project.index_path("idx")))
     read = score(project, features=features, new_texts=0, rows=10_000)
     assert read.known_from == "read"
+    index = FeatureIndex(project.index_path("idx"))
+    assert index.scores is not None
+    assert index.scores.info.rows_read == index.info.rows
     # All rows were read, so that the same is known.
     assert [one.detection for one in read.scores] == [one.detection for one in whole.scores]
 
