@@ -53,6 +53,7 @@ Action = Literal[
     "train",
     "index",
     "explore",
+    "labels",
     "meaning",
     "embed",
     "runs",
@@ -66,6 +67,7 @@ BUTTONS: dict[Action, str] = {
     "train": "Train a dictionary…",
     "index": "Build an index…",
     "explore": "Explore the features",
+    "labels": "See the labels",
     "meaning": "Search by meaning",
     "embed": "Search by meaning",
     "runs": "Compare its runs",
@@ -79,6 +81,7 @@ _COMMANDS: dict[Action, str] = {
     "train": "train {project} --activations {target} --name NAME",
     "index": "index {project} --dictionary {target} --name NAME",
     "explore": "features {project} --index {target}",
+    "labels": "features {project} --index {target}",
     "meaning": "search {project} TEXT --index {target}",
     "embed": "embed PROJECT --index INDEX",
     "runs": "scaling {project} --sweep {target}",
@@ -178,13 +181,13 @@ def _effects(config: Any, result: Any) -> Made:
 
 def _named(config: Any, result: Any) -> Made:
     done = f"{exact_count(result.named)} features of “{config.index}” have a name."
-    return done, "explore", config.index
+    return done, "labels", config.index
 
 
 def _scored(config: Any, result: Any) -> Made:
     better = f"{exact_count(result.better_than_chance)} are better than chance"
     done = f"{exact_count(result.scored)} labels of “{config.index}” are scored: {better}."
-    return done, "explore", config.index
+    return done, "labels", config.index
 
 
 def _matched(config: Any, result: Any) -> Made:
@@ -214,7 +217,7 @@ def _labelled(config: Any, result: Any) -> Made:
     there = result.labels - result.new
     was = "was" if there == 1 else "were"
     known = f" {exact_count(there)} of them {was} there already." if there else ""
-    return f"{exact_count(result.labels)} {noun} imported.{known}", "explore", config.index
+    return f"{exact_count(result.labels)} {noun} imported.{known}", "labels", config.index
 
 
 def _judged(config: Any, result: Any) -> Made:
@@ -226,7 +229,7 @@ def _judged(config: Any, result: Any) -> Made:
             f"{result.judge} did no better than chance on texts of which the truth is known, so it "
             "gives no label a score."
         )
-    return done, "explore", config.index
+    return done, "labels", config.index
 
 
 def _explained(config: Any, result: Any) -> Made:
@@ -245,7 +248,7 @@ def _explained(config: Any, result: Any) -> Made:
         )
         if count
     ]
-    return f"{done}{'; ' if told else ''}{', '.join(told)}.", "explore", config.index
+    return f"{done}{'; ' if told else ''}{', '.join(told)}.", "labels", config.index
 
 
 def _unpacked(_config: Any, result: Any) -> Made:

@@ -29,6 +29,9 @@ def do_step(session: Session, action: Action, target: str, parent: QWidget) -> N
     elif action == "explore":
         if session.index_name == target or session.open_index(target):
             session.show_workspace("explore.feature")
+    elif action == "labels":
+        if session.index_name == target or session.open_index(target):
+            session.show_workspace("explore.labels")
     elif action in ("meaning", "embed"):
         if not target or session.index_name == target or session.open_index(target):
             session.show_workspace("explore.feature")
