@@ -43,3 +43,8 @@ def found_how(hit: FoundMeaning) -> str:
     """Return by what a feature was found, such as “by its contexts, cosine 0.52”."""
     how = _FOUND_BY[hit.found_by]
     return how if hit.cosine is None else f"{how}, cosine {figure_text(hit.cosine, 2)}"
+
+
+def nearness(hit: FoundMeaning) -> str:
+    """Return how near a feature is to what was asked, as it stands small beside its name."""
+    return "by words" if hit.cosine is None else f"near {figure_text(hit.cosine, 2)}"

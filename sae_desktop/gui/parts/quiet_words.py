@@ -101,5 +101,5 @@ class QuietWordsDelegate(QStyledItemDelegate):
         painter.setPen(theme.palette().muted_text)
         metrics = full.fontMetrics
         fit = lambda room: words_that_fit(words, metrics, room)  # noqa: E731
-        draw_scored(painter, QRectF(box), fit, words.score_text)
+        draw_scored(painter, QRectF(box), fit, score or words.score_text)
         painter.restore()

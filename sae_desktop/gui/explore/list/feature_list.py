@@ -182,10 +182,14 @@ class FeatureListPanel(QWidget):
         self.apply_filter()
 
     def search_by_meaning(self, text: str) -> None:
-        """Put the keyboard into the search by meaning, with a text if there is one."""
-        self.show_conditions(FeatureFilter())
+        """Search this by meaning alone; empty: what is typed, with the keyboard in the field."""
+        if text:
+            self.bar.set_only(None)
+            self.bar.set_conditions(FeatureFilter())
         self.bar.choose_scope(MEANING)
-        self.search.setText(text)
+        if text:
+            self.search.setText(text)
+        self.apply_filter()
         self.search.setFocus()
 
     def show_conditions(self, conditions: FeatureFilter) -> None:
@@ -271,9 +275,8 @@ class FeatureListPanel(QWidget):
         shown, total = self.model.rowCount(), self.model.total
         text = f"{exact_count(total)} features"
         if shown != total:
-            text = (
-                f"{exact_count(shown)} of {text}" if shown else "No features match the conditions."
-            )
+            found = f"The {exact_count(shown)} nearest" if self.meaning.hits else exact_count(shown)
+            text = f"{found} of {text}" if shown else "No features match the conditions."
         selected = self.table.count_selected()
         self.count.setText(f"{text} · {exact_count(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)
@@ -389,7 +392,7 @@ class FeatureListPanel(QWidget):
             self._session.go_to_feature(*link)
             return
         self.apply_filter()
-        if self.model.rowCount():
+        if self.model.rowCount() and not (self.bar.meant and not self.meaning.hits):
             number = self.search.text().strip().removeprefix("#")
             row = self.model.row_of(int(number)) if number.isdecimal() else 0
             self.table.setCurrentIndex(self.model.index(row or 0, NUMBER))

@@ -37,8 +37,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.feature_set import FeatureSet
 from sae_desktop.labels.search.config import FoundMeaning
 from sae_desktop.words.column_text import column_text
-from sae_desktop.words.feature_words import FeatureWords
-from sae_desktop.words.found_words import found_how, found_in
+from sae_desktop.words.found_words import found_how, found_text, nearness
 
 Array = npt.NDArray[Any]
 Index = QModelIndex | QPersistentModelIndex
@@ -234,8 +233,7 @@ class FeatureTableModel(QAbstractTableModel):
                 return plain_tip(self._tip(feature)) or None
             return plain_tip(self._text(feature, column)) or None
         if role in (WORDS_ROLE, SCORE_ROLE):
-            notes = self._notes
-            told = self._seen if role == WORDS_ROLE else notes.score_text
+            told = self._notes.words if role == WORDS_ROLE else self._figure
             return told(feature) if column == LABEL else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
             if column == STAR:
@@ -245,19 +243,20 @@ class FeatureTableModel(QAbstractTableModel):
             return f"{name} {text}" if text or column != LABEL else self._unlabelled(feature)
         return None
 
-    def _seen(self, feature: int) -> FeatureWords | None:
-        """Return what stands in grey in a feature's row: the context that was found, if one was."""
+    def _figure(self, feature: int) -> str:
+        """Return what stands small beside a name: how near it is to what was asked, or a score."""
         hit = self.hits.get(feature)
-        found = found_in(self._index, hit) if hit is not None and self._index else None
-        return self._notes.words(feature) if found is None else found
+        return self._notes.score_text(feature) if hit is None else nearness(hit)
 
     def _tip(self, feature: int) -> str:
         hit, tip = self.hits.get(feature), self._notes.tip(feature)
-        return tip if hit is None else f"Found {found_how(hit)}.\n{tip}"
+        if hit is None or self._index is None:
+            return tip
+        return f"Found {found_how(hit)}: {found_text(self._index, hit)}\n{tip}"
 
     def _unlabelled(self, feature: int) -> str:
         """Return what is told, to those who listen, of a feature in the place of its label."""
-        words = self._seen(feature)
+        words = self._notes.words(feature)
         return "No label" if words is None else f"No label; {words.spoken}"
 
     def _text(self, feature: int, column: int) -> str:

@@ -18,6 +18,7 @@ from sae_desktop.labels.search.config import FoundMeaning, SearchMeaningConfig, 
 from sae_desktop.words import meaning_text
 
 _PAUSE_MS = 200
+_NOTHING = FeatureSet("By meaning", np.empty(0, dtype=np.int64))
 
 
 class MeaningListing(QWidget):
@@ -66,6 +67,7 @@ class MeaningListing(QWidget):
         """Return the features to be listed alone: those found, or what the bar has.
 
         Asks where something else is asked by now; until it is answered, the last answer stays.
+        None where there can be no answer: what is lacking for one is said above the list.
         """
         text = bar.search.text().strip() if bar.meant else ""
         if not text or self._search.lack:
@@ -73,12 +75,16 @@ class MeaningListing(QWidget):
         if text:
             self._ask(text, conditions, bar.only)
         self._say()
-        return bar.only if self.found is None else self.found
+        if self.found is not None:
+            return self.found
+        unanswered = self._search.lack or self._session.engine_stopped or self._error
+        return _NOTHING if text and unanswered else bar.only
 
     def _ask(self, text: str, conditions: FeatureFilter, only: FeatureSet | None) -> None:
         among = None if only is None else np.asarray(only.features).tolist()
         config = asked(self._session, text, conditions=conditions, among=among)
-        if config == self._config:
+        asked_already = self._answer is not None or self._error or self.latest.busy
+        if config == self._config and asked_already:
             return
         self._config, self._answer, self._error = config, None, ""
         if not self._search.lack:
@@ -101,6 +107,7 @@ class MeaningListing(QWidget):
     def _on_failed(self, error: ErrorInfo) -> None:
         self._error = f"{error.what} {error.next_step}".strip()
         self._say()
+        self.answered.emit()
 
     def _on_changed(self) -> None:
         """Ask again what could not be answered, or with labels that had not been read."""

@@ -14,8 +14,9 @@ from sae_desktop.features.reading.beside import meaning_path
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
 from sae_desktop.gui.explore.list.feature_table import LABEL
-from sae_desktop.gui.parts.quiet_words import WORDS_ROLE
+from sae_desktop.gui.parts.quiet_words import SCORE_ROLE, WORDS_ROLE
 from sae_desktop.gui.state.feature_notes import FeatureNotes
+from sae_desktop.gui.state.meaning_search import MeaningSearch
 from sae_desktop.gui.state.session import Session
 from sae_desktop.labels.search.config import (
     EmbedLabelsConfig,
@@ -95,16 +96,55 @@ def test_question__waits_for_what_is_lacking_and_is_then_asked(
     QTest.keyClicks(list_.search, "kings and rulers")
     list_.apply_filter()
     assert _asked(client) == []
-    assert list_.model.rowCount() == list_.model.total
+    assert list_.model.rowCount() == 0
+    session.select_feature(5)
+    QTest.keyClick(list_.search, Qt.Key.Key_Return)
+    assert session.feature == 5
+    assert list_.meaning.button.isVisible()
     list_.meaning.button.click()
     _put_vectors(session)
     done = EmbedLabelsResult(index="main", labels=1, contexts=2, read=3, seconds=1.0)
     client.answer(client.jobs[-1], done)
     qtbot.waitUntil(lambda: len(_asked(client)) == 1, timeout=5000)
     assert (_asked(client)[0].text, _asked(client)[0].by) == ("kings and rulers", "meaning")
+    client.answer(client.jobs[-1], FOUND)
+    assert list_.model.listed.tolist() == [30, 4, 17]
 
 
-def test_found_features__are_listed_in_their_order_with_the_context_that_was_found(
+def test_button_of_the_message__searches_what_was_typed(
+    qtbot: QtBot, list_: FeatureListPanel, session: Session, client: FakeClient, cache: Path
+) -> None:
+    list_.bar.choose_scope("meaning")
+    QTest.keyClicks(list_.search, "French")
+    list_.apply_filter()
+    session.select_feature(5)
+    _put_encoder(cache)
+    _put_vectors(session)
+    MeaningSearch.of(session).requested.emit("")
+    assert list_.search.text() == "French"
+    assert session.feature == 5
+    qtbot.waitUntil(lambda: [one.text for one in _asked(client)][-1:] == ["French"], timeout=5000)
+    MeaningSearch.of(session).requested.emit("dates")
+    assert list_.search.text() == "dates"
+
+
+def test_return__opens_nothing_before_there_is_an_answer(
+    qtbot: QtBot, list_: FeatureListPanel, session: Session, client: FakeClient, cache: Path
+) -> None:
+    _put_encoder(cache)
+    _put_vectors(session)
+    list_.bar.choose_scope("meaning")
+    session.select_feature(5)
+    QTest.keyClicks(list_.search, "king")
+    QTest.keyClick(list_.search, Qt.Key.Key_Return)
+    assert session.feature == 5
+    qtbot.waitUntil(lambda: len(_asked(client)) == 2, timeout=5000)
+    client.fail(client.jobs[-1], "No vectors.")
+    assert list_.model.rowCount() == 0
+    assert list_.meaning.state.text() == "No vectors."
+
+
+def test_found_features__are_listed_in_their_order_under_their_names_with_their_nearness(
     qtbot: QtBot, list_: FeatureListPanel, session: Session, client: FakeClient, cache: Path
 ) -> None:
     _put_encoder(cache)
@@ -122,13 +162,19 @@ def test_found_features__are_listed_in_their_order_with_the_context_that_was_fou
     assert list_.model.listed.tolist() == [30, 4, 17]
     notes = FeatureNotes.of(session)
     found = list_.model.index(0, LABEL)
-    assert found.data(WORDS_ROLE).context() != notes.words(30).context()  # type: ignore[union-attr]
-    assert found.data(Qt.ItemDataRole.ToolTipRole).startswith("Found by its contexts, cosine 0.52.")
+    assert found.data(WORDS_ROLE) == notes.words(30)
+    shown = [list_.model.index(row, LABEL).data(SCORE_ROLE) for row in range(3)]
+    assert shown == ["near 0.52", "near 0.40", "by words"]
+    tip = found.data(Qt.ItemDataRole.ToolTipRole)
+    assert tip.startswith("Found by its contexts, cosine 0.52: ")
+    assert "[" in tip.splitlines()[0]
+    assert list_.count.text() == "The 3 nearest of 64 features"
     assert list_.model.index(1, LABEL).data(WORDS_ROLE) == notes.words(4)
     list_.bar.choose_scope("text")
     list_.apply_filter()
     assert list_.model.hits == {}
-    assert found.data(WORDS_ROLE) != FOUND
+    assert list_.model.index(30, LABEL).data(SCORE_ROLE) == ""
+    assert "nearest" not in list_.count.text()
 
 
 def test_answer__stays_while_more_is_typed_and_an_older_one_is_dropped(
