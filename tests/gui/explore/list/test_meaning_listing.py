@@ -173,7 +173,8 @@ def test_found_features__are_listed_in_their_order_under_their_names_with_their_
     list_.bar.choose_scope("text")
     list_.apply_filter()
     assert list_.model.hits == {}
-    assert list_.model.index(30, LABEL).data(SCORE_ROLE) == ""
+    list_.bar.clear_all()
+    assert list_.model.index(0, LABEL).data(SCORE_ROLE) == ""
     assert "nearest" not in list_.count.text()
 
 
