@@ -167,6 +167,7 @@ def test_menu__lists_the_labels_and_what_can_be_done(
     qtbot.addWidget(title)
     title.set_feature(BY_MODEL)
     assert title.source.button.text() == "By a model · 1 other"
+    copy, reject = "Edit a copy as your own…", "Reject it: do not propose it again"
     menu = title.source.menu()
     offered = {
         action.text().split("   ")[0]: [entry.text() for entry in action.menu().actions()]
@@ -174,9 +175,34 @@ def test_menu__lists_the_labels_and_what_can_be_done(
         if action.menu() is not None
     }
     assert offered == {
-        "kings of France": ["Agree with it", "Edit it…", "Reject it"],
-        "name of 8": ["Agree with it", "Show it", "Edit it…", "Reject it"],
+        "kings of France": ["Agree with it", copy, reject],
+        "name of 8": ["Agree with it and show it", copy, reject],
     }
+    notes.set_label(BY_MODEL, "my own")
+    LabelActions.of(session).agree(BY_MODEL, LabelActions.of(session).labels(BY_MODEL)[1])
+    again = [action for action in title.source.menu().actions() if action.menu() is not None]
+    mine = next(action for action in again if action.text().startswith("my own"))
+    told = [entry.text() for entry in mine.menu().actions()]
+    assert told == ["Show it instead", "Edit it…", "Set it aside"]
+
+
+def test_menu__opens_where_it_covers_no_name(
+    qtbot: QtBot, session: Session, notes: FeatureNotes
+) -> None:
+    title = FeatureTitle(session)
+    qtbot.addWidget(title)
+    title.set_feature(BY_MODEL)
+    screen = title.screen().availableGeometry()
+    title.resize(300, 40)
+    title.move(screen.right() - 300, screen.top() + 50)
+    title.show()
+    button, menu = title.source.button, title.source.menu()
+    place = title.source.place_of(menu)
+    widest = max(a.menu().sizeHint().width() for a in menu.actions() if a.menu() is not None)
+    assert place.y() == button.mapToGlobal(button.rect().bottomLeft()).y() + 1
+    assert place.x() + menu.sizeHint().width() + widest <= screen.right()
+    title.move(screen.topLeft())
+    assert title.source.place_of(menu).x() <= button.mapToGlobal(button.rect().topLeft()).x()
 
 
 def test_list__sorts_by_the_shown_name_and_filters_by_whose_it_is(

@@ -15,7 +15,7 @@ from sae_desktop.gui.parts.plain_text import menu_text, plain_tip
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.label_actions import LabelActions
 from sae_desktop.gui.state.session import Session
-from sae_desktop.label_words import isolated, label_line, label_tip, score_figure, whose
+from sae_desktop.label_words import is_own, isolated, label_line, label_tip, score_figure, whose
 from sae_desktop.project_labels import AGREED, PERSON, REJECTED, Label
 
 _SHOWN = 60
@@ -115,7 +115,17 @@ class LabelSource(QWidget):
         """Open the menu of all labels under the button."""
         menu = self.menu()
         menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.button.mapToGlobal(QPoint(0, self.button.height())))
+        menu.popup(self.place_of(menu))
+
+    def place_of(self, menu: QMenu) -> QPoint:
+        """Return where the menu opens: under the button, so far left that what can be done with a
+        label opens to the right of it, and nothing covers the name."""
+        place = self.button.mapToGlobal(QPoint(0, self.button.height()))
+        subs = [sub for action in menu.actions() if (sub := action.menu()) is not None]
+        widest = max((sub.sizeHint().width() for sub in subs), default=0)  # type: ignore[attr-defined]
+        screen = self.button.screen().availableGeometry()
+        room = screen.right() - menu.sizeHint().width() - widest
+        return QPoint(max(min(place.x(), room), screen.left()), place.y())
 
     def menu(self) -> QMenu:
         """Return the menu: each label with what can be done with it, then the history."""
@@ -137,12 +147,27 @@ class LabelSource(QWidget):
         if one.shown:
             icons.set_icon(sub.menuAction(), "check")
         entries = [
-            ("check", "Agree with it", self._actions.agree, one.state != AGREED),
-            ("eye", "Show it", self._actions.choose, not one.shown and one.state != REJECTED),
-            ("pencil-simple", "Edit it…", self._edit, True),
+            (
+                "check",
+                "Agree with it" if one.shown else "Agree with it and show it",
+                self._actions.agree,
+                one.state != AGREED,
+            ),
+            (
+                "eye",
+                "Show it instead",
+                self._actions.choose,
+                one.state == AGREED and not one.shown,
+            ),
+            (
+                "pencil-simple",
+                "Edit it…" if is_own(one.method, one.author, me) else "Edit a copy as your own…",
+                self._edit,
+                True,
+            ),
             (
                 "x",
-                "Reject it" if one.method != PERSON else "Set it aside",
+                "Reject it: do not propose it again" if one.method != PERSON else "Set it aside",
                 self._actions.reject,
                 one.state != REJECTED,
             ),
