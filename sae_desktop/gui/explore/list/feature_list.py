@@ -276,7 +276,7 @@ class FeatureListPanel(QWidget):
         text = f"{exact_count(total)} features"
         if shown != total:
             found = f"The {exact_count(shown)} nearest" if self.meaning.hits else exact_count(shown)
-            text = f"{found} of {text}" if shown else "No features match the conditions."
+            text = f"{found} of {text}" if shown else self.meaning.why_none()
         selected = self.table.count_selected()
         self.count.setText(f"{text} · {exact_count(selected)} selected" if selected > 1 else text)
         self.export_button.setEnabled(shown > 0)

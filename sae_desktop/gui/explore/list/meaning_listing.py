@@ -80,6 +80,11 @@ class MeaningListing(QWidget):
         unanswered = self._search.lack or self._session.engine_stopped or self._error
         return _NOTHING if text and unanswered else bar.only
 
+    def why_none(self) -> str:
+        """Return what is said below a list in which nothing stands."""
+        waits = self._config is not None and self.found is None
+        return "Nothing has been searched yet." if waits else "No features match the conditions."
+
     def _ask(self, text: str, conditions: FeatureFilter, only: FeatureSet | None) -> None:
         among = None if only is None else np.asarray(only.features).tolist()
         config = asked(self._session, text, conditions=conditions, among=among)

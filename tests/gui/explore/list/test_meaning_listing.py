@@ -97,6 +97,7 @@ def test_question__waits_for_what_is_lacking_and_is_then_asked(
     list_.apply_filter()
     assert _asked(client) == []
     assert list_.model.rowCount() == 0
+    assert list_.count.text() == "Nothing has been searched yet."
     session.select_feature(5)
     QTest.keyClick(list_.search, Qt.Key.Key_Return)
     assert session.feature == 5
