@@ -295,3 +295,12 @@ def test_one_score__stands_beside_a_name_wherever_it_is_shown(
     assert LabelActions.of(session).labels(BY_MODEL)[0].score == 0.625
     assert notes.score_text(6) == "0.74"  # another text was scored
     assert "name score, from when the name was made" in " ".join(notes.tip(6).split())
+
+
+def test_header__says_which_names_are_automatic(session: Session, notes: FeatureNotes) -> None:
+    model = FeatureTableModel(notes)
+    model.set_index(session.index)
+    header = model.headerData(LABEL, Qt.Orientation.Horizontal)
+    assert header == "Name · automatic in grey"
+    model.set_index(None)
+    assert model.headerData(LABEL, Qt.Orientation.Horizontal) == "Name"

@@ -73,6 +73,8 @@ _WRITTEN = {
     NOTE: ("Note", "What somebody wrote about the feature"),
 }
 _SPOKEN = {NUMBER: "Feature", LABEL: "Label"}
+AUTOMATIC_IN_GREY = " · automatic in grey"
+"""Stands in the header over the names, where some of them are automatic."""
 _TEXTS = (LABEL_COLUMN, NOTE, "language", "source", "token")
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -297,7 +299,8 @@ class FeatureTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             arrow = " ▾" if self.sort_falling else " ▴"
             sorted_by = section == self.sort_column and not self._as_given
-            return column_title(name) + (arrow if sorted_by else "")
+            legend = AUTOMATIC_IN_GREY if name == LABEL_COLUMN and self._has_names else ""
+            return column_title(name) + (arrow if sorted_by else "") + legend
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{column_tip(name)}. Drag to move the column; right-click to choose columns."
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -306,6 +309,10 @@ class FeatureTableModel(QAbstractTableModel):
             falling = name != NOTE and falls_first(name)
             return Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
         return None
+
+    @property
+    def _has_names(self) -> bool:
+        return self._index is not None and len(self._index.short_names()) > 0
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; what is selected and being edited goes along."""
