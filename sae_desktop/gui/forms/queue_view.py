@@ -48,6 +48,10 @@ _NOTHING = (
     "No requests have been made to a model since the program started. Once a model names or "
     "judges features, you see here how far it is, what it costs and what failed."
 )
+_CANCEL = (
+    "End at once, without waiting for requests under way. Answers that have come stay in the "
+    "project, and are not paid for again"
+)
 _PAUSED = "Paused. What was already sent is still answered; nothing more is sent until you resume."
 
 
@@ -141,7 +145,7 @@ class QueueView(QWidget):
     def _make_buttons(self) -> QHBoxLayout:
         self.pause = push_button("Pause", self._pause_or_resume, icon="pause")
         self.stop = push_button("Stop and keep", self._stop, icon="stop")
-        self.cancel = push_button("Cancel", self._cancel, icon="x")
+        self.cancel = push_button("Cancel", self._cancel, icon="x", tip=_CANCEL)
         self.again = push_button("Resume", self._start_again, icon="play")
         self.show_log = push_button("Show the log", self._toggle_log, icon="list", flat=True)
         row = QHBoxLayout()
