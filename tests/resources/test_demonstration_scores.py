@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
+from sae_desktop.features.reading.noted import stale_scores
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.gui.state.fresh_scores import stale_scores
 from sae_desktop.project import Project
+from sae_desktop.project_notes import Notes
 from sae_desktop.resources import resource_path
 
 MOST_BYTES = 350_000
 
 
-@pytest.mark.gui
 @pytest.mark.parametrize("name", ["builtin-L3", "builtin-L3-512"])
 def test_scores__are_of_the_labels_that_ship_and_beat_their_rivals(name: str) -> None:
     project = Project.open(resource_path("demonstration.saeproj"))
@@ -22,7 +24,8 @@ def test_scores__are_of_the_labels_that_ship_and_beat_their_rivals(name: str) ->
     assert scores is not None
     alive = np.flatnonzero(index.columns["density"] > 0)
     assert len(scores.all()) >= 0.95 * len(alive)
-    assert len(stale_scores(index, project.notes_path)) <= 0.02 * len(alive)
+    with closing(Notes(project.notes_path)) as notes:
+        assert len(stale_scores(index, notes)) <= 0.02 * len(alive)
     means = {rival.name: rival.figure for rival in scores.info.rivals}
     assert means["label"].low > means["top_token"].high
     assert means["label"].low > means["random"].high
