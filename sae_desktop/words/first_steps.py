@@ -63,15 +63,24 @@ AT_THE_END = (
 )
 
 
+_SHORT = 32
+"""Characters of an automatic name that leaves the sentence in its line."""
+
+
 def step_of(id_: StepId) -> FirstStep:
     """Return a step by its id."""
     return next(step for step in STEPS if step.id == id_)
 
 
-def feature_named(feature: int | None, label: str) -> str:
-    """Return a feature as the steps call it: feature 158 (“French text”)."""
+def feature_named(feature: int | None, label: str, name: str = "") -> str:
+    """Return a feature as the steps call it: feature 158 (“French text”).
+
+    `name`: its automatic one, which stands there bare, since it quotes, and only where it is short.
+    """
     if feature is None:
         return "a feature"
+    if name and not label and len(name) <= _SHORT:
+        return f"feature {feature} ({name})"
     return f"feature {feature} (“{label}”)" if label else f"feature {feature}"
 
 

@@ -277,8 +277,11 @@ class FirstSteps(QObject):
         feature = self._session.feature
         if self.current == "steer" and self._steered is not None:
             feature = self._steered
-        label = "" if feature is None else FeatureNotes.of(self._session).label(feature)
-        return feature_named(feature, label)
+        if feature is None:
+            return feature_named(None, "")
+        notes = FeatureNotes.of(self._session)
+        words = notes.words(feature)
+        return feature_named(feature, notes.label(feature), "" if words is None else words.name)
 
 
 def _is_steered(config: SteerConfig) -> bool:

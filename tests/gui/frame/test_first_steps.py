@@ -20,7 +20,7 @@ from sae_desktop.project import Project
 from sae_desktop.project_lists import FeatureList, FeatureLists, ListMember
 from sae_desktop.project_notes import FeatureNote, Notes
 from sae_desktop.steering.config import PLAIN, SteerConfig, SteerResult, VariantResult, clamped
-from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS, step_of
+from sae_desktop.words.first_steps import AT_THE_END, SENTENCE, STEPS, feature_named, step_of
 
 FIRST = 5
 WRITTEN = SteerResult(
@@ -279,3 +279,10 @@ def test_project_page__says_what_it_is_about_before_any_figure(opened: MainWindo
     panel = opened.workspace("project").main
     assert "A language model learns to notice things" in panel._next_sentence.text()
     assert panel.next_button.text() == "Explore the features"
+
+
+def test_feature__is_called_by_its_short_automatic_name_where_it_has_no_label() -> None:
+    assert feature_named(4, "", "after “a”") == "feature 4 (after “a”)"
+    assert feature_named(4, "kings", "after “a”") == "feature 4 (“kings”)"
+    assert feature_named(4, "", "a" * 60) == "feature 4"
+    assert feature_named(None, "") == "a feature"
