@@ -19,9 +19,13 @@ from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import exact_count
 
 _CSV, _PARQUET = "Table (*.csv)", "Table (*.parquet)"
+_WITH_NAMES = "Labels and automatic names (*.json)"
+_EVERY_LABEL = "Every label of each feature, rejected ones too (*.json)"
 _OTHERS: dict[str, FeaturesFormat] = {
     "HTML page (*.html)": "html",
     "Labels only (*.json)": "labels",
+    _WITH_NAMES: "labels",
+    _EVERY_LABEL: "labels",
     "Neuronpedia, a folder of batches (*)": "neuronpedia",
     "SAEDashboard, a folder of batches (*)": "saedashboard",
     "Delphi, a folder of latents (*)": "delphi",
@@ -78,6 +82,7 @@ class FeatureExport(QObject):
             ExportFeaturesConfig(
                 project=self._session.project_path, index=self._session.index_name,
                 path=str(path), format=form, features=features.tolist(),
+                every_label=kind == _EVERY_LABEL, automatic_names=kind == _WITH_NAMES,
             )
         )  # fmt: skip
 

@@ -92,3 +92,25 @@ def test_feature__whose_dialog_is_left_writes_nothing(
     FeatureExport.of(session).ask([1], title)
     assert client.jobs == []
     assert FeatureExport.of(session) is FeatureExport.of(session)
+
+
+@pytest.mark.parametrize(
+    ("kind", "every", "names"),
+    [
+        ("Labels only (*.json)", False, False),
+        ("Labels and automatic names (*.json)", False, True),
+        ("Every label of each feature, rejected ones too (*.json)", True, False),
+    ],
+)
+def test_labels__are_written_as_the_kind_of_file_says(
+    qtbot: QtBot, session: Session, client, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, kind: str, every: bool, names: bool,
+) -> None:  # fmt: skip
+    panel = FeatureListPanel(session)
+    qtbot.addWidget(panel)
+    asked = answering(monkeypatch, tmp_path / "labels", kind)
+    panel.export_listed()
+    assert kind in asked.kinds
+    (job,) = client.jobs
+    assert (job.config.every_label, job.config.automatic_names) == (every, names)
+    assert job.config.path.endswith("labels.json")
