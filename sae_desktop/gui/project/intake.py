@@ -21,8 +21,8 @@ from sae_desktop.gui.state.packages import import_package, open_package
 from sae_desktop.gui.state.session import Session
 
 _NOTES_FILTER = (
-    "Notes, packages and tables (notes.sqlite *.sqlite *.saepack *.csv *.tsv *.json *.jsonl "
-    "*.parquet)"
+    "Projects, notes, packages and tables (project.toml notes.sqlite *.sqlite *.saepack *.csv "
+    "*.tsv *.json *.jsonl *.parquet)"
 )
 _TAKEN: tuple[FileKind, ...] = (
     "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
@@ -118,7 +118,9 @@ class Intake:
             self._panel, "Another person’s notes", "", _NOTES_FILTER
         )
         if name:
-            self.merge.read(Path(name))
+            path = Path(name)
+            # No file dialog takes files and folders alike: a project is told by its project.toml.
+            self.merge.read(path.parent if path.name == "project.toml" else path)
 
 
 def _unused(found: Recognised) -> UserError:

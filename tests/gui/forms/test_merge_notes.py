@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
 
 from sae_desktop.gui.forms.merge_notes import MergeDialog, NotesMerge
+from sae_desktop.gui.project.intake import Intake
 from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
@@ -76,3 +77,21 @@ def test_notes__without_an_index_are_not_asked_for(
     merge.read(theirs)
     assert "into those of an index" in heard.errors[0].what  # type: ignore[attr-defined]
     assert merge.dialog is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "read"), [("project.toml", ""), ("notes.sqlite", "notes.sqlite")]
+)
+def test_project__is_chosen_by_its_project_file(
+    qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    chosen: str, read: str,
+) -> None:  # fmt: skip
+    window = QWidget()
+    qtbot.addWidget(window)
+    intake = Intake(session, window)
+    taken: list[Path] = []
+    monkeypatch.setattr(intake.merge, "read", taken.append)
+    answer = (str(tmp_path / "Ben.saeproj" / chosen), "")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: answer)
+    intake.choose_notes()
+    assert taken == [tmp_path / "Ben.saeproj" / read]
