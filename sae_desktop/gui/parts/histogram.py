@@ -15,6 +15,7 @@ from sae_desktop.gui.parts import theme
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
+from sae_desktop.gui.parts.plot_style import end_menus_with
 from sae_desktop.gui.parts.terms import tip_of
 from sae_desktop.words.amounts import exact_count
 
@@ -33,6 +34,7 @@ class ActivationHistogram(QWidget):
         self._caption = ElidedLabel()
         self._caption.setProperty("role", "small")
         self._plot = pg.PlotWidget()
+        end_menus_with(self._plot)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()

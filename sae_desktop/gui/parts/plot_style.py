@@ -72,7 +72,14 @@ def plot_view(axes: dict[str, pg.AxisItem] | None = None, *, still: bool = False
     view.setFrameShape(view.Shape.NoFrame)
     # pyqtgraph keeps a picture of the ground, which would stay when the theme changes.
     view.setCacheMode(view.CacheModeFlag.CacheNone)
+    end_menus_with(view)
     return view
+
+
+def end_menus_with(view: pg.PlotWidget) -> None:
+    """Give a plot its menus, which pyqtgraph makes without a parent: they would outlive it."""
+    menu = view.getPlotItem().ctrlMenu
+    menu.setParent(view, menu.windowFlags())
 
 
 def log_log_view(name: str, bottom: str, left: str) -> pg.PlotWidget:
