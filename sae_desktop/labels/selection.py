@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -12,10 +12,12 @@ from sae_desktop.described import said
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.filter import FeatureFilter, matching, ordered
 from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.limits import CountOrNone
 from sae_desktop.project_lists import SavedFilters
 from sae_desktop.project_notes import Notes
+
+if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 FEATURES = "Features"

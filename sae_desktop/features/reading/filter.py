@@ -7,7 +7,7 @@ milliseconds and no object each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.columns import COLUMNS, ColumnInfo, column_info
 from sae_desktop.features.reading.name_search import name_answer_is_known, names_with_text
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.search import (
     context_answer_is_known,
     features_firing_on,
@@ -26,6 +25,9 @@ from sae_desktop.features.reading.search import (
 from sae_desktop.features.reading.shown_names import automatically_named
 from sae_desktop.language_names import language_name
 from sae_desktop.project_labels import IMPORTED, MODEL, PERSON, STATISTICS
+
+if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 NameKind = Literal["", "mine", "model", "imported", "automatic"]

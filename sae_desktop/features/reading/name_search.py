@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.reading.names_file import ShortNames
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_labels import label_text
+
+if TYPE_CHECKING:  # they bring h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.names_file import ShortNames
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 

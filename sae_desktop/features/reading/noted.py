@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.features.reading.name_search import shown_names_with_text
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.reading.shown_names import order_of_names
 from sae_desktop.project_labels import STATISTICS
 from sae_desktop.project_lists import FeatureLists
 from sae_desktop.project_notes import Notes
+
+if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 _NONE: Array = np.empty(0, dtype=np.int64)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.reading.reader import FeatureIndex
+if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
+
 
 Array = npt.NDArray[Any]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project_notes import Notes
+
+if TYPE_CHECKING:  # it brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
 
 Array = npt.NDArray[Any]
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, QSignalBlocker, Signal
 
 from sae_desktop.features.reading.noted import stale_scores
-from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.gui.state.background import Background
 from sae_desktop.project_notes import Notes
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the reader brings h5py, which the window does without until an index is opened
+    from sae_desktop.features.reading.reader import FeatureIndex
     from sae_desktop.gui.state.session import Session
 
 Array = npt.NDArray[Any]

@@ -14,8 +14,11 @@ from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QPushButton, QWid
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.exchange.merging import Comparison
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.explore.page.label_history import LabelHistory
 from sae_desktop.gui.forms.job_forms import EvaluateForm, ImportForm, IndexForm, JobForm
+from sae_desktop.gui.forms.merge_notes import MergeDialog
 from sae_desktop.gui.frame.leaving import LeavingDialog
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.preferences import Preferences
@@ -51,6 +54,13 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
             parent, session, Preferences(session, Settings(), lambda _settings: None)
         ),
         "Close",
+    ),
+    LabelHistory: (lambda session, parent: LabelHistory(session, 1, parent), "Close"),
+    MergeDialog: (
+        lambda session, parent: MergeDialog(
+            session, Path("a.sqlite"), Comparison(new=[], same=0, conflicts=[]), parent
+        ),
+        "Merge the notes",
     ),
     LeavingDialog: (
         lambda _, parent: LeavingDialog([], parent, keep=lambda: None, stop=lambda: None),

@@ -138,11 +138,11 @@ class FeaturePage(QScrollArea):
         column.setContentsMargins(16, 12, 16, 16)
         column.setSpacing(8)
         column.addWidget(self.title)
-        figures = QHBoxLayout()
-        figures.setSpacing(8)
-        figures.addWidget(self.figures, 1)
-        figures.addWidget(self.read, 0, Qt.AlignmentFlag.AlignTop)
-        column.addLayout(figures)
+        self._head = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._head.setSpacing(8)
+        self._head.addWidget(self.figures, 1)
+        self._head.addWidget(self.read, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(self._head)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(24)
         self._body.addWidget(self._contexts_part(), 1000)
@@ -226,6 +226,8 @@ class FeaturePage(QScrollArea):
         direction = QBoxLayout.Direction
         abreast = not wide and self.viewport().width() >= _ABREAST
         self._plots.setDirection(direction.LeftToRight if abreast else direction.TopToBottom)
+        roomy = wide or abreast
+        self._head.setDirection(direction.LeftToRight if roomy else direction.TopToBottom)
         target = direction.LeftToRight if wide else direction.TopToBottom
         if self._body.direction() != target:
             self._body.setDirection(target)
