@@ -27,6 +27,7 @@ from sae_desktop.gui.parts.glossary_dialog import GlossaryDialog
 from sae_desktop.gui.parts.said import Messages, MessagesDialog
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.project.project import ProjectPanel
+from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.steer.direction_menu import DecoderRowDialog, IndexFeatureDialog, TextsDialog
@@ -34,6 +35,12 @@ from sae_desktop.gui.steer.preset_name import PresetNameDialog
 from sae_desktop.project import Project
 
 Make = Callable[[Session, QWidget], QDialog]
+
+
+def _history(session: Session, parent: QWidget) -> LabelHistory:
+    FeatureNotes.of(session)
+    return LabelHistory(session, 1, parent)
+
 
 DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
     IndexForm: (lambda session, _: IndexForm(session, "done"), "Build the index"),
@@ -55,7 +62,7 @@ DIALOGS: dict[type[QDialog], tuple[Make, str]] = {
         ),
         "Close",
     ),
-    LabelHistory: (lambda session, parent: LabelHistory(session, 1, parent), "Close"),
+    LabelHistory: (_history, "Close"),
     MergeDialog: (
         lambda session, parent: MergeDialog(
             session, Path("a.sqlite"), Comparison(new=[], same=0, conflicts=[]), parent
