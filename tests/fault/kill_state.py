@@ -75,7 +75,7 @@ def differences(found: State, right: State) -> list[str]:
 def _content(path: Path) -> Any:
     if path.name == "run.h5":
         return _run(path)
-    if path.suffix in (".h5", ".effect", ".judged"):
+    if path.suffix in (".h5", ".effect", ".judged", ".scores", ".names"):
         return _hdf5(path)
     if path.name == "requests.sqlite":
         return _requests(path)
