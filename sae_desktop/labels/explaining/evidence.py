@@ -13,8 +13,8 @@ from sae_desktop.labels.chat import Ask
 from sae_desktop.labels.examples import Example, examples
 from sae_desktop.labels.explaining.cleaning import one_line
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
-from sae_desktop.labels.explaining.prompts import ExplainPrompt
 from sae_desktop.labels.judging.texts import fired, marked, marks_for, plain
+from sae_desktop.labels.prompts import Prompt
 
 SCHEMA = {
     "type": "object",
@@ -42,9 +42,7 @@ class Evidence:
 class EvidenceReader:
     """Makes questions about the features of an index."""
 
-    def __init__(
-        self, index: FeatureIndex, prompt: ExplainPrompt, config: ExplainFeaturesConfig
-    ) -> None:
+    def __init__(self, index: FeatureIndex, prompt: Prompt, config: ExplainFeaturesConfig) -> None:
         self._index, self._prompt, self._config = index, prompt, config
 
     def read(self, feature: int, per_interval: int | None = None) -> Evidence | None:
@@ -65,7 +63,7 @@ class EvidenceReader:
             return None
         config = self._config
         ask = Ask(
-            self._prompt.messages(fields), config.most_tokens, config.temperature, SCHEMA,
+            self._prompt.messages(**fields), config.most_tokens, config.temperature, SCHEMA,
             seed=config.seed,
         )  # fmt: skip
         rows, contrast = tuple(e.row for e in shown), tuple(e.row for e in silent)

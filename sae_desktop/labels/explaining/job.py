@@ -20,8 +20,9 @@ from sae_desktop.labels.explaining.cleaning import label_of
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, ExplainFeaturesResult
 from sae_desktop.labels.explaining.evidence import Evidence, EvidenceReader
 from sae_desktop.labels.explaining.fitting import Fitting, window_of
-from sae_desktop.labels.explaining.prompts import ExplainPrompt, explain_prompt
+from sae_desktop.labels.explaining.prompts import explain_prompt
 from sae_desktop.labels.models.open import open_chat_model
+from sae_desktop.labels.prompts import Prompt
 from sae_desktop.labels.queue.asking import ask_all
 from sae_desktop.labels.queue.ledger import Ledger
 from sae_desktop.labels.queue.limits import QueueLimits
@@ -67,7 +68,7 @@ class _Explaining:
 
     def __init__(
         self, config: ExplainFeaturesConfig, context: JobContext, index: FeatureIndex,
-        notes: Notes, model: ChatModel, ledger: Ledger, prompt: ExplainPrompt,
+        notes: Notes, model: ChatModel, ledger: Ledger, prompt: Prompt,
     ) -> None:  # fmt: skip
         self._config, self._context = config, context
         self._index, self._notes, self._model, self._ledger = index, notes, model, ledger

@@ -77,7 +77,7 @@ def judge_labels(config: JudgeLabelsConfig, context: JobContext) -> JudgeLabelsR
         features = select(index, notes, config.selection).tolist()
         labels = chosen_labels(index, notes, features, config.which)
         require_labels(labels, config)
-        asked = askings(config)
+        asked = askings(project.path, config)
         with (
             closing(open_chat_model(config.model, context)) as model,
             closing(Ledger(project.requests_path)) as ledger,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.judgement import Scorer
@@ -24,11 +25,11 @@ def require_labels(labels: Sequence[ChosenLabel], config: JudgeLabelsConfig) -> 
         )
 
 
-def askings(config: JudgeLabelsConfig) -> dict[Scorer, Asking]:
+def askings(project: Path, config: JudgeLabelsConfig) -> dict[Scorer, Asking]:
     """Return how the questions of each way of judging are put."""
     return {
         scorer: Asking(
-            judge_prompt(scorer, probabilities=config.probabilities),
+            judge_prompt(project, scorer, probabilities=config.probabilities),
             probabilities=config.probabilities and scorer in ("detection", "fuzzing"),
             thinking=config.thinking_tokens,
         )

@@ -40,7 +40,7 @@ def preview_judging(config: PreviewJudgingConfig, context: JobContext) -> Judgin
         labels = chosen_labels(index, notes, features, judge.which)
     require_labels(labels, judge)
     context.check_cancelled()
-    asked = askings(judge)
+    asked = askings(project.path, judge)
     subjects = Subjects(
         index, seed=judge.seed, per_interval=judge.per_interval, silent=judge.silent
     )

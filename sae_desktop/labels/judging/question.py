@@ -10,7 +10,7 @@ from sae_desktop.features.reading.judgement import Judgement, Scorer
 from sae_desktop.labels.chat import Answer, Ask, ChatError
 from sae_desktop.labels.examples import Example
 from sae_desktop.labels.judging.measures import Answered, Item
-from sae_desktop.labels.judging.prompts import JudgePrompt
+from sae_desktop.labels.prompts import Prompt
 
 BATCH = 5
 """Texts of one request."""
@@ -32,7 +32,7 @@ class Subject:
 class Asking:
     """How questions are put."""
 
-    prompt: JudgePrompt
+    prompt: Prompt
     probabilities: bool = False
     """Ask for the probabilities of yes and no, one text a request."""
     batch: int = BATCH

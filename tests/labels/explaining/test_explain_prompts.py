@@ -20,7 +20,7 @@ from sae_desktop.labels.explaining.prompts import (
 def test_shipped_prompt__has_its_fields_and_no_others(name: str, tmp_path: Path) -> None:
     prompt = explain_prompt(tmp_path, name)
     assert FIELDS[name] <= prompt.fields <= KNOWN
-    filled = prompt.messages(dict.fromkeys(KNOWN, "⁂"))
+    filled = prompt.messages(**dict.fromkeys(KNOWN, "⁂"))
     assert [m.role for m in filled] == ["system", "user"]
     assert '{"label": ' in filled[0].content
     assert not prompt.fields & {m.content for m in filled}
@@ -79,5 +79,5 @@ def test_name__that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_fields__in_a_text_are_left_as_they_stand(tmp_path: Path) -> None:
     prompt = explain_prompt(tmp_path, "outputs")
-    found = prompt.messages({"promoted": "{lowered} {count}", "lowered": "x"})
+    found = prompt.messages(promoted="{lowered} {count}", lowered="x")
     assert "More likely: {lowered} {count}" in found[1].content

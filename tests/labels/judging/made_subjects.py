@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from sae_desktop.features.reading.judgement import Scorer
@@ -47,4 +49,4 @@ def subject(
 
 
 def asking(scorer: Scorer, *, probabilities: bool = False) -> Asking:
-    return Asking(judge_prompt(scorer, probabilities=probabilities), probabilities)
+    return Asking(judge_prompt(Path(), scorer, probabilities=probabilities), probabilities)

@@ -11,9 +11,11 @@ from made_subjects import asking, example, subject
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.judgement import SCORERS, Scorer
 from sae_desktop.labels.examples import Example
+from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.judging.fuzzing import moved
 from sae_desktop.labels.judging.known import known_features, known_questions, known_subjects
-from sae_desktop.labels.judging.prompts import FIELDS, judge_prompt, read_prompt
+from sae_desktop.labels.judging.preparing import askings
+from sae_desktop.labels.judging.prompts import FIELDS, judge_prompt
 from sae_desktop.labels.judging.scorers import SCORER_KINDS
 from sae_desktop.labels.judging.size import is_small, parameters_of
 from sae_desktop.labels.judging.texts import (
@@ -35,33 +37,51 @@ def text_of(*tokens: str, acts: tuple[float, ...] = ()) -> Example:
     )  # fmt: skip
 
 
-def test_every_prompt__is_there_and_has_its_fields() -> None:
+def test_every_prompt__is_there_and_has_its_fields(tmp_path: Path) -> None:
     for scorer in SCORERS:
-        assert judge_prompt(scorer).name == scorer
-    assert judge_prompt("detection", probabilities=True).name == "detection_probability"
-    assert judge_prompt("rubric", probabilities=True).name == "rubric"
-    digests = {judge_prompt(scorer).digest for scorer in SCORERS}
+        assert judge_prompt(tmp_path, scorer).name == scorer
+    found = judge_prompt(tmp_path, "detection", probabilities=True)
+    assert found.name == "detection_probability"
+    assert judge_prompt(tmp_path, "rubric", probabilities=True).name == "rubric"
+    digests = {judge_prompt(tmp_path, scorer).digest for scorer in SCORERS}
     assert len(digests) == len(SCORERS)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The file of a project's own prompt for detection."""
+    path = tmp_path / "prompts" / "judge_detection.toml"
+    path.parent.mkdir()
+    return path
+
+
+def test_project__judges_by_its_own_prompt(tmp_path: Path, own: Path) -> None:
+    shipped = judge_prompt(tmp_path, "detection")
+    own.write_text('system = "Be strict."\nuser = "{label} {texts}"')
+    found = judge_prompt(tmp_path, "detection")
+    assert found.system == "Be strict."
+    assert found.digest != shipped.digest
+    config = JudgeLabelsConfig(project=str(tmp_path), index="i", scorers=["detection"])
+    assert askings(tmp_path, config)["detection"].prompt == found
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('system = ""\nuser = "{texts}"', "it lacks {label}"),
+        ('system = ""\nuser = "{texts}"', "the field {label} is missing"),
         ('system = ""\nuser = "{label} {texts} {feature}"', "nothing is known of {feature}"),
         ('user = "{label} {texts}"', "system"),
         ('system = 3\nuser = "{label} {texts}"', "system"),
         ("no toml", "cannot be used"),
     ],
 )
-def test_damaged_prompt__is_refused_with_what_is_wrong(tmp_path: Path, text: str, why: str) -> None:
-    path = tmp_path / "judge_detection.toml"
-    path.write_text(text)
+def test_damaged_prompt__is_refused_with_what_is_wrong(
+    tmp_path: Path, own: Path, text: str, why: str
+) -> None:
+    own.write_text(text)
     with pytest.raises(UserError) as caught:
-        read_prompt(path, "detection")
+        judge_prompt(tmp_path, "detection")
     assert why in str(caught.value.what)
-    with pytest.raises(UserError):
-        read_prompt(tmp_path / "none.toml", "detection")
 
 
 @pytest.mark.parametrize("scorer", SCORERS)
