@@ -20,6 +20,7 @@ from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.same_model import load_recorded, require_same_model
 from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site, site_width
 from sae_desktop.project import Project, existing
+from sae_desktop.storage.stamp import file_stamp
 from sae_desktop.training.rows.dictionary_rows import dictionary_mark
 
 
@@ -94,7 +95,7 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
 def _index(path: Path) -> FeatureIndex:
     if os.name == "nt":  # a file that is mapped could not be replaced or deleted
         return FeatureIndex(path)
-    key = (path, tuple(_identity(file) for file in (path, *read_with_index(path))))
+    key = (path, tuple(file_stamp(file) for file in (path, *read_with_index(path))))
     with _held_lock:
         if key not in _indexes:
             _forget(_indexes, path)
@@ -109,15 +110,6 @@ def _forget(held: OrderedDict[Any, Any], path: Path) -> None:
     """Let go of what was read of a file or folder before it changed."""
     for key in [key for key in held if key[0] == path]:
         del held[key]
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    """Return what a file that was replaced or written to does not keep; of none, nothing."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _dictionary(project: Project, name: str, device: str) -> Dictionary:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.naming.facts import PLACE, RowFacts
 from sae_desktop.features.naming.rules import FACTS_OF_RULE, RULES, Found
+from sae_desktop.features.naming.runs import place_in_run
 from sae_desktop.features.naming.samples import Places
 from sae_desktop.features.reading.held_out import HeldOut
 
@@ -65,7 +66,7 @@ class Trials:
         """
         kept = np.flatnonzero(self._held.rows(places.rows))
         order = kept[np.lexsort((self._rng.random(len(kept)), places.feature[kept]))]
-        order = order[_rank(places.feature[order]) < MOST_FIRINGS]
+        order = order[place_in_run(places.feature[order]) < MOST_FIRINGS]
         feature, rows = places.feature[order], places.rows[order]
         enough = np.bincount(feature, minlength=places.count) >= LEAST_FIRINGS
         feature, rows = feature[enough[feature]], rows[enough[feature]]
@@ -147,7 +148,7 @@ class Trials:
         keys = np.unique(feature[kept].astype(np.int64) * places.text_rows + rows[kept])
         feature, rows = keys // places.text_rows, keys % places.text_rows
         order = np.lexsort((self._rng.random(len(keys)), feature))
-        order = order[_rank(feature[order]) < _EACH]
+        order = order[place_in_run(feature[order]) < _EACH]
         return feature[order], rows[order]
 
     def _passage(self, rows: Array) -> Array:
@@ -234,10 +235,3 @@ def shuffled_features(count: int, seed: int) -> Array:
     found = np.empty(count, np.int64)
     found[order] = np.roll(order, 1)
     return found
-
-
-def _rank(keys: Array) -> Array:
-    if not len(keys):
-        return np.empty(0, np.int64)
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from sae_desktop.features.naming.base import Base
 from sae_desktop.features.naming.facts import COUNT, FACTS
+from sae_desktop.features.naming.runs import place_in_run
 
 Array = npt.NDArray[Any]
 
@@ -240,7 +241,7 @@ def _refine(
     usable = told & ~used & _FURTHER[groups.kind] & (hope >= _MORE_BITS)
     some = np.flatnonzero(usable)
     some = some[np.lexsort((-hope[some], groups.feature[some]))]
-    some = some[_rank(groups.feature[some]) < _CANDIDATES]
+    some = some[place_in_run(groups.feature[some]) < _CANDIDATES]
     # How often the fact holds in the text where the first does.
     first = found.kind[:, number, :1], found.code[:, number, :1]
     rate = base.shares_where(*first, groups.feature[some], groups.kind[some], groups.code[some])
@@ -308,13 +309,6 @@ def _strongest(holds: Array, feature: Array, weights: Array, count: int) -> Arra
     found = np.full(count, -1, np.int64)
     found[feature[order]] = order
     return found
-
-
-def _rank(keys: Array) -> Array:
-    if not len(keys):
-        return np.empty(0, np.int64)
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
 
 
 def rule_holds(found: Found, X: Array, feature: Array, number: int) -> Array:

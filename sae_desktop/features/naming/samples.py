@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.features.naming.runs import place_in_run
 from sae_desktop.features.reading.firings import FiringBlock
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def drawn(
     share = np.minimum(1.0, (_SPARE * PER_RANGE) / np.maximum(sizes, 1))
     kept = np.flatnonzero(rng.random(len(cell), np.float32) < share[cell])
     order = kept[np.lexsort((rng.random(len(kept), np.float32), cell[kept]))]
-    rank = _rank(cell[order])
+    rank = place_in_run(cell[order])
     order = np.sort(order[rank < PER_RANGE])
     return Places(
         first=block.first, count=count, feature=feature[order], rows=block.rows[order],
@@ -134,7 +135,7 @@ def _around_contexts(index: IndexFile, first: int, last: int, rng: np.random.Gen
     is_chosen = np.isin(keys, (np.nonzero(there)[0] * R + chosen[there]))
     # Those chosen first: around a strong firing stand more that are like it.
     order = np.lexsort((rng.random(len(keys)), ~is_chosen, places))
-    kept = np.sort(order[_rank(places[order]) < PER_RANGE])
+    kept = np.sort(order[place_in_run(places[order]) < PER_RANGE])
     return Places(
         first=first, count=count, feature=feature[kept], rows=rows[kept], values=values[kept],
         weights=_weights(feature[kept], of_range[kept], count),
@@ -146,14 +147,6 @@ def _range_of(values: Array, largest: Array) -> Array:
     """Return (n,) which range, from 0, of equal width up to the feature's largest activation."""
     found = np.floor(values / np.maximum(largest, 1e-30) * RANGES).astype(np.int64)
     return found.clip(0, RANGES - 1)
-
-
-def _rank(keys: Array) -> Array:
-    """Return each entry's place in its run of equal keys."""
-    if not len(keys):
-        return np.empty(0, np.int64)
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
 
 
 def _weights(feature: Array, of_range: Array, count: int) -> Array:

@@ -31,6 +31,7 @@ from sae_desktop.gui.state.feature_notes import FeatureNotes
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.steering.effect_config import OutputEffectConfig
+from sae_desktop.storage.stamp import file_stamp
 
 
 class ExplorePanel(QWidget):
@@ -389,11 +390,5 @@ def _stamp(index: FeatureIndex | None) -> tuple[int, ...] | None:
     """Return what tells one writing of an index's files from another; None without a file."""
     if index is None:
         return None
-    found: list[int] = []
-    for path in (index.path, *read_with_index(index.path)):
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        found += [stat.st_ino, stat.st_mtime_ns]
-    return tuple(found) or None
+    files = (index.path, *read_with_index(index.path))
+    return tuple(part for path in files for part in file_stamp(path)) or None

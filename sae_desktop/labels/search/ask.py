@@ -42,6 +42,7 @@ from sae_desktop.labels.search.texts import Texts, notes_stamp, texts_of
 from sae_desktop.labels.search.vectors import cosines, nearest
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import Notes
+from sae_desktop.storage.stamp import file_stamp
 
 Array = npt.NDArray[Any]
 
@@ -117,7 +118,7 @@ _MOST_HELD = 2
 
 def _opened(project: Project, path: Path, name: str, *, vectors: bool) -> _Opened:
     files = (path, *read_with_index(path), meaning_path(path))
-    key = (*((file, _identity(file)) for file in files), notes_stamp(project.notes_path), vectors)
+    key = (*((file, file_stamp(file)) for file in files), notes_stamp(project.notes_path), vectors)
     with _held_lock:
         if key not in _held:
             _held[key] = _open(project, path, name, vectors=vectors)
@@ -125,14 +126,6 @@ def _opened(project: Project, path: Path, name: str, *, vectors: bool) -> _Opene
                 _held.popitem(last=False)
         _held.move_to_end(key)
         return _held[key]
-
-
-def _identity(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _open(project: Project, path: Path, name: str, *, vectors: bool) -> _Opened:

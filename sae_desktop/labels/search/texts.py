@@ -17,6 +17,7 @@ from sae_desktop.features.reading.meaning_file import LABEL, NAME
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project
 from sae_desktop.project_notes import Notes
+from sae_desktop.storage.stamp import file_stamp
 
 Array = npt.NDArray[Any]
 
@@ -93,11 +94,4 @@ def token_words(index: FeatureIndex, feature: int, slots: Array) -> str:
 
 def notes_stamp(path: Path) -> tuple[int, ...]:
     """Return what changes whenever a notes file does; of none, nothing."""
-    found: list[int] = []
-    for file in (path, path.with_name(f"{path.name}-wal")):
-        try:
-            status = file.stat()
-        except OSError:
-            continue
-        found += [status.st_ino, status.st_size, status.st_mtime_ns]
-    return tuple(found)
+    return (*file_stamp(path), *file_stamp(path.with_name(f"{path.name}-wal")))
