@@ -270,13 +270,19 @@ class FirstSteps(QObject):
         self._steered = feature
         self._show()
 
+    def _held(self) -> int | None:
+        """The feature that a slider holds: what was steered with last, if it has one."""
+        rack = self._workspace("steer").main.rack.rack
+        held = [entry.feature for entry in rack if entry.feature is not None and not entry.index]
+        return held[0] if held and self._steered not in held else self._steered
+
     def _named(self) -> str:
         # numpy: not before the first show
         from sae_desktop.gui.state.feature_notes import FeatureNotes
 
         feature = self._session.feature
-        if self.current == "steer" and self._steered is not None:
-            feature = self._steered
+        if self.current == "steer" and (held := self._held()) is not None:
+            feature = held
         if feature is None:
             return feature_named(None, "")
         notes = FeatureNotes.of(self._session)

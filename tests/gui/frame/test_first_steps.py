@@ -200,6 +200,17 @@ def test_card__names_the_feature_that_the_slider_holds(opened: MainWindow) -> No
     assert f"feature {FIRST + 1}" in _texts(opened)
 
 
+def test_card__names_the_feature_that_was_put_into_the_rack_there(opened: MainWindow) -> None:
+    opened.first_steps.tick("read")
+    opened.show_workspace("steer")
+    opened.session.steerRequested.emit(FIRST)
+    rack = opened.workspace("steer").main.rack
+    rack.add_feature(FIRST + 1)
+    assert f"feature {FIRST} " in _texts(opened)
+    rack._on_remove_chosen(FIRST)
+    assert f"feature {FIRST + 1}" in _texts(opened)
+
+
 def test_card__leads_back_from_elsewhere(opened: MainWindow) -> None:
     opened.show_workspace("project")
     assert _texts(opened) == STEPS[0].away
