@@ -93,7 +93,9 @@ class SliderCard(QFrame):
         top.addWidget(self.check)
         if self.feature is not None:
             top.addWidget(self.name)
-        top.addWidget(self.label, 1)
+            top.addStretch()
+        else:
+            top.addWidget(self.label, 1)
         for button in (self.solo, self.reset, self.remove):
             button.setFixedWidth(_BUTTON)
             top.addWidget(button)
@@ -106,6 +108,8 @@ class SliderCard(QFrame):
         column.setContentsMargins(8 + _STRIPE, 4, 8, 8)
         column.setSpacing(4)
         column.addLayout(top)
+        if self.feature is not None:  # beside number and buttons a name had no room
+            column.addWidget(self.label)
         column.addLayout(bottom)
         beneath = QHBoxLayout()
         beneath.setSpacing(8)
