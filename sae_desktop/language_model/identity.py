@@ -101,12 +101,13 @@ def weights_part(identity: str) -> str:
     return identity.removeprefix(PREFIX).partition("-")[0]
 
 
-def place_of(identity: str) -> str:
-    """Return a folder or file in which this machine had the model; "" where none is known."""
-    for entry in reversed(_record().models):
-        if entry.identity == identity and Path(entry.path).exists():
-            return entry.path
-    return ""
+def places_of(identity: str) -> list[str]:
+    """Return the folders and files in which this machine had the model, the last read first."""
+    return [
+        entry.path
+        for entry in reversed(_record().models)
+        if entry.identity == identity and Path(entry.path).exists()
+    ]
 
 
 def record_path() -> Path:

@@ -15,10 +15,10 @@ from sae_desktop.language_model.files.find import find_model, weights_there
 from sae_desktop.language_model.identity import (
     Identity,
     identity_if_here,
-    place_of,
+    places_of,
     weights_part,
 )
-from sae_desktop.language_model.load import LanguageModel, load_model
+from sae_desktop.language_model.load import LanguageModel, load_model, load_reader
 from sae_desktop.language_model.names import KNOWN, PREFIX, ModelMark, hub_name, same_name
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained
@@ -106,7 +106,7 @@ def _first(mark: ModelMark) -> str:
     """Return the revision of earlier versions; of an identity, if that model is here."""
     if mark.first or not mark.has_identity:
         return mark.first or mark.revision
-    for name in (mark.name, place_of(mark.revision)):
+    for name in (mark.name, *places_of(mark.revision)):
         found = _here(name)
         if found is not None and found.text == mark.revision:
             return found.first
@@ -174,13 +174,30 @@ def load_recorded(
 
 
 def _findable(mark: ModelMark, project: Path) -> str:
+    """Return by what name or place a model is found; its own name where it is not here.
+
+    Of several places that have its weights, it is one that has its tokenizer, too.
+    """
+    if _is_here(mark.name):
+        return mark.name
     aliases = [name for name, known in KNOWN.items() if known.hub == hub_name(mark.name)]
     known = [mark.revision, *said_same(project).others(mark)]
-    places = [place_of(one) if one.startswith(PREFIX) else one for one in known]
-    for name in (mark.name, *places, *aliases):
-        try:
-            if name and weights_there(find_model(name)):
-                return name
-        except UserError:
-            continue
-    return mark.name
+    places = [p for one in known for p in (places_of(one) if one.startswith(PREFIX) else [one])]
+    found = [name for name in (*places, *aliases) if _is_here(name)]
+    if mark.tokenizer and len(found) > 1:
+        found.sort(key=lambda name: not _has_tokenizer(name, mark.tokenizer))
+    return found[0] if found else mark.name
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return bool(name) and weights_there(find_model(name))
+    except UserError:
+        return False
+
+
+def _has_tokenizer(name: str, digest: str) -> bool:
+    try:
+        return load_reader(name).tokenizer_hash == digest
+    except UserError:
+        return False
