@@ -8,6 +8,7 @@ WORKSPACES = (
     ("train", "Train", "chart-line-up"),
     ("explore", "Explore", "magnifying-glass"),
     ("steer", "Steer", "sliders-horizontal"),
+    ("circuits", "Circuits", "tree-structure"),
     ("gallery", "Gallery", "books"),
 )
 """Id, text, icon: in the order of the work."""

@@ -49,6 +49,14 @@ def _steer(session: Session, settings: Settings) -> Workspace:
     return Workspace("steer", panel, panel.docks())
 
 
+def _circuits(session: Session, settings: Settings) -> Workspace:
+    from sae_desktop.gui.circuits.circuits import CircuitsPanel
+
+    del settings
+    panel = CircuitsPanel(session)
+    return Workspace("circuits", panel, panel.docks())
+
+
 def _gallery(session: Session, settings: Settings) -> Workspace:
     from sae_desktop.gui.gallery.gallery import GalleryPanel
 
@@ -61,5 +69,6 @@ PANELS: dict[str, Callable[[Session, Settings], Workspace]] = {
     "train": _train,
     "explore": _explore,
     "steer": _steer,
+    "circuits": _circuits,
     "gallery": _gallery,
 }
