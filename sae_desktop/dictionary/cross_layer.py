@@ -62,6 +62,10 @@ class CrossLayerDictionary(Dictionary):
         return self.width
 
     @property
+    def transcodes(self) -> bool:
+        return True
+
+    @property
     def device(self) -> torch.device:
         return self.b_dec.device
 

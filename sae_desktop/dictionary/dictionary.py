@@ -101,6 +101,11 @@ class Dictionary:
         return int(self.W_dec.shape[1])
 
     @property
+    def transcodes(self) -> bool:
+        """Whether its weights alone show that it writes another site than it reads."""
+        return self.W_skip is not None or self.out_width != self.width
+
+    @property
     def device(self) -> torch.device:
         return self.W_enc.device
 
