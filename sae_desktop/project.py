@@ -16,11 +16,14 @@ from sae_desktop.storage.faults import explained
 from sae_desktop.storage.lock import ProjectLock
 
 SCHEMA_VERSION = 1
+SETS = "sets"
 LONGEST_NAME, LONGEST_NAME_BYTES = 80, 120
 """Two names and an ending fit into the 255 bytes that file systems allow."""
 _MARKS = " ._+-"
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 """Of devices on Windows, whatever follows after a point."""
+_MEMBER = re.compile(r"L\d{2,4}|all")
+"""Folders of a set: a dictionary for each layer, or one of all layers."""
 
 
 class ProjectFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +43,9 @@ class Project:
     project.toml
     activations/<name>/000.h5 …   stores
     dictionaries/<name>/          cfg.json, sae_weights.safetensors, run.h5, checkpoint/
+    sets/<name>/set.json          a dictionary for each layer, L00/ L01/ …, or one of all, all/;
+                                  each a folder as those above, and called <name>.L00
+    graphs/<name>.h5              attribution graphs; <name>.view.json: what a person did to one
     features/<name>.h5            indexes; <name>.effect: what features do when turned up,
                                   <name>.names: what they are called by statistics,
                                   <name>.judged: what a language model says of their labels,
@@ -126,7 +132,30 @@ class Project:
         return self.path / "activations" / checked_name(name)
 
     def dictionary_path(self, name: str) -> Path:
-        return self.path / "dictionaries" / checked_name(name)
+        """Return the folder of a dictionary, or of a set's member such as “<set>.L03”.
+
+        A dictionary of that very name comes first.
+        """
+        plain = self.path / "dictionaries" / checked_name(name)
+        member = None if plain.exists() else self.member_of(name)
+        return plain if member is None else self.set_path(member[0]) / member[1]
+
+    def member_of(self, name: str) -> tuple[str, str] | None:
+        """Return set and member of a name such as “<set>.L03”; None where there is no such."""
+        whole, _, member = checked_name(name).rpartition(".")
+        if not whole or not _MEMBER.fullmatch(member):
+            return None
+        try:
+            folder = self.set_path(whole) / member
+        except UserError:  # what is before the point is no name
+            return None
+        return (folder.parent.name, member) if folder.is_dir() else None
+
+    def set_path(self, name: str) -> Path:
+        return self.path / SETS / checked_name(name)
+
+    def graph_path(self, name: str) -> Path:
+        return self.path / "graphs" / f"{checked_name(name)}.h5"
 
     def index_path(self, name: str) -> Path:
         return self.path / "features" / f"{checked_name(name)}.h5"
@@ -167,6 +196,31 @@ class Project:
         """Dictionaries that can be used: a run that has saved nothing yet is not among them."""
         return sorted(p.parent.name for p in self.path.glob("dictionaries/[!.]*/cfg.json"))
 
+    def sets(self) -> list[str]:
+        """Sets that can be used: one that is still in training is not among them."""
+        return sorted(p.parent.name for p in self.path.glob(f"{SETS}/[!.]*/set.json"))
+
+    def set_runs(self) -> list[str]:
+        """Sets that were trained here, the unfinished ones too."""
+        return sorted(p.parent.name for p in self.path.glob(f"{SETS}/[!.]*/train.json"))
+
+    def set_members(self, name: str) -> list[str]:
+        """Names of a set's dictionaries, from the first layer on."""
+        return [
+            f"{name}.{cfg.parent.name}"
+            for cfg in sorted(self.set_path(name).glob("*/cfg.json"), key=_member_order)
+            if _MEMBER.fullmatch(cfg.parent.name)
+        ]
+
+    def all_dictionaries(self) -> list[str]:
+        """The dictionaries, and after them the members of the sets."""
+        plain = self.dictionaries()
+        members = [member for name in self.sets() for member in self.set_members(name)]
+        return plain + [member for member in members if member not in set(plain)]
+
+    def graphs(self) -> list[str]:
+        return sorted(p.stem for p in self.path.glob("graphs/[!.]*.h5"))
+
     def runs(self) -> list[str]:
         """Training runs, the unfinished ones too."""
         return sorted(p.parent.name for p in self.path.glob("dictionaries/[!.]*/run.h5"))
@@ -188,6 +242,17 @@ class Project:
 
     def completeness_tables(self) -> list[str]:
         return sorted(p.stem for p in self.path.glob("completeness/*.json"))
+
+
+def dictionary_name(folder: Path) -> str:
+    """Return the name in its project of the dictionary in a folder: “name”, or “<set>.L03”."""
+    if folder.parent.parent.name == SETS and _MEMBER.fullmatch(folder.name):
+        return f"{folder.parent.name}.{folder.name}"
+    return folder.name
+
+
+def _member_order(cfg: Path) -> tuple[int, str]:
+    return len(cfg.parent.name), cfg.parent.name
 
 
 def config_record(config: msgspec.Struct) -> str:

@@ -72,7 +72,7 @@ def splitting(
 
     def work() -> dict[str, Any]:
         opened = Project.open(project)
-        existing("dictionary", dictionary, opened.dictionaries())
+        existing("dictionary", dictionary, opened.all_dictionaries())
         newest = _newest_indexes(opened)
         hashes = {name: info.dictionary_hash for name, (info, _) in newest.items()}
         found = Splitting.of_project(opened, {name: h for name, h in hashes.items() if h})

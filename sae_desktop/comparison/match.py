@@ -64,8 +64,8 @@ def match(config: MatchConfig, context: JobContext) -> MatchResult:
 
 
 def _asked(project: Project, config: MatchConfig) -> list[DictionarySummary]:
-    there = project.dictionaries()
-    names = list(dict.fromkeys(existing("dictionary", n, there) for n in config.dictionaries))
+    there, every = project.dictionaries(), project.all_dictionaries()
+    names = list(dict.fromkeys(existing("dictionary", n, every) for n in config.dictionaries))
     found = [read_summary(project.dictionary_path(name)) for name in names or there]
     found = found if names else _most_of_one_site(project, found)
     if len(found) < 2:

@@ -40,7 +40,7 @@ class Splitting:
     def of_project(cls, project: Project, hashes: Mapping[str, str]) -> Splitting:
         """Open all matches of a project; damaged ones and those of deleted dictionaries are not
         among them."""
-        there = set(project.dictionaries())
+        there = set(project.all_dictionaries())
         found = []
         for path in project.matches():
             try:

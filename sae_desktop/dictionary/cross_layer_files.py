@@ -16,7 +16,9 @@ from sae_desktop.dictionary.dictionary import Dictionary
 from sae_desktop.dictionary.tensor_files import read_tensors, write_tensors
 
 
-def write_cross_layer(dictionary: CrossLayerDictionary, folder: Path) -> None:
+def write_cross_layer(
+    dictionary: CrossLayerDictionary, folder: Path, dtype: torch.dtype = torch.float32
+) -> None:
     """Write the layers' files. Raises UserError when the disk is full."""
     width = dictionary.blocks[0].width
     for i, block in enumerate(dictionary.blocks):
@@ -27,9 +29,9 @@ def write_cross_layer(dictionary: CrossLayerDictionary, folder: Path) -> None:
         }
         if block.threshold is not None:
             tensors[f"threshold_{i}"] = block.threshold
-        write_tensors(folder / f"W_enc_{i}.safetensors", tensors)
+        write_tensors(folder / f"W_enc_{i}.safetensors", tensors, dtype)
         W_dec = block.W_dec.view(block.features, -1, width)
-        write_tensors(folder / f"W_dec_{i}.safetensors", {f"W_dec_{i}": W_dec})
+        write_tensors(folder / f"W_dec_{i}.safetensors", {f"W_dec_{i}": W_dec}, dtype)
 
 
 def read_cross_layer(folder: Path, layers: int, metadata: dict[str, Any]) -> CrossLayerDictionary:

@@ -28,30 +28,32 @@ from sae_desktop.dictionary.formats.through_saelens import SAELensDictionary
 from sae_desktop.dictionary.tensor_files import write_tensors
 from sae_desktop.errors import UserError
 from sae_desktop.file_kinds import WEIGHTS_ENDINGS
+from sae_desktop.project import dictionary_name
 from sae_desktop.storage.atomic import write_bytes
 
 SAE_LENS_VERSION = "6.54.12"
 """The version whose format is written; without it SAELens takes its pre-6 reader."""
 
 
-def save(dictionary: Dictionary, folder: Path) -> None:
+def save(dictionary: Dictionary, folder: Path, *, dtype: torch.dtype = torch.float32) -> None:
     """Write a dictionary; the weights first, so that a `cfg.json` always has its weights.
 
     What has thresholds (JumpReLU, BatchTopK, Matryoshka) becomes SAELens's `jumprelu`, TopK its
     `topk`, the rest `standard`; one trained as Gated its `gated`. What writes elsewhere than it
-    reads becomes the transcoder of that kind. Raises UserError when the disk is full.
+    reads becomes the transcoder of that kind. `dtype` is that of the weights in the file, which are
+    read as float32 whatever it is. Raises UserError when the disk is full.
     """
     architecture = architecture_name(dictionary)
     told = {"sae_lens_version": SAE_LENS_VERSION, **dictionary.metadata}
     if isinstance(dictionary, SAELensDictionary):
-        write_tensors(folder / WEIGHTS, dictionary.sae.state_dict())
+        write_tensors(folder / WEIGHTS, dictionary.sae.state_dict(), dtype)
         _write_cfg(folder, {**dictionary.sae.cfg.to_dict(), "dtype": "float32", "metadata": told})
         return
     cfg: dict[str, Any] = {
         "architecture": architecture,
         "d_in": dictionary.width,
         "d_sae": dictionary.features,
-        "dtype": "float32",
+        "dtype": str(dtype).removeprefix("torch."),
         "device": "cpu",
         "apply_b_dec_to_input": False,
         "normalize_activations": saelens.ROW_NORM_NAMES[dictionary.row_norm],
@@ -65,9 +67,9 @@ def save(dictionary: Dictionary, folder: Path) -> None:
         cfg["parts"] = list(dictionary.parts)
     cfg["metadata"] = told
     if isinstance(dictionary, CrossLayerDictionary):
-        write_cross_layer(dictionary, folder)
+        write_cross_layer(dictionary, folder, dtype)
     else:
-        write_tensors(folder / WEIGHTS, _tensors(dictionary, architecture))
+        write_tensors(folder / WEIGHTS, _tensors(dictionary, architecture), dtype)
     _write_cfg(folder, cfg)
 
 
@@ -91,7 +93,7 @@ def load(source: str | Path, device: str | torch.device = "cpu") -> Dictionary:
     else:
         read = only_one(find_dictionaries(path), path).read
     dictionary = read_found(read, path)
-    require_right_import(path.name, dictionary)
+    require_right_import(dictionary_name(path), dictionary)
     return dictionary.to(device)
 
 

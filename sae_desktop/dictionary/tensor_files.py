@@ -13,9 +13,11 @@ from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors as float32. Raises UserError when the disk is full."""
-    cpu = {name: t.detach().to("cpu", torch.float32).contiguous() for name, t in tensors.items()}
+def write_tensors(
+    path: Path, tensors: dict[str, Tensor], dtype: torch.dtype = torch.float32
+) -> None:
+    """Write tensors, as float32 unless told otherwise. Raises UserError when the disk is full."""
+    cpu = {name: t.detach().to("cpu", dtype).contiguous() for name, t in tensors.items()}
     with replacing(path) as part:
         save_file(cpu, part)
 

@@ -277,7 +277,7 @@ def export_dictionary(config: ExportDictionaryConfig, context: JobContext) -> Ex
     architecture for.
     """
     project = Project.open(config.project)
-    name = existing("dictionary", config.dictionary, project.dictionaries())
+    name = existing("dictionary", config.dictionary, project.all_dictionaries())
     folder = Path(config.path).expanduser()
     if config.format == "html":
         write_run_page(folder, project.dictionary_path(name))

@@ -89,7 +89,7 @@ def export_package(config: ExportPackageConfig, context: JobContext) -> ExportRe
     is full; the file is there whole or not at all.
     """
     project = Project.open(config.project)
-    name = existing("dictionary", config.dictionary, project.dictionaries())
+    name = existing("dictionary", config.dictionary, project.all_dictionaries())
     target = Path(config.path).expanduser()
     if target.suffix != PACKAGE_ENDING:
         raise UserError(

@@ -242,7 +242,7 @@ class Preparer:
 
     def _decoder_row(self, direction: DecoderRow, width: int) -> Tensor:
         project = Project.open(self._project)
-        name = existing("dictionary", direction.dictionary, project.dictionaries())
+        name = existing("dictionary", direction.dictionary, project.all_dictionaries())
         other = load(project.dictionary_path(name), self._opened.dictionary.device)
         require_same_model(
             f"dictionary:{name}", dictionary_mark(other), self._opened.lm.name,

@@ -10,6 +10,7 @@ import msgspec
 from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import ModelMark
+from sae_desktop.project import dictionary_name
 from sae_desktop.training.config import EvaluateResult, TrainConfig, TrainResult
 from sae_desktop.training.origin import ORIGIN, DictionaryOrigin
 
@@ -57,7 +58,7 @@ def read_summary(folder: Path) -> DictionarySummary:
         cfg = msgspec.json.decode(path.read_bytes())
         metadata = cfg.get("metadata") or {}
         return DictionarySummary(
-            name=folder.name,
+            name=dictionary_name(folder),
             architecture=_text(metadata, "training_architecture") or _text(cfg, "architecture"),
             width=_size(cfg, "d_in"),
             features=_size(cfg, "d_sae"),
@@ -75,7 +76,7 @@ def read_summary(folder: Path) -> DictionarySummary:
         )
     except (OSError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise UserError(
-            f"The dictionary “{folder.name}” cannot be read: {error}.",
+            f"The dictionary “{dictionary_name(folder)}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
         ) from error
 

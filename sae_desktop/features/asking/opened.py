@@ -113,7 +113,7 @@ def _forget(held: OrderedDict[Any, Any], path: Path) -> None:
 
 
 def _dictionary(project: Project, name: str, device: str) -> Dictionary:
-    folder = project.dictionary_path(existing("dictionary", name, project.dictionaries()))
+    folder = project.dictionary_path(existing("dictionary", name, project.all_dictionaries()))
     changed = max((path.stat().st_mtime_ns for path in folder.glob("*.safetensors")), default=0)
     key = (folder, changed, device)
     with _held_lock:

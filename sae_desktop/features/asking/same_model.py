@@ -43,7 +43,7 @@ def mark_of(project: Project, word: str) -> ModelMark:
             project.store_path(existing("activation store", name, project.stores()))
         ).mark
     elif kind == "dictionary":
-        folder = project.dictionary_path(existing(kind, name, project.dictionaries()))
+        folder = project.dictionary_path(existing(kind, name, project.all_dictionaries()))
         found = read_summary(folder).mark
     elif kind == "index":
         found = read_info(project.index_path(existing(kind, name, project.indexes()))).mark

@@ -53,7 +53,7 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
         )
         _refuse_other(names[0], first, name, info)
     folder = project.dictionary_path(
-        existing("dictionary", first.dictionary, project.dictionaries())
+        existing("dictionary", first.dictionary, project.all_dictionaries())
     )
     require_same_dictionary(first.dictionary, folder, names[0], first.dictionary_hash)
     groups = [

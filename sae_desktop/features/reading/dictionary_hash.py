@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from sae_desktop.dictionary.set_info import weights_digest
 from sae_desktop.errors import UserError
-from sae_desktop.storage.faults import explained
 
 
 def dictionary_hash(folder: Path) -> str:
     """Return a hash of a dictionary's weights. Raises UserError when they cannot be read."""
-    digest = hashlib.sha256()
-    with explained(folder):
-        for path in sorted(folder.glob("*.safetensors")):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
+    return weights_digest(folder)
 
 
 def require_same_dictionary(name: str, folder: Path, index: str, digest: str) -> None:

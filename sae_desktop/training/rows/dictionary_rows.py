@@ -92,7 +92,7 @@ def open_pair(
 
     Raises UserError when one is missing, or they were made with different models or widths.
     """
-    existing("dictionary", dictionary_name, project.dictionaries())
+    existing("dictionary", dictionary_name, project.all_dictionaries())
     dictionary = load(project.dictionary_path(dictionary_name), resolve_device(device))
     trained_on = str(dictionary.metadata.get("activation_store", ""))
     name = store_name or trained_on
