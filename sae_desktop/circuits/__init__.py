@@ -1,0 +1,1 @@
+"""Circuits: how features make the next token, and how to test it."""
