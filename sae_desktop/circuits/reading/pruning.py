@@ -118,12 +118,12 @@ def _sizes(graph: Graph, edges: Array | None) -> Array:
     if edges is not None:
         sizes[~edges] = 0.0
     sums = _sum_by_target(graph, sizes)
-    return sizes / np.repeat(np.where(sums > 0, sums, 1.0), np.diff(graph.offsets))
+    return np.asarray(sizes / np.repeat(np.where(sums > 0, sums, 1.0), np.diff(graph.offsets)))
 
 
 def _sum_by_target(graph: Graph, values: Array) -> Array:
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    return sums[graph.offsets[1:]] - sums[graph.offsets[:-1]]
+    return np.asarray(sums[graph.offsets[1:]] - sums[graph.offsets[:-1]])
 
 
 def _influence(graph: Graph, sizes: Array, weights: Array) -> Array:

@@ -146,7 +146,7 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
         if narrowed is not None:
             W_U = _matrix(narrowed, lm).to(W_U.device) @ W_U
-        factor = _logit_factor(config)
+        factor = logit_factor(config)
         norm = _final_norm(parent)
         return (
             W_U if factor == 1.0 else W_U * factor,
@@ -239,7 +239,7 @@ def _matrix(projection: Any, lm: LanguageModel) -> Tensor:
     return made
 
 
-def _logit_factor(config: Any) -> float:
+def logit_factor(config: Any) -> float:
     match config.model_type:
         case "granite" | "granitemoe":
             return 1.0 / float(config.logits_scaling)

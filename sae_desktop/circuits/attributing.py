@@ -1,0 +1,175 @@
+"""The edges of a graph: what embeddings, features and errors add to what features and logits read.
+
+In the frozen model (`replacement`) an edge is what its source writes, times the gradient of what
+its target reads by that place: exact, since the model is affine. Gradients of many targets are
+taken together, a layer at a time from the last to the first, so that no more than a batch of
+gradients is held. B targets, T tokens, D width, S sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sae_desktop.circuits.replacement import Pass, ReplacementModel
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the inputs of a batch are wanted of: features of layers, or directions at the head."""
+
+    layers: Tensor
+    """(B,) int64, descending; the model's number of layers: a logit."""
+    positions: Tensor
+    """(B,) int64, among those of what is read."""
+    vectors: list[Tensor]
+    """(D or I,) each: the encoder of a feature, the direction of a logit."""
+
+
+class Sources:
+    """Every source of edges, in one row: embeddings, then by layer features and errors."""
+
+    def __init__(self, model: ReplacementModel) -> None:
+        tokens = model.tokens
+        self.embeddings = slice(0, tokens)
+        self.features: dict[int, slice] = {}
+        self.errors: dict[int, slice] = {}
+        place = tokens
+        for layer in range(model.layers):
+            count = len(model.active[layer]) if layer in model.active else 0
+            self.features[layer] = slice(place, place + count)
+            place += count
+            self.errors[layer] = slice(place, place + tokens)
+            place += tokens
+        self.count = place
+        """S."""
+        kinds = torch.zeros(place, dtype=torch.uint8)
+        layers = torch.full((place,), -1, dtype=torch.int16)
+        positions = torch.zeros(place, dtype=torch.int32)
+        self.ids = torch.full((place,), -1, dtype=torch.int64)
+        steps = torch.arange(tokens, dtype=torch.int32)
+        positions[self.embeddings] = steps
+        self.ids[self.embeddings] = model.ids[0].cpu()
+        for layer in range(model.layers):
+            kinds[self.features[layer]] = 1
+            kinds[self.errors[layer]] = 2
+            layers[self.features[layer].start : self.errors[layer].stop] = layer
+            positions[self.errors[layer]] = steps
+            if layer in model.active:
+                active = model.active[layer]
+                positions[self.features[layer]] = active.positions.to("cpu", torch.int32)
+                self.ids[self.features[layer]] = active.features.cpu()
+        self.kinds, self.layers, self.positions = kinds, layers, positions
+        """(S,): as a graph's file has them (`graph_file`); `ids` likewise."""
+
+
+class Attribution:
+    """Finds the edges into any feature that fires, and into logits."""
+
+    def __init__(self, model: ReplacementModel) -> None:
+        self.model = model
+        self.sources = Sources(model)
+        self._bounds = {
+            layer: torch.searchsorted(
+                active.positions, torch.arange(model.tokens + 1, device=active.positions.device)
+            ).tolist()
+            for layer, active in model.active.items()
+        }
+
+    def of_features(self, columns: Tensor) -> Target:
+        """Return the target that features are, given by their columns (B,) of the sources.
+
+        Ordered as they are given, which must be by layer, descending.
+        """
+        layers = self.sources.layers[columns].long()
+        vectors: list[Tensor] = []
+        for layer in sorted(set(layers.tolist()), reverse=True):
+            ids = self.sources.ids[columns[layers == layer]].to(self.model.ids.device)
+            vectors += list(self.model.members.encoders(layer, ids)[0])
+        return Target(layers, self.sources.positions[columns].long(), vectors)
+
+    def of_logits(self, directions_BD: Tensor) -> Target:
+        """Return the target that directions at the head's input are, after the last token."""
+        count = len(directions_BD)
+        return Target(
+            torch.full((count,), self.model.layers),
+            torch.full((count,), self.model.seen.head_in.shape[1] - 1),
+            list(directions_BD),
+        )
+
+    def edges(self, target: Target, step: Callable[[], None] = lambda: None) -> Tensor:
+        """Return the edges (B, S) from every source; `step` is called layer by layer."""
+        model, seen = self.model, self.model.seen
+        size = (len(target.vectors), self.sources.count)
+        out = torch.zeros(size, dtype=model.dtype, device=model.ids.device)
+        grads = self._entering(target, model.layers, seen.head_in, seen.entered[model.layers])
+        for layer in reversed(range(model.layers)):
+            step()
+            found = []
+            if len(grads):
+                leaving, written = torch.autograd.grad(
+                    seen.left[layer],
+                    [seen.entered[layer], seen.written[layer]],
+                    grads[:, None],
+                    is_grads_batched=True,
+                    retain_graph=True,
+                )
+                self._contract(out[: len(grads)], layer, written[:, 0])
+                found.append(leaving[:, 0])
+            if layer in seen.reads:
+                found.append(self._entering(target, layer, seen.reads[layer], seen.entered[layer]))
+            grads = torch.cat(found) if found else grads
+        if seen.embedding is not seen.left[-1]:
+            (grads,) = torch.autograd.grad(
+                seen.left[-1], [seen.embedding], grads[:, None], is_grads_batched=True,
+                retain_graph=True,
+            )  # fmt: skip
+            grads = grads[:, 0]
+        out[:, self.sources.embeddings] = (grads * seen.embedding[0].detach()).sum(dim=-1)
+        return out
+
+    def _entering(self, target: Target, layer: int, read: Tensor, entered: Tensor) -> Tensor:
+        """Return the gradients (b, T, D), by what enters a layer, of those who read there."""
+        rows = torch.nonzero(target.layers == layer).squeeze(1)
+        if not len(rows):
+            return read.new_zeros(0, *entered.shape[1:])
+        given = read.new_zeros(len(rows), *read.shape)
+        chosen = torch.stack([target.vectors[row] for row in rows.tolist()]).to(given)
+        places = target.positions[rows].to(given.device)
+        given[torch.arange(len(rows), device=given.device), 0, places] = chosen
+        (grads,) = torch.autograd.grad(
+            read, [entered], given, is_grads_batched=True, retain_graph=True
+        )
+        return grads[:, 0]
+
+    def _contract(self, out: Tensor, layer: int, grads_BTD: Tensor) -> None:
+        """Add the edges of what is written at a layer, by the gradients there."""
+        model = self.model
+        out[:, self.sources.errors[layer]] = (grads_BTD * model.errors[layer]).sum(dim=-1)
+        for source in model.members.layers:
+            if not model.members.writes_to(source, layer) or not len(model.active[source]):
+                continue
+            active, bounds = model.active[source], self._bounds[source]
+            vectors = model.members.decoders(source, layer, active.features)
+            vectors = vectors * active.activations[:, None]
+            first = self.sources.features[source].start
+            for place in range(model.tokens):
+                begin, end = bounds[place], bounds[place + 1]
+                if end > begin:
+                    out[:, first + begin : first + end] += (
+                        grads_BTD[:, place] @ vectors[begin:end].T
+                    )
+
+    # ------------------------------------------------------------ what targets are
+    def values(self, target: Target, seen: Pass | None = None) -> Tensor:
+        """Return what targets read in a pass, without their biases, (B,); None: the prompt's."""
+        found = self.model.seen if seen is None else seen
+        values = []
+        for row, vector in enumerate(target.vectors):
+            layer = int(target.layers[row])
+            read = found.head_in if layer == self.model.layers else found.reads[layer]
+            values.append((read[0, int(target.positions[row])].detach() * vector).sum())
+        return torch.stack(values)
