@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -99,12 +100,10 @@ class CrossLayerDictionary(Dictionary):
 
     def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
         pieces = torch.split(x, list(self.parts), dim=-1)
-        size = self.blocks[0].features
+        ids = ids.to(self.device)
         out = x.new_empty((*x.shape[:-1], len(ids)), dtype=self.b_dec.dtype, device=self.device)
-        for number, (block, piece) in enumerate(zip(self.blocks, pieces, strict=True)):
-            mine = torch.nonzero(torch.div(ids, size, rounding_mode="floor") == number).squeeze(1)
-            if len(mine):
-                out[..., mine] = block.encode_features(piece, ids[mine] - number * size)
+        for number, mine, own in self._by_block(ids):
+            out[..., mine] = self.blocks[number].encode_features(pieces[number], own)
         return out
 
     def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
@@ -114,6 +113,27 @@ class CrossLayerDictionary(Dictionary):
         for block, piece in zip(self.blocks, pieces, strict=True):
             written[..., self.width - block.out_width :] += block.decode(piece)
         return written
+
+    def decoder_rows(self, ids: Tensor) -> Tensor:
+        ids = ids.to(self.device)
+        rows = self.b_dec.new_zeros(len(ids), self.out_width)
+        for number, mine, own in self._by_block(ids):
+            block = self.blocks[number]
+            rows[mine, self.width - block.out_width :] = block.W_dec[own]
+        return rows
+
+    def dots(self, y: Tensor) -> Tensor:
+        y = y.to(self.b_dec)
+        pieces = [b.dots(y[..., self.width - b.out_width :]) for b in self.blocks]
+        return torch.cat(pieces, dim=-1)
+
+    def _by_block(self, ids: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield each block that some of `ids` (n,) are of: its number, their places, own ids."""
+        size = self.blocks[0].features
+        owners = torch.div(ids, size, rounding_mode="floor")
+        for number in sorted(set(owners.tolist())):
+            mine = torch.nonzero(owners == number).squeeze(1)
+            yield number, mine, ids[mine] - number * size
 
     def scaled(self, scalar: float) -> CrossLayerDictionary:
         blocks = [block.scaled(scalar) for block in self.blocks]

@@ -183,6 +183,14 @@ class Dictionary:
         """Return what the dictionary writes (…, O) for raw rows x (…, I)."""
         return self.decode(self.encode(x), x)
 
+    def decoder_rows(self, ids: Tensor) -> Tensor:
+        """Return the rows (n, O) of W_dec of the features `ids` (n,)."""
+        return self.W_dec[ids.to(self.device)]
+
+    def dots(self, y: Tensor) -> Tensor:
+        """Return y·W_dec,i of rows y (…, O) and every feature, (…, F)."""
+        return y.to(self.W_dec) @ self.W_dec.T
+
     def part(self, number: int) -> Dictionary:
         """Return the dictionary that reads all parts of the rows and writes one of them.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,13 +140,14 @@ def load_model(
     *,
     fetch: bool = False,
     context: JobContext | None = None,
+    beside: Sequence[LanguageModel] = (),
 ) -> LanguageModel:
     """Return the model called `name`: "builtin", "smollm2", a folder, a .gguf file or a hub name.
 
-    The process holds one model at a time. `dtype` "auto" is float32 on the CPU, and the type of
-    its weights on a GPU; `device` "split" spreads the layers over all devices there are. Only
-    with `fetch` is the hub asked for what is not on this machine; a download is told to
-    `context`. Raises UserError that names what is wrong and the way out.
+    The process holds one model at a time, and those that it is loaded `beside`. `dtype` "auto" is
+    float32 on the CPU, and the type of its weights on a GPU; `device` "split" spreads the layers
+    over all devices there are. Only with `fetch` is the hub asked for what is not on this machine;
+    a download is told to `context`. Raises UserError that names what is wrong and the way out.
     """
     target = resolve_device(device)
     files = find_model(name, fetch=fetch, context=context)  # a download keeps no job waiting
@@ -153,11 +155,13 @@ def load_model(
     with _held_lock:
         place = SPLIT if device == SPLIT else str(target)
         key = (files.name, files.stamp, tokenizer_stamp(files), code.digest, place)
-        if not any(held.answers(key, dtype) for held in _held):
-            _held.clear()
+        found = next((held for held in _held if held.answers(key, dtype)), None)
+        if found is None:
+            _held[:] = [held for held in _held if any(held.lm is lm for lm in beside)]
             gc.collect()
-            _held.append(_load(files, code, target, dtype, key, context))
-        return _held[0].lm
+            found = _load(files, code, target, dtype, key, context)
+            _held.append(found)
+        return found.lm
 
 
 def held_model() -> str:

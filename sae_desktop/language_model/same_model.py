@@ -5,6 +5,7 @@ explained.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -162,13 +163,15 @@ def load_recorded(
     project: Path,
     device: str,
     dtype: ModelDtype,
+    beside: Sequence[LanguageModel] = (),
 ) -> LanguageModel:
     """Return the model with which something in a project was made.
 
     It is found where it was, or elsewhere on this machine by its identity, or as what the person
-    said is the same. Raises UserError where it is not here, and for another in its place.
+    said is the same; those that it is loaded `beside` stay in memory. Raises UserError where it is
+    not here, and for another in its place.
     """
-    lm = load_model(_findable(mark, project), device, dtype)
+    lm = load_model(_findable(mark, project), device, dtype, beside=beside)
     require_same_model(what, mark, lm.name, lm.mark, project)
     return lm
 

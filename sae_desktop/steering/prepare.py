@@ -130,7 +130,7 @@ class Preparer:
 
         On the beginning of the indexed text.
         """
-        return _typical_norm(self._opened, self._written)
+        return _typical_norm(self._opened)
 
     # ------------------------------------------------------------------ one of them
     def _change(self, asked: Intervention) -> Change:
@@ -229,7 +229,7 @@ class Preparer:
                 acts
                 for text in texts
                 for _, acts in activations_of_ids(
-                    self._opened, own_ids(self._opened, text), self._written
+                    self._opened, own_ids(self._opened, text), self._opened.writes
                 )
             ]
             if not rows:
@@ -265,13 +265,13 @@ class Preparer:
 _norms: OrderedDict[tuple[Path, int, str, str, Site], float] = OrderedDict()
 
 
-def _typical_norm(opened: OpenedIndex, site: Site) -> float:
+def _typical_norm(opened: OpenedIndex) -> float:
     """Return the norm, kept from before where the same index is read by the same model."""
     path = opened.index.path
-    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype, site)
+    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype, opened.written)
     if key not in _norms:
         ids = opened.index.tokens[:_NORM_TOKENS].tolist()
-        parts = [acts for _, acts in activations_of_ids(opened, ids, site)]
+        parts = [acts for _, acts in activations_of_ids(opened, ids, opened.writes)]
         _norms[key] = float(torch.cat(parts).float().norm(dim=1).median())
         if len(_norms) > _MOST_NORMS:
             _norms.popitem(last=False)

@@ -62,7 +62,7 @@ def by_hand(opened: OpenedIndex, feature: int, found: VariantResult, plain: Vari
     def share(text: str) -> float:
         ids = opened.lm.encode(text)
         before = opened.bos + opened.lm.encode(CONTINUED[0])
-        (acts,) = [a for _, a in activations_of_ids(opened, before[1:] + ids, opened.site)]
+        (acts,) = [a for _, a in activations_of_ids(opened, before[1:] + ids)]
         values = acts[-len(ids) :]
         fires = opened.dictionary.encode(values)[:, feature] > 0
         listed = set(opened.index.array("logits/top_ids")[feature].tolist())

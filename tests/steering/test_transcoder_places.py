@@ -243,7 +243,7 @@ def test_attribution__is_by_the_gradient_at_the_written_site(world: World) -> No
 
 
 # ---------------------------------------------------------------- refused by name
-def test_dictionary__that_writes_no_single_site_is_refused(skipping: World) -> None:
+def test_dictionary__that_writes_no_site_of_the_model_is_refused(skipping: World) -> None:
     own = skipping.opened.dictionary
 
     def preparer(**changes: Any) -> None:
@@ -253,8 +253,6 @@ def test_dictionary__that_writes_no_single_site_is_refused(skipping: World) -> N
             setattr(dictionary, name, value)
         Preparer(str(skipping.project.path), replace(skipping.opened, dictionary=dictionary))
 
-    with pytest.raises(UserError, match=r"crosscoder or cross-layer transcoder.* write 4 sites"):
-        preparer(parts=(8, 8, 8, 8))
     with pytest.raises(UserError, match="do not say which site it writes") as caught:
         preparer(metadata={"hook_name_out": ""})
     assert "blocks.1.hook_mlp_out" in (caught.value.next_step or "")

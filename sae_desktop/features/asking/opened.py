@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.dictionary import Dictionary, ends, load
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking.places import (
+    Places,
+    places_read,
+    places_written,
+    values_at,
+)
 from sae_desktop.features.reading.beside import read_with_index
+from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.features.suitable import written_site
 from sae_desktop.language_model.load import LanguageModel
+from sae_desktop.language_model.names import ModelMark
 from sae_desktop.language_model.same_model import load_recorded, require_same_model
-from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site, site_width
+from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site
+from sae_desktop.language_model.text.tokenizer import without_repeated
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.stamp import file_stamp
 from sae_desktop.training.rows.dictionary_rows import dictionary_mark
@@ -32,14 +43,67 @@ class OpenedIndex:
     dictionary: Dictionary
     lm: LanguageModel
     site: Site
+    """The first that it reads."""
+    others: tuple[LanguageModel, ...] = ()
+    """The models beside `lm` of a crosscoder of several, in the order of its sources."""
+
+    @property
+    def models(self) -> tuple[LanguageModel, ...]:
+        return self.lm, *self.others
+
+    @cached_property
+    def reads(self) -> Places:
+        """Where features have their activations: the sites whose rows lie side by side."""
+        return places_read(self._name, self.dictionary, self.models, str(self.site))
+
+    @cached_property
+    def writes(self) -> Places:
+        """Where features write: `site` itself, the output of a transcoder, or several sites.
+
+        Raises UserError as `places_written`.
+        """
+        return places_written(self._name, self.dictionary, self.models, str(self.site))
 
     @property
     def written(self) -> Site:
-        """Where features write: `site` itself, or the output of a transcoder.
+        """The one site that features write. Raises UserError where there are several."""
+        if len(self.writes) > 1:
+            raise UserError(
+                f"The dictionary “{self._name}” is a crosscoder or cross-layer transcoder: its "
+                f"features write {len(self.writes)} sites at once, but steering changes one.",
+                kept="Nothing was changed.",
+                next_step="Steer with a dictionary or transcoder of a single layer.",
+            )
+        return self.writes[0].site
 
-        Raises UserError as `written_site`.
+    @property
+    def _name(self) -> str:
+        return self.index.info.dictionary
+
+    @property
+    def room(self) -> int:
+        """The tokens of text that its models read at once, the special ones around it left out."""
+        least = min(lm.context_size for lm in self.models)
+        return least - len(self.bos) - len(self.eos)
+
+    def encode_text(self, text: str) -> tuple[list[int], Tensor]:
+        """Return a text's tokens (S,) and the activations (S, F) of all features on them.
+
+        The special tokens around the text are those of the indexed one; they are left out. Raises
+        UserError for a text longer than the models read at once.
         """
-        return written_site(self.index.info.dictionary, self.dictionary, self.lm, self.site)
+        ids = without_repeated(self.lm.encode(text), self.bos)
+        if len(ids) > self.room:
+            raise UserError(
+                f"The text has {len(ids):,} tokens; “{self.lm.name}” reads {self.room:,} at once.",
+                next_step="Use a shorter text.",
+            )
+        if not ids:
+            return [], self.dictionary.b_enc.new_zeros(0, self.dictionary.features)
+        whole = torch.tensor([self.bos + ids + self.eos])
+        first = len(self.bos)
+        x_SI = values_at(self.reads, whole, None)[0, first : first + len(ids)]
+        return ids, self.dictionary.encode(x_SI)
 
     @property
     def bos(self) -> list[int]:
@@ -75,21 +139,49 @@ def open_index(project_path: str, name: str, device: str = "auto") -> OpenedInde
         )
     info = index.info
     lm = load_recorded(f"index:{name}", info.mark, project.path, device, info.model_dtype)
-    site = check_site(lm.model, parse_site(index.info.site))
-    dictionary = _dictionary(project, index.info.dictionary, str(lm.device))
+    dictionary = _dictionary(project, info.dictionary, str(lm.device))
     require_same_model(
-        f"dictionary:{index.info.dictionary}", dictionary_mark(dictionary), lm.name, lm.mark,
+        f"dictionary:{info.dictionary}", dictionary_mark(dictionary), lm.name, lm.mark,
         project.path,
     )  # fmt: skip
-    width = site_width(lm.model, site)
+    site = check_site(lm.model, parse_site(info.site))
+    others = _other_models(project, name, info, dictionary, lm)
+    opened = OpenedIndex(index, dictionary, lm, site, others)
+    width = sum(place.width for place in opened.reads)
     if (dictionary.features, dictionary.width) != (index.features, width):
         raise UserError(
             f"The index “{name}” no longer fits its dictionary and model: it has {index.features} "
-            f"features, the dictionary is {dictionary.features} × {dictionary.width}, and the "
-            f"site has width {width}.",
+            f"features, the dictionary is {dictionary.features} × {dictionary.width}, and what it "
+            f"reads has width {width}.",
             next_step="Build the index again.",
         )
-    return OpenedIndex(index, dictionary, lm, site)
+    return opened
+
+
+def _other_models(
+    project: Project, name: str, info: IndexInfo, dictionary: Dictionary, lm: LanguageModel
+) -> tuple[LanguageModel, ...]:
+    """Return the models of a crosscoder of several, but the first.
+
+    Raises UserError where one is not here, or not known, or reads text in other tokens.
+    """
+    wanted = ends.sources(ends.inputs(dictionary, info.site)) - 1
+    # Their marks come with the indexes that are made of such dictionaries.
+    told: Sequence[Any] = getattr(info, "other_models", ())
+    if len(told) < wanted:
+        raise UserError(
+            f"The dictionary “{info.dictionary}” is of {wanted + 1} models, but the index “{name}” "
+            f"does not say which {wanted - len(told)} of them are.",
+            next_step="Build the index again.",
+        )
+    found: list[LanguageModel] = []
+    for other in told[:wanted]:
+        mark = ModelMark(other.name, other.revision, other.tokenizer_hash)
+        device, beside = str(lm.device), [lm, *found]
+        found.append(
+            load_recorded(f"index:{name}", mark, project.path, device, other.dtype, beside)
+        )
+    return tuple(found)
 
 
 def _index(path: Path) -> FeatureIndex:

@@ -15,11 +15,10 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.attribution import attributions, check_attributable, logit_gradient
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.places import Places, values_at
 from sae_desktop.features.config import ChatTurn, LogitDifference, ProbeConfig, ProbeResult
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.sites.capture import capture
-from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.text.chat_template import TemplateRefusedError, render_chat
 from sae_desktop.language_model.text.token_text import token_text
 from sae_desktop.language_model.text.tokenizer import without_repeated
@@ -74,28 +73,25 @@ def probe(config: ProbeConfig, context: JobContext) -> ProbeResult:
 
 
 def activations_of_ids(
-    opened: OpenedIndex, ids: list[int], site: Site | None = None
+    opened: OpenedIndex, ids: list[int], places: Places | None = None
 ) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first token, activations (T, D)), in windows the model can read.
+    """Yield (first token, activations (T, I)), in windows the models can read.
 
-    They are those at the index's site, or at another. Each window has the special tokens around
-    it that the indexed text had; theirs are left out.
+    They are what the dictionary reads, or those at other places, side by side. Each window has the
+    special tokens around it that the indexed text had; theirs are left out.
     """
     room = _room(opened)
     for start in range(0, len(ids), room):
-        yield start, _read(opened, ids[start : start + room], site or opened.site)
+        window = ids[start : start + room]
+        whole = torch.tensor([opened.bos + window + opened.eos])
+        first = len(opened.bos)
+        x_SI = values_at(places or opened.reads, whole, None)[0, first : first + len(window)]
+        yield start, x_SI
 
 
 def _room(opened: OpenedIndex) -> int:
     """Return the tokens of text in a window."""
-    return min(opened.lm.context_size, _LONGEST_WINDOW) - len(opened.bos) - len(opened.eos)
-
-
-def _read(opened: OpenedIndex, ids: list[int], site: Site) -> Tensor:
-    """Return the activations (T, D) at a site, those of special tokens left out."""
-    input_ids = torch.tensor([opened.bos + ids + opened.eos])
-    first = len(opened.bos)
-    return capture(opened.lm, input_ids, None, site)[0, first : first + len(ids)]
+    return min(opened.room, _LONGEST_WINDOW - len(opened.bos) - len(opened.eos))
 
 
 # ---------------------------------------------------------------- the text

@@ -1,7 +1,7 @@
 """The job `find_features`: features active on all texts of A and on none of B.
 
-N texts, F features, D width. Scaling Monosemanticity looked for features of a concept with
-prompt sets in this way, and with linear classifiers on the features.
+N texts, F features, I width of what the dictionary reads. Scaling Monosemanticity looked for
+features of a concept with prompt sets in this way, and with linear classifiers on the features.
 """
 
 from __future__ import annotations

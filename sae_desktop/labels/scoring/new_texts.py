@@ -19,13 +19,13 @@ from torch import Tensor
 
 from sae_desktop.features.asking.opened import OpenedIndex
 from sae_desktop.features.asking.probe import own_ids
+from sae_desktop.features.asking.read_inputs import read_inputs
 from sae_desktop.features.reading.held_out import held_out
 from sae_desktop.features.reading.label_score import Figure
 from sae_desktop.jobs import JobContext
 from sae_desktop.labels.judging.measures import wilson
 from sae_desktop.labels.scoring.shown_labels import ShownLabel
 from sae_desktop.labels.scoring.terms import terms_of
-from sae_desktop.language_model.sites.capture import capture
 
 Array = npt.NDArray[Any]
 
@@ -160,8 +160,8 @@ def _fired(
         alike = [t for t in order[first : first + _AT_ONCE] if len(t.ids) == length]
         context.check_cancelled()
         ids = torch.tensor([[*text.ids, *opened.eos] for text in alike])
-        acts_BSD = capture(opened.lm, ids, None, opened.site)
-        for text, acts_SD in zip(alike, acts_BSD, strict=True):
-            watched: Tensor = opened.dictionary.encode(acts_SD[text.first : length])
+        x_BSI = read_inputs(opened, ids)
+        for text, x_SI in zip(alike, x_BSI, strict=True):
+            watched: Tensor = opened.dictionary.encode(x_SI[text.first : length])
             yield text, (watched > limits_F).any(0).cpu().numpy()
         first += len(alike)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from sae_desktop.features.asking.opened import OpenedIndex
+from sae_desktop.features.asking.read_inputs import read_inputs
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
 from sae_desktop.labels.known_firings import KnownFirings, joined_spans
-from sae_desktop.language_model.sites.capture import capture
 
 Array = npt.NDArray[Any]
 
@@ -119,7 +119,7 @@ def _read(opened: OpenedIndex, windows: Array) -> tuple[Array, Tensor]:
         [*opened.bos, *tokens[start - before : end].tolist(), *opened.eos]
         for start, end, before in windows.tolist()
     ]
-    acts_BSD = capture(opened.lm, torch.tensor(ids), None, opened.site)
+    acts_BSD = read_inputs(opened, torch.tensor(ids))
     rows = [np.arange(start, end) for start, end, _ in windows.tolist()]
     kept = [
         acts_BSD[place, lead + before : lead + before + end - start]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from dictionary_kinds import KINDS, random_dictionary
 from job_contexts import RecordingContext
 from torch import Tensor, nn
 from toy_encoder import save_toy_bert
@@ -16,6 +19,7 @@ from toy_index import make_toy_index
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.attribution import attributions, check_attributable, logit_gradient
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.places import Place
 from sae_desktop.features.asking.probe import probe
 from sae_desktop.features.config import Against, ProbeConfig, ProbeResult
 from sae_desktop.language_model.load import load_model
@@ -165,15 +169,41 @@ def test_attribution__where_there_is_none_is_refused(
 ) -> None:
     with pytest.raises(UserError, match="no token 999"):
         asked(project, attribute_at=999)
-    other = replace(opened, dictionary=_crosscoder(opened))
-    with pytest.raises(UserError, match="crosscoder"):
-        check_attributable(other)
     encoder = replace(opened, lm=load_model(str(save_toy_bert(tmp_path / "bert"))))
     with pytest.raises(UserError, match="encoder"):
         check_attributable(encoder)
 
 
-def _crosscoder(opened: OpenedIndex):  # type: ignore[no-untyped-def]
-    dictionary = opened.dictionary.to("cpu")
-    dictionary.parts = (16, 16)
-    return dictionary
+@pytest.mark.parametrize("name", ["crosscoder of sites", "cross-layer transcoder"])
+def test_attribution__is_what_ablation_at_every_output_begins_to_take(
+    opened: OpenedIndex, name: str
+) -> None:
+    dictionary = random_dictionary(KINDS[name], [opened.lm], 48)
+    several, share = replace(opened, dictionary=dictionary), 1e-3
+    ids = opened.lm.encode(TEXT)
+    _, acts = several.encode_text(TEXT)
+    gradient, _ = logit_gradient(several, ids, len(ids) - 1, 7, "mean")
+    found = attributions(acts, gradient, dictionary, torch.zeros(len(ids), dictionary.width))
+    strongest = found.abs().amax(0).topk(3).indices.tolist()
+    for feature in strongest:
+        at = int(found[:, feature].abs().argmax())
+        less = share * acts[at, feature] * dictionary.decoder_rows(torch.tensor([feature]))[0]
+        after = []
+        for sign in (-1, 1):
+            with ExitStack() as stack, torch.no_grad():
+                for place in several.writes:
+                    stack.enter_context(
+                        intervention(
+                            opened.lm, place.site, partial(_added, at + 1, sign * less, place)
+                        )
+                    )
+                out = opened.lm.model(input_ids=torch.tensor([opened.bos + ids]))
+            logits = out.logits[0, -1].double()
+            after.append(float(logits[7] - logits.mean()))
+        slope = (after[1] - after[0]) / (2 * share)
+        assert float(found[at, feature]) == pytest.approx(slope, rel=0.02, abs=1e-3)
+
+
+def _added(at: int, more: Tensor, place: Place, x_BSD: Tensor) -> Tensor:
+    x_BSD[:, at] += more[place.columns]
+    return x_BSD
