@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
+import msgspec
+
 from sae_desktop.activations.config import HarvestConfig, made_harvest
 from sae_desktop.corpus.config import decode_made
+from sae_desktop.dictionary.set_info import SET_FILE, SetInfo, read_set_info
 from sae_desktop.errors import UserError
 from sae_desktop.project import Project, checked_name
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import DictionarySummary, read_summary
+from sae_desktop.training.set_config import (
+    SET_RESULT,
+    SET_TRAIN,
+    TrainSetConfig,
+    TrainSetResult,
+)
 from sae_desktop.training.sweeps.sweep_config import SweepRecord, read_sweep
 
 # Readers of HDF5 are imported where they are used: the window is shown before h5py is there.
@@ -64,6 +73,38 @@ class DictionaryItem:
 
 
 @dataclass(frozen=True)
+class SetItem:
+    """A dictionary for each layer of a model, or one of all of them."""
+
+    name: str
+    info: SetInfo | None
+    """None while it has not been trained to its end."""
+    members: tuple[DictionaryItem, ...]
+    """From the first layer on; each is called as everywhere, such as “set.L03”."""
+    bytes: int
+    modified: datetime.datetime
+    train: TrainSetConfig | None = None
+    """What it is, or was, trained with; None for one from elsewhere."""
+    result: TrainSetResult | None = None
+    problem: str = ""
+    """What is wrong with a member that cannot be read; empty: nothing."""
+
+    @property
+    def complete(self) -> bool:
+        return self.info is not None
+
+    @property
+    def rows(self) -> int:
+        """Rows its training has consumed."""
+        return max((member.rows for member in self.members), default=0)
+
+    @property
+    def indexed(self) -> tuple[DictionaryItem, ...]:
+        """The members that have an index, from the first layer on."""
+        return tuple(member for member in self.members if member.indexes)
+
+
+@dataclass(frozen=True)
 class IndexItem:
     name: str
     dictionary: str
@@ -104,12 +145,42 @@ class Inventory:
     indexes: list[IndexItem] = field(default_factory=list)
     sweeps: list[SweepRecord] = field(default_factory=list)
     broken: list[BrokenItem] = field(default_factory=list)
+    sets: list[SetItem] = field(default_factory=list)
+
+    @property
+    def all_dictionaries(self) -> list[DictionaryItem]:
+        """The dictionaries, and after them the members of the sets."""
+        return [*self.dictionaries, *(member for one in self.sets for member in one.members)]
+
+    def dictionary(self, name: str) -> DictionaryItem | None:
+        """Return the dictionary or the member of a set that is called so."""
+        return next((item for item in self.all_dictionaries if item.name == name), None)
+
+    def set_named(self, name: str) -> SetItem | None:
+        return next((item for item in self.sets if item.name == name), None)
+
+    def set_of(self, dictionary: str) -> SetItem | None:
+        """Return the set that a dictionary is a member of."""
+        if any(item.name == dictionary for item in self.dictionaries):
+            return None
+        return next(
+            (one for one in self.sets if any(m.name == dictionary for m in one.members)), None
+        )
+
+    @property
+    def own_indexes(self) -> list[IndexItem]:
+        """The indexes that are not of a set's members."""
+        members = {member.name for one in self.sets for member in one.members}
+        members -= {item.name for item in self.dictionaries}
+        return [item for item in self.indexes if item.dictionary not in members]
 
 
 Item = TypeVar("Item", StoreItem, DictionaryItem, IndexItem, SweepRecord)
+Record = TypeVar("Record", bound=msgspec.Struct)
 Dated = StoreItem | DictionaryItem | IndexItem
 
 
+_WAY_OUT_OF_SET = "Restore the set from a copy, or make it again."
 _WAY_OUT = "If it is not being written right now, restore it from a copy or move it elsewhere."
 
 
@@ -146,11 +217,10 @@ def take_inventory(project: Project) -> Inventory:
     dictionaries = read("dictionary", names, project.dictionary_path, _dictionary)
     indexes = read("index", project.indexes(), project.index_path, _index)
     sweeps = read("sweep", project.sweeps(), project.sweep_path, read_sweep)
-    dictionaries = [
-        _with_indexes(item, tuple(i.name for i in indexes if i.dictionary == item.name))
-        for item in dictionaries
-    ]
-    return Inventory(_models(stores, dictionaries), stores, dictionaries, indexes, sweeps, broken)
+    dictionaries = [_with_indexes(item, indexes) for item in dictionaries]
+    sets = [one for one in _sets(project, indexes, broken) if one.members]
+    models = _models(stores, [*dictionaries, *(member for one in sets for member in one.members)])
+    return Inventory(models, stores, dictionaries, indexes, sweeps, broken, sets)
 
 
 def _can_be_named(name: str) -> bool:
@@ -232,10 +302,60 @@ def _train_config(text: str) -> TrainConfig | None:
         return None
 
 
-def _with_indexes(item: DictionaryItem, indexes: tuple[str, ...]) -> DictionaryItem:
-    return DictionaryItem(
-        item.name, item.summary, item.train, item.rows, item.bytes, item.modified, indexes
-    )
+def _with_indexes(item: DictionaryItem, indexes: Sequence[IndexItem]) -> DictionaryItem:
+    return replace(item, indexes=tuple(i.name for i in indexes if i.dictionary == item.name))
+
+
+def _sets(
+    project: Project, indexes: Sequence[IndexItem], broken: list[BrokenItem]
+) -> Iterator[SetItem]:
+    """Yield the sets, those in training too; what is `broken` altogether is put there."""
+    for name in filter(_can_be_named, sorted({*project.sets(), *project.set_runs()})):
+        folder = project.set_path(name)
+        try:
+            info = read_set_info(folder) if (folder / SET_FILE).is_file() else None
+            members, problem = _members(name, folder, info)
+            yield SetItem(
+                name=name,
+                info=info,
+                members=tuple(_with_indexes(member, indexes) for member in members),
+                bytes=folder_bytes(folder),
+                modified=_modified(folder / SET_FILE if info is not None else folder),
+                train=_decoded(folder / SET_TRAIN, TrainSetConfig),
+                result=_decoded(folder / SET_RESULT, TrainSetResult),
+                problem=problem,
+            )
+        except UserError as error:
+            broken.append(BrokenItem("set", name, folder, error.what, error.next_step))
+        except Exception as error:
+            what = f"It cannot be read: {error or type(error).__name__}."
+            broken.append(BrokenItem("set", name, folder, what, _WAY_OUT))
+
+
+def _decoded(path: Path, kind: type[Record]) -> Record | None:
+    try:
+        return decode_made(path.read_bytes(), kind)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _members(name: str, folder: Path, info: SetInfo | None) -> tuple[list[DictionaryItem], str]:
+    """Return the members that can be read, and what is wrong with the first that cannot."""
+    if info is not None:
+        inside = list(info.folders)
+    else:
+        inside = sorted({path.parent.name for path in folder.glob("[!.]*/run.h5")})
+    members, problem = [], ""
+    for member in inside:
+        try:
+            found = _remembered(folder / member, _dictionary)
+            members.append(replace(found, name=f"{name}.{member}"))
+        except FileNotFoundError:
+            problem = problem or f"“{member}” is missing. {_WAY_OUT_OF_SET}"
+        except Exception as error:
+            said = error.what if isinstance(error, UserError) else f"{error}."
+            problem = problem or f"“{member}” cannot be read: {said} {_WAY_OUT_OF_SET}"
+    return members, problem
 
 
 def _index(path: Path) -> IndexItem:

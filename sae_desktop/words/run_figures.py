@@ -19,7 +19,8 @@ from sae_desktop.words.amounts import (
 from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.curve_files import as_table
 from sae_desktop.words.glossary import hover
-from sae_desktop.words.inventory import DictionaryItem
+from sae_desktop.words.inventory import DictionaryItem, SetItem
+from sae_desktop.words.set_words import layer_of
 from sae_desktop.words.training_catalogue import TARGETS
 
 _STATES = {"waiting": "waiting", "running": "running", "done": "trained", "failed": "failed"}
@@ -33,6 +34,8 @@ class RunRow:
     state: str
     architecture: str = ""
     target: str = "input"
+    layer: int | None = None
+    """Of a member of a set."""
     features: int | None = None
     k: int | None = None
     sparsity: float | None = None
@@ -86,6 +89,7 @@ COLUMNS = (
     FigureColumn(
         "target", "Target", lambda target: _TARGET_TITLES.get(target, target), number=False
     ),
+    FigureColumn("layer", "Layer", exact_count),
     FigureColumn(
         "features", "Features", exact_count, own_tip="How many features the dictionary has."
     ),
@@ -213,6 +217,14 @@ def _evaluated(row: RunRow, found: EvaluateResult | None) -> RunRow:
         random_fvu=control.fvu if control else None,
         random_recovered=control.loss_recovered if control else None,
     )
+
+
+def rows_of_set(item: SetItem, running: bool, heeded: Mapping[str, Sequence[str]]) -> list[RunRow]:
+    """Return a run for each member of a set, from the first layer on."""
+    return [
+        replace(_run(member, running, heeded), layer=layer_of(member.name))
+        for member in item.members
+    ]
 
 
 def rows_of_sweep(record: SweepRecord, dictionaries: Sequence[DictionaryItem]) -> list[RunRow]:

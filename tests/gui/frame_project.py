@@ -77,7 +77,7 @@ def add_run(
 ) -> TrainConfig:
     """Write a run with its curves; a finished one has weights and a result."""
     folder = project.dictionary_path(name)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a member's of a set is what makes it one
     config = TrainConfig(
         project=str(project.path), name=name, activations=store, features=16, tokens=10_000
     )

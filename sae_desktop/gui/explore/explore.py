@@ -15,7 +15,9 @@ from sae_desktop.gui.explore.ask.languages import LanguagesPanel
 from sae_desktop.gui.explore.ask.probe import ProbePanel
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
 from sae_desktop.gui.explore.compare.compare_panel import ComparePanel
+from sae_desktop.gui.explore.explore_places import place_infos
 from sae_desktop.gui.explore.labels.labels_panel import LabelsPanel
+from sae_desktop.gui.explore.layer_chooser import LayerChooser
 from sae_desktop.gui.explore.list.feature_list import FeatureListPanel
 from sae_desktop.gui.explore.list.feature_lists import FeatureListsPanel
 from sae_desktop.gui.explore.map.feature_map import FeatureMapPanel
@@ -24,7 +26,7 @@ from sae_desktop.gui.explore.page.feature_page import FeaturePage
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.feature_menu import copy_link, steer_with
-from sae_desktop.gui.parts.places import PlaceInfo, Places
+from sae_desktop.gui.parts.places import Places
 from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
 from sae_desktop.gui.state.feature_export import FeatureExport
 from sae_desktop.gui.state.feature_notes import FeatureNotes
@@ -64,7 +66,12 @@ class ExplorePanel(QWidget):
         )
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self.places = Places(self._place_infos(), "What Explore shows")
+        self.places = Places(
+            place_infos(self.page, self.probe, self.text_sets, self.map, self.compare, self.labels),
+            "What Explore shows",
+        )
+        self.layer = LayerChooser(session, self._open_layer)
+        self.places.add_beside(self.layer)
         self._stack.addWidget(self.places)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -97,6 +104,13 @@ class ExplorePanel(QWidget):
         if self._session.workspace.partition(".")[0] == "explore":
             self._session.enter_workspace(f"explore.{place}")
 
+    def _open_layer(self, index: str) -> None:
+        """Open another layer of the set, its list filtered and sorted as this one’s is."""
+        asked, place = self.list.conditions(), self.places.place
+        if self._session.open_index(index):
+            self.list.set_conditions(asked)
+            self.places.show_place(place)
+
     def _read_feature(self) -> None:
         self.places.show_place("feature")
         self.page.contexts.setFocus()
@@ -116,56 +130,6 @@ class ExplorePanel(QWidget):
     def _read_one_by_one(self) -> None:
         self.places.show_place("labels")
         self.labels.read(self._session.feature)
-
-    def _place_infos(self) -> list[PlaceInfo]:
-        return [
-            PlaceInfo(
-                "feature",
-                "Feature",
-                "article",
-                self.page,
-                "What the selected feature fires on and what it does",
-                "Ctrl+Shift+F",
-            ),
-            PlaceInfo(
-                "text",
-                "Your text",
-                "text-aa",
-                self.probe,
-                "Which features fire on a text that you type, paste or drop",
-                "Ctrl+T",
-            ),
-            PlaceInfo(
-                "sets",
-                "Text sets",
-                "arrows-left-right",
-                self.text_sets,
-                "Features that fire on one set of texts and not on another",
-            ),
-            PlaceInfo(
-                "map",
-                "Map",
-                "map-trifold",
-                self.map,
-                "All features by how alike their directions are",
-                "Ctrl+M",
-            ),
-            PlaceInfo(
-                "compare",
-                "Compare",
-                "columns",
-                self.compare,
-                "Two to four features side by side, and what tells them apart",
-                "Ctrl+Shift+M",
-            ),
-            PlaceInfo(
-                "labels",
-                "Labels",
-                "tag",
-                self.labels,
-                "Who named the features, how far to believe the names, and reading one by one",
-            ),
-        ]
 
     def _on_contents_changed(self) -> None:
         """Open the index again when it was built again, at the feature that was open."""
@@ -260,6 +224,22 @@ class ExplorePanel(QWidget):
                 shortcut="Ctrl+R",
                 enabled_when=has_index,
                 tip="Opens the reading desk at the selected feature; keys do everything there",
+            ),
+            ActionInfo(
+                "explore.layer_before",
+                "Open the previous layer of the set",
+                lambda: self.layer.go(-1),
+                icon="caret-left",
+                shortcut="Alt+PgUp",
+                enabled_when=lambda: self.layer.next(-1) is not None,
+            ),
+            ActionInfo(
+                "explore.layer_after",
+                "Open the next layer of the set",
+                lambda: self.layer.go(1),
+                icon="caret-right",
+                shortcut="Alt+PgDown",
+                enabled_when=lambda: self.layer.next(1) is not None,
             ),
             ActionInfo(
                 "explore.sets",

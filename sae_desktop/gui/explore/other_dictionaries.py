@@ -77,7 +77,7 @@ class OtherDictionaries(QObject):
         """Return dictionaries of the open one's model, site and width that are not matched."""
         summaries = {
             item.name: item.summary
-            for item in self._session.inventory.dictionaries
+            for item in self._session.inventory.all_dictionaries
             if item.summary is not None
         }
         own = summaries.get(self.dictionary)

@@ -312,7 +312,7 @@ class ExportDictionaryForm(JobForm):
             self.reader.addItem(title, form)
         self.add_row("Format", self.reader, "Which program will read it")
         self.index, self.licence, self.about = QComboBox(), QLineEdit(), QLineEdit()
-        item = next((d for d in session.inventory.dictionaries if d.name == dictionary), None)
+        item = session.inventory.dictionary(dictionary)
         self.index.addItems([*(item.indexes if item is not None else []), ""])
         self.licence.setPlaceholderText("mit, apache-2.0, cc-by-4.0")
         self.add_row("Index", self.index, "Which index to include, with its contexts and labels")

@@ -181,7 +181,8 @@ class IndexForm(JobForm):
             "Build the index",
         )
         self._dictionary = dictionary
-        item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
+        item = session.inventory.dictionary(dictionary)
+        assert item is not None, dictionary
         self._width = item.summary.width if item.summary else None
         self._taken = [i.name for i in session.inventory.indexes]
         self.target = QComboBox()
@@ -271,7 +272,8 @@ class EvaluateForm(JobForm):
             "Evaluate",
         )
         self._dictionary = dictionary
-        item = next(d for d in session.inventory.dictionaries if d.name == dictionary)
+        item = session.inventory.dictionary(dictionary)
+        assert item is not None, dictionary
         self._width = item.summary.width if item.summary else None
         self.store = self.add_stores(item.train.activations if item.train else "", self._width)
         self.rows = _rows_field(default(EvaluateConfig, "rows"))

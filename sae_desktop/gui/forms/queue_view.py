@@ -22,6 +22,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.run_again import run_again
 from sae_desktop.gui.state.session import Session
 from sae_desktop.labels.queue.asking import CAP
 from sae_desktop.labels.queue.limits import limits_of
@@ -300,7 +301,7 @@ class QueueView(QWidget):
 
     def _start_again(self) -> None:
         if self.job is not None:
-            self._session.run_again(self.job)
+            run_again(self._session, self.job)
 
     def _toggle_log(self) -> None:
         self.log.setVisible(self.log.isHidden())

@@ -22,7 +22,7 @@ def do_step(session: Session, action: Action, target: str, parent: QWidget) -> N
         session.show_workspace("train")
         session.trainRequested.emit(target)
     elif action == "index":
-        if any(item.name == target for item in session.inventory.dictionaries):
+        if session.inventory.dictionary(target) is not None:
             IndexForm(session, target).present(parent)
         else:  # it may have been deleted since it was offered
             session.notify(f"“{target}” is no longer in the project.")

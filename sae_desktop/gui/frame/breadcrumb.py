@@ -12,6 +12,7 @@ from sae_desktop.gui.parts.labels import IconLabel
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.amounts import elide_middle
+from sae_desktop.words.set_words import count_text, member_text
 from sae_desktop.words.source_titles import model_title
 
 PARTS = ("project", "model", "site", "dictionary", "index")
@@ -99,14 +100,31 @@ class Breadcrumb(QWidget):
                 for s in inventory.stores
             ]
         if part == "dictionary":
-            return [
-                (d.name, d.name == session.dictionary, partial(self._choose_dictionary, d.name))
-                for d in inventory.dictionaries
-            ]
-        return [
-            (i.name, i.name == session.index_name, partial(session.open_index, i.name))
-            for i in inventory.indexes
-        ]
+            return [self._dictionary(d.name, d.name) for d in inventory.dictionaries]
+        return [self._index(i.name, i.name) for i in inventory.own_indexes]
+
+    def groups(self, part: str) -> list[tuple[str, list[Choice]]]:
+        """Return what is chosen from a menu of its own: the layers of each set."""
+        found = []
+        for one in self._session.inventory.sets if part in ("dictionary", "index") else ():
+            if part == "dictionary":
+                choices = [self._dictionary(member_text(m.name), m.name) for m in one.members]
+            else:
+                choices = [
+                    self._index(_of_layer(member.name, name), name)
+                    for member in one.members
+                    for name in member.indexes
+                ]
+            if choices:
+                found.append((f"{one.name}  —  {count_text(one)}", choices))
+        return found
+
+    def _dictionary(self, text: str, name: str) -> Choice:
+        return text, name == self._session.dictionary, partial(self._choose_dictionary, name)
+
+    def _index(self, text: str, name: str) -> Choice:
+        session = self._session
+        return text, name == session.index_name, partial(session.open_index, name)
 
     def _choose_dictionary(self, name: str) -> None:
         # An index of the chosen dictionary comes along; without one, only the name changes.
@@ -119,13 +137,28 @@ class Breadcrumb(QWidget):
     def _fill(self, part: str) -> None:
         menu = self._buttons[part].menu()
         menu.clear()
-        for text, present, choose in self.choices(part):
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(present)
-            action.triggered.connect(lambda _checked=False, choose=choose: choose())
+        _add(menu, self.choices(part))
+        for title, choices in self.groups(part):
+            below = menu.addMenu(title)
+            _add(below, choices)
+            if any(present for _, present, _ in choices):
+                below.menuAction().setCheckable(True)
+                below.menuAction().setChecked(True)
         if menu.isEmpty():
             menu.addAction("Nothing else yet").setEnabled(False)
+
+
+def _add(menu: QMenu, choices: list[Choice]) -> None:
+    for text, present, choose in choices:
+        action = menu.addAction(text)
+        action.setCheckable(True)
+        action.setChecked(present)
+        action.triggered.connect(lambda _checked=False, choose=choose: choose())
+
+
+def _of_layer(member: str, index: str) -> str:
+    """Return an index among those of a set: its layer, and its name where that is another."""
+    return member_text(member) if index == member else f"{member_text(member)}  —  {index}"
 
 
 def _told(model: str) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout
 from sae_desktop.client.job import Job
 from sae_desktop.gui.parts.job_list import REFRESH_MS
 from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.state.run_again import run_again
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.job_text import progress_text, share_done
 
@@ -81,6 +82,6 @@ class DownloadCard(QFrame):
             self.job.cancel()
 
     def _on_again(self) -> None:
-        job = None if self.job is None else self._session.run_again(self.job)
+        job = None if self.job is None else run_again(self._session, self.job)
         if job is not None:
             self.follow(job)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
@@ -39,12 +40,22 @@ class RunLine:
     name: str
     buffer: CurveBuffer
     number: int
-    """Which colour it has."""
+    """Which colour it has, but for a layer of a set."""
+    share: float | None = None
+    """Of a layer of a set: how far it lies from the first (0) to the last (1)."""
     items: dict[str, pg.PlotDataItem] = field(default_factory=dict)
     raw: dict[str, pg.PlotDataItem] = field(default_factory=dict)
     """The curve as measured, faint beneath the smoothed one."""
     drawn: dict[str, tuple[object, ...]] = field(default_factory=dict)
     """Column → what its items show."""
+
+    @property
+    def colour(self) -> QColor:
+        return run_colour(self.number) if self.share is None else theme.layer_colour(self.share)
+
+    @property
+    def style(self) -> Qt.PenStyle:
+        return run_style(self.number) if self.share is None else Qt.PenStyle.SolidLine
 
 
 class CurvePlot(QWidget):
@@ -158,9 +169,9 @@ class CurvePlot(QWidget):
 
     def dress_run(self, run: RunLine) -> None:
         """Draw a run in its colour."""
-        column, colour = self.info.column, run_colour(run.number)
+        column, colour = self.info.column, run.colour
         if column in run.items:
-            run.items[column].setPen(curve_pen(colour, run_style(run.number)))
+            run.items[column].setPen(curve_pen(colour, run.style))
             run.raw[column].setPen(curve_pen(faint(colour)))
 
     def remove(self, run: RunLine) -> None:
@@ -171,13 +182,12 @@ class CurvePlot(QWidget):
                 self.plot.removeItem(item)
         run.drawn.pop(self.info.column, None)
 
-    def show_marks(self, marks: Sequence[tuple[float, str, int]], *, named: bool) -> None:
-        """Draw a line at each (x, text, run's number); the text only where `named`."""
+    def show_marks(self, marks: Sequence[tuple[float, str, QColor]], *, named: bool) -> None:
+        """Draw a line at each (x, text, run's colour); the text only where `named`."""
         for line in self._marks:
             self.plot.removeItem(line)
         self._marks = []
-        for x, text, number in marks:
-            colour = run_colour(number)
+        for x, text, colour in marks:
             line = pg.InfiniteLine(
                 pos=x,
                 angle=90,

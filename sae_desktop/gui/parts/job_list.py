@@ -20,6 +20,7 @@ from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.toasts import DetailsDialog
 from sae_desktop.gui.state.next_steps import NextSteps
+from sae_desktop.gui.state.run_again import run_again
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.job_text import progress_text, share_done
 
@@ -147,7 +148,7 @@ class JobRow(QFrame):
             self._steps.taken.emit(step)
 
     def _start_again(self) -> None:
-        self._started_again = self._session.run_again(self.job) is not None
+        self._started_again = run_again(self._session, self.job) is not None
         self.refresh()
 
     def _toggle_log(self) -> None:

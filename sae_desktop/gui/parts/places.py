@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -52,9 +52,15 @@ class Places(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.bar)
+        self._head = QHBoxLayout()
+        self._head.addWidget(self.bar, 1)
+        column.addLayout(self._head)
         column.addWidget(self._stack, 1)
         self.bar.currentChanged.connect(self._on_changed)
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put something at the right of the tabs, which concerns every place."""
+        self._head.addWidget(widget)
 
     @property
     def place(self) -> str:

@@ -217,6 +217,18 @@ def run_colours() -> tuple[QColor, ...]:
     return RUN_COLOURS_DARK if manager().dark else RUN_COLOURS_LIGHT
 
 
+_LAYER_STOPS = (1, 3, 0)
+"""Of the colours of runs: what the first, the middle and the last layer of a set are drawn in."""
+
+
+def layer_colour(share: float) -> QColor:
+    """Return the colour of a layer that lies `share` (0…1) of the way from first to last."""
+    first, middle, last = (run_colours()[stop] for stop in _LAYER_STOPS)
+    if share < 0.5:
+        return blend(first, middle, 2 * share)
+    return blend(middle, last, 2 * share - 1)
+
+
 _USUAL_BODY = 10.0
 """Point size for which the style sheet gives buttons and fields their height."""
 

@@ -20,6 +20,7 @@ from sae_desktop.gui.state.store_actions import extend_store, show_store, verify
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.words.after_jobs import Action
+from sae_desktop.words.set_words import newest_index
 
 STEPS: dict[str, Action] = {
     "harvest": "harvest",
@@ -51,11 +52,14 @@ class CardActions:
         if step is not None:
             do_step(session, step, name, self._panel)
         elif action == "curves":
-            session.select_dictionary(name)
             session.show_workspace("train")
+            if kind == "set":
+                session.setRequested.emit(name)
+            else:
+                session.select_dictionary(name)
         elif action == "extend":
             extend_store(session, name)
-        elif action in ("unfold", "fold"):
+        elif action in ("unfold", "fold", "layers", "fold_layers"):
             self.unfolded ^= {name}
             self._refresh()
         elif action == "rows":
@@ -69,8 +73,14 @@ class CardActions:
         elif action == "evaluate":
             EvaluateForm(session, name).present(self._panel)
         elif action == "open_index":
-            item = next(d for d in session.inventory.dictionaries if d.name == name)
-            do_step(session, "explore", item.indexes[-1], self._panel)
+            item = session.inventory.dictionary(name)
+            if item is not None and item.indexes:
+                do_step(session, "explore", item.indexes[-1], self._panel)
+        elif action == "explore_set":
+            self._explore_set(name)
+        elif action == "trace":
+            session.show_workspace("circuits")
+            session.traceRequested.emit(name)
         elif action == "same_model":
             SameModelForm(session, kind, name).present(self._panel)
         elif action == "reveal":
@@ -78,13 +88,25 @@ class CardActions:
         elif action == "delete":
             self._ask_delete(kind, name)
 
+    def _explore_set(self, name: str) -> None:
+        """Show the layer of a set that was read last in this session, else the first."""
+        session = self._session
+        found = session.inventory.set_named(name)
+        if found is None or not found.indexed:
+            return
+        opened = session.index.info.dictionary if session.index is not None else ""
+        member = next((m for m in found.indexed if m.name == opened), found.indexed[0])
+        target = session.index_name if member.name == opened else newest_index(member)
+        do_step(session, "explore", target, self._panel)
+
     def _resume(self, name: str, action: str) -> None:
         inventory, path = self._session.inventory, self._session.project_path
         config: HarvestConfig | TrainConfig | None
         if action == "resume_harvest":
             config = next(s.harvest for s in inventory.stores if s.name == name)
         else:
-            config = next(d.train for d in inventory.dictionaries if d.name == name)
+            item = inventory.dictionary(name)
+            config = item.train if item is not None else None
         if config is not None:
             # The project may have been moved since; the run is resumed where it lies now.
             self._session.run(msgspec.structs.replace(config, project=path))

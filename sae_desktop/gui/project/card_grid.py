@@ -28,6 +28,7 @@ ICONS = {
     "store": "database",
     "dictionary": "book-open",
     "sweep": "grid-four",
+    "set": "stack",
     "index": "list-numbers",
 }
 _LEAST_WIDTH = 256

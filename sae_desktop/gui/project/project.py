@@ -278,7 +278,8 @@ class ProjectPanel(QStackedWidget):
         elif step.kind == "harvest":
             session.show_workspace("harvest")
         else:
-            kind = {"train": "store", "resume_harvest": "store"}.get(step.kind, "dictionary")
+            kinds = {"train": "store", "resume_harvest": "store", "resume_set": "set"}
+            kind = kinds.get(step.kind, "set" if step.kind == "index_set" else "dictionary")
             self.card_actions.do(kind, step.target, step.kind)
 
     def run(self, card: Card, action: str) -> None:

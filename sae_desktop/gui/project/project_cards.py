@@ -24,9 +24,17 @@ from sae_desktop.words.inventory import (
     IndexItem,
     Inventory,
     ModelItem,
+    SetItem,
     StoreItem,
 )
 from sae_desktop.words.running_jobs import Written
+from sae_desktop.words.set_words import (
+    features_text,
+    indexed_text,
+    kind_text,
+    layers_text,
+    quality_figures,
+)
 from sae_desktop.words.source_titles import corpus_title, model_title
 
 ACTIONS = {
@@ -40,6 +48,10 @@ ACTIONS = {
     "curves": "Show its curves",
     "unfold": "List its runs here",
     "fold": "Hide its runs",
+    "layers": "List its layers here",
+    "fold_layers": "Hide its layers",
+    "explore_set": "Explore its features",
+    "trace": "Trace a prompt",
     "runs": "Compare its runs",
     "evaluate": "Evaluate…",
     "index": "Build an index…",
@@ -72,7 +84,7 @@ def writes(action: str) -> bool:
 @dataclass(frozen=True)
 class Card:
     kind: str
-    """model, store, dictionary, sweep, index"""
+    """model, store, dictionary, sweep, set, index"""
     name: str
     figures: tuple[tuple[str, str], ...]
     """(what, value with its unit)"""
@@ -95,14 +107,15 @@ def cards(
 ) -> dict[str, list[Card]]:
     """Return heading → cards, in the order of the work; empty sections are left out.
 
-    The runs of a sweep share a card, but for those with an index and where it is `unfolded`.
+    The runs of a sweep share a card, but for those with an index and where it is `unfolded`; so do
+    the layers of a set, with their indexes.
     `written`: what jobs under way write, which is neither resumed nor deleted meanwhile.
     """
     sections = {
         "Models": [_model(item) for item in inventory.models],
         "Activation stores": [_store(item, now) for item in inventory.stores],
         "Dictionaries": _dictionaries(inventory, now, unfolded),
-        "Indexes": [_index(item, now) for item in inventory.indexes],
+        "Indexes": _indexes(inventory, now, unfolded),
     }
     sections = {
         heading: [_under_way(card, written) for card in found]
@@ -112,6 +125,7 @@ def cards(
         "store": "Activation stores",
         "dictionary": "Dictionaries",
         "sweep": "Dictionaries",
+        "set": "Dictionaries",
         "index": "Indexes",
     }
     for broken in inventory.broken:
@@ -171,7 +185,45 @@ def _dictionaries(
         for item in inventory.dictionaries
         if item.name not in of_sweeps or (item.indexes and not _is_unfolded(item, found))
     ]
-    return alone + found
+    sets: list[Card] = []
+    for one in inventory.sets:
+        sets.append(_set(one, now, one.name in unfolded))
+        if one.name in unfolded:
+            sets += [_dictionary(member, now) for member in one.members]
+    return sets + alone + found
+
+
+def _indexes(inventory: Inventory, now: datetime.datetime, unfolded: Collection[str]) -> list[Card]:
+    """Return a card for each index, of those of a set where it is `unfolded`."""
+    found = [_index(item, now) for item in inventory.own_indexes]
+    members = {m.name for one in inventory.sets if one.name in unfolded for m in one.members}
+    own = {card.name for card in found}
+    of_sets = [i for i in inventory.indexes if i.dictionary in members and i.name not in own]
+    return found + [_index(item, now) for item in of_sets]
+
+
+def _set(item: SetItem, now: datetime.datetime, unfolded: bool) -> Card:
+    figures: list[tuple[str, str]] = []
+    if item.info is not None:
+        layers = layers_text(item.info.layers)
+        figures.append(("Layers", f"{layers} · {kind_text(item.info)}"))
+        figures.append(("Features", features_text(item.info)))
+    figures += quality_figures(item)
+    actions: list[str] = []
+    if item.complete:
+        figures.append(("Indexed", indexed_text(item)))
+        actions += ["explore_set"] if item.indexed else []
+        actions.append("trace")
+    actions += ["curves"] if item.rows else []
+    if len(item.members) > 1:
+        actions.append("fold_layers" if unfolded else "layers")
+    actions.append("reveal")
+    warning = item.problem
+    if not item.complete:
+        warning = warning or f"Its training stopped after {short_count(item.rows)} rows."
+    return Card(
+        "set", item.name, tuple(figures), f"Set · {_footer(item, now)}", tuple(actions), warning
+    )
 
 
 def _is_unfolded(item: DictionaryItem, found: Iterable[Card]) -> bool:
@@ -237,5 +289,5 @@ def _broken(item: BrokenItem) -> Card:
     return Card(item.kind, item.name, (), "Cannot be read", ("reveal", "delete"), warning)
 
 
-def _footer(item: StoreItem | DictionaryItem | IndexItem, now: datetime.datetime) -> str:
+def _footer(item: StoreItem | DictionaryItem | IndexItem | SetItem, now: datetime.datetime) -> str:
     return f"{format_bytes(item.bytes)} · {when_text(item.modified, now)}"

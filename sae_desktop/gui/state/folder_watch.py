@@ -9,6 +9,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 _FOLDERS = (
     "activations",
     "dictionaries",
+    "sets",
     "features",
     "sweeps",
     "matches",

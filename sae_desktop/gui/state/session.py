@@ -73,6 +73,12 @@ class Session(QObject):
     """Name of the store to train on."""
     sweepRequested = Signal(str)
     """Name of a sweep over settings whose runs are to be compared."""
+    setRequested = Signal(str)
+    """Name of a set whose layers’ curves are to be shown."""
+    setWanted = Signal()
+    """The Training panel is to be set to the training of a set."""
+    traceRequested = Signal(str)
+    """Name of a set of transcoders with which a prompt is to be traced."""
     steerRequested = Signal(int)
     """A feature to be put in the rack of sliders."""
     featuresRequested = Signal(object)
@@ -339,19 +345,6 @@ class Session(QObject):
         project = str(getattr(job.config, "project", ""))
         here = self.project.path.resolve() if self.project is not None else None
         return not project or Path(project).resolve() == here
-
-    def run_again(self, job: Job) -> Job | None:
-        """Start an ended job once more, as it was; the engine is started where none runs.
-
-        None where the job is of another project, or the project is read-only.
-        """
-        if not self.is_here(job):
-            project = str(getattr(job.config, "project", ""))
-            self.notify(f"That job belongs to the project “{Path(project).stem}”: open it first.")
-            return None
-        if self.engine_stopped:
-            self.client.restart()
-        return self.run(job.config)
 
     def running_jobs(self) -> list[Job]:
         """Return the jobs of this window's engine that change something and have not ended."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtGui import QColor, QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QLabel, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from sae_desktop.gui.parts import theme
@@ -16,7 +16,6 @@ from sae_desktop.gui.parts.curve_bar import CurveBar
 from sae_desktop.gui.parts.curve_plot import CurvePlot, RunLine
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.plot_image import copy_image, save_image
-from sae_desktop.gui.parts.plot_style import run_colour
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.training.run_log import RunChange
 from sae_desktop.words.amounts import elide_middle, short_count
@@ -24,12 +23,15 @@ from sae_desktop.words.curve_buffer import CurveBuffer
 from sae_desktop.words.curve_files import curves_table
 from sae_desktop.words.curve_info import CURVE_OF, X_UNITS, CurveView
 from sae_desktop.words.run_changes import change_text, merged
+from sae_desktop.words.set_words import member_text
 
 REDRAW_MS = 40
 """One plot is drawn at a time: all at once would hold the window up for a few frames."""
 _BOUNDS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Where the axis of a growing run may end, in powers of ten: each move redraws every plot."""
 _NAME_LENGTH = 36
+_MOST_READ = 6
+"""Values that stand beside one another above a curve; of more the least and the largest do."""
 _MOST_NAMED = 8
 """Runs named above the curves; the table names all."""
 
@@ -44,6 +46,35 @@ def axis_end(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(bound * power for bound in _BOUNDS if bound * power >= value)
+
+
+def _coloured(text: str, colour: QColor) -> str:
+    """Return a text as rich text that breaks after it and not within."""
+    whole = html.escape(text).replace(" ", "&nbsp;").replace("-", "\u2011")
+    return f'<span style="color:{colour.name()}">{whole}</span>'
+
+
+def _legend_text(run: RunLine) -> str:
+    return _coloured(f"━ {elide_middle(run.name, _NAME_LENGTH)}", run.colour)
+
+
+def _legend_of_layers(layers: Sequence[RunLine]) -> str:
+    """Return how the layers of a set are drawn, from the first’s colour to the last’s."""
+    if len(layers) == 1:
+        return _legend_text(layers[0])
+    ordered = sorted(layers, key=lambda run: run.share or 0.0)
+    name = _coloured(
+        f"“{elide_middle(_set_of(layers[0]), _NAME_LENGTH)}”:", theme.palette().muted_text
+    )
+    first, last = (
+        _coloured(member_text(run.name).lower(), run.colour) for run in (ordered[0], ordered[-1])
+    )
+    strokes = "".join(_coloured("━", run.colour) for run in ordered)
+    return f"{name}&nbsp;{first}&nbsp;{strokes}&nbsp;{last}"
+
+
+def _set_of(layer: RunLine) -> str:
+    return layer.name.rpartition(".")[0]
 
 
 class CurveStack(QWidget):
@@ -136,13 +167,16 @@ class CurveStack(QWidget):
         self.viewChanged.emit(self.bar.view)
 
     # ------------------------------------------------------------------ runs
-    def show_run(self, name: str, buffer: CurveBuffer) -> None:
-        """Draw a run, or draw it again from another buffer."""
+    def show_run(self, name: str, buffer: CurveBuffer, share: float | None = None) -> None:
+        """Draw a run, or draw it again from another buffer.
+
+        `share`: of a layer of a set, how far it lies from the first (0) to the last (1).
+        """
         before = self.runs.get(name)
         self.hide_run(name)
         used = {run.number for run in self.runs.values()}
         number = next(n for n in range(len(used) + 1) if n not in used)
-        self.runs[name] = RunLine(name, buffer, before.number if before else number)
+        self.runs[name] = RunLine(name, buffer, before.number if before else number, share)
         self.show_changes()
         self.schedule()
 
@@ -164,7 +198,7 @@ class CurveStack(QWidget):
     def colour_of(self, name: str) -> str:
         """Return the colour of a shown run as #RRGGBB; empty for one that is not shown."""
         run = self.runs.get(name)
-        return run_colour(run.number).name() if run is not None else ""
+        return run.colour.name() if run is not None else ""
 
     def set_changes(self, name: str, changes: Sequence[RunChange]) -> None:
         """Mark where settings of a run were changed while it ran."""
@@ -176,13 +210,20 @@ class CurveStack(QWidget):
     def show_changes(self) -> None:
         """Draw a line where a setting was changed; the topmost plot says which."""
         marks = [
-            (run.buffer.change_x(change, self.view.axis), change_text(change), run.number)
-            for run in self.runs.values()
+            (run.buffer.change_x(change, self.view.axis), change_text(change), run.colour)
+            for run in self._of_changes()
             for change in merged(run.buffer.changes)
         ]
         marks = [mark for mark in marks if math.isfinite(mark[0])]
         for column in self.view.shown:
             self.plots[column].show_marks(marks, named=column == self.view.shown[0])
+
+    def _of_changes(self) -> list[RunLine]:
+        """Return the runs whose changes are marked: of a set one layer, since all have the same."""
+        seen: dict[str, RunLine] = {}
+        for run in self.runs.values():
+            seen.setdefault(run.name if run.share is None else f"{_set_of(run)}.", run)
+        return list(seen.values())
 
     def schedule(self) -> None:
         """Draw soon, one plot after the other."""
@@ -261,28 +302,32 @@ class CurveStack(QWidget):
         where = "" if x is None else f"at {short_count(max(x, 0))} {X_UNITS[axis]}"
         self.bar.position.setText(where)
         for column in self.view.shown:
-            texts, lines = [], []
+            values, texts, lines = [], [], []
             for run in self.runs.values():
                 value = run.buffer.last(column)
                 if x is not None:
                     value = run.buffer.value_at(column, x, axis)
                 if value is not None:
-                    colour, text = run_colour(run.number).name(), _value_text(value)
+                    colour, text = run.colour.name(), _value_text(value)
+                    values.append(value)
                     texts.append(f'<span style="color:{colour}">{text}</span>')
                     lines.append(f"{text}  {run.name}")
-            self.plots[column].readout.setText("&nbsp;&nbsp;".join(texts))
+            shown = "&nbsp;&nbsp;".join(texts)
+            if len(texts) > _MOST_READ:
+                shown = f"{_value_text(min(values))} to {_value_text(max(values))}"
+            self.plots[column].readout.setText(shown)
             self.plots[column].readout.setToolTip(plain_tip("\n".join(lines)))
 
     def _show_legend(self) -> None:
-        names = []
-        for run in list(self.runs.values())[:_MOST_NAMED]:
-            # A line breaks between names, not within one.
-            name = elide_middle(run.name, _NAME_LENGTH).replace(" ", "\u00a0")
-            text = html.escape(name.replace("-", "\u2011"))
-            colour = run_colour(run.number).name()
-            names.append(f'<span style="color:{colour}">━&nbsp;{text}</span>')
-        if len(self.runs) > _MOST_NAMED:
-            names.append(f"and&nbsp;{len(self.runs) - _MOST_NAMED}&nbsp;more")
+        sets: dict[str, list[RunLine]] = {}
+        for run in self.runs.values():
+            if run.share is not None:
+                sets.setdefault(_set_of(run), []).append(run)
+        others = [run for run in self.runs.values() if run.share is None]
+        names = [_legend_of_layers(layers) for layers in sets.values()]
+        names += [_legend_text(run) for run in others[:_MOST_NAMED]]
+        if len(others) > _MOST_NAMED:
+            names.append(f"and&nbsp;{len(others) - _MOST_NAMED}&nbsp;more")
         self._legend.setText(" &nbsp; ".join(names))
         self._legend.setToolTip(plain_tip("\n".join(self.runs)))
         self._legend.setVisible(bool(names))

@@ -319,8 +319,8 @@ class ComparePanel(QWidget):
 
     def _dictionary_is_here(self) -> bool:
         index = self._session.index
-        names = [item.name for item in self._session.inventory.dictionaries]
-        return index is not None and index.info.dictionary in names
+        inventory = self._session.inventory
+        return index is not None and inventory.dictionary(index.info.dictionary) is not None
 
     # ------------------------------------------------------------------ hands
     def _on_keep(self) -> None:
