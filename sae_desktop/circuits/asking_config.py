@@ -39,7 +39,8 @@ class GroupsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="groups"):
         ),
     ] = 0.6
     repeats: Annotated[
-        Count, said("Repeats", "How often the nodes are grouped by a part of their links.", "Groups")
+        Count,
+        said("Repeats", "How often the nodes are regrouped by half of their links.", "Groups"),
     ] = 40
     seed: Seed = 0
 
@@ -166,7 +167,7 @@ class InterveneConfig(msgspec.Struct, frozen=True, kw_only=True, tag="intervene"
         AttentionMode,
         said(
             "Attention",
-            "“frozen” keeps where the heads look, as in the graph; “free” lets them look anew.",
+            "“frozen” keeps where the heads look as in the graph, “free” lets it change.",
             TEST,
         ),
     ] = "frozen"

@@ -9,7 +9,6 @@ L layers, D width, S tokens of a text.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -33,7 +32,7 @@ from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.language_model.sites.resolve import Site, hook_point
 from sae_desktop.language_model.text.text_windows import document_encoder, plan_windows
 from sae_desktop.limits import refuse_beyond_limits
-from sae_desktop.project import Project
+from sae_desktop.project import Project, config_record
 from sae_desktop.storage.atomic import replacing
 
 LEFT_OUT = 16
@@ -120,11 +119,16 @@ def fit_lens(config: FitLensConfig, context: JobContext) -> FitLensResult:
         )
     context.progress(done * steps, done * steps, "passes")
     counts = torch.tensor([(done + 1) // 2, done // 2])[:, None, None, None]
-    agreement = torch.cosine_similarity(*(halves / counts).flatten(2), dim=-1)
+    one, other = (halves / counts).flatten(2)
+    agreement = torch.cosine_similarity(one, other, dim=-1)
     told = f"{positions:,} tokens in {done:,} texts of “{config.corpus or 'builtin'}”"
     path = jacobian_path(project, lm)
-    kept = {"told": told, "model": lm.name, "identity": lm.revision,
-            "made_from": json.dumps({"texts": done, "context_size": config.context_size})}  # fmt: skip
+    kept = {
+        "told": told,
+        "model": lm.name,
+        "identity": lm.revision,
+        "config": config_record(config),
+    }
     with replacing(path) as part:
         save_file({"jacobians": (halves.sum(0) / done).half().contiguous()}, part, metadata=kept)
     return FitLensResult(

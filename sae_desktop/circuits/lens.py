@@ -10,7 +10,7 @@ Workspace in Language Models”). L layers, T tokens, D width, V tokens of the v
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -131,16 +131,17 @@ def _row(row_TV: Tensor, own_TV: Tensor, top: int, followed: Sequence[int]) -> _
                 ranks.tolist(),
             )
         )
-    return _Row(*([item for part in column for item in part] for column in zip(*parts, strict=True)))
+    return _Row(
+        *([item for part in column for item in part] for column in zip(*parts, strict=True))
+    )
 
 
-def _rounded(values: Tensor) -> list[float]:
+def _rounded(values: Tensor) -> Any:
     """Return values as plain numbers of a few figures, of any depth."""
-    found: list[float] = _few_figures(values.double().cpu().tolist())
-    return found
+    return _few_figures(values.double().cpu().tolist())
 
 
-def _few_figures(value: float | list[float]) -> list[float]:
+def _few_figures(value: Any) -> Any:
     if isinstance(value, list):
-        return [_few_figures(one) for one in value]  # type: ignore[misc]
-    return float(f"{value:.{_DIGITS}g}")  # type: ignore[return-value]
+        return [_few_figures(one) for one in value]
+    return float(f"{value:.{_DIGITS}g}")

@@ -85,7 +85,7 @@ class FitLensConfig(msgspec.Struct, frozen=True, kw_only=True, tag="fit_lens"):
     ] = 32
     context_size: Annotated[
         Count,
-        said("Tokens per text", "Tokens of a window; the first 16 are left out of the mean.", "Text"),
+        said("Tokens per text", "Tokens of each; the first 16 are left out of the mean.", "Text"),
     ] = 64
     device: str = "auto"
 
@@ -156,7 +156,8 @@ class AttributeConfig(msgspec.Struct, frozen=True, kw_only=True, tag="attribute"
     against: str = ""
     """Token it is set against; empty: the likeliest other; “mean”: the mean of all logits."""
     top: Annotated[
-        CountOrNone, said("Firings listed", "Firings listed, the most effective first; 0: all.", ASKED)
+        CountOrNone,
+        said("Firings listed", "How many firings to list; 0: all.", ASKED),
     ] = 200
     ablated: Annotated[
         CountOrNone,

@@ -79,9 +79,7 @@ def _require_alike(lm: LanguageModel, prompt: PromptTokens, other: PromptTokens)
             next_step="Write them so that they have as many tokens, word by word.",
         )
     if prompt.ids == other.ids:
-        raise UserError(
-            "The prompts are the same.", next_step="Change what the answer depends on."
-        )
+        raise UserError("The prompts are the same.", next_step="Change what the answer depends on.")
 
 
 def _heads(lm: LanguageModel, site: Site) -> int:
@@ -152,7 +150,7 @@ def _put(given_SD: Tensor, chosen: Sequence[int], heads: int, x_BSD: Tensor) -> 
     out = x_BSD.clone()
     width = x_BSD.shape[-1] // heads if heads else 0
     for row, place in enumerate(chosen):
-        where = (slice(place * width, (place + 1) * width) if heads else slice(None))
+        where = slice(place * width, (place + 1) * width) if heads else slice(None)
         tokens = slice(None) if heads else place
         out[row, tokens, where] = given_SD[tokens, where].to(out)
     return out

@@ -23,6 +23,7 @@ COMMANDS = (
     "show",
     "embed",
     "search",
+    "lens",
     "clusters",
     "compare",
     "lists",

@@ -26,6 +26,7 @@ from sae_desktop.cli import (
     job_commands,
     label_command,
     label_commands,
+    lens_commands,
     list_commands,
     model_commands,
     reading_commands,
@@ -85,6 +86,7 @@ def demo(
 
 app.add_typer(model_commands.models_app, name="models")
 app.add_typer(store_commands.stores_app, name="stores")
+app.add_typer(lens_commands.lens_app, name="lens")
 app.add_typer(trash_commands.trash_app, name="trash")
 app.add_typer(label_commands.labels_app, name="labels")
 app.command()(trash_commands.delete)

@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, PatchConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.exchange.config import (
@@ -102,6 +103,9 @@ JobConfig = (
     | SearchMeaningConfig
     | FindServersConfig
     | CheckServerConfig
+    | LensConfig
+    | FitLensConfig
+    | PatchConfig
 )
 
 

@@ -29,6 +29,7 @@ from sae_desktop.comparison.config import (
     MatchResult,
 )
 from sae_desktop.corpus.config import CorpusDescription, DescribeCorpusConfig
+from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
@@ -364,6 +365,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         "None of it was kept.",
     ),
     **LABEL_JOBS,
+    **CIRCUIT_JOBS,
 }
 
 

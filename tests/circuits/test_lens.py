@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from job_contexts import RecordingContext
-from toy_models import TEXT, save_toy_model
 from torch import Tensor
+from toy_models import TEXT, save_toy_model
 
 from sae_desktop.circuits.jacobians import LEFT_OUT, _rows, fit_lens, jacobian_path
 from sae_desktop.circuits.lens import lens
@@ -93,7 +93,9 @@ def test_lens__tells_tokens_ranks_and_distances_by_layer(toy_model_folder: Path)
     position = len(ids) - 1
     best = early[position].topk(3)
     assert result.top_probabilities[2][position] == pytest.approx(best.values.exp().tolist(), 1e-4)
-    assert result.rank[2][position] == [int((early[position] > early[position, followed]).sum()) + 1]
+    assert result.rank[2][position] == [
+        int((early[position] > early[position, followed]).sum()) + 1
+    ]
     kl = float((own[position].exp() * (own[position] - early[position])).sum())
     assert result.kl[2][position] == pytest.approx(kl, rel=1e-3)
     assert max(result.kl[-1]) < 1e-6

@@ -52,7 +52,9 @@ def test_patch__of_a_head_changes_that_head_alone(toy_model_folder: Path) -> Non
 
         def put(module: nn.Module, args: Any) -> Any:
             z = args[0].clone()
-            z[..., head * width : (head + 1) * width] = seen[0][..., head * width : (head + 1) * width]
+            z[..., head * width : (head + 1) * width] = seen[0][
+                ..., head * width : (head + 1) * width
+            ]
             return (z,)
 
         handle = projection.register_forward_pre_hook(put)

@@ -23,6 +23,7 @@ from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
+from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.deletion import delete_item, empty_trash, restore_item, trash_items
@@ -266,6 +267,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "same model": lambda p: SameModelConfig(
         project=p.project, one="store:acts", other="dictionary:d"
+    ),
+    "fit lens": lambda p: FitLensConfig(
+        project=p.project, model=str(p.material / "model"), corpus=str(p.material / "text"),
+        texts=2, context_size=32, device="cpu",
     ),
     "get model": lambda p: GetModelConfig(name=HUB_MODEL),
     "trust model": lambda p: TrustModelConfig(

@@ -16,6 +16,7 @@ from sae_desktop.activations.config import (
     EstimateHarvestConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.lens_config import LensConfig, PatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import JOB_KINDS, job_kind
@@ -107,6 +108,10 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         ),
         "search by meaning": SearchMeaningConfig(
             project=p.project, index="i", text="the cat", by="words"
+        ),
+        "lens": LensConfig(model=str(p.material / "model"), prompt="In the", device="cpu"),
+        "patch": PatchConfig(
+            model=str(p.material / "model"), prompt="In xyz", other="In xqz", device="cpu"
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(

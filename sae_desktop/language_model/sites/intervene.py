@@ -142,12 +142,12 @@ def unembedding(lm: LanguageModel) -> tuple[Tensor, Tensor | None] | None:
         if head is None or config.model_type in _HEADS_WITH_A_LAYER:
             return None
         W_U = _matrix(head, lm)
-        parent = _parent_of_layers(lm.model)
+        parent = parent_of_layers(lm.model)
         narrowed = getattr(parent, "project_out", None)  # OPT's, to the embeddings' width
         if narrowed is not None:
             W_U = _matrix(narrowed, lm).to(W_U.device) @ W_U
         factor = logit_factor(config)
-        norm = _final_norm(parent)
+        norm = final_norm(parent)
         return (
             W_U if factor == 1.0 else W_U * factor,
             None if norm is None else gain(norm, W_U.shape[0], lm).to(W_U.device),
@@ -160,7 +160,7 @@ def final_norm_centres(lm: LanguageModel) -> bool:
     Measured: only then is a constant added to every coordinate lost.
     """
     with lm.lock, torch.no_grad():
-        norm = _final_norm(_parent_of_layers(lm.model))
+        norm = final_norm(parent_of_layers(lm.model))
         if norm is None:
             return False
         weight = next(norm.parameters(), None)
@@ -211,13 +211,13 @@ _FINAL_NORMS = (
 )
 
 
-def _parent_of_layers(model: nn.Module) -> nn.Module:
+def parent_of_layers(model: nn.Module) -> nn.Module:
     layers = decoder_layers(model)
     path = next(name for name, module in model.named_modules() if module is layers)
     return model.get_submodule(path.rpartition(".")[0])
 
 
-def _final_norm(parent: nn.Module) -> nn.Module | None:
+def final_norm(parent: nn.Module) -> nn.Module | None:
     return next((n for n in map(partial(_child, parent), _FINAL_NORMS) if n is not None), None)
 
 

@@ -1,0 +1,41 @@
+"""Jobs that ask how features make the next token: rows of the table in `registry`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sae_desktop.circuits.lens_config import (
+    FitLensConfig,
+    FitLensResult,
+    LensConfig,
+    LensResult,
+    PatchConfig,
+    PatchResult,
+)
+from sae_desktop.engine.job_kind import JobKind, Output
+
+CIRCUIT_JOBS: dict[type[msgspec.Struct], JobKind] = {
+    LensConfig: JobKind(
+        "sae_desktop.circuits.lens:lens",
+        LensResult,
+        "Read the layers",
+        "",
+        quiet=True,
+    ),
+    FitLensConfig: JobKind(
+        "sae_desktop.circuits.jacobians:fit_lens",
+        FitLensResult,
+        "Measure the lens of",
+        "model",
+        Output("lens of the model", "model"),
+        "A lens measured before is unchanged.",
+        stops="Stop now and keep the average of the texts read so far",
+    ),
+    PatchConfig: JobKind(
+        "sae_desktop.circuits.patching:patch",
+        PatchResult,
+        "Patch",
+        "",
+        quiet=True,
+    ),
+}
