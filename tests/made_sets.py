@@ -1,4 +1,4 @@
-"""Random transcoders for every layer of a toy model, and cross-layer ones, in float64."""
+"""Random transcoders for every layer of a toy model, in float64 or as a set of a project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from toy_models import WIDTH, toy_network
 
 from sae_desktop.circuits.members import Members
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.set_info import SetInfo, SetOrigin
+from sae_desktop.dictionary.sets import save_set
+from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.sites.site_names import Hook
+from sae_desktop.project import Project
 
 
 def exact_model(kind: str, layers: int = 2, **changes: Any) -> Any:
@@ -59,3 +63,40 @@ def random_members(
     skips = {layer: 0.1 * numbers(WIDTH, WIDTH) for layer in range(layers)} if skip else None
     reads = {layer: Site(layer, hook) for layer in range(layers)}
     return Members(dictionaries, reads, biases, skips, cross_layer=cross_layer)
+
+
+def save_random_set(
+    project: Project,
+    name: str,
+    model: str,
+    *,
+    features: int = 48,
+    skip: bool = True,
+    seed: int = 0,
+) -> SetInfo:
+    """Write random transcoders of all layers of a model as a set of a project."""
+    lm = load_model(model, "cpu")
+    generator = torch.Generator().manual_seed(seed)
+
+    def numbers(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    found = {}
+    for layer in range(lm.layers):
+        W_dec = numbers(features, lm.width)
+        found[layer] = Dictionary(
+            0.3 * numbers(lm.width, features),
+            0.1 * numbers(features) - 0.3,
+            W_dec / W_dec.norm(dim=1, keepdim=True),
+            0.1 * numbers(lm.width),
+            0.1 * numbers(features).abs(),
+            W_skip=0.1 * numbers(lm.width, lm.width) if skip else None,
+            metadata={
+                "model_name": lm.name,
+                "model_revision": lm.revision,
+                "tokenizer_hash": lm.tokenizer_hash,
+                "hook_name": f"blocks.{layer}.mlp.hook_in",
+                "hook_name_out": f"blocks.{layer}.hook_mlp_out",
+            },
+        )
+    return save_set(found, project.set_path(name), SetOrigin(kind="trained"))

@@ -21,8 +21,6 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     chat: bool = False
     """The prompt is a chat, turns beginning with “user:”, “assistant:” or “system:”."""
-    model: str = ""
-    """Where the set's model lies, where it is not found by its name; empty: by its name."""
     target: Annotated[
         TargetKind,
         said(
@@ -109,8 +107,6 @@ class TraceResult(msgspec.Struct, frozen=True, kw_only=True):
     largest_gap: float
     """By how much inputs and constant of a node fail to add up to it at most, relative."""
     seconds: float
-    forward_backward_seconds: float
-    """What one pass of the model over the prompt and back takes."""
     peak_bytes: int
     """Memory the trace took beside the model and the set."""
     file_bytes: int

@@ -108,7 +108,7 @@ def members_of(found: DictionarySet, dtype: torch.dtype) -> Members:
         if dictionary.row_norm != "none":
             raise UserError(
                 f"Layer {layer} of the set “{info.name}” normalises every row before it reads it, "
-                "so its features are no linear function of the stream.",
+                "so its features are not a linear function of the stream.",
                 next_step="Choose a set without row norms.",
             )
         tensors = (dictionary.W_enc, dictionary.b_enc, dictionary.W_dec, biases[layer])

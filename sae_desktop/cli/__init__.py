@@ -11,6 +11,7 @@ COMMANDS = (
     "indexes",
     "trash",
     "delete",
+    "trace",
     "train",
     "architectures",
     "preflight",

@@ -36,6 +36,7 @@ from sae_desktop.cli import (
     steering_commands,
     store_commands,
     sweep_commands,
+    trace_commands,
     training_commands,
     trash_commands,
 )
@@ -119,6 +120,7 @@ app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
+app.add_typer(trace_commands.trace_app, name="trace")
 app.command()(label_command.label)
 app.command()(score_command.score)
 app.command("import")(exchange_commands.import_)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.circuits.config import (
+    EstimateTraceConfig,
+    TraceConfig,
+    TraceEstimate,
+    TraceResult,
+)
 from sae_desktop.circuits.lens_config import (
     FitLensConfig,
     FitLensResult,
@@ -35,6 +41,23 @@ CIRCUIT_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "sae_desktop.circuits.patching:patch",
         PatchResult,
         "Patch",
+        "",
+        quiet=True,
+    ),
+    TraceConfig: JobKind(
+        "sae_desktop.circuits.tracing.job:trace",
+        TraceResult,
+        "Trace",
+        "name",
+        Output("graph", "name"),
+        "Inputs found so far are kept; start the same trace again to resume from there.",
+        resumes=True,
+        stops="Stop now and keep a graph of the nodes traced so far",
+    ),
+    EstimateTraceConfig: JobKind(
+        "sae_desktop.circuits.tracing.estimate:estimate_trace",
+        TraceEstimate,
+        "Estimate the trace",
         "",
         quiet=True,
     ),

@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, PatchConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
@@ -106,6 +107,8 @@ JobConfig = (
     | LensConfig
     | FitLensConfig
     | PatchConfig
+    | TraceConfig
+    | EstimateTraceConfig
 )
 
 

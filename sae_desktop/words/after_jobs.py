@@ -18,6 +18,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.config import TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.engine.protocol import JobConfig
@@ -116,6 +117,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     VerifyStoreConfig: "Its answer is all there is: the store is whole, or which part is not.",
     SameModelConfig: "What was refused before can now be started again from where it was.",
     TrustModelConfig: "The form that asked for it continues by itself.",
+    TraceConfig: "The workspace Circuits opens the graph by itself.",
     ExportSteeringConfig: "The panel that asked for it shows the file.",
     FitLensConfig: "The lens that asked for it can be read now.",
 }

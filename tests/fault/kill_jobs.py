@@ -19,10 +19,12 @@ import numpy as np
 import pytest
 from chat_server import answering_url
 from fake_hub import point_at_hub
+from made_sets import save_random_set
 from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
+from sae_desktop.circuits.config import TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
@@ -144,6 +146,7 @@ def make_place(folder: Path) -> Place:
             notes.save("d", FeatureNote(feature=feature, label=f"label {feature}"))
         content = FeatureList(name="some", members=[ListMember(feature=f) for f in (3, 1)])
         FeatureLists(notes).write("d", "some", content)
+    save_random_set(project, "layers", str(material / "model"), features=8)
     save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
     with (material / "labels.csv").open("w", newline="") as file:
@@ -275,6 +278,9 @@ SCENARIOS: dict[str, Scenario] = {
     "get model": lambda p: GetModelConfig(name=HUB_MODEL),
     "trust model": lambda p: TrustModelConfig(
         model=str(p.material / "own"), digest=code_of(p.material / "own").digest
+    ),
+    "trace": lambda p: TraceConfig(
+        project=p.project, name="new", set="layers", prompt="In the", device="cpu"
     ),
     "delete a store": lambda p: lambda project: delete_item(project, "store", "acts"),
     "delete an index": lambda p: lambda project: delete_item(project, "index", "i"),

@@ -16,6 +16,7 @@ from sae_desktop.activations.config import (
     EstimateHarvestConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.config import EstimateTraceConfig
 from sae_desktop.circuits.lens_config import LensConfig, PatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
@@ -112,6 +113,9 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "lens": LensConfig(model=str(p.material / "model"), prompt="In the", device="cpu"),
         "patch": PatchConfig(
             model=str(p.material / "model"), prompt="In xyz", other="In xqz", device="cpu"
+        ),
+        "estimate a trace": EstimateTraceConfig(
+            project=p.project, set="layers", prompt="In the", device="cpu"
         ),
         "strength of one": FeatureStrengthConfig(project=p.project, index="i", feature=1),
         "map": IndexConfig(

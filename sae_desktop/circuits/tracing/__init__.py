@@ -1,0 +1,1 @@
+"""The job that traces a prompt, and what it takes."""

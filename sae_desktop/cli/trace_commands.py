@@ -1,0 +1,128 @@
+"""Commands on attribution graphs: trace a prompt, say what it takes, list and show graphs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig
+from sae_desktop.circuits.reading.graph_file import read_graph, read_graph_info
+from sae_desktop.cli import trace_text
+from sae_desktop.cli.config_options import Choice, Settings, with_options
+from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
+from sae_desktop.cli.runner import run_job_command, run_reading_command
+from sae_desktop.described import default
+from sae_desktop.described import settings as settings_of
+from sae_desktop.errors import UserError
+from sae_desktop.project import Project, existing
+
+trace_app = typer.Typer(
+    no_args_is_help=True, help="Trace which features make the next token of a prompt."
+)
+_CHOICES = tuple(
+    Choice(field, name="--token" if field == "tokens" else "") for field in settings_of(TraceConfig)
+)
+_SetOption = Annotated[str, typer.Option("--set", help="Name of the set of transcoders.")]
+_PromptOption = Annotated[str, typer.Option("--prompt", help="The text whose next token counts.")]
+_ChatOption = Annotated[
+    bool,
+    typer.Option(
+        "--chat", help="The prompt is a chat: turns begin with user:, assistant: or system:."
+    ),
+]
+GraphArgument = Annotated[str, typer.Argument(metavar="GRAPH", help="Name of the graph.")]
+
+
+@trace_app.command("run")
+@with_options(TraceConfig, _CHOICES)
+def run(
+    project: ProjectArgument,
+    set_name: _SetOption,
+    prompt: _PromptOption,
+    name: Annotated[str, typer.Option("--name", help="Name of the graph to write.")],
+    settings: Settings,
+    chat: _ChatOption = False,
+    device: DeviceOption = default(TraceConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Trace a prompt back from its next token and write its attribution graph."""
+    config = TraceConfig(
+        project=str(project), set=set_name, prompt=prompt, name=name, chat=chat, device=device,
+        **_told(settings),
+    )  # fmt: skip
+    run_job_command(config, trace_text.traced, as_json=as_json)
+
+
+@trace_app.command("estimate")
+@with_options(EstimateTraceConfig, _CHOICES)
+def estimate(
+    project: ProjectArgument,
+    set_name: _SetOption,
+    prompt: _PromptOption,
+    settings: Settings,
+    chat: _ChatOption = False,
+    device: DeviceOption = default(EstimateTraceConfig, "device"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say how much memory, disk space and time a trace takes, and whether it fits."""
+    config = EstimateTraceConfig(
+        project=str(project), set=set_name, prompt=prompt, chat=chat, device=device,
+        **_told(settings),
+    )  # fmt: skip
+    run_job_command(config, trace_text.estimate, as_json=as_json)
+
+
+def _told(settings: Settings) -> Settings:
+    return settings | {"tokens": tuple(settings.get("tokens") or ())}
+
+
+@trace_app.command("list")
+def list_graphs(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """List the graphs of a project."""
+
+    def work() -> dict[str, Any]:
+        opened = Project.open(project)
+        return {"graphs": [_graph(opened, name) for name in opened.graphs()]}
+
+    run_reading_command(work, trace_text.graphs, as_json=as_json)
+
+
+def _graph(project: Project, name: str) -> dict[str, Any]:
+    path = project.graph_path(name)
+    try:
+        info = read_graph_info(path)
+    except UserError as error:
+        return {"name": name, "error": error.what}
+    return {
+        "name": name,
+        "set": info.set,
+        "prompt": info.prompt,
+        "tokens": len(info.token_text),
+        "targets": list(info.target_tokens),
+        "features": info.kept_nodes,
+        "replacement_score": info.replacement_score,
+        "completeness_score": info.completeness_score,
+        "bytes": path.stat().st_size,
+        "made_at": info.made_at,
+    }
+
+
+@trace_app.command("show")
+def show(
+    project: ProjectArgument,
+    graph: GraphArgument,
+    node: Annotated[
+        int, typer.Option("--node", min=-1, help="Show the inputs of this node; -1: of none.")
+    ] = -1,
+    most: Annotated[int, typer.Option("--most", min=1, help="Rows to show at most.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the nodes of a graph that matter most to its targets, or the inputs of one node."""
+
+    def work() -> dict[str, Any]:
+        opened = Project.open(project)
+        found = read_graph(opened.graph_path(existing("graph", graph, opened.graphs())))
+        return trace_text.shown(found, node, most)
+
+    run_reading_command(work, trace_text.nodes, as_json=as_json)

@@ -1,0 +1,150 @@
+"""What commands on graphs say, for a person at a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sae_desktop.circuits.config import TraceEstimate, TraceResult
+from sae_desktop.circuits.reading.graph_file import KINDS, LOGIT, Graph
+from sae_desktop.cli.render import table
+from sae_desktop.errors import UserError
+from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.amounts import elapsed_text, share_text
+
+
+def traced(result: TraceResult) -> str:
+    """Return what a trace has found."""
+    lines = [
+        f"“{result.name}”: {result.features:,} of {result.active_features:,} active features on "
+        f"{result.tokens:,} tokens, {result.edges:,} edges.",
+        _targets(result.targets, result.probabilities),
+        f"Replacement score {result.replacement_score:.3f}, completeness score "
+        f"{result.completeness_score:.3f}; {share_text(result.kept_edges)} of the edges’ size is "
+        "kept.",
+        f"{format_bytes(result.file_bytes)} in {result.path}; {elapsed_text(result.seconds)}, "
+        f"{format_bytes(result.peak_bytes)} of memory beside model and set.",
+    ]
+    return "\n".join(lines)
+
+
+def estimate(result: TraceEstimate) -> str:
+    """Return what a trace takes."""
+    lines = [
+        f"{len(result.tokens):,} tokens, about {result.active_features:,} active features, "
+        f"{result.feature_nodes:,} of them as nodes.",
+        _targets(result.targets, result.probabilities),
+        f"It takes about {format_bytes(result.memory_bytes)} of memory "
+        f"({format_bytes(result.free_memory_bytes)} free), up to "
+        f"{format_bytes(result.disk_bytes)} on the disk ({format_bytes(result.free_disk_bytes)} "
+        f"free) and {elapsed_text(result.seconds)}.",
+        result.problem or "It fits.",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _targets(tokens: tuple[str, ...], chances: tuple[float, ...]) -> str:
+    if len(chances) < len(tokens):  # a difference
+        return f"Explained: “{visible_token(tokens[0])}” against “{visible_token(tokens[1])}”."
+    told = [
+        f"“{visible_token(token)}” {share_text(chance)}"
+        for token, chance in zip(tokens, chances, strict=False)
+    ]
+    return f"Explained: {', '.join(told)}." if told else ""
+
+
+def graphs(result: dict[str, Any]) -> str:
+    """Return the graphs of a project as a table."""
+    if not result["graphs"]:
+        return "No graphs yet. Make one with sae-desktop trace run."
+    rows = [
+        (g["name"], g["error"], "–", "–", "–", "–")
+        if "error" in g
+        else (
+            g["name"],
+            _short(g["prompt"]),
+            f"{g['features']:,}",
+            f"{g['replacement_score']:.3f}",
+            f"{g['completeness_score']:.3f}",
+            format_bytes(g["bytes"]),
+        )
+        for g in result["graphs"]
+    ]
+    heads = ("graph", "prompt", "features", "replacement", "completeness", "size")
+    return table(heads, rows, left={0, 1})
+
+
+def _short(prompt: str) -> str:
+    shown = visible_token(prompt)
+    return shown if len(shown) <= 48 else f"{shown[:23]}…{shown[-24:]}"
+
+
+def shown(graph: Graph, node: int, most: int) -> dict[str, Any]:
+    """Return the nodes of most influence, or the inputs of one. Raises UserError."""
+    if node >= graph.nodes:
+        raise UserError(
+            f"There is no node {node} in the graph.",
+            next_step=f"Nodes are numbered 0 to {graph.nodes - 1}.",
+        )
+    if node >= 0:
+        sources, weights = graph.inputs(node)
+        found = [
+            {**_node(graph, int(source)), "weight": float(weight)}
+            for source, weight in zip(sources[:most], weights[:most], strict=True)
+        ]
+        return {"of": _node(graph, node), "nodes": found, "rest": float(graph.rest[node])}
+    targets = np.flatnonzero(graph.kind == LOGIT)
+    others = np.flatnonzero(graph.kind != LOGIT)
+    first = others[np.argsort(-graph.influence[others], kind="stable")[:most]]
+    return {
+        "of": None,
+        "nodes": [_node(graph, int(number)) for number in (*targets, *first)],
+        "replacement_score": graph.info.replacement_score,
+        "completeness_score": graph.info.completeness_score,
+    }
+
+
+def _node(graph: Graph, number: int) -> dict[str, Any]:
+    position = int(graph.position[number])
+    logits = np.flatnonzero(graph.kind == LOGIT)
+    target = int(np.searchsorted(logits, number))
+    is_target = graph.kind[number] == LOGIT and target < len(graph.info.target_tokens)
+    return {
+        "node": number,
+        "kind": KINDS[int(graph.kind[number])],
+        "layer": int(graph.layer[number]),
+        "position": position,
+        "token": graph.info.token_text[position],
+        "feature": int(graph.feature[number]),
+        "activation": float(graph.activation[number]),
+        "influence": float(graph.influence[number]),
+        "target": graph.info.target_tokens[target] if is_target else "",
+    }
+
+
+def nodes(result: dict[str, Any]) -> str:
+    """Return nodes as a table."""
+    of = result["of"]
+    last = "weight" if of is not None else "influence"
+    rows = [
+        (
+            str(node["node"]),
+            node["kind"],
+            str(node["layer"]) if node["layer"] >= 0 else "–",
+            f"{node['position']} {visible_token(node['token'])}",
+            str(node["feature"]) if node["kind"] == "feature" else visible_token(node["target"]),
+            f"{node['activation']:,.4g}",
+            f"{node[last]:,.4g}",
+        )
+        for node in result["nodes"]
+    ]
+    text = table(
+        ("node", "kind", "layer", "token", "feature or target", "activation", last),
+        rows,
+        left={1, 3},
+    )
+    if of is None:
+        return text
+    return f"{text}\nThe edges that were not kept add up to {result['rest']:,.4g}."

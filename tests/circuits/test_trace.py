@@ -1,0 +1,202 @@
+"""The job that traces: nodes, edges and what they add up to; stopped, resumed, refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from job_contexts import RecordingContext
+from made_sets import save_random_set
+from toy_models import save_toy_model
+
+from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceResult
+from sae_desktop.circuits.reading.graph_file import (
+    EMBEDDING,
+    ERROR,
+    FEATURE,
+    LOGIT,
+    read_graph,
+)
+from sae_desktop.circuits.reading.pruning import influence
+from sae_desktop.circuits.tracing import needs
+from sae_desktop.circuits.tracing.estimate import estimate_trace
+from sae_desktop.circuits.tracing.job import trace
+from sae_desktop.errors import JobCancelledError, UserError
+from sae_desktop.jobs import SilentContext
+from sae_desktop.project import Project
+
+PROMPT = "In the beginning God created"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("trace")
+    save_toy_model(folder / "toy", num_hidden_layers=2)
+    project = Project.open_or_create(folder / "p")
+    save_random_set(project, "set", str(folder / "toy"))
+    return project
+
+
+def config_of(project: Project, name: str = "g", **changes: object) -> TraceConfig:
+    config = TraceConfig(
+        project=str(project.path), name=name, set="set", prompt=PROMPT, device="cpu"
+    )
+    return msgspec.structs.replace(config, **changes)
+
+
+@pytest.fixture(scope="module")
+def whole(project: Project) -> TraceResult:
+    return trace(config_of(project, "whole", keep_edges=1.0, most_features=0), SilentContext())
+
+
+def test_trace__of_all_features_adds_up(project: Project, whole: TraceResult) -> None:
+    graph = read_graph(Path(whole.path))
+    info = graph.info
+    assert whole.features == whole.active_features == info.kept_nodes > 100
+    tokens = len(info.token_text)
+    assert "".join(info.token_text[1:]) == PROMPT
+    counts = [int((graph.kind == kind).sum()) for kind in (EMBEDDING, FEATURE, ERROR, LOGIT)]
+    assert counts == [tokens, whole.features, 2 * tokens, 10]
+    assert info.logit_mass == pytest.approx(graph.probability.sum(), rel=1e-5)
+    sums = np.zeros(graph.nodes)
+    np.add.at(sums, graph.targets(), graph.weights)
+    read = (graph.kind == FEATURE) | (graph.kind == LOGIT)
+    assert np.abs(sums + graph.constant - graph.pre)[read].max() < 1e-4
+    assert np.abs(graph.rest).max() < 1e-4
+    assert whole.largest_gap < 1e-5
+    assert np.allclose(graph.pre[read], graph.activation[read])
+    assert influence(graph) == pytest.approx(graph.influence, abs=1e-6)
+    assert 0 < info.replacement_score < info.completeness_score < 1
+    assert graph.position[graph.kind == FEATURE].min() == info.specials == 1
+
+
+def test_trace__with_few_features_takes_those_of_most_influence(
+    project: Project, whole: TraceResult
+) -> None:
+    result = trace(config_of(project, "few", most_features=30, batch=4), SilentContext())
+    few, all_of_them = read_graph(Path(result.path)), read_graph(Path(whole.path))
+    assert result.features == 30
+    assert result.active_features == whole.active_features
+    key = [few.layer, few.position, few.feature]
+    chosen = set(zip(*(values[few.kind == FEATURE].tolist() for values in key), strict=True))
+    wanted = np.flatnonzero(all_of_them.kind == FEATURE)
+    order = wanted[np.argsort(-all_of_them.influence[wanted])][:10]
+    for node in order:
+        assert (
+            int(all_of_them.layer[node]),
+            int(all_of_them.position[node]),
+            int(all_of_them.feature[node]),
+        ) in chosen
+    # What is not a node or not an edge is in the rest: all of it still adds up.
+    sums = few.rest.astype(float)
+    np.add.at(sums, few.targets(), few.weights)
+    read = (few.kind == FEATURE) | (few.kind == LOGIT)
+    assert np.abs(sums + few.constant - few.pre)[read].max() < 1e-4
+    assert np.abs(few.rest).max() > 1e-2
+    assert 0.975 < result.kept_edges < 1
+    assert few.edges < 0.9 * (30 + 10) * few.nodes
+
+
+def test_trace__keeps_as_few_edges_as_it_is_told(project: Project, whole: TraceResult) -> None:
+    result = trace(config_of(project, "thin", most_edges=500), SilentContext())
+    assert 450 < result.edges <= 510
+    thin = read_graph(Path(result.path))
+    assert thin.nodes == whole.nodes
+    assert thin.info.kept_edges < 0.5
+    sources, weights = thin.inputs(thin.nodes - 10)
+    assert np.all(np.diff(np.abs(weights)) <= 0)
+    assert len(sources) > 20  # the likeliest token's edges matter most
+
+
+def test_trace__of_a_difference_has_one_logit(project: Project) -> None:
+    kept = config_of(project, "pair", target="difference", tokens=("th", "nd"), keep_edges=1.0)
+    graph = read_graph(Path(trace(kept, SilentContext()).path))
+    named = msgspec.structs.replace(kept, name="two", target="tokens")
+    one = read_graph(Path(trace(named, SilentContext()).path))
+    assert graph.info.target_tokens == ("th", "nd") == one.info.target_tokens
+    assert int((graph.kind == LOGIT).sum()) == 1
+    assert graph.pre[-1] == pytest.approx(one.pre[-2] - one.pre[-1], abs=1e-5)
+    assert graph.feature[-1] == one.feature[-2]
+
+
+def test_trace__that_was_cancelled_resumes_and_ends_the_same(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sae_desktop.circuits.tracing.kept_rows._SECONDS", 0.0)
+    config = config_of(project, "broken", batch=32)
+    with pytest.raises(JobCancelledError):
+        trace(config, RecordingContext(cancel_after=12))
+    assert "broken" not in project.graphs()
+    assert list(project.path.glob("graphs/.broken.rows/*.npz"))
+    resumed = RecordingContext()
+    result = trace(config, resumed)
+    assert resumed.steps[0][0] >= 32  # not from the beginning
+    assert resumed.steps[-1][0] == resumed.steps[-1][1] == result.features + 10
+    assert not list(project.path.glob("graphs/.*"))
+    again = trace(config_of(project, "anew", batch=32), SilentContext())
+    one, other = read_graph(Path(result.path)), read_graph(Path(again.path))
+    for name, values in one.arrays.items():
+        assert np.array_equal(values, other.arrays[name]), name
+    # Of other settings nothing is taken over.
+    with pytest.raises(JobCancelledError):
+        trace(config, RecordingContext(cancel_after=12))
+    fresh = RecordingContext()
+    trace(msgspec.structs.replace(config, prompt="In the end"), fresh)
+    assert fresh.steps[0][0] == 0
+
+
+def test_trace__that_is_stopped_keeps_what_it_has(project: Project) -> None:
+    result = trace(config_of(project, "stopped", batch=8), RecordingContext(stop_after=30))
+    assert 0 < result.features < result.active_features
+    assert read_graph(Path(result.path)).info.kept_nodes == result.features
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": ""}, "no prompt"),
+        ({"prompt": "a " * 70}, "reads 64 at once"),
+        ({"target": "tokens", "tokens": ("beginning and",)}, "not one token"),
+        ({"target": "tokens"}, "No target"),
+        ({"target": "tokens", "tokens": ("th", "th")}, "named twice"),
+        ({"target": "difference", "tokens": ("th",)}, "of two tokens"),
+        ({"chat": True, "prompt": "user: hello"}, "no chat template"),
+        ({"set": "other"}, "no set “other”"),
+    ],
+)
+def test_trace__refuses_what_it_cannot_explain(
+    project: Project, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        trace(config_of(project, "no", **changes), SilentContext())
+    assert "no" not in project.graphs()
+
+
+def test_trace__of_one_token_and_of_unknown_characters(project: Project) -> None:
+    for prompt in ("a", "𓀀\u0301"):
+        result = trace(config_of(project, "odd", prompt=prompt), SilentContext())
+        assert result.features > 0
+        assert result.largest_gap < 1e-5
+
+
+def test_estimate__says_what_a_trace_takes(
+    project: Project, whole: TraceResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {
+        field: getattr(config_of(project), field) for field in EstimateTraceConfig.__struct_fields__
+    }
+    config = EstimateTraceConfig(**settings)
+    found = estimate_trace(config, SilentContext())
+    assert (found.active_features, found.nodes) == (whole.active_features, whole.nodes)
+    assert found.targets == whole.targets
+    assert found.fits
+    assert found.disk_bytes >= whole.file_bytes
+    monkeypatch.setattr(needs, "_ROOM", 2**50)
+    tight = estimate_trace(config, SilentContext())
+    assert not tight.fits
+    assert "shorter prompt or fewer feature nodes" in tight.problem
+    with pytest.raises(UserError, match="of memory"):
+        trace(config_of(project, "large"), SilentContext())
+    assert "large" not in project.graphs()
