@@ -3,7 +3,9 @@
 Attention patterns and norm denominators are those of the prompt (`freezing`); at each layer's
 MLP output stand the features that fire, as their dictionary decodes them, what it writes whatever
 fires (b_dec, the skip connection), and the error that makes up the difference to what the MLP
-gave. So everything that the features, and the logits before any cap, read is an affine function
+gave. At the special tokens before a prompt (BOS), where attention rests that has nothing to read
+and no dictionary is at home, no features are read, and what the MLP gives is a constant. So
+everything that the features, and the logits before any cap, read is an affine function
 of embeddings, features and errors, which is what an attribution graph shows.
 
 T tokens, D width, F features of a layer, n features that fire in a layer.
@@ -104,8 +106,12 @@ class ReplacementModel:
         self.seen = self.run(attention="record", norms="record", cut=True)
         require_frozen(lm, self.freezer)
         self.active = {layer: self._active(layer) for layer in members.layers}
-        self.errors = {layer: self._error(layer) for layer in range(self.layers)}
-        """Layer → (T, D)."""
+        rests = {layer: self._rest(layer) for layer in range(self.layers)}
+        before = torch.arange(self.tokens, device=lm.device)[:, None] < specials
+        self.errors = {layer: rest.masked_fill(before, 0) for layer, rest in rests.items()}
+        """Layer → (T, D), 0 at the special tokens."""
+        self.fixed = {layer: rest.masked_fill(~before, 0) for layer, rest in rests.items()}
+        """Layer → (T, D): what the MLP gives at the special tokens, a constant of the graph."""
 
     @property
     def tokens(self) -> int:
@@ -259,7 +265,7 @@ class ReplacementModel:
                 )
         return total
 
-    def _error(self, layer: int) -> Tensor:
+    def _rest(self, layer: int) -> Tensor:
         written = self.seen.written[layer][0].detach()
         return written - self.written_by_features(layer) - self.members.bias(layer, written)
 
@@ -269,7 +275,7 @@ class ReplacementModel:
         def write(layer: int, read: Tensor, given: Tensor) -> Tensor:
             bias = self.members.bias(layer, given[0])
             skipped = self.members.skip(layer, read) if read.shape[-1] else None
-            value = torch.zeros_like(given) + bias
+            value = (self.fixed[layer] + bias).expand_as(given)
             return value if skipped is None else value + skipped
 
         return self.run(write=write, embedding=torch.zeros_like(self.seen.embedding))

@@ -58,7 +58,7 @@ def test_trace__of_all_features_adds_up(project: Project, whole: TraceResult) ->
     tokens = len(info.token_text)
     assert "".join(info.token_text[1:]) == PROMPT
     counts = [int((graph.kind == kind).sum()) for kind in (EMBEDDING, FEATURE, ERROR, LOGIT)]
-    assert counts == [tokens, whole.features, 2 * tokens, 10]
+    assert counts == [tokens, whole.features, 2 * (tokens - 1), 10]
     assert info.logit_mass == pytest.approx(graph.probability.sum(), rel=1e-5)
     sums = np.zeros(graph.nodes)
     np.add.at(sums, graph.targets(), graph.weights)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from sae_desktop.circuits.reading.graph_file import FEATURE, LOGIT, Array, Graph, GraphInfo
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, LOGIT, Array, Graph, GraphInfo
 from sae_desktop.circuits.reading.pruning import influence, scores, target_weights
 from sae_desktop.circuits.tracing.rows import Rows
 
@@ -45,9 +45,9 @@ def assemble(
     keep_edges: float,
     most_edges: int,
 ) -> Kept:
-    """Return the graph of all embeddings and errors, the logits, and the features with a row."""
+    """Return the graph of all embeddings, the errors there are, logits, and features with a row."""
     with_row = np.array([target for target in rows.targets if target >= 0], np.int64)
-    chosen = values.kinds != FEATURE
+    chosen = (values.kinds != FEATURE) & ((values.kinds != ERROR) | (values.activations > 0))
     chosen[with_row] = True
     columns = np.flatnonzero(chosen)
     sources, logits = len(columns), len(values.logit_tokens)

@@ -54,7 +54,8 @@ def estimate_trace(config: EstimateTraceConfig, context: JobContext) -> TraceEst
         return TraceEstimate(
             tokens=prompt.texts, specials=prompt.specials, active_features=active,
             feature_nodes=features,
-            nodes=features + len(ids) + shape.tokens * (shape.layers + 1),
+            nodes=features + len(ids) + shape.tokens * (shape.layers + 1)
+            - prompt.specials * shape.layers,
             targets=tuple(token_text(names[token]) for token in shown),
             probabilities=() if tracer is None else tuple(tracer.targets.probabilities.tolist()),
             memory_bytes=needs.memory_bytes, free_memory_bytes=free,
