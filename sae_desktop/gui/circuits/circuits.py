@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+
+from sae_desktop.circuits.config import TraceConfig, TraceResult
+from sae_desktop.circuits.reading.graph_file import FEATURE
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.circuits.graph_head import GraphHead
+from sae_desktop.gui.circuits.graph_place import GraphPlace
+from sae_desktop.gui.circuits.node.node_panel import NodePanel
+from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.actions import ActionInfo
-from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.parts.feature_menu import steer_with
+from sae_desktop.gui.parts.places import PlaceInfo, Places
 from sae_desktop.gui.parts.workspace import DockInfo
 from sae_desktop.gui.state.session import Session
 
-_NO_SET = (
-    "An attribution graph shows which features made the model’s next token, step by step. It "
-    "needs transcoders for every layer of the model: a set. This project has none."
-)
+if TYPE_CHECKING:
+    from sae_desktop.client.job import Job
 
 
 class CircuitsPanel(QWidget):
-    """Without a set of transcoders, the way to one."""
+    """The places in the middle; what stands beside them is about the selected node."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -25,21 +34,163 @@ class CircuitsPanel(QWidget):
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
-        self.empty = EmptyState(
-            _NO_SET,
-            "Train transcoders",
-            lambda: session.show_workspace("train"),
-            icon="tree-structure",
-        )
+        self._job: Job | None = None
+        self.opened = OpenGraph.of(session)
+        self.head = GraphHead(session, self.opened)
+        self.graph = GraphPlace(session, self.opened, self.head)
+        self.node = NodePanel(self.opened)
+        self.places = Places(
+            [
+                PlaceInfo(
+                    "graph", "Graph", "tree-structure", self.graph,
+                    "Which features make the next token, step by step",
+                ),
+            ],
+            "What Circuits shows",
+        )  # fmt: skip
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.empty)
-        self.setFocusProxy(self.empty.button)
+        column.addWidget(self.places)
+        self.graph.prompt.traceAsked.connect(self.trace)
+        self.graph.prompt.stopAsked.connect(self.stop)
+        self.graph.nodeMenuAsked.connect(self._show_menu)
+        self.graph.featureAsked.connect(self.open_feature)
+        self.graph.canvas.keyAsked.connect(self._on_key)
+        self.node.nodeChosen.connect(self.opened.select)
+        self.node.nodePointed.connect(self.graph.point_at)
+        self.node.featureAsked.connect(self.open_feature)
+        self.node.steerAsked.connect(self.steer)
+        session.place.add(self, self._keep, self._restore)
+        self.setFocusProxy(self.graph)
 
     def docks(self) -> list[DockInfo]:
-        """Return what stands beside."""
-        return []
+        """Return what stands beside: the selected node."""
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        return [DockInfo("node", "Node", self.node, right, 348)]
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
-        return []
+        has_graph = lambda: self.opened.graph is not None  # noqa: E731
+        return [
+            ActionInfo(
+                "circuits.trace", "Trace the prompt", self.graph.prompt.trace,
+                icon="tree-structure", shortcut="Ctrl+Return",
+                enabled_when=lambda: self.graph.prompt.asked() is not None,
+            ),
+            ActionInfo(
+                "circuits.cancel", "Cancel tracing", self.stop, icon="stop",
+                enabled_when=lambda: self._job is not None,
+            ),
+            ActionInfo(
+                "circuits.all", "Show the whole graph", self.graph.canvas.show_all,
+                icon="frame-corners", enabled_when=has_graph,
+            ),
+        ]  # fmt: skip
+
+    # ------------------------------------------------------------------ tracing
+    def trace(self, config: TraceConfig) -> None:
+        """Trace a prompt; the graph is opened when it is there."""
+        if self._job is not None:
+            return
+        job = self._session.run(config)
+        if job is None:
+            return
+        self._job = job
+        self.graph.prompt.set_running(True)
+        job.finished.connect(self._on_traced)
+        job.failed.connect(self._on_failed)
+        job.cancelled.connect(self._on_ended)
+
+    def stop(self) -> None:
+        """Cancel tracing."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def _on_traced(self, result: TraceResult) -> None:
+        self._on_ended()
+        self._session.contentsChanged.emit()
+        self.opened.open(result.name)
+
+    def _on_failed(self, error: ErrorInfo) -> None:
+        self._on_ended()
+        if self._session.client.state != "crashed":  # of that the window tells once for all
+            self._session.show_error(error)
+
+    def _on_ended(self, _message: object = None) -> None:
+        self._job = None
+        self.graph.prompt.set_running(False)
+
+    # ------------------------------------------------------------------ nodes
+    def open_feature(self, node: int) -> None:
+        """Show the page of a node's feature in Explore."""
+        if self._go_to(node):
+            self._session.show_workspace("explore.feature")
+
+    def steer(self, node: int) -> None:
+        """Put a node's feature in the rack of sliders."""
+        place = self.opened.names.place(node)
+        if place is not None and self._go_to(node):
+            steer_with(self._session, place.feature)
+
+    def _go_to(self, node: int) -> bool:
+        place, index = self.opened.names.place(node), self.opened.names.index(node)
+        if place is None:
+            return False
+        if not index:
+            self._session.notify(
+                f"“{place.dictionary}” has no index yet, and so its features have no pages. "
+                "Build one for the set in Project."
+            )
+            return False
+        self._session.go_to_feature(index, place.feature)
+        return self._session.index_name == index
+
+    def _on_key(self, key: str) -> None:
+        canvas, opened = self.graph.canvas, self.opened
+        node = canvas.pointed if canvas.pointed is not None else opened.node
+        if key == "freeze":
+            if not canvas.frozen and node is not None:
+                opened.select(node)
+            canvas.freeze(not canvas.frozen)
+        elif node is not None and key == "pin":
+            opened.pin([node], not opened.is_pinned(node))
+        elif node is not None and key == "open":
+            self.open_feature(node)
+
+    def _show_menu(self, node: int, at: QPoint) -> None:
+        opened, graph = self.opened, self.opened.graph
+        if graph is None:
+            return
+        menu = QMenu(self)
+        entries = [("cursor-click", "Select", lambda: opened.select(node))]
+        if int(graph.kind[node]) == FEATURE:
+            entries += [
+                ("arrow-square-in", "Open the feature\tE", lambda: self.open_feature(node)),
+                ("sliders-horizontal", "Steer with this feature", lambda: self.steer(node)),
+            ]
+        pinned = opened.is_pinned(node)
+        entries.append(
+            (
+                "push-pin-slash" if pinned else "push-pin",
+                "Unpin\tP" if pinned else "Pin\tP",
+                lambda: opened.pin([node], not pinned),
+            )
+        )
+        for icon, text, callback in entries:
+            action = menu.addAction(text)
+            icons.set_icon(action, icon)
+            action.triggered.connect(lambda _checked=False, callback=callback: callback())
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(at)
+
+    # ------------------------------------------------------------------ what is kept
+    def _keep(self) -> dict[str, object]:
+        return {"graph": self.opened.name, "node": self.opened.node}
+
+    def _restore(self, kept: dict[str, object]) -> None:
+        name, project = kept.get("graph"), self._session.project
+        if isinstance(name, str) and project is not None and name in project.graphs():
+            self.opened.open(name)
+            node = kept.get("node")
+            if isinstance(node, int):
+                self.opened.select(node)

@@ -54,7 +54,7 @@ def _circuits(session: Session, settings: Settings) -> Workspace:
 
     del settings
     panel = CircuitsPanel(session)
-    return Workspace("circuits", panel, panel.docks())
+    return Workspace("circuits", panel, panel.docks(), places=panel.places)
 
 
 def _gallery(session: Session, settings: Settings) -> Workspace:

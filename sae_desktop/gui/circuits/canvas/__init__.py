@@ -1,0 +1,1 @@
+"""A graph drawn: tokens from left to right, layers upwards, curves between nodes."""

@@ -1,0 +1,145 @@
+"""The strips at the canvas's sides: tokens below, layers at the left; they never scroll away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPen
+
+from sae_desktop.gui.circuits.canvas.camera import Camera
+from sae_desktop.gui.circuits.canvas.placing import Placing
+from sae_desktop.gui.parts import theme
+from sae_desktop.words.running_text import shown_token
+
+_PAD = 6
+_UPRIGHT_SHARE = 0.6
+"""Of the tokens must fit their columns, or all of them are turned."""
+_LONGEST_TURNED = 14
+"""Letters of a turned token at most."""
+
+
+def column_text(token: str) -> str:
+    """Return a token as it heads its column: without the space before a word."""
+    return shown_token(token.strip(" ")) or "·"
+
+
+class Axes:
+    """Where the strips are, for a placing and a font, and what stands in them."""
+
+    def __init__(self, tokens: Sequence[str], layers: int, metrics: QFontMetrics) -> None:
+        self._tokens = [column_text(text) for text in tokens]
+        self._layers = layers
+        self._metrics = metrics
+        self._widths = [metrics.horizontalAdvance(text) for text in self._tokens]
+        names = [*(str(layer) for layer in range(layers)), self.layer_name(layers)]
+        names.append(self.layer_name(-1))
+        self.left = max(metrics.horizontalAdvance(name) for name in names) + 2 * _PAD
+        self._line = metrics.height()
+
+    def layer_name(self, layer: int) -> str:
+        """Return what a row is called."""
+        if layer < 0:
+            return "Prompt"
+        return "Next" if layer >= self._layers else str(layer)
+
+    def turned(self, placing: Placing, zoom: float) -> bool:
+        """Return whether the columns are too narrow for their tokens to stand upright."""
+        widths = (placing.columns[1:] - placing.columns[:-1]) * zoom
+        fit = sum(w <= room - 4 for w, room in zip(self._widths, widths.tolist(), strict=True))
+        return fit < _UPRIGHT_SHARE * len(self._widths)
+
+    def bottom(self, *, turned: bool) -> int:
+        """Return the height of the strip of tokens."""
+        if not turned:
+            return self._line + 2 * _PAD
+        longest = self._metrics.averageCharWidth() * _LONGEST_TURNED
+        return min(max(self._widths, default=0), longest) + 2 * _PAD
+
+    def paint_tokens(
+        self,
+        painter: QPainter,
+        placing: Placing,
+        camera: Camera,
+        area: QRectF,
+        *,
+        turned: bool,
+        marked: int | None,
+    ) -> None:
+        """Paint the tokens under their columns; where there is no room for all, those that fit."""
+        colours = theme.palette()
+        painter.save()
+        painter.setClipRect(area)
+        painter.fillRect(area, colours.raised)
+        free = area.left() - 1.0
+        for number, text in enumerate(self._tokens):
+            left = area.left() + (float(placing.columns[number]) - camera.x) * camera.zoom
+            right = area.left() + (float(placing.columns[number + 1]) - camera.x) * camera.zoom
+            if right < area.left() or left > area.right():
+                continue
+            if number == marked:
+                painter.fillRect(QRectF(left, area.top(), right - left, area.height()),
+                                 colours.selection)  # fmt: skip
+            if number:
+                painter.setPen(QPen(colours.border, 1))
+                painter.drawLine(round(left), round(area.top()), round(left), round(area.top()) + 4)
+            painter.setPen(colours.text)
+            if turned:
+                self._turned(painter, text, (left + right) / 2, area, free)
+                free = max(free, (left + right) / 2 + self._line * 0.5)
+                continue
+            room = QRectF(left + 2, area.top(), right - left - 4, area.height())
+            # What is partly out of sight is read where it still is.
+            room.setLeft(max(room.left(), area.left() + 2))
+            room.setRight(min(room.right(), area.right() - 2))
+            cut = self._metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, int(room.width()))
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter, cut)
+        painter.setPen(QPen(colours.border, 1))
+        painter.drawLine(area.topLeft(), area.topRight())
+        painter.restore()
+
+    def _turned(
+        self, painter: QPainter, text: str, middle: float, area: QRectF, free: float
+    ) -> None:
+        if middle - self._line * 0.45 < free:
+            return
+        painter.save()
+        painter.translate(middle, area.bottom() - _PAD)
+        painter.rotate(-90)
+        room = int(area.height()) - 2 * _PAD
+        cut = self._metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        box = QRectF(0, -self._line / 2, room, self._line)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut)
+        painter.restore()
+
+    def paint_layers(
+        self, painter: QPainter, placing: Placing, camera: Camera, area: QRectF, marked: int | None
+    ) -> None:
+        """Paint the layers' numbers beside their rows, and where there is room for none, fewer."""
+        colours = theme.palette()
+        painter.save()
+        painter.setClipRect(area)
+        painter.fillRect(area, colours.raised)
+        free = area.top() - 1.0
+        for row in range(self._layers + 2):
+            layer = self._layers - row
+            top = area.top() + (float(placing.rows[row]) - camera.y) * camera.zoom
+            bottom = area.top() + (float(placing.rows[row + 1]) - camera.y) * camera.zoom
+            if bottom < area.top() or top > area.bottom():
+                continue
+            if layer == marked:
+                painter.fillRect(QRectF(area.left(), top, area.width(), bottom - top),
+                                 colours.selection)  # fmt: skip
+            middle = (max(top, area.top()) + min(bottom, area.bottom())) / 2
+            if middle - self._line / 2 < free:
+                continue
+            free = middle + self._line / 2
+            painter.setPen(colours.text if layer in (-1, self._layers) else colours.muted_text)
+            box = QRectF(area.left(), middle - self._line / 2, area.width() - _PAD, self._line)
+            painter.drawText(
+                box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                self.layer_name(layer),
+            )  # fmt: skip
+        painter.setPen(QPen(colours.border, 1))
+        painter.drawLine(area.topRight(), area.bottomRight())
+        painter.restore()

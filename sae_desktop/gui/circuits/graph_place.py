@@ -1,0 +1,173 @@
+"""The graph with its bars: prompt above, pruning beneath it, the canvas, and a line of words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from sae_desktop.gui.circuits.canvas.graph_view import GraphView
+from sae_desktop.gui.circuits.canvas.scene import make_scene
+from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.circuits.prompt_bar import PromptBar
+from sae_desktop.gui.circuits.pruning_bar import PruningBar
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.empty_state import EmptyState
+from sae_desktop.gui.parts.labels import label, line
+from sae_desktop.gui.state.session import Session
+from sae_desktop.words.graph_words import node_tip, node_title
+
+_REST_MS = 220
+"""After a slider has moved, until nodes take the places that others have left."""
+_HINT = (
+    "Point at a node to see what feeds it and what it feeds · click to keep it · drag to move, "
+    "wheel to zoom, 0 for all"
+)
+_NO_SET = (
+    "An attribution graph shows which features made the model’s next token, step by step. It "
+    "needs transcoders for every layer of the model: a set. This project has none."
+)
+_FIRST = (
+    "Write a prompt and press Trace. The graph shows the tokens of the prompt below, the tokens "
+    "that the model thinks of above, and between them the features that lead from the ones to "
+    "the others."
+)
+
+
+class GraphPlace(QWidget):
+    """Shows the open graph."""
+
+    nodeMenuAsked = Signal(int, object)
+    featureAsked = Signal(int)
+
+    def __init__(self, session: Session, opened: OpenGraph, head: QWidget) -> None:
+        """`head` stands over the canvas: the graph's name and what can be done with it."""
+        super().__init__()
+        self.setObjectName("circuits.graph")
+        self._session, self._opened = session, opened
+        self.prompt = PromptBar(session)
+        self.pruning = PruningBar(opened)
+        self.canvas = GraphView()
+        self.words = ElidedLabel(_HINT)
+        self.words.setProperty("role", "small")
+        self.words.setContentsMargins(12, 2, 12, 4)
+        self.empty = EmptyState(
+            _NO_SET, "Train transcoders", lambda: session.show_workspace("train"),
+            icon="tree-structure",
+        )  # fmt: skip
+        self.first = label(_FIRST, "muted", wrap=True)
+        self.first.setContentsMargins(48, 24, 48, 24)
+        self._drawing = QWidget()
+        column = QVBoxLayout(self._drawing)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (head, self.pruning, line()):
+            column.addWidget(widget)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(line())
+        column.addWidget(self.words)
+        self._stack = QStackedWidget()
+        for widget in (self.first, self._drawing):
+            self._stack.addWidget(widget)
+        self._work = QWidget()
+        whole = QVBoxLayout(self._work)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.prompt)
+        whole.addWidget(line())
+        whole.addWidget(self._stack, 1)
+        self._outer = QStackedWidget()
+        self._outer.addWidget(self.empty)
+        self._outer.addWidget(self._work)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._outer)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._place)
+        self.canvas.tip_of = self._tip
+        self.canvas.nodeClicked.connect(self._on_clicked)
+        self.canvas.nodePointed.connect(self._say)
+        self.canvas.nodeOpened.connect(self.featureAsked)
+        self.canvas.menuAsked.connect(self.nodeMenuAsked)
+        opened.opened.connect(self._on_opened)
+        opened.shownChanged.connect(self._on_shown)
+        opened.dressChanged.connect(self._dress)
+        opened.selected.connect(self._on_selected)
+        session.contentsChanged.connect(self.refresh)
+        session.projectChanged.connect(self.refresh)
+        self.refresh()
+        self._on_opened()
+
+    def refresh(self) -> None:
+        """Show the way to a set where there is neither one nor a graph."""
+        project = self._session.project
+        there = project is not None and bool(project.sets() or project.graphs())
+        there = there or self._opened.graph is not None
+        self._outer.setCurrentWidget(self._work if there else self.empty)
+        self.setFocusProxy(self.prompt if there else self.empty.button)
+
+    # ------------------------------------------------------------------ drawing
+    def _on_opened(self) -> None:
+        self.canvas.selected = self.canvas.pointed = None
+        self.canvas.frozen = False
+        has = self._opened.graph is not None
+        self._stack.setCurrentWidget(self._drawing if has else self.first)
+        self._draw(whole=True)
+        self._say(None)
+        self.refresh()
+
+    def _on_shown(self) -> None:
+        """Thin out at once, in place; nodes move together once the hand rests."""
+        scene = self.canvas.scene
+        if scene is not None and not bool((self._opened.shown.nodes & ~scene.shown).any()):
+            self._draw(keep_places=True)
+        else:
+            self._draw()
+        self._rest.start()
+
+    def _place(self) -> None:
+        self._draw()
+
+    def _dress(self) -> None:
+        self._draw(keep_places=True)
+        self._say(self.canvas.pointed)
+
+    def _draw(self, *, whole: bool = False, keep_places: bool = False) -> None:
+        drawn, shown = self._opened.drawn(), self._opened.shown
+        if drawn is None:
+            self.canvas.show_scene(None)
+            return
+        before = self.canvas.scene
+        scene = make_scene(
+            drawn, shown.nodes, shown.edges, box=self.canvas.box(), aspect=self.canvas.aspect(),
+            placing=before.placing if keep_places and before is not None else None,
+        )  # fmt: skip
+        self.canvas.show_scene(scene, whole=whole)
+
+    # ------------------------------------------------------------------ nodes
+    def _on_clicked(self, node: int | None) -> None:
+        if node is None:
+            self.canvas.freeze(False)
+        self._opened.select(node)
+
+    def _on_selected(self, node: int | None) -> None:
+        self.canvas.select(node)
+        if node is not None:
+            self.canvas.show_node(node)
+        self._say(node)
+
+    def point_at(self, node: int | None) -> None:
+        """Light up a node that a table points at."""
+        self.canvas.point_at(node)
+        self._say(node)
+
+    def _tip(self, node: int) -> str:
+        graph = self._opened.graph
+        return "" if graph is None else node_tip(graph, node, self._opened.names.text(node))
+
+    def _say(self, node: int | None) -> None:
+        graph = self._opened.graph
+        node = self._opened.node if node is None else node
+        if graph is None or node is None:
+            self.words.setText(_HINT)
+            return
+        self.words.setText(node_title(graph, node, self._opened.names.text(node)))

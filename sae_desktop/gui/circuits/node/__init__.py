@@ -1,0 +1,1 @@
+"""What stands beside the graph about a node: its inputs and outputs, groups, a test."""

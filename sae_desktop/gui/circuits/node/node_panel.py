@@ -1,0 +1,206 @@
+"""The selected node: what it is, what can be done with it, its inputs and outputs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE
+from sae_desktop.circuits.reading.node_links import Side, input_sizes, links_of
+from sae_desktop.gui.circuits.node.links_table import LinksTable
+from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts import icons
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.labels import label, push_button
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.words.amounts import exact_count, share_text
+from sae_desktop.words.graph_words import KIND_TITLES, place_text, sum_text
+
+_NOTHING = "Click a node of the graph to see what feeds it and what it feeds."
+_ALL_KINDS = frozenset(range(4))
+
+
+class NodePanel(QWidget):
+    """Follows the selection of the open graph."""
+
+    nodeChosen = Signal(int)
+    nodePointed = Signal(object)
+    featureAsked = Signal(int)
+    """Open the page of a node's feature."""
+    steerAsked = Signal(int)
+
+    def __init__(self, opened: OpenGraph) -> None:
+        super().__init__()
+        self.setObjectName("circuits.node")
+        self._opened = opened
+        self._sizes = None
+        self.title = ElidedLabel()
+        self.title.setProperty("role", "heading")
+        self.where = ElidedLabel()
+        self.where.setProperty("role", "muted")
+        self.figures = label("", "small", wrap=True)
+        self.open_button = push_button(
+            "Open the feature", lambda: self._ask(self.featureAsked), icon="arrow-square-in",
+            tip="Its contexts and figures, in Explore (E)",
+        )  # fmt: skip
+        self.steer_button = push_button(
+            "Steer", lambda: self._ask(self.steerAsked), icon="sliders-horizontal",
+            tip="Turn this feature up or down while the model writes",
+        )  # fmt: skip
+        self.pin_button = push_button("Pin", self._pin, icon="push-pin")
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by name, token or number")
+        self.filter.setAccessibleName("Filter inputs and outputs")
+        self.filter.setClearButtonEnabled(True)
+        self.errors_button = push_button("", self._toggle_errors, icon="prohibit", flat=True)
+        self.tables: dict[Side, LinksTable] = {}
+        self.heads: dict[Side, ElidedLabel] = {}
+        self._features_only = False
+        self._build()
+        self.filter.textChanged.connect(lambda _text: self._filter())
+        opened.selected.connect(lambda _node: self.refresh())
+        opened.opened.connect(self._on_opened)
+        opened.dressChanged.connect(self._on_dressed)
+        self._on_opened()
+
+    def _build(self) -> None:
+        self.errors_button.setCheckable(True)
+        self.errors_button.setAccessibleName("Features only")
+        self.errors_button.setText("Features only")
+        self.errors_button.setToolTip(plain_tip("List features alone, without errors and tokens"))
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for button in (self.open_button, self.steer_button, self.pin_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.filter, 1)
+        row.addWidget(self.errors_button)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(6)
+        for side, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
+            table = LinksTable(title, self._opened.names.text)
+            table.nodeChosen.connect(self.nodeChosen)
+            table.nodePointed.connect(self.nodePointed)
+            head = ElidedLabel(title)
+            head.setProperty("role", "heading")
+            part = QWidget()
+            column = QVBoxLayout(part)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(2)
+            column.addWidget(head)
+            column.addWidget(table, 1)
+            self.tables[side], self.heads[side] = table, head
+            splitter.addWidget(part)
+        splitter.setSizes([300, 200])
+        page = QWidget()
+        whole = QVBoxLayout(page)
+        whole.setContentsMargins(8, 8, 8, 8)
+        whole.setSpacing(4)
+        for widget in (self.title, self.where, self.figures):
+            whole.addWidget(widget)
+        whole.addLayout(buttons)
+        whole.addLayout(row)
+        whole.addWidget(splitter, 1)
+        self._nothing = label(_NOTHING, "muted", wrap=True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing.setContentsMargins(24, 24, 24, 24)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._nothing)
+        self._stack.addWidget(page)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._stack)
+
+    # ------------------------------------------------------------------ showing
+    def _on_opened(self) -> None:
+        graph = self._opened.graph
+        self._sizes = None if graph is None else input_sizes(graph, self._opened.targets)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the selected node."""
+        graph, node = self._opened.graph, self._opened.node
+        if graph is None or node is None:
+            self._stack.setCurrentIndex(0)
+            for table in self.tables.values():
+                table.links.show_links(None, None)
+            return
+        self._stack.setCurrentIndex(1)
+        for side, table in self.tables.items():
+            links = links_of(graph, self._opened.targets, self._sizes, node, side)
+            table.links.show_links(graph, links)
+        self._filter()
+        self._dress()
+
+    def _on_dressed(self) -> None:
+        if self._opened.node is not None:
+            self._dress()
+            for table in self.tables.values():
+                table.links.refresh_names()
+
+    def _dress(self) -> None:
+        opened = self._opened
+        graph, node = opened.graph, opened.node
+        if graph is None or node is None:
+            return
+        kind = int(graph.kind[node])
+        text, words = opened.names.text(node), opened.names.words(node)
+        if kind == FEATURE and words is not None:
+            self.title.name_feature("", words)
+        elif kind == ERROR:
+            self.title.name_feature("What the features leave out", None)
+        else:
+            self.title.name_feature(text, None)
+        number = f" {int(graph.feature[node])}" if kind == FEATURE else ""
+        self.where.setText(f"{KIND_TITLES[kind]}{number} · {place_text(graph, node)}")
+        figures = [f"Influence {share_text(float(graph.influence[node]))}"]
+        if kind == FEATURE:
+            figures.insert(0, f"Activation {float(graph.activation[node]):.3g}")
+        added = sum_text(graph, node)
+        self.figures.setText(" · ".join(figures) + (f"\n{added}" if added else ""))
+        has_page = bool(opened.names.index(node))
+        for button in (self.open_button, self.steer_button):
+            button.setVisible(kind == FEATURE)
+            button.setEnabled(has_page)
+        tip = "Its contexts and figures, in Explore (E)"
+        none = "This layer’s dictionary has no index yet: build one for the set in Project"
+        self.open_button.setToolTip(plain_tip(tip if has_page else none))
+        pinned = opened.is_pinned(node)
+        self.pin_button.setText("Unpin" if pinned else "Pin")
+        self.pin_button.setAccessibleName(self.pin_button.text())
+        icons.set_icon(self.pin_button, "push-pin-slash" if pinned else "push-pin")
+        self.pin_button.setToolTip(
+            plain_tip("Shown however far the graph is pruned (P)" if not pinned else "Unpin (P)")
+        )
+
+    # ------------------------------------------------------------------ filtering
+    def _toggle_errors(self) -> None:
+        self._features_only = self.errors_button.isChecked()
+        self._filter()
+
+    def _filter(self) -> None:
+        kinds = frozenset({FEATURE}) if self._features_only else _ALL_KINDS
+        for side, table in self.tables.items():
+            table.links.filter(self.filter.text(), kinds)
+            shown, total = table.links.rowCount(), table.links.total
+            of = exact_count(total) if shown == total else f"{shown:,} of {total:,}"
+            self.heads[side].setText(f"{'Inputs' if side == 'inputs' else 'Outputs'} ({of})")
+
+    def _ask(self, signal: Signal) -> None:
+        if self._opened.node is not None:
+            signal.emit(self._opened.node)  # type: ignore[attr-defined]
+
+    def _pin(self) -> None:
+        node = self._opened.node
+        if node is not None:
+            self._opened.pin([node], not self._opened.is_pinned(node))

@@ -1,0 +1,201 @@
+"""What is to be traced: a prompt, what of its next token is explained, by which set."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceEstimate
+from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.circuits.token_strip import TokenStrip
+from sae_desktop.gui.parts.elided_combo import ElidedComboBox
+from sae_desktop.gui.parts.elided_label import ElidedLabel
+from sae_desktop.gui.parts.kept_fields import keep_fields
+from sae_desktop.gui.parts.labels import push_button, set_property
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.latest_job import LatestJob
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project import LONGEST_NAME
+from sae_desktop.words.trace_text import estimate_text, graph_name, read_tokens
+
+_PAUSE_MS = 500
+TARGETS = (
+    ("likely", "Likely next tokens", "The tokens that the model thinks of, until they have most "
+     "of the probability together"),
+    ("tokens", "These tokens", "Tokens that you name, however likely they are"),
+    ("difference", "One token against another", "Why the model prefers one token to another: "
+     "what both have in common drops out"),
+)  # fmt: skip
+_HINTS = {"tokens": "Paris, London", "difference": "Paris, London"}
+
+
+class PromptBar(QWidget):
+    """Says before the start what it takes; `traceAsked` carries the config."""
+
+    traceAsked = Signal(object)
+    stopAsked = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.setObjectName("circuits.prompt")
+        self._session = session
+        self._running = False
+        self.prompt = QLineEdit()
+        self.prompt.setPlaceholderText("A prompt, such as: The capital of the state with Dallas is")
+        self.prompt.setAccessibleName("Prompt")
+        self.prompt.setMaxLength(200_000)
+        self.target = QComboBox()
+        self.target.setAccessibleName("What is explained")
+        for value, text, _ in TARGETS:
+            self.target.addItem(text, value)
+        self.tokens = QLineEdit()
+        self.tokens.setAccessibleName("Tokens to explain")
+        self.tokens.setMinimumWidth(120)
+        self.tokens.setMaximumWidth(220)
+        self.set = ElidedComboBox(12)
+        self.set.setAccessibleName("Set of transcoders")
+        self.set.setToolTip("The transcoders whose features the graph is made of")
+        self.chat = QCheckBox("Chat")
+        self.chat.setToolTip(
+            plain_tip("The prompt is what a person says in a chat, in the model’s own template")
+        )
+        self.trace_button = push_button(
+            "Trace", self.trace, icon="tree-structure", primary=True,
+            tip="Trace which features make the next token (Ctrl+Return)",
+        )  # fmt: skip
+        self.stop_button = push_button(
+            "Cancel", self.stopAsked.emit, icon="stop", tip="Cancel tracing (Esc)"
+        )
+        self.strip = TokenStrip()
+        self.estimate = ElidedLabel(chars=12)
+        self.estimate.setProperty("role", "small")
+        self._estimates = LatestJob(session, _PAUSE_MS, self)
+        self._estimates.answered.connect(self._on_estimate)
+        self._estimates.failed.connect(self._on_refused)
+        self._build()
+        self.prompt.textChanged.connect(self._on_changed)
+        self.tokens.textChanged.connect(self._on_changed)
+        self.target.currentIndexChanged.connect(self._on_changed)
+        self.set.currentIndexChanged.connect(self._on_changed)
+        self.chat.toggled.connect(self._on_changed)
+        self.prompt.returnPressed.connect(self.trace)
+        session.contentsChanged.connect(self.list_sets)
+        session.projectChanged.connect(self.list_sets)
+        keep_fields(
+            session, self,
+            {"prompt": self.prompt, "target": self.target, "tokens": self.tokens, "set": self.set},
+        )  # fmt: skip
+        self.list_sets()
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.prompt, 1)
+        for widget in (self.chat, self.target, self.tokens, self.set):
+            row.addWidget(widget)
+        row.addWidget(self.trace_button)
+        row.addWidget(self.stop_button)
+        self._below = QWidget()
+        below = QHBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(8)
+        below.addWidget(self.strip, 3)
+        below.addWidget(self.estimate, 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 4)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self._below)
+        self.chat.hide()
+        self.setFocusProxy(self.prompt)
+        self.set_running(False)
+        self._on_changed()
+
+    # ------------------------------------------------------------------ what is set
+    def list_sets(self) -> None:
+        """List the sets of the project again."""
+        project = self._session.project
+        names = [] if project is None else project.sets()
+        if names != [self.set.itemText(n) for n in range(self.set.count())]:
+            chosen = self.set.currentText()
+            self.set.clear()
+            self.set.addItems(names)
+            if chosen in names:
+                self.set.setCurrentText(chosen)
+        self.set.setVisible(len(names) > 1)
+        self._on_changed()
+
+    def asked(self) -> TraceConfig | None:
+        """Return what Trace would ask for; None without a prompt or a set, or where a token that
+        is to be explained lacks."""
+        project = self._session.project
+        if project is None or not self.prompt.text().strip() or not self.set.currentText():
+            return None
+        target = self.target.currentData()
+        tokens = () if target == "likely" else read_tokens(self.tokens.text())
+        if len(tokens) < {"likely": 0, "tokens": 1, "difference": 2}[target]:
+            return None
+        return TraceConfig(
+            project=str(project.path), name=graph_name(self.prompt.text(), project.graphs())[
+                :LONGEST_NAME
+            ],
+            set=self.set.currentText(), prompt=self.prompt.text(), chat=self.chat.isChecked(),
+            target=target, tokens=tokens,
+        )  # fmt: skip
+
+    def take(self, prompt: str, target: str, tokens: tuple[str, ...]) -> None:
+        """Set the fields as a graph was asked for."""
+        self.prompt.setText(prompt)
+        self.target.setCurrentIndex(max(self.target.findData(target), 0))
+        self.tokens.setText(", ".join(tokens))
+
+    def _on_changed(self, _value: object = None) -> None:
+        target = self.target.currentData()
+        self.target.setToolTip(plain_tip(TARGETS[self.target.currentIndex()][2]))
+        self.tokens.setVisible(target != "likely")
+        self.tokens.setPlaceholderText(_HINTS.get(target, ""))
+        config = self.asked()
+        self._show_buttons()
+        self.strip.show_tokens((), 0)
+        self._say("")
+        if config is None or self._session.engine_stopped:
+            self._estimates.forget()
+            return
+        shared = {name: getattr(config, name) for name in EstimateTraceConfig.__struct_fields__}
+        self._estimates.ask(EstimateTraceConfig(**shared))
+
+    # ------------------------------------------------------------------ answers
+    def _on_estimate(self, estimate: TraceEstimate) -> None:
+        self.strip.show_tokens(estimate.tokens, estimate.specials)
+        self._say(estimate_text(estimate), warning=not estimate.fits)
+
+    def _on_refused(self, error: ErrorInfo) -> None:
+        self._say(f"{error.what} {error.next_step}".strip(), warning=True)
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        self.estimate.setText(text)
+        self._below.setVisible(bool(text))
+        set_property(self.estimate, "role", "warning" if warning else "small")
+
+    def trace(self) -> None:
+        """Ask for the graph of what is set."""
+        config = self.asked()
+        if config is not None and not self._running:
+            self.traceAsked.emit(config)
+
+    def set_running(self, running: bool) -> None:
+        """Show that a prompt is being traced, and how to cancel it."""
+        self._running = running
+        self.stop_button.setVisible(running)
+        self.trace_button.setVisible(not running)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        self.trace_button.setEnabled(self.asked() is not None)

@@ -1,0 +1,193 @@
+"""The graph under one's hands: pruned, pointed at, walked by keys, pinned, kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from frame_client import FakeClient, Heard
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, read_graph
+from sae_desktop.circuits.reading.graph_view import node_key, read_view
+from sae_desktop.circuits.reading.pruning import pruned
+from sae_desktop.gui.circuits.circuits import CircuitsPanel
+from sae_desktop.gui.parts import theme
+from sae_desktop.gui.state.session import Session
+from sae_desktop.project import Project
+
+
+def _shown_features(panel: CircuitsPanel) -> np.ndarray:
+    graph = panel.opened.graph
+    assert graph is not None
+    return np.flatnonzero(panel.opened.shown.nodes & (graph.kind == FEATURE))
+
+
+def _at(panel: CircuitsPanel, node: int) -> QPoint:
+    return panel.graph.canvas.at(node).toPoint()
+
+
+def test_panel__without_a_set_or_a_graph_leads_to_training(
+    session: Session, project: Project, qtbot: QtBot, heard: Heard
+) -> None:
+    session.open_project(project.path)
+    panel = CircuitsPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert panel.graph.empty.isVisible()
+    panel.graph.empty.button.click()
+    assert heard.workspaces == ["train"]
+    assert not panel.graph.prompt.trace_button.isEnabled()
+
+
+def test_click__selects_a_node_and_its_inputs_are_listed(circuits: CircuitsPanel) -> None:
+    graph = circuits.opened.graph
+    assert graph is not None
+    node = int(_shown_features(circuits)[-1])
+    QTest.mouseClick(circuits.graph.canvas, Qt.MouseButton.LeftButton, pos=_at(circuits, node))
+    assert circuits.opened.node == node
+    rows = circuits.node.tables["inputs"].links
+    assert rows.rowCount() == int(np.diff(graph.offsets)[node])
+    assert rows.node(0) == int(graph.inputs(node)[0][0])
+    assert f"feature {int(graph.feature[node])}" in circuits.graph.words.text()
+    QTest.keyClick(circuits.graph.canvas, Qt.Key.Key_Escape)
+    assert circuits.opened.node is None
+
+
+def test_return_in_the_table__goes_to_the_other_end_even_where_it_is_pruned(
+    circuits: CircuitsPanel,
+) -> None:
+    graph = circuits.opened.graph
+    assert graph is not None
+    circuits.opened.select(int(np.flatnonzero(graph.kind == LOGIT)[0]))
+    table = circuits.node.tables["inputs"]
+    table.setCurrentIndex(table.model().index(table.links.rowCount() - 1, 0))
+    other = table.links.node(table.links.rowCount() - 1)
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    assert circuits.opened.node == other
+
+
+def test_sliders__prune_live_and_are_kept_beside_the_graph(
+    circuits: CircuitsPanel, graphs: Project
+) -> None:
+    graph = circuits.opened.graph
+    assert graph is not None
+    circuits.graph.pruning.nodes.setValue(30)
+    kept = pruned(graph, 0.3, 0.98)
+    assert (circuits.opened.shown.nodes == kept.nodes).all()
+    scene = circuits.graph.canvas.scene
+    assert scene is not None
+    assert (scene.shown == kept.nodes).all()
+    assert f"{int(kept.nodes.sum())} of {graph.nodes} nodes" in circuits.graph.pruning.shown.text()
+    circuits.graph.pruning.errors.setChecked(False)
+    assert not (circuits.opened.shown.nodes & (graph.kind == ERROR)).any()
+    circuits.opened.save()
+    view = read_view(graphs.graph_path("one"))
+    assert (view.nodes, view.edges, view.errors) == (0.3, 0.98, False)
+
+
+def test_pin__keeps_a_pruned_node_in_sight_and_can_be_undone(
+    circuits: CircuitsPanel, session: Session, graphs: Project
+) -> None:
+    opened, graph = circuits.opened, circuits.opened.graph
+    assert graph is not None
+    node = int(_shown_features(circuits)[0])
+    circuits.graph.canvas.point_at(node)
+    QTest.keyClick(circuits.graph.canvas, Qt.Key.Key_P)
+    assert opened.view.pins == (node_key(graph, node),)
+    circuits.graph.pruning.nodes.setValue(1)
+    assert opened.shown.nodes[node]
+    session.undo_stack.undo()
+    assert opened.view.pins == ()
+    assert not opened.shown.nodes[node]
+    session.undo_stack.redo()
+    opened.open("two")
+    assert read_view(graphs.graph_path("one")).pins == (node_key(graph, node),)
+
+
+def test_keys__walk_from_the_answer_to_what_made_it(circuits: CircuitsPanel) -> None:
+    canvas, graph = circuits.graph.canvas, circuits.opened.graph
+    assert graph is not None
+    canvas.setFocus()
+    QTest.keyClick(canvas, Qt.Key.Key_Up)
+    assert canvas.pointed == int(np.argmax(graph.probability))
+    QTest.keyClick(canvas, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    scene = canvas.scene
+    assert scene is not None
+    shown_inputs = [
+        (abs(float(weight)), int(source))
+        for source, weight in zip(*graph.inputs(int(np.argmax(graph.probability))), strict=True)
+        if scene.shown[source]
+    ]
+    assert canvas.pointed == max(shown_inputs)[1]
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert circuits.opened.node == canvas.pointed
+
+
+def test_drag__moves_the_drawing_and_zero_shows_all_again(circuits: CircuitsPanel) -> None:
+    canvas = circuits.graph.canvas
+    canvas.set_camera(canvas.camera.zoomed(4.0, 300, 200))
+    before = canvas.camera
+    start = QPoint(canvas.width() // 2, canvas.height() // 2)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(canvas, start + QPoint(-40, -30))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(-40, -30))
+    assert canvas.camera.x == pytest.approx(before.x + 40 / before.zoom)
+    assert circuits.opened.node is None
+    QTest.keyClick(canvas, Qt.Key.Key_0)
+    scene = canvas.scene
+    assert scene is not None
+    for node in scene.nodes.tolist():
+        assert canvas.rect().contains(canvas.at(node).toPoint())
+
+
+def test_node__that_is_lit_stands_out_and_others_step_back(
+    circuits: CircuitsPanel, qtbot: QtBot
+) -> None:
+    canvas, graph = circuits.graph.canvas, circuits.opened.graph
+    assert graph is not None
+    tokens = np.flatnonzero(graph.kind == EMBEDDING)
+    features = _shown_features(circuits)
+    node = int(features[-1])
+    shown = circuits.opened.shown.edges
+    fed = {int(s) for s in graph.sources[shown & (circuits.opened.targets == node)]}
+    other = next(int(t) for t in tokens if int(t) not in fed)
+
+    def edge_of(at: int) -> QColor:
+        qtbot.wait(80)  # pieces are painted as frames have time
+        picture = canvas.grab().toImage()
+        box = canvas._painter.rect(at)  # type: ignore[union-attr]
+        place = canvas.at(at).toPoint() + QPoint(0, -round(box.height() * canvas.camera.zoom / 2))
+        ratio = picture.devicePixelRatio()
+        around = [picture.pixelColor((place + QPoint(0, dy)) * ratio) for dy in (-1, 0, 1)]
+        return min(around, key=QColor.lightness)
+
+    plain = edge_of(other).lightness()
+    canvas.point_at(node)
+    assert edge_of(other).lightness() > plain + 20
+    canvas.freeze(True)
+    canvas.point_at(None)
+    canvas.freeze(False)
+    assert abs(edge_of(other).lightness() - plain) < 8
+    assert theme.palette() is theme.LIGHT
+
+
+def test_feature__without_an_index_says_what_to_do(circuits: CircuitsPanel, heard: Heard) -> None:
+    circuits.opened.select(int(_shown_features(circuits)[0]))
+    circuits.graph.canvas.keyAsked.emit("open")
+    assert "has no index yet" in heard.notices[-1]
+    assert not circuits.node.open_button.isEnabled()
+
+
+def test_damaged_graph__is_told_and_the_open_one_stays(
+    circuits: CircuitsPanel, graphs: Project, heard: Heard, client: FakeClient
+) -> None:
+    path = graphs.graph_path("two")
+    path.write_bytes(path.read_bytes()[:2000])
+    assert not circuits.opened.open("two")
+    assert "two" in heard.errors[-1].what
+    assert circuits.opened.name == "one"
+    assert read_graph(graphs.graph_path("one")).info.name == "one"
+    assert client.jobs == []
