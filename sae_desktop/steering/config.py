@@ -45,7 +45,10 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a site's value x: x' = x + c·d, d of length one.
 
     The site is the one that the dictionary writes: of a transcoder its output, while activations
-    are those of what it reads. With a the activation of a feature, or x·d of a direction alone,
+    are those of what it reads. Where a dictionary writes several sites, x and d are those of all
+    side by side: each gets its part of c·d; activations of features that read several are those of
+    the model as it is, on the same tokens. Of a crosscoder of several models the first one is
+    steered. With a the activation of a feature, or x·d of a direction alone,
     and s the strength:
 
         clamp      c = v − a, v = s units       (Scaling Monosemanticity, steering)
@@ -222,11 +225,12 @@ class SteerResult(msgspec.Struct, frozen=True, kw_only=True):
     variants: list[VariantResult]
     next_tokens: list[NextToken]
     site: str = ""
-    """That the features of the index write; empty in what an earlier version kept."""
+    """That the features of the index write, several after commas; empty in what an earlier version
+    kept."""
     prompt_tokens: list[str] = []
     """Of the prompt of all, in the order that positions count."""
     typical_norm: float = 0.0
-    """Median length of the values at the changed site on the beginning of the indexed text."""
+    """Median length of the values at the changed sites on the beginning of the indexed text."""
 
 
 class SweepPoint(msgspec.Struct, frozen=True, kw_only=True):

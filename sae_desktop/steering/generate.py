@@ -20,6 +20,19 @@ from sae_desktop.steering.interventions import Positions
 Transforms = Mapping[Site, Callable[[Tensor], Tensor]]
 
 
+class ReadBefore(dict[Site, Callable[[Tensor], Tensor]]):
+    """What is done at each site in a pass, which needs its tokens read beforehand."""
+
+    def __init__(
+        self,
+        transforms: Transforms,
+        read: Callable[[PaddedTokens, int], None],
+    ) -> None:
+        """`read` is called with the batch and the columns that are done, before each pass."""
+        super().__init__(transforms)
+        self.read = read
+
+
 @dataclass(frozen=True)
 class Step:
     """One token of every row."""
@@ -100,6 +113,8 @@ def forward(
     if last_only and "logits_to_keep" in takes:
         options["logits_to_keep"] = 1
     positions.begin(done)
+    if isinstance(transforms, ReadBefore):
+        transforms.read(batch, done)
     if not use_cache and "attention_mask" in inputs:
         _require_blind_to_padding(lm, takes)
     with lm.lock, torch.no_grad(), ExitStack() as stack:

@@ -1,12 +1,13 @@
 """What steering does to activations (Scaling Monosemanticity, steering).
 
-Shape legend in names: B sequences, S tokens, D width of the site, n interventions on a sequence.
+Shape legend in names: B sequences, S tokens, D width of a site, O of all sites that are changed,
+side by side, n interventions on a sequence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -29,9 +30,9 @@ class Change:
     amount: float
     """v of clamp and c of add, in units of activation; the factor of multiply."""
     direction_D: Tensor
-    """Of length one, float32."""
+    """Of length one, float32; of what is changed at several sites (O,), theirs side by side."""
     feature: int | None
-    """Whose activation a is; None: a is x·d."""
+    """Whose activation a is, by its number in the dictionary; None: a is x·d."""
     where: Where = "all"
     start: int = 0
     tokens: tuple[int, ...] = ()
@@ -93,12 +94,20 @@ class _Read:
 
 
 class _RowChanges:
-    """The changes of one row at one site, as matrices."""
+    """The changes of one row at the sites that belong together, as matrices."""
 
-    def __init__(self, changes: Sequence[Change], dictionary: Dictionary, device: torch.device):
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        dictionary: Dictionary,
+        device: torch.device,
+        widths: Sequence[int],
+    ):
         self.changes = list(changes)
         self._dictionary = dictionary
-        self._directions_nD = torch.stack([c.direction_D for c in changes]).to(device)
+        whole_nO = torch.stack([c.direction_D for c in changes]).to(device)
+        self._directions = torch.split(whole_nO, list(widths) or [whole_nO.shape[1]], dim=1)
+        """(n, D) of each site."""
         place = dictionary.device
         features = [c.feature for c in changes if c.feature is not None]
         self._ids_f = torch.tensor(features, dtype=torch.int64, device=place)
@@ -128,25 +137,26 @@ class _RowChanges:
     def coefficients(self, x_SD: Tensor, read: _Read) -> Tensor:
         """Return c of each change at each token, (S, n), in the units of x."""
         acts_Sn, worth_S1 = read.acts_Sn.to(x_SD), read.worth_S1.to(x_SD)
-        if len(self._ids_f) < len(self.changes):
+        if len(self._ids_f) < len(self.changes) and len(self._directions) == 1:
             raw = ~self._of_feature_n
-            acts_Sn[:, raw] = x_SD @ self._directions_nD[raw].to(x_SD).T
+            acts_Sn[:, raw] = x_SD @ self._directions[0][raw].to(x_SD).T
         amounts_n, slopes_n = x_SD.new_tensor(self._amounts), x_SD.new_tensor(self._slopes)
         amounts_Sn = torch.where(self._in_activations_n, amounts_n * worth_S1, amounts_n)
         return amounts_Sn * self._constant_n + slopes_n * acts_Sn
 
-    def change(self, x_SD: Tensor, mask_Sn: Tensor, read: _Read) -> Tensor:
-        """Return what is added to x, (S, D)."""
-        return (self.coefficients(x_SD, read) * mask_Sn) @ self._directions_nD.to(x_SD)
+    def change(self, x_SD: Tensor, mask_Sn: Tensor, read: _Read, output: int) -> Tensor:
+        """Return what is added to x, (S, D), at the site `output` of those that are changed."""
+        return (self.coefficients(x_SD, read) * mask_Sn) @ self._directions[output].to(x_SD)
 
 
 class SteeredSite:
-    """What is added to one site of a batch (B, S, D), each row with changes of its own.
+    """What is added to a site of a batch (B, S, D), or to several, each row with its own changes.
 
     x' = x + Σ cᵢ·dᵢ: for a clamp that is the reconstruction with the feature set to its value
     plus the untouched error. All c are those of x as it comes in. The features of a transcoder
     have their activations at the site it reads, which the model computes before: what it writes
-    beside them (its error, and a skip) stays as it is, too.
+    beside them (its error, and a skip) stays as it is, too. Features that write several sites have
+    the same c at each.
     """
 
     def __init__(
@@ -156,29 +166,37 @@ class SteeredSite:
         device: torch.device,
         *,
         read_before: bool = False,
+        widths: Sequence[int] = (),
     ) -> None:
         """`rows` (B,): the changes of each; none: the row stays as it is.
 
         `read_before`: activations are those of the values that `read` is given, not of x.
+        `widths`: of the sites that are changed, in the order of the forward pass; none: one site.
         """
-        self._rows = [_RowChanges(r, dictionary, device) if r else None for r in rows]
+        self._rows = [_RowChanges(r, dictionary, device, widths) if r else None for r in rows]
+        self._last = max(len(widths), 1) - 1
         self.reads = read_before and any(row is not None and row.reads for row in self._rows)
         """Whether `read` has to come before `added` in every pass."""
         self._found: list[_Read | None] | None = None
 
-    def read(self, x_BSD: Tensor) -> None:
-        """Take the values (B, S, D) at the site that the features read, in this pass."""
+    def read(self, x_BSI: Tensor) -> None:
+        """Take the values (B, S, I) at the sites that the features read, of this pass's tokens."""
         self._found = [
-            None if row is None else row.read(x_SD)
-            for row, x_SD in zip(self._rows, x_BSD, strict=True)
+            None if row is None else row.read(x_SI)
+            for row, x_SI in zip(self._rows, x_BSI, strict=True)
         ]
 
-    def added(self, x_BSD: Tensor, positions: Positions) -> list[tuple[Tensor, Tensor] | None]:
+    def added(
+        self, x_BSD: Tensor, positions: Positions, output: int = 0
+    ) -> list[tuple[Tensor, Tensor] | None]:
         """Return of each row which tokens are changed (S,), and by what (S, D); None: not at all.
 
-        Raises UserError where the features' site was not read before in this pass.
+        `output`: which of the sites that are changed. Raises UserError where what the features
+        read was not read before in this pass.
         """
-        found, self._found = self._found, None
+        found = self._found
+        if output == self._last:
+            self._found = None
         if self.reads and found is None:
             raise written_before_read()
         if not self.reads:
@@ -196,12 +214,12 @@ class SteeredSite:
                 continue
             read = found[number] if found is not None else row.read(x_SD)
             assert read is not None
-            parts.append((mask_Sn.any(dim=1), row.change(x_SD, mask_Sn, read)))
+            parts.append((mask_Sn.any(dim=1), row.change(x_SD, mask_Sn, read, output)))
         return parts
 
     def transform(self, positions: Positions, told: Told | None = None) -> Transform:
         """Return the transform for rows that stand in a batch as `positions` says."""
-        return partial(changed, [self], [], positions, told)
+        return partial(changed, [(self, 0)], [], positions, told and Lengths(told))
 
 
 def written_before_read() -> UserError:
@@ -214,19 +232,48 @@ def written_before_read() -> UserError:
     )
 
 
+@dataclass
+class Lengths:
+    """Tells of each row how long what was added to its changed tokens is."""
+
+    told: Told
+    sites: int = 1
+    """Of how many sites together: the length of what is added to them side by side."""
+    _done: int = 0
+    _found: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def add(self, row: int, mask_S: Tensor, added_SD: Tensor) -> None:
+        """Take what was added to the tokens of a row at one site."""
+        squares_S = added_SD.square().sum(dim=-1) * mask_S
+        if row in self._found:
+            other_S, before_S = self._found[row]
+            device = other_S.device
+            mask_S, squares_S = mask_S.to(device) | other_S, squares_S.to(device) + before_S
+        self._found[row] = mask_S, squares_S
+
+    def site_done(self) -> None:
+        """Tell, after the last of the sites."""
+        self._done += 1
+        if self._done < self.sites:
+            return
+        found, self._found, self._done = self._found, {}, 0
+        for row, (mask_S, squares_S) in found.items():
+            self.told(row, squares_S[mask_S].sqrt())
+
+
 def changed(
-    writers: Sequence[SteeredSite],
+    writers: Sequence[tuple[SteeredSite, int]],
     readers: Sequence[SteeredSite],
     positions: Positions,
-    told: Told | None,
+    lengths: Lengths | None,
     x_BSD: Tensor,
 ) -> Tensor:
     """Return a site's values with all that `writers` add to them; `readers` read the result.
 
-    `told` gets a row's number and the lengths of what was added to its changed tokens.
+    Beside a writer stands which of its sites this is.
     """
     out = x_BSD.clone()
-    parts = [writer.added(x_BSD, positions) for writer in writers]
+    parts = [writer.added(x_BSD, positions, output) for writer, output in writers]
     for number, of_row in enumerate(zip(*parts, strict=True)):
         found = [part for part in of_row if part is not None]
         if not found:
@@ -236,8 +283,10 @@ def changed(
             mask_S, added_SD = mask_S | other_S, added_SD + other_SD
         # Tokens left alone stay so bit for bit.
         out[number, mask_S] += added_SD[mask_S]
-        if told is not None:
-            told(number, added_SD[mask_S].norm(dim=-1))
+        if lengths is not None:
+            lengths.add(number, mask_S, added_SD)
+    if lengths is not None and writers:
+        lengths.site_done()
     for reader in readers:
         reader.read(out)
     return out

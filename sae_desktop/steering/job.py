@@ -176,7 +176,7 @@ class _Run:
         return SteerResult(
             variants=self._with_own(results, own, outputs) if config.compare else results,
             next_tokens=next_tokens,
-            site=str(self._opened.written),
+            site=self._preparer.sites,
             prompt_tokens=[token_text(names[i]) for i in self._own_prompt()],
             typical_norm=self._preparer.typical_norm,
         )

@@ -23,6 +23,7 @@ from torch import Tensor
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
 from sae_desktop.features.asking.probe import own_ids
+from sae_desktop.features.asking.read_inputs import read_inputs
 from sae_desktop.features.reading.effect_file import (
     COLUMN,
     STRENGTH_COLUMNS,
@@ -46,6 +47,7 @@ from sae_desktop.steering.effect_config import (
 from sae_desktop.steering.feature_strength import strengths_of
 from sae_desktop.steering.generate import cache_name
 from sae_desktop.steering.interventions import Positions
+from sae_desktop.steering.prepare import in_one_pass
 from sae_desktop.steering.row_clamp import RowClamp
 
 Array = npt.NDArray[Any]
@@ -58,8 +60,7 @@ def output_effect(config: OutputEffectConfig, context: JobContext) -> OutputEffe
     """Measure features that fire, and write `features/<index>.effect`.
 
     What was measured before in the same way of other features stays. Raises UserError for an
-    encoder, a dictionary that writes several sites, a feature there is not or that never fired,
-    and prompts without a token.
+    encoder, a feature there is not or that never fired, and prompts without a token.
     """
     began = time.perf_counter()
     if config.batch < 1 or config.count < 1:
@@ -187,6 +188,7 @@ def _effects(
     keeps nothing of what it has read, the whole prompt is.
     """
     lm = opened.lm
+    read_SI = None if in_one_pass(opened) else read_inputs(opened, torch.tensor([list(ids)]))[0]
     with lm.lock, torch.no_grad():
         before = None
         if len(ids) > 1:
@@ -197,7 +199,10 @@ def _effects(
         chosen = torch.from_numpy(features[first : first + batch])
         values = torch.from_numpy(values_F[features[first : first + batch]])
         clamp = RowClamp(opened, chosen, values, positions, first=len(ids) - 1)
-        positions.begin(0 if before is None else len(ids) - 1)
+        done = 0 if before is None else len(ids) - 1
+        positions.begin(done)
+        if read_SI is not None:
+            clamp.take(read_SI[None, done:].expand(len(chosen), -1, -1))
         with lm.lock, torch.no_grad(), ExitStack() as stack:
             for site, transform in clamp.transforms().items():
                 stack.enter_context(intervention(lm, site, transform))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.steering.config import Variant
+from sae_desktop.steering.generate import Transforms
 from sae_desktop.steering.own_tokens import own_tokens
+from sae_desktop.steering.plain_reader import Looks
 from sae_desktop.steering.prepare import Preparer
 
 
@@ -22,16 +21,12 @@ class OwnShares:
         self._opened = {
             index: preparer.opened_of(index) for found in self._features for index, _ in found
         }
-        self._values: dict[Site, Tensor] = {}
+        places = {place for opened in self._opened.values() for place in opened.reads}
+        self._looks = Looks(preparer.model, tuple(places))
 
-    def transforms(self) -> dict[Site, Callable[[Tensor], Tensor]]:
+    def transforms(self) -> Transforms:
         """Return what is done at each site while texts are read: they are only looked at."""
-        sites = {opened.site for opened in self._opened.values()}
-        return {site: partial(self._keep, site) for site in sites}
-
-    def _keep(self, site: Site, x_BSD: Tensor) -> Tensor:
-        self._values[site] = x_BSD
-        return x_BSD
+        return self._looks.transforms()
 
     def share(self, variant: int, row: int, start: int, ids: Sequence[int]) -> float | None:
         """Return the share of a row's tokens from `start` on that are a variant's features' own.
@@ -45,9 +40,9 @@ class OwnShares:
         own_T = torch.zeros(len(ids), dtype=torch.bool)
         for index, feature in features:
             opened = self._opened[index]
-            values_TD = self._values[opened.site][row, start : start + len(ids)]
+            x_TI = self._looks.rows(opened.reads, row, slice(start, start + len(ids)))
             chosen = torch.tensor([feature], device=opened.dictionary.device)
-            acts_T = opened.dictionary.encode_features(values_TD, chosen)[:, 0].cpu()
+            acts_T = opened.dictionary.encode_features(x_TI, chosen)[:, 0].cpu()
             own_T = own_T | own_tokens(opened.index, feature, written_T, acts_T)
         return float(own_T.float().mean())
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sae_desktop.language_model.sites.resolve import Site
 from sae_desktop.language_model.sites.site_names import HOOKS, uncentred
-from sae_desktop.steering.interventions import Positions, SteeredSite, Told, Transform, changed
-from sae_desktop.steering.prepare import Plan, Preparer
+from sae_desktop.steering.generate import PaddedTokens, ReadBefore, Transforms
+from sae_desktop.steering.interventions import Lengths, Positions, SteeredSite, Told, changed
+from sae_desktop.steering.plain_reader import PlainReader
+from sae_desktop.steering.prepare import Plan, Preparer, Target
 
 
 class Steering:
@@ -16,34 +18,53 @@ class Steering:
 
     def __init__(self, preparer: Preparer, plans: Sequence[Plan]) -> None:
         """`plans` (B,): of each row; an empty one leaves its row as it is."""
+        self._preparer = preparer
         self._parts = {
             target: SteeredSite(
                 [plan.get(target, []) for plan in plans],
-                preparer.dictionary_of(target.index),
+                preparer.dictionary_of(target),
                 preparer.device,
-                read_before=target.reads is not None,
+                read_before=target.reads is not None or target.reads_all,
+                widths=target.widths,
             )
             for target in dict.fromkeys(target for plan in plans for target in plan)
         }
 
-    def transforms(self, positions: Positions, told: Told | None = None) -> dict[Site, Transform]:
+    def transforms(self, positions: Positions, told: Told | None = None) -> Transforms:
         """Return what is done at each site, for rows that stand in a batch as `positions` says.
 
         They are to be put in place in their order: what is read at a site is read after all that
         changes it. `told` gets a row's number and the lengths of what was added to its changed
-        tokens, once for each site.
+        tokens: once for each site, or where features write several for all of them together.
         """
-        writers: dict[Site, list[SteeredSite]] = {}
+        writers: dict[Site, list[tuple[SteeredSite, int]]] = {}
         readers: dict[Site, list[SteeredSite]] = {}
         for target, part in self._parts.items():
-            writers.setdefault(target.site, []).append(part)
+            for output, site in enumerate(target.sites):
+                writers.setdefault(site, []).append((part, output))
             if part.reads and target.reads is not None:
                 readers.setdefault(target.reads, []).append(part)
+        together = any(len(target.sites) > 1 for target in self._parts)
+        lengths = told and Lengths(told, len(writers) if together else 1)
 
         def order(site: Site) -> tuple[int, int, bool]:
             return site.layer, HOOKS.index(uncentred(site.hook)), site not in writers
 
-        return {
-            site: partial(changed, writers.get(site, []), readers.get(site, []), positions, told)
+        transforms = {
+            site: partial(changed, writers.get(site, []), readers.get(site, []), positions, lengths)
             for site in sorted({*writers, *readers}, key=order)
         }
+        beside = {t: part for t, part in self._parts.items() if t.reads_all and part.reads}
+        return ReadBefore(transforms, self._reading(beside)) if beside else transforms
+
+    def _reading(self, parts: dict[Target, SteeredSite]) -> Callable[[PaddedTokens, int], None]:
+        """Return what reads for parts whose features' activations are those of the plain models."""
+        places = {t.index: self._preparer.opened_of(t.index).reads for t in parts}
+        plain = {index: PlainReader(read) for index, read in places.items()}
+
+        def read(batch: PaddedTokens, done: int) -> None:
+            values = {index: reader.read(batch, done) for index, reader in plain.items()}
+            for target, part in parts.items():
+                part.read(values[target.index])
+
+        return read

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
 from sae_desktop.features.asking.opened import OpenedIndex, open_index
+from sae_desktop.features.asking.places import Places
 from sae_desktop.features.asking.probe import activations_of_ids, own_ids
+from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.language_model.sites.resolve import Site, check_site, site_width
 from sae_desktop.language_model.sites.site_names import parse_site
@@ -36,14 +39,20 @@ _MOST_NORMS = 16
 
 @dataclass(frozen=True)
 class Target:
-    """What changes belong together: those of one dictionary's features at one site."""
+    """What changes belong together: those of features of a dictionary that read and write alike."""
 
-    site: Site
-    """What is changed."""
+    sites: tuple[Site, ...]
+    """What is changed, in the order of the forward pass."""
     index: str
     """Of the dictionary whose features they are of."""
     reads: Site | None = None
-    """Where the features have their activations, if not at `site`."""
+    """Where the features have their activations, if not at the one site that is changed."""
+    widths: tuple[int, ...] = ()
+    """Of several sites."""
+    block: int | None = None
+    """Of a cross-layer transcoder: of which layer the features are."""
+    reads_all: bool = False
+    """They read several sites, or models: their activations are those of the plain models."""
 
 
 Plan = dict[Target, list[Change]]
@@ -57,22 +66,31 @@ class Preparer:
     """
 
     def __init__(self, project: str, opened: OpenedIndex) -> None:
-        """Raises UserError for a dictionary whose features write no single site of the model."""
+        """Raises UserError for a dictionary that names no sites, or some that its models lack."""
         self._project = project
         self._opened = opened
         self._name = opened.index.path.stem
-        self._written = opened.written
+        self._written = written_in_order(opened)
         self._directions: dict[str, Tensor] = {}
         self._others: dict[str, Preparer] = {}
+
+    @property
+    def model(self) -> LanguageModel:
+        """The one that is steered."""
+        return self._opened.lm
 
     @property
     def device(self) -> torch.device:
         """Of the model."""
         return self._opened.lm.device
 
-    def dictionary_of(self, index: str) -> Dictionary:
-        """Return the dictionary of an index that a plan names."""
-        return self.opened_of(index).dictionary
+    def dictionary_of(self, target: Target) -> Dictionary:
+        """Return the dictionary whose features a plan changes at a target."""
+        dictionary = self.opened_of(target.index).dictionary
+        if target.block is None:
+            return dictionary
+        assert isinstance(dictionary, CrossLayerDictionary)
+        return dictionary.blocks[target.block]
 
     def opened_of(self, index: str) -> OpenedIndex:
         """Return an index that a plan names."""
@@ -108,32 +126,49 @@ class Preparer:
         plan: Plan = {}
         for asked in interventions:
             own = self._of(asked.index, asked.index_hash)
-            change = own._change(asked)
-            for target in [own.target, *(own._other(asked, name) for name in asked.sites)]:
-                plan.setdefault(target, []).append(change)
-        for changes in plan.values():
-            _refuse_twice(changes)
+            target, change = own._change(asked)
+            for place in [target, *(own._other(asked, name) for name in asked.sites)]:
+                plan.setdefault(place, []).append(change)
+        for target, changes in plan.items():
+            first = (target.block or 0) * self.dictionary_of(target).features
+            _refuse_twice(changes, first)
         return plan
 
-    @property
-    def target(self) -> Target:
-        """Where this index's own features are steered."""
-        read = self._opened.site
-        return Target(self._written, self._name, None if self._written == read else read)
+    def target(self, feature: int | None = None) -> Target:
+        """Return where one of this index's own features is steered, or a direction alone."""
+        opened, written = self._opened, self._written
+        if isinstance(opened.dictionary, CrossLayerDictionary) and feature is not None:
+            block = feature // opened.dictionary.blocks[0].features
+            # A block's directions lie in the order of the dictionary's outputs.
+            later = tuple(opened.writes[block:])
+            return Target(
+                tuple(p.site for p in later), self._name, opened.reads[block].site,
+                tuple(p.width for p in later), block,
+            )  # fmt: skip
+        sites, widths = tuple(p.site for p in written), tuple(p.width for p in written)
+        if not in_one_pass(opened):
+            return Target(sites, self._name, None, widths, None, True)
+        read = opened.site
+        return Target(sites, self._name, None if sites == (read,) else read)
 
     def _other(self, asked: Intervention, name: str) -> Target:
-        return Target(self._other_site(asked, name), self._name)
+        return Target((self._other_site(asked, name),), self._name)
+
+    @property
+    def sites(self) -> str:
+        """The sites that features write in the steered model, in words."""
+        return _listed(self._written)
 
     @property
     def typical_norm(self) -> float:
-        """The median length of the values at the site that features write.
+        """The median length of the values at the sites that features write, side by side.
 
         On the beginning of the indexed text.
         """
-        return _typical_norm(self._opened)
+        return _typical_norm(self._opened, self._written)
 
     # ------------------------------------------------------------------ one of them
-    def _change(self, asked: Intervention) -> Change:
+    def _change(self, asked: Intervention) -> tuple[Target, Change]:
         if not math.isfinite(asked.strength):
             raise UserError(
                 f"A strength of {asked.strength} cannot be applied.",
@@ -149,17 +184,25 @@ class Preparer:
                 "An intervention names neither a feature nor a direction.",
                 next_step="Name one of them.",
             )
-        if asked.feature is not None:
-            self._opened.index.check_feature(asked.feature)
+        own = None if asked.feature is None else self._opened.index.check_feature(asked.feature)
+        target = self.target(own)
+        if own is None and asked.mode != "add" and len(self._written) > 1:
+            raise UserError(
+                f"A direction alone has no activation where {len(self._written)} sites are "
+                "written at once.",
+                next_step="Use “add”, or choose a feature.",
+            )
+        if own is not None and target.block is not None:
+            own -= target.block * self.dictionary_of(target).features
         amount = asked.strength
         if asked.mode in ("clamp", "add"):
             amount *= self._unit(asked)
-        return Change(
+        return target, Change(
             mode=asked.mode,
             amount=0.0 if asked.mode == "ablate" else amount,
-            direction_D=self._direction(asked),
+            direction_D=self._direction(asked, target),
             # What is added does not depend on the activation.
-            feature=None if asked.mode == "add" else asked.feature,
+            feature=None if asked.mode == "add" else own,
             where=asked.where,
             start=asked.start,
             tokens=tuple(asked.tokens),
@@ -185,15 +228,21 @@ class Preparer:
         return top
 
     def _other_site(self, asked: Intervention, name: str) -> Site:
-        if asked.mode != "add":
+        if len(self._written) == 1 and asked.mode != "add":
             raise UserError(
-                f"“{asked.mode}” works at the site that the dictionary writes, “{self._written}”: "
+                f"“{asked.mode}” works at the site that the dictionary writes, “{self.sites}”: "
                 "features have no activation elsewhere.",
                 next_step="Use “add” at other sites.",
             )
+        if len(self._written) > 1:
+            raise UserError(
+                f"The features write {len(self._written)} sites, and what they add has a part for "
+                "each of them: there is none for another site.",
+                next_step="Leave the other sites out.",
+            )
         lm = self._opened.lm
         site = check_site(lm.model, parse_site(name))
-        width, own = site_width(lm.model, site), self._opened.dictionary.out_width
+        width, own = site_width(lm.model, site), self._written[0].width
         if width != own:
             raise UserError(
                 f"The site “{name}” has width {width}; the dictionary's site has width {own}.",
@@ -202,25 +251,41 @@ class Preparer:
         return site
 
     # ------------------------------------------------------------------ directions
-    def _direction(self, asked: Intervention) -> Tensor:
+    def _direction(self, asked: Intervention, target: Target) -> Tensor:
+        """Return (O,), what is added at the target's sites for a c of one."""
+        widths = target.widths or (self._written[0].width,)
+        own = None
+        if asked.feature is not None:
+            chosen = torch.tensor([asked.feature])
+            row = self._opened.dictionary.decoder_rows(chosen)[0].float()
+            places = self._written if target.block is None else self._opened.writes[target.block :]
+            own = torch.cat([row[place.columns] for place in places])
         if asked.direction is None:
-            assert asked.feature is not None
-            row = self._opened.dictionary.W_dec[asked.feature]
-            return row.float()
+            assert own is not None
+            return own
         key = repr(asked.direction)
         if key not in self._directions:
             self._directions[key] = _unit_length(self._raw(asked.direction))
-        return self._directions[key]
+        whole = self._directions[key]
+        if own is None or len(self._opened.writes) == 1:
+            return whole
+        # As long as the feature's own at each site.
+        pieces = torch.split(whole[len(whole) - sum(widths) :], list(widths))
+        lengths = [part.norm() for part in torch.split(own, list(widths))]
+        return torch.cat(
+            [piece.to(own) * (length / piece.norm().clamp_min(1e-12).to(own))
+             for piece, length in zip(pieces, lengths, strict=True)]
+        )  # fmt: skip
 
     def _raw(self, direction: Direction) -> Tensor:
-        width = self._opened.dictionary.out_width
+        width = sum(place.width for place in self._written)
         match direction:
             case RandomDirection(seed=seed):
                 return torch.randn(width, generator=torch.Generator().manual_seed(seed))
             case MeanDifference():
                 return self._mean_difference(direction)
             case DecoderRow():
-                return self._decoder_row(direction, width)
+                return self._decoder_row(direction)
 
     def _mean_difference(self, direction: MeanDifference) -> Tensor:
         means = []
@@ -229,7 +294,7 @@ class Preparer:
                 acts
                 for text in texts
                 for _, acts in activations_of_ids(
-                    self._opened, own_ids(self._opened, text), self._opened.writes
+                    self._opened, own_ids(self._opened, text), self._written
                 )
             ]
             if not rows:
@@ -240,7 +305,7 @@ class Preparer:
             means.append(torch.cat(rows).float().mean(dim=0))
         return means[0] - means[1]
 
-    def _decoder_row(self, direction: DecoderRow, width: int) -> Tensor:
+    def _decoder_row(self, direction: DecoderRow) -> Tensor:
         project = Project.open(self._project)
         name = existing("dictionary", direction.dictionary, project.all_dictionaries())
         other = load(project.dictionary_path(name), self._opened.dictionary.device)
@@ -248,6 +313,7 @@ class Preparer:
             f"dictionary:{name}", dictionary_mark(other), self._opened.lm.name,
             self._opened.lm.mark, project.path,
         )  # fmt: skip
+        width = self._opened.dictionary.out_width
         if other.out_width != width:
             raise UserError(
                 f"The dictionary “{name}” is {other.out_width} wide, not {width}.",
@@ -258,20 +324,35 @@ class Preparer:
                 f"There is no feature {direction.feature} in the dictionary “{name}”.",
                 next_step=f"Features are numbered 0 to {other.features - 1}.",
             )
-        row: Tensor = other.W_dec[direction.feature].float()
-        return row
+        row = other.decoder_rows(torch.tensor([direction.feature]))[0].float()
+        return torch.cat([row[place.columns] for place in self._written])
 
 
-_norms: OrderedDict[tuple[Path, int, str, str, Site], float] = OrderedDict()
+def written_in_order(opened: OpenedIndex) -> Places:
+    """Return where features write in the model that is steered, in the order of its pass."""
+    own = (place for place in opened.writes if place.lm is opened.lm)
+    return tuple(sorted(own, key=lambda place: place.order))
 
 
-def _typical_norm(opened: OpenedIndex) -> float:
+def in_one_pass(opened: OpenedIndex) -> bool:
+    """Return whether what features fire on is known, in the steered model, before they write."""
+    return len(opened.reads) == 1 and len(opened.writes) == 1
+
+
+def _listed(places: Places) -> str:
+    return ", ".join(str(place.site) for place in places)
+
+
+_norms: OrderedDict[tuple[Path, int, str, str, str], float] = OrderedDict()
+
+
+def _typical_norm(opened: OpenedIndex, places: Places) -> float:
     """Return the norm, kept from before where the same index is read by the same model."""
     path = opened.index.path
-    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype, opened.written)
+    key = (path, path.stat().st_mtime_ns, opened.lm.name, opened.lm.dtype, _listed(places))
     if key not in _norms:
         ids = opened.index.tokens[:_NORM_TOKENS].tolist()
-        parts = [acts for _, acts in activations_of_ids(opened, ids, opened.writes)]
+        parts = [acts for _, acts in activations_of_ids(opened, ids, places)]
         _norms[key] = float(torch.cat(parts).float().norm(dim=1).median())
         if len(_norms) > _MOST_NORMS:
             _norms.popitem(last=False)
@@ -289,14 +370,18 @@ def _unit_length(direction_D: Tensor) -> Tensor:
     return unit
 
 
-def _refuse_twice(changes: Sequence[Change]) -> None:
-    """Raise UserError where two clamps or factors of a feature would be added to one another."""
+def _refuse_twice(changes: Sequence[Change], first: int) -> None:
+    """Raise UserError where two clamps or factors of a feature would be added to one another.
+
+    `first`: the dictionary's number of the first feature that may be changed there.
+    """
     seen: set[int] = set()
     for change in changes:
         if change.feature is None or change.mode == "add":
             continue
         if change.feature in seen:
             raise UserError(
-                f"Feature {change.feature} is set twice.", next_step="Keep only one of them."
+                f"Feature {first + change.feature} is set twice.",
+                next_step="Keep only one of them.",
             )
         seen.add(change.feature)

@@ -1,7 +1,8 @@
 """Short continuations of a few prompts, each row steered with one feature at one strength.
 
 Each is measured beside the plain continuation: whether it has broken, and how far it has turned.
-B rows, T written tokens, V tokens of the vocabulary.
+B rows, T written tokens, V tokens of the vocabulary, I width of what features read, O of what they
+write.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sae_desktop.steering.config import Sampling
 from sae_desktop.steering.generate import PaddedTokens, Transforms, continuations, forward
 from sae_desktop.steering.interventions import Positions
 from sae_desktop.steering.own_tokens import own_tokens
+from sae_desktop.steering.plain_reader import Looks
 from sae_desktop.steering.row_clamp import RowClamp
 
 _READ_AT_ONCE = 2**26
@@ -53,8 +55,8 @@ class _Prompt:
     ids: list[int]
     written_T: Tensor
     """What the model writes by itself."""
-    values_TD: Tensor
-    """At the site that the features read, on what was written."""
+    x_TI: Tensor
+    """What the features read of what was written."""
     repeated: float
     perplexity: float | None
 
@@ -71,9 +73,9 @@ class Trials:
     def _plain(self, ids: list[int]) -> _Prompt:
         positions = self._positions(ids, 1)
         (written,) = self._written(ids, {}, positions, 1)
-        ((logs, values_TD),) = self._read(ids, [written])
+        ((logs, x_TI),) = self._read(ids, [written])
         return _Prompt(
-            ids, torch.tensor(written, dtype=torch.int64), values_TD, repetition(written),
+            ids, torch.tensor(written, dtype=torch.int64), x_TI, repetition(written),
             _perplexity(logs),
         )  # fmt: skip
 
@@ -81,11 +83,11 @@ class Trials:
         self,
         features: npt.NDArray[np.int64],
         strengths: Sequence[float],
-        directions_BD: Tensor | None = None,
+        directions_BO: Tensor | None = None,
     ) -> list[Trial]:
         """Return what each feature does at its strength, in multiples of its maximum.
 
-        `directions_BD`: others of length one in place of the features' own, at the same amount.
+        `directions_BO`: others of length one in place of the features' own, at the same amount.
         """
         whole = [True] * len(features)
         turns: list[list[float]] = [[] for _ in features]
@@ -98,7 +100,7 @@ class Trials:
             values = torch.tensor([strengths[row] for row in rows]) * torch.from_numpy(
                 self._maxima[features[rows]]
             )
-            own = None if directions_BD is None else directions_BD[rows]
+            own = None if directions_BO is None else directions_BO[rows]
             found = self._of_prompt(prompt, chosen, values, own)
             for row, turn in zip(rows, found, strict=True):
                 whole[row] = turn is not None
@@ -109,25 +111,25 @@ class Trials:
         ]
 
     def _of_prompt(
-        self, prompt: _Prompt, chosen_B: Tensor, values_B: Tensor, directions_BD: Tensor | None
+        self, prompt: _Prompt, chosen_B: Tensor, values_B: Tensor, directions_BO: Tensor | None
     ) -> list[float | None]:
         """Return how far each row's continuation has turned; None of one that has broken."""
         opened, count = self._opened, len(chosen_B)
         positions = self._positions(prompt.ids, count)
         clamp = RowClamp(
             opened, chosen_B, values_B, positions, first=len(opened.bos),
-            directions_BD=directions_BD,
+            directions_BO=directions_BO,
         )  # fmt: skip
         texts = self._written(prompt.ids, clamp.transforms(), positions, count)
         dictionary = opened.dictionary
-        plain_TB = dictionary.encode_features(prompt.values_TD, chosen_B.to(dictionary.device))
+        plain_TB = dictionary.encode_features(prompt.x_TI, chosen_B.to(dictionary.device))
         found: list[float | None] = []
-        for row, (logs, values_TD) in enumerate(self._read(prompt.ids, texts)):
+        for row, (logs, x_TI) in enumerate(self._read(prompt.ids, texts)):
             feature, written = int(chosen_B[row]), texts[row]
             if breaking(repetition(written), _perplexity(logs), prompt.repeated, prompt.perplexity):
                 found.append(None)
                 continue
-            acts_T = dictionary.encode_features(values_TD, chosen_B[row : row + 1])[:, 0]
+            acts_T = dictionary.encode_features(x_TI, chosen_B[row : row + 1])[:, 0]
             steered = self._own(feature, torch.tensor(written, dtype=torch.int64), acts_T)
             found.append(steered - self._own(feature, prompt.written_T, plain_TB[:, row]))
         return found
@@ -159,28 +161,23 @@ class Trials:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the log probability (T,) of each written token under the plain model.
 
-        And the values (T, D) there at the site that the features read.
+        And what the features read there (T, I).
         """
         opened, start = self._opened, len(ids)
-        kept: list[Tensor] = []
-
-        def keep(x_BSD: Tensor) -> Tensor:
-            kept[:] = [x_BSD]
-            return x_BSD
-
+        looks = Looks(opened.lm, opened.reads)
         longest = start + max(map(len, texts))
         at_once = max(_READ_AT_ONCE // (longest * opened.lm.vocabulary_size), 1)
         for first in range(0, len(texts), at_once):
             part = texts[first : first + at_once]
             batch = PaddedTokens.whole([[*ids, *text] for text in part])
             positions = self._positions(ids, len(part))
-            logits, _ = forward(opened.lm, batch, {opened.site: keep}, positions)
+            logits, _ = forward(opened.lm, batch, looks.transforms(), positions)
             for row, text in enumerate(part):
                 span = slice(start - 1, start - 1 + len(text))
                 logs_TV = logits[row, span].float().log_softmax(-1)
                 chosen = torch.tensor(list(text), dtype=torch.int64, device=logs_TV.device)
-                values_TD = kept[0][row, start : start + len(text)]
-                yield logs_TV.gather(1, chosen[:, None])[:, 0], values_TD
+                x_TI = looks.rows(opened.reads, row, slice(start, start + len(text)))
+                yield logs_TV.gather(1, chosen[:, None])[:, 0], x_TI
 
 
 def _perplexity(logs_T: Tensor) -> float | None:

@@ -128,7 +128,7 @@ def _clamp(opened, trials, ids, feature, direction):  # type: ignore[no-untyped-
     value = 6 * float(opened.index.columns["max_activation"][feature])
     clamp = RowClamp(
         opened, torch.tensor([feature]), torch.tensor([value]), positions,
-        first=len(opened.bos), directions_BD=direction,
+        first=len(opened.bos), directions_BO=direction,
     )  # fmt: skip
     return clamp.transforms(), positions
 

@@ -154,8 +154,8 @@ class Held:
     def __init__(self, lm: LanguageModel, dictionary: Dictionary) -> None:
         self.device, self._dictionary = lm.device, dictionary
 
-    def dictionary_of(self, index: str) -> Dictionary:
-        assert index == "i"
+    def dictionary_of(self, target: Target) -> Dictionary:
+        assert target.index == "i"
         return self._dictionary
 
 
@@ -180,7 +180,7 @@ def test_parallel_blocks__are_steered_in_the_same_pass(
     ids = lm.encode(PROMPT)
     positions = Positions([0], 0, [len(ids)])
     held: Any = Held(lm, dictionary)
-    steering = Steering(held, [{Target(written, "i", read): [change]}])
+    steering = Steering(held, [{Target((written,), "i", read): [change]}])
     with torch.no_grad():
         plain = model(torch.tensor([ids]), use_cache=False).logits
         with hooked(model, module, module, case, [ByHand(5, "clamp", 9.0, slice(None))]):
@@ -279,7 +279,7 @@ def test_builtin_model__is_steered_by_a_transcoder_of_its_mlp(tmp_path: Path) ->
     positions = Positions([0], 0, [len(ids)])
     changes = [Change("clamp", 5.0, W_dec[3], 3), Change("multiply", 3.0, W_dec[9], 9)]
     held: Any = Held(lm, dictionary)
-    steering = Steering(held, [{Target(written, "i", read): changes}])
+    steering = Steering(held, [{Target((written,), "i", read): changes}])
     found = forward(lm, PaddedTokens.of([ids]), steering.transforms(positions), positions)[0]
     module = lm.model.model.layers[1].mlp
 

@@ -87,7 +87,7 @@ def test_own_value__leaves_the_model_as_it_is(world: World) -> None:
     plain = plain_logits(world)
     for acts in ([same], [nothing], [kept]):
         found = logits_by_program(world, acts)[0]
-        torch.testing.assert_close(found, plain, rtol=0, atol=1e-6)
+        torch.testing.assert_close(found, plain, rtol=0, atol=4e-6)  # an ulp or two
     # Of what is not changed, not a bit is.
     preparer = Preparer(str(world.project.path), world.opened)
     positions = Positions([0], 0, [5])
@@ -145,7 +145,7 @@ def test_direction_alone__is_that_of_the_written_value(world: World) -> None:
     on, off = ["def add(first, second)"], ["In the beginning"]
     asked = Intervention(direction=MeanDifference(on=on, off=off), mode="add", unit="norm")
     ((target, (change,)),) = preparer.plan([asked]).items()
-    assert str(target.site) == world.case.site_out
+    assert [str(site) for site in target.sites] == [world.case.site_out]
 
     def written(text: str) -> Tensor:
         found: list[Tensor] = []

@@ -65,18 +65,6 @@ class OpenedIndex:
         return places_written(self._name, self.dictionary, self.models, str(self.site))
 
     @property
-    def written(self) -> Site:
-        """The one site that features write. Raises UserError where there are several."""
-        if len(self.writes) > 1:
-            raise UserError(
-                f"The dictionary “{self._name}” is a crosscoder or cross-layer transcoder: its "
-                f"features write {len(self.writes)} sites at once, but steering changes one.",
-                kept="Nothing was changed.",
-                next_step="Steer with a dictionary or transcoder of a single layer.",
-            )
-        return self.writes[0].site
-
-    @property
     def _name(self) -> str:
         return self.index.info.dictionary
 
