@@ -54,6 +54,7 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Find out when each feature of a dictionary fires and what it does."""
+    settings["other_activations"] = tuple(settings["other_activations"] or ())
     config = IndexConfig(
         project=str(project),
         dictionary=dictionary,

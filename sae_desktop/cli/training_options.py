@@ -84,7 +84,7 @@ _STREAM_FLAG = keyword(
 
 def _settings(train: Settings, harvest: Settings | None) -> Settings:
     """Return checked settings. Raises typer.BadParameter for those that cannot be combined."""
-    for field in ("sites", "output_sites"):
+    for field in ("sites", "output_sites", "other_activations"):
         train[field] = tuple(train[field] or ())
     if harvest is None:
         if not train["activations"]:

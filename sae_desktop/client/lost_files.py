@@ -45,8 +45,11 @@ def names_file(config: object, path: Path) -> bool:
     if not project or not path.is_relative_to(Path(str(project)).expanduser()):
         return False
     parts = {path.stem, path.parent.name}
-    named = (getattr(config, name, "") for name in _NAMES)
-    return any(value in parts for value in named if isinstance(value, str) and value)
+    for name in _NAMES:
+        value = getattr(config, name, "")
+        if parts.intersection(value if isinstance(value, tuple) else (value or (),)):
+            return True
+    return False
 
 
 def _files(configs: Iterable[object]) -> Iterator[Path]:

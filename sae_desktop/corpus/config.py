@@ -131,16 +131,23 @@ _Config = TypeVar("_Config", bound=msgspec.Struct)
 def decode_made(record: str | bytes, kind: type[_Config]) -> _Config:
     """Return the config of something made earlier, from the JSON kept with it.
 
-    What was made before there was an order to choose has file after file. Raises
-    msgspec.DecodeError where the record is of another kind.
+    As `brought_up`. Raises msgspec.DecodeError where the record is of another kind.
     """
-    return msgspec.convert(_in_order(msgspec.json.decode(record)), kind)
+    return msgspec.convert(brought_up(msgspec.json.decode(record)), kind)
 
 
-def _in_order(value: Any) -> Any:
+def brought_up(value: Any) -> Any:
+    """Return a record of an earlier release as the present one would have written it.
+
+    What was made before there was an order to choose has file after file; what was made while a
+    run had at most one other store names it by itself.
+    """
     if not isinstance(value, dict):
         return value
-    found = {name: _in_order(one) for name, one in value.items()}
+    found = {name: brought_up(one) for name, one in value.items()}
+    other = found.get("other_activations")
+    if isinstance(other, str):
+        found["other_activations"] = [other] if other else []
     return {"order": "files", **found} if {"corpus", "packing"} <= found.keys() else found
 
 

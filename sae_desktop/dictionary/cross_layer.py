@@ -98,6 +98,17 @@ class CrossLayerDictionary(Dictionary):
         encoded = [block.encode(piece) for block, piece in zip(self.blocks, pieces, strict=True)]
         return torch.cat(encoded, dim=-1)
 
+    def active(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found, first = [], 0
+        for block, piece in zip(self.blocks, torch.split(x, list(self.parts), -1), strict=True):
+            rows, features, values = block.active(piece)
+            found.append((rows, features + first, values))
+            first += block.features
+        rows, features, values = (torch.cat(some) for some in zip(*found, strict=True))
+        # Blocks follow one another, so that equal rows stay in the order of their features.
+        order = torch.argsort(rows, stable=True)
+        return rows[order], features[order], values[order]
+
     def encode_features(self, x: Tensor, ids: Tensor) -> Tensor:
         pieces = torch.split(x, list(self.parts), dim=-1)
         ids = ids.to(self.device)
@@ -134,6 +145,13 @@ class CrossLayerDictionary(Dictionary):
         for number in sorted(set(owners.tolist())):
             mine = torch.nonzero(owners == number).squeeze(1)
             yield number, mine, ids[mine] - number * size
+
+    def decoder_part(self, number: int) -> Tensor:
+        rows = []
+        for layer, block in enumerate(self.blocks[: number + 1]):
+            width, begin = self.parts[number], sum(self.parts[layer:number])
+            rows.append(block.W_dec[:, begin : begin + width])
+        return torch.cat(rows)
 
     def scaled(self, scalar: float) -> CrossLayerDictionary:
         blocks = [block.scaled(scalar) for block in self.blocks]

@@ -191,6 +191,14 @@ class Dictionary:
         """Return y·W_dec,i of rows y (…, O) and every feature, (…, F)."""
         return y.to(self.W_dec) @ self.W_dec.T
 
+    def decoder_part(self, number: int) -> Tensor:
+        """Return (n, D): what features write to one output of width D.
+
+        Of all F features, or, of a cross-layer transcoder, of the first n: the others, of later
+        layers, write nothing there.
+        """
+        return torch.split(self.W_dec, list(self.parts or (self.out_width,)), dim=1)[number]
+
     def part(self, number: int) -> Dictionary:
         """Return the dictionary that reads all parts of the rows and writes one of them.
 

@@ -68,12 +68,13 @@ def outputs(dictionary: HasEnds | Mapping[str, Any], default_site: str = "") -> 
     whose files do not name it. Raises ValueError as `inputs`.
     """
     told = _told(dictionary)
-    widths = told.parts or (told.out_width,)
     if _same(told):
-        names = _names(told.metadata, "output_sites", "hook_name", default_site)
+        several = "output_sites" if told.metadata.get("output_sites") else "input_sites"
+        names = _names(told.metadata, several, "hook_name", default_site)
     else:
         names = _names(told.metadata, "output_sites", "hook_name_out", "")
-    if names == ("",) or (len(names) < 2 and len(widths) > 1):
+    widths = told.parts or _even(told.out_width, len(names))
+    if len(names) < 2 and len(widths) > 1:
         names = ("",) * len(widths)
     return _ends(names, widths, told.metadata.get("sources") or (), "writes")
 
@@ -126,8 +127,8 @@ def _told(dictionary: HasEnds | Mapping[str, Any]) -> _Told:
 def _same(told: _Told) -> bool:
     metadata = told.metadata
     read, written = metadata.get("input_sites"), metadata.get("output_sites")
-    if read or written:
-        return list(read or ()) == list(written or ())
+    if written or (read and not metadata.get("hook_name_out")):
+        return list(read or ()) == list(written or read or ())
     return not (metadata.get("hook_name_out") or told.elsewhere)
 
 

@@ -32,6 +32,15 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
     name: str
     activations: str = ""
     """The store to read; empty: the one the dictionary was trained on."""
+    other_activations: Annotated[
+        tuple[str, ...],
+        said(
+            "Other models’ stores",
+            "The same tokens through the other models that a crosscoder of several reads; if "
+            "none, those it was trained on.",
+            TEXT,
+        ),
+    ] = ()
     rows: Annotated[
         CountOrNone,
         said("Rows", "Rows to read; 0 reads the whole store. More rows find rarer features.", TEXT),
@@ -104,6 +113,15 @@ class IndexConfig(msgspec.Struct, frozen=True, kw_only=True, tag="index"):
             KEPT,
         ),
     ] = 16_384
+    by_output: Annotated[
+        bool,
+        said(
+            "By output",
+            "Of a dictionary that writes several sites: also keep the logits and neighbours of "
+            "each output by itself.",
+            KEPT,
+        ),
+    ] = True
     map: Annotated[bool, said("Map", "Lay the features out on a map and find clusters.", KEPT)] = (
         True
     )

@@ -56,14 +56,14 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
         said("Output sites", "The sites that a transcoder learns to predict.", DATA),
     ] = ()
     other_activations: Annotated[
-        str,
+        tuple[str, ...],
         said(
-            "Second store",
-            "The same tokens through another model, row by row, for a crosscoder of two models; "
-            "if none, it reads several layers of one model.",
+            "Other models’ stores",
+            "The same tokens through other models, row by row, for a crosscoder of two or more "
+            "models; if none, it reads several layers of one model.",
             DATA,
         ),
-    ] = ""
+    ] = ()
     architecture: Annotated[
         str, said("Architecture", "How the active features are chosen.", DICTIONARY)
     ] = "matryoshka"

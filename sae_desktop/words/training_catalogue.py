@@ -25,7 +25,7 @@ TARGETS: tuple[tuple[Target, str, str], ...] = (
         "Skip transcoder",
         "A transcoder with an affine path alongside the features, for the linear part.",
     ),
-    ("crosscoder", "Crosscoder", "One set of features for several layers, or for two models."),
+    ("crosscoder", "Crosscoder", "One set of features for several layers, or for several models."),
     (
         "cross_layer_transcoder",
         "Cross-layer transcoder",
@@ -152,17 +152,17 @@ def chosen_sites(
     site: str,
     output_site: str,
     sites: Sequence[str],
-    two_models: bool,
+    several_models: bool,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return (`sites`, `output_sites`) of a TrainConfig from what the fields hold.
 
-    `available`: sites of the store, or those that two stores share. None is named where the
+    `available`: sites of the store, or those that several stores share. None is named where the
     training takes the right ones by itself.
     """
     if target == "input":
         return ((site,) if site and len(available) > 1 else ()), ()
     if target in _TRANSCODERS:
         return (site,) if site else (), (output_site,) if output_site else ()
-    if target == "crosscoder" and not (two_models and len(available) < 2):
+    if target == "crosscoder" and not (several_models and len(available) < 2):
         return tuple(name for name in available if name in sites), ()
     return (), ()

@@ -53,8 +53,9 @@ def test_train__hands_every_option_to_the_config(monkeypatch: pytest.MonkeyPatch
         training_commands, "run_job_command", lambda config, *_, **__: seen.append(config)
     )
     command = (
-        "train p --name d --activations a --other-activations b --target crosscoder --site x "
-        "--site y --output-site z --no-exclude-massive --centre always --architecture standard "
+        "train p --name d --activations a --other-activations b --other-activations c "
+        "--target crosscoder --site x --site y --output-site z --no-exclude-massive "
+        "--centre always --architecture standard "
         "--features 7 --k 3 --sparsity 1.5 --init data --aux-weight 0.5 --threshold-decay 0.5 "
         "--resample --tokens 70 --batch 7 --lr 0.25 --lr-warm-up 0.1 --lr-decay 0.3 "
         "--sparsity-warm-up 0.4 --gradient-clip 2 --seed 5 --precision bfloat16 --device cpu "
@@ -64,8 +65,9 @@ def test_train__hands_every_option_to_the_config(monkeypatch: pytest.MonkeyPatch
     assert done.exit_code == 0, done.output
     assert seen == [
         TrainConfig(
-            project="p", name="d", activations="a", other_activations="b", target="crosscoder",
-            sites=("x", "y"), output_sites=("z",), exclude_massive=False, centre="always",
+            project="p", name="d", activations="a", other_activations=("b", "c"),
+            target="crosscoder", sites=("x", "y"), output_sites=("z",),
+            exclude_massive=False, centre="always",
             architecture="standard", features=7, k=3, sparsity=1.5, init="data", aux_weight=0.5,
             threshold_decay=0.5, resample=True, tokens=70, batch=7, lr=0.25, lr_warm_up=0.1,
             lr_decay=0.3, sparsity_warm_up=0.4, gradient_clip=2.0, seed=5, precision="bfloat16",

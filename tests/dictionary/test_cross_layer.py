@@ -63,6 +63,22 @@ def test_loss__is_the_formula_over_layers() -> None:
     assert loss.l0 == pytest.approx(float((a > 0).sum()) / len(x))
 
 
+def test_active__and_decoder_parts_are_those_of_the_dense_matrices() -> None:
+    affine = joined([Affine.scaling(1.0, D)] * LAYERS)
+    dictionary = random_one().folded(affine, affine)
+    x, _ = batch()
+    rows, features = torch.nonzero(dictionary.encode(x) > 0, as_tuple=True)
+    found = dictionary.active(x)
+    assert torch.equal(found[0], rows)
+    assert torch.equal(found[1], features)
+    torch.testing.assert_close(found[2], dictionary.encode(x)[rows, features])
+    for layer, whole in enumerate(torch.split(dictionary.W_dec, D, dim=1)):
+        written = dictionary.decoder_part(layer)
+        assert len(written) == (layer + 1) * EACH
+        assert torch.equal(written, whole[: len(written)])
+        assert not whole[len(written) :].any()
+
+
 def test_gradients__in_blocks_equal_those_of_the_whole_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

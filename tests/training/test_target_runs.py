@@ -42,7 +42,7 @@ TARGETS: dict[str, dict[str, Any]] = {
         "target": "crosscoder", "sites": OUTS[:3], "architecture": "standard", "sparsity": 0.5,
     },
     "crosscoder of models": {
-        "target": "crosscoder", "sites": (STREAM,), "other_activations": "theirs",
+        "target": "crosscoder", "sites": (STREAM,), "other_activations": ("theirs",),
     },
     "Gated": {"architecture": "gated", "sparsity": 1.0},
     "cross-layer transcoder": {
@@ -151,7 +151,7 @@ def test_run__with_sites_that_are_not_there_is_refused_before_anything_is_writte
     with pytest.raises(UserError, match="no site “x”"):
         train(asked, RecordingContext())
     short = msgspec.structs.replace(asked, target="crosscoder", output_sites=(), sites=(STREAM,))
-    with pytest.raises(UserError, match="several sites or two models"):
+    with pytest.raises(UserError, match="several sites or several models"):
         train(short, RecordingContext())
     assert "refused" not in project.dictionaries()
     assert ActivationStore.open(project.store_path("ours")).width(STREAM) == WIDTH

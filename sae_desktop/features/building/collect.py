@@ -6,7 +6,7 @@ R rows, D width, F features. Memory is that of one block of rows and one group.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ import torch
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.dictionary.normalisation import MASSIVE_NORM
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.site_rows import ReadSite, SiteRows
 from sae_desktop.features.reading.firing_files import (
     ENTRIES,
     Entries,
@@ -49,8 +49,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be read; written beside the groups, to tell whether they can be gone on with."""
 
     dictionary_hash: str
-    site: str
-    massive_norm: float
+    sites: tuple[ReadSite, ...]
     text: TextSource
 
 
@@ -58,12 +57,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class _Block:
     first: int
     last: int
-
-
-def typical_limit(store: ActivationStore, site: str) -> float:
-    """Return the norm over which a row is massive: ten times the median of the whole store."""
-    norms = store.norms(site)
-    return MASSIVE_NORM * float(np.median(norms)) if len(norms) else 0.0
 
 
 def row_range(store: ActivationStore, rows: int, shard: str) -> tuple[int, int]:
@@ -115,21 +108,26 @@ def parse_shard(shard: str) -> tuple[int, int]:
 
 
 def collect(
-    folder: Path, reading: Reading, store: Path, dictionary: Dictionary, context: JobContext
+    folder: Path,
+    reading: Reading,
+    stores: Sequence[Path],
+    dictionary: Dictionary,
+    context: JobContext,
 ) -> None:
     """Write the groups of `reading` into `folder`; those that are there already stay.
 
-    Raises UserError when the disk is full; groups written so far are gone on with next time.
+    `stores` are the folders of the text's store and of those of other models. Raises UserError
+    when the disk is full; groups written so far are gone on with next time.
     """
     done = _begin(folder, reading)
     text = reading.text
     while done < text.rows:
         # Opened for each group: mapped pages of rows read before would stay in memory.
-        opened = ActivationStore.open(store)
-        group = _Group(opened, reading, text.first_row + done)
+        opened = [ActivationStore.open(store) for store in stores]
+        group = _Group(SiteRows(opened, reading.sites), reading, text.first_row + done)
         _fill(group, dictionary, text.first_row, text, context)
         path = group_path(folder, len(group_paths(folder)))
-        write_group(path, group.info(), group.entries(), StoreText(opened).of_rows(*group.span))
+        write_group(path, group.info(), group.entries(), StoreText(opened[0]).of_rows(*group.span))
         done += group.rows
 
 
@@ -158,8 +156,8 @@ def _begin(folder: Path, reading: Reading) -> int:
 class _Group:
     """Rows and firings of a group on their way to the disk."""
 
-    def __init__(self, store: ActivationStore, reading: Reading, first_row: int) -> None:
-        self.store = store
+    def __init__(self, rows: SiteRows, reading: Reading, first_row: int) -> None:
+        self.source = rows
         self.reading = reading
         self.first_row = self.last_row = first_row
         self.massive_rows = 0
@@ -206,7 +204,7 @@ def _fill(
     group.features = dictionary.features
     step = max(1, min(_ROWS, _CELLS // dictionary.features))
     last = first + text.rows
-    for block in _blocks(group.store, group.first_row, last, step):
+    for block in _blocks(group.source.store, group.first_row, last, step):
         for begin in range(block.first, block.last, step):
             context.check_cancelled()
             end = min(begin + step, block.last)
@@ -234,20 +232,17 @@ def _encode(
     group: _Group, dictionary: Dictionary, begin: int, end: int, step: int
 ) -> tuple[Entries, int]:
     """Return the firings of some rows, and how many of the rows are massive."""
-    found = group.store.read(begin, end, group.reading.site)
     # Always as many rows: with others, the last bits of a product may differ.
-    values = np.zeros((step, found.shape[1]), np.float32)
-    values[: len(found)] = found
-    massive = np.linalg.norm(values, axis=1) > group.reading.massive_norm
-    massive[len(found) :] = False
+    values, massive = group.source.read(begin, end, step)
+    count = end - begin
     values[massive] = 0
     with torch.no_grad():
         rows, features, found_values = dictionary.active(torch.from_numpy(values))
     row = rows.to(torch.int32).cpu().numpy()
     kept = slice(None)
-    if massive.any() or len(found) < step:
+    if massive.any() or count < step:
         # A row of zeros may activate a feature, by its bias alone.
-        kept = (row < len(found)) & ~massive[row]
+        kept = (row < count) & ~massive[row]
     part = Entries(
         row[kept] + np.int32(begin - group.first_row),
         features.to(torch.int32).cpu().numpy()[kept],

@@ -10,7 +10,9 @@ from a sample, but for the scores of names.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -18,12 +20,14 @@ import numpy as np
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.ends import End
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.assemble import figures_of
-from sae_desktop.features.building.collect import Reading, collect, row_range, typical_limit
+from sae_desktop.features.building.collect import Reading, collect, row_range
 from sae_desktop.features.building.contexts import Slots
 from sae_desktop.features.building.names import name_written
 from sae_desktop.features.building.parts import PartsSource, part_arrays, vocabulary_arrays
+from sae_desktop.features.building.site_rows import read_sites
 from sae_desktop.features.config import MOST_REACH, IndexConfig, IndexResult
 from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.dictionary_hash import dictionary_hash, require_same_dictionary
@@ -37,16 +41,22 @@ from sae_desktop.features.reading.firing_files import (
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.reading.index_text import joined_text
-from sae_desktop.features.reading.layout import IndexInfo, TextSource, write_index
+from sae_desktop.features.reading.layout import IndexInfo, OtherModel, TextSource, write_index
 from sae_desktop.features.reading.reader import FeatureIndex
-from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, config_record, existing
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.storage.moves import leave_work, work_folder
 from sae_desktop.training.measuring.splice import model_of
-from sae_desktop.training.rows.dictionary_rows import bos_note, open_pair, site_of
+from sae_desktop.training.rows.dictionary_rows import (
+    bos_note,
+    dictionary_ends,
+    input_rows,
+    open_pair,
+    site_of,
+    stores_of,
+)
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,24 @@ class Material:
     config: IndexConfig
     dictionary: Dictionary
     digest: str
-    store: ActivationStore
-    site: str
+    stores: Sequence[ActivationStore]
+    """That of the first model, and those of the same tokens through the others."""
 
     @property
     def path(self) -> Path:
         return self.project.index_path(self.config.name)
+
+    @property
+    def store(self) -> ActivationStore:
+        return self.stores[0]
+
+    @cached_property
+    def inputs(self) -> tuple[End, ...]:
+        return dictionary_ends(self.dictionary, site_of(self.dictionary, self.store))[0]
+
+    @cached_property
+    def outputs(self) -> tuple[End, ...]:
+        return dictionary_ends(self.dictionary, site_of(self.dictionary, self.store))[1]
 
 
 def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
@@ -80,7 +102,8 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
     if before is not None:
         config = _settings_of(before, config)
     dictionary, store, _ = open_pair(project, config.dictionary, config.activations, config.device)
-    require_one_site(config.dictionary, dictionary)
+    stores = stores_of(project, dictionary, store, config.other_activations)
+    input_rows(dictionary, store, stores[1:])
     if note := bos_note(dictionary, store):
         context.log(note)
     folder = project.dictionary_path(config.dictionary)
@@ -89,17 +112,15 @@ def build_index(config: IndexConfig, context: JobContext) -> IndexResult:
         require_same_dictionary(config.dictionary, folder, config.name, before.dictionary_hash)
         settle_firings(project.path, path, before.texts, before.dictionary_hash)
         kept = require_firings(path, before)
-    material = Material(
-        project, config, dictionary, dictionary_hash(folder), store, site_of(dictionary, store)
-    )
+    material = Material(project, config, dictionary, dictionary_hash(folder), stores)
     text = _text_to_read(material, before)
     reading = Reading(
         dictionary_hash=material.digest,
-        site=material.site,
-        massive_norm=typical_limit(store, material.site),
+        sites=read_sites(material.inputs, stores),
         text=text,
     )
-    collect(unfinished_folder(path), reading, store.folder, dictionary, context)
+    folders = [one.folder for one in stores]
+    collect(unfinished_folder(path), reading, folders, dictionary, context)
     paths = [*kept, *group_paths(unfinished_folder(path))]
     write_from_firings(material, paths, context, add=before is not None)
     return index_result(path, began)
@@ -134,6 +155,8 @@ def _settings_of(info: IndexInfo, config: IndexConfig) -> IndexConfig:
         name=config.name,
         dictionary=config.dictionary,
         activations=config.activations or info.activations,
+        other_activations=config.other_activations
+        or (info.other_activations if config.activations in ("", info.activations) else ()),
         rows=config.rows,
         shard=config.shard,
         add=True,
@@ -176,7 +199,11 @@ def _text_to_read(material: Material, before: IndexInfo | None) -> TextSource:
             f"index:{config.name}", before.mark, f"store:{name}", store.mark, material.project.path
         )
     return TextSource(
-        activations=name, corpus=store.info.corpus, first_row=first, rows=last - first
+        activations=name,
+        corpus=store.info.corpus,
+        first_row=first,
+        rows=last - first,
+        other_activations=tuple(other.folder.name for other in material.stores[1:]),
     )
 
 
@@ -224,8 +251,9 @@ def _write(
         density=density,
         dictionary=material.dictionary,
         lm=lm,
-        site=material.site,
-        massive_norm=typical_limit(store, material.site),
+        stores=material.stores,
+        inputs=material.inputs,
+        outputs=material.outputs,
         scratch=scratch,
     )
     arrays |= part_arrays(parts, context)
@@ -238,8 +266,12 @@ def _write(
         model_origin=store.info.model_origin,
         tokenizer_hash=store.info.tokenizer_hash,
         model_dtype=store.info.model_dtype,
-        site=material.site,
+        site=material.inputs[0].site,
+        inputs=material.inputs,
+        outputs=material.outputs,
+        other_models=tuple(_other_model(other) for other in material.stores[1:]),
         activations=texts[0].activations,
+        other_activations=texts[0].other_activations,
         corpus=texts[0].corpus,
         texts=texts,
         rows=text.rows,
@@ -256,6 +288,17 @@ def _write(
         config=config_record(config),
     )
     write_index(target, info, arrays)
+
+
+def _other_model(store: ActivationStore) -> OtherModel:
+    info = store.info
+    return OtherModel(
+        model=info.model,
+        model_revision=info.model_revision,
+        model_origin=info.model_origin,
+        tokenizer_hash=info.tokenizer_hash,
+        model_dtype=info.model_dtype,
+    )
 
 
 def index_result(path: Path, began: float) -> IndexResult:

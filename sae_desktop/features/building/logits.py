@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,21 @@ from sae_desktop.language_model.sites.intervene import (
 from sae_desktop.language_model.sites.resolve import parse_site
 
 _EFFECTS_AT_ONCE = 2**26
+_SIDES = ("top", "bottom")
 
 Array = npt.NDArray[Any]
 
 
 def logit_arrays(
     lm: LanguageModel,
-    site: str,
-    W_dec_FD: Tensor,
+    features: int,
+    written: Callable[[int, int], Tensor],
     count: int,
     context: JobContext | None = None,
 ) -> dict[str, Array]:
     """Return the `logits/…` arrays of an index; none for a model without logits.
+
+    `written(first, last)` is what some features add to the residual stream, (last − first, D).
 
     The effect of a direction d on the logits is (d · final norm weight) @ W_U, up to the
     norm's scale; d is less its mean where the final norm takes the mean off (a LayerNorm).
@@ -42,10 +46,10 @@ def logit_arrays(
         return {}
     W_U, norm_D = found
     centred = final_norm_centres(lm)
-    features, vocabulary = len(W_dec_FD), W_U.shape[1]
+    vocabulary = W_U.shape[1]
     kept = min(count, vocabulary)
     arrays: dict[str, Array] = {"logits/median": np.zeros(features, np.float32)}
-    for side in ("top", "bottom"):
+    for side in _SIDES:
         arrays[f"logits/{side}_ids"] = np.zeros((features, kept), np.int32)
         arrays[f"logits/{side}_values"] = np.zeros((features, kept), np.float32)
     step = max(1, _EFFECTS_AT_ONCE // vocabulary)
@@ -53,17 +57,52 @@ def logit_arrays(
         for begin in range(0, features, step):
             context.check_cancelled()
             context.progress(begin, features, "features", "Finding effects on the logits")
-            block = W_dec_FD[begin : begin + step]
-            stream = stream_directions(lm, parse_site(site), block).to(W_U)
-            span = slice(begin, begin + len(block))
+            end = min(begin + step, features)
+            stream = written(begin, end).to(W_U)
+            span = slice(begin, end)
             effects_FV = logit_effects(stream, W_U, norm_D, centred=centred)
             arrays["logits/median"][span] = _median(effects_FV)
-            for side in ("top", "bottom"):
+            for side in _SIDES:
                 best = torch.topk(effects_FV, kept, dim=1, largest=side == "top")
                 arrays[f"logits/{side}_ids"][span] = best.indices.cpu().numpy()
                 arrays[f"logits/{side}_values"][span] = best.values.cpu().numpy()
     context.progress(features, features, "features", "Finding effects on the logits")
     return arrays | _by_token(arrays["logits/top_ids"], vocabulary)
+
+
+def part_logit_arrays(
+    lm: LanguageModel, site: str, part_nD: Tensor, features: int, count: int, context: JobContext
+) -> dict[str, Array]:
+    """Return what features do to the logits through one output, by name: spread, top_ids ….
+
+    `part_nD` are the directions there of the first n of F features; (F,) or (F, N) each. Empty
+    for a model without logits.
+    """
+    found = unembedding(lm)
+    if found is None:
+        return {}
+    W_U, norm_D = found
+    centred, kept = final_norm_centres(lm), min(count, W_U.shape[1])
+    arrays: dict[str, Array] = {"spread": np.zeros(features, np.float32)}
+    for side in _SIDES:
+        arrays[f"{side}_ids"] = np.full((features, kept), -1, np.int32)
+        arrays[f"{side}_values"] = np.zeros((features, kept), np.float32)
+    step = max(1, _EFFECTS_AT_ONCE // W_U.shape[1])
+    with torch.no_grad():
+        for begin in range(0, len(part_nD), step):
+            context.check_cancelled()
+            block = part_nD[begin : begin + step]
+            writes = (block.norm(dim=1) > 0).cpu().numpy()
+            stream = stream_directions(lm, parse_site(site), block).to(W_U)
+            effects = logit_effects(stream, W_U, norm_D, centred=centred)
+            span = slice(begin, begin + len(block))
+            arrays["spread"][span] = effects.std(dim=1, correction=0).cpu().numpy()
+            for side in _SIDES:
+                best = torch.topk(effects, kept, dim=1, largest=side == "top")
+                ids, values = best.indices.cpu().numpy(), best.values.cpu().numpy()
+                arrays[f"{side}_ids"][span] = np.where(writes[:, None], ids, -1)
+                arrays[f"{side}_values"][span] = np.where(writes[:, None], values, 0.0)
+    return arrays
 
 
 def logit_effects(

@@ -29,7 +29,7 @@ from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import explained
-from sae_desktop.training.rows.dictionary_rows import open_pair
+from sae_desktop.training.rows.dictionary_rows import open_pair, stores_of
 
 
 def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResult:
@@ -65,6 +65,7 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
     path = project.index_path(config.name)
     copies = _copy(groups, unfinished_folder(path))
     dictionary, store, _ = open_pair(project, first.dictionary, first.activations, config.device)
+    stores = stores_of(project, dictionary, store, first.other_activations)
     settings = msgspec.structs.replace(
         msgspec.json.decode(first.config, type=IndexConfig),
         project=config.project,
@@ -74,7 +75,7 @@ def merge_indexes(config: MergeIndexesConfig, context: JobContext) -> IndexResul
         keep_firings=config.keep_firings,
         device=config.device,
     )
-    material = Material(project, settings, dictionary, first.dictionary_hash, store, first.site)
+    material = Material(project, settings, dictionary, first.dictionary_hash, stores)
     write_from_firings(material, copies, context)
     return index_result(path, began)
 

@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.errors import UserError
-from sae_desktop.features.building.collect import typical_limit
+from sae_desktop.features.building.site_rows import SiteRows, read_sites
 from sae_desktop.features.config import NameFeaturesConfig, NameFeaturesResult
 from sae_desktop.features.naming.naming import Text, named_blocks, scored, text_of
 from sae_desktop.features.naming.samples import drawn
 from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.firing_files import StoredFirings
 from sae_desktop.features.reading.firings import FiringBlock
+from sae_desktop.features.reading.layout import TextSource
 from sae_desktop.features.reading.names_file import NamesInfo, spans, write_names
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import JobContext
@@ -151,7 +152,9 @@ def _random_directions(
     if not len(alive) or len(rows) < _LEAST_ROWS:
         return None
     rng = np.random.default_rng(seed)
-    limit = typical_limit(store, index.info.site)
+    source = _rows_of(index, store, first)
+    if source is None:
+        return None
     values: list[Array] = []
     kept: list[Array] = []
     directions: Array | None = None
@@ -159,11 +162,13 @@ def _random_directions(
         context.check_cancelled()
         some = rows[begin : begin + _AT_ONCE] + first.first_row
         low, high = int(some[0]), int(some[-1]) + 1
-        found = np.asarray(store.read(low, high, index.info.site), np.float32)[some - low]
+        read, massive = source.read(low, high)
+        found, typical = read[some - low], ~massive[some - low]
+        if len(source.sites) > 1:  # else the largest site would decide alone
+            found /= np.repeat([site.massive_norm for site in source.sites], source.widths)
         if directions is None:
             directions = rng.standard_normal((found.shape[1], DIRECTIONS)).astype(np.float32)
         # Massive rows, on which features count as silent, would be all that directions fire on.
-        typical = np.linalg.norm(found, axis=1) <= limit
         values.append(found[typical] @ directions)
         kept.append(some[typical] - first.first_row)
     here = before + np.concatenate(kept)
@@ -172,6 +177,17 @@ def _random_directions(
     block = _largest(np.concatenate(values), here, float(np.median(alive)))
     places = drawn(block, index.info.rows, rng, known_all=False)
     return mean_interval(scored(places, text, seed, neighbours=False)["name_score"])
+
+
+def _rows_of(index: FeatureIndex, store: ActivationStore, text: TextSource) -> SiteRows | None:
+    """Return what the dictionary read of a text; None where another model's store is gone."""
+    stores = [store]
+    for name in text.other_activations:
+        try:
+            stores.append(ActivationStore.open(store.folder.parent / name))
+        except UserError:
+            return None
+    return SiteRows(stores, read_sites(index.info.reads, stores))
 
 
 def _largest(values: Array, rows: Array, share: float) -> FiringBlock:

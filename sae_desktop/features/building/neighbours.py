@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from sae_desktop.jobs import JobContext, SilentContext
 EXACT_FEATURES = 200_000
 """Up to this many features every pair is compared on a processor too."""
 _COSINES_AT_ONCE = 2**26
+_SILENT = 1e-6
+"""A feature whose direction at an output is shorter than this share of the longest is silent."""
+_LEAST = 1e-20
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +35,7 @@ class Neighbours(NamedTuple):
 
 
 def nearest_directions(
-    W_dec_FD: Tensor,
+    W_dec_FD: Tensor | Sequence[Tensor],
     count: int,
     context: JobContext | None = None,
     *,
@@ -39,23 +43,25 @@ def nearest_directions(
 ) -> Neighbours:
     """Return the `count` directions of the largest cosine with each, itself left out.
 
-    Exact on an accelerator, and up to `exact_features` on a processor. Past that approximate:
-    nearest-neighbour descent (Dong et al. 2011, pynndescent), whose cosines are exact and whose
-    neighbours are most of the true ones; the job's log says so.
+    Of several outputs the directions of each (n, D), of which only the first n features have one;
+    they are compared as if side by side. Exact on an accelerator, and up to `exact_features` on a
+    processor. Past that approximate: nearest-neighbour descent (Dong et al. 2011, pynndescent),
+    whose cosines are exact and whose neighbours are most of the true ones; the job's log says so.
     """
     context = context or SilentContext()
-    features = len(W_dec_FD)
+    parts = [W_dec_FD] if isinstance(W_dec_FD, Tensor) else list(W_dec_FD)
+    features = max(len(part) for part in parts)
     kept = min(count, features - 1)
-    exact = features <= exact_features or W_dec_FD.device.type != "cpu"
+    exact = features <= exact_features or parts[0].device.type != "cpu"
     ids = np.full((features, count), -1, dtype=np.int32)
     cosines = np.zeros((features, count), dtype=np.float32)
     if kept > 0:
-        directions = torch.nn.functional.normalize(W_dec_FD.float(), dim=1)
+        directions = _normalised(parts, features)
         if exact:
-            _compare_all(directions, kept, ids, cosines, context)
+            _compare_all(directions, features, kept, ids, cosines, context)
         else:
             context.log(f"The neighbours of {features:,} features are approximate (descent).")
-            _descend(directions, kept, ids, cosines, context)
+            _descend(_side_by_side(directions, features), kept, ids, cosines, context)
     return Neighbours(ids, cosines, exact)
 
 
@@ -70,21 +76,73 @@ def neighbour_arrays(found: Neighbours, count: int) -> dict[str, Array]:
     }
 
 
+def part_neighbours(
+    part_nD: Tensor, features: int, count: int, context: JobContext
+) -> tuple[Array, Array]:
+    """Return ids and cosines (F, N) by what is written to one output; −1: fewer, or it is silent.
+
+    `part_nD` are the directions there of the first n of F features.
+    """
+    writes = part_nD.norm(dim=1) > _SILENT * part_nD.norm(dim=1).max()
+    numbers = torch.nonzero(writes).squeeze(1)
+    ids = np.full((features, count), -1, np.int32)
+    cosines = np.zeros((features, count), np.float32)
+    if len(numbers) > 1:
+        found = nearest_directions(part_nD[numbers], count, context)
+        own = numbers.cpu().numpy()
+        ids[own] = np.where(found.ids >= 0, own[np.maximum(found.ids, 0)], -1)
+        cosines[own] = found.cosines
+    return ids, cosines
+
+
+def _normalised(parts: Sequence[Tensor], features: int) -> list[Tensor]:
+    if len(parts) == 1:
+        return [torch.nn.functional.normalize(parts[0].float(), dim=1)]
+    squares = torch.zeros(features, device=parts[0].device)
+    for part in parts:
+        squares[: len(part)] += part.float().square().sum(dim=1)
+    norms = squares.sqrt().clamp_min(_LEAST)[:, None]
+    return [part.float() / norms[: len(part)] for part in parts]
+
+
+def _side_by_side(parts: Sequence[Tensor], features: int) -> Tensor:
+    if len(parts) == 1:
+        return parts[0]
+    rows = [torch.nn.functional.pad(part, (0, 0, 0, features - len(part))) for part in parts]
+    return torch.cat(rows, dim=1)
+
+
 def _compare_all(
-    directions: Tensor, kept: int, ids: Array, cosines: Array, context: JobContext
+    parts: Sequence[Tensor],
+    features: int,
+    kept: int,
+    ids: Array,
+    cosines: Array,
+    context: JobContext,
 ) -> None:
-    features = len(directions)
     step = max(1, _COSINES_AT_ONCE // features)
     for begin in range(0, features, step):
         context.check_cancelled()
         context.progress(begin, features, "features", "Finding neighbours")
-        block = directions[begin : begin + step] @ directions.T
+        if len(parts) == 1:
+            block = parts[0][begin : begin + step] @ parts[0].T
+        else:
+            block = _summed(parts, begin, min(begin + step, features), features)
         own = torch.arange(len(block), device=block.device)
         block[own, own + begin] = -torch.inf
         best = torch.topk(block, kept, dim=1)
         ids[begin : begin + step, :kept] = best.indices.cpu().numpy()
         cosines[begin : begin + step, :kept] = best.values.cpu().numpy()
     context.progress(features, features, "features", "Finding neighbours")
+
+
+def _summed(parts: Sequence[Tensor], begin: int, end: int, features: int) -> Tensor:
+    """Return the cosines (end − begin, F), added up over the outputs."""
+    block = torch.zeros(end - begin, features, device=parts[0].device)
+    for part in parts:
+        rows = part[begin : min(end, len(part))]
+        block[: len(rows), : len(part)] += rows @ part.T
+    return block
 
 
 def _descend(

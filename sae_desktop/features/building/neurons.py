@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.site_rows import SiteRows
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
 from sae_desktop.language_model.sites.capture import visit_sites
@@ -37,13 +38,25 @@ class TextWindow(NamedTuple):
     """Position of the first token whose row was stored."""
     length: int
     """Rows stored."""
+    rows: SiteRows
+    """What the dictionary read of it, stored,"""
+    row: int
+    """and the first of these rows."""
+
+
+class ReadBefore(NamedTuple):
+    """Which neurons come before what features read."""
+
+    sites: Sequence[Site]
+    """What the dictionary reads of this model."""
+    of_feature: Array | None = None
+    """(F,): the one a feature reads; None: it may read all of them."""
 
 
 def neuron_arrays(
     lm: LanguageModel,
-    site: Site,
+    read: ReadBefore,
     dictionary: Dictionary,
-    massive_norm: float,
     windows: Sequence[TextWindow],
     context: JobContext,
     folder: Path | None = None,
@@ -51,12 +64,13 @@ def neuron_arrays(
     """Return `neurons/…` and the column neuron_correlation; nothing for a model without MLPs.
 
     Pearson correlations of every feature's activation with every neuron of the layers before
-    the site, over the rows of `windows`, zeros counted; rows of a norm over `massive_norm` are
-    left out. Of each feature the KEPT largest by absolute value. Neurons wait in a file in
+    what it reads (the last site of several), over the rows of `windows`, zeros counted; massive
+    rows are left out. Of each feature the KEPT largest by absolute value. Neurons wait in a file in
     `folder` (by default that of temporary files), a layer at a time in memory. A feature that is
     silent on these rows has none (−1, 0).
     """
-    layers = _neuron_sites(lm, site)
+    before = [len(_neuron_sites(lm, site)) for site in read.sites]
+    layers = _neuron_sites(lm, read.sites[int(np.argmax(before))])
     rows = sum(window.length for window in windows)
     features = dictionary.features
     if not layers or rows < 2:
@@ -67,7 +81,7 @@ def neuron_arrays(
         for number, window in enumerate(windows):
             context.check_cancelled()
             context.progress(number, len(windows), "windows", "Reading neurons")
-            _read(lm, site, dictionary, massive_norm, window, table)
+            _read(lm, read.sites, dictionary, window, table)
         context.progress(len(windows), len(windows), "windows", "Reading neurons")
         firings, mean_F, std_F = table.firings(features)
         for number, layer in enumerate(layers):
@@ -82,7 +96,10 @@ def neuron_arrays(
                 spread = std_F[span, None] * std
                 with np.errstate(divide="ignore", invalid="ignore"):
                     r = (products - mean_F[span, None] * mean) / spread
-                found.offer(span, layer.layer, np.where(spread > 1e-12, r, 0.0))
+                r = np.where(spread > 1e-12, r, 0.0)
+                if read.of_feature is not None:
+                    r[np.asarray(before)[read.of_feature[span]] <= number] = 0.0
+                found.offer(span, layer.layer, r)
             del values
         context.progress(len(layers), len(layers), "layers", "Comparing features with neurons")
         table.close()
@@ -155,9 +172,8 @@ class _Table:
 
 def _read(
     lm: LanguageModel,
-    site: Site,
+    sites: Sequence[Site],
     dictionary: Dictionary,
-    massive_norm: float,
     window: TextWindow,
     table: _Table,
 ) -> None:
@@ -167,10 +183,16 @@ def _read(
     def keep(at: Site, value_BSD: Tensor) -> None:
         seen[at] = value_BSD[0, span].to(torch.float32, copy=True)
 
-    wanted = list(dict.fromkeys([*table.sites, site]))
+    alone = len(window.rows.sites) == 1
+    wanted = list(dict.fromkeys([*table.sites, *(sites if alone else ())]))
     visit_sites(lm, torch.tensor([window.ids]), None, wanted, keep)
-    x_TD = seen[site].to(dictionary.device)
-    typical = x_TD.norm(dim=1) <= massive_norm
+    if alone:  # as the model gives it, not as the store has rounded it
+        x_TD = seen[sites[0]].to(dictionary.device)
+        typical = x_TD.norm(dim=1) <= window.rows.sites[0].massive_norm
+    else:
+        values, massive = window.rows.read(window.row, window.row + window.length)
+        x_TD = torch.from_numpy(values).to(dictionary.device)
+        typical = torch.from_numpy(~massive).to(dictionary.device)
     with torch.no_grad():
         acts_TF = dictionary.encode(x_TD[typical])
     at_hand = typical.to(lm.device)

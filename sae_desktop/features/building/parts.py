@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
+from sae_desktop.dictionary.ends import End
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.by_output import output_arrays
 from sae_desktop.features.building.coactivation import coactive_arrays
+from sae_desktop.features.building.functional import functional_share, reads_several
 from sae_desktop.features.building.logits import logit_arrays
 from sae_desktop.features.building.mapping import MAP_NEIGHBOURS, map_arrays
 from sae_desktop.features.building.neighbours import nearest_directions, neighbour_arrays
-from sae_desktop.features.building.neurons import TextWindow, neuron_arrays
+from sae_desktop.features.building.neurons import ReadBefore, TextWindow, neuron_arrays
+from sae_desktop.features.building.site_rows import SiteRows, read_sites
+from sae_desktop.features.building.written import Written, written_of
 from sae_desktop.features.config import IndexConfig
-from sae_desktop.features.reading.firings import Firings
+from sae_desktop.features.reading.firing_files import StoredFirings
 from sae_desktop.features.reading.layout import TextSource
-from sae_desktop.features.suitable import written_site
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.sites.site_names import parse_site
+from sae_desktop.language_model.sites.intervene import stream_directions
+from sae_desktop.language_model.sites.resolve import Site, check_site
+from sae_desktop.language_model.sites.site_names import HOOKS, parse_site, uncentred
 from sae_desktop.project import Project
 
 Array = npt.NDArray[Any]
@@ -31,6 +41,8 @@ Array = npt.NDArray[Any]
 _LOGITS = 10
 _NEIGHBOURS = 10
 _COACTIVE = 10
+_STREAM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post")
+"""Sites whose later ones hold the earlier ones: only the last is added to the logits."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +51,15 @@ class PartsSource:
 
     project: Project
     config: IndexConfig
-    firings: Firings
+    firings: StoredFirings
     texts: list[TextSource]
     density: Array
     dictionary: Dictionary
     lm: LanguageModel | None
-    site: str
-    massive_norm: float
+    stores: Sequence[ActivationStore]
+    """Those of the first text, by model."""
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
     scratch: Path
     """A folder for what needs the disk meanwhile."""
 
@@ -58,30 +72,101 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
     """
     config, dictionary, lm = source.config, source.dictionary, source.lm
     context.check_cancelled()
-    near = nearest_directions(dictionary.W_dec, max(_NEIGHBOURS, MAP_NEIGHBOURS - 1), context)
+    rows = SiteRows(source.stores, read_sites(source.inputs, source.stores))
+    written = written_of(dictionary, source.outputs, rows)
+    count = max(_NEIGHBOURS, MAP_NEIGHBOURS - 1)
+    near = nearest_directions(written.directions(), count, context)
     arrays = neighbour_arrays(near, _NEIGHBOURS)
     if lm is not None:
-        arrays |= logit_arrays(lm, _written(source, lm), dictionary.W_dec, _LOGITS, context)
+        reaching = _reaching(source, lm)
+
+        def stream(first: int, last: int) -> Tensor:
+            return _stream(lm, written, reaching, first, last)
+
+        arrays |= logit_arrays(lm, dictionary.features, stream, _LOGITS, context)
+    if len(written) > 1:
+        arrays |= output_arrays(
+            written, source.stores, lm, context,
+            logits=_LOGITS if config.by_output else 0,
+            neighbours=_NEIGHBOURS if config.by_output else 0,
+            device=config.device,
+        )  # fmt: skip
+    if reads_several(dictionary, source.inputs):
+        texts = opened_texts(source)
+        arrays["parts/functional"] = functional_share(
+            dictionary, source.inputs, source.firings, rows, texts, context
+        )
     if config.coactivation:
         arrays |= coactive_arrays(source.firings, _COACTIVE, context, source.scratch)
     if lm is not None and config.neuron_rows:
         windows = _sampled_windows(source)
         arrays |= neuron_arrays(
-            lm, parse_site(source.site), dictionary, source.massive_norm, windows, context,
-            source.scratch,
-        )  # fmt: skip
+            lm, _read_before(source), dictionary, windows, context, source.scratch
+        )
     if config.map:
-        arrays |= map_arrays(dictionary.W_dec, source.density > 0, near, context)
+        arrays |= map_arrays(written.joined(), source.density > 0, near, context)
     return arrays
 
 
-def _written(source: PartsSource, lm: LanguageModel) -> str:
-    """Return the site of the directions; the one read where a transcoder's files name none."""
-    read = parse_site(source.site)
-    try:
-        return str(written_site(source.config.dictionary, source.dictionary, lm, read))
-    except UserError:
-        return source.site
+def _reaching(source: PartsSource, lm: LanguageModel) -> list[tuple[int, Site]]:
+    """Return which outputs make up a feature's effect on the logits, each with its site.
+
+    All that add to the stream of the first model; where some are the stream itself, the last of
+    these and what is added after it. The site read stands in for one that files do not name.
+    """
+    found: list[tuple[int, Site]] = []
+    for number, end in enumerate(source.outputs):
+        if end.source:
+            continue
+        alone = len(source.outputs) == 1
+        try:
+            site = check_site(lm.model, parse_site(end.site))
+        except UserError:
+            if not alone:
+                continue
+            site = parse_site(source.inputs[0].site)
+        found.append((number, site))
+    streams = [one for one in found if uncentred(one[1].hook) in _STREAM]
+    if not streams:
+        return found
+    last = max(streams, key=lambda one: _place(one[1]))
+    added = [one for one in found if one not in streams]
+    return [last, *(one for one in added if _place(one[1]) > _place(last[1]))]
+
+
+def _place(site: Site) -> tuple[int, int]:
+    return site.layer, HOOKS.index(uncentred(site.hook))
+
+
+def _stream(
+    lm: LanguageModel, written: Written, reaching: Sequence[tuple[int, Site]], first: int, last: int
+) -> Tensor:
+    """Return what features add to the residual stream over these outputs, (last − first, D)."""
+    total: Tensor | None = None
+    for number, site in reaching:
+        found = stream_directions(lm, site, written.whole(number, first, last))
+        total = found if total is None else total + found
+    return torch.zeros(last - first, lm.width) if total is None else total
+
+
+def _read_before(source: PartsSource) -> ReadBefore:
+    own = [end for end in source.inputs if not end.source]
+    of_feature = None
+    if isinstance(source.dictionary, CrossLayerDictionary):
+        each = source.dictionary.features // len(own)
+        of_feature = np.arange(source.dictionary.features) // each
+    return ReadBefore([parse_site(end.site) for end in own], of_feature)
+
+
+def opened_texts(source: PartsSource) -> list[tuple[TextSource, SiteRows]]:
+    """Return the texts of which all stores are still there, each with its rows."""
+    found, path = [], source.project.store_path
+    for text in source.texts:
+        folders = [path(name) for name in (text.activations, *text.other_activations)]
+        if all(folder.is_dir() for folder in folders):
+            stores = [ActivationStore.open(folder) for folder in folders]
+            found.append((text, SiteRows(stores, read_sites(source.inputs, stores))))
+    return found
 
 
 def _sampled_windows(source: PartsSource) -> list[TextWindow]:
@@ -90,25 +175,25 @@ def _sampled_windows(source: PartsSource) -> list[TextWindow]:
     The choice depends on the text alone, not on the parts in which it was read. None when a
     store is no longer there.
     """
-    found: list[tuple[ActivationStore, Any]] = []
-    for text in source.texts:
-        path = source.project.store_path(text.activations)
-        if not path.is_dir():
-            return []
-        store = ActivationStore.open(path)
-        windows = store.windows
+    found: list[tuple[SiteRows, Any]] = []
+    texts = opened_texts(source)
+    if len(texts) < len(source.texts):
+        return []
+    for text, rows in texts:
+        windows = rows.store.windows
         inside = (windows["first_row"] >= text.first_row) & (
             windows["first_row"] < text.first_row + text.rows
         )
-        found += [(store, window) for window in windows[inside]]
-    rows = sum(int(window["length"]) for _, window in found)
-    step = max(1, -(-rows // source.config.neuron_rows))
-    return [_text_window(store, window) for store, window in found[::step]]
+        found += [(rows, window) for window in windows[inside]]
+    count = sum(int(window["length"]) for _, window in found)
+    step = max(1, -(-count // source.config.neuron_rows))
+    return [_text_window(rows, window) for rows, window in found[::step]]
 
 
-def _text_window(store: ActivationStore, window: Any) -> TextWindow:
-    ids, length = store.window_ids(window), int(window["length"])
-    return TextWindow(ids, len(ids) - len(store.info.suffix) - length, length)
+def _text_window(rows: SiteRows, window: Any) -> TextWindow:
+    ids, length = rows.store.window_ids(window), int(window["length"])
+    first = len(ids) - len(rows.store.info.suffix) - length
+    return TextWindow(ids, first, length, rows, int(window["first_row"]))
 
 
 def vocabulary_arrays(lm: LanguageModel | None) -> dict[str, Array]:

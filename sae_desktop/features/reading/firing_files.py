@@ -269,13 +269,17 @@ def joined_texts(texts: Sequence[TextSource]) -> list[TextSource]:
         last = joined[-1] if joined else None
         if (
             last is not None
-            and (last.activations, last.corpus) == (text.activations, text.corpus)
+            and _told(last) == _told(text)
             and last.first_row + last.rows == text.first_row
         ):
             joined[-1] = msgspec.structs.replace(last, rows=last.rows + text.rows)
         else:
             joined.append(text)
     return joined
+
+
+def _told(text: TextSource) -> tuple[object, ...]:
+    return text.activations, text.other_activations, text.corpus
 
 
 def kept_firings(index: Path, texts: Sequence[TextSource], digest: str) -> list[Path]:

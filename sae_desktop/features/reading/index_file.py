@@ -74,6 +74,8 @@ class IndexFile:
             first = file.attrs["schema_version"] == 1
             sizes = {"F": self.features, "B": self.info.buckets}
             sizes |= {"G": len(self.info.languages), "S": len(self.info.sources)}
+            if self.info.inputs:
+                sizes |= {"I": len(self.info.inputs), "O": len(self.info.outputs)}
             try:
                 found = extents(path, file, FIRST_ARRAYS if first else ARRAYS, sizes)
                 self._file = MappedFile(path, found)

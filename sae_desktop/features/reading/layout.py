@@ -2,7 +2,7 @@
 
 `features/<name>.h5`, all datasets contiguous, so that readers map them. F features, C context
 slots, N of whatever is kept of a kind, V tokens of the vocabulary, R rows (tokens of text),
-G languages, S sources:
+G languages, S sources, I inputs and O outputs of the dictionary:
 
     columns/<name>                     (F,)       the figures of `columns.py` that were measured
     histogram/counts                   (F, BINS)  activations above 0, linear from 0 to the maximum
@@ -28,6 +28,21 @@ G languages, S sources:
     firing_tokens/ids, counts, sums    (F, N)     tokens on which it fires most often, how often,
                                                   and their activations' sum; −1: fewer
     neurons/layers, ids, pearson       (F, N)     most correlated neurons; −1: fewer than N
+    parts/strength                     (F, O)     how strongly it writes to each output: ‖W_dec‖
+                                                  there, in that site's typical norms, its
+                                                  strongest output being 1
+    parts/typical                      (O,)       that norm: the median of the site's rows, or,
+                                                  where the store lacks them, of what the
+                                                  dictionary writes there
+    parts/logit_spread                 (F, O)     what an activation of 1 does to the logits through
+                                                  that output alone: their standard deviation over
+                                                  the vocabulary; NaN: its model was not there
+    parts/logit_top_ids, logit_top_values, logit_bottom_ids, logit_bottom_values   (F, O, N)
+                                                  raw effects; −1 where it does not write
+    parts/neighbour_ids, neighbour_cosines   (F, O, N)  by what is written there alone; −1: fewer
+    parts/functional                   (F, I)     where it lives: the share of its activation that
+                                                  is lost where one input alone is at its mean,
+                                                  averaged over firings; NaN: it never fired
     aligned/offsets                    (F+1,)     by feature, over the documents of a group in
     aligned/documents, rows, maxima    (n,)       several languages: where it fires most in each
     tokens                             (R,)
@@ -39,7 +54,11 @@ G languages, S sources:
 
 Rows, tokens and documents are signed whole numbers, of as few bytes (two, four or eight) as hold
 them. Groups that were not measured (no model: no logits, no neurons) are not there; older indexes
-have no sums. The names of languages and sources stand in the info, an attribute of the file.
+have no sums. `parts/…` are there where a dictionary has several outputs, `parts/functional` where
+any of its features may read several inputs. `neighbours/…` and the map are by all outputs together,
+each in its typical norms; `logits/…` by all of the first model's that add to the stream, or by the
+last one that replaces it. The names of languages and sources stand in the info, an attribute of
+the file.
 """
 
 from __future__ import annotations
@@ -54,6 +73,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.dictionary.ends import End
 from sae_desktop.features.config import REACH, BucketScheme
 from sae_desktop.features.reading.columns import COLUMNS
 from sae_desktop.language_model.config import ModelDtype
@@ -137,6 +157,18 @@ ARRAYS: dict[str, Accepted] = {
     "neurons/layers": _optional(WHOLE, "F", "K"),
     "neurons/ids": _optional(WHOLE, "F", "K"),
     "neurons/pearson": _optional(FLOATS, "F", "K"),
+    "parts/strength": _optional(FLOATS, "F", "O"),
+    "parts/typical": _optional(FLOATS, "O"),
+    "parts/logit_spread": _optional(FLOATS, "F", "O"),
+    **dict.fromkeys(
+        ("parts/logit_top_ids", "parts/logit_bottom_ids"), _optional(WHOLE, "F", "O", "LO")
+    ),
+    **dict.fromkeys(
+        ("parts/logit_top_values", "parts/logit_bottom_values"), _optional(FLOATS, "F", "O", "LO")
+    ),
+    "parts/neighbour_ids": _optional(WHOLE, "F", "O", "NO"),
+    "parts/neighbour_cosines": _optional(FLOATS, "F", "O", "NO"),
+    "parts/functional": _optional(FLOATS, "F", "I"),
     "aligned/offsets": _optional(WHOLE, "F+1"),
     "aligned/documents": _optional(WHOLE, "a"),
     "aligned/rows": _optional(WHOLE, "a"),
@@ -159,6 +191,22 @@ class TextSource(msgspec.Struct, frozen=True, kw_only=True):
     corpus: str
     first_row: int
     rows: int
+    other_activations: tuple[str, ...] = ()
+    """The stores of the same tokens through the other models that the dictionary reads."""
+
+
+class OtherModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a dictionary of several reads beside the first."""
+
+    model: str
+    model_revision: str = ""
+    model_origin: str = ""
+    tokenizer_hash: str = ""
+    model_dtype: ModelDtype = "auto"
+
+    @property
+    def mark(self) -> ModelMark:
+        return ModelMark(self.model, self.model_revision, self.tokenizer_hash)
 
 
 class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,8 +222,17 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer_hash: str = ""
     model_dtype: ModelDtype = "auto"
     site: str
+    """What the dictionary reads; of several sites the first."""
+    inputs: tuple[End, ...] = ()
+    """All that it reads; empty in indexes of earlier versions: see `reads`."""
+    outputs: tuple[End, ...] = ()
+    """All that it writes; empty in indexes of earlier versions."""
+    other_models: tuple[OtherModel, ...] = ()
+    """Those of its sites whose source is 1, 2 …"""
     activations: str
-    """The store; of several the first."""
+    """The store; of several texts' the first."""
+    other_activations: tuple[str, ...] = ()
+    """The first text's stores of the other models."""
     corpus: str
     texts: list[TextSource] = []
     rows: int
@@ -199,6 +256,16 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     def mark(self) -> ModelMark:
         """The model it was made with."""
         return ModelMark(self.model, self.model_revision, self.tokenizer_hash)
+
+    @property
+    def reads(self) -> tuple[End, ...]:
+        """What the dictionary reads; of an earlier index one site, its width unknown (0)."""
+        return self.inputs or (End(self.site, 0),)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models, by source."""
+        return (self.model, *(other.model for other in self.other_models))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A short list of sites, several of which can be checked."""
+"""A short list of sites or stores, several of which can be checked."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ _MOST_SHOWN = 6
 
 
 class SiteChecks(QListWidget):
-    """Sites with a box each; new ones begin checked."""
+    """Names with a box each; new ones begin checked, unless they are asked to begin empty."""
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, *, begin_checked: bool = True) -> None:
         super().__init__()
+        self._begin_checked = begin_checked
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemChanged.connect(lambda _item: self.changed.emit())
@@ -27,13 +28,14 @@ class SiteChecks(QListWidget):
         """Offer sites; those that stay keep their box as it is."""
         if [self.item(row).text() for row in range(self.count())] == list(sites):
             return
-        unchecked = set(self._named(Qt.CheckState.Unchecked))
+        before = {self.item(row).text() for row in range(self.count())}
+        checked = set(self.checked())
         with QSignalBlocker(self):
             self.clear()
             for site in sites:
                 item = QListWidgetItem(site)
                 item.setToolTip(plain_tip(site))
-                on = site not in unchecked
+                on = site in checked if site in before else self._begin_checked
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
                 self.addItem(item)
         shown = min(max(len(sites), 1), _MOST_SHOWN)
@@ -43,9 +45,9 @@ class SiteChecks(QListWidget):
         return tuple(self._named(Qt.CheckState.Checked))
 
     def check(self, sites: Sequence[str]) -> None:
-        """Check these and no others; none named: all."""
+        """Check these and no others; none named: what they began as."""
         for row in range(self.count()):
-            on = not sites or self.item(row).text() in sites
+            on = (self._begin_checked and not sites) or self.item(row).text() in sites
             self.item(row).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
     def _named(self, state: Qt.CheckState) -> list[str]:

@@ -15,7 +15,7 @@ from sae_desktop.words.training_catalogue import STREAM
 
 
 class SiteOffers:
-    """Fills the fields of sites and of the second store."""
+    """Fills the fields of sites and of the other models’ stores."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
@@ -25,14 +25,14 @@ class SiteOffers:
         """What a harvest beside the training would read."""
 
     def available_sites(self) -> tuple[str, ...]:
-        """Return the sites there are; of two stores those both have."""
+        """Return the sites there are; of several stores those all have."""
         name = self._fields["activations"].currentData()
         if name == STREAM:
             return (self.stream.site, *self.stream.sites)
         sites = self._sites_of(name)
-        other = self._fields["other_activations"].currentData()
-        if other and self._fields["target"].currentData() == "crosscoder":
-            return tuple(site for site in sites if site in self._sites_of(other))
+        if self._fields["target"].currentData() == "crosscoder":
+            for other in self._fields["other_activations"].checked():
+                sites = tuple(site for site in sites if site in self._sites_of(other))
         return sites
 
     def _sites_of(self, name: str) -> tuple[str, ...]:
@@ -41,9 +41,8 @@ class SiteOffers:
     def offer(self) -> None:
         """Put the stores and sites there are into the fields, and keep what was chosen."""
         name = self._fields["activations"].currentData()
-        others = [(s.name, s.name) for s in self.stores if s.name != name]
-        other = self._fields["other_activations"]
-        refill(other, [("none", ""), *others], other.currentData() or "")
+        others = [store.name for store in self.stores if store.name != name]
+        self._fields["other_activations"].show_sites(others)
         sites = self.available_sites()
         for number, field in enumerate(("site", "output_site")):
             keep = self._fields[field].currentData()

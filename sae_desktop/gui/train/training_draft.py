@@ -81,7 +81,7 @@ def _target_problem(
     config: TrainConfig, store: StoreItem | None, stores: list[StoreItem]
 ) -> dict[str, str]:
     """Return what is wrong with target and sites, as the training itself would say it."""
-    other = next((item for item in stores if item.name == config.other_activations), None)
+    others = [item for name in config.other_activations for item in stores if item.name == name]
     if config.stream is not None:
         source = _stream_info(config.stream)
     elif store is not None:
@@ -89,7 +89,7 @@ def _target_problem(
     else:
         return {}
     try:
-        resolve_target(config, source, _info(other) if other else None)
+        resolve_target(config, source, [_info(other) for other in others])
     except UserError as error:
         return {"target": str(error)}
     return {}

@@ -37,7 +37,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
         "site": QComboBox(),
         "output_site": QComboBox(),
         "sites": SiteChecks(),
-        "other_activations": QComboBox(),
+        "other_activations": SiteChecks(begin_checked=False),
         "architecture": QComboBox(),
         "features": _count("features", d, 100_000_000),
         "k": _count("k", d, 1_000_000),

@@ -152,7 +152,7 @@ class TrainingSettings(QScrollArea):
                 field.toggled.connect(self._on_changed)
             elif isinstance(field, QLineEdit):
                 field.textEdited.connect(self._on_named)
-            elif name == "sites":
+            elif name in ("sites", "other_activations"):
                 field.changed.connect(self._on_changed)
             else:
                 field.valueChanged.connect(self._on_changed)
@@ -322,14 +322,14 @@ class TrainingSettings(QScrollArea):
         """Return what is set."""
         target, source = self.fields["target"].currentData(), self.fields["activations"]
         streams = source.currentData() == STREAM
-        two_models = target == "crosscoder" and bool(self.fields["other_activations"].currentData())
+        others = self.fields["other_activations"].checked() if target == "crosscoder" else ()
         sites, output_sites = chosen_sites(
             target,
             self._offers.available_sites(),
             site=self.fields["site"].currentData() or "",
             output_site=self.fields["output_site"].currentData() or "",
             sites=self.fields["sites"].checked(),
-            two_models=two_models,
+            several_models=bool(others),
         )
         values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
         stream = msgspec.structs.replace(self._offers.stream, project=project, name="stream")
@@ -340,7 +340,7 @@ class TrainingSettings(QScrollArea):
             stream=stream if streams else None,
             sites=sites,
             output_sites=output_sites,
-            other_activations=self.fields["other_activations"].currentData() if two_models else "",
+            other_activations=others,
             architecture=self.fields["architecture"].currentData(),
             **values,
         )
@@ -360,7 +360,7 @@ class TrainingSettings(QScrollArea):
                     fill_field(field, getattr(config, name))
             self.choose_store(STREAM if config.stream is not None else config.activations)
             self._offers.offer()
-            choose(self.fields["other_activations"], config.other_activations)
+            self.fields["other_activations"].check(config.other_activations)
             self._offers.offer()
             for name, sites in (("site", config.sites), ("output_site", config.output_sites)):
                 choose(self.fields[name], sites[0] if sites else "")

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from sae_desktop.corpus.config import brought_up
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import label, push_button, set_property
@@ -105,7 +106,7 @@ class TrainingSetup(QWidget):
         return {"config": msgspec.to_builtins(self.config()), "named": self.form.is_named}
 
     def _give(self, kept: dict[str, Any]) -> None:
-        config = msgspec.convert(kept["config"], TrainConfig)
+        config = msgspec.convert(brought_up(kept["config"]), TrainConfig)
         if _unnamed(config) != _unnamed(self.config()) or kept["named"]:
             self.form.fill(config)
             if not kept["named"]:

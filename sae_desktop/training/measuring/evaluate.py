@@ -180,7 +180,7 @@ def _text(
         context.log("The loss recovered is not measured: an encoder does not predict a next token.")
         return None
     if not source.one_model:
-        context.log("The loss recovered is not measured: the dictionary reads two models.")
+        context.log("The loss recovered is not measured: the dictionary reads several models.")
         return None
     return splice_text(
         lm,

@@ -80,11 +80,11 @@ def plan_of(config: TrainConfig) -> TargetPlan:
         harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
         return resolve_target(config, store_info(plan_harvest(harvest)))
     project = Project.open(config.project)
-    names = [name for name in (config.activations, config.other_activations) if name]
+    names = [config.activations, *config.other_activations]
     for name in names:
         existing("activation store", name, project.stores())
     infos = [ActivationStore.open(project.store_path(name)).info for name in names]
-    return resolve_target(config, *infos)
+    return resolve_target(config, infos[0], infos[1:])
 
 
 def _open_source(config: TrainConfig, context: JobContext) -> Source:

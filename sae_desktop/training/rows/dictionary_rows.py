@@ -6,9 +6,8 @@ transcoder's is paired with what it should write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.dictionary.ends import End, inputs, outputs, sources
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.device import resolve_device
@@ -24,15 +24,16 @@ from sae_desktop.language_model.same_model import require_same_model
 from sae_desktop.project import Project, existing
 from sae_desktop.training.measuring.metrics import Block
 from sae_desktop.training.rows.data import Rows, SiteRows, Split, split_parts
-from sae_desktop.training.rows.dictionary_sites import dictionary_sites
+from sae_desktop.training.rows.dictionary_sites import dictionary_sites, other_stores
 from sae_desktop.training.rows.document_split import HeldOutBy
+from sae_desktop.training.rows.targets import check_aligned
 
 _BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class DictionaryRows:
-    """Rows of a dictionary's inputs and outputs in one store, or in two of the same tokens."""
+    """Rows of a dictionary's inputs and outputs in one store, or in several of the same tokens."""
 
     inputs: Sequence[SiteRows]
     outputs: Sequence[SiteRows]
@@ -141,46 +142,114 @@ def site_of(dictionary: Dictionary, store: ActivationStore) -> str:
     return site if site in store.info.sites else store.site
 
 
-def rows_of(project: Project, dictionary: Dictionary, store: ActivationStore) -> DictionaryRows:
-    """Return a dictionary's rows in a store, and in the second one its metadata name.
+def rows_of(
+    project: Project,
+    dictionary: Dictionary,
+    store: ActivationStore,
+    others: Sequence[ActivationStore] = (),
+) -> DictionaryRows:
+    """Return a dictionary's rows in a store, and in those of the other models it reads.
 
-    Raises UserError when a site or the second store is missing, or their widths do not fit.
+    `others` as `stores_of` finds them where they are not given. Raises UserError when a site or
+    store is missing, stores hold different tokens, or their widths do not fit.
     """
-    sites = dictionary_sites(dictionary.metadata)
-    same = sites.outputs == sites.inputs
-    if same and len(sites.inputs) < 2:
-        inputs = [SiteRows(store, site_of(dictionary, store))]
-    else:
-        inputs = _places(sites.inputs, dictionary.metadata, project, store)
-    found = DictionaryRows(
-        inputs, inputs if same else _places(sites.outputs, dictionary.metadata, project, store)
-    )
-    for what, places, width in (
-        ("reads", found.inputs, dictionary.width),
-        ("writes", found.outputs, dictionary.out_width),
-    ):
-        wide = sum(part.width for part in places)
-        if wide != width:
-            raise UserError(
-                f"The dictionary {what} rows of width {width}, but those of the store have width "
-                f"{wide}.",
-                kept="Nothing was changed.",
-                next_step="Harvest a store with the dictionary's model and sites.",
-            )
+    read, written = dictionary_ends(dictionary, site_of(dictionary, store))
+    stores = [store, *(others or stores_of(project, dictionary, store)[1:])]
+    found = _places(read, stores)
+    _refuse_width("reads", found, dictionary.width)
+    rows = DictionaryRows(found, found if written == read else _places(written, stores))
+    _refuse_width("writes", rows.outputs, dictionary.out_width)
+    return rows
+
+
+def input_rows(
+    dictionary: Dictionary, store: ActivationStore, others: Sequence[ActivationStore] = ()
+) -> list[SiteRows]:
+    """Return the rows that a dictionary reads in a store, and in those of the other models.
+
+    Raises UserError as `rows_of`; what it writes need not be in the stores.
+    """
+    found = _places(dictionary_ends(dictionary, site_of(dictionary, store))[0], [store, *others])
+    _refuse_width("reads", found, dictionary.width)
     return found
 
 
-def _places(
-    sites: Sequence[str], metadata: Mapping[str, Any], project: Project, store: ActivationStore
-) -> list[SiteRows]:
-    """Find each site's store: the first, or the second one for a crosscoder of two models."""
-    owners = [store] * len(sites)
-    name = str(metadata.get("other_activations") or "")
-    if name:
+def dictionary_ends(dictionary: Dictionary, site: str) -> tuple[tuple[End, ...], tuple[End, ...]]:
+    """Return what a dictionary reads and what it writes; `site` of one that names none.
+
+    Raises UserError for one whose sites and widths do not fit together.
+    """
+    try:
+        return inputs(dictionary, site), outputs(dictionary, site)
+    except ValueError as error:
+        raise UserError(
+            f"The dictionary does not fit what it says of its sites: {error}.",
+            kept="Nothing was changed.",
+            next_step="Import it again with the sites it reads and writes given.",
+        ) from error
+
+
+def stores_of(
+    project: Project, dictionary: Dictionary, store: ActivationStore, names: Sequence[str] = ()
+) -> list[ActivationStore]:
+    """Return the stores that a dictionary's rows are in: the given one, and other models'.
+
+    These are called `names`; by default they are those it was trained on. Raises UserError for
+    one that is missing, of other tokens or of another model, and for too few or too many.
+    """
+    models = sources(dictionary_ends(dictionary, store.site)[0])
+    if models == 1 and not names:
+        return [store]
+    told = dictionary.metadata
+    if not names and store.folder.name == str(told.get("activation_store") or store.folder.name):
+        names = other_stores(told)
+    if len(names) != models - 1:
+        raise UserError(
+            f"The dictionary reads {models} models, so beside the store “{store.folder.name}” it "
+            f"needs {models - 1} of the same tokens through the others; {len(names)} "
+            f"{'is' if len(names) == 1 else 'are'} named.",
+            kept="Nothing was changed.",
+            next_step="Choose a store for each of the other models, in their order.",
+        )
+    found = [store]
+    for number, name in enumerate(names):
         existing("activation store", name, project.stores())
         other = ActivationStore.open(project.store_path(name))
-        owners = [other if source else store for source in metadata["sources"]]
-    return [SiteRows(owner, site) for owner, site in zip(owners, sites, strict=True)]
+        check_aligned(store, other)
+        marks = other_marks(dictionary)
+        if number < len(marks):
+            require_same_model(
+                marks[number].name, marks[number], f"store:{name}", other.mark, project.path
+            )
+        found.append(other)
+    return found
+
+
+def other_marks(dictionary: Dictionary) -> list[ModelMark]:
+    """Return of which other models a dictionary says it is; none in those of earlier releases."""
+    return [
+        ModelMark(
+            str(told.get("model_name") or ""),
+            str(told.get("model_revision") or ""),
+            str(told.get("tokenizer_hash") or ""),
+        )
+        for told in dictionary.metadata.get("other_models") or ()
+    ]
+
+
+def _places(ends: Sequence[End], stores: Sequence[ActivationStore]) -> list[SiteRows]:
+    return [SiteRows(stores[end.source], end.site) for end in ends]
+
+
+def _refuse_width(does: str, places: Sequence[SiteRows], width: int) -> None:
+    wide = sum(part.width for part in places)
+    if wide != width:
+        raise UserError(
+            f"The dictionary {does} rows of width {width}, but those of the store have width "
+            f"{wide}.",
+            kept="Nothing was changed.",
+            next_step="Harvest a store with the dictionary's model and sites.",
+        )
 
 
 def _gather(places: Sequence[SiteRows], rows: Rows) -> Tensor:

@@ -24,6 +24,15 @@ def dictionary_sites(metadata: Mapping[str, Any]) -> DictionarySites:
     return DictionarySites(inputs, _names(metadata, "output_sites", "hook_name_out") or inputs)
 
 
+def other_stores(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the stores of the other models that a dictionary learned from, in their order.
+
+    Earlier releases had at most one, named by itself.
+    """
+    found = metadata.get("other_activations") or ()
+    return (found,) if isinstance(found, str) else tuple(str(name) for name in found)
+
+
 def _names(metadata: Mapping[str, Any], several: str, one: str) -> tuple[str, ...]:
     names = metadata.get(several) or [metadata.get(one)]
     return tuple(str(name) for name in names if name)

@@ -1,4 +1,4 @@
-"""Where a run's rows come from: a store, or two of the same tokens; see also `streaming`."""
+"""Where a run's rows come from: a store, or several of the same tokens; see also `streaming`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Source(ABC):
 
     plan: TargetPlan
     info: StoreInfo
-    """Of the model and the text; for two stores that of the first."""
+    """Of the model and the text; for several stores that of the first."""
     sides: Sides
     position: StorePosition | StreamPosition
     """Where rows are read from when nothing has been consumed yet."""
@@ -124,7 +124,7 @@ class Source(ABC):
 
 
 class StoreSource(Source):
-    """Rows of a store, or of two that hold the same tokens row by row."""
+    """Rows of a store, or of several that hold the same tokens row by row."""
 
     position: StorePosition
 
@@ -141,12 +141,12 @@ class StoreSource(Source):
         project = Project.open(config.project)
         self._config = config
         store = _open(project, config.activations)
-        other = _open(project, config.other_activations) if config.other_activations else None
-        if other is not None:
+        others = [_open(project, name) for name in config.other_activations]
+        for other in others:
             check_aligned(store, other)
         self.info = store.info
-        self.plan = resolve_target(config, store.info, None if other is None else other.info)
-        stores = [store, store if other is None else other]
+        self.plan = resolve_target(config, store.info, [other.info for other in others])
+        stores = self._stores = [store, *others]
         self._store = store
         self._inputs = [SiteRows(stores[p.source], p.site) for p in self.plan.inputs]
         self._outputs = (
@@ -230,12 +230,20 @@ class StoreSource(Source):
         return [part.gather(rows) for part in self._parts]
 
     def metadata(self) -> Mapping[str, Any]:
-        names = {
+        names: dict[str, Any] = {
             "activation_store": self._config.activations,
             "held_out": self.position.held_out,
         }
         if self._config.other_activations:
-            names["other_activations"] = self._config.other_activations
+            names["other_activations"] = list(self._config.other_activations)
+            names["other_models"] = [
+                {
+                    "model_name": store.info.model,
+                    "model_revision": store.info.model_revision,
+                    "tokenizer_hash": store.info.tokenizer_hash,
+                }
+                for store in self._stores[1:]
+            ]
         return self.base_metadata() | names
 
     def texts(self, device: str) -> tuple[SpliceText | None, SampleText | None]:

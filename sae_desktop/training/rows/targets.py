@@ -7,6 +7,7 @@ torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,8 @@ from sae_desktop.training.config import Target, TrainConfig
 CROSS_LAYER_ARCHITECTURE = "jumprelu"
 """The one a cross-layer transcoder is trained as (Ameisen et al., 2025)."""
 
-FIRST, OTHER = 0, 1
-"""Sources of rows: `activations` (or the stream), and `other_activations`."""
+FIRST = 0
+"""The source of the rows of `activations` (or the stream); 1 … are `other_activations`."""
 
 _MLP_INPUT, _MLP_OUTPUT = "mlp.hook_in", "hook_mlp_out"
 
@@ -32,7 +33,7 @@ class Part:
     """The rows of one site, which have a scalar and a centre of their own."""
 
     source: int
-    """FIRST or OTHER."""
+    """FIRST, or which of the others, counted from 1."""
     site: str
     width: int
 
@@ -87,18 +88,18 @@ class TargetPlan:
 
 
 def resolve_target(
-    config: TrainConfig, source: StoreInfo, other: StoreInfo | None = None
+    config: TrainConfig, source: StoreInfo, others: Sequence[StoreInfo] = ()
 ) -> TargetPlan:
     """Return the parts of a run's batches.
 
-    `source` says what `activations` or the stream holds, `other` what `other_activations`
-    does. Raises UserError for sites that are not there, for too few or too many, and for
+    `source` says what `activations` or the stream holds, `others` what `other_activations`
+    do. Raises UserError for sites that are not there, for too few or too many, and for
     settings that the target does not have.
     """
-    if (other is not None) and config.target != "crosscoder":
+    if others and config.target != "crosscoder":
         raise UserError(
-            "A second store is only for a crosscoder of two models.",
-            next_step="Choose the target “crosscoder”, or leave the second store out.",
+            "Stores of other models are only for a crosscoder of several models.",
+            next_step="Choose the target “crosscoder”, or leave the other stores out.",
         )
     match config.target:
         case "input":
@@ -106,7 +107,7 @@ def resolve_target(
         case "transcoder" | "skip_transcoder":
             return _transcoder(config, source)
         case "crosscoder":
-            return _crosscoder(config, source, other)
+            return _crosscoder(config, source, others)
         case "cross_layer_transcoder":
             return _cross_layer(config, source)
 
@@ -169,17 +170,19 @@ def _transcoder(config: TrainConfig, source: StoreInfo) -> TargetPlan:
     return TargetPlan(config.target, (_part(sites[0], source),), (_part(outputs[0], source),))
 
 
-def _crosscoder(config: TrainConfig, source: StoreInfo, other: StoreInfo | None) -> TargetPlan:
+def _crosscoder(config: TrainConfig, source: StoreInfo, others: Sequence[StoreInfo]) -> TargetPlan:
     _no_outputs(config, "A crosscoder")
-    if other is None:
+    if not others:
         parts = _parts(config.sites or tuple(source.sites), source)
     else:
         parts = _parts(config.sites or (source.sites[0],), source)
-        parts += _parts(config.sites or (other.sites[0],), other, OTHER)
+        for number, other in enumerate(others, start=1):
+            parts += _parts(config.sites or (other.sites[0],), other, number)
     if len(parts) < 2:
         raise UserError(
-            f"A crosscoder reads several sites or two models, but the store holds {_list(source)}.",
-            next_step="Harvest several sites in one pass, or choose a second store.",
+            "A crosscoder reads several sites or several models, but the store holds "
+            f"{_list(source)}.",
+            next_step="Harvest several sites in one pass, or choose another model’s store.",
         )
     return TargetPlan("crosscoder", parts, parts)
 
@@ -234,7 +237,7 @@ def _no_outputs(config: TrainConfig, what: str) -> None:
 
 def _part(site: str, info: StoreInfo, source: int = FIRST) -> Part:
     if site not in info.sites:
-        store = "second store" if source == OTHER else "store"
+        store = f"other store {source}" if source else "store"
         raise UserError(
             f"The {store} has no site “{site}”.",
             next_step=f"It holds: {_list(info)}. Several sites can be harvested in one pass.",

@@ -94,7 +94,7 @@ ARCHITECTURE_TERMS = (
     ),
     Entry(
         "Crosscoder",
-        "One dictionary for several layers, or for two models that read the same text.",
+        "One dictionary for several layers, or for several models that read the same text.",
         "It shows which features layers share, or what a fine-tuned model has that the original "
         "had not.",
         "Train, under Target",

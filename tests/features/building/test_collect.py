@@ -11,7 +11,8 @@ from imported_rows import STORE, import_rows
 
 from sae_desktop.activations.store import ActivationStore
 from sae_desktop.dictionary import Dictionary
-from sae_desktop.features.building.collect import _encode, typical_limit
+from sae_desktop.features.building.collect import _encode
+from sae_desktop.features.building.site_rows import ReadSite, SiteRows, typical_limit
 from sae_desktop.project import Project
 
 
@@ -26,9 +27,8 @@ def test_massive_rows__fire_nothing_not_even_by_a_bias(tmp_path: Path) -> None:
     bias = torch.tensor([0.0] * 7 + [100.0])
     dictionary = Dictionary(torch.eye(8), bias, torch.eye(8), torch.zeros(8))
     limit = typical_limit(store, store.site)
-    group = SimpleNamespace(
-        store=store, first_row=0, reading=SimpleNamespace(site=store.site, massive_norm=limit)
-    )
+    sites = [ReadSite(site=store.site, massive_norm=limit)]
+    group = SimpleNamespace(source=SiteRows([store], sites), first_row=0)
     part, massive = _encode(group, dictionary, 0, 40, 64)  # type: ignore[arg-type]
     assert massive == 2
     right = np.maximum(rows + bias.numpy(), 0)

@@ -117,7 +117,7 @@ def test_logits__are_the_models_own_change(tmp_path: Path, family: str, centres:
     assert final_norm_centres(lm) is centres
     torch.manual_seed(0)
     W_dec = torch.nn.functional.normalize(torch.randn(6, lm.width), dim=1)
-    arrays = logit_arrays(lm, SITE, W_dec, 5)
+    arrays = logit_arrays(lm, len(W_dec), lambda first, last: W_dec[first:last], 5)
     found = unembedding(lm)
     assert found is not None
     W_U, gain = found

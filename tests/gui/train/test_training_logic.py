@@ -105,7 +105,7 @@ def test_catalogue__before_the_engine_has_told_there_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "available", "two_models", "expected"),
+    ("target", "available", "several_models", "expected"),
     [
         ("input", [SITE], False, ((), ())),
         ("input", [SITE, OUT], False, ((SITE,), ())),
@@ -116,7 +116,7 @@ def test_catalogue__before_the_engine_has_told_there_is_the_default() -> None:
     ],
 )
 def test_catalogue__names_the_sites_a_target_takes(
-    target: str, available: list[str], two_models: bool, expected: object
+    target: str, available: list[str], several_models: bool, expected: object
 ) -> None:
     found = chosen_sites(
         target,  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_catalogue__names_the_sites_a_target_takes(
         site=SITE,
         output_site=OUT,
         sites=["c", SITE],
-        two_models=two_models,
+        several_models=several_models,
     )
     assert found == expected
 

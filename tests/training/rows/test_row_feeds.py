@@ -149,7 +149,9 @@ def test_normalisation__gives_each_part_its_own_scalar_and_folds_away(project: P
     rows = toy_rows(4000)
     import_rows(project, rows)
     import_rows(project, 50 * rows + 400, name="other")
-    config = run_config(project, target="crosscoder", other_activations="other", features=16, k=16)
+    config = run_config(
+        project, target="crosscoder", other_activations=("other",), features=16, k=16
+    )
     source = StoreSource(config, None)
     x = source.sample(2000).x_TI
     assert x.shape[1] == 32

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from stored import write_store
 
 from sae_desktop.activations.layout import StoreInfo
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.corpus.config import decode_made
 from sae_desktop.errors import UserError
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.rows.target_architecture import architecture_of
@@ -59,11 +61,13 @@ def test_crosscoder__has_a_part_for_each_layer_or_model() -> None:
         "width": 32, "out_width": None, "parts": (8, 8, 8, 8), "skip": False,
     }  # fmt: skip
     models = resolve_target(
-        config(target="crosscoder", other_activations="b"), info(STREAM), info(OUTS[2], width=5)
+        config(target="crosscoder", other_activations=("b", "c")),
+        info(STREAM),
+        [info(OUTS[2], width=5), info(INS[0])],
     )
-    assert models.inputs == (Part(0, STREAM, 8), Part(1, OUTS[2], 5))
-    assert models.metadata()["sources"] == [0, 1]
-    assert models.metadata()["input_sites"] == [STREAM, OUTS[2]]
+    assert models.inputs == (Part(0, STREAM, 8), Part(1, OUTS[2], 5), Part(2, INS[0], 8))
+    assert models.metadata()["sources"] == [0, 1, 2]
+    assert models.metadata()["input_sites"] == [STREAM, OUTS[2], INS[0]]
 
 
 def test_cross_layer__pairs_the_layers_in_their_order() -> None:
@@ -99,7 +103,7 @@ CROSS = {"target": "cross_layer_transcoder", "architecture": "jumprelu", "featur
             (STREAM,),
             "the same site",
         ),
-        ({"target": "crosscoder"}, (STREAM,), "several sites or two models"),
+        ({"target": "crosscoder"}, (STREAM,), "several sites or several models"),
         ({"target": "crosscoder", "sites": (STREAM, STREAM)}, (STREAM,), "named twice"),
         (CROSS, (*INS, OUTS[0]), "the same layers"),
         (CROSS, (INS[0], OUTS[0]), "several layers"),
@@ -121,11 +125,19 @@ def test_what_cannot_be__is_refused(
     assert caught.value.next_step
 
 
-def test_second_store__is_for_crosscoders() -> None:
-    with pytest.raises(UserError, match="crosscoder of two models"):
-        resolve_target(config(other_activations="b"), info(STREAM), info(STREAM))
-    with pytest.raises(UserError, match="second store has no site"):
-        resolve_target(config(target="crosscoder", sites=(STREAM,)), info(STREAM), info(OUTS[0]))
+def test_other_stores__are_for_crosscoders() -> None:
+    with pytest.raises(UserError, match="crosscoder of several models"):
+        resolve_target(config(other_activations=("b",)), info(STREAM), [info(STREAM)])
+    asked = config(target="crosscoder", sites=(STREAM,))
+    with pytest.raises(UserError, match="other store 2 has no site"):
+        resolve_target(asked, info(STREAM), [info(STREAM), info(OUTS[0])])
+
+
+def test_record__of_when_there_was_one_other_store_is_still_read() -> None:
+    before = msgspec.json.encode({"type": "train", "project": "p", "name": "d", "stream": None})
+    for told, right in (("b", ("b",)), ("", ()), (["b", "c"], ("b", "c"))):
+        record = msgspec.json.encode(msgspec.json.decode(before) | {"other_activations": told})
+        assert decode_made(record, TrainConfig).other_activations == right
 
 
 def store(folder: Path, tokens: list[int], tokenizer: str = "t") -> ActivationStore:

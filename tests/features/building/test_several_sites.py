@@ -1,0 +1,297 @@
+"""Indexes of what reads or writes several sites, each figure against brute force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toy_models import TEXT, save_toy_model
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.activations.harvest import harvest
+from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary import Dictionary, load, save
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
+from sae_desktop.errors import UserError
+from sae_desktop.features.building.functional import effective_inputs
+from sae_desktop.features.building.index import build_index
+from sae_desktop.features.building.merge import merge_indexes
+from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.features.reading.reader import FeatureIndex
+from sae_desktop.jobs import SilentContext
+from sae_desktop.language_model.load import load_model
+from sae_desktop.language_model.sites.capture import capture_sites
+from sae_desktop.language_model.sites.intervene import unembedding
+from sae_desktop.language_model.sites.site_names import parse_site
+from sae_desktop.project import Project
+
+D, EACH = 32, 12
+STREAM = "blocks.1.hook_resid_post"
+INS = tuple(f"blocks.{layer}.mlp.hook_in" for layer in range(3))
+OUTS = tuple(f"blocks.{layer}.hook_mlp_out" for layer in range(3))
+MODELS = {"ours": "llama", "theirs": "qwen2", "third": "llama"}
+
+
+def random_dictionary(inputs: int, outputs: int, metadata: dict[str, Any]) -> Dictionary:
+    """Features that read and write several sites, with a threshold."""
+    generator = torch.Generator().manual_seed(1)
+    features = 4 * EACH
+    return Dictionary(
+        torch.randn(inputs * D, features, generator=generator) / D**0.5,
+        -torch.rand(features, generator=generator),
+        torch.nn.functional.normalize(torch.randn(features, outputs * D, generator=generator)),
+        torch.zeros(outputs * D),
+        torch.full((features,), 0.3),
+        parts=(D,) * outputs if outputs > 1 else (),
+        metadata={"activation_store": "ours", **metadata},
+    )
+
+
+def cross_layer() -> CrossLayerDictionary:
+    generator = torch.Generator().manual_seed(2)
+    blocks = []
+    for layer in range(3):
+        written = (3 - layer) * D
+        W_dec = torch.nn.functional.normalize(torch.randn(EACH, written, generator=generator))
+        W_enc = torch.randn(D, EACH, generator=generator) / D**0.5
+        bias = -torch.rand(EACH, generator=generator)
+        threshold = torch.full((EACH,), 0.2)
+        blocks.append(Dictionary(W_enc, bias, W_dec, torch.zeros(written), threshold))
+    told = {"hook_name": INS[0], "input_sites": list(INS), "output_sites": list(OUTS)}
+    return CrossLayerDictionary(blocks, torch.zeros(3 * D), {"activation_store": "ours"} | told)
+
+
+def of_sites(sites: tuple[str, ...], sources: tuple[int, ...] = ()) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "target": "crosscoder", "hook_name": sites[0], "input_sites": list(sites),
+        "output_sites": list(sites), "sources": list(sources or [0] * len(sites)),
+    }  # fmt: skip
+    if any(sources):
+        found["other_activations"] = ["theirs", "third"]
+    return found
+
+
+def transcoder() -> Dictionary:
+    found = random_dictionary(1, 1, {"hook_name": INS[1], "hook_name_out": OUTS[1]})
+    found.W_skip = torch.eye(D)
+    return found
+
+
+KINDS = {
+    "crosscoder": lambda: random_dictionary(3, 3, of_sites(OUTS)),
+    "models": lambda: random_dictionary(3, 3, of_sites((STREAM,) * 3, (0, 1, 2))),
+    "clt": cross_layer,
+    "skip": transcoder,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same tokens through three models, dictionaries of every kind and their indexes."""
+    folder = tmp_path_factory.mktemp("several")
+    text = folder / "text"
+    text.mkdir()
+    for number in range(6):
+        (text / f"{number}.txt").write_text(TEXT[number * 5 :] + TEXT[: 40 * number])
+    project = Project.open_or_create(folder / "p")
+    for name, model_type in MODELS.items():
+        sites = (*INS, *OUTS) if name == "ours" else ()
+        harvest(
+            HarvestConfig(
+                project=str(project.path), name=name, corpus=str(text), site=STREAM, sites=sites,
+                model=str(save_toy_model(folder / name, model_type)), tokens=600,
+                context_size=32, batch_tokens=256, dtype="float32",
+            ),
+            SilentContext(),
+        )  # fmt: skip
+    for name, make in KINDS.items():
+        save(make(), project.dictionary_path(name))
+        build_index(asked(project, name), SilentContext())
+    return project
+
+
+def asked(project: Project, name: str, **changes: Any) -> IndexConfig:
+    settings = {"map": False, "neuron_rows": 10**6, "device": "cpu", "name": name} | changes
+    return IndexConfig(project=str(project.path), dictionary=name, **settings)
+
+
+def rows_of(project: Project, name: str) -> torch.Tensor:
+    """What a dictionary reads, read row by row by nothing but the stores."""
+    sites, stores = {
+        "crosscoder": (OUTS, ["ours"] * 3), "models": ((STREAM,) * 3, list(MODELS)),
+        "clt": (INS, ["ours"] * 3), "skip": ((INS[1],), ["ours"]),
+    }[name]  # fmt: skip
+    parts = []
+    for site, store in zip(sites, stores, strict=True):
+        opened = ActivationStore.open(project.store_path(store))
+        parts.append(torch.from_numpy(opened.read(0, opened.rows, site).astype(np.float32)))
+    return torch.cat(parts, dim=1)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_firings__are_those_of_the_dense_formula(project: Project, name: str) -> None:
+    dictionary, index = load(project.dictionary_path(name)), FeatureIndex(project.index_path(name))
+    right = dictionary.encode(rows_of(project, name)).numpy()
+    assert index.info.rows == len(right)
+    assert index.info.massive_rows == 0
+    np.testing.assert_allclose(index.columns["density"], (right > 0).mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(index.columns["max_activation"], right.max(axis=0), rtol=1e-5)
+    firings = index.firings()
+    assert firings is not None
+    found = np.zeros_like(right)
+    for block in firings.by_feature(10):
+        found[block.rows, block.features] = block.values
+    np.testing.assert_allclose(found, right, atol=1e-5)
+    assert (right > 0).any(axis=0).mean() > 0.8, "or nothing was compared"
+
+
+@pytest.mark.parametrize("name", ["crosscoder", "models", "clt"])
+def test_outputs__have_their_strength_and_neighbours(project: Project, name: str) -> None:
+    dictionary, index = load(project.dictionary_path(name)), FeatureIndex(project.index_path(name))
+    ends = index.info.outputs
+    typical = []
+    for end in ends:
+        store = ActivationStore.open(project.store_path(list(MODELS)[end.source]))
+        typical.append(np.median(store.norms(end.site)))
+    parts = [part.numpy() for part in torch.split(dictionary.W_dec, D, dim=1)]
+    norms = np.stack([np.linalg.norm(p, axis=1) / t for p, t in zip(parts, typical, strict=True)])
+    right = (norms / norms.max(axis=0)).T
+    np.testing.assert_allclose(index.array("parts/strength"), right, rtol=1e-5)
+    together = np.concatenate([p / t for p, t in zip(parts, typical, strict=True)], axis=1)
+    for directions, found in [
+        (together, index.array("neighbours/cosines")),
+        *((p, index.array("parts/neighbour_cosines")[:, n]) for n, p in enumerate(parts)),
+    ]:
+        lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+        writes = lengths[:, 0] > 0
+        unit = directions[writes] / lengths[writes]
+        cosines = unit @ unit.T
+        np.fill_diagonal(cosines, -1)
+        best = -np.sort(-cosines, axis=1)[:, :10]
+        np.testing.assert_allclose(found[writes], best, atol=1e-5)
+        assert not found[~writes].any()
+
+
+def test_outputs__of_later_layers_only_have_no_neighbours_before(project: Project) -> None:
+    ids = FeatureIndex(project.index_path("clt")).array("parts/neighbour_ids")
+    assert (ids[EACH:, 0] == -1).all()
+    assert (ids[:EACH, 0] >= 0).all()
+    assert (ids[:EACH, 0] < EACH).all()
+
+
+@pytest.mark.parametrize("name", ["crosscoder", "models", "clt"])
+def test_logits__by_output_and_of_all_that_adds_up(project: Project, name: str) -> None:
+    dictionary, index = load(project.dictionary_path(name)), FeatureIndex(project.index_path(name))
+    effects = []
+    for end, part in zip(index.info.outputs, torch.split(dictionary.W_dec, D, dim=1), strict=True):
+        model = index.info.models[end.source]
+        found = unembedding(load_model(model))
+        assert found is not None
+        W_U, gain = found
+        effects.append(((part * gain) @ W_U).numpy())
+    for number, right in enumerate(effects):
+        spread = index.array("parts/logit_spread")[:, number]
+        np.testing.assert_allclose(spread, right.std(axis=1), rtol=1e-4, atol=1e-6)
+        top = index.array("parts/logit_top_values")[:, number]
+        writes = np.abs(right).max(axis=1) > 0
+        best = -np.sort(-right[writes], axis=1)[:, :10]
+        np.testing.assert_allclose(top[writes], best, atol=1e-5)
+        assert (index.array("parts/logit_top_ids")[~writes, number] == -1).all()
+    # MLP outputs add to the stream, so all of the first model's do; another model's do not.
+    whole = effects[0] if name == "models" else sum(effects)
+    best = -np.sort(-whole, axis=1)[:, :10]
+    np.testing.assert_allclose(index.array("logits/top_values"), best, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["crosscoder", "models"])
+def test_function__is_what_is_lost_with_one_input_at_its_mean(project: Project, name: str) -> None:
+    dictionary, index = load(project.dictionary_path(name)), FeatureIndex(project.index_path(name))
+    x = rows_of(project, name)
+    acts = dictionary.encode(x)
+    found = index.array("parts/functional")
+    for number in range(3):
+        masked = x.clone()
+        mine = slice(number * D, (number + 1) * D)
+        masked[:, mine] = x[:, mine].mean(dim=0)
+        lost = ((acts - dictionary.encode(masked)) / acts).clamp(0, 1).numpy()
+        for feature in range(dictionary.features):
+            rows = np.flatnonzero(acts[:, feature].numpy() > 0)
+            picks = rows[(np.arange(min(len(rows), 64)) * (len(rows) - 1)) // max(
+                min(len(rows), 64) - 1, 1)]  # fmt: skip
+            right = lost[picks, feature].mean() if len(picks) else np.nan
+            np.testing.assert_allclose(found[feature, number], right, atol=1e-4)
+    spread = effective_inputs(found)
+    assert 1 <= np.nanmin(spread) <= np.nanmax(spread) <= 3
+
+
+def test_function__of_a_feature_that_reads_one_input_lies_there(project: Project) -> None:
+    alone = load(project.dictionary_path("crosscoder"))
+    alone.W_enc[:D] = 0
+    alone.W_enc[2 * D :] = 0
+    save(alone, project.dictionary_path("alone"))
+    build_index(asked(project, "alone"), SilentContext())
+    found = FeatureIndex(project.index_path("alone")).array("parts/functional")
+    assert not np.nan_to_num(found[:, [0, 2]]).any()
+    assert np.nanmean(found[:, 1]) > 0.3
+    np.testing.assert_allclose(effective_inputs(found)[found[:, 1] > 0], 1)
+
+
+@pytest.mark.parametrize("name", ["crosscoder", "clt"])
+def test_neurons__come_before_what_a_feature_reads(project: Project, name: str) -> None:
+    dictionary, index = load(project.dictionary_path(name)), FeatureIndex(project.index_path(name))
+    store = ActivationStore.open(project.store_path("ours"))
+    lm = load_model(store.info.model)
+    sites = [parse_site(f"blocks.{layer}.mlp.hook_post") for layer in range(3)]
+    seen: list[list[np.ndarray]] = [[], [], []]
+    for window in store.windows:
+        ids = store.window_ids(window)
+        values = capture_sites(lm, torch.tensor([ids]), None, sites)
+        first = len(ids) - len(store.info.suffix) - int(window["length"])
+        for layer, site in enumerate(sites):
+            seen[layer].append(values[site][0, first : first + int(window["length"])].numpy())
+    acts = dictionary.encode(rows_of(project, name)).numpy()
+    neurons = [np.concatenate(some) for some in seen]
+    for feature in np.flatnonzero(acts.std(axis=0) > 0):
+        # MLP outputs come after that layer's neurons, the MLP's input before.
+        before = 3 if name == "crosscoder" else feature // EACH
+        told = [n for n in index.neurons(int(feature)) if n.layer >= 0]
+        assert all(n.layer < before for n in told)
+        r = [np.corrcoef(acts[:, feature], v)[0, 1] for n in neurons[:before] for v in n.T]
+        best = np.sort(np.abs(np.nan_to_num(r)))[::-1][:3] if r else []
+        np.testing.assert_allclose([abs(n.pearson) for n in told], best, atol=5e-3)
+
+
+@pytest.mark.parametrize("name", ["models", "clt"])
+def test_parts__merged_equal_the_whole(project: Project, name: str) -> None:
+    halves = [f"{name}{half}" for half in (1, 2)]
+    for number, half in enumerate(halves, start=1):
+        build_index(asked(project, name, name=half, shard=f"{number}/2"), SilentContext())
+    merge_indexes(
+        MergeIndexesConfig(project=str(project.path), name=f"{name}all", indexes=halves),
+        SilentContext(),
+    )
+    whole, merged = (FeatureIndex(project.index_path(n)) for n in (name, f"{name}all"))
+    assert merged.info.texts == whole.info.texts
+    for key, values in whole.arrays.items():
+        if "neuron" not in key:
+            np.testing.assert_array_equal(merged.arrays[key], values, err_msg=key)
+
+
+def test_several_models__need_their_stores(project: Project) -> None:
+    config = asked(project, "models", name="x", activations="theirs")
+    with pytest.raises(UserError, match="needs 2 of the same tokens through the others; 0 are"):
+        build_index(config, SilentContext())
+    config = asked(project, "models", name="x", other_activations=("theirs", "ours"))
+    with pytest.raises(UserError, match=r"do not belong together"):
+        build_index(config, SilentContext())
+    assert "x" not in project.indexes()
+
+
+def test_names__are_given_to_features_of_several_sites(project: Project, tmp_path: Path) -> None:
+    for name in KINDS:
+        index = FeatureIndex(project.index_path(name))
+        alive = np.flatnonzero(np.asarray(index.columns["density"]) > 0)
+        assert any(index.name(int(feature)) is not None for feature in alive), name
