@@ -113,9 +113,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def asked(project: Project, name: str, **changes: Any) -> IndexConfig:
-    settings = {"map": False, "neuron_rows": 10**6, "device": "cpu", "name": name} | changes
-    return IndexConfig(project=str(project.path), dictionary=name, **settings)
+def asked(project: Project, dictionary: str, **changes: Any) -> IndexConfig:
+    settings = {"map": False, "neuron_rows": 10**6, "device": "cpu", "name": dictionary} | changes
+    return IndexConfig(project=str(project.path), dictionary=dictionary, **settings)
 
 
 def rows_of(project: Project, name: str) -> torch.Tensor:
