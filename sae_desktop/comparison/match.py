@@ -1,14 +1,16 @@
 """The job `match`: for every feature the nearest features of the other dictionaries.
 
-Exact: every pair of decoder directions is compared. A, B features, D width, N kept.
+Exact: every pair of decoder directions is compared, over all outputs that both dictionaries have.
+A, B features, D width of an output, N kept.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +25,11 @@ from sae_desktop.comparison.match_file import (
     read_match_info,
     write_match,
 )
-from sae_desktop.dictionary import load
+from sae_desktop.dictionary import Dictionary, load
+from sae_desktop.dictionary.ends import end_words
 from sae_desktop.errors import UserError
+from sae_desktop.features.building.neighbours import normalised, products
 from sae_desktop.features.reading.dictionary_hash import dictionary_hash
-from sae_desktop.features.suitable import require_one_site
 from sae_desktop.jobs import JobContext, SilentContext
 from sae_desktop.language_model.device import resolve_device
 from sae_desktop.language_model.same_model import difference, require_same_model
@@ -37,27 +40,32 @@ Array = npt.NDArray[Any]
 
 _COSINES_AT_ONCE = 2**25
 _UNMATCHED = 0.5
+_LEAST = 1e-20
 
 
 def match(config: MatchConfig, context: JobContext) -> MatchResult:
     """Match every two of the dictionaries and write a file for each pair that has changed.
 
-    Raises UserError for fewer than two dictionaries, and for ones of different models, widths
-    or with several sites.
+    Those that write several sites are compared over all the sites that both write, side by side.
+    Raises UserError for fewer than two dictionaries, for ones of different models or widths, and
+    for ones that write no site in common.
     """
     began = time.perf_counter()
     project = Project.open(config.project)
     if config.nearest < 1:
         raise UserError("At least one nearest feature must be kept.", next_step="Enter 1 or more.")
-    sides = _ordered(project, _asked(project, config))
+    found = _asked(project, config)
+    sides, summaries = _ordered(project, found), {summary.name: summary for summary in found}
     pairs = []
     for smaller, larger in itertools.combinations(sides, 2):
+        shared = shared_outputs(summaries[smaller.name], summaries[larger.name])
         path = project.match_path(smaller.name, larger.name)
-        info = MatchInfo(smaller=smaller, larger=larger, nearest=config.nearest)
+        info = MatchInfo(smaller=smaller, larger=larger, nearest=config.nearest, over=shared.names)
         kept = path.is_file() and _is_current(path, info)
         if not kept:
             context.log(f"Matching “{smaller.name}” with “{larger.name}”")
-            one, other = (_directions(project, side.name, config.device) for side in info.sides)
+            dictionaries = [_loaded(project, side.name, config.device) for side in info.sides]
+            one, other = _directions(dictionaries, shared)
             write_match(path, info, match_directions(one, other, info.nearest, context))
         pairs.append(_figures(Match(path), kept=kept))
     return MatchResult(pairs=pairs, seconds=time.perf_counter() - began)
@@ -82,7 +90,7 @@ def _most_of_one_site(project: Project, found: list[DictionarySummary]) -> list[
     """Return the dictionaries of that model, site and width of which there are most."""
     kinds: list[list[DictionarySummary]] = []
     for summary in found:
-        if not summary.site:  # those of several sites name none
+        if not summary.site:
             continue
         for kind in kinds:
             if _of_one_kind(project, kind[0], summary):
@@ -94,7 +102,7 @@ def _most_of_one_site(project: Project, found: list[DictionarySummary]) -> list[
 
 
 def _of_one_kind(project: Project, one: DictionarySummary, other: DictionarySummary) -> bool:
-    told = (bool(one.model), one.site, one.width) == (bool(other.model), other.site, other.width)
+    told = _written(one) == _written(other) and bool(one.model) == bool(other.model)
     return told and not difference(one.mark, other.mark, project.path)
 
 
@@ -102,13 +110,8 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
     """Return what is known of the dictionaries, the smallest first."""
     first = found[0]
     for summary in found:
-        if (bool(summary.model), summary.width) != (bool(first.model), first.width):
-            raise UserError(
-                f"The dictionaries “{first.name}” and “{summary.name}” cannot be matched: the "
-                f"first is for {_told(first)}, the second for {_told(summary)}.",
-                kept="Nothing was changed.",
-                next_step="Match dictionaries of the same model.",
-            )
+        if bool(summary.model) != bool(first.model):
+            raise _unlike(first, summary)
         require_same_model(
             f"dictionary:{first.name}", first.mark, f"dictionary:{summary.name}", summary.mark,
             project.path,
@@ -125,9 +128,65 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
     return sorted(sides, key=lambda side: (side.features, side.name))
 
 
+class Shared(NamedTuple):
+    """Over which outputs two dictionaries are compared."""
+
+    of_smaller: tuple[int, ...]
+    of_larger: tuple[int, ...]
+    """The same sites, by their numbers among the outputs of each."""
+    names: tuple[str, ...] = ()
+    """Empty where both write a single site."""
+
+
+def shared_outputs(one: DictionarySummary, other: DictionarySummary) -> Shared:
+    """Return the outputs that two dictionaries have in common.
+
+    Two that write one site each are compared whatever the sites, which may be those of different
+    layers. Raises UserError for those that have none in common, or of different widths.
+    """
+    ours, theirs = _written(one), _written(other)
+    if len(ours) == len(theirs) == 1:
+        if ours[0][2] != theirs[0][2]:
+            raise _unlike(one, other)
+        return Shared((0,), (0,))
+    places = {place: number for number, place in enumerate(theirs)}
+    both = [(number, places[place]) for number, place in enumerate(ours) if place in places]
+    if not both:
+        raise UserError(
+            f"The dictionaries “{one.name}” and “{other.name}” cannot be matched: no site is "
+            "written by both.",
+            kept="Nothing was changed.",
+            next_step="Match dictionaries that write to the same sites of the same models.",
+        )
+    names = tuple(end_words(one.outputs[number], one.models) for number, _ in both)
+    mine, others = zip(*both, strict=True)
+    return Shared(mine, others, names)
+
+
+def _written(summary: DictionarySummary) -> list[tuple[str, str, int]]:
+    """Return (site, model, width) of every output; what files do not tell is of one site."""
+    if not summary.outputs:
+        return [(summary.site_out or summary.site, "", summary.width)]
+    # A first model is compared by its weights, not by its name.
+    others = ("", *summary.models[1:])
+    return [
+        (end.site, others[end.source] or f"model {end.source}" * bool(end.source), end.width)
+        for end in summary.outputs
+    ]
+
+
+def _unlike(one: DictionarySummary, other: DictionarySummary) -> UserError:
+    return UserError(
+        f"The dictionaries “{one.name}” and “{other.name}” cannot be matched: the first is for "
+        f"{_told(one)}, the second for {_told(other)}.",
+        kept="Nothing was changed.",
+        next_step="Match dictionaries of the same model.",
+    )
+
+
 def _told(summary: DictionarySummary) -> str:
     model = f"“{summary.model}”" if summary.model else "an unnamed model"
-    return f"{model}, width {summary.width}"
+    return f"{model}, width {sum(width for _, _, width in _written(summary))}"
 
 
 def _is_current(path: Path, info: MatchInfo) -> bool:
@@ -138,42 +197,74 @@ def _is_current(path: Path, info: MatchInfo) -> bool:
         return False
 
 
-def _directions(project: Project, name: str, device: str) -> Tensor:
-    """Return a dictionary's decoder (F, O). Raises UserError for one of several sites."""
-    dictionary = load(project.dictionary_path(name), resolve_device(device))
-    require_one_site(name, dictionary)
-    return dictionary.W_dec
+def _loaded(project: Project, name: str, device: str) -> Dictionary:
+    return load(project.dictionary_path(name), resolve_device(device))
+
+
+def _directions(
+    dictionaries: Sequence[Dictionary], shared: Shared
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return what two dictionaries write to the outputs they share, (n, D) each.
+
+    Of several outputs each is scaled so that the directions of both have a mean square of 1 there:
+    else the site of the largest rows would decide alone.
+    """
+    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for numbers in zip(shared.of_smaller, shared.of_larger, strict=True):
+        parts = [
+            dictionary.decoder_part(number).float()
+            for dictionary, number in zip(dictionaries, numbers, strict=True)
+        ]
+        scale = 1.0
+        if shared.names:
+            square = torch.cat([part.square().sum(dim=1) for part in parts]).mean()
+            scale = float(square.clamp_min(_LEAST).rsqrt())
+        for side, part in zip(sides, parts, strict=True):
+            side.append(part * scale)
+    for side, dictionary in zip(sides, dictionaries, strict=True):
+        missing = [dictionary.features - len(part) for part in side]
+        if shared.names and all(missing):  # features of later layers write to none of these
+            side[0] = torch.nn.functional.pad(side[0], (0, 0, 0, missing[0]))
+    return sides
 
 
 def match_directions(
-    smaller_AD: Tensor, larger_BD: Tensor, nearest: int, context: JobContext | None = None
+    smaller: Tensor | Sequence[Tensor],
+    larger: Tensor | Sequence[Tensor],
+    nearest: int,
+    context: JobContext | None = None,
 ) -> dict[str, Array]:
-    """Return the arrays of `match_file.py` for two sets of directions, exactly.
+    """Return the arrays of `match_file.py` for two sets of directions (features, D), exactly.
 
-    Raises UserError for directions of different widths.
+    Of several outputs the directions at each, (n, D) of the first n features, are compared as if
+    side by side. Raises UserError for directions of different widths.
     """
-    if smaller_AD.shape[1] != larger_BD.shape[1]:
-        raise UserError(
-            f"Directions of width {smaller_AD.shape[1]} and {larger_BD.shape[1]} cannot be "
-            "compared: one of the dictionaries writes to a different site from the one it reads.",
-            next_step="Match dictionaries that write to the same site.",
-        )
+    sides = [[side] if isinstance(side, Tensor) else list(side) for side in (smaller, larger)]
+    for one, other in zip(*sides, strict=True):
+        if one.shape[1] != other.shape[1]:
+            raise UserError(
+                f"Directions of width {one.shape[1]} and {other.shape[1]} cannot be compared: one "
+                "of the dictionaries writes to a different site from the one it reads.",
+                next_step="Match dictionaries that write to the same site.",
+            )
     context = context or SilentContext()
-    smaller, larger = (
-        torch.nn.functional.normalize(side.float(), dim=1) for side in (smaller_AD, larger_BD)
-    )
+    ours, theirs = (normalised(side, max(map(len, side))) for side in sides)
+    sizes = [max(map(len, side)) for side in sides]
     arrays: dict[str, Array] = {}
-    total = len(smaller) + len(larger)
-    for name, own, other in (("larger", smaller, larger), ("smaller", larger, smaller)):
-        kept = min(nearest, len(other))
-        ids = np.full((len(own), nearest), -1, dtype=np.int32)
-        cosines = np.zeros((len(own), nearest), dtype=np.float32)
-        done = 0 if name == "larger" else len(smaller)
-        step = max(1, _COSINES_AT_ONCE // len(other))
-        for begin in range(0, len(own), step):
+    total = sum(sizes)
+    for name, own, other, count, others in (
+        ("larger", ours, theirs, sizes[0], sizes[1]),
+        ("smaller", theirs, ours, sizes[1], sizes[0]),
+    ):
+        kept = min(nearest, others)
+        ids = np.full((count, nearest), -1, dtype=np.int32)
+        cosines = np.zeros((count, nearest), dtype=np.float32)
+        done = 0 if name == "larger" else sizes[0]
+        step = max(1, _COSINES_AT_ONCE // others)
+        for begin in range(0, count, step):
             context.check_cancelled()
             context.progress(done + begin, total, "features")
-            best = torch.topk(own[begin : begin + step] @ other.T, kept, dim=1)
+            best = torch.topk(products(own, other, begin, min(begin + step, count), others), kept)
             ids[begin : begin + step, :kept] = best.indices.cpu().numpy()
             cosines[begin : begin + step, :kept] = best.values.cpu().numpy()
         arrays[f"{name}/ids"], arrays[f"{name}/cosines"] = ids, cosines

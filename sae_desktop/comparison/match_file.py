@@ -51,6 +51,8 @@ class MatchInfo(msgspec.Struct, frozen=True, kw_only=True):
     smaller: MatchedDictionary
     larger: MatchedDictionary
     nearest: int
+    over: tuple[str, ...] = ()
+    """The outputs by which they are compared, where a dictionary writes several."""
 
     @property
     def sides(self) -> tuple[MatchedDictionary, MatchedDictionary]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sae_desktop.corpus.config import decode_made
+from sae_desktop.dictionary.ends import End, inputs, outputs, sources
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.names import ModelMark
 from sae_desktop.project import dictionary_name
@@ -38,6 +39,12 @@ class DictionarySummary(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     site_out: str = ""
     """Of a transcoder: the site it writes."""
+    inputs: tuple[End, ...] = ()
+    """All it reads; empty where its files do not tell."""
+    outputs: tuple[End, ...] = ()
+    """All it writes; empty where its files do not tell."""
+    models: tuple[str, ...] = ()
+    """The models of its sites by source; a name is empty where it is not known."""
     bytes: int
     train: TrainConfig | None
     result: TrainResult | None
@@ -57,6 +64,7 @@ def read_summary(folder: Path) -> DictionarySummary:
     try:
         cfg = msgspec.json.decode(path.read_bytes())
         metadata = cfg.get("metadata") or {}
+        read, written = _ends(cfg)
         return DictionarySummary(
             name=dictionary_name(folder),
             architecture=_text(metadata, "training_architecture") or _text(cfg, "architecture"),
@@ -68,6 +76,9 @@ def read_summary(folder: Path) -> DictionarySummary:
             tokenizer_hash=_text(metadata, "tokenizer_hash"),
             site=_text(metadata, "hook_name"),
             site_out=_text(metadata, "hook_name_out"),
+            inputs=read,
+            outputs=written,
+            models=_models(metadata, read),
             bytes=_weights_bytes(folder),
             train=_optional(folder / TRAIN_CONFIG, TrainConfig),
             result=_optional(folder / TRAIN_RESULT, TrainResult),
@@ -79,6 +90,19 @@ def read_summary(folder: Path) -> DictionarySummary:
             f"The dictionary “{dictionary_name(folder)}” cannot be read: {error}.",
             next_step="Restore its folder from a copy, or train it again.",
         ) from error
+
+
+def _ends(cfg: dict[str, Any]) -> tuple[tuple[End, ...], tuple[End, ...]]:
+    try:
+        return inputs(cfg), outputs(cfg)
+    except (ValueError, TypeError):
+        return (), ()
+
+
+def _models(metadata: dict[str, Any], ends: tuple[End, ...]) -> tuple[str, ...]:
+    told = [str(other.get("model_name") or "") for other in metadata.get("other_models") or ()]
+    names = [_text(metadata, "model_name"), *told]
+    return tuple((names + [""] * sources(ends))[: sources(ends)])
 
 
 def _earlier_origin(metadata: dict[str, Any]) -> DictionaryOrigin | None:

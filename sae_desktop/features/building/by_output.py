@@ -37,12 +37,25 @@ def output_arrays(
     The other models, whose stores these are, are loaded one at a time; what is written to one
     that is not here has no logits, and the job's log says so.
     """
-    arrays = {"parts/strength": written.strength(), "parts/typical": written.typical}
+    strength = written.strength()
+    arrays = {
+        "parts/strength": strength,
+        "parts/typical": written.typical,
+        "columns/output_share": largest_share(strength),
+    }
     if logits and lm is not None:
         arrays |= _logits(written, stores, lm, context, logits, device)
     if neighbours:
         arrays |= _neighbours(written, context, neighbours)
     return arrays
+
+
+def largest_share(values_FN: Array) -> Array:
+    """Return (F,) float32: what share of each feature's sum its largest value is; 0 of nothing."""
+    total = values_FN.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        found = values_FN.max(axis=1) / np.where(total > 0, total, np.nan)
+    return np.asarray(np.nan_to_num(found), np.float32)
 
 
 def _neighbours(written: Written, context: JobContext, count: int) -> dict[str, Array]:

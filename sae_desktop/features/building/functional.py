@@ -78,16 +78,6 @@ def functional_share(
         return np.asarray(np.where(counts[:, None] > 0, lost / counts[:, None], np.nan), np.float32)
 
 
-def effective_inputs(functional_FI: Array) -> Array:
-    """Return (F,): over how many inputs a feature's shares are spread, 1 … I; NaN: unknown.
-
-    (Σ s)² / Σ s²: of equal shares as many as there are, of one alone 1.
-    """
-    total, square = functional_FI.sum(axis=1), np.square(functional_FI).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(square > 0, total**2 / square, np.nan))
-
-
 def input_mean(rows: SiteRows) -> Array:
     """Return the mean (I,) of typical rows, evenly spaced over the store."""
     count = rows.store.rows

@@ -56,7 +56,7 @@ def nearest_directions(
     ids = np.full((features, count), -1, dtype=np.int32)
     cosines = np.zeros((features, count), dtype=np.float32)
     if kept > 0:
-        directions = _normalised(parts, features)
+        directions = normalised(parts, features)
         if exact:
             _compare_all(directions, features, kept, ids, cosines, context)
         else:
@@ -95,7 +95,9 @@ def part_neighbours(
     return ids, cosines
 
 
-def _normalised(parts: Sequence[Tensor], features: int) -> list[Tensor]:
+def normalised(parts: Sequence[Tensor], features: int) -> list[Tensor]:
+    """Return directions (n, D) of the first n features at each output, so that those of a
+    feature have length 1 side by side."""
     if len(parts) == 1:
         return [torch.nn.functional.normalize(parts[0].float(), dim=1)]
     squares = torch.zeros(features, device=parts[0].device)
@@ -124,10 +126,7 @@ def _compare_all(
     for begin in range(0, features, step):
         context.check_cancelled()
         context.progress(begin, features, "features", "Finding neighbours")
-        if len(parts) == 1:
-            block = parts[0][begin : begin + step] @ parts[0].T
-        else:
-            block = _summed(parts, begin, min(begin + step, features), features)
+        block = products(parts, parts, begin, min(begin + step, features), features)
         own = torch.arange(len(block), device=block.device)
         block[own, own + begin] = -torch.inf
         best = torch.topk(block, kept, dim=1)
@@ -136,12 +135,19 @@ def _compare_all(
     context.progress(features, features, "features", "Finding neighbours")
 
 
-def _summed(parts: Sequence[Tensor], begin: int, end: int, features: int) -> Tensor:
-    """Return the cosines (end − begin, F), added up over the outputs."""
-    block = torch.zeros(end - begin, features, device=parts[0].device)
-    for part in parts:
-        rows = part[begin : min(end, len(part))]
-        block[: len(rows), : len(part)] += rows @ part.T
+def products(
+    own: Sequence[Tensor], other: Sequence[Tensor], begin: int, end: int, others: int
+) -> Tensor:
+    """Return the products (end − begin, others) of some features' directions with all others'.
+
+    Those at each output, (n, D) of the first n features, are added up.
+    """
+    if len(own) == 1 and len(other[0]) == others:
+        return own[0][begin:end] @ other[0].T
+    block = torch.zeros(end - begin, others, device=own[0].device)
+    for mine, theirs in zip(own, other, strict=True):
+        rows = mine[begin : min(end, len(mine))]
+        block[: len(rows), : len(theirs)] += rows @ theirs.T
     return block
 
 

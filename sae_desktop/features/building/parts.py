@@ -17,7 +17,7 @@ from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.ends import End
 from sae_desktop.errors import UserError
-from sae_desktop.features.building.by_output import output_arrays
+from sae_desktop.features.building.by_output import largest_share, output_arrays
 from sae_desktop.features.building.coactivation import coactive_arrays
 from sae_desktop.features.building.functional import functional_share, reads_several
 from sae_desktop.features.building.logits import logit_arrays
@@ -93,9 +93,9 @@ def part_arrays(source: PartsSource, context: JobContext) -> dict[str, Array]:
         )  # fmt: skip
     if reads_several(dictionary, source.inputs):
         texts = opened_texts(source)
-        arrays["parts/functional"] = functional_share(
-            dictionary, source.inputs, source.firings, rows, texts, context
-        )
+        shares = functional_share(dictionary, source.inputs, source.firings, rows, texts, context)
+        arrays["parts/functional"] = shares
+        arrays["columns/input_share"] = largest_share(shares)
     if config.coactivation:
         arrays |= coactive_arrays(source.firings, _COACTIVE, context, source.scratch)
     if lm is not None and config.neuron_rows:

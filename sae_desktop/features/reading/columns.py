@@ -119,6 +119,20 @@ COLUMNS: tuple[ColumnInfo, ...] = (
         "Cosine with the nearest other feature direction",
     ),
     ColumnInfo(
+        "output_share",
+        "At one output",
+        "share",
+        "Of a dictionary that writes several sites: share of the feature’s strength that is at "
+        "its strongest output; 1: it writes there alone",
+    ),
+    ColumnInfo(
+        "input_share",
+        "By one input",
+        "share",
+        "Of a dictionary that reads several sites: how far the feature’s activation depends on "
+        "one input, of what it loses with each put at its mean; 1: on that one alone",
+    ),
+    ColumnInfo(
         "output_effect",
         "Output effect",
         "score",

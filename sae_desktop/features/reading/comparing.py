@@ -17,7 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sae_desktop.errors import UserError
-from sae_desktop.features.reading.comparing_random import RandomPairs, random_pairs
+from sae_desktop.features.reading.comparing_random import (
+    RandomPairs,
+    random_pairs,
+    typical_columns,
+)
 from sae_desktop.features.reading.comparing_tokens import (
     TellingToken,
     listed_tokens,
@@ -107,7 +111,8 @@ def compare_features(index: FeatureIndex, dictionary: Path, features: Sequence[i
     try:
         digest = index.info.dictionary_hash
         require_same_dictionary(index.info.dictionary, dictionary, index.path.stem, digest)
-        found = [cosines(dictionary, name, chosen) for name in (DECODER, ENCODER)]
+        typical = typical_columns(index)
+        found = [cosines(dictionary, name, chosen, typical) for name in (DECODER, ENCODER)]
     except UserError as error:
         found, why = [], error.what
     fired = None if firings is None else [_firings(firings, f) for f in chosen]

@@ -57,8 +57,9 @@ def random_pairs(
     if dictionary is not None:
         # Why there are none is said by whoever asks for the pair's own.
         with suppress(UserError):
-            of_decoders = _largest(cosines(dictionary, DECODER, drawn))
-            of_encoders = _largest(cosines(dictionary, ENCODER, drawn))
+            typical = typical_columns(index)
+            of_decoders = _largest(cosines(dictionary, DECODER, drawn, typical))
+            of_encoders = _largest(cosines(dictionary, ENCODER, drawn, typical))
     nearest = index.columns.get("nearest_cosine")
     shares = [] if firings is None else _together(firings, drawn[:DRAWN_FIRINGS])
     return RandomPairs(
@@ -69,6 +70,14 @@ def random_pairs(
         firing_pairs=len(shares),
         together=float(np.quantile(shares, 0.95)) if shares else None,
     )
+
+
+def typical_columns(index: FeatureIndex) -> Array | None:
+    """Return the typical norm of the site of each column that features write; None: of one site."""
+    typical = index.array("parts/typical")
+    if typical is None:
+        return None
+    return np.repeat(np.asarray(typical), [end.width for end in index.info.outputs])
 
 
 def _largest(matrix: Array) -> float:

@@ -13,13 +13,20 @@ from toy_models import TEXT, save_toy_model
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.comparison.control_firings import ControlFirings
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
-from sae_desktop.features.building.functional import effective_inputs
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.building.merge import merge_indexes
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
+from sae_desktop.features.reading.comparing import compare_features
+from sae_desktop.features.reading.outputs import (
+    inputs_of,
+    logits_at,
+    neighbours_at,
+    outputs_of,
+)
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model
@@ -223,8 +230,6 @@ def test_function__is_what_is_lost_with_one_input_at_its_mean(project: Project, 
                 min(len(rows), 64) - 1, 1)]  # fmt: skip
             right = lost[picks, feature].mean() if len(picks) else np.nan
             np.testing.assert_allclose(found[feature, number], right, atol=1e-4)
-    spread = effective_inputs(found)
-    assert 1 <= np.nanmin(spread) <= np.nanmax(spread) <= 3
 
 
 def test_function__of_a_feature_that_reads_one_input_lies_there(project: Project) -> None:
@@ -236,7 +241,8 @@ def test_function__of_a_feature_that_reads_one_input_lies_there(project: Project
     found = FeatureIndex(project.index_path("alone")).array("parts/functional")
     assert not np.nan_to_num(found[:, [0, 2]]).any()
     assert np.nanmean(found[:, 1]) > 0.3
-    np.testing.assert_allclose(effective_inputs(found)[found[:, 1] > 0], 1)
+    shares = FeatureIndex(project.index_path("alone")).columns["input_share"]
+    np.testing.assert_allclose(shares[np.nan_to_num(found[:, 1]) > 0], 1)
 
 
 @pytest.mark.parametrize("name", ["crosscoder", "clt"])
@@ -295,3 +301,44 @@ def test_names__are_given_to_features_of_several_sites(project: Project, tmp_pat
         index = FeatureIndex(project.index_path(name))
         alive = np.flatnonzero(np.asarray(index.columns["density"]) > 0)
         assert any(index.name(int(feature)) is not None for feature in alive), name
+
+
+def test_compared__features_have_the_cosines_of_their_neighbours(project: Project) -> None:
+    for name in ("crosscoder", "clt"):
+        index, folder = FeatureIndex(project.index_path(name)), project.dictionary_path(name)
+        for feature in (1, EACH + 2, 2 * EACH + 3):
+            near = int(index.array("neighbours/ids")[feature, 0])
+            pair = compare_features(index, folder, [feature, near]).pairs[0]
+            told = index.array("neighbours/cosines")[feature, 0]
+            assert pair.decoder_cosine == pytest.approx(told, abs=1e-5)
+            apart = name == "clt" and feature // EACH != near // EACH
+            assert (pair.encoder_cosine == 0) is apart
+
+
+def test_control__of_several_sites_fires_as_often(project: Project) -> None:
+    index = FeatureIndex(project.index_path("models"))
+    l0 = float(index.columns["density"].sum())
+    with ControlFirings(project, index, 0, "cpu", SilentContext()) as firings:
+        assert firings.rows == index.info.rows
+        assert firings.counts().sum() / firings.rows == pytest.approx(l0, rel=0.2)
+
+
+def test_page__is_told_output_by_output(project: Project) -> None:
+    index = FeatureIndex(project.index_path("models"))
+    feature = int(index.columns["density"].argmax())
+    told, read = outputs_of(index, feature), inputs_of(index, feature)
+    assert [Path(fact.model).name for fact in told] == list(MODELS)
+    assert max(fact.strength for fact in told) == 1
+    share = index.columns["output_share"][feature]
+    assert share == pytest.approx(1 / sum(fact.strength for fact in told), rel=1e-5)
+    assert index.columns["input_share"][feature] == pytest.approx(
+        max(fact.share for fact in read) / sum(fact.share for fact in read), rel=1e-5
+    )
+    raised, lowered = logits_at(index, feature, 1)
+    assert raised[0][1] == index.array("parts/logit_top_values")[feature, 1, 0]
+    assert lowered[0][1] < 0 < raised[0][1]
+    assert neighbours_at(index, feature, 2)[0][0] != feature
+    late = FeatureIndex(project.index_path("clt"))
+    assert logits_at(late, 3 * EACH - 1, 0) == ([], [])
+    assert outputs_of(late, 3 * EACH - 1)[0].strength == 0
+    assert outputs_of(FeatureIndex(project.index_path("skip")), 0) == []
