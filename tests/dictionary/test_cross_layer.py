@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from toy_dictionaries import cross_layer
 from toy_targets import train_on
 
 from sae_desktop.dictionary.architectures import Batch, Setup, StepState
@@ -64,17 +65,15 @@ def test_loss__is_the_formula_over_layers() -> None:
 
 
 def test_active__and_decoder_parts_are_those_of_the_dense_matrices() -> None:
-    affine = joined([Affine.scaling(1.0, D)] * LAYERS)
-    dictionary = random_one().folded(affine, affine)
-    x, _ = batch()
+    dictionary, x = cross_layer(), torch.randn(20, 18)
     rows, features = torch.nonzero(dictionary.encode(x) > 0, as_tuple=True)
     found = dictionary.active(x)
     assert torch.equal(found[0], rows)
     assert torch.equal(found[1], features)
     torch.testing.assert_close(found[2], dictionary.encode(x)[rows, features])
-    for layer, whole in enumerate(torch.split(dictionary.W_dec, D, dim=1)):
+    for layer, whole in enumerate(torch.split(dictionary.W_dec, list(dictionary.parts), dim=1)):
         written = dictionary.decoder_part(layer)
-        assert len(written) == (layer + 1) * EACH
+        assert len(written) == (layer + 1) * dictionary.blocks[0].features
         assert torch.equal(written, whole[: len(written)])
         assert not whole[len(written) :].any()
 

@@ -115,7 +115,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             SilentContext(),
         )  # fmt: skip
     for name, make in KINDS.items():
-        save(make(), project.dictionary_path(name))
+        dictionary = make()
+        if name == "models":
+            stores = [ActivationStore.open(project.store_path(other)) for other in MODELS]
+            dictionary.metadata["other_models"] = [
+                {"model_name": store.info.model, "model_revision": store.info.model_revision}
+                for store in stores[1:]
+            ]
+        save(dictionary, project.dictionary_path(name))
         build_index(asked(project, name), SilentContext())
     return project
 
