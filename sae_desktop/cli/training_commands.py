@@ -69,6 +69,10 @@ def evaluate(
     project: ProjectArgument,
     dictionary: DictionaryOption,
     activations: StoreOption = default(EvaluateConfig, "activations"),
+    other_activations: Annotated[
+        list[str] | None,
+        option(EvaluateConfig, "other_activations", "--other-activations"),
+    ] = None,
     rows: Annotated[int, option(EvaluateConfig, "rows")] = default(EvaluateConfig, "rows"),
     loss_windows: Annotated[int, option(EvaluateConfig, "loss_windows")] = default(
         EvaluateConfig, "loss_windows"
@@ -88,6 +92,7 @@ def evaluate(
         project=str(project),
         dictionary=dictionary,
         activations=activations,
+        other_activations=tuple(other_activations or ()),
         rows=rows,
         loss_windows=loss_windows,
         control=control,

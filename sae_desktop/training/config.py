@@ -271,6 +271,14 @@ class EvaluateConfig(msgspec.Struct, frozen=True, kw_only=True, tag="evaluate"):
     dictionary: str
     activations: str = ""
     """The store to measure on; empty: the one it was trained on."""
+    other_activations: Annotated[
+        tuple[str, ...],
+        said(
+            "Other models’ stores",
+            "The same tokens through the other models that a crosscoder of several reads; if "
+            "none, those it was trained on.",
+        ),
+    ] = ()
     rows: Annotated[
         Count,
         said(

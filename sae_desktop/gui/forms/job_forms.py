@@ -23,6 +23,7 @@ from sae_desktop.activations.config import ImportActivationsConfig
 from sae_desktop.described import default, setting
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.gui.forms.store_choice import StoreChoice
 from sae_desktop.gui.parts.default_button import set_default_button
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.field_ranges import least_count
@@ -34,7 +35,6 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import EvaluateConfig
-from sae_desktop.words.amounts import exact_count
 
 
 def free_name(wanted: str, taken: list[str]) -> str:
@@ -51,14 +51,6 @@ def name_problem(name: str, taken: list[str]) -> str:
     except UserError as error:
         return str(error)
     return f"“{name}” already exists." if name in taken else ""
-
-
-NO_STORE = "No store to choose"
-
-
-def _missing_store(width: int | None) -> str:
-    of = f" of width {exact_count(width)}" if width else ""
-    return f"The project has no store{of}. Harvest the dictionary’s site first."
 
 
 class JobForm(QDialog):
@@ -144,15 +136,6 @@ class JobForm(QDialog):
         self.add_row("Name", field, "Its name in the project")
         return field
 
-    def add_stores(self, present: str, width: int | None = None) -> QComboBox:
-        field = QComboBox()
-        stores = self.session.inventory.stores
-        field.addItems([s.name for s in stores if width is None or s.width == width])
-        field.setPlaceholderText(NO_STORE)
-        field.setCurrentText(present)
-        self.add_row("Activations", field, "The store to read rows from")
-        return field
-
     def present(self, parent: QWidget) -> None:
         """Show the form over a window, its first field ready to be filled in."""
         self.setParent(parent.window(), Qt.WindowType.Dialog)
@@ -183,7 +166,6 @@ class IndexForm(JobForm):
         self._dictionary = dictionary
         item = session.inventory.dictionary(dictionary)
         assert item is not None, dictionary
-        self._width = item.summary.width if item.summary else None
         self._taken = [i.name for i in session.inventory.indexes]
         self.target = QComboBox()
         self.target.addItem("A new index", "")
@@ -195,7 +177,8 @@ class IndexForm(JobForm):
             self.add_row("Result", self.target, tip)
         self.name = self.add_name(free_name(dictionary, self._taken), self._taken)
         self.name.textChanged.connect(self._check)
-        self.store = self.add_stores(item.train.activations if item.train else "", self._width)
+        self._stores = StoreChoice(session.inventory.stores, item, self.add_row)
+        self.store = self._stores.store
         self.rows = _rows_field(0, "all rows")
         self.add_setting(IndexConfig, "rows", self.rows)
         self._add_rare_settings()
@@ -236,8 +219,9 @@ class IndexForm(JobForm):
         self.adjustSize()
 
     def _check(self) -> None:
-        if not self.store.count():
-            self.say_problem(_missing_store(self._width), self.store)
+        missing = self._stores.problem()
+        if missing is not None:
+            self.say_problem(*missing)
         else:
             problem = "" if self.added_to else name_problem(self.name.text(), self._taken)
             self.say_problem(problem, self.name)
@@ -248,6 +232,7 @@ class IndexForm(JobForm):
             dictionary=self._dictionary,
             name=self.added_to or self.name.text(),
             activations=self.store.currentText(),
+            other_activations=self._stores.others,
             rows=self.rows.value(),
             top_contexts=self.contexts.value(),
             bucket_scheme="quantile" if self.scheme.currentData() == "quantile" else "linear",
@@ -274,8 +259,8 @@ class EvaluateForm(JobForm):
         self._dictionary = dictionary
         item = session.inventory.dictionary(dictionary)
         assert item is not None, dictionary
-        self._width = item.summary.width if item.summary else None
-        self.store = self.add_stores(item.train.activations if item.train else "", self._width)
+        self._stores = StoreChoice(session.inventory.stores, item, self.add_row, written=True)
+        self.store = self._stores.store
         self.rows = _rows_field(default(EvaluateConfig, "rows"))
         self.add_setting(EvaluateConfig, "rows", self.rows)
         least = least_count(EvaluateConfig, "loss_windows")
@@ -286,14 +271,16 @@ class EvaluateForm(JobForm):
         self.control.setChecked(default(EvaluateConfig, "control"))
         self.add_row("", self.control, control.description)
         self.control.setAccessibleName(self.control.text())
-        if not self.store.count():
-            self.say_problem(_missing_store(self._width), self.store)
+        missing = self._stores.problem()
+        if missing is not None:
+            self.say_problem(*missing)
 
     def config(self) -> EvaluateConfig:
         return EvaluateConfig(
             project=self.session.project_path,
             dictionary=self._dictionary,
             activations=self.store.currentText(),
+            other_activations=self._stores.others,
             rows=self.rows.value(),
             loss_windows=self.windows.value(),
             control=self.control.isChecked(),

@@ -37,6 +37,7 @@ from sae_desktop.training.rows.dictionary_rows import (
     held_out_by,
     open_pair,
     rows_of,
+    stores_of,
 )
 from sae_desktop.training.run_log import cosine_histogram, density_histogram, read_run
 
@@ -56,7 +57,8 @@ def evaluate(config: EvaluateConfig, context: JobContext) -> EvaluateResult:
     )
     if note := bos_note(dictionary, store):
         context.log(note)
-    source = rows_of(project, dictionary, store)
+    stores = stores_of(project, dictionary, store, config.other_activations)
+    source = rows_of(project, dictionary, store, stores[1:])
     split = source.split(held_out_by(dictionary))
     everything = np.concatenate([split.training, split.held_out])
     rows = (split.held_out if own_store and len(split.held_out) else everything)[: config.rows]
