@@ -19,6 +19,7 @@ from sae_desktop.project import Project
 from sae_desktop.storage.faults import folder_bytes, format_bytes
 from sae_desktop.training.origin_text import origin_text
 from sae_desktop.training.run_folder import read_summary
+from sae_desktop.words.ends_text import ends_text
 
 dictionaries_app = typer.Typer(no_args_is_help=True, help="List or delete dictionaries.")
 indexes_app = typer.Typer(no_args_is_help=True, help="List or delete indexes.")
@@ -94,6 +95,7 @@ def _dictionary(project: Project, name: str) -> dict[str, Any]:
         "width": found.width,
         "model": found.model,
         "site": found.site,
+        "sites": ends_text(found.inputs, found.outputs),
         "bytes": folder_bytes(folder),
         "from": origin_text(found),
         "origin": None if found.origin is None else msgspec.to_builtins(found.origin),
@@ -113,6 +115,7 @@ def _index(project: Project, name: str) -> dict[str, Any]:
         "rows": info.rows,
         "model": info.model,
         "site": info.site,
+        "sites": ends_text(info.reads, info.outputs or info.reads),
         "bytes": index_bytes(path),
     }
 

@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,8 @@ from sae_desktop.comparison.match_file import (
     read_match_info,
     write_match,
 )
+from sae_desktop.comparison.shared_outputs import Shared, places_written, shared_outputs, unlike
 from sae_desktop.dictionary import Dictionary, load
-from sae_desktop.dictionary.ends import end_words
 from sae_desktop.errors import UserError
 from sae_desktop.features.building.neighbours import normalised, products
 from sae_desktop.features.reading.dictionary_hash import dictionary_hash
@@ -102,7 +102,7 @@ def _most_of_one_site(project: Project, found: list[DictionarySummary]) -> list[
 
 
 def _of_one_kind(project: Project, one: DictionarySummary, other: DictionarySummary) -> bool:
-    told = _written(one) == _written(other) and bool(one.model) == bool(other.model)
+    told = places_written(one) == places_written(other) and bool(one.model) == bool(other.model)
     return told and not difference(one.mark, other.mark, project.path)
 
 
@@ -111,7 +111,7 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
     first = found[0]
     for summary in found:
         if bool(summary.model) != bool(first.model):
-            raise _unlike(first, summary)
+            raise unlike(first, summary)
         require_same_model(
             f"dictionary:{first.name}", first.mark, f"dictionary:{summary.name}", summary.mark,
             project.path,
@@ -126,67 +126,6 @@ def _ordered(project: Project, found: list[DictionarySummary]) -> list[MatchedDi
         for summary in found
     ]
     return sorted(sides, key=lambda side: (side.features, side.name))
-
-
-class Shared(NamedTuple):
-    """Over which outputs two dictionaries are compared."""
-
-    of_smaller: tuple[int, ...]
-    of_larger: tuple[int, ...]
-    """The same sites, by their numbers among the outputs of each."""
-    names: tuple[str, ...] = ()
-    """Empty where both write a single site."""
-
-
-def shared_outputs(one: DictionarySummary, other: DictionarySummary) -> Shared:
-    """Return the outputs that two dictionaries have in common.
-
-    Two that write one site each are compared whatever the sites, which may be those of different
-    layers. Raises UserError for those that have none in common, or of different widths.
-    """
-    ours, theirs = _written(one), _written(other)
-    if len(ours) == len(theirs) == 1:
-        if ours[0][2] != theirs[0][2]:
-            raise _unlike(one, other)
-        return Shared((0,), (0,))
-    places = {place: number for number, place in enumerate(theirs)}
-    both = [(number, places[place]) for number, place in enumerate(ours) if place in places]
-    if not both:
-        raise UserError(
-            f"The dictionaries “{one.name}” and “{other.name}” cannot be matched: no site is "
-            "written by both.",
-            kept="Nothing was changed.",
-            next_step="Match dictionaries that write to the same sites of the same models.",
-        )
-    names = tuple(end_words(one.outputs[number], one.models) for number, _ in both)
-    mine, others = zip(*both, strict=True)
-    return Shared(mine, others, names)
-
-
-def _written(summary: DictionarySummary) -> list[tuple[str, str, int]]:
-    """Return (site, model, width) of every output; what files do not tell is of one site."""
-    if not summary.outputs:
-        return [(summary.site_out or summary.site, "", summary.width)]
-    # A first model is compared by its weights, not by its name.
-    others = ("", *summary.models[1:])
-    return [
-        (end.site, others[end.source] or f"model {end.source}" * bool(end.source), end.width)
-        for end in summary.outputs
-    ]
-
-
-def _unlike(one: DictionarySummary, other: DictionarySummary) -> UserError:
-    return UserError(
-        f"The dictionaries “{one.name}” and “{other.name}” cannot be matched: the first is for "
-        f"{_told(one)}, the second for {_told(other)}.",
-        kept="Nothing was changed.",
-        next_step="Match dictionaries of the same model.",
-    )
-
-
-def _told(summary: DictionarySummary) -> str:
-    model = f"“{summary.model}”" if summary.model else "an unnamed model"
-    return f"{model}, width {sum(width for _, _, width in _written(summary))}"
 
 
 def _is_current(path: Path, info: MatchInfo) -> bool:

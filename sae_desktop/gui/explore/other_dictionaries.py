@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from sae_desktop.comparison.shared_outputs import writes_alike
 from sae_desktop.errors import UserError
 from sae_desktop.gui.state.session import Session
 from sae_desktop.language_model.names import same_name
@@ -74,7 +75,7 @@ class OtherDictionaries(QObject):
         return found.dictionaries(self.dictionary) if found is not None else []
 
     def unmatched(self) -> list[str]:
-        """Return dictionaries of the open one's model, site and width that are not matched."""
+        """Return dictionaries of the open one's model that write a site of its, not matched."""
         summaries = {
             item.name: item.summary
             for item in self._session.inventory.all_dictionaries
@@ -90,7 +91,7 @@ class OtherDictionaries(QObject):
             if name != own.name
             and name not in matched
             and same_name(other.model, own.model)
-            and (other.site, other.width) == (own.site, own.width)
+            and writes_alike(other, own)
         ]
 
     def nearest(self, feature: int) -> dict[str, list[tuple[int, float]]]:

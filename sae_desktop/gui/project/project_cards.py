@@ -18,6 +18,7 @@ from sae_desktop.training.origin_text import origin_figure
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
 from sae_desktop.words.architecture_titles import architecture_title
+from sae_desktop.words.ends_text import ends_text
 from sae_desktop.words.inventory import (
     BrokenItem,
     DictionaryItem,
@@ -248,6 +249,8 @@ def _dictionary(item: DictionaryItem, now: datetime.datetime) -> Card:
     if told is not None:
         title = architecture_title(told.architecture)
         figures.append(("Features", f"{exact_count(told.features)} · {title}"))
+    if summary is not None and len(summary.outputs) > 1:
+        figures.append(("Sites", ends_text(summary.inputs, summary.outputs)))
     how, origin = origin_figure(summary) if summary is not None else ("", "")
     if origin:
         figures.append((how, origin))
