@@ -140,6 +140,22 @@ COLUMN_TERMS = (
         ("Cosine", "Neighbours"),
     ),
     Entry(
+        "At one output",
+        _tip("output_share"),
+        "A crosscoder’s or cross-layer transcoder’s feature writes to several layers or models. "
+        "Near 1, it belongs to one of them; with equal strengths at all of n outputs it is 1/n.",
+        "Explore, as a column of the list",
+        ("Crosscoder",),
+    ),
+    Entry(
+        "By one input",
+        _tip("input_share"),
+        "A feature may write to every layer and still be driven by a single one: near 1, it is. "
+        "With equal shares of all of n inputs it is 1/n.",
+        "Explore, as a column of the list",
+        ("Crosscoder", "At one output"),
+    ),
+    Entry(
         "Name score",
         _tip("name_score"),
         "It is the AUROC of the name’s facts: how often they stand where the feature fires rather "

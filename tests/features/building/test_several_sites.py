@@ -39,7 +39,7 @@ D, EACH = 32, 12
 STREAM = "blocks.1.hook_resid_post"
 INS = tuple(f"blocks.{layer}.mlp.hook_in" for layer in range(3))
 OUTS = tuple(f"blocks.{layer}.hook_mlp_out" for layer in range(3))
-MODELS = {"ours": "llama", "theirs": "qwen2", "third": "llama"}
+MODELS = {"ours": "llama", "theirs": "qwen2", "third": "mistral"}
 
 
 def random_dictionary(inputs: int, outputs: int, metadata: dict[str, Any]) -> Dictionary:
@@ -297,7 +297,7 @@ def test_several_models__need_their_stores(project: Project) -> None:
     config = asked(project, "models", name="x", activations="theirs")
     with pytest.raises(UserError, match="needs 2 of the same tokens through the others; 0 are"):
         build_index(config, SilentContext())
-    config = asked(project, "models", name="x", other_activations=("theirs", "ours"))
+    config = asked(project, "models", name="x", other_activations=("third", "theirs"))
     with pytest.raises(UserError, match=r"do not belong together"):
         build_index(config, SilentContext())
     assert "x" not in project.indexes()
