@@ -16,20 +16,21 @@ import msgspec
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
-from sae_desktop.project import Project
+from sae_desktop.features.reading.index_file import read_info
+from sae_desktop.project import Project, is_member
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "index", "sweep")
+KINDS = ("store", "dictionary", "set", "index", "sweep")
 
 
 class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was deleted and is still there."""
 
     kind: str
-    """store, dictionary, index, sweep"""
+    """One of KINDS."""
     name: str
     deleted: datetime.datetime
     key: str = ""
@@ -42,10 +43,11 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, index or sweep is."""
+    """Return where a store, dictionary, set, index or sweep is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
+        "set": project.set_path,
         "index": project.index_path,
         "sweep": project.sweep_path,
     }
@@ -58,6 +60,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
     what = {
         "store": "its activations; dictionaries trained on it stay",
         "dictionary": "its weights, curves and checkpoint; its indexes stay",
+        "set": "the weights and curves of all its layers, with their indexes; labels stay",
         "sweep": "its table; the dictionaries it trained stay",
         "index": "what was measured about its features; labels stay",
     }[kind]
@@ -76,13 +79,27 @@ def index_bytes(path: Path) -> int:
 def _paths(project: Project, kind: str, name: str) -> list[Path]:
     """Return all that belongs to an item, what makes it one first."""
     path = item_path(project, kind, name)
+    if kind == "set":
+        indexes = member_indexes(project, name)
+        return [path, *(part for index in indexes for part in _paths(project, "index", index))]
     if kind != "index":
         return [path]
     return [path, firings_folder(path), unfinished_folder(path), *beside_index(path)]
 
 
+def member_indexes(project: Project, name: str) -> list[str]:
+    """Return the indexes of the members of a set: without it nobody could ask them anything."""
+    found = []
+    for index in project.indexes():
+        with suppress(UserError):
+            whole, _, member = read_info(project.index_path(index)).dictionary.rpartition(".")
+            if whole == name and is_member(member):
+                found.append(index)
+    return found
+
+
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:
-    """Move a store, dictionary, index or sweep to the trash, at once.
+    """Move a store, dictionary, set, index or sweep to the trash, at once.
 
     Raises UserError when there is none of the name, or the system refuses.
     """
@@ -134,10 +151,8 @@ def restore_item(project: Project, item: TrashItem) -> None:
     path = item_path(project, item.kind, item.name)
     if not (folder / path.relative_to(project.path)).exists():
         raise UserError(f"The {item.title} is no longer in the trash.", kept="Nothing was changed.")
-    moves = [
-        (folder / part.relative_to(project.path), part)
-        for part in _paths(project, item.kind, item.name)
-    ]
+    moves = [(part, project.path / part.relative_to(folder)) for part in _parts(folder)]
+    moves.sort(key=lambda move: move[1] != path)
     if any(there.exists() for source, there in moves):
         raise UserError(
             f"There is a new {item.title} now.",

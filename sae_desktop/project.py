@@ -143,7 +143,7 @@ class Project:
     def member_of(self, name: str) -> tuple[str, str] | None:
         """Return set and member of a name such as “<set>.L03”; None where there is no such."""
         whole, _, member = checked_name(name).rpartition(".")
-        if not whole or not _MEMBER.fullmatch(member):
+        if not whole or not is_member(member):
             return None
         try:
             folder = self.set_path(whole) / member
@@ -209,7 +209,7 @@ class Project:
         return [
             f"{name}.{cfg.parent.name}"
             for cfg in sorted(self.set_path(name).glob("*/cfg.json"), key=_member_order)
-            if _MEMBER.fullmatch(cfg.parent.name)
+            if is_member(cfg.parent.name)
         ]
 
     def all_dictionaries(self) -> list[str]:
@@ -244,9 +244,14 @@ class Project:
         return sorted(p.stem for p in self.path.glob("completeness/*.json"))
 
 
+def is_member(name: str) -> bool:
+    """Tell whether a folder of a set is a dictionary: “L03”, or “all”."""
+    return _MEMBER.fullmatch(name) is not None
+
+
 def dictionary_name(folder: Path) -> str:
     """Return the name in its project of the dictionary in a folder: “name”, or “<set>.L03”."""
-    if folder.parent.parent.name == SETS and _MEMBER.fullmatch(folder.name):
+    if folder.parent.parent.name == SETS and is_member(folder.name):
         return f"{folder.parent.name}.{folder.name}"
     return folder.name
 

@@ -15,16 +15,17 @@ from sae_desktop.deletion import settle_trash
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.firing_paths import UNFINISHED, has_groups
 from sae_desktop.incoming_notes import INCOMING, take_incoming
-from sae_desktop.project import Project
+from sae_desktop.project import SETS, Project
 from sae_desktop.storage.moves import MOVES, TRASH, WORK, doomed, empty_gone, finish_moves
 from sae_desktop.storage.swap import settle_asides
 
 _FOLDERS = (
     "activations", "dictionaries", "features", "sweeps", "matches", "concepts", "completeness",
-    "presets",
+    "presets", "sets", "graphs",
 )  # fmt: skip
 _PART = ".part"
-_DEPTH = 3
+_DEPTH = 4
+"""Down to the checkpoints of a set’s members."""
 
 
 @contextmanager
@@ -48,6 +49,8 @@ def put_in_order(project: Project) -> None:
     for name in _FOLDERS:
         for folder in [root / name, *_folders(root / name)]:
             settle_asides(folder)
+    for member in root.glob(f"{SETS}/*/*"):
+        settle_asides(member)
     with suppress(OSError):
         finish_moves(root)
     with suppress(OSError, UserError):

@@ -34,6 +34,7 @@ class Deletable(StrEnum):
 
     STORE = "store"
     DICTIONARY = "dictionary"
+    SET = "set"
     INDEX = "index"
     SWEEP = "sweep"
 
@@ -49,7 +50,7 @@ def delete(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a store, dictionary, index or sweep to the project's trash."""
+    """Move a store, dictionary, set, index or sweep to the project's trash."""
     run_reading_command(
         lambda: deleted(Project.open(project), kind.value, name, yes=yes),
         render.figures,
@@ -62,6 +63,7 @@ def deleted(project: Project, kind: str, name: str, *, yes: bool) -> dict[str, A
     there = {
         "store": project.stores,
         "dictionary": lambda: sorted({*project.dictionaries(), *project.runs()}),
+        "set": lambda: sorted({*project.sets(), *project.set_runs()}),
         "index": project.indexes,
         "sweep": project.sweeps,
     }

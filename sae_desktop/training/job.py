@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -28,6 +28,7 @@ from sae_desktop.training.measuring.held_out import HeldOut
 from sae_desktop.training.observer import Metric, RunClock, RunObserver, Tell
 from sae_desktop.training.reservation import reserved
 from sae_desktop.training.rows.data import Sides
+from sae_desktop.training.rows.layer_view import LayerView
 from sae_desktop.training.rows.source import Source, StoreSource
 from sae_desktop.training.rows.streaming import StreamSource
 from sae_desktop.training.run_group import Member, RunGroup
@@ -42,6 +43,8 @@ from sae_desktop.training.run_setup import (
 from sae_desktop.training.trainer import Run
 
 Outcome = TrainResult | UserError
+OpenSource = Callable[[PlannedRun, JobContext], Source]
+View = Callable[[Source, PlannedRun], LayerView]
 
 
 def train(config: TrainConfig, context: JobContext) -> TrainResult:
@@ -85,7 +88,7 @@ def train_together(configs: Sequence[TrainConfig], context: JobContext) -> list[
     for group in _groups(planned):
         runs = [planned[number] for number in group]
         try:
-            found = _train_group(runs, context)
+            found = train_group(runs, context)
         except UserError as error:
             found = [error] * len(runs)
         outcomes |= zip(group, found, strict=True)
@@ -126,8 +129,17 @@ def _batches_of(run: PlannedRun) -> str:
     return (msgspec.json.encode(neutral) + msgspec.json.encode(store)).decode()
 
 
-def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcome]:
-    """Train runs that share their batches. Raises UserError for what concerns all of them."""
+def train_group(
+    runs: Sequence[PlannedRun],
+    context: JobContext,
+    open_source: OpenSource | None = None,
+    view: View | None = None,
+) -> list[Outcome]:
+    """Train runs that share their batches. Raises UserError for what concerns all of them.
+
+    `open_source` opens their rows, from where a run stands; `view` is the part of these rows that
+    a run learns from, where that is not all.
+    """
     config = runs[0].config
     behind = min(runs, key=lambda run: run.rows)
     total = max(run.config.tokens for run in runs)
@@ -137,7 +149,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
 
     tell(behind.rows, "Opening the rows")
     context.check_cancelled()
-    source = _open_source(behind, context)
+    source = (open_source or _open_source)(behind, context)
     for note in source.notes:
         context.log(note)
     text, sample = None, None
@@ -147,7 +159,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
         text, sample = source.texts(config.device)
     except UserError as error:
         context.log(f"The loss recovered is not measured: {error}")
-    held_out = HeldOut(source.held_out(config.metric_rows), text, sample)
+    held_out = HeldOut(source.held_out(config.metric_rows), text, sample) if view is None else None
     clock, pace = RunClock(), LossPace(sum(run.config.measure_loss for run in runs) or 1)
     # The curves of several runs cannot be told apart in one job's: each is in its own file.
     metric = context.metric if len(runs) == 1 else _no_metric
@@ -157,8 +169,10 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
             which = f" ({number} of {len(runs)})" if len(runs) > 1 else ""
             tell(run.rows, f"Preparing “{run.config.name}”{which}")
             context.check_cancelled()
+            own = source if view is None else view(source, run)
+            measured = held_out or own.measured_on(config.metric_rows, text, sample)
             try:
-                members.append(_begin(run, source, held_out, clock, metric, pace, tell, context))
+                members.append(_begin(run, own, measured, clock, metric, pace, tell, context))
             except UserError as error:
                 members.append(error)
             else:
@@ -167,7 +181,7 @@ def _train_group(runs: Sequence[PlannedRun], context: JobContext) -> list[Outcom
         going = [member for member in members if isinstance(member, Member)]
         if going:
             RunGroup(going, source, context, clock).run()
-        return [m if isinstance(m, UserError) else _finish(m, source) for m in members]
+        return [m if isinstance(m, UserError) else _finish(m, m.source) for m in members]
     finally:
         for member in members:
             if isinstance(member, Member):
@@ -197,13 +211,19 @@ def _open_source(run: PlannedRun, context: JobContext) -> Source:
     else:
         store = position if isinstance(position, StorePosition) else None
         source = StoreSource(run.config, store)
-    if run.checkpoint is not None:
-        saved = dict(run.checkpoint.group("sides"))
-        own = source.sides.tensors()
-        # Rows of another shape are refused with the weights, which say more to a person.
-        if {k: v.shape for k, v in saved.items()} == {k: v.shape for k, v in own.items()}:
-            source.sides = Sides.restored(saved)
+    restore_sides(run, source)
     return source
+
+
+def restore_sides(run: PlannedRun, source: Source) -> None:
+    """Have rows normalised as they were when the run began."""
+    if run.checkpoint is None:
+        return
+    saved = dict(run.checkpoint.group("sides"))
+    own = source.sides.tensors()
+    # Rows of another shape are refused with the weights, which say more to a person.
+    if {k: v.shape for k, v in saved.items()} == {k: v.shape for k, v in own.items()}:
+        source.sides = Sides.restored(saved)
 
 
 def _begin(
@@ -224,7 +244,14 @@ def _begin(
     )  # fmt: skip
     return Member(
         planned=run,
-        run=Run(state, run.recipe, observer, rows=run.config.tokens),
+        run=Run(
+            state,
+            run.recipe,
+            observer,
+            rows=run.config.tokens,
+            select=source.select if isinstance(source, LayerView) else None,
+        ),
+        source=source,
         observer=observer,
         progress=progress,
         settled_at=state.step,

@@ -43,6 +43,8 @@ class Member:
 
     planned: PlannedRun
     run: Run
+    source: Source
+    """Of its own rows: those of the session, or a part of them."""
     observer: RunObserver
     progress: Progress
     """Where it stood when the session began, with all changes made since."""
@@ -164,7 +166,7 @@ class RunGroup:
         state, recipe = member.run.state, member.run.recipe
         config = member.planned.config
         if config.resample and member.going and resamples_at(state.step, recipe.steps):
-            rows = self._source.sample(SAMPLE_ROWS, state.step)
+            rows = member.source.sample(SAMPLE_ROWS, state.step)
             count = resample(state, recipe.dead_window, rows, config.seed + state.step)
             self._tell(member, f"{count:,} dead features reinitialised at step {state.step:,}.")
 
@@ -221,7 +223,7 @@ class RunGroup:
             snapshots=observer.log.snapshots,
         )
         groups = dict(state_groups(state))
-        groups["sides"] = self._source.sides.tensors()
+        groups["sides"] = member.source.sides.tensors()
         config = member.planned.config
         save_checkpoint(member.planned.checkpoints, progress, groups, keep=config.keep_checkpoints)
         member.saved_at = state.step

@@ -42,7 +42,7 @@ class TrainSetConfig(msgspec.Struct, frozen=True, kw_only=True, tag="train_set")
         said(
             "Skip connection",
             "Also learn a linear map from what each MLP reads to what it writes; the features "
-            "then stand for what is not linear.",
+            "then stand for what is not linear. A cross-layer transcoder has none.",
             DICTIONARY,
         ),
     ] = True

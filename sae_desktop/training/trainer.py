@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,6 +81,8 @@ class Run:
     observer: Observer
     rows: int | None = None
     """Rows of the whole run; None: as many as come."""
+    select: Callable[[Batch], Batch] | None = None
+    """What it is given of a batch of several dictionaries' rows; None: all of it."""
     stepping: bool = False
     """Whether a step is under way, and the state that of no one moment."""
 
@@ -111,6 +113,8 @@ def _advance(run: Run, batch: Batch, position: int) -> bool:
         return True
     if run.rows is not None:
         batch = batch.first(run.rows - position)
+    if run.select is not None:
+        batch = run.select(batch)
     run.stepping = True
     report = train_step(run.state, run.recipe, batch)
     run.stepping = False

@@ -15,6 +15,8 @@ _FOLDERS = (
     "matches",
     "concepts",
     "completeness",
+    "sets",
+    "graphs",
 )
 _SETTLE_MS = 1_000
 """A folder that has just changed is still being synced: looking into it at once would wait."""

@@ -62,6 +62,10 @@ class Load:
     """Of which the features are a multiple (cross-layer transcoder)."""
     pool_bytes: int = 0
     """Of rows read ahead from a store that exceeds memory."""
+    members: int = 1
+    """Dictionaries of this size that learn in turn from rows side by side: a set's."""
+    model_bytes: int = 0
+    """Of a model that is still to be loaded."""
 
     @property
     def weights(self) -> float:
@@ -92,7 +96,7 @@ def state_needs(load: Load) -> list[Need]:
         ("Adam’s moments", 2 * P * _FLOAT),
         ("low-precision copies", load.low_share * P * _LOW if load.low_precision else 0.0),
     ]
-    return _rounded(needs)
+    return _rounded((what, load.members * count) for what, count in needs)
 
 
 def working_needs(load: Load) -> list[Need]:
@@ -117,7 +121,7 @@ def working_needs(load: Load) -> list[Need]:
         ("activations of a step", activations),
         ("gradients", gradients),
         ("errors and pairs of a step", passing),
-        ("batches ahead", _BATCHES_AHEAD * T * load.row_bytes),
+        ("batches ahead", _BATCHES_AHEAD * T * load.row_bytes * load.members),
         ("figures, on top of a step", max(0.0, figures - step)),
         ("start-up, on top of that", max(0.0, sample - max(figures, step))),
     ]
@@ -127,15 +131,16 @@ def working_needs(load: Load) -> list[Need]:
 def host_needs(load: Load, *, on_gpu: bool) -> list[Need]:
     """Return what the program takes in ordinary memory beside the training itself."""
     needs = [
-        ("rows for the figures", load.metric_rows * load.row_bytes),
+        ("rows for the figures", load.metric_rows * load.row_bytes * load.members),
         ("pool of rows", load.pool_bytes),
+        ("model", load.model_bytes),
         ("program", PROGRAM_BYTES),
     ]
     if on_gpu:
         # A checkpoint is brought over whole before it is written.
         needs += [
             ("a checkpoint being written", 3 * load.weights * _FLOAT),
-            ("batches ahead", _BATCHES_AHEAD * load.batch * load.row_bytes),
+            ("batches ahead", _BATCHES_AHEAD * load.batch * load.row_bytes * load.members),
         ]
     return _rounded(needs)
 
@@ -148,10 +153,15 @@ def disk_needs(load: Load) -> list[Need]:
     log = load.points * len(COLUMNS) * 8 + load.snapshots * (histograms + SAMPLE_BYTES)
     needs = [
         ("checkpoints", (load.keep_checkpoints + 1) * state),
-        ("dictionary", P * _FLOAT + 2 * F * _FLOAT),
+        ("dictionary", dictionary_bytes(load)),
         ("run log", log + _SMALL_FILES),
     ]
-    return _rounded(needs)
+    return _rounded((what, load.members * count) for what, count in needs)
+
+
+def dictionary_bytes(load: Load) -> float:
+    """Return what one finished dictionary takes on disk."""
+    return load.weights * _FLOAT + 2 * load.features * _FLOAT
 
 
 def _rounded(needs: Iterable[tuple[str, float]]) -> list[Need]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ from sae_desktop.training.rows.pool import (
 )
 from sae_desktop.training.rows.targets import TargetPlan, check_aligned, resolve_target
 
+Resolve = Callable[[TrainConfig, StoreInfo, Sequence[StoreInfo]], TargetPlan]
+"""From a config and what its stores hold to the parts of a batch."""
 CURVE_WINDOWS = 16
 """Windows of text on which the loss recovered of the curves is measured."""
 _SAMPLE_SEED = 0x5EED
@@ -70,14 +72,18 @@ class Source(ABC):
         """Return the endless sequence of training rows."""
 
     @abstractmethod
-    def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
+    def sample_parts(
+        self, rows: int, seed: int | None, which: Sequence[int] | None = None
+    ) -> list[Array]:
         """Return at most a given number of training rows, raw: evenly spaced, or drawn with a
-        seed.
+        seed. `which` are the numbers of the parts to return; None: all, inputs first.
         """
 
     @abstractmethod
-    def held_out_parts(self, rows: int) -> list[Array]:
-        """Return at most a given number of the rows that are not trained on, raw."""
+    def held_out_parts(self, rows: int, which: Sequence[int] | None = None) -> list[Array]:
+        """Return at most a given number of the rows that are not trained on, raw; `which` as
+        above.
+        """
 
     @abstractmethod
     def metadata(self) -> Mapping[str, Any]:
@@ -132,8 +138,10 @@ class StoreSource(Source):
         self,
         config: TrainConfig,
         position: StorePosition | None,
+        resolve: Resolve = resolve_target,
     ) -> None:
-        """Open what `config` names; `position` is that of a checkpoint.
+        """Open what `config` names; `position` is that of a checkpoint, `resolve` says which
+        parts of the rows are read.
 
         Raises UserError for stores that are missing, do not fit the target or each other, or
         teach nothing.
@@ -145,7 +153,7 @@ class StoreSource(Source):
         for other in others:
             check_aligned(store, other)
         self.info = store.info
-        self.plan = resolve_target(config, store.info, [other.info for other in others])
+        self.plan = resolve(config, store.info, [other.info for other in others])
         stores = self._stores = [store, *others]
         self._store = store
         self._inputs = [SiteRows(stores[p.source], p.site) for p in self.plan.inputs]
@@ -216,18 +224,21 @@ class StoreSource(Source):
             return PooledFeed(gather, self.split.training, self._config.seed, self.position.pool)
         return RandomFeed(gather, self.split.training, self._config.seed)
 
-    def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
+    def sample_parts(
+        self, rows: int, seed: int | None, which: Sequence[int] | None = None
+    ) -> list[Array]:
         training = self.split.training
         if seed is None:
-            return self._gathered(evenly(training, rows))
+            return self._gathered(evenly(training, rows), which)
         order = shuffled(len(training), self._config.seed, _SAMPLE_SEED, seed)
-        return self._gathered(training[np.sort(order[:rows])])
+        return self._gathered(training[np.sort(order[:rows])], which)
 
-    def held_out_parts(self, rows: int) -> list[Array]:
-        return self._gathered(evenly(self.split.held_out, rows))
+    def held_out_parts(self, rows: int, which: Sequence[int] | None = None) -> list[Array]:
+        return self._gathered(evenly(self.split.held_out, rows), which)
 
-    def _gathered(self, rows: Rows) -> list[Array]:
-        return [part.gather(rows) for part in self._parts]
+    def _gathered(self, rows: Rows, which: Sequence[int] | None) -> list[Array]:
+        parts = self._parts if which is None else [self._parts[number] for number in which]
+        return [part.gather(rows) for part in parts]
 
     def metadata(self) -> Mapping[str, Any]:
         names: dict[str, Any] = {

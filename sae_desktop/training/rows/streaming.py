@@ -14,8 +14,9 @@ order. They are the same bit for bit where the model is: on the CPU with as many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ import torch
 
 from sae_desktop.activations.harvest_groups import window_groups
 from sae_desktop.activations.harvest_plan import plan_harvest, store_info
+from sae_desktop.activations.layout import read_dtype
 from sae_desktop.activations.prefetch import prefetch
 from sae_desktop.activations.store_writer import StoreBatch
 from sae_desktop.corpus.documents import Document
@@ -51,10 +53,10 @@ from sae_desktop.training.rows.data import (
 )
 from sae_desktop.training.rows.harvest_reader import HarvestReader, norms, usable_rows, values_of
 from sae_desktop.training.rows.pool import Feed, shuffled
-from sae_desktop.training.rows.source import CURVE_WINDOWS, Source
+from sae_desktop.training.rows.source import CURVE_WINDOWS, Resolve, Source
 from sae_desktop.training.rows.stream_feed import EVERY_ROW, StreamFeed
 from sae_desktop.training.rows.stream_texts import HeldOutTexts, TextsAfter
-from sae_desktop.training.rows.targets import resolve_target
+from sae_desktop.training.rows.targets import TargetPlan, resolve_target
 
 HELD_OUT_ROWS = 16_384
 MEASURED_ROWS = 32_768
@@ -64,6 +66,34 @@ _POOL_BYTES = 2**29
 _POOL_SHARE_OF_RUN = 1 / 16
 _POOL_BATCHES = 16
 _SAMPLE_WINDOWS = 48
+_FEWEST_LOOKED_AT = 1024
+"""Rows held out, and measured, of however many sites."""
+
+
+@dataclass(frozen=True)
+class RowBudget:
+    """Bytes that rows of very many sites may take."""
+
+    pool: int = _POOL_BYTES
+    measured: int = 2**62
+    held_out: int = 2**62
+
+    def rows(self, row_bytes: int) -> tuple[int, int]:
+        """Return how many rows are held out, and how many measured before the first step."""
+        held_out = max(_FEWEST_LOOKED_AT, min(HELD_OUT_ROWS, self.held_out // row_bytes))
+        return held_out, max(_FEWEST_LOOKED_AT, min(MEASURED_ROWS, self.measured // row_bytes))
+
+
+def pool_rows(config: TrainConfig, row_bytes: int, most_bytes: int) -> int:
+    """Return the rows of a pool, a sixteenth of a short run; it follows from the config."""
+    share = max(_POOL_BATCHES * config.batch, int(_POOL_SHARE_OF_RUN * config.tokens))
+    most = min(_POOL_ROWS, most_bytes // row_bytes, share, config.tokens)
+    return max(config.batch, most)
+
+
+def plan_width(plan: TargetPlan) -> int:
+    """Return the numbers of a row, of all that is read and reconstructed."""
+    return plan.width + (0 if plan.reconstructs_input else plan.out_width)
 
 
 class StreamSource(Source):
@@ -79,30 +109,37 @@ class StreamSource(Source):
         *,
         held_out_rows: int | None = None,
         measured_rows: int | None = None,
+        budget: RowBudget | None = None,
+        resolve: Resolve = resolve_target,
     ) -> None:
         """Load the model and harvest what is held out and what is measured.
 
-        A look at what the stream gives may ask for fewer rows than a training does. Raises
-        UserError for settings of the harvest that cannot be, and for a corpus too small.
+        A look at what the stream gives may ask for fewer rows than a training does, and so do
+        rows of many sites. `resolve` says which parts of the rows are read. Raises UserError for
+        settings of the harvest that cannot be, and for a corpus too small.
         """
         assert config.stream is not None
         harvest = msgspec.structs.replace(config.stream, device=config.device, tokens=config.tokens)
         context.progress(0, config.tokens, "rows", "Loading the model")
         self._config, self._harvest = config, plan_harvest(harvest)
         self.info = store_info(self._harvest)
-        self.plan = resolve_target(config, self.info)
+        self.plan = resolve(config, self.info, ())
         inputs = [part.site for part in self.plan.inputs]
         outputs = [part.site for part in self.plan.outputs]
         self._sites = inputs if self.plan.reconstructs_input else inputs + outputs
         self._texts: HeldOutTexts | None = None
         self._others: Callable[[], Iterable[Document]] | None = None
-        self._begin(held_out_rows or HELD_OUT_ROWS, measured_rows or MEASURED_ROWS, context)
+        bytes_ = read_dtype(self.info.dtype).itemsize * plan_width(self.plan)
+        most = (budget or RowBudget()).rows(bytes_)
+        self._begin(held_out_rows or most[0], measured_rows or most[1], context)
         self.position = position or self._first
         self._limits = self._massive_limits()
+        self._held_out_rows: Rows | None = None
         usable = self._usable(self._measured)
         self._training = [part[usable] for part in self._values(self._measured)]
+        self._measured = []  # of many sites these are many bytes
         self.sides = self._measure()
-        self.pool_rows = self._pool_size()
+        self.pool_rows = pool_rows(config, self._row_bytes, (budget or RowBudget()).pool)
         self._feed: StreamFeed | None = None
         self.notes = [
             f"Training while harvesting, with no store: {self._rows(self._held_out):,} rows are "
@@ -189,9 +226,10 @@ class StreamSource(Source):
     def _rows(batches: list[StoreBatch]) -> int:
         return sum(len(batch.tokens) for batch in batches)
 
-    def _values(self, batches: list[StoreBatch]) -> list[Array]:
-        """Return rows as harvested, a part each."""
-        return [np.concatenate([values_of(b, site) for b in batches]) for site in self._sites]
+    def _values(self, batches: list[StoreBatch], sites: Sequence[str] | None = None) -> list[Array]:
+        """Return rows as harvested, a part each, of all sites or of some."""
+        asked = self._sites if sites is None else sites
+        return [np.concatenate([values_of(b, site) for b in batches]) for site in asked]
 
     def _massive_limits(self) -> list[float]:
         """Return for each part the norm beyond which a row is massive."""
@@ -202,6 +240,11 @@ class StreamSource(Source):
     def _usable(self, batches: list[StoreBatch]) -> Rows:
         return usable_rows(self._values(batches), self._limits)
 
+    def _usable_held_out(self) -> Rows:
+        if self._held_out_rows is None:
+            self._held_out_rows = self._usable(self._held_out)
+        return self._held_out_rows
+
     def _measure(self) -> Sides:
         affines = [
             measure_affine(values, self._config.centre, what=f"“{site}”")
@@ -210,13 +253,6 @@ class StreamSource(Source):
         count = len(self.plan.inputs)
         outputs = affines[count:]
         return Sides(Side(tuple(affines[:count])), Side(tuple(outputs)) if outputs else None)
-
-    def _pool_size(self) -> int:
-        """Return the rows of a pool, a sixteenth of a short run; it follows from the config."""
-        config, row_bytes = self._config, self._row_bytes
-        share = max(_POOL_BATCHES * config.batch, int(_POOL_SHARE_OF_RUN * config.tokens))
-        most = min(_POOL_ROWS, _POOL_BYTES // row_bytes, share, config.tokens)
-        return max(config.batch, most)
 
     @property
     def _row_bytes(self) -> int:
@@ -245,17 +281,21 @@ class StreamSource(Source):
             return self.position
         return self._feed.place(rows // self.pool_rows)
 
-    def sample_parts(self, rows: int, seed: int | None) -> list[Array]:
+    def sample_parts(
+        self, rows: int, seed: int | None, which: Sequence[int] | None = None
+    ) -> list[Array]:
         count = len(self._training[0])
         if seed is None:
             chosen = evenly(np.arange(count), rows)
         else:
             chosen = np.sort(shuffled(count, self._config.seed, seed)[:rows])
-        return [part[chosen] for part in self._training]
+        numbers = range(len(self._training)) if which is None else which
+        return [self._training[number][chosen] for number in numbers]
 
-    def held_out_parts(self, rows: int) -> list[Array]:
-        chosen = evenly(self._usable(self._held_out), rows)
-        return [part[chosen] for part in self._values(self._held_out)]
+    def held_out_parts(self, rows: int, which: Sequence[int] | None = None) -> list[Array]:
+        chosen = evenly(self._usable_held_out(), rows)
+        sites = self._sites if which is None else [self._sites[number] for number in which]
+        return [part[chosen] for part in self._values(self._held_out, sites)]
 
     def metadata(self) -> Mapping[str, Any]:
         return self.base_metadata() | {"activation_store": ""}
