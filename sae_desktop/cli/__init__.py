@@ -9,6 +9,7 @@ COMMANDS = (
     "stores",
     "dictionaries",
     "indexes",
+    "sets",
     "trash",
     "delete",
     "trace",

@@ -32,6 +32,7 @@ from sae_desktop.cli import (
     reading_commands,
     score_command,
     search_command,
+    set_commands,
     settings_command,
     steering_commands,
     store_commands,
@@ -93,6 +94,7 @@ app.add_typer(label_commands.labels_app, name="labels")
 app.command()(trash_commands.delete)
 app.add_typer(item_commands.dictionaries_app, name="dictionaries")
 app.add_typer(item_commands.indexes_app, name="indexes")
+app.add_typer(set_commands.sets_app, name="sets")
 app.command()(corpus_commands.corpus)
 app.command()(activation_commands.harvest)
 app.command("import-activations")(activation_commands.import_activations)

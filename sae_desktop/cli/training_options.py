@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from sae_desktop.activations.config import HarvestConfig
@@ -60,7 +61,9 @@ def with_training_options(
             of_harvest = {
                 c.field: given.pop(p.name) for c, p in zip(STREAM_CHOICES, harvest, strict=True)
             }
-            command(**given, settings=_settings(settings, of_harvest if streamed else None))
+            asks = "sites" not in without
+            streaming = of_harvest if streamed else None
+            command(**given, settings=_settings(settings, streaming, asks_sites=asks))
 
         parameters = [*own_parameters(command), *train, _STREAM_FLAG, *harvest]
         return with_signature(run, parameters)
@@ -82,9 +85,12 @@ _STREAM_FLAG = keyword(
 )
 
 
-def _settings(train: Settings, harvest: Settings | None) -> Settings:
-    """Return checked settings. Raises typer.BadParameter for those that cannot be combined."""
-    for field in ("sites", "output_sites", "other_activations"):
+def _settings(train: Settings, harvest: Settings | None, *, asks_sites: bool) -> Settings:
+    """Return checked settings. Raises typer.BadParameter for those that cannot be combined.
+
+    Where sites are not asked for, they follow from what is trained.
+    """
+    for field in ("sites", "output_sites", "other_activations") if asks_sites else ():
         train[field] = tuple(train[field] or ())
     if harvest is None:
         if not train["activations"]:
@@ -93,10 +99,10 @@ def _settings(train: Settings, harvest: Settings | None) -> Settings:
     if train["activations"]:
         raise typer.BadParameter("replaces --activations", param_hint="--stream")
     # A stream writes no store: its name and project name nothing.
-    site, *further = train["sites"] or usual_sites(harvest)
-    train["stream"] = HarvestConfig(
-        project="", name="stream", site=site, sites=tuple(further), **harvest
-    )
+    train["stream"] = HarvestConfig(project="", name="stream", **harvest)
+    if asks_sites:
+        site, *further = train["sites"] or usual_sites(harvest)
+        train["stream"] = msgspec.structs.replace(train["stream"], site=site, sites=tuple(further))
     return train
 
 
@@ -126,7 +132,7 @@ def fitted(project: Path, settings: Settings) -> Settings:
     store = _store(project, settings.get("activations", "")) if missing else None
     if store is None or not store.rows:
         return found
-    sites = [site for site in settings["sites"] if site in store.info.sites]
+    sites = [site for site in settings.get("sites", ()) if site in store.info.sites]
     width = store.width(sites[0] if sites else None)
     usual = {"features": usual_features(width), "tokens": usual_tokens(store.rows, found["batch"])}
     return found | {field: usual[field] for field in missing}

@@ -35,6 +35,7 @@ from sae_desktop.features.config import (
     NameFeaturesConfig,
     ProbeConfig,
 )
+from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig, PreviewExplanationConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig, PreviewJudgingConfig
 from sae_desktop.labels.models.config import CheckServerConfig, FindServersConfig
@@ -55,6 +56,7 @@ from sae_desktop.training.config import (
     TrainConfig,
 )
 from sae_desktop.training.planning.preflight_config import PreflightConfig
+from sae_desktop.training.set_config import EstimateSetConfig, TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepConfig
 
 PROTOCOL_VERSION = 1
@@ -75,6 +77,9 @@ JobConfig = (
     | PreflightConfig
     | DescribeArchitecturesConfig
     | EvaluateConfig
+    | TrainSetConfig
+    | EstimateSetConfig
+    | IndexSetConfig
     | IndexConfig
     | ProbeConfig
     | FindFeaturesConfig

@@ -33,6 +33,7 @@ from sae_desktop.engine.circuit_jobs import CIRCUIT_JOBS
 from sae_desktop.engine.job_kind import JobKind, Output
 from sae_desktop.engine.label_jobs import LABEL_JOBS
 from sae_desktop.engine.protocol import JobConfig
+from sae_desktop.engine.set_jobs import SET_JOBS
 from sae_desktop.exchange.config import (
     ExportDictionaryConfig,
     ExportFeaturesConfig,
@@ -364,6 +365,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         Output("dictionary of the package", "file"),
         "None of it was kept.",
     ),
+    **SET_JOBS,
     **LABEL_JOBS,
     **CIRCUIT_JOBS,
 }

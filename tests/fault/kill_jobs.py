@@ -60,6 +60,7 @@ from sae_desktop.steering.config import clamped
 from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepConfig
 
 ROWS, FEATURES = 480, 16
@@ -206,6 +207,11 @@ SCENARIOS: dict[str, Scenario] = {
     "sweep": lambda p: SweepConfig(
         project=p.project, name="new", base=_train(p, "", tokens=192), features=(8, 16),
         together=1,
+    ),
+    "train a set": lambda p: TrainSetConfig(
+        project=p.project, name="deep",
+        train=_train(p, "", activations="", stream=_harvest(p, "stream"), architecture="topk",
+            tokens=192, measure_loss=False),
     ),
     "evaluate": lambda p: EvaluateConfig(
         project=p.project, dictionary="d", rows=64, dead_rows=64, device="cpu"

@@ -41,6 +41,7 @@ from sae_desktop.steering.config import (
 from sae_desktop.steering.effect_config import FeatureStrengthConfig
 from sae_desktop.training.config import DescribeArchitecturesConfig, TrainConfig
 from sae_desktop.training.planning.preflight_config import PreflightConfig
+from sae_desktop.training.set_config import EstimateSetConfig, TrainSetConfig
 
 OF_THE_NETWORK = "get model"
 """What needs a hub."""
@@ -50,6 +51,7 @@ TOTALS = {
     "import activations": {("rows", 200)},
     "train": {("rows", 320)},
     "sweep": {("rows", 2 * 192)},
+    "train a set": {("rows", 192)},
     "index": {("rows", ROWS), ("features", FEATURES)},
     "name features": {("features", FEATURES)},
     "output effect": {("prompts", 1), ("features", 1)},
@@ -71,6 +73,8 @@ def _questions(p: Place) -> dict[str, JobConfig]:
     harvest = SCENARIOS["harvest"](p)
     train = SCENARIOS["train"](p)
     assert isinstance(train, TrainConfig)
+    train_set = SCENARIOS["train a set"](p)
+    assert isinstance(train_set, TrainSetConfig)
     return {
         "describe model": DescribeModelConfig(model=str(p.material / "model")),
         "describe corpus": DescribeCorpusConfig(corpus=str(p.material / "text")),
@@ -79,6 +83,7 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "estimate": EstimateHarvestConfig(harvest=harvest),  # type: ignore[arg-type]
         "architectures": DescribeArchitecturesConfig(),
         "preflight": PreflightConfig(train=train, measure=True),
+        "estimate a set": EstimateSetConfig(train=train_set),
         "probe": ProbeConfig(project=p.project, index="i", text="In the beginning"),
         "find features": FindFeaturesConfig(
             project=p.project, index="i", on=["In the beginning"] * 3, off=["def add(a)"] * 3

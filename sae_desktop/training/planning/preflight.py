@@ -19,8 +19,10 @@ from sae_desktop.project import Project, existing
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.planning import needs
 from sae_desktop.training.planning.capacity import free_for, load_of
+from sae_desktop.training.planning.needs import Free, Load
 from sae_desktop.training.planning.preflight_config import PreflightConfig, PreflightResult
 from sae_desktop.training.rows.batches import Batches
+from sae_desktop.training.rows.layer_view import LayerView
 from sae_desktop.training.rows.source import Source, StoreSource
 from sae_desktop.training.rows.streaming import StreamSource
 from sae_desktop.training.rows.targets import TargetPlan, resolve_target
@@ -55,10 +57,19 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
     free = free_for(train, device)
     found = needs.rooms(load, free)
     fits = all(room.fits for room in found)
-    seconds = _measure(train, source, device, context) if fits and config.measure else []
+    seconds = measure_steps(train, source, device, context) if fits and config.measure else []
     step = None
     if seconds:
         step = sorted(seconds)[len(seconds) // 2] + train.batch * row_seconds
+    return told(train, load, free, device, step, len(seconds))
+
+
+def told(
+    train: TrainConfig, load: Load, free: Free, device: torch.device, step: float | None, steps: int
+) -> PreflightResult:
+    """Return the answer: what is needed and what there is; `step` is the seconds of one step."""
+    found = needs.rooms(load, free)
+    fits = all(room.fits for room in found)
     return PreflightResult(
         fits=fits,
         problem=needs.problem(found),
@@ -68,7 +79,7 @@ def preflight(config: PreflightConfig, context: JobContext) -> PreflightResult:
         rooms=found,
         largest_features=needs.largest_features(load, free),
         step_seconds=step,
-        steps_measured=len(seconds),
+        steps_measured=steps,
         seconds_per_million_tokens=None if step is None else step * 1e6 / train.batch,
         seconds=None if step is None else step * math.ceil(train.tokens / train.batch),
     )
@@ -99,13 +110,20 @@ def _open_source(config: TrainConfig, context: JobContext) -> Source:
     )
 
 
-def _measure(
-    config: TrainConfig, source: Source, device: torch.device, context: JobContext
+def measure_steps(
+    config: TrainConfig,
+    source: Source,
+    device: torch.device,
+    context: JobContext,
+    view: LayerView | None = None,
 ) -> list[float]:
-    """Return how many seconds each of a few steps took, on the run's own rows."""
+    """Return how many seconds each of a few steps took, on the run's own rows.
+
+    `view` is the part of the rows that it learns from, where that is not all.
+    """
     folder = Project.open(config.project).dictionary_path(config.name)
     recipe = recipe_of(config)
-    state = begin_state(PlannedRun(config, folder, recipe, None), source, device)
+    state = begin_state(PlannedRun(config, folder, recipe, None), view or source, device)
     total = (_WARM_UP_STEPS + _STEPS) * config.batch
     batches = iter(
         Batches(
@@ -120,7 +138,7 @@ def _measure(
         for number, batch in enumerate(batches):
             context.progress(number, _WARM_UP_STEPS + _STEPS, "steps")
             context.check_cancelled()
-            train_step(state, recipe, batch)
+            train_step(state, recipe, batch if view is None else view.select(batch))
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             ended = time.perf_counter()

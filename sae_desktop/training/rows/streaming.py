@@ -80,8 +80,8 @@ class RowBudget:
 
     def rows(self, row_bytes: int) -> tuple[int, int]:
         """Return how many rows are held out, and how many measured before the first step."""
-        held_out = max(_FEWEST_LOOKED_AT, min(HELD_OUT_ROWS, self.held_out // row_bytes))
-        return held_out, max(_FEWEST_LOOKED_AT, min(MEASURED_ROWS, self.measured // row_bytes))
+        held_out = min(HELD_OUT_ROWS, max(_FEWEST_LOOKED_AT, self.held_out // row_bytes))
+        return held_out, min(MEASURED_ROWS, max(_FEWEST_LOOKED_AT, self.measured // row_bytes))
 
 
 def pool_rows(config: TrainConfig, row_bytes: int, most_bytes: int) -> int:

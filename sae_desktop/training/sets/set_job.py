@@ -55,6 +55,7 @@ def train_set(config: TrainSetConfig, context: JobContext) -> TrainSetResult:
     finished = _claimed(folder, plan)
     if finished is not None:
         context.log(f"The set “{config.name}” is already trained.")
+        context.progress(config.train.tokens, config.train.tokens, "rows")
         return finished
     with reserved(project, [config.name, *(member.name for member in plan.members)]):
         try:
