@@ -31,6 +31,7 @@ from sae_desktop.cli.trash_commands import YesOption, deleted
 from sae_desktop.described import default
 from sae_desktop.dictionary.set_info import SetKind, read_set_info
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig, SetFormat
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.project import Project, existing
 from sae_desktop.storage.faults import folder_bytes
@@ -225,3 +226,48 @@ def delete(
         return deleted(Project.open(project), "set", name, yes=yes)
 
     run_reading_command(work, render.figures, as_json=as_json)
+
+
+@sets_app.command("import")
+def import_(
+    project: ProjectArgument,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="A folder, a .zip, or a hub repository."),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the set in the project.")],
+    which: Annotated[
+        str, typer.Option("--which", help="Which set, where the source holds several.")
+    ] = default(ImportSetConfig, "which"),
+    model: Annotated[
+        str, typer.Option("--model", help="The model, if the files do not name it.")
+    ] = default(ImportSetConfig, "model"),
+    layers: Annotated[str, typer.Option("--layers", help="Such as 0-5. Default: all.")] = "",
+    with_model: Annotated[
+        bool,
+        typer.Option("--with-model", help="Also download its model where that is not here."),
+    ] = default(ImportSetConfig, "with_model"),
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a set made elsewhere: circuit-tracer’s, Gemma Scope’s, SAELens’s, or other."""
+    config = ImportSetConfig(
+        project=str(project), name=name, source=source, which=which, model=model,
+        layers=layers_of(layers), with_model=with_model,
+    )  # fmt: skip
+    run_job_command(config, render.figures, as_json=as_json)
+
+
+@sets_app.command("export")
+def export(
+    project: ProjectArgument,
+    name: _SetName,
+    to: Annotated[Path, typer.Argument(metavar="TO", help="The new folder to write.")],
+    form: Annotated[
+        SetFormat,
+        typer.Option("--format", help="circuit_tracer, or saelens: a folder for each layer."),
+    ] = default(ExportSetConfig, "format"),
+    as_json: JsonOption = False,
+) -> None:
+    """Write a set as circuit-tracer or SAELens reads it."""
+    config = ExportSetConfig(project=str(project), set=name, path=str(to), format=form)
+    run_job_command(config, render.figures, as_json=as_json)

@@ -172,10 +172,13 @@ def weights_digest(folder: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def describe_set(folder: Path, layers: Sequence[int] | None, origin: SetOrigin) -> SetInfo:
+def describe_set(
+    folder: Path, layers: Sequence[int] | None, origin: SetOrigin, name: str = ""
+) -> SetInfo:
     """Return what the dictionaries saved in a folder are as a set, from their configs.
 
-    `layers` are those of the members; None: one cross-layer transcoder. Raises UserError for a
+    `layers` are those of the members; None: one cross-layer transcoder. `name` is what it is to be
+    called; empty: as the folder is. Raises UserError for a
     layer that is missing or damaged, or that does not fit the others.
     """
     if layers is None:
@@ -185,9 +188,9 @@ def describe_set(folder: Path, layers: Sequence[int] | None, origin: SetOrigin) 
         members, cfgs = [member for member, _ in found], [cfg for _, cfg in found]
     first = cfgs[0]["metadata"]
     for member, cfg in zip(members, cfgs, strict=False):
-        require_alike(folder.name, member.layer, cfg, cfgs[0])
+        require_alike(name or folder.name, member.layer, cfg, cfgs[0])
     return SetInfo(
-        name=folder.name,
+        name=name or folder.name,
         kind="cross_layer" if layers is None else "transcoders",
         model=str(first.get("model_name") or ""),
         model_revision=str(first.get("model_revision") or ""),

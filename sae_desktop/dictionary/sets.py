@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 import torch
 
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
@@ -136,6 +135,6 @@ def save_set(
             layers = sorted(dictionaries)
             for layer in layers:
                 save(dictionaries[layer], part / member_name(layer), dtype=dtype)
-        info = msgspec.structs.replace(describe_set(part, layers, origin), name=folder.name)
+        info = describe_set(part, layers, origin, folder.name)
         write_set_info(part, info)
     return info

@@ -28,6 +28,7 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.features.asking.text_set_config import FindFeaturesConfig
 from sae_desktop.features.config import (
     IndexConfig,
@@ -80,6 +81,8 @@ JobConfig = (
     | TrainSetConfig
     | EstimateSetConfig
     | IndexSetConfig
+    | ImportSetConfig
+    | ExportSetConfig
     | IndexConfig
     | ProbeConfig
     | FindFeaturesConfig

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.engine.job_kind import JobKind, Output
+from sae_desktop.exchange.config import ExportResult
+from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig, ImportSetResult
 from sae_desktop.features.set_index_config import IndexSetConfig, IndexSetResult
 from sae_desktop.training.set_config import (
     EstimateSetConfig,
@@ -32,6 +34,21 @@ SET_JOBS: dict[type[msgspec.Struct], JobKind] = {
         Output("indexes of the set", "set"),
         "Finished indexes are kept; start it again to make the others.",
         resumes=True,
+    ),
+    ImportSetConfig: JobKind(
+        "sae_desktop.exchange.sets:import_set",
+        ImportSetResult,
+        "Import the set",
+        "name",
+        Output("set", "name"),
+        "None of it was kept, except what was downloaded.",
+    ),
+    ExportSetConfig: JobKind(
+        "sae_desktop.exchange.sets:export_set",
+        ExportResult,
+        "Export the set",
+        "set",
+        elsewhere=True,
     ),
     EstimateSetConfig: JobKind(
         "sae_desktop.training.sets.set_estimate:estimate_set",

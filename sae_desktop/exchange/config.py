@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sae_desktop.exchange.set_config import SetFound
 from sae_desktop.file_kinds import takes
 from sae_desktop.training.config import EvaluateResult
 
@@ -41,6 +42,8 @@ class DictionaryFound(msgspec.Struct, frozen=True, kw_only=True):
 class FindDictionariesResult(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     dictionaries: list[DictionaryFound]
+    sets: list[SetFound] = []
+    """Those of them that are the layers of one."""
 
 
 class ImportDictionaryConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_dictionary"):

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.files import architecture_name
@@ -25,6 +25,7 @@ from sae_desktop.exchange.config import (
     ImportDictionaryResult,
 )
 from sae_desktop.exchange.fitting_sites import SEVERAL, fitting_sites, save_for_saelens
+from sae_desktop.exchange.found_sets import sets_in
 from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.run_page import write_run_page
 from sae_desktop.exchange.sources import fetch_with_model, local_source
@@ -46,15 +47,17 @@ def find_dictionaries(
 ) -> FindDictionariesResult:
     """Return the dictionaries of a source. Raises UserError where there is none."""
     with local_source(config.source, context) as path:
+        found = found_in(path)
         return FindDictionariesResult(
             source=config.source,
+            sets=[one.told() for one in sets_in(found, path)],
             dictionaries=[
                 DictionaryFound(
-                    path=_within(one, path), format=one.format, architecture=one.architecture,
+                    path=within(one, path), format=one.format, architecture=one.architecture,
                     width=one.width, features=one.features, model=one.model, site=one.site,
-                    site_out=one.site_out, notes=_notes(one),
+                    site_out=one.site_out, notes=notes_of(one),
                 )
-                for one in found_in(path)
+                for one in found
             ],
         )  # fmt: skip
 
@@ -93,33 +96,56 @@ def import_dictionary(
         digest = _digest(found.path)
         _check_digest(found.path, digest, config.sha256)
         context.log(f"{found.format}: {found.architecture}, {found.features:,} features.")
-        dictionary = read_found(found.read, found.path)
-        _check_finite(dictionary, found.path)
-        model, site = config.model or found.model, config.site or found.site
-        site_out = config.site_out or found.site_out
-        _require(found, model, site)
-        network = _network_here(model)
-        site, site_out, said = fitting_sites(network, found, site, site_out)
-        _check_width(dictionary, model, network, site)
-        if config.scale != 1.0:
-            dictionary = dictionary.scaled(config.scale)
-        if found.lacks_value_biases:
-            dictionary = with_value_biases(dictionary, found.path, model, site, site_out)
-        dictionary.metadata = _metadata(config, found, model, site, site_out)
+        brought = bring(config, found)
+        dictionary, said = brought.dictionary, brought.said
         origin = DictionaryOrigin(
-            kind="import", source=config.source, which=_within(found, path), format=found.format,
+            kind="import", source=config.source, which=within(found, path), format=found.format,
             sha256=digest, when=now_text(),
         )  # fmt: skip
         context.check_cancelled()
         _save_whole(dictionary, folder, origin)
     return ImportDictionaryResult(
         name=config.name, format=found.format, architecture=architecture_name(dictionary),
-        features=dictionary.features, width=dictionary.width, model=model, site=site,
-        site_out=site_out, bytes=_bytes(folder), notes=[*_notes(found), *said],
+        features=dictionary.features, width=dictionary.width, model=brought.model,
+        site=brought.site, site_out=brought.site_out, bytes=_bytes(folder),
+        notes=[*notes_of(found), *said],
     )  # fmt: skip
 
 
-def _notes(found: Found) -> list[str]:
+class Brought(NamedTuple):
+    """A dictionary read from elsewhere, as it is to be saved."""
+
+    dictionary: Dictionary
+    model: str
+    site: str
+    site_out: str
+    said: list[str]
+    """What a person should know of its sites."""
+
+
+def bring(config: ImportDictionaryConfig, found: Found, network: Any = None) -> Brought:
+    """Read a dictionary and fit it to its model and sites.
+
+    `network` is the model without weights, where it has been opened already. Raises UserError for
+    what cannot be read, holds values that are not finite, or does not fit.
+    """
+    dictionary = read_found(found.read, found.path)
+    _check_finite(dictionary, found.path)
+    model, site = config.model or found.model, config.site or found.site
+    site_out = config.site_out or found.site_out
+    _require(found, model, site)
+    network = network or network_here(model)
+    site, site_out, said = fitting_sites(network, found, site, site_out)
+    _check_width(dictionary, model, network, site)
+    if config.scale != 1.0:
+        dictionary = dictionary.scaled(config.scale)
+    if found.lacks_value_biases:
+        dictionary = with_value_biases(dictionary, found.path, model, site, site_out)
+    dictionary.metadata = _metadata(config, found, model, site, site_out)
+    return Brought(dictionary, model, site, site_out, said)
+
+
+def notes_of(found: Found) -> list[str]:
     """Return what a person should know, and how windows began in its training."""
     bos = found.metadata.get("prepend_bos")
     if not isinstance(bos, bool):
@@ -135,7 +161,7 @@ def _save_whole(dictionary: Dictionary, folder: Path, origin: DictionaryOrigin) 
         write_origin(part, origin)
 
 
-def _within(found: Found, path: Path) -> str:
+def within(found: Found, path: Path) -> str:
     return "." if found.path == path else str(found.path.relative_to(_base(path)))
 
 
@@ -146,11 +172,11 @@ def _base(path: Path) -> Path:
 def _chosen(found: list[Found], which: str, path: Path) -> Found:
     if not which:
         return only_one(found, path)
-    chosen = next((one for one in found if _within(one, path) == which), None)
+    chosen = next((one for one in found if within(one, path) == which), None)
     if chosen is None:
         raise UserError(
             f"“{which}” is not one of the dictionaries there.",
-            next_step=f"Available: {', '.join(_within(one, path) for one in found[:8])}.",
+            next_step=f"Available: {', '.join(within(one, path) for one in found[:8])}.",
         )
     return chosen
 
@@ -226,7 +252,7 @@ def _check_width(dictionary: Dictionary, model: str, network: Any, site: str) ->
         )
 
 
-def _network_here(model: str) -> Any:
+def network_here(model: str) -> Any:
     """Return a model without weights; None where it is not on this machine."""
     if is_hub_name(model):
         cached = cached_hub_models().get(model)

@@ -169,8 +169,11 @@ def train_group(
             which = f" ({number} of {len(runs)})" if len(runs) > 1 else ""
             tell(run.rows, f"Preparing “{run.config.name}”{which}")
             context.check_cancelled()
-            own = source if view is None else view(source, run)
-            measured = held_out or own.measured_on(config.metric_rows, text, sample)
+            own, measured = source, held_out
+            if view is not None:
+                own = part = view(source, run)
+                measured = part.measured_on(config.metric_rows, text, sample)
+            assert measured is not None
             try:
                 members.append(_begin(run, own, measured, clock, metric, pace, tell, context))
             except UserError as error:

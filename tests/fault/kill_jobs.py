@@ -40,9 +40,11 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.features.building import collect
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.reading import firing_files
+from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.jobs import SilentContext
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
@@ -99,6 +101,14 @@ def _train(place: Place, name: str, **changes: object) -> TrainConfig:
     return msgspec.structs.replace(config, **changes)
 
 
+def _train_set(place: Place, name: str, tokens: int = 192) -> TrainSetConfig:
+    train = _train(
+        place, "", activations="", stream=_harvest(place, "stream"), architecture="topk",
+        tokens=tokens, measure_loss=False,
+    )  # fmt: skip
+    return TrainSetConfig(project=place.project, name=name, train=train, layers=(0, 1))
+
+
 def _index(place: Place, name: str, **changes: object) -> IndexConfig:
     config = IndexConfig(
         project=place.project, dictionary="d", name=name, coactivation=False, neuron_rows=0,
@@ -136,6 +146,7 @@ def make_place(folder: Path) -> Place:
         _harvest(place, "acts"),
         _train(place, "d"),
         _train(place, "e", features=24),
+        _train_set(place, "deep", 64),
         _index(place, "i"),
         _index(place, "first", shard="1/2"),
         _index(place, "second", shard="2/2"),
@@ -160,6 +171,7 @@ def make_place(folder: Path) -> Place:
             project=place.project, dictionary="d", path=str(material / "dictionary")
         ),
         ExportFeaturesConfig(project=place.project, index="i", path=str(material / "features")),
+        ExportSetConfig(project=place.project, set="deep", path=str(material / "set")),
     ):
         run_job(config, SilentContext())
     delete_item(project, "index", "third")
@@ -208,10 +220,9 @@ SCENARIOS: dict[str, Scenario] = {
         project=p.project, name="new", base=_train(p, "", tokens=192), features=(8, 16),
         together=1,
     ),
-    "train a set": lambda p: TrainSetConfig(
-        project=p.project, name="deep",
-        train=_train(p, "", activations="", stream=_harvest(p, "stream"), architecture="topk",
-            tokens=192, measure_loss=False),
+    "train a set": lambda p: _train_set(p, "new"),
+    "index a set": lambda p: IndexSetConfig(
+        project=p.project, set="deep", layers=(0, 1), rows=64, device="cpu"
     ),
     "evaluate": lambda p: EvaluateConfig(
         project=p.project, dictionary="d", rows=64, dead_rows=64, device="cpu"
@@ -247,6 +258,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "import dictionary": lambda p: ImportDictionaryConfig(
         project=p.project, name="new", source=str(p.material / "dictionary")
+    ),
+    "import set": lambda p: ImportSetConfig(
+        project=p.project, name="new", source=str(p.material / "set")
+    ),
+    "export set": lambda p: ExportSetConfig(
+        project=p.project, set="deep", path=str(p.out / "new")
     ),
     "import features": lambda p: ImportFeaturesConfig(
         project=p.project, name="new", source=str(p.material / "features")

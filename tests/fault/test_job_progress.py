@@ -52,6 +52,7 @@ TOTALS = {
     "train": {("rows", 320)},
     "sweep": {("rows", 2 * 192)},
     "train a set": {("rows", 192)},
+    "index a set": {("tokens", 64), ("layers", 2)},
     "index": {("rows", ROWS), ("features", FEATURES)},
     "name features": {("features", FEATURES)},
     "output effect": {("prompts", 1), ("features", 1)},

@@ -32,7 +32,7 @@ class LayerView(Source):
         self._y = slice(sum(y[:number]), sum(y[: number + 1]))
 
     @property
-    def sides(self) -> Sides:  # type: ignore[override]
+    def sides(self) -> Sides:
         """How its part is normalised; what is set is set in the whole."""
         whole = self._whole.sides
         assert whole.y is not None

@@ -137,7 +137,7 @@ class StreamSource(Source):
         self._held_out_rows: Rows | None = None
         usable = self._usable(self._measured)
         self._training = [part[usable] for part in self._values(self._measured)]
-        self._measured = []  # of many sites these are many bytes
+        self._measured.clear()  # of many sites these are many bytes
         self.sides = self._measure()
         self.pool_rows = pool_rows(config, self._row_bytes, (budget or RowBudget()).pool)
         self._feed: StreamFeed | None = None

@@ -31,6 +31,8 @@ from sae_desktop.training.sets.set_room import set_free, set_load
 _LOOKED_AT = RowBudget(measured=1, held_out=1)
 """As few rows as a stream can be measured by."""
 _FLOAT = 4
+_BATCHES = 16
+"""As many as steps are measured, and more."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ def _opened(plan: SetPlan, context: JobContext) -> tuple[Source, float]:
     if rows.stream is None:
         return StoreSource(rows, None, plan.resolve), 0.0
     load_model(rows.stream.model, rows.device, rows.stream.model_dtype)
-    # A short run has short pools, whose first one is all that is needed here.
-    short = msgspec.structs.replace(rows, tokens=min(rows.tokens, 16 * rows.batch))
+    # A short run has short pools, and that is all that is needed here.
+    short = msgspec.structs.replace(rows, tokens=_BATCHES * rows.batch)
     began = time.perf_counter()
     source = StreamSource(short, None, context, budget=_LOOKED_AT, resolve=plan.resolve)
     looked_at = sum(_LOOKED_AT.rows(2**62))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
 
@@ -23,7 +22,8 @@ from sae_desktop.training.rows.targets import (
 )
 from sae_desktop.training.set_config import TrainSetConfig
 
-READS, WRITES = cast(Hook, "mlp.hook_in"), cast(Hook, "hook_mlp_out")
+READS: Hook = "mlp.hook_in"
+WRITES: Hook = "hook_mlp_out"
 """What a transcoder of a set reads and writes: the MLP's input and output."""
 
 
