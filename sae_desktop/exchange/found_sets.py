@@ -56,15 +56,16 @@ def sets_in(found: Sequence[Found], source: Path) -> list[FoundSet]:
     that differ by the number of their layer alone.
     """
     sets: list[FoundSet] = []
-    groups: dict[tuple[object, ...], list[tuple[int, Found]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, int, int], list[tuple[int, Found]]] = defaultdict(list)
     for one in found:
         if one.architecture == _CROSS_LAYER:
             layers = tuple(_layer(site) for site in one.site.split(SEVERAL) if site)
             sets.append(FoundSet(_place(one, source), "cross_layer", layers, (one,)))
         elif one.site and one.site_out and one.site != one.site_out:
             layer = _layer(one.site)
-            key = (_pattern(_place(one, source), layer), one.format, one.model, one.width)
-            groups[(*key, one.features)].append((layer, one))
+            place = _pattern(_place(one, source), layer)
+            key = (place, one.format, one.model, one.width, one.features)
+            groups[key].append((layer, one))
     for key, members in groups.items():
         chosen = dict(sorted(members, key=_distance, reverse=True))
         if len(chosen) > 1:

@@ -111,5 +111,6 @@ def _opened(plan: SetPlan, context: JobContext) -> tuple[Source, float]:
     short = msgspec.structs.replace(rows, tokens=_BATCHES * rows.batch)
     began = time.perf_counter()
     source = StreamSource(short, None, context, budget=_LOOKED_AT, resolve=plan.resolve)
+    context.progress(short.tokens, short.tokens, "rows", "Measuring the first rows")
     looked_at = sum(_LOOKED_AT.rows(2**62))
     return source, (time.perf_counter() - began) / looked_at
