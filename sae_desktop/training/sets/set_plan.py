@@ -61,11 +61,11 @@ class SetPlan:
         return sites_of(self.layers)
 
     def resolve(
-        self, config: TrainConfig, source: StoreInfo, other: StoreInfo | None = None
+        self, config: TrainConfig, source: StoreInfo, others: Sequence[StoreInfo] = ()
     ) -> TargetPlan:
         """Return the parts of the rows of all members; as `resolve_target`."""
         if self.across:
-            return resolve_target(config, source, other)
+            return resolve_target(config, source, others)
         widths = dict(zip(source.sites, source.widths, strict=True))
         parts = [Part(0, site, widths[site]) for site in self.sites]
         count = len(self.layers)
@@ -101,7 +101,7 @@ def plan_set(config: TrainSetConfig, sites: Sequence[str]) -> SetPlan:
     for last in (member_name(layers[-1]), ALL):
         checked_name(f"{name}.{last}")
     train = msgspec.structs.replace(
-        config.train, project=config.project, other_activations="", sites=(), output_sites=(),
+        config.train, project=config.project, other_activations=(), sites=(), output_sites=(),
         stream=_stream(config.train.stream, layers),
     )  # fmt: skip
     if config.kind == "cross_layer":
