@@ -29,6 +29,8 @@ class IncomingNotes(msgspec.Struct, frozen=True, kw_only=True):
     lists: list[FeatureList] = []
     labels: list[Label] = []
     """Labels beside those shown in `notes`."""
+    renames: dict[str, str] = {}
+    """Dictionaries that have other names now: old → new. The notes are not theirs."""
     over_labels: bool = True
     """Whether the notes take the place of what is there; otherwise they are added to it."""
 
@@ -63,6 +65,10 @@ def take_incoming(project: Project) -> None:
 
 
 def _take(notes: Notes, incoming: IncomingNotes) -> None:
+    if incoming.renames:
+        with notes.database:
+            notes.rename_dictionaries(incoming.renames)
+        return
     found: list[FeatureNote] = incoming.notes
     parts: tuple[str, ...] = PARTS
     if not incoming.over_labels:

@@ -7,7 +7,7 @@ How the file is laid out is told in `notes_file.py`, what a feature's labels are
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,16 @@ class Notes:
         """Return the names of the dictionaries of which something is written."""
         rows = self.database.execute("SELECT name FROM dictionaries ORDER BY name")
         return [text_of(row[0]) for row in rows]
+
+    def rename_dictionaries(self, renames: Mapping[str, str]) -> None:
+        """Let what is written of dictionaries be of them under other names.
+
+        For a transaction of the caller's. A name that is taken keeps what it has.
+        """
+        self.database.executemany(
+            "UPDATE OR IGNORE dictionaries SET name = ? WHERE name = ?",
+            [(new, old) for old, new in renames.items()],
+        )
 
     def note(self, dictionary: str, feature: int) -> FeatureNote:
         """Return a feature's note, an empty one where nothing was written."""

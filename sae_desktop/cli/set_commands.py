@@ -34,10 +34,12 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig, SetFormat
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.project import Project, existing
+from sae_desktop.set_rename import rename_set
 from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.set_config import SET_RESULT, EstimateSetConfig, TrainSetConfig
 from sae_desktop.training.settings_check import setting_problems
+from sae_desktop.upkeep import writing
 
 sets_app = typer.Typer(
     no_args_is_help=True,
@@ -271,3 +273,21 @@ def export(
     """Write a set as circuit-tracer or SAELens reads it."""
     config = ExportSetConfig(project=str(project), set=name, path=str(to), format=form)
     run_job_command(config, render.figures, as_json=as_json)
+
+
+@sets_app.command("rename")
+def rename(
+    project: ProjectArgument,
+    name: _SetName,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a set another name; indexes and labels of its layers go along."""
+
+    def work() -> dict[str, Any]:
+        opened = Project.open(project)
+        with writing(opened):
+            rename_set(opened, name, new)
+        return {"name": new, "dictionaries": opened.set_members(new)}
+
+    run_reading_command(work, render.figures, as_json=as_json)

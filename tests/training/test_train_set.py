@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -17,12 +18,15 @@ from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.dictionary.sets import load_set
 from sae_desktop.errors import JobCancelledError, UserError
 from sae_desktop.features.building.set_index import index_set
+from sae_desktop.features.reading.beside import names_path
 from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.jobs import SilentContext
 from sae_desktop.language_model.load import load_model
 from sae_desktop.language_model.sites.resolve import parse_site
 from sae_desktop.project import Project
+from sae_desktop.project_notes import FeatureNote, Notes
+from sae_desktop.set_rename import rename_set
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.job import train
 from sae_desktop.training.measuring.splice import SpliceText, measure_losses
@@ -186,6 +190,18 @@ def test_set__is_indexed_in_one_go_and_is_one_thing_in_the_trash(
     again = index_set(asked, SilentContext())
     assert [one.made for one in again.indexes] == [False, False, False, True]
     assert [one.alive for one in again.indexes] == [one.alive for one in first.indexes]
+    with closing(Notes(project.notes_path)) as notes:
+        notes.save("deep.L01", FeatureNote(feature=3, label="three"))
+    rename_set(project, "deep", "other")
+    assert (project.sets(), project.stores()) == (["other"], [])
+    assert project.indexes() == ["other.L00", "other.L01", "other.L02", "other.L03"]
+    assert read_info(project.index_path("other.L01")).dictionary == "other.L01"
+    assert names_path(project.index_path("other.L01")).is_file()
+    with closing(Notes(project.notes_path)) as notes:
+        assert notes.note("other.L01", 3).label == "three"
+    with pytest.raises(UserError, match="already a set “other”"):
+        rename_set(project, "other", "other")
+    rename_set(project, "other", "deep")
     item = delete_item(project, "set", "deep")
     assert project.sets() == project.indexes() == []
     restore_item(project, next(i for i in trash_items(project) if i.key == item.key))
