@@ -3,10 +3,10 @@
 Attention patterns and norm denominators are those of the prompt (`freezing`); at each layer's
 MLP output stand the features that fire, as their dictionary decodes them, what it writes whatever
 fires (b_dec, the skip connection), and the error that makes up the difference to what the MLP
-gave. At the special tokens before a prompt (BOS), where attention rests that has nothing to read
-and no dictionary is at home, no features are read, and what the MLP gives is a constant. So
-everything that the features, and the logits before any cap, read is an affine function
-of embeddings, features and errors, which is what an attribution graph shows.
+gave. At the special tokens before a prompt (BOS), where heads that have nothing to read rest and
+which no dictionary is made for, no features are read, and what the MLP gives is a constant. So
+everything that the features, and the logits before any cap, read is an affine function of
+embeddings, features and errors, which is what an attribution graph shows.
 
 T tokens, D width, F features of a layer, n features that fire in a layer.
 """
