@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from sae_desktop.circuits.reading.graph_file import TargetKind
+from sae_desktop.circuits.reading.pruning import EDGE_THRESHOLD, NODE_THRESHOLD
 from sae_desktop.described import said
 from sae_desktop.limits import Count, CountOrNone, Share, ShareAbove0
 
@@ -134,3 +135,43 @@ class TraceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     fits: bool
     problem: str = ""
     """Why it does not fit, and what to change; empty where it does."""
+
+
+class ImportGraphConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_graph"):
+    """Read a graph that circuit-tracer, Neuronpedia or this program wrote as JSON."""
+
+    project: str
+    name: str
+    file: str
+
+
+class ImportGraphResult(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    nodes: int
+    features: int
+    edges: int
+    dropped_links: int
+    """Links that lead to no node, or not to a later layer."""
+
+
+class ExportGraphConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_graph"):
+    """Write a graph as circuit-tracer’s JSON, with the names, pins and groups it has here."""
+
+    project: str
+    graph: str
+    path: str
+    nodes: Annotated[
+        Share,
+        said("Nodes to keep", "The share of the nodes’ influence that is written.", SIZE),
+    ] = NODE_THRESHOLD
+    edges: Annotated[
+        Share,
+        said("Edges to keep", "The share of the edges’ influence that is written.", SIZE),
+    ] = EDGE_THRESHOLD
+
+
+class ExportGraphResult(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    nodes: int
+    edges: int
+    bytes: int

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig
+from sae_desktop.circuits.config import (
+    EstimateTraceConfig,
+    ExportGraphConfig,
+    ImportGraphConfig,
+    TraceConfig,
+)
 from sae_desktop.circuits.reading.graph_file import read_graph, read_graph_info
-from sae_desktop.cli import trace_text
-from sae_desktop.cli.config_options import Choice, Settings, with_options
+from sae_desktop.cli import render, trace_text
+from sae_desktop.cli.config_options import Choice, Settings, option, with_options
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.described import default
@@ -126,3 +132,35 @@ def show(
         return trace_text.shown(found, node, most)
 
     run_reading_command(work, trace_text.nodes, as_json=as_json)
+
+
+@trace_app.command("import")
+def import_graph(
+    project: ProjectArgument,
+    file: Annotated[Path, typer.Argument(help="JSON of circuit-tracer or Neuronpedia.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the graph to write.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Read a graph of circuit-tracer’s into a project."""
+    config = ImportGraphConfig(project=str(project), name=name, file=str(file))
+    run_job_command(config, render.figures, as_json=as_json)
+
+
+@trace_app.command("export")
+def export_graph(
+    project: ProjectArgument,
+    graph: GraphArgument,
+    path: Annotated[Path, typer.Option("--out", help="JSON file to write.")],
+    nodes: Annotated[float, option(ExportGraphConfig, "nodes", "--nodes")] = default(
+        ExportGraphConfig, "nodes"
+    ),
+    edges: Annotated[float, option(ExportGraphConfig, "edges", "--edges")] = default(
+        ExportGraphConfig, "edges"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Write a graph as circuit-tracer’s JSON, pruned as its page shows it."""
+    config = ExportGraphConfig(
+        project=str(project), graph=graph, path=str(path), nodes=nodes, edges=edges
+    )
+    run_job_command(config, render.figures, as_json=as_json)

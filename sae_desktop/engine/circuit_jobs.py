@@ -6,6 +6,10 @@ import msgspec
 
 from sae_desktop.circuits.config import (
     EstimateTraceConfig,
+    ExportGraphConfig,
+    ExportGraphResult,
+    ImportGraphConfig,
+    ImportGraphResult,
     TraceConfig,
     TraceEstimate,
     TraceResult,
@@ -60,5 +64,20 @@ CIRCUIT_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "Estimate the trace",
         "",
         quiet=True,
+    ),
+    ImportGraphConfig: JobKind(
+        "sae_desktop.circuits.graph_exchange:import_graph",
+        ImportGraphResult,
+        "Import the graph",
+        "name",
+        Output("graph", "name"),
+        "None of it was kept.",
+    ),
+    ExportGraphConfig: JobKind(
+        "sae_desktop.circuits.graph_exchange:export_graph",
+        ExportGraphResult,
+        "Export the graph",
+        "graph",
+        elsewhere=True,
     ),
 }

@@ -14,7 +14,12 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
-from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig
+from sae_desktop.circuits.config import (
+    EstimateTraceConfig,
+    ExportGraphConfig,
+    ImportGraphConfig,
+    TraceConfig,
+)
 from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, PatchConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
@@ -117,6 +122,8 @@ JobConfig = (
     | PatchConfig
     | TraceConfig
     | EstimateTraceConfig
+    | ImportGraphConfig
+    | ExportGraphConfig
 )
 
 

@@ -18,7 +18,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
-from sae_desktop.circuits.config import TraceConfig
+from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.engine.protocol import JobConfig
@@ -118,6 +118,7 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     SameModelConfig: "What was refused before can now be started again from where it was.",
     TrustModelConfig: "The form that asked for it continues by itself.",
     TraceConfig: "The workspace Circuits opens the graph by itself.",
+    ImportGraphConfig: "The workspace Circuits opens the graph by itself.",
     ExportSteeringConfig: "The panel that asked for it shows the file.",
     FitLensConfig: "The lens that asked for it can be read now.",
 }
@@ -304,4 +305,5 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     ExportDictionaryConfig: _exported,
     ExportFeaturesConfig: _exported,
     ExportPackageConfig: _exported,
+    ExportGraphConfig: _exported,
 }

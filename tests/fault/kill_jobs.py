@@ -19,13 +19,16 @@ import numpy as np
 import pytest
 from chat_server import answering_url
 from fake_hub import point_at_hub
+from made_graphs import save_made_graph
 from made_sets import save_random_set
 from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
-from sae_desktop.circuits.config import TraceConfig
+from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
+from sae_desktop.circuits.reading.pruning import pruned
+from sae_desktop.circuits.reading.tracer_json import tracer_json
 from sae_desktop.comparison.concepts import save_concepts
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.deletion import delete_item, empty_trash, restore_item, trash_items
@@ -158,6 +161,9 @@ def make_place(folder: Path) -> Place:
             notes.save("d", FeatureNote(feature=feature, label=f"label {feature}"))
         content = FeatureList(name="some", members=[ListMember(feature=f) for f in (3, 1)])
         FeatureLists(notes).write("d", "some", content)
+    made = save_made_graph(project.graph_path("made"))
+    everything = pruned(made, 1.0, 1.0)
+    (material / "graph.json").write_bytes(tracer_json(made, everything, {}, threshold=1.0))
     save_random_set(project, "layers", str(material / "model"), features=8)
     save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
@@ -304,6 +310,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "trace": lambda p: TraceConfig(
         project=p.project, name="new", set="layers", prompt="In the", device="cpu"
+    ),
+    "import graph": lambda p: ImportGraphConfig(
+        project=p.project, name="new", file=str(p.material / "graph.json")
+    ),
+    "export graph": lambda p: ExportGraphConfig(
+        project=p.project, graph="made", path=str(p.out / "new.json")
     ),
     "delete a store": lambda p: lambda project: delete_item(project, "store", "acts"),
     "delete an index": lambda p: lambda project: delete_item(project, "index", "i"),

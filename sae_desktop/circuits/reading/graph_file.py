@@ -24,11 +24,13 @@ so that every edge leads from an earlier node to a later one; E edges, T tokens:
     edges/rest        (N,) float32  the sum of the edges into a node that were not kept
     groups/of         (N,) int32    number of the node's group in the info; −1: none; not always
                                     there
+    info              (n,) uint8    `GraphInfo` as JSON
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +48,6 @@ from sae_desktop.storage.mapped import (
     Accepted,
     MappedFile,
     extents,
-    read_struct,
 )
 
 KIND = "graph"
@@ -140,6 +141,8 @@ class GraphInfo(msgspec.Struct, frozen=True, kw_only=True):
     made_at: str = ""
     origin: str = ""
     """Where it was read from; empty: it was traced here."""
+    names: tuple[str, ...] = ()
+    """What the nodes were called there, N; empty: they have no names of their own."""
 
 
 class Graph:
@@ -245,7 +248,9 @@ def write_graph(path: Path, info: GraphInfo, arrays: Mapping[str, Array]) -> Non
     kept = {name: _as_kept(name, values) for name, values in arrays.items()}
     Graph(info, kept)
     with replacing(path) as part, new_file(part) as file:
-        write_header(file, KIND, SCHEMA_VERSION, {"info": msgspec.json.encode(info).decode()})
+        write_header(file, KIND, SCHEMA_VERSION, {})
+        # No attribute: those of HDF5 end at 64 kB, a long prompt does not.
+        file.create_dataset("info", data=np.frombuffer(msgspec.json.encode(info), np.uint8))
         for name, values in kept.items():
             if name not in ARRAYS:
                 raise KeyError(f"{name} is not one of the arrays of a graph")
@@ -261,26 +266,36 @@ def read_graph(path: Path) -> Graph:
 
     Raises UserError when it is missing, damaged or of a newer version.
     """
-    with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        try:
-            info = read_struct(file, "info", GraphInfo)
-            mapped = MappedFile(path, extents(path, file, ARRAYS)).arrays
-            # A plain view: indexing a memmap object costs ten times as much.
-            return Graph(info, {name: np.asarray(found) for name, found in mapped.items()}, path)
-        except (KeyError, ValueError, IndexError) as error:
-            raise UserError(
-                f"The graph “{path.stem}” is damaged: {error}.",
-                next_step="Restore it from a copy, or trace it again under another name.",
-            ) from error
+    with open_checked(path, KIND, SCHEMA_VERSION) as file, _damage_told(path):
+        mapped = MappedFile(path, extents(path, file, ARRAYS | _INFO)).arrays
+        # A plain view: indexing a memmap object costs ten times as much.
+        arrays = {name: np.asarray(found) for name, found in mapped.items()}
+        return Graph(_info_in(arrays.pop("info")), arrays, path)
 
 
 def read_graph_info(path: Path) -> GraphInfo:
     """Return what a graph was made from. Raises UserError when it is missing or damaged."""
-    with open_checked(path, KIND, SCHEMA_VERSION) as file:
-        try:
-            return read_struct(file, "info", GraphInfo)
-        except ValueError as error:
-            raise UserError(
-                f"The graph “{path.stem}” is damaged: {error}.",
-                next_step="Restore it from a copy, or trace it again under another name.",
-            ) from error
+    with open_checked(path, KIND, SCHEMA_VERSION) as file, _damage_told(path):
+        return _info_in(MappedFile(path, extents(path, file, _INFO)).arrays["info"])
+
+
+_INFO = {"info": Accepted(np.dtype("u1"), ("bytes",))}
+
+
+def _info_in(data: Array) -> GraphInfo:
+    """Raises ValueError where it is not what a graph says of itself."""
+    try:
+        return msgspec.json.decode(data.tobytes(), type=GraphInfo)
+    except RecursionError as error:
+        raise ValueError("its “info” is nested too deep") from error
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, ValueError, IndexError) as error:
+        raise UserError(
+            f"The graph “{path.stem}” is damaged: {error}.",
+            next_step="Restore it from a copy, or trace it again under another name.",
+        ) from error
