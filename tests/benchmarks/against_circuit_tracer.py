@@ -79,8 +79,7 @@ def theirs(model: Path, folder: Path, out: Path) -> None:
     replaced._configure_replacement_model(found)
     graph = attribute(torch.tensor(IDS), replaced, batch_size=64, max_n_logits=10)
     pruned = prune_graph(graph, 0.8, 0.98)
-    with torch.no_grad():
-        logits = network(torch.tensor([IDS])).logits[0, -1]
+    _write_json(graph, pruned, tokenizer, out.with_suffix(".json"))
     np.savez(
         out,
         edges=graph.adjacency_matrix.numpy(),
@@ -91,8 +90,33 @@ def theirs(model: Path, folder: Path, out: Path) -> None:
         nodes=pruned.node_mask.numpy(),
         kept=pruned.edge_mask.numpy(),
         scores=np.array(compute_graph_scores(graph)),
-        plain=logits.numpy(),
-        read=replaced(torch.tensor([IDS]))[0, -1].detach().numpy(),
+    )
+
+
+def _write_json(graph: Any, pruned: Any, tokenizer: Any, path: Path) -> None:
+    """Write a graph as circuit-tracer does, with its own functions."""
+    from circuit_tracer.utils.create_graph_files import (
+        build_model,
+        create_nodes,
+        create_used_nodes_and_edges,
+    )
+
+    nodes = create_nodes(graph, pruned.node_mask, tokenizer, pruned.cumulative_scores.tolist())
+    used, edges = create_used_nodes_and_edges(graph, nodes, pruned.edge_mask)
+    found = build_model(graph, used, edges, "toy", "toy", 0.8, tokenizer)
+    path.write_text(found.model_dump_json(indent=2))
+
+
+def opens_there(path: Path) -> None:
+    """Read a graph's JSON with circuit-tracer's own classes; say what it holds."""
+    from circuit_tracer.frontend.graph_models import Model
+
+    found = Model.model_validate_json(path.read_text())
+    ids = {node.node_id for node in found.nodes}
+    broken = [link for link in found.links if not {link["source"], link["target"]} <= ids]
+    print(
+        f"  ours, opened there: {len(found.nodes)} nodes, {len(found.links)} links, "
+        f"{len(broken)} of them broken"
     )
 
 
@@ -228,14 +252,38 @@ def compare(case: str, graph: Any, edges: np.ndarray, other: Any) -> bool:
     return bool(same_nodes and same_logits and worst < 1e-4 * max(scale, 1) and gap < 1e-4)
 
 
+def compare_json(graph: Any, theirs_path: Path, ours_path: Path) -> bool:
+    """Read their JSON, write ours; return whether both have the same nodes and edges."""
+    from sae_desktop.circuits.reading.pruning import pruned
+    from sae_desktop.circuits.reading.tracer_json import read_tracer_json, tracer_json
+
+    kept = pruned(graph, 0.8, 0.98)
+    ours_path.write_bytes(tracer_json(graph, kept, {}, threshold=0.8))
+    read, own = read_tracer_json(theirs_path), read_tracer_json(ours_path)
+    same = all(
+        np.array_equal(getattr(read.graph, name), getattr(own.graph, name))
+        for name in ("kind", "layer", "position", "feature", "offsets")
+    )
+    worst = np.abs(read.graph.weights - own.graph.weights).max() if same else np.nan
+    print(
+        f"  theirs, opened here: {read.graph.nodes} nodes, {read.graph.edges} edges, "
+        f"{read.dropped} links dropped; the same as ours: {same}, weights differ by {worst:.1e}"
+    )
+    return bool(same and worst < 1e-4)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable, help="interpreter with circuit-tracer")
     parser.add_argument("--source", default="", help="checkout of circuit-tracer")
     parser.add_argument("--child", nargs=3, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--opened", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         theirs(*given.child)
+        return
+    if given.opened:
+        opens_there(given.opened)
         return
     sys.path.insert(0, str(ROOT / "tests"))
     from toy_models import save_toy_model
@@ -247,14 +295,20 @@ def main() -> None:
         for case, settings in CASES.items():
             place = folder / case.replace(" ", "_")
             make_set(place, **settings)  # type: ignore[arg-type]
-            subprocess.run(
-                [given.python, __file__, "--child", str(model), str(place), str(place / "o.npz")],
-                env=os.environ | {"PYTHONPATH": given.source, "CUDA_VISIBLE_DEVICES": ""},
-                check=True,
-            )
+            _run(given, "--child", str(model), str(place), str(place / "o.npz"))
             graph, edges = ours(model, place)
             fine &= compare(case, graph, edges, np.load(place / "o.npz"))
+            fine &= compare_json(graph, place / "o.json", place / "ours.json")
+            _run(given, "--opened", str(place / "ours.json"))
     sys.exit(not fine)
+
+
+def _run(given: Any, *arguments: str) -> None:
+    """Run a part of this file in the other interpreter."""
+    environment = os.environ | {"PYTHONPATH": given.source, "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run(
+        [given.python, "-W", "ignore", __file__, *arguments], env=environment, check=True
+    )
 
 
 if __name__ == "__main__":
