@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sae_desktop.circuits.config import TraceConfig, TraceResult
-from sae_desktop.circuits.reading.graph_file import FEATURE
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.circuits.attribution_place import AttributionPlace
 from sae_desktop.gui.circuits.graph_head import GraphHead
 from sae_desktop.gui.circuits.graph_place import GraphPlace
+from sae_desktop.gui.circuits.lens_place import LensPlace
+from sae_desktop.gui.circuits.node.groups_panel import GroupsPanel
 from sae_desktop.gui.circuits.node.node_panel import NodePanel
+from sae_desktop.gui.circuits.node.trial_panel import TrialPanel
+from sae_desktop.gui.circuits.node_menu import node_menu
 from sae_desktop.gui.circuits.open_graph import OpenGraph
-from sae_desktop.gui.parts import icons
+from sae_desktop.gui.circuits.patch_place import PatchPlace
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.feature_menu import steer_with
 from sae_desktop.gui.parts.places import PlaceInfo, Places
-from sae_desktop.gui.parts.workspace import DockInfo
+from sae_desktop.gui.parts.workspace import DockInfo, bring_forward
 from sae_desktop.gui.state.session import Session
 
 if TYPE_CHECKING:
@@ -39,18 +43,29 @@ class CircuitsPanel(QWidget):
         self.head = GraphHead(session, self.opened)
         self.graph = GraphPlace(session, self.opened, self.head)
         self.node = NodePanel(self.opened)
+        self.groups = GroupsPanel(session, self.opened)
+        self.trial = TrialPanel(session, self.opened)
+        self.lens = LensPlace(session, self.opened)
+        self.patching = PatchPlace(session, self.opened)
+        self.attribution = AttributionPlace(session, self.opened)
         self.places = Places(
             [
-                PlaceInfo(
-                    "graph", "Graph", "tree-structure", self.graph,
-                    "Which features make the next token, step by step",
-                ),
+                PlaceInfo("graph", "Graph", "tree-structure", self.graph,
+                          "Which features make the next token, step by step"),
+                PlaceInfo("lens", "Lens", "eye", self.lens,
+                          "What the model would answer already after each layer"),
+                PlaceInfo("attribution", "Attribution", "list-numbers", self.attribution,
+                          "Which features of one dictionary push towards a token"),
+                PlaceInfo("patching", "Patching", "swap", self.patching,
+                          "Where two prompts’ answers part, by putting values of one into the "
+                          "other"),
             ],
             "What Circuits shows",
         )  # fmt: skip
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.places)
+        self.places.placeChanged.connect(self._on_place_changed)
         self.graph.prompt.traceAsked.connect(self.trace)
         self.graph.prompt.stopAsked.connect(self.stop)
         self.graph.nodeMenuAsked.connect(self._show_menu)
@@ -60,13 +75,20 @@ class CircuitsPanel(QWidget):
         self.node.nodePointed.connect(self.graph.point_at)
         self.node.featureAsked.connect(self.open_feature)
         self.node.steerAsked.connect(self.steer)
+        self.groups.nodeChosen.connect(self.opened.select)
+        self.groups.nodesMarked.connect(self.graph.canvas.mark)
+        self.trial.nodeChosen.connect(self.opened.select)
         session.place.add(self, self._keep, self._restore)
         self.setFocusProxy(self.graph)
 
     def docks(self) -> list[DockInfo]:
-        """Return what stands beside: the selected node."""
+        """Return what stands beside: the selected node, groups, a test."""
         right = Qt.DockWidgetArea.RightDockWidgetArea
-        return [DockInfo("node", "Node", self.node, right, 348)]
+        return [
+            DockInfo("node", "Node", self.node, right, 348),
+            DockInfo("groups", "Groups", self.groups, right, 348, tabbed_with="node"),
+            DockInfo("test", "Test", self.trial, right, 348, tabbed_with="node"),
+        ]
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
@@ -86,6 +108,10 @@ class CircuitsPanel(QWidget):
                 icon="frame-corners", enabled_when=has_graph,
             ),
         ]  # fmt: skip
+
+    def _on_place_changed(self, place: str) -> None:
+        if self._session.workspace.partition(".")[0] == "circuits":
+            self._session.enter_workspace(f"circuits.{place}")
 
     # ------------------------------------------------------------------ tracing
     def trace(self, config: TraceConfig) -> None:
@@ -132,6 +158,13 @@ class CircuitsPanel(QWidget):
         if place is not None and self._go_to(node):
             steer_with(self._session, place.feature)
 
+    def test(self, node: int) -> None:
+        """Select a node and show the panel of the test, set to switch it off."""
+        self.opened.select(node)
+        self.trial.what.setCurrentIndex(0)
+        self.trial.mode.setCurrentIndex(0)
+        bring_forward(self.trial)
+
     def _go_to(self, node: int) -> bool:
         place, index = self.opened.names.place(node), self.opened.names.index(node)
         if place is None:
@@ -158,30 +191,10 @@ class CircuitsPanel(QWidget):
             self.open_feature(node)
 
     def _show_menu(self, node: int, at: QPoint) -> None:
-        opened, graph = self.opened, self.opened.graph
-        if graph is None:
-            return
-        menu = QMenu(self)
-        entries = [("cursor-click", "Select", lambda: opened.select(node))]
-        if int(graph.kind[node]) == FEATURE:
-            entries += [
-                ("arrow-square-in", "Open the feature\tE", lambda: self.open_feature(node)),
-                ("sliders-horizontal", "Steer with this feature", lambda: self.steer(node)),
-            ]
-        pinned = opened.is_pinned(node)
-        entries.append(
-            (
-                "push-pin-slash" if pinned else "push-pin",
-                "Unpin\tP" if pinned else "Pin\tP",
-                lambda: opened.pin([node], not pinned),
-            )
-        )
-        for icon, text, callback in entries:
-            action = menu.addAction(text)
-            icons.set_icon(action, icon)
-            action.triggered.connect(lambda _checked=False, callback=callback: callback())
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(at)
+        menu = node_menu(self, node)
+        if menu is not None:
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.popup(at)
 
     # ------------------------------------------------------------------ what is kept
     def _keep(self) -> dict[str, object]:

@@ -37,6 +37,8 @@ class GraphCanvas(QWidget):
         self.selected: int | None = None
         self.pointed: int | None = None
         """Under the pointer, or where the arrow keys have come to."""
+        self.marked: frozenset[int] = frozenset()
+        """Nodes that are ringed, such as those of a group that is selected beside."""
         self.frozen = False
         """What is lit stays, wherever the pointer goes."""
         self._lit: Lit | None = None
@@ -211,6 +213,11 @@ class GraphCanvas(QWidget):
         self._light()
         self.update()
 
+    def mark(self, nodes: frozenset[int]) -> None:
+        """Ring nodes."""
+        self.marked = nodes
+        self.update()
+
     def freeze(self, on: bool) -> None:
         """Keep what is lit, or let the pointer light up what it comes to."""
         self.frozen = on
@@ -278,6 +285,9 @@ class GraphCanvas(QWidget):
             self._painter.paint_lit(painter, lit.curves)
             self._painter.paint_nodes(painter, lit.nodes, max(camera.zoom, 0.3))
             self._painter.paint_ring(painter, lit.node, colours.text, 1.6)
+        for node in self.marked:
+            if self._is_shown(node):
+                self._painter.paint_ring(painter, node, colours.link, 2.0)
         if self.selected is not None and self._is_shown(self.selected):
             self._painter.paint_ring(painter, self.selected, colours.focus, 2.4)
         if self.pointed is not None and self.hasFocus() and self._is_shown(self.pointed):
