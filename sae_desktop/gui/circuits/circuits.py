@@ -11,8 +11,10 @@ from sae_desktop.circuits.config import TraceConfig, TraceResult
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.circuits.attribution_place import AttributionPlace
 from sae_desktop.gui.circuits.graph_head import GraphHead
+from sae_desktop.gui.circuits.graph_outputs import GraphOutputs
 from sae_desktop.gui.circuits.graph_place import GraphPlace
 from sae_desktop.gui.circuits.lens_place import LensPlace
+from sae_desktop.gui.circuits.node.compare_panel import ComparePanel
 from sae_desktop.gui.circuits.node.groups_panel import GroupsPanel
 from sae_desktop.gui.circuits.node.node_panel import NodePanel
 from sae_desktop.gui.circuits.node.trial_panel import TrialPanel
@@ -45,6 +47,8 @@ class CircuitsPanel(QWidget):
         self.node = NodePanel(self.opened)
         self.groups = GroupsPanel(session, self.opened)
         self.trial = TrialPanel(session, self.opened)
+        self.compare = ComparePanel(session, self.opened)
+        self.outputs = GraphOutputs(session, self.opened, self.graph)
         self.lens = LensPlace(session, self.opened)
         self.patching = PatchPlace(session, self.opened)
         self.attribution = AttributionPlace(session, self.opened)
@@ -78,6 +82,8 @@ class CircuitsPanel(QWidget):
         self.groups.nodeChosen.connect(self.opened.select)
         self.groups.nodesMarked.connect(self.graph.canvas.mark)
         self.trial.nodeChosen.connect(self.opened.select)
+        self.compare.nodeChosen.connect(self.opened.select)
+        self.outputs.add_to(self.head.menu)
         session.place.add(self, self._keep, self._restore)
         self.setFocusProxy(self.graph)
 
@@ -88,6 +94,7 @@ class CircuitsPanel(QWidget):
             DockInfo("node", "Node", self.node, right, 348),
             DockInfo("groups", "Groups", self.groups, right, 348, tabbed_with="node"),
             DockInfo("test", "Test", self.trial, right, 348, tabbed_with="node"),
+            DockInfo("compare", "Compare", self.compare, right, 348, tabbed_with="node"),
         ]
 
     def action_infos(self) -> list[ActionInfo]:

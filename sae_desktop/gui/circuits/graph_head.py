@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from sae_desktop.gui.circuits.open_graph import OpenGraph
+from sae_desktop.gui.parts.curve_bar import menu_button
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
 from sae_desktop.words.graph_words import score_text
 
@@ -36,6 +38,10 @@ class GraphHead(QWidget):
         row.addWidget(label("Graph", "heading"))
         row.addWidget(self.graphs, 3)
         row.addWidget(self.scores, 2)
+        self.menu = QMenu(self)
+        self.more_button = menu_button("More", "dots-three", self.menu)
+        self.more_button.setToolTip(plain_tip("Save, compare, rename or delete the graph"))
+        row.addWidget(self.more_button)
         self.row = row
         self.graphs.activated.connect(self._on_chosen)
         session.contentsChanged.connect(self.refresh)

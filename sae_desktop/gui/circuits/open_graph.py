@@ -71,6 +71,8 @@ class OpenGraph(QObject):
         self.targets: Array = np.zeros(0, np.int32)
         self.importance: Array = np.zeros(0)
         self.by_key: dict[str, int] = {}
+        self.marks: Array | None = None
+        """(N,) in a comparison: which nodes the other graph has not."""
         self.names = NodeNames(session, self)
         self.names.changed.connect(self.dressChanged)
         self._pruning = Background(self)
@@ -110,6 +112,7 @@ class OpenGraph(QObject):
         """Show a graph."""
         self.save()
         self.graph, self.view, self.node = graph, view or GraphView(), None
+        self.marks = None
         self.by_key = {} if graph is None else nodes_by_key(graph)
         if graph is not None:
             self.targets = graph.targets()
@@ -192,7 +195,7 @@ class OpenGraph(QObject):
             probability=np.asarray(graph.probability), group=self.group_numbers(),
             edges=Edges(graph.sources, self.targets, graph.weights, self.importance),
             tokens=graph.info.token_text, layers=graph.info.layers, names=texts, named=named,
-            pinned=frozenset(self.pinned_nodes()),
+            pinned=frozenset(self.pinned_nodes()), marks=self.marks,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ selection
@@ -254,6 +257,12 @@ class OpenGraph(QObject):
             self.view = msgspec.structs.replace(self.view, **changes)
             self._saving.start()
             self._prune()
+            self.dressChanged.emit()
+
+    def set_marks(self, marks: Array | None) -> None:
+        """Mark what another graph has not; None: nothing is compared."""
+        if marks is not None or self.marks is not None:
+            self.marks = marks
             self.dressChanged.emit()
 
     def save(self) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_graphs import made_graph
 
+from sae_desktop.circuits.reading.curves import LEVELS, make_curves, strongest
+from sae_desktop.circuits.reading.placing import Box, Placing, place
 from sae_desktop.gui.circuits.canvas.camera import Camera, fitting
-from sae_desktop.gui.circuits.canvas.curves import LEVELS, make_curves, strongest
-from sae_desktop.gui.circuits.canvas.placing import Box, Placing, place
 
 BOX = Box(100.0, 20.0, 50.0)
 

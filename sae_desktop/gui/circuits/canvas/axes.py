@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen
 
+from sae_desktop.circuits.reading.placing import Placing
 from sae_desktop.gui.circuits.canvas.camera import Camera
-from sae_desktop.gui.circuits.canvas.placing import Placing
 from sae_desktop.gui.parts import theme
 from sae_desktop.words.running_text import shown_token
 

@@ -6,12 +6,12 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from sae_desktop.circuits.reading.placing import Box
 from sae_desktop.gui.circuits.canvas.axes import Axes
 from sae_desktop.gui.circuits.canvas.camera import Camera, fitting
 from sae_desktop.gui.circuits.canvas.far_names import FarNames
 from sae_desktop.gui.circuits.canvas.minimap import Minimap
 from sae_desktop.gui.circuits.canvas.painting import TEXT_FROM, Painter
-from sae_desktop.gui.circuits.canvas.placing import Box
 from sae_desktop.gui.circuits.canvas.scene import Lit, Scene
 from sae_desktop.gui.circuits.canvas.tiles import Tiles
 from sae_desktop.gui.parts import theme

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
-from sae_desktop.gui.circuits.canvas.curves import LEVELS, Curves, opacity_of, width_of
+from sae_desktop.circuits.reading.curves import LEVELS, Curves, opacity_of, width_of
 from sae_desktop.gui.circuits.canvas.scene import (
     EMBEDDING,
     ERROR,
@@ -142,8 +142,7 @@ class Painter:
             pen = QPen(colours.muted_text, 1.0)
             pen.setStyle(Qt.PenStyle.DashLine)
         if scene.marks is not None and scene.marks[node]:
-            pen = QPen(colours.text, 1.6)
-            pen.setStyle(Qt.PenStyle.DotLine if scene.marks[node] == 2 else Qt.PenStyle.SolidLine)
+            pen = QPen(colours.text, 2.0)
         painter.setPen(pen)
         radius = 3.0 if kind in (EMBEDDING, LOGIT) else rect.height() / 2
         painter.drawRoundedRect(rect, radius, radius)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.gui.circuits.canvas.curves import MOST_DRAWN, Curves, make_curves, strongest
-from sae_desktop.gui.circuits.canvas.placing import Box, Placing, place
+from sae_desktop.circuits.reading.curves import MOST_DRAWN, Curves, make_curves, strongest
+from sae_desktop.circuits.reading.placing import Box, Placing, place
 
 Array = npt.NDArray[Any]
 
@@ -63,7 +63,7 @@ class Scene:
     """(N,) whether a name is one, and not a number."""
     pinned: frozenset[int] = field(default_factory=frozenset)
     marks: Array | None = None
-    """(N,) in a comparison: 0 in both graphs, 1 in this one alone, 2 in the other alone."""
+    """(N,) in a comparison: 0 in both graphs, 1 in this one alone."""
 
     @property
     def nodes(self) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sae_desktop.gui.circuits.canvas.placing import Placing
+from sae_desktop.circuits.reading.placing import Placing
 
 Array = npt.NDArray[Any]
 
