@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from sae_desktop.circuits.reading.graph_view import view_path
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
@@ -23,7 +24,7 @@ from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
 from sae_desktop.storage.moves import TRASH, doomed, empty_gone, move_together
 
 _RECORD = "item.json"
-KINDS = ("store", "dictionary", "set", "index", "sweep")
+KINDS = ("store", "dictionary", "set", "index", "sweep", "graph")
 
 
 class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +44,14 @@ class TrashItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def item_path(project: Project, kind: str, name: str) -> Path:
-    """Return where a store, dictionary, set, index or sweep is."""
+    """Return where a store, dictionary, set, index, sweep or graph is."""
     paths = {
         "store": project.store_path,
         "dictionary": project.dictionary_path,
         "set": project.set_path,
         "index": project.index_path,
         "sweep": project.sweep_path,
+        "graph": project.graph_path,
     }
     return paths[kind](name)
 
@@ -63,6 +65,7 @@ def deletion_question(project: Project, kind: str, name: str) -> str:
         "set": "the weights and curves of all its layers, with their indexes; labels stay",
         "sweep": "its table; the dictionaries it trained stay",
         "index": "what was measured about its features; labels stay",
+        "graph": "its nodes and edges, with pins and groups",
     }[kind]
     return (
         f"Delete the {kind} “{name}”? {size} on disk: {what}. It goes to the project’s trash, and "
@@ -82,6 +85,8 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
     if kind == "set":
         indexes = member_indexes(project, name)
         return [path, *(part for index in indexes for part in _paths(project, "index", index))]
+    if kind == "graph":
+        return [path, view_path(path)]
     if kind != "index":
         return [path]
     return [path, firings_folder(path), unfinished_folder(path), *beside_index(path)]
@@ -99,7 +104,7 @@ def member_indexes(project: Project, name: str) -> list[str]:
 
 
 def delete_item(project: Project, kind: str, name: str) -> TrashItem:
-    """Move a store, dictionary, set, index or sweep to the trash, at once.
+    """Move a store, dictionary, set, index, sweep or graph to the trash, at once.
 
     Raises UserError when there is none of the name, or the system refuses.
     """

@@ -40,6 +40,8 @@ def plain_name(graph: Graph, node: int, logit_text: Sequence[str] = ()) -> str:
         return f"“{name}” {share_text(chance, 0 if chance >= 0.1 else 1)}"
     if kind == ERROR:
         return "error"
+    if graph.info.names and graph.info.names[node]:
+        return graph.info.names[node]
     return f"#{int(graph.feature[node])}"
 
 

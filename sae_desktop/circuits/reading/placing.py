@@ -133,7 +133,7 @@ def _cells(counts: Array, stack: int) -> tuple[Array, Array]:
 
 def _edges(numbers: Array, size: float, gap: float, empty: float) -> Array:
     extents = np.where(numbers > 0, numbers * (size + GAP) - GAP + gap, empty)
-    return np.r_[0.0, np.cumsum(extents)]
+    return np.asarray(np.r_[0.0, np.cumsum(extents)])
 
 
 def _columns(counts: Array, abreast: Array, box: Box) -> Array:
@@ -141,7 +141,7 @@ def _columns(counts: Array, abreast: Array, box: Box) -> Array:
     above = counts[:-1].sum(axis=0) > 0
     edges = _edges(abreast, box.width, CELL_GAP, EMPTY_COLUMN)
     widths = np.where(~above & (abreast > 0), box.token + CELL_GAP / 2, np.diff(edges))
-    return np.r_[0.0, np.cumsum(widths)]
+    return np.asarray(np.r_[0.0, np.cumsum(widths)])
 
 
 def _filled(
@@ -157,7 +157,7 @@ def _filled(
 def _spread(edges: Array, filled: Array, extra: float, most: float) -> Array:
     shares = np.where(filled, 1.0, _EMPTY_GAIN)
     gain = min(extra / max(float(shares.sum()), 1.0), most)
-    return np.r_[0.0, np.cumsum(np.diff(edges) + gain * shares)]
+    return np.asarray(np.r_[0.0, np.cumsum(np.diff(edges) + gain * shares)])
 
 
 def _best_stack(counts: Array, box: Box, aspect: float) -> int:

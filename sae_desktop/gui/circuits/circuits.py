@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from sae_desktop.circuits.asking_config import InterveneConfig
 from sae_desktop.circuits.config import TraceConfig, TraceResult
+from sae_desktop.circuits.lens_config import AttributeConfig
 from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.gui.circuits.asked_job import can_ask
 from sae_desktop.gui.circuits.attribution_place import AttributionPlace
 from sae_desktop.gui.circuits.graph_head import GraphHead
 from sae_desktop.gui.circuits.graph_outputs import GraphOutputs
@@ -52,17 +55,20 @@ class CircuitsPanel(QWidget):
         self.lens = LensPlace(session, self.opened)
         self.patching = PatchPlace(session, self.opened)
         self.attribution = AttributionPlace(session, self.opened)
+        attribution = PlaceInfo(
+            "attribution", "Attribution", "list-numbers", self.attribution,
+            "Which features of one dictionary push towards a token",
+        )  # fmt: skip
         self.places = Places(
             [
                 PlaceInfo("graph", "Graph", "tree-structure", self.graph,
                           "Which features make the next token, step by step"),
                 PlaceInfo("lens", "Lens", "eye", self.lens,
                           "What the model would answer already after each layer"),
-                PlaceInfo("attribution", "Attribution", "list-numbers", self.attribution,
-                          "Which features of one dictionary push towards a token"),
                 PlaceInfo("patching", "Patching", "swap", self.patching,
                           "Where two prompts’ answers part, by putting values of one into the "
                           "other"),
+                *([attribution] if can_ask(AttributeConfig) else []),
             ],
             "What Circuits shows",
         )  # fmt: skip
@@ -84,18 +90,20 @@ class CircuitsPanel(QWidget):
         self.trial.nodeChosen.connect(self.opened.select)
         self.compare.nodeChosen.connect(self.opened.select)
         self.outputs.add_to(self.head.menu)
+        self.outputs.compareAsked.connect(lambda: bring_forward(self.compare))
         session.place.add(self, self._keep, self._restore)
         self.setFocusProxy(self.graph)
 
     def docks(self) -> list[DockInfo]:
         """Return what stands beside: the selected node, groups, a test."""
         right = Qt.DockWidgetArea.RightDockWidgetArea
-        return [
+        docks = [
             DockInfo("node", "Node", self.node, right, 348),
             DockInfo("groups", "Groups", self.groups, right, 348, tabbed_with="node"),
             DockInfo("test", "Test", self.trial, right, 348, tabbed_with="node"),
             DockInfo("compare", "Compare", self.compare, right, 348, tabbed_with="node"),
         ]
+        return docks if can_ask(InterveneConfig) else [d for d in docks if d.id != "test"]
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
@@ -141,7 +149,7 @@ class CircuitsPanel(QWidget):
 
     def _on_traced(self, result: TraceResult) -> None:
         self._on_ended()
-        self._session.contentsChanged.emit()
+        self._session.refresh()
         self.opened.open(result.name)
 
     def _on_failed(self, error: ErrorInfo) -> None:

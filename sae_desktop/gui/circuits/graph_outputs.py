@@ -4,40 +4,110 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMenu
 
+from sae_desktop.circuits.config import (
+    ExportGraphConfig,
+    ExportGraphResult,
+    ImportGraphConfig,
+    ImportGraphResult,
+)
 from sae_desktop.errors import UserError
-from sae_desktop.gui.circuits.canvas.canvas import GraphCanvas
+from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.pictures import save_picture
+from sae_desktop.gui.circuits.graph_place import GraphPlace
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.plot_image import PICTURES
 from sae_desktop.gui.state.session import Session
+from sae_desktop.gui.state.trash import Trash
+from sae_desktop.words.trace_text import graph_name
 
 
-class Drawing(Protocol):
-    """What is asked of the place of the graph."""
+class GraphOutputs(QObject):
+    """Asks for a file and writes the open graph to it, or reads one."""
 
-    canvas: GraphCanvas
+    compareAsked = Signal()
 
-
-class GraphOutputs:
-    """Asks for a file and writes the open graph to it."""
-
-    def __init__(self, session: Session, opened: OpenGraph, place: Drawing) -> None:
+    def __init__(self, session: Session, opened: OpenGraph, place: GraphPlace) -> None:
+        super().__init__(place)
         self._session, self._opened, self._place = session, opened, place
+        self._asked = AskedJob(session, self)
+        self._asked.answered.connect(self._on_answered)
 
     def add_to(self, menu: QMenu) -> None:
         """Offer all there is in a menu."""
+        has_graph = []
         for icon, text, callback in (
+            ("columns", "Compare with another graph", self.compareAsked.emit),
             ("image", "Save as a picture…", self.picture),
             ("globe", "Save as a page…", self.page),
+            ("export", "Save as circuit-tracer’s JSON…", self.save_json),
+            ("", "", None),
+            ("download-simple", "Read a circuit-tracer graph…", self.read_json),
+            ("", "", None),
+            ("trash", "Delete the graph", self.delete),
         ):
+            if callback is None:
+                menu.addSeparator()
+                continue
             action = menu.addAction(text)
             icons.set_icon(action, icon)
             action.triggered.connect(lambda _checked=False, callback=callback: callback())
+            if callback != self.read_json:
+                has_graph.append(action)
+
+        def enable() -> None:
+            for action in has_graph:
+                action.setEnabled(bool(self._opened.name))
+
+        menu.aboutToShow.connect(enable)
+
+    def delete(self) -> None:
+        """Move the open graph to the trash; that can be undone."""
+        name = self._opened.name
+        if name:
+            self._opened.close()
+            Trash(self._session).delete("graph", name)
+
+    def save_json(self) -> None:
+        """Save what is shown as circuit-tracer's JSON."""
+        opened, project = self._opened, self._session.project
+        path = self._ask("Save as circuit-tracer’s JSON", ".json", "JSON (*.json)")
+        if path is None or project is None:
+            return
+        opened.save()  # the job reads pins and groups from the file
+        self._asked.ask(
+            ExportGraphConfig(
+                project=str(project.path), graph=opened.name, path=str(path),
+                nodes=opened.view.nodes, edges=opened.view.edges,
+            )
+        )  # fmt: skip
+
+    def read_json(self) -> None:
+        """Ask for a file of circuit-tracer's, or Neuronpedia's, and read its graph."""
+        project = self._session.project
+        if project is None:
+            return
+        chosen, _ = QFileDialog.getOpenFileName(
+            self._place, "Read a circuit-tracer graph", str(Path.home()), "JSON (*.json)"
+        )
+        if chosen:
+            name = graph_name(Path(chosen).stem, project.graphs())
+            self._asked.ask(ImportGraphConfig(project=str(project.path), name=name, file=chosen))
+
+    def _on_answered(self, result: object) -> None:
+        if isinstance(result, ImportGraphResult):
+            self._session.refresh()
+            self._opened.open(result.name)
+            if result.dropped_links:
+                self._session.notify(
+                    f"{result.dropped_links:,} links lead to no node of the file and were left out."
+                )
+        elif isinstance(result, ExportGraphResult):
+            self._session.notify(f"“{Path(result.path).name}” was saved.")
 
     def picture(self) -> None:
         """Save a picture of all that is shown of the graph."""
@@ -63,9 +133,8 @@ class GraphOutputs:
             )
 
     def _ask(self, title: str, ending: str, kinds: str) -> Path | None:
-        parent = self._place if isinstance(self._place, QWidget) else None
         first = str(Path.home() / f"{self._opened.name}{ending}")
-        chosen, kind = QFileDialog.getSaveFileName(parent, title, first, kinds)
+        chosen, kind = QFileDialog.getSaveFileName(self._place, title, first, kinds)
         if not chosen:
             return None
         path = Path(chosen)

@@ -116,7 +116,8 @@ class NodeNames(QObject):
             for node in range(graph.nodes)
         ]
         for node in range(graph.nodes):
-            if node in self._labels or (node in self._words and self._words[node].name):
+            own = bool(graph.info.names and graph.info.names[node])
+            if own or node in self._labels or (node in self._words and self._words[node].name):
                 named[node] = True
         return texts, named
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from frame_client import FakeClient, Heard
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, read_graph
@@ -15,6 +18,7 @@ from sae_desktop.circuits.reading.graph_view import node_key, read_view
 from sae_desktop.circuits.reading.pruning import pruned
 from sae_desktop.gui.circuits.circuits import CircuitsPanel
 from sae_desktop.gui.parts import theme
+from sae_desktop.gui.parts.plot_image import PRINT_WIDTH
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import Project
 
@@ -191,3 +195,46 @@ def test_damaged_graph__is_told_and_the_open_one_stays(
     assert circuits.opened.name == "one"
     assert read_graph(graphs.graph_path("one")).info.name == "one"
     assert client.jobs == []
+
+
+def test_picture_and_page__are_of_all_that_is_shown(
+    circuits: CircuitsPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: Heard
+) -> None:
+    for ending, save in ((".png", "picture"), (".svg", "picture"), (".html", "page")):
+        path = tmp_path / f"graph{ending}"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args, to=path: (str(to), ""))
+        getattr(circuits.outputs, save)()
+        assert path.stat().st_size > 2_000
+        assert f"“{path.name}” was saved." in heard.notices
+    picture = QImage(str(tmp_path / "graph.png"))
+    assert picture.width() >= PRINT_WIDTH
+    assert "Dallas" in (tmp_path / "graph.svg").read_text(encoding="utf-8")
+
+
+def test_deleted_graph__comes_back_with_its_pins(
+    circuits: CircuitsPanel, graphs: Project, session: Session
+) -> None:
+    node = int(_shown_features(circuits)[0])
+    circuits.opened.pin([node], on=True)
+    circuits.outputs.delete()
+    assert graphs.graphs() == ["two"]
+    assert not (graphs.path / "graphs" / "one.view.json").exists()
+    assert circuits.opened.graph is None
+    session.undo_stack.undo()
+    assert graphs.graphs() == ["one", "two"]
+    assert circuits.opened.open("one")
+    assert circuits.opened.pinned_nodes() == [node]
+
+
+def test_compare__frames_what_the_other_graph_has_not(circuits: CircuitsPanel) -> None:
+    circuits.compare.compare_with("two")
+    marked = circuits.opened.marks
+    assert marked is not None
+    assert marked.any()
+    assert "of the influence is shared" in circuits.compare.told.text()
+    scene = circuits.graph.canvas.scene
+    assert scene is not None
+    assert scene.marks is marked
+    circuits.compare.end_button.click()
+    assert circuits.opened.marks is None
+    assert circuits.compare.model.rowCount() == 0
