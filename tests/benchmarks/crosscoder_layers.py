@@ -15,10 +15,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary.architectures import Batch, Loss, StepState
+from sae_desktop.dictionary.architectures._k_sparse import KSparse
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.config import IndexConfig
 from sae_desktop.features.reading.reader import FeatureIndex
@@ -42,13 +45,29 @@ def quartiles(values: np.ndarray) -> str:
     return f"mean {values.mean():.2f}, median {middle:.2f} (quartiles {low:.2f} to {high:.2f})"
 
 
+def hide_layers(share: float) -> None:
+    """Train as that paper's denoising does: a row's layers are hidden at random, one by one.
+
+    What is hidden is still to be written. Of k-sparse architectures.
+    """
+    plain = KSparse.gradients
+    generator = torch.Generator().manual_seed(0)
+
+    def gradients(self: KSparse, batch: Batch, state: StepState) -> Loss:
+        shown = torch.rand(len(batch.x_TI), LAYERS, generator=generator) >= share
+        mask = shown.repeat_interleave(batch.x_TI.shape[1] // LAYERS, dim=1)
+        return plain(self, Batch(batch.x_TI * mask, batch.y_TO), state)
+
+    KSparse.gradients = gradients  # type: ignore[method-assign]
+
+
 def measure(project: Project, name: str, args: argparse.Namespace, seed: int) -> None:
     path = str(project.path)
     train(
         TrainConfig(
             project=path, name=name, activations="stream", target="crosscoder", sites=SITES,
             architecture=args.architecture, features=args.features, k=args.k, tokens=args.tokens,
-            seed=seed, measure_loss=False,
+            seed=seed, measure_loss=False, batch=args.batch,
         ),
         SilentContext(),
     )  # fmt: skip
@@ -89,8 +108,14 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--architecture", default="batchtopk")
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument(
+        "--mask", type=float, default=0.0, help="share of layers hidden from the encoder in a row"
+    )
     parser.add_argument("--project", type=Path)
     args = parser.parse_args()
+    if args.mask:
+        hide_layers(args.mask)
     with tempfile.TemporaryDirectory() as folder:
         project = Project.open_or_create(args.project or Path(folder) / "p")
         if "stream" not in project.stores():
@@ -105,7 +130,7 @@ def main() -> None:
         norms = [float(np.median(store.norms(site))) for site in SITES]
         print("median norm by layer:", ", ".join(f"{norm:.1f}" for norm in norms), flush=True)
         for seed in range(args.seeds):
-            measure(project, f"{args.architecture}-{seed}", args, seed)
+            measure(project, f"{args.architecture}-{args.mask:g}-{seed}", args, seed)
 
 
 if __name__ == "__main__":

@@ -293,11 +293,11 @@ def _write(
 def _other_model(store: ActivationStore) -> OtherModel:
     info = store.info
     return OtherModel(
-        model=info.model,
-        model_revision=info.model_revision,
-        model_origin=info.model_origin,
+        name=info.model,
+        revision=info.model_revision,
+        origin=info.model_origin,
         tokenizer_hash=info.tokenizer_hash,
-        model_dtype=info.model_dtype,
+        dtype=info.model_dtype,
     )
 
 

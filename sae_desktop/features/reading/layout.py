@@ -198,15 +198,15 @@ class TextSource(msgspec.Struct, frozen=True, kw_only=True):
 class OtherModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model that a dictionary of several reads beside the first."""
 
-    model: str
-    model_revision: str = ""
-    model_origin: str = ""
+    name: str
+    revision: str = ""
+    origin: str = ""
     tokenizer_hash: str = ""
-    model_dtype: ModelDtype = "auto"
+    dtype: ModelDtype = "auto"
 
     @property
     def mark(self) -> ModelMark:
-        return ModelMark(self.model, self.model_revision, self.tokenizer_hash)
+        return ModelMark(self.name, self.revision, self.tokenizer_hash)
 
 
 class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +265,7 @@ class IndexInfo(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def models(self) -> tuple[str, ...]:
         """The names of the models, by source."""
-        return (self.model, *(other.model for other in self.other_models))
+        return (self.model, *(other.name for other in self.other_models))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from sae_desktop.comparison.control_firings import ControlFirings
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.errors import UserError
+from sae_desktop.features.asking.opened import open_index
+from sae_desktop.features.asking.read_inputs import read_inputs
 from sae_desktop.features.building.index import build_index
 from sae_desktop.features.building.merge import merge_indexes
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig
@@ -349,3 +351,17 @@ def test_page__is_told_output_by_output(project: Project) -> None:
     assert logits_at(late, 3 * EACH - 1, 0) == ([], [])
     assert outputs_of(late, 3 * EACH - 1)[0].strength == 0
     assert outputs_of(FeatureIndex(project.index_path("skip")), 0) == []
+
+
+@pytest.mark.parametrize("name", ["crosscoder", "models", "clt"])
+def test_text__read_anew_fires_as_the_index_says(project: Project, name: str) -> None:
+    opened = open_index(str(project.path), name, "cpu")
+    assert [lm.name for lm in opened.models] == list(opened.index.info.models)
+    store = ActivationStore.open(project.store_path("ours"))
+    window = store.windows[1]
+    own = len(opened.bos)
+    ids = torch.tensor([store.window_ids(window)])
+    read = read_inputs(opened, ids, None)[0, own : own + int(window["length"])]
+    first = int(window["first_row"])
+    stored = rows_of(project, name)[first : first + int(window["length"])]
+    torch.testing.assert_close(read, stored, atol=1e-4, rtol=1e-4)
