@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,16 +67,53 @@ class Sources:
         """(S,): as a graph's file has them (`graph_file`); `ids` likewise."""
 
 
+_BLOCK_NUMBERS = 2**24
+"""Of decoder vectors that are multiplied at once."""
+
+
+class _Block(NamedTuple):
+    """Features at some positions p, as many m at each: where there are fewer, one is repeated."""
+
+    positions: Tensor
+    """(p,)."""
+    numbers: Tensor
+    """(p·m,) of the features among those that fire."""
+    there: Tensor
+    """(p·m,) bool: not a repetition."""
+    shape: tuple[int, int]
+    """p, m."""
+
+
+def _blocks(positions: Tensor, tokens: int, width: int) -> list[_Block]:
+    """Return the features that fire, by their ascending positions (n,), in a few equal blocks."""
+    steps = torch.arange(tokens + 1, device=positions.device)
+    bounds = torch.searchsorted(positions, steps)
+    counts = bounds[1:] - bounds[:-1]
+    order = torch.argsort(counts, descending=True, stable=True)
+    order = order[counts[order] > 0]
+    found = []
+    while len(order):
+        most = int(counts[order[0]])
+        # Positions of half as many features make a block of their own: little is repeated.
+        alike = int((counts[order] * 2 > most).sum())
+        chosen = order[: max(1, min(alike, _BLOCK_NUMBERS // (most * width)))]
+        order = order[len(chosen) :]
+        offsets = torch.arange(most, device=positions.device)
+        there = offsets[None] < counts[chosen, None]
+        numbers = bounds[chosen, None] + torch.where(there, offsets[None], 0)
+        shape = (len(chosen), most)
+        found.append(_Block(chosen, numbers.flatten(), there.flatten(), shape))
+    return found
+
+
 class Attribution:
     """Finds the edges into any feature that fires, and into logits."""
 
     def __init__(self, model: ReplacementModel) -> None:
         self.model = model
         self.sources = Sources(model)
-        self._bounds = {
-            layer: torch.searchsorted(
-                active.positions, torch.arange(model.tokens + 1, device=active.positions.device)
-            ).tolist()
+        self._blocks = {
+            layer: _blocks(active.positions, model.tokens, int(model.seen.embedding.shape[-1]))
             for layer, active in model.active.items()
         }
 
@@ -148,20 +186,18 @@ class Attribution:
     def _contract(self, out: Tensor, layer: int, grads_BTD: Tensor) -> None:
         """Add the edges of what is written at a layer, by the gradients there."""
         model = self.model
-        out[:, self.sources.errors[layer]] = (grads_BTD * model.errors[layer]).sum(dim=-1)
+        grads_TBD = grads_BTD.transpose(0, 1)
+        out[:, self.sources.errors[layer]] = (grads_TBD @ model.errors[layer][:, :, None])[..., 0].T
         for source in model.members.layers:
             if not model.members.writes_to(source, layer) or not len(model.active[source]):
                 continue
-            active, bounds = model.active[source], self._bounds[source]
-            vectors = model.members.decoders(source, layer, active.features)
-            vectors = vectors * active.activations[:, None]
-            first = self.sources.features[source].start
-            for place in range(model.tokens):
-                begin, end = bounds[place], bounds[place + 1]
-                if end > begin:
-                    out[:, first + begin : first + end] += (
-                        grads_BTD[:, place] @ vectors[begin:end].T
-                    )
+            active, first = model.active[source], self.sources.features[source].start
+            for block in self._blocks[source]:
+                vectors = model.members.decoders(source, layer, active.features[block.numbers])
+                vectors = vectors * active.activations[block.numbers, None]
+                vectors = vectors.view(*block.shape, -1).transpose(1, 2)
+                found = (grads_TBD[block.positions] @ vectors).transpose(0, 1).flatten(1)
+                out[:, first + block.numbers[block.there]] += found[:, block.there]
 
     # ------------------------------------------------------------ what targets are
     def values(self, target: Target, seen: Pass | None = None) -> Tensor:

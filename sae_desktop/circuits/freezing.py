@@ -211,7 +211,50 @@ def _attention(
     freezer: Freezer | None = getattr(_current, "freezer", None)
     pattern = scores() if freezer is None else freezer.pattern(module, scores)
     values = value.repeat_interleave(groups, dim=1) if groups > 1 else value
-    return torch.matmul(pattern, values).transpose(1, 2).contiguous(), pattern
+    if len(pattern) == len(values) == 1 and values.requires_grad and not pattern.requires_grad:
+        mixed: Tensor = _Mixed.apply(pattern[0], values[0])[None]  # type: ignore[no-untyped-call]
+    else:
+        mixed = torch.matmul(pattern, values)
+    return mixed.transpose(1, 2).contiguous(), pattern
+
+
+class _Mixed(torch.autograd.Function):
+    """A fixed pattern (H, T, T) times values (H, T, d)."""
+
+    @staticmethod
+    def forward(pattern: Tensor, values: Tensor) -> Tensor:
+        return torch.matmul(pattern, values)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+        (pattern,) = ctx.saved_tensors
+        return None, _MixedBack.apply(pattern, grad)  # type: ignore[no-untyped-call]
+
+
+class _MixedBack(torch.autograd.Function):
+    """Its gradient by the values; of many at once, without a copy of the pattern for each."""
+
+    @staticmethod
+    def forward(pattern: Tensor, grad: Tensor) -> Tensor:
+        return torch.matmul(pattern.transpose(-1, -2), grad)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], pattern: Tensor, grad: Tensor
+    ) -> tuple[Tensor, int]:
+        grads = grad.movedim(in_dims[1] or 0, 0)
+        count, heads, tokens, width = grads.shape
+        folded = grads.permute(1, 2, 0, 3).reshape(heads, tokens, count * width)
+        made = torch.matmul(pattern.transpose(-1, -2), folded)
+        return made.view(heads, tokens, count, width), 2
 
 
 ALL_ATTENTION_FUNCTIONS.register(_NAME, _attention)
