@@ -263,10 +263,19 @@ def import_(
 def export(
     project: ProjectArgument,
     name: _SetName,
-    to: Annotated[Path, typer.Argument(metavar="TO", help="The new folder to write.")],
+    to: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TO", help="The new folder to write; for a package a .saepack file."
+        ),
+    ],
     form: Annotated[
         SetFormat,
-        typer.Option("--format", help="circuit_tracer, or saelens: a folder for each layer."),
+        typer.Option(
+            "--format",
+            help="circuit_tracer; saelens: a folder for each layer; package: one file with "
+            "indexes and labels.",
+        ),
     ] = default(ExportSetConfig, "format"),
     as_json: JsonOption = False,
 ) -> None:

@@ -184,6 +184,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     licence: str = ""
     about: str = ""
     evaluation: EvaluateResult | None = None
+    layers: tuple[int, ...] = ()
+    """Of a set; none: it is one dictionary."""
 
 
 class ExportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_package"):

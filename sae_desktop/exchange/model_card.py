@@ -45,6 +45,10 @@ def card_text(card: PackageCard) -> str:
             for name, title, form in _FIGURES
             if isinstance(figures.get(name), int | float)
         ]
+    if card.layers:
+        layers = ", ".join(map(str, card.layers))
+        lines += ["", f"A set of dictionaries for the layers {layers}: open it in SAE Desktop.", ""]
+        return "\n".join(lines)
     lines += [
         "",
         "Decoder rows have norm one and input scaling is folded in: activations are in the units",

@@ -186,6 +186,10 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     project = Project.open(config.project)
     path = Path(config.file).expanduser()
     card = read_card(path)
+    if card.layers:
+        from sae_desktop.exchange.set_package import import_set_package  # which packs dictionaries
+
+        return import_set_package(config, card, context)
     name = checked_name(config.name or card.name)
     folder, index = project.dictionary_path(name), project.index_path(name)
     for kind, there in (("dictionary", folder), ("index", index)):
@@ -199,9 +203,9 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     try:
         unpack(path, place, context)
         labels, lists, others = read_written(path, place, card.features)
-        _check_whole(path, place, card)
+        check_whole(path, place, card)
         if (place / INDEX).is_file():
-            _rename_dictionary(place / INDEX, name)
+            rename_dictionary(place / INDEX, name)
         _write_origin(place / DICTIONARY, path)
         incoming = IncomingNotes(dictionary=name, notes=labels, lists=lists, labels=others)
         write_incoming(place / _INCOMING, incoming)
@@ -225,7 +229,7 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     )  # fmt: skip
 
 
-def _check_whole(path: Path, place: Path, card: PackageCard) -> None:
+def check_whole(path: Path, place: Path, card: PackageCard) -> None:
     """Raise UserError unless what was unpacked is a dictionary, and its index."""
     from sae_desktop.dictionary import load  # with torch, which reading a card does not need
 
@@ -276,7 +280,7 @@ def _write_origin(folder: Path, package: Path) -> None:
     )
 
 
-def _rename_dictionary(index: Path, name: str) -> None:
+def rename_dictionary(index: Path, name: str) -> None:
     """Let an index name the dictionary as the project does."""
     import h5py
 

@@ -15,7 +15,8 @@ from sae_desktop.project_lists import FeatureList
 from sae_desktop.project_note import FeatureNote
 from sae_desktop.storage.archives import DAMAGED
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION, SET_SCHEMA_VERSION = 1, 2
+"""Of a package of one dictionary, and of one of a set, which earlier releases do not know."""
 CARD, README, LABELS, LISTS = "card.json", "README.md", "labels.json", "lists.json"
 OTHER_LABELS = "other_labels.json"
 """The labels that are not shown; packages of earlier releases have none."""
@@ -36,7 +37,7 @@ def read_card(path: Path) -> PackageCard:
             card = msgspec.json.decode(archive.read(CARD), type=PackageCard)
     except (OSError, KeyError, RecursionError, *DAMAGED) as error:
         raise no_package(path, error) from error
-    if card.schema_version > SCHEMA_VERSION:
+    if card.schema_version > SET_SCHEMA_VERSION:
         raise UserError(
             f"The package “{path.name}” was written by a newer SAE Desktop.",
             next_step="Update SAE Desktop to open it.",

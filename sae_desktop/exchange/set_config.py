@@ -9,8 +9,9 @@ import msgspec
 from sae_desktop.dictionary.set_info import SetKind
 from sae_desktop.file_kinds import takes
 
-SetFormat = Literal["circuit_tracer", "saelens"]
-"""saelens: a folder for each layer, as SAELens reads them."""
+SetFormat = Literal["circuit_tracer", "saelens", "package"]
+"""saelens: a folder for each layer, as SAELens reads them; package: a .saepack file with indexes and
+labels."""
 
 
 class SetFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,5 +65,5 @@ class ExportSetConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_set
     project: str
     set: str
     path: str
-    """A new or empty folder."""
+    """A new or empty folder; for a package a file."""
     format: SetFormat = "circuit_tracer"

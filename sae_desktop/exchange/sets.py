@@ -22,6 +22,7 @@ from sae_desktop.exchange.fitting_sites import save_for_saelens
 from sae_desktop.exchange.found_sets import FoundSet, chosen_set, sets_in
 from sae_desktop.exchange.places import without_places
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig, ImportSetResult
+from sae_desktop.exchange.set_package import export_set_package
 from sae_desktop.exchange.sources import fetch_with_model, local_source
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.names import public_name
@@ -131,6 +132,8 @@ def export_set(config: ExportSetConfig, context: JobContext) -> ExportResult:
     project = Project.open(config.project)
     name = existing("set", config.set, project.sets())
     folder = Path(config.path).expanduser()
+    if config.format == "package":
+        return export_set_package(project, name, folder, context)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
             f"“{folder}” already exists and is not empty.",
