@@ -279,7 +279,7 @@ def export(
     ] = default(ExportSetConfig, "format"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a set as circuit-tracer or SAELens reads it."""
+    """Write a set as circuit-tracer or SAELens reads it, or as one file for this program."""
     config = ExportSetConfig(project=str(project), set=name, path=str(to), format=form)
     run_job_command(config, render.figures, as_json=as_json)
 

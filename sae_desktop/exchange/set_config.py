@@ -10,8 +10,8 @@ from sae_desktop.dictionary.set_info import SetKind
 from sae_desktop.file_kinds import takes
 
 SetFormat = Literal["circuit_tracer", "saelens", "package"]
-"""saelens: a folder for each layer, as SAELens reads them; package: a .saepack file with indexes and
-labels."""
+"""saelens: a folder for each layer, as SAELens reads them; package: a .saepack file with the
+indexes and labels, too."""
 
 
 class SetFound(msgspec.Struct, frozen=True, kw_only=True):

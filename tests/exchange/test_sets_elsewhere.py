@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,14 @@ from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.set_info import SetOrigin
 from sae_desktop.dictionary.sets import load_set, save_set
 from sae_desktop.errors import UserError
-from sae_desktop.exchange.config import FindDictionariesConfig
+from sae_desktop.exchange.config import FindDictionariesConfig, ImportPackageConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries
+from sae_desktop.exchange.package import import_package
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.exchange.sets import export_set, import_set
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
+from sae_desktop.project_notes import FeatureNote, Notes
 
 WIDTH, FEATURES, LAYERS = 6, 10, 3
 ROWS = torch.randn(5, WIDTH, generator=torch.Generator().manual_seed(9))
@@ -161,3 +165,40 @@ def test_export__refuses_what_circuit_tracer_cannot_read(project: Project, tmp_p
     assert not (tmp_path / "out").exists()
     with pytest.raises(UserError, match="no set “deep”"):
         _exported(project, tmp_path / "out")
+
+
+def test_package_of_a_set__comes_back_with_its_labels(whole: Project, tmp_path: Path) -> None:
+    with closing(Notes(whole.notes_path)) as notes:
+        notes.save("deep.L02", FeatureNote(feature=4, label="four"))
+    file = tmp_path / "deep.saepack"
+    _exported(whole, file, format="package")
+    other = Project.open_or_create(tmp_path / "other")
+    config = ImportPackageConfig(project=str(other.path), file=str(file), name="again")
+    result = import_package(config, SilentContext())
+    assert (result.name, result.features, result.labels) == ("again", LAYERS * FEATURES, 1)
+    opened = load_set(other.set_path("again"))
+    assert opened.info.origin.kind == "package"
+    assert torch.equal(opened.dictionary(1).apply(ROWS), _transcoder(1).apply(ROWS))
+    with closing(Notes(other.notes_path)) as notes:
+        assert notes.note("again.L02", 4).label == "four"
+    with pytest.raises(UserError, match="already a set “again”"):
+        import_package(config, SilentContext())
+
+
+def test_package_of_a_set__with_another_layer_in_it_is_refused(
+    whole: Project, tmp_path: Path
+) -> None:
+    file = tmp_path / "deep.saepack"
+    _exported(whole, file, format="package")
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    content["members/L01.saepack"] = content["members/L00.saepack"]
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    other = Project.open_or_create(tmp_path / "other")
+    config = ImportPackageConfig(project=str(other.path), file=str(file))
+    with pytest.raises(UserError, match="not the one that the set was made with"):
+        import_package(config, SilentContext())
+    assert other.sets() == []
+    assert not other.notes_path.exists()
