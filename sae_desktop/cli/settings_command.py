@@ -30,7 +30,8 @@ def settings(
 
     def work() -> dict[str, Any]:
         wanted = "" if markdown else job.casefold()
-        found = [(verb, config) for verb, config in _JOBS.items() if wanted in verb.casefold()]
+        named = [(verb, config) for verb, config in _JOBS.items() if verb.casefold() == wanted]
+        found = named or [(v, config) for v, config in _JOBS.items() if wanted in v.casefold()]
         if not found:
             raise UserError(
                 f"No job is called “{job}”.", next_step=f"Known jobs: {', '.join(_JOBS)}."

@@ -120,6 +120,10 @@ def test_cross_layer_set__is_one_dictionary_of_all_layers(
     assert isinstance(opened.cross_layer, CrossLayerDictionary)
     assert opened.info.features == 2 * FEATURES
     assert [one.layer for one in result.figures] == [0, 2]
+    index_set(
+        IndexSetConfig(project=across.project, set="clt", rows=300, device="cpu"), SilentContext()
+    )
+    assert read_info(project.index_path("clt.all")).features == 2 * FEATURES
 
 
 @pytest.mark.parametrize(
