@@ -358,7 +358,7 @@ JOB_KINDS: dict[type[msgspec.Struct], JobKind] = {
         elsewhere=True,
     ),
     ImportPackageConfig: JobKind(
-        "sae_desktop.exchange.package:import_package",
+        "sae_desktop.exchange.set_package:open_package",
         ImportPackageResult,
         "Open the package",
         "",

@@ -186,10 +186,6 @@ def import_package(config: ImportPackageConfig, context: JobContext) -> ImportPa
     project = Project.open(config.project)
     path = Path(config.file).expanduser()
     card = read_card(path)
-    if card.layers:
-        from sae_desktop.exchange.set_package import import_set_package  # which packs dictionaries
-
-        return import_set_package(config, card, context)
     name = checked_name(config.name or card.name)
     folder, index = project.dictionary_path(name), project.index_path(name)
     for kind, there in (("dictionary", folder), ("index", index)):

@@ -112,7 +112,18 @@ def _packed(project: Project, info: SetInfo, member: str, place: Path, context: 
     return path
 
 
-def import_set_package(
+def open_package(config: ImportPackageConfig, context: JobContext) -> ImportPackageResult:
+    """Put a package into a project: a dictionary’s (`package.import_package`), or a set's.
+
+    Raises UserError for names that are taken, and for a package that is damaged.
+    """
+    card = read_card(Path(config.file).expanduser())
+    if card.layers:
+        return _import_set(config, card, context)
+    return package.import_package(config, context)
+
+
+def _import_set(
     config: ImportPackageConfig, card: PackageCard, context: JobContext
 ) -> ImportPackageResult:
     """Put a package's set, indexes, labels and lists into a project, all or none.

@@ -18,8 +18,8 @@ from sae_desktop.dictionary.sets import load_set, save_set
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import FindDictionariesConfig, ImportPackageConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries
-from sae_desktop.exchange.package import import_package
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
+from sae_desktop.exchange.set_package import open_package
 from sae_desktop.exchange.sets import export_set, import_set
 from sae_desktop.jobs import SilentContext
 from sae_desktop.project import Project
@@ -174,7 +174,7 @@ def test_package_of_a_set__comes_back_with_its_labels(whole: Project, tmp_path: 
     _exported(whole, file, format="package")
     other = Project.open_or_create(tmp_path / "other")
     config = ImportPackageConfig(project=str(other.path), file=str(file), name="again")
-    result = import_package(config, SilentContext())
+    result = open_package(config, SilentContext())
     assert (result.name, result.features, result.labels) == ("again", LAYERS * FEATURES, 1)
     opened = load_set(other.set_path("again"))
     assert opened.info.origin.kind == "package"
@@ -182,7 +182,7 @@ def test_package_of_a_set__comes_back_with_its_labels(whole: Project, tmp_path: 
     with closing(Notes(other.notes_path)) as notes:
         assert notes.note("again.L02", 4).label == "four"
     with pytest.raises(UserError, match="already a set “again”"):
-        import_package(config, SilentContext())
+        open_package(config, SilentContext())
 
 
 def test_package_of_a_set__with_another_layer_in_it_is_refused(
@@ -199,6 +199,6 @@ def test_package_of_a_set__with_another_layer_in_it_is_refused(
     other = Project.open_or_create(tmp_path / "other")
     config = ImportPackageConfig(project=str(other.path), file=str(file))
     with pytest.raises(UserError, match="not the one that the set was made with"):
-        import_package(config, SilentContext())
+        open_package(config, SilentContext())
     assert other.sets() == []
     assert not other.notes_path.exists()
