@@ -33,7 +33,7 @@ from sae_desktop.training.sets.set_job import train_set
 NAME = "circuits"
 """Of the set in the demonstration, and of its indexes: circuits.L00 …"""
 _TRAINED = "trained"
-FEATURES, K, ROWS, INDEXED = 768, 24, 1_000_000, 60_000
+FEATURES, K, ROWS, INDEXED = 768, 24, 600_000, 60_000
 """Of each layer of the demonstration's set."""
 LEARNING_RATE = 3e-3
 CONTEXTS = {
