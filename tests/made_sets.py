@@ -73,8 +73,12 @@ def save_random_set(
     features: int = 48,
     skip: bool = True,
     seed: int = 0,
+    scale: float = 0.3,
 ) -> SetInfo:
-    """Write random transcoders of all layers of a model as a set of a project."""
+    """Write random transcoders of all layers of a model as a set of a project.
+
+    With `scale` 0 of the encoders none of their features ever fires.
+    """
     lm = load_model(model, "cpu")
     generator = torch.Generator().manual_seed(seed)
 
@@ -85,8 +89,8 @@ def save_random_set(
     for layer in range(lm.layers):
         W_dec = numbers(features, lm.width)
         found[layer] = Dictionary(
-            0.3 * numbers(lm.width, features),
-            0.1 * numbers(features) - 0.3,
+            scale * numbers(lm.width, features),
+            0.1 * numbers(features).clamp(-2, 2) - 0.3,
             W_dec / W_dec.norm(dim=1, keepdim=True),
             0.1 * numbers(lm.width),
             0.1 * numbers(features).abs(),

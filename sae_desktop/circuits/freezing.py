@@ -230,7 +230,7 @@ class _Mixed(torch.autograd.Function):
         ctx.save_for_backward(inputs[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
         (pattern,) = ctx.saved_tensors
         return None, _MixedBack.apply(pattern, grad)  # type: ignore[no-untyped-call]
 

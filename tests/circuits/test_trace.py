@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -139,11 +140,15 @@ def test_trace__that_was_cancelled_resumes_and_ends_the_same(
     one, other = read_graph(Path(result.path)), read_graph(Path(again.path))
     for name, values in one.arrays.items():
         assert np.array_equal(values, other.arrays[name]), name
-    # Of other settings nothing is taken over.
+    # Of other settings nothing is taken over, and no graph is replaced.
+    changed = msgspec.structs.replace(config, prompt="In the end")
+    with pytest.raises(UserError, match="already, of other settings"):
+        trace(changed, SilentContext())
+    Path(result.path).unlink()
     with pytest.raises(JobCancelledError):
         trace(config, RecordingContext(cancel_after=12))
     fresh = RecordingContext()
-    trace(msgspec.structs.replace(config, prompt="In the end"), fresh)
+    trace(changed, fresh)
     assert fresh.steps[0][0] == 0
 
 
@@ -175,10 +180,38 @@ def test_trace__refuses_what_it_cannot_explain(
 
 
 def test_trace__of_one_token_and_of_unknown_characters(project: Project) -> None:
-    for prompt in ("a", "𓀀\u0301"):
-        result = trace(config_of(project, "odd", prompt=prompt), SilentContext())
+    for name, prompt in (("one", "a"), ("odd", "𓀀\u0301")):
+        result = trace(config_of(project, name, prompt=prompt), SilentContext())
         assert result.features > 0
         assert result.largest_gap < 1e-5
+
+
+def test_set__that_has_changed_is_read_again(project: Project) -> None:
+    folder = project.path.parent
+    save_random_set(project, "changing", str(folder / "toy"), features=16)
+    first = trace(config_of(project, "before", set="changing"), SilentContext())
+    shutil.rmtree(project.set_path("changing"))
+    save_random_set(project, "changing", str(folder / "toy"), features=16, seed=1)
+    second = trace(config_of(project, "after", set="changing"), SilentContext())
+    one, other = read_graph(Path(first.path)), read_graph(Path(second.path))
+    assert one.info.set_digest != other.info.set_digest
+    assert one.nodes != other.nodes or not np.array_equal(one.activation, other.activation)
+    (project.set_path("changing") / "L01" / "sae_weights.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match="not the ones"):
+        trace(config_of(project, "damaged", set="changing"), SilentContext())
+    shutil.rmtree(project.set_path("changing") / "L01")
+    with pytest.raises(UserError, match="is missing"):
+        trace(config_of(project, "damaged", set="changing"), SilentContext())
+
+
+def test_weights__that_are_not_numbers_are_refused(project: Project) -> None:
+    folder = project.path.parent
+    save_random_set(project, "nan", str(folder / "toy"), features=16, scale=float("nan"))
+    with pytest.raises(UserError, match="are not numbers"):
+        trace(config_of(project, "no", set="nan"), SilentContext())
+    save_random_set(project, "dead", str(folder / "toy"), features=16, scale=0.0)
+    with pytest.raises(UserError, match="No feature of the set “dead” fires"):
+        trace(config_of(project, "no", set="dead"), SilentContext())
 
 
 def test_estimate__says_what_a_trace_takes(

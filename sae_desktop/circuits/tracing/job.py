@@ -16,7 +16,13 @@ from torch import Tensor
 from sae_desktop.circuits.attributing import Attribution, Target
 from sae_desktop.circuits.config import TraceConfig, TraceResult, TraceSettings
 from sae_desktop.circuits.prompt import Prompt, Targets, choose_targets
-from sae_desktop.circuits.reading.graph_file import Array, Graph, GraphInfo, write_graph
+from sae_desktop.circuits.reading.graph_file import (
+    Array,
+    Graph,
+    GraphInfo,
+    read_graph_info,
+    write_graph,
+)
 from sae_desktop.circuits.replacement import Pass, ReplacementModel
 from sae_desktop.circuits.tracing.assemble import NodeValues, assemble
 from sae_desktop.circuits.tracing.kept_rows import KeptRows, mark_of
@@ -46,6 +52,7 @@ def trace(config: TraceConfig, context: JobContext) -> TraceResult:
     began = time.monotonic()
     project = Project.open(config.project)
     path = project.graph_path(config.name)
+    _refuse_another(path, config)
     opened = open_set(project, config.set, config.device)
     prompt = prompt_of(opened, config.prompt, chat=config.chat)
     watch = _Memory(opened.lm.device)
@@ -87,6 +94,20 @@ def trace(config: TraceConfig, context: JobContext) -> TraceResult:
         kept_edges=info.kept_edges, largest_gap=gap, seconds=seconds, peak_bytes=watch.peak,
         file_bytes=path.stat().st_size, tokens=len(prompt.ids),
     )  # fmt: skip
+
+
+def _refuse_another(path: Path, config: TraceConfig) -> None:
+    """Return unless there is a graph of the name that another trace has made."""
+    try:
+        found = read_graph_info(path).config if path.exists() else ""
+    except UserError:  # what is damaged is made again
+        return
+    if path.exists() and found != config_record(config):
+        raise UserError(
+            f"There is a graph “{config.name}” already, of other settings.",
+            kept="It is unchanged.",
+            next_step="Choose another name, or delete the graph first.",
+        )
 
 
 def check_room(opened: OpenedSet, prompt: Prompt, settings: TraceSettings, path: Path) -> None:
