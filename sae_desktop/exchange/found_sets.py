@@ -114,7 +114,9 @@ def _place(found: Found, source: Path) -> str:
 def _pattern(place: str, layer: int) -> str:
     """Return a place with * for the number of its layer, and for its L0."""
     place = _AVERAGE_L0.sub("average_l0_*", place)
-    return re.sub(rf"(?<![0-9])0*{layer}(?![0-9])", "*", place, count=1)
+    named = rf"((?:layers?|blocks?|h|l)[._/-]?)0*{layer}(?![0-9])"
+    found, count = re.subn(named, r"\1*", place, count=1, flags=re.IGNORECASE)
+    return found if count else re.sub(rf"(?<![0-9])0*{layer}(?![0-9])", "*", place, count=1)
 
 
 def _layer(site: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from safetensors.torch import load_file, save_file
 
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
+from sae_desktop.dictionary.formats.folder_view import Found
 from sae_desktop.dictionary.set_info import SetOrigin
 from sae_desktop.dictionary.sets import load_set, save_set
 from sae_desktop.errors import UserError
 from sae_desktop.exchange.config import FindDictionariesConfig, ImportPackageConfig
 from sae_desktop.exchange.dictionaries import find_dictionaries
+from sae_desktop.exchange.found_sets import sets_in
 from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.exchange.set_package import open_package
 from sae_desktop.exchange.sets import export_set, import_set
@@ -202,3 +205,39 @@ def test_package_of_a_set__with_another_layer_in_it_is_refused(
         open_package(config, SilentContext())
     assert other.sets() == []
     assert not other.notes_path.exists()
+
+
+def _found(place: str, layer: int, features: int = FEATURES) -> Found:
+    return Found(
+        format="Gemma Scope", path=Path("/source") / place, architecture="jump_relu", width=WIDTH,
+        features=features, read=lambda: _transcoder(layer), model="google/gemma-3-1b-pt",
+        site=f"blocks.{layer}.mlp.hook_in", site_out=f"blocks.{layer}.hook_mlp_out",
+    )  # fmt: skip
+
+
+def test_sets__are_told_from_places_that_hold_other_numbers() -> None:
+    # Layer 2 stands in the name of the release, too, and layer 16 in that of the width.
+    second = [
+        _found(f"scope-2-1b/transcoder_all/layer_{n}_width_16k_l0_{size}/params.safetensors", n)
+        for n in (0, 2, 16)
+        for size in ("small", "big")
+    ]
+    sets = sets_in(second, Path("/source"))
+    assert [one.layers for one in sets] == [(0, 2, 16), (0, 2, 16)]
+    assert sets[0].path == "scope-2-1b/transcoder_all/layer_*_width_16k_l0_small/params.safetensors"
+    # Of several dictionaries of a layer that differ in L0 alone, the one nearest to 100.
+    first = [
+        _found(f"layer_{n}/width_16k/average_l0_{l0}/params.npz", n)
+        for n in (0, 1)
+        for l0 in (30, 90 + n, 300)
+    ]
+    (one,) = sets_in(first, Path("/source"))
+    assert one.layers == (0, 1)
+    assert [found.path.parts[-2] for found in one.dictionaries] == [
+        "average_l0_90",
+        "average_l0_91",
+    ]
+    # A single layer is no set, nor are dictionaries of one site.
+    assert sets_in(first[:3], Path("/source")) == []
+    plain = [replace(found, site_out="") for found in second]
+    assert sets_in(plain, Path("/source")) == []

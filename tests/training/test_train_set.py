@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import torch
 from imported_rows import assert_same_weights
-from job_contexts import cancelled_at
+from job_contexts import RecordingContext, cancelled_at
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.deletion import delete_item, restore_item, trash_items
@@ -100,6 +100,21 @@ def test_set__resumes_bit_for_bit(project: Project, config: TrainSetConfig) -> N
     train_set(msgspec.structs.replace(config, name="whole"), SilentContext())
     for layer in range(LAYERS):
         assert_same_weights(project, f"deep.L0{layer}", f"whole.L0{layer}")
+
+
+def test_set__stopped_early_is_a_set_of_what_it_has(
+    project: Project, config: TrainSetConfig
+) -> None:
+    class Stopping(RecordingContext):
+        @property
+        def stop_requested(self) -> bool:
+            return bool(self.steps) and self.steps[-1][0] >= 2 * BATCH
+
+    result = train_set(config, Stopping())
+    assert result.stopped_early
+    assert result.rows < ROWS
+    assert load_set(project.set_path("deep")).layers == [0, 1, 2, 3]
+    assert not list(project.set_path("deep").glob("*/checkpoint/*"))
 
 
 def test_set__cancelled_before_a_step_leaves_nothing(
