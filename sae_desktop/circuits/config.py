@@ -59,7 +59,7 @@ class TraceSettings(msgspec.Struct, frozen=True, kw_only=True):
             "target; 0: all that fire.",
             SIZE,
         ),
-    ] = 4096
+    ] = 2048
     keep_edges: Annotated[
         Share,
         said(
