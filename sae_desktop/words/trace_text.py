@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sae_desktop.circuits.config import TraceEstimate
 from sae_desktop.storage.faults import format_bytes
-from sae_desktop.words.amounts import duration_words, exact_count
+from sae_desktop.words.amounts import duration_words, exact_count, time_left_text
 
 _LONGEST = 48
 _NOT_IN_NAMES = re.compile(r"[^\w .+-]+")
@@ -51,12 +51,18 @@ def graph_name(prompt: str, taken: Sequence[str]) -> str:
     return found
 
 
+def tracing_text(done: float, total: float, seconds_left: float | None) -> str:
+    """Return how far a trace is."""
+    share = f" {100 * done / total:.0f}%" if total > 0 else ""
+    left = f" · {time_left_text(seconds_left)}" if seconds_left is not None else ""
+    return f"Tracing…{share}{left}"
+
+
 def estimate_text(estimate: TraceEstimate) -> str:
     """Return what a trace takes, in one line; what does not fit, and what to change."""
     if not estimate.fits:
         return estimate.problem
     return (
-        f"{exact_count(estimate.feature_nodes)} features, "
-        f"{duration_words(estimate.seconds)}, {format_bytes(estimate.memory_bytes)} of memory, "
-        f"{format_bytes(estimate.disk_bytes)} on the disk"
+        f"{exact_count(estimate.feature_nodes)} features · {duration_words(estimate.seconds)} · "
+        f"{format_bytes(estimate.memory_bytes)} memory · {format_bytes(estimate.disk_bytes)} disk"
     )

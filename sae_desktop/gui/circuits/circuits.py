@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from sae_desktop.circuits.asking_config import InterveneConfig
 from sae_desktop.circuits.config import TraceConfig, TraceResult
@@ -138,6 +138,7 @@ class CircuitsPanel(QWidget):
             return
         self._job = job
         self.graph.prompt.set_running(True)
+        job.progressed.connect(self.graph.prompt.show_progress)
         job.finished.connect(self._on_traced)
         job.failed.connect(self._on_failed)
         job.cancelled.connect(self._on_ended)
@@ -150,7 +151,10 @@ class CircuitsPanel(QWidget):
     def _on_traced(self, result: TraceResult) -> None:
         self._on_ended()
         self._session.refresh()
-        self.opened.open(result.name)
+        focus = QApplication.focusWidget()
+        here = focus is not None and self.graph.prompt.isAncestorOf(focus)
+        if self.opened.open(result.name) and here:
+            self.graph.canvas.setFocus()
 
     def _on_failed(self, error: ErrorInfo) -> None:
         self._on_ended()

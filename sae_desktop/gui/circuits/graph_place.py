@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from sae_desktop.gui.circuits.canvas.graph_view import GraphView
@@ -56,6 +56,7 @@ class GraphPlace(QWidget):
         )  # fmt: skip
         self.first = label(_FIRST, "muted", wrap=True)
         self.first.setContentsMargins(48, 24, 48, 24)
+        self.first.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._drawing = QWidget()
         column = QVBoxLayout(self._drawing)
         column.setContentsMargins(0, 0, 0, 0)

@@ -58,6 +58,9 @@ class LensPlace(QWidget):
         )
         self.follow = QComboBox()
         self.follow.setAccessibleName("What the cells show")
+        self.follow.setToolTip(
+            plain_tip("The likeliest next token in every cell, or the probability of one token")
+        )
         self.follow.addItem("Most likely token", -1)
         self.read_button = push_button(
             "Read", self.read, icon="eye", primary=True, tip="Read every layer (Return)"

@@ -13,8 +13,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceEstimate
-from sae_desktop.engine.protocol import ErrorInfo
+from sae_desktop.engine.protocol import ErrorInfo, JobProgress
 from sae_desktop.gui.circuits.token_strip import TokenStrip
+from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, is_demonstration
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -23,7 +24,7 @@ from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
 from sae_desktop.project import LONGEST_NAME
-from sae_desktop.words.trace_text import estimate_text, graph_name, read_tokens
+from sae_desktop.words.trace_text import estimate_text, graph_name, read_tokens, tracing_text
 
 _PAUSE_MS = 500
 TARGETS = (
@@ -106,8 +107,8 @@ class PromptBar(QWidget):
         below = QHBoxLayout(self._below)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(8)
-        below.addWidget(self.strip, 3)
-        below.addWidget(self.estimate, 2)
+        below.addWidget(self.strip, 1)
+        below.addWidget(self.estimate, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 4)
         column.setSpacing(4)
@@ -123,6 +124,7 @@ class PromptBar(QWidget):
         """List the sets of the project again."""
         project = self._session.project
         names = [] if project is None else project.sets()
+        self._offer_prompt()
         if names != [self.set.itemText(n) for n in range(self.set.count())]:
             chosen = self.set.currentText()
             self.set.clear()
@@ -189,6 +191,16 @@ class PromptBar(QWidget):
         config = self.asked()
         if config is not None and not self._running:
             self.traceAsked.emit(config)
+
+    def show_progress(self, progress: JobProgress) -> None:
+        """Say how far the trace is."""
+        if self._running:
+            self._say(tracing_text(progress.done, progress.total, progress.seconds_left))
+
+    def _offer_prompt(self) -> None:
+        """Have a prompt written in the demonstration, so that one press shows a graph."""
+        if is_demonstration(self._session.project) and not self.prompt.text():
+            self.prompt.setText(CIRCUIT_PROMPT)
 
     def set_running(self, running: bool) -> None:
         """Show that a prompt is being traced, and how to cancel it."""

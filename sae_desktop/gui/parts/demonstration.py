@@ -14,6 +14,8 @@ from sae_desktop.storage.faults import explained
 
 SHIPPED = "demonstration.saeproj"
 PROMPT = "This is"
+CIRCUIT_PROMPT = "The capital of France is the city of"
+"""What is traced first in Circuits."""
 CLAMP = 1.5
 """What steering is shown with."""
 TITLE = "Demonstration"

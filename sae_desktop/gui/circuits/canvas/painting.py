@@ -21,7 +21,7 @@ _LEAST_TEXT = 0.8
 """Names are not smaller than this, beside the window's text: they are cut instead."""
 _ROUND_FROM = 0.22
 _SIDE = 8.0
-_TINT = 0.34
+_TINT, _LEAST_TINT = 0.34, 0.05
 """How much of the accent the most influential node has as its ground: its text stays readable."""
 _BAND = 5.0
 _DOT = 4.0
@@ -136,7 +136,8 @@ class Painter:
         scene, colours = self.scene, theme.palette()
         rect, kind = self.rect(node).adjusted(0.5, 0.5, -0.5, -0.5), int(scene.kind[node])
         painter.setBrush(self.ground(node))
-        border = colours.muted_text if kind in (EMBEDDING, LOGIT) else colours.border
+        quiet = theme.blend(colours.surface, colours.muted_text, 0.55)
+        border = colours.muted_text if kind in (EMBEDDING, LOGIT) else quiet
         pen = QPen(border, 1.0)
         if kind == ERROR:
             pen = QPen(colours.muted_text, 1.0)
@@ -167,9 +168,8 @@ class Painter:
             return colours.raised
         if kind == ERROR:
             return colours.surface
-        return theme.blend(
-            colours.surface, colours.accent, _TINT * float(self.scene.strength[node])
-        )
+        share = _LEAST_TINT + (_TINT - _LEAST_TINT) * float(self.scene.strength[node])
+        return theme.blend(colours.surface, colours.accent, share)
 
     def _paint_text(self, painter: QPainter, node: int, zoom: float) -> None:
         scene, colours = self.scene, theme.palette()

@@ -130,6 +130,7 @@ class ComparePanel(QWidget):
         self.names = NodeNames(session, self)
         self.graphs = ElidedComboBox(14)
         self.graphs.setAccessibleName("Graph to compare with")
+        self.graphs.setToolTip("Another graph of the same model and set")
         self.end_button = push_button("End", self.end, icon="x", tip="End the comparison")
         self.told = label(
             "Nodes are the same where feature, layer and token are. Prompts that differ in a word "
