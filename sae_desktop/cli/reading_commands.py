@@ -30,6 +30,7 @@ from sae_desktop.features.reading.filter import (
     ordered,
 )
 from sae_desktop.features.reading.noted import NotedMarks, hide_stale_scores
+from sae_desktop.features.reading.outputs import inputs_of, logits_at, neighbours_at, outputs_of
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.project import Project, existing
 from sae_desktop.project_notes import FeatureNote, Notes
@@ -213,7 +214,32 @@ def feature_page(
             {"layer": n.layer, "neuron": n.neuron, "pearson": n.pearson}
             for n in index.neurons(feature)
         ],
+        **_sites(index, feature),
     }
+
+
+def _sites(index: FeatureIndex, feature: int) -> dict[str, Any]:
+    """Return what a feature of several sites is at each of them; empty lists for another."""
+    outputs, inputs = outputs_of(index, feature), inputs_of(index, feature)
+    found: dict[str, Any] = {"outputs": [], "inputs": []}
+    for fact in outputs:
+        raised, lowered = logits_at(index, feature, fact.number)
+        near = neighbours_at(index, feature, fact.number)
+        found["outputs"].append(
+            {
+                "site": fact.end.site,
+                "model": fact.model,
+                "strength": fact.strength,
+                "logit_spread": fact.logit_spread,
+                "top_logits": _logits(raised),
+                "bottom_logits": _logits(lowered),
+                "neighbours": [{"id": i, "cosine": cosine} for i, cosine in near],
+            }
+        )
+    found["inputs"] = [
+        {"site": one.end.site, "model": one.model, "share": one.share} for one in inputs
+    ]
+    return found
 
 
 @contextmanager

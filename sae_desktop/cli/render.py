@@ -198,6 +198,25 @@ def _share_words(shares: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def _site_lines(page: dict[str, Any]) -> list[str]:
+    """Return how strongly a feature writes to each of several sites, and what drives it."""
+    several = len({one["model"] for one in page["outputs"]}) > 1
+
+    def where(one: dict[str, Any]) -> str:
+        return f"{one['site']} of {one['model']}" if several else str(one["site"])
+
+    lines = []
+    if page["outputs"]:
+        lines.append("writes, in each site’s typical norms, the strongest being 1:")
+    for one in page["outputs"]:
+        raised = ", ".join(visible_token(x["token"]) for x in one["top_logits"][:5])
+        lines.append(f"  {one['strength']:.2f}  {where(one)}{f'  raises {raised}' * bool(raised)}")
+    if page["inputs"]:
+        lines.append("loses of its activation with one input at its mean:")
+    lines += [f"  {one['share']:4.0%}  {where(one)}" for one in page["inputs"]]
+    return lines
+
+
 WINDOW_BAR = "│"
 """Marks where a window that the model reads begins."""
 
@@ -215,7 +234,7 @@ def feature_page(page: dict[str, Any]) -> str:
             lines.append(f"{words}: {', '.join(logits)}")
     near = (f"{n['id']} ({n['cosine']:.2f})" for n in page["neighbours"])
     lines.append(f"neighbours: {', '.join(near) or _NOTHING}")
-    lines += [*_company(page), ""]
+    lines += [*_company(page), *_site_lines(page), ""]
     for context in page["contexts"]:
         tokens = list(context["tokens"])
         peak = context["peak"]
