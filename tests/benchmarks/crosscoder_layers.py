@@ -2,8 +2,9 @@
 
 Demou et al. (2026, arXiv 2605.09438): the decoder norms of crosscoders are spread over layers,
 while each activation is driven by one or two of them. Here: crosscoders of the stream after every
-layer of the built-in model, of several seeds; over how many layers a feature's strength, and over
-how many its functional share, is spread: (Σ s)² / Σ s², 1 for one layer alone.
+layer of the built-in model, or of its MLPs' outputs, of several seeds; over how many layers a
+feature's strength, its functional share, and what the layers add to its firings are spread:
+(Σ s)² / Σ s², 1 for one layer alone.
 
     python tests/benchmarks/crosscoder_layers.py --rows 200000 --seeds 3
 """
@@ -20,6 +21,7 @@ import torch
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
+from sae_desktop.dictionary import load
 from sae_desktop.dictionary.architectures import Batch, Loss, StepState
 from sae_desktop.dictionary.architectures._k_sparse import KSparse
 from sae_desktop.features.building.index import build_index
@@ -32,7 +34,6 @@ from sae_desktop.training.job import train
 from sae_desktop.training.measuring.evaluate import evaluate
 
 LAYERS = 6
-SITES = tuple(f"blocks.{layer}.hook_resid_post" for layer in range(LAYERS))
 
 
 def spread(shares_FL: np.ndarray) -> np.ndarray:
@@ -61,11 +62,30 @@ def hide_layers(share: float) -> None:
     KSparse.gradients = gradients  # type: ignore[method-assign]
 
 
+def added(project: Project, name: str, rows: int) -> np.ndarray:
+    """Return (F, L): what each layer, counted from its mean, adds to a feature where it fires.
+
+    Unlike the functional share this knows no threshold, below which a little less is nothing.
+    """
+    dictionary = load(project.dictionary_path(name))
+    store = ActivationStore.open(project.store_path("stream"))
+    chosen = np.linspace(0, store.rows - 1, rows).astype(np.int64)
+    sites = dictionary.metadata["input_sites"]
+    parts = [torch.from_numpy(store.gather(chosen, s).astype(np.float32)) for s in sites]
+    typical = torch.stack([p.norm(dim=1) < 10 * p.norm(dim=1).median() for p in parts]).all(0)
+    fires = dictionary.encode(torch.cat(parts, dim=1)[typical]) > 0
+    found = []
+    for part, weights in zip(parts, torch.chunk(dictionary.W_enc, LAYERS), strict=True):
+        values = (part[typical] - part[typical].mean(0)) @ weights
+        found.append((values.clamp_min(0) * fires).sum(0))
+    return torch.stack(found, dim=1).numpy()
+
+
 def measure(project: Project, name: str, args: argparse.Namespace, seed: int) -> None:
     path = str(project.path)
     train(
         TrainConfig(
-            project=path, name=name, activations="stream", target="crosscoder", sites=SITES,
+            project=path, name=name, activations="stream", target="crosscoder", sites=args.sites,
             architecture=args.architecture, features=args.features, k=args.k, tokens=args.tokens,
             seed=seed, measure_loss=False, batch=args.batch,
         ),
@@ -90,9 +110,11 @@ def measure(project: Project, name: str, args: argparse.Namespace, seed: int) ->
         f"{', '.join(f'{part:.3f}' for part in figures.part_fvu)}), L0 {figures.l0:.1f}, "
         f"{known.sum():,} of {len(known):,} features fire"
     )
+    sums = added(project, name, 5000)[known]
     written, driven = spread(strength[known]), spread(functional[known])
     print(f"  layers by strength:         {quartiles(written)}")
     print(f"  layers by functional share: {quartiles(driven)}")
+    print(f"  layers by what they add:    {quartiles(spread(sums[sums.sum(axis=1) > 0]))}")
     print(f"  driven by two or fewer: {(driven <= 2).mean():.0%}; writes two or fewer: "
           f"{(written <= 2).mean():.0%}", flush=True)  # fmt: skip
     largest = np.bincount(functional[known].argmax(axis=1), minlength=LAYERS)
@@ -108,12 +130,14 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--architecture", default="batchtopk")
+    parser.add_argument("--hook", default="hook_resid_post")
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument(
         "--mask", type=float, default=0.0, help="share of layers hidden from the encoder in a row"
     )
     parser.add_argument("--project", type=Path)
     args = parser.parse_args()
+    args.sites = tuple(f"blocks.{layer}.{args.hook}" for layer in range(LAYERS))
     if args.mask:
         hide_layers(args.mask)
     with tempfile.TemporaryDirectory() as folder:
@@ -121,13 +145,13 @@ def main() -> None:
         if "stream" not in project.stores():
             harvest(
                 HarvestConfig(
-                    project=str(project.path), name="stream", site=SITES[0], sites=SITES[1:],
-                    tokens=args.rows,
+                    project=str(project.path), name="stream", site=args.sites[0],
+                    sites=args.sites[1:], tokens=args.rows,
                 ),
                 SilentContext(),
             )  # fmt: skip
         store = ActivationStore.open(project.store_path("stream"))
-        norms = [float(np.median(store.norms(site))) for site in SITES]
+        norms = [float(np.median(store.norms(site))) for site in args.sites]
         print("median norm by layer:", ", ".join(f"{norm:.1f}" for norm in norms), flush=True)
         for seed in range(args.seeds):
             measure(project, f"{args.architecture}-{args.mask:g}-{seed}", args, seed)
