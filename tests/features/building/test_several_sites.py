@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from toy_models import TEXT, save_toy_model
-from typer.testing import CliRunner
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.activations.harvest import harvest
 from sae_desktop.activations.store import ActivationStore
-from sae_desktop.cli.app import app
+from sae_desktop.cli import render
+from sae_desktop.cli.reading_commands import feature_page
 from sae_desktop.comparison.control_firings import ControlFirings
 from sae_desktop.dictionary import Dictionary, load, save
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
@@ -371,15 +370,11 @@ def test_text__read_anew_fires_as_the_index_says(project: Project, name: str) ->
 
 
 def test_command__shows_where_a_feature_writes_and_what_drives_it(project: Project) -> None:
-    asked = ["show", str(project.path), "--index", "models", "--feature", "3"]
-    done = CliRunner().invoke(app, [*asked, "--json"])
-    assert done.exit_code == 0, done.output
-    page = json.loads(done.output.splitlines()[-1])
     index = FeatureIndex(project.index_path("models"))
+    page = feature_page(index, {}, 3)
     told = [one["strength"] for one in page["outputs"]]
     assert told == pytest.approx(index.array("parts/strength")[3].tolist())
     assert [one["share"] for one in page["inputs"]] == pytest.approx(
         index.array("parts/functional")[3].tolist()
     )
-    text = CliRunner().invoke(app, asked).output
-    assert text.count(f"{STREAM} of ") == 6
+    assert render.feature_page(page).count(f"{STREAM} of ") == 6
