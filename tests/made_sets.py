@@ -11,6 +11,7 @@ from toy_models import WIDTH, toy_network
 
 from sae_desktop.circuits.members import Members
 from sae_desktop.dictionary import Dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.set_info import SetInfo, SetOrigin
 from sae_desktop.dictionary.sets import save_set
 from sae_desktop.language_model.load import load_model
@@ -72,10 +73,11 @@ def save_random_set(
     *,
     features: int = 48,
     skip: bool = True,
+    cross_layer: bool = False,
     seed: int = 0,
     scale: float = 0.3,
 ) -> SetInfo:
-    """Write random transcoders of all layers of a model as a set of a project.
+    """Write random transcoders of all layers of a model, or a cross-layer one, as a set.
 
     With `scale` 0 of the encoders none of their features ever fires.
     """
@@ -85,22 +87,34 @@ def save_random_set(
     def numbers(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator)
 
+    told = {
+        "model_name": lm.name,
+        "model_revision": lm.revision,
+        "tokenizer_hash": lm.tokenizer_hash,
+    }
     found = {}
     for layer in range(lm.layers):
-        W_dec = numbers(features, lm.width)
+        width = lm.width * (lm.layers - layer if cross_layer else 1)
+        W_dec = numbers(features, width)
         found[layer] = Dictionary(
             scale * numbers(lm.width, features),
             0.1 * numbers(features).clamp(-2, 2) - 0.3,
             W_dec / W_dec.norm(dim=1, keepdim=True),
-            0.1 * numbers(lm.width),
+            torch.zeros(width) if cross_layer else 0.1 * numbers(width),
             0.1 * numbers(features).abs(),
-            W_skip=0.1 * numbers(lm.width, lm.width) if skip else None,
-            metadata={
-                "model_name": lm.name,
-                "model_revision": lm.revision,
-                "tokenizer_hash": lm.tokenizer_hash,
+            W_skip=0.1 * numbers(lm.width, lm.width) if skip and not cross_layer else None,
+            metadata=told
+            | {
                 "hook_name": f"blocks.{layer}.mlp.hook_in",
                 "hook_name_out": f"blocks.{layer}.hook_mlp_out",
             },
         )
-    return save_set(found, project.set_path(name), SetOrigin(kind="trained"))
+    if not cross_layer:
+        return save_set(found, project.set_path(name), SetOrigin(kind="trained"))
+    sites = {
+        "input_sites": [f"blocks.{layer}.mlp.hook_in" for layer in found],
+        "output_sites": [f"blocks.{layer}.hook_mlp_out" for layer in found],
+    }
+    b_dec = 0.1 * numbers(lm.width * lm.layers)
+    across = CrossLayerDictionary(list(found.values()), b_dec, told | sites)
+    return save_set(across, project.set_path(name), SetOrigin(kind="trained"))

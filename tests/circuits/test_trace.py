@@ -186,6 +186,22 @@ def test_trace__of_one_token_and_of_unknown_characters(project: Project) -> None
         assert result.largest_gap < 1e-5
 
 
+def test_trace__of_a_cross_layer_set_adds_up_too(project: Project) -> None:
+    folder = project.path.parent
+    save_random_set(project, "across", str(folder / "toy"), features=16, cross_layer=True)
+    result = trace(config_of(project, "across", set="across", keep_edges=1.0), SilentContext())
+    graph = read_graph(Path(result.path))
+    assert graph.info.set_kind == "cross_layer"
+    assert result.largest_gap < 1e-5
+    first = (graph.layer == 0) & (graph.kind == FEATURE)
+    last = (graph.layer == 1) & (graph.kind == FEATURE)
+    assert first.sum() > 10 < last.sum()
+    sums = np.zeros(graph.nodes)
+    np.add.at(sums, graph.targets(), graph.weights)
+    assert np.abs(sums + graph.constant - graph.pre)[last].max() < 1e-4
+    assert int(graph.feature[first | last].max()) < 16
+
+
 def test_set__that_has_changed_is_read_again(project: Project) -> None:
     folder = project.path.parent
     save_random_set(project, "changing", str(folder / "toy"), features=16)
