@@ -37,7 +37,7 @@ class GroupsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="groups"):
             "A group is kept whose members come together in as large a share of the repeats.",
             "Groups",
         ),
-    ] = 0.6
+    ] = 0.75
     repeats: Annotated[
         Count,
         said("Repeats", "How often the nodes are regrouped by half of their links.", "Groups"),
@@ -59,8 +59,8 @@ class GroupsResult(msgspec.Struct, frozen=True, kw_only=True):
     """The most influential first, as they stand in the file."""
     grouped: int
     considered: int
-    shuffled_stability: float
-    """Mean stability of groups made from shuffled links: what chance gives."""
+    shuffled_stability: float | None
+    """Mean stability of groups made from exchanged links: what chance gives; None: of none."""
 
 
 class EdgeHeadsConfig(msgspec.Struct, frozen=True, kw_only=True, tag="edge_heads"):

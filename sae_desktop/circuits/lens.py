@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sae_desktop.circuits.jacobians import read_jacobians
 from sae_desktop.circuits.lens_config import LensConfig, LensResult
-from sae_desktop.circuits.prompts import read_prompt, token_id
+from sae_desktop.circuits.prompt import one_token, read_prompt
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
 from sae_desktop.language_model.sites.capture import capture_sites, wide
@@ -42,7 +42,7 @@ def lens(config: LensConfig, context: JobContext) -> LensResult:
     lm = load_model(config.model, config.device)
     require_causal(lm, "A lens")
     prompt = read_prompt(lm, config.prompt, chat=config.chat)
-    followed = [token_id(lm, text) for text in config.tokens]
+    followed = [one_token(lm, text) for text in config.tokens]
     carried, told = None, ""
     if config.kind == "jacobian":
         found = read_jacobians(Project.open(config.project), lm)
@@ -64,7 +64,7 @@ def lens(config: LensConfig, context: JobContext) -> LensResult:
 
     return LensResult(
         kind=config.kind,
-        tokens=prompt.texts,
+        tokens=list(prompt.texts),
         specials=prompt.specials,
         rows=["embedding", *(f"layer {number}" for number in range(lm.layers))],
         top_tokens=[[shown(tokens) for tokens in row.top] for row in rows],

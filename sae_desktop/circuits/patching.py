@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sae_desktop.circuits.lens_config import PatchConfig, PatchResult
-from sae_desktop.circuits.prompts import PromptTokens, read_prompt, token_id
+from sae_desktop.circuits.prompt import Prompt, one_token, read_prompt
 from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.language_model.load import LanguageModel, load_model, require_causal
@@ -57,8 +57,8 @@ def patch(config: PatchConfig, context: JobContext) -> PatchResult:
     names = lm.token_bytes()
     span = others - own
     return PatchResult(
-        tokens=prompt.texts,
-        other_tokens=other.texts,
+        tokens=list(prompt.texts),
+        other_tokens=list(other.texts),
         specials=prompt.specials,
         hook=config.hook,
         target=token_text(names[pair.target]),
@@ -71,7 +71,7 @@ def patch(config: PatchConfig, context: JobContext) -> PatchResult:
     )
 
 
-def _require_alike(lm: LanguageModel, prompt: PromptTokens, other: PromptTokens) -> None:
+def _require_alike(lm: LanguageModel, prompt: Prompt, other: Prompt) -> None:
     if len(prompt.ids) != len(other.ids):
         raise UserError(
             f"The prompts have {len(prompt.ids)} and {len(other.ids)} tokens, so the values of one "
@@ -102,13 +102,11 @@ class _Pair:
     others: float
 
     @classmethod
-    def chosen(
-        cls, lm: LanguageModel, prompt: PromptTokens, other: PromptTokens, config: PatchConfig
-    ) -> _Pair:
+    def chosen(cls, lm: LanguageModel, prompt: Prompt, other: Prompt, config: PatchConfig) -> _Pair:
         after, after_other = (_last_logits(lm, [p.ids])[0] for p in (prompt, other))
-        target = token_id(lm, config.target) if config.target else int(after.argmax())
+        target = one_token(lm, config.target) if config.target else int(after.argmax())
         if config.against:
-            against = token_id(lm, config.against)
+            against = one_token(lm, config.against)
         else:
             best = [*after_other.topk(2).indices.tolist(), *after.topk(2).indices.tolist()]
             against = next(token for token in best if token != target)

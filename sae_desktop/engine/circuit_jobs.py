@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from sae_desktop.circuits.asking_config import (
+    FaithfulnessConfig,
+    FaithfulnessResult,
+    GroupsConfig,
+    GroupsResult,
+    InterveneConfig,
+    InterveneResult,
+)
 from sae_desktop.circuits.config import (
     EstimateTraceConfig,
     ExportGraphConfig,
@@ -47,6 +55,29 @@ CIRCUIT_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "Patch",
         "",
         quiet=True,
+    ),
+    GroupsConfig: JobKind(
+        "sae_desktop.circuits.groups:groups",
+        GroupsResult,
+        "Group the features of",
+        "graph",
+        Output("graph", "graph"),
+        "The graph is unchanged, and so are the groups it had.",
+    ),
+    InterveneConfig: JobKind(
+        "sae_desktop.circuits.testing.intervene:intervene",
+        InterveneResult,
+        "Test the graph",
+        "graph",
+        quiet=True,
+    ),
+    FaithfulnessConfig: JobKind(
+        "sae_desktop.circuits.testing.faithfulness:faithfulness",
+        FaithfulnessResult,
+        "Measure how faithful the graph is",
+        "graph",
+        Output("graph", "graph"),
+        "The graph is unchanged.",
     ),
     TraceConfig: JobKind(
         "sae_desktop.circuits.tracing.job:trace",

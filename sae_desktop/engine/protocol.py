@@ -14,6 +14,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig, InterveneConfig
 from sae_desktop.circuits.config import (
     EstimateTraceConfig,
     ExportGraphConfig,
@@ -117,6 +118,9 @@ JobConfig = (
     | SearchMeaningConfig
     | FindServersConfig
     | CheckServerConfig
+    | GroupsConfig
+    | InterveneConfig
+    | FaithfulnessConfig
     | LensConfig
     | FitLensConfig
     | PatchConfig

@@ -18,6 +18,7 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig
 from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
@@ -120,6 +121,8 @@ NO_STEP: dict[type[msgspec.Struct], str] = {
     TraceConfig: "The workspace Circuits opens the graph by itself.",
     ImportGraphConfig: "The workspace Circuits opens the graph by itself.",
     ExportSteeringConfig: "The panel that asked for it shows the file.",
+    GroupsConfig: "The graph that asked for them shows its groups.",
+    FaithfulnessConfig: "The graph that asked for it shows the figure.",
     FitLensConfig: "The lens that asked for it can be read now.",
 }
 """Kind of job → why nothing is offered after it."""

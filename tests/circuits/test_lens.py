@@ -162,7 +162,7 @@ def test_jacobian_lens__is_measured_once_and_then_read(
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"tokens": ("beginning God",)}, "is not one token"), ({"tokens": ("",)}, "target is empty")],
+    [({"tokens": ("beginning God",)}, "is not one token"), ({"tokens": ("",)}, "it is empty")],
 )
 def test_lens__refuses_what_is_not_one_token(
     toy_model_folder: Path, settings: dict[str, Any], said: str

@@ -12,7 +12,7 @@ from torch import nn
 
 from sae_desktop.circuits.lens_config import PatchConfig, PatchResult
 from sae_desktop.circuits.patching import patch
-from sae_desktop.circuits.prompts import read_prompt
+from sae_desktop.circuits.prompt import read_prompt
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.load import load_model
 

@@ -25,6 +25,7 @@ from toy_encoder import save_toy_bert
 from toy_models import TEXT, save_toy_model
 
 from sae_desktop.activations.config import HarvestConfig, ImportActivationsConfig
+from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig
 from sae_desktop.circuits.config import ExportGraphConfig, ImportGraphConfig, TraceConfig
 from sae_desktop.circuits.lens_config import FitLensConfig
 from sae_desktop.circuits.reading.pruning import pruned
@@ -165,6 +166,10 @@ def make_place(folder: Path) -> Place:
     everything = pruned(made, 1.0, 1.0)
     (material / "graph.json").write_bytes(tracer_json(made, everything, {}, threshold=1.0))
     save_random_set(project, "layers", str(material / "model"), features=8)
+    run_job(
+        TraceConfig(project=place.project, name="g", set="layers", prompt="In the", device="cpu"),
+        SilentContext(),
+    )
     save_concepts(project, "words", "heaven\nfirst\nsecond\nreturn\n")
     np.save(material / "rows.npy", np.random.default_rng(0).normal(size=(200, 8)).astype("f4"))
     with (material / "labels.csv").open("w", newline="") as file:
@@ -307,6 +312,10 @@ SCENARIOS: dict[str, Scenario] = {
     "get model": lambda p: GetModelConfig(name=HUB_MODEL),
     "trust model": lambda p: TrustModelConfig(
         model=str(p.material / "own"), digest=code_of(p.material / "own").digest
+    ),
+    "groups": lambda p: GroupsConfig(project=p.project, graph="g", repeats=2),
+    "faithfulness": lambda p: FaithfulnessConfig(
+        project=p.project, graph="g", count=3, device="cpu"
     ),
     "trace": lambda p: TraceConfig(
         project=p.project, name="new", set="layers", prompt="In the", device="cpu"

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 from job_contexts import RecordingContext
@@ -16,8 +17,10 @@ from sae_desktop.activations.config import (
     EstimateHarvestConfig,
     VerifyStoreConfig,
 )
+from sae_desktop.circuits.asking_config import InterveneConfig, NodeChange
 from sae_desktop.circuits.config import EstimateTraceConfig
 from sae_desktop.circuits.lens_config import LensConfig, PatchConfig
+from sae_desktop.circuits.reading.graph_file import FEATURE, read_graph
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
 from sae_desktop.engine.registry import JOB_KINDS, job_kind
@@ -67,6 +70,12 @@ TOTALS = {
 def base(tmp_path_factory: pytest.TempPathFactory) -> Place:
     torch.set_num_threads(1)
     return make_place(tmp_path_factory.mktemp("progress") / "base")
+
+
+def _first_feature(p: Place) -> int:
+    """Return a feature of the graph; before the place is made, any number."""
+    path = Path(p.project) / "graphs" / "g.h5"
+    return int(np.flatnonzero(read_graph(path).kind == FEATURE)[0]) if path.exists() else 0
 
 
 def _questions(p: Place) -> dict[str, JobConfig]:
@@ -119,6 +128,10 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "lens": LensConfig(model=str(p.material / "model"), prompt="In the", device="cpu"),
         "patch": PatchConfig(
             model=str(p.material / "model"), prompt="In xyz", other="In xqz", device="cpu"
+        ),
+        "intervene": InterveneConfig(
+            project=p.project, graph="g", changes=(NodeChange(node=_first_feature(p)),),
+            device="cpu",
         ),
         "estimate a trace": EstimateTraceConfig(
             project=p.project, set="layers", prompt="In the", device="cpu"

@@ -92,8 +92,9 @@ _TYPES = {
 class Faithfulness(msgspec.Struct, frozen=True, kw_only=True):
     """How far what a graph predicts of ablations is what they do (`circuits.faithfulness`)."""
 
-    correlation: float
-    """Of predicted and measured change of the target, over the graph's top nodes."""
+    correlation: float | None
+    """Of predicted and measured change of the target, over the graph's top nodes; None: of too
+    few."""
     top_effect: float
     """Mean size of the measured change where a top node is ablated."""
     random_effect: float
