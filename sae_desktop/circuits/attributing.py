@@ -148,26 +148,44 @@ class Attribution:
             step()
             found = []
             if len(grads):
-                leaving, written = torch.autograd.grad(
-                    seen.left[layer],
-                    [seen.entered[layer], seen.written[layer]],
-                    grads[:, None],
-                    is_grads_batched=True,
-                    retain_graph=True,
-                )
-                self._contract(out[: len(grads)], layer, written[:, 0])
-                found.append(leaving[:, 0])
+                found.append(self._through(out[: len(grads)], layer, grads))
             if layer in seen.reads:
                 found.append(self._entering(target, layer, seen.reads[layer], seen.entered[layer]))
             grads = torch.cat(found) if found else grads
+        self._add_embeddings(out, grads)
+        return out
+
+    def edges_of_stream(self, layer: int, grads_BTD: Tensor) -> Tensor:
+        """Return the edges (B, S) into what has these gradients by the stream before a layer."""
+        size = (len(grads_BTD), self.sources.count)
+        out = torch.zeros(size, dtype=self.model.dtype, device=self.model.ids.device)
+        for earlier in reversed(range(layer)):
+            grads_BTD = self._through(out, earlier, grads_BTD)
+        self._add_embeddings(out, grads_BTD)
+        return out
+
+    def _through(self, out: Tensor, layer: int, grads_BTD: Tensor) -> Tensor:
+        """Add the edges of what is written at a layer; return the gradients by what enters it."""
+        seen = self.model.seen
+        leaving, written = torch.autograd.grad(
+            seen.left[layer],
+            [seen.entered[layer], seen.written[layer]],
+            grads_BTD[:, None],
+            is_grads_batched=True,
+            retain_graph=True,
+        )
+        self._contract(out, layer, written[:, 0])
+        return leaving[:, 0]
+
+    def _add_embeddings(self, out: Tensor, grads_BTD: Tensor) -> None:
+        seen = self.model.seen
         if seen.embedding is not seen.left[-1]:
-            (grads,) = torch.autograd.grad(
-                seen.left[-1], [seen.embedding], grads[:, None], is_grads_batched=True,
+            (found,) = torch.autograd.grad(
+                seen.left[-1], [seen.embedding], grads_BTD[:, None], is_grads_batched=True,
                 retain_graph=True,
             )  # fmt: skip
-            grads = grads[:, 0]
-        out[:, self.sources.embeddings] = (grads * seen.embedding[0].detach()).sum(dim=-1)
-        return out
+            grads_BTD = found[:, 0]
+        out[:, self.sources.embeddings] = (grads_BTD * seen.embedding[0].detach()).sum(dim=-1)
 
     def _entering(self, target: Target, layer: int, read: Tensor, entered: Tensor) -> Tensor:
         """Return the gradients (b, T, D), by what enters a layer, of those who read there."""

@@ -8,7 +8,7 @@ width.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,6 +32,9 @@ _OF_QUERIES = ("q_norm", "k_norm", "q_layernorm", "k_layernorm", "query_norm", "
 _NORM_TOLERANCE = 2e-2
 """Of a norm's largest output: below, 16-bit numbers; above, another formula."""
 _current = threading.local()
+See = Callable[[nn.Module, Tensor, Tensor, Tensor, float], None]
+"""(attention module, queries (B, H, T, d), keys and values (B, K, T, d), scale of their products):
+after any rotation, K heads of keys and values."""
 
 
 @dataclass
@@ -47,6 +50,10 @@ class Freezer:
     gains: dict[nn.Module, Tensor | None] = field(default_factory=dict)
     normed: dict[nn.Module, Tensor] = field(default_factory=dict)
     """Norm → what it made of its input before its gain, in the last forward pass."""
+    see: See | None = None
+    """Is told what each layer’s attention works with."""
+    of_queries: bool = False
+    """Whether norms of queries and keys go the same way: where these matter, not the pattern."""
 
     def pattern(self, module: nn.Module, scores: Any) -> Tensor:
         if self.attention == "frozen":
@@ -91,7 +98,7 @@ def freezing(lm: LanguageModel, freezer: Freezer) -> Iterator[None]:
         for config in _configs(lm.model):
             stack.callback(setattr, config, "_attn_implementation", config._attn_implementation)
             config._attn_implementation = _NAME
-        for norm in norms_of(lm.model):
+        for norm in norms_of(lm.model, of_queries=freezer.of_queries):
             handle = norm.register_forward_hook(_through(freezer), with_kwargs=True)
             stack.callback(handle.remove)
         for parameter in lm.model.parameters():
@@ -104,14 +111,17 @@ def freezing(lm: LanguageModel, freezer: Freezer) -> Iterator[None]:
         yield
 
 
-def norms_of(model: nn.Module) -> list[nn.Module]:
-    """Return the norms that scale the stream or what a branch adds to it."""
+def norms_of(model: nn.Module, *, of_queries: bool = False) -> list[nn.Module]:
+    """Return the norms that scale the stream or what a branch adds to it.
+
+    With `of_queries` those of queries and keys, too.
+    """
     return [
         module
         for name, module in model.named_modules()
         if "Norm" in type(module).__name__
         and not list(module.children())
-        and name.rpartition(".")[2] not in _OF_QUERIES
+        and (of_queries or name.rpartition(".")[2] not in _OF_QUERIES)
     ]
 
 
@@ -193,9 +203,10 @@ def _attention(
     """Attend as transformers' eager function does, with the pattern of the current freezer."""
     groups = query.shape[1] // key.shape[1]
 
+    factor = query.shape[-1] ** -0.5 if scaling is None else scaling
+
     def scores() -> Tensor:
         keys = key.repeat_interleave(groups, dim=1) if groups > 1 else key
-        factor = query.shape[-1] ** -0.5 if scaling is None else scaling
         found = torch.matmul(query, keys.transpose(2, 3)) * factor
         if softcap is not None:
             found = torch.tanh(found / softcap) * softcap
@@ -209,6 +220,8 @@ def _attention(
         return torch.softmax(torch.cat([found, beside], -1), dim=-1)[..., :-1].to(query.dtype)
 
     freezer: Freezer | None = getattr(_current, "freezer", None)
+    if freezer is not None and freezer.see is not None:
+        freezer.see(module, query, key, value, factor)
     pattern = scores() if freezer is None else freezer.pattern(module, scores)
     values = value.repeat_interleave(groups, dim=1) if groups > 1 else value
     if len(pattern) == len(values) == 1 and values.requires_grad and not pattern.requires_grad:
