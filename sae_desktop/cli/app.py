@@ -13,7 +13,7 @@ from sae_desktop import __version__
 from sae_desktop.cli import (
     activation_commands,
     associate_command,
-    circuit_commands,
+    attention_commands,
     cluster_command,
     compare_command,
     comparison_commands,
@@ -122,7 +122,7 @@ app.command()(comparison_commands.concepts)
 app.command()(comparison_commands.completeness)
 app.command()(steering_commands.steer)
 app.command()(steering_commands.output_effect)
-app.add_typer(circuit_commands.trace_app, name="trace")
+app.add_typer(attention_commands.trace_app, name="trace")
 app.command()(label_command.label)
 app.command()(score_command.score)
 app.command("import")(exchange_commands.import_)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from sae_desktop.circuits.asking_config import (
+    EdgeHeadsConfig,
+    EdgeHeadsResult,
     FaithfulnessConfig,
     FaithfulnessResult,
     GroupsConfig,
     GroupsResult,
+    HeadConfig,
+    HeadResult,
     InterveneConfig,
     InterveneResult,
 )
@@ -23,6 +27,8 @@ from sae_desktop.circuits.config import (
     TraceResult,
 )
 from sae_desktop.circuits.lens_config import (
+    AttributeConfig,
+    AttributeResult,
     FitLensConfig,
     FitLensResult,
     LensConfig,
@@ -88,6 +94,27 @@ CIRCUIT_JOBS: dict[type[msgspec.Struct], JobKind] = {
         "Inputs found so far are kept; start the same trace again to resume from there.",
         resumes=True,
         stops="Stop now and keep a graph of the nodes traced so far",
+    ),
+    EdgeHeadsConfig: JobKind(
+        "sae_desktop.circuits.attention.heads:edge_heads",
+        EdgeHeadsResult,
+        "Find the heads of a link in",
+        "graph",
+        quiet=True,
+    ),
+    HeadConfig: JobKind(
+        "sae_desktop.circuits.attention.pairs:head",
+        HeadResult,
+        "Show a head of",
+        "graph",
+        quiet=True,
+    ),
+    AttributeConfig: JobKind(
+        "sae_desktop.circuits.attribute:attribute",
+        AttributeResult,
+        "Attribute the features of",
+        "index",
+        quiet=True,
     ),
     EstimateTraceConfig: JobKind(
         "sae_desktop.circuits.tracing.estimate:estimate_trace",

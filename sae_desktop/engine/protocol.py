@@ -14,14 +14,20 @@ from sae_desktop.activations.config import (
     ImportActivationsConfig,
     VerifyStoreConfig,
 )
-from sae_desktop.circuits.asking_config import FaithfulnessConfig, GroupsConfig, InterveneConfig
+from sae_desktop.circuits.asking_config import (
+    EdgeHeadsConfig,
+    FaithfulnessConfig,
+    GroupsConfig,
+    HeadConfig,
+    InterveneConfig,
+)
 from sae_desktop.circuits.config import (
     EstimateTraceConfig,
     ExportGraphConfig,
     ImportGraphConfig,
     TraceConfig,
 )
-from sae_desktop.circuits.lens_config import FitLensConfig, LensConfig, PatchConfig
+from sae_desktop.circuits.lens_config import AttributeConfig, FitLensConfig, LensConfig, PatchConfig
 from sae_desktop.comparison.config import CompletenessConfig, MatchConfig
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.exchange.config import (
@@ -119,6 +125,9 @@ JobConfig = (
     | FindServersConfig
     | CheckServerConfig
     | GroupsConfig
+    | EdgeHeadsConfig
+    | HeadConfig
+    | AttributeConfig
     | InterveneConfig
     | FaithfulnessConfig
     | LensConfig

@@ -17,9 +17,14 @@ from sae_desktop.activations.config import (
     EstimateHarvestConfig,
     VerifyStoreConfig,
 )
-from sae_desktop.circuits.asking_config import InterveneConfig, NodeChange
+from sae_desktop.circuits.asking_config import (
+    EdgeHeadsConfig,
+    HeadConfig,
+    InterveneConfig,
+    NodeChange,
+)
 from sae_desktop.circuits.config import EstimateTraceConfig
-from sae_desktop.circuits.lens_config import LensConfig, PatchConfig
+from sae_desktop.circuits.lens_config import AttributeConfig, LensConfig, PatchConfig
 from sae_desktop.circuits.reading.graph_file import FEATURE, read_graph
 from sae_desktop.corpus.config import DescribeCorpusConfig
 from sae_desktop.engine.protocol import JobConfig
@@ -78,6 +83,14 @@ def _first_feature(p: Place) -> int:
     return int(np.flatnonzero(read_graph(path).kind == FEATURE)[0]) if path.exists() else 0
 
 
+def _first_link(p: Place) -> dict[str, int]:
+    path = Path(p.project) / "graphs" / "g.h5"
+    if not path.exists():
+        return {"source": 0, "target": 1}
+    graph = read_graph(path)
+    return {"source": int(graph.sources[-1]), "target": int(graph.targets()[-1])}
+
+
 def _questions(p: Place) -> dict[str, JobConfig]:
     """One job of every kind that writes nothing."""
     harvest = SCENARIOS["harvest"](p)
@@ -128,6 +141,13 @@ def _questions(p: Place) -> dict[str, JobConfig]:
         "lens": LensConfig(model=str(p.material / "model"), prompt="In the", device="cpu"),
         "patch": PatchConfig(
             model=str(p.material / "model"), prompt="In xyz", other="In xqz", device="cpu"
+        ),
+        "heads of a link": EdgeHeadsConfig(
+            project=p.project, graph="g", device="cpu", **_first_link(p)
+        ),
+        "head": HeadConfig(project=p.project, graph="g", layer=1, head=0, device="cpu"),
+        "attribute": AttributeConfig(
+            project=p.project, index="i", prompt="In the beginning", device="cpu"
         ),
         "intervene": InterveneConfig(
             project=p.project, graph="g", changes=(NodeChange(node=_first_feature(p)),),

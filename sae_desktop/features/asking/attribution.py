@@ -32,7 +32,11 @@ def check_attributable(opened: OpenedIndex) -> Places:
 
 
 def logit_gradient(
-    opened: OpenedIndex, ids: list[int], position: int, following: int | None, against: Against
+    opened: OpenedIndex,
+    ids: list[int],
+    position: int,
+    following: int | None,
+    against: Against | int,
 ) -> tuple[Tensor, LogitDifference]:
     """Return (∇ (T, O) float32 on the CPU, the difference) for the tokens `ids` (T,).
 
@@ -40,7 +44,8 @@ def logit_gradient(
     `position` of the whole text, of the first model; ∇ is its gradient by what is added at each of
     them to each site that features write, 0 at those of other models. The target is the token
     `following`, or the likeliest where nothing follows; it is set against the likeliest other
-    token, or against the mean of all logits. Raises UserError as `check_attributable`.
+    token, against the mean of all logits, or against the token with this id. Raises
+    UserError as `check_attributable`.
     """
     written = sorted(check_attributable(opened), key=lambda place: place.order)
     lm = opened.lm
@@ -61,7 +66,8 @@ def logit_gradient(
         order = logits_V.detach().topk(min(2, len(logits_V))).indices.tolist()
         target = order[0] if following is None else following
         other = next((token for token in order if token != target), target)
-        less = logits_V[other] if against == "second" else logits_V.mean()
+        other = against if isinstance(against, int) else other
+        less = logits_V.mean() if against == "mean" else logits_V[other]
         difference = logits_V[target] - less
         found = torch.autograd.grad(difference, [leaves[place] for place in written])
     gradient_TO = torch.zeros(len(ids), opened.dictionary.out_width)
@@ -71,7 +77,7 @@ def logit_gradient(
     return gradient_TO, LogitDifference(
         position=position,
         target=token_text(names[target]),
-        against=token_text(names[other]) if against == "second" else "",
+        against="" if against == "mean" else token_text(names[other]),
         value=float(difference.detach()),
     )
 

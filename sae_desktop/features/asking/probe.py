@@ -96,7 +96,7 @@ def _room(opened: OpenedIndex) -> int:
 
 # ---------------------------------------------------------------- the text
 def _ids(opened: OpenedIndex, config: ProbeConfig) -> list[int]:
-    text = _rendered(opened.lm, config.chat) if config.chat else config.text
+    text = rendered(opened.lm, config.chat) if config.chat else config.text
     ids = config.ids or own_ids(opened, text)
     unknown = next((i for i in ids if not 0 <= i < len(opened.lm.token_bytes())), None)
     if unknown is not None:
@@ -119,7 +119,7 @@ def own_ids(opened: OpenedIndex, text: str) -> list[int]:
     return without_repeated(opened.lm.encode(text), opened.bos)
 
 
-def _rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
+def rendered(lm: LanguageModel, chat: list[ChatTurn]) -> str:
     """Return a chat as the model's template writes it, an answer started after a question."""
     if not getattr(lm.tokenizer, "chat_template", None):
         raise UserError(
