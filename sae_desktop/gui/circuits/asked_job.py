@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from sae_desktop.engine.protocol import ErrorInfo, JobConfig
-from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.gui.state.session import Session
 
 if TYPE_CHECKING:
     from sae_desktop.client.job import Job
-
-
-def can_ask(config: type) -> bool:
-    """Return whether the engine has a job of this kind."""
-    return config in JOB_KINDS
 
 
 class AskedJob(QObject):

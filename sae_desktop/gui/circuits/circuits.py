@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
-from sae_desktop.circuits.asking_config import InterveneConfig
 from sae_desktop.circuits.config import TraceConfig, TraceResult
-from sae_desktop.circuits.lens_config import AttributeConfig
 from sae_desktop.engine.protocol import ErrorInfo
-from sae_desktop.gui.circuits.asked_job import can_ask
 from sae_desktop.gui.circuits.attribution_place import AttributionPlace
 from sae_desktop.gui.circuits.graph_head import GraphHead
 from sae_desktop.gui.circuits.graph_outputs import GraphOutputs
 from sae_desktop.gui.circuits.graph_place import GraphPlace
 from sae_desktop.gui.circuits.lens_place import LensPlace
+from sae_desktop.gui.circuits.node.attention_panel import AttentionPanel
 from sae_desktop.gui.circuits.node.compare_panel import ComparePanel
 from sae_desktop.gui.circuits.node.groups_panel import GroupsPanel
 from sae_desktop.gui.circuits.node.node_panel import NodePanel
@@ -50,6 +48,7 @@ class CircuitsPanel(QWidget):
         self.node = NodePanel(self.opened)
         self.groups = GroupsPanel(session, self.opened)
         self.trial = TrialPanel(session, self.opened)
+        self.attention = AttentionPanel(session, self.opened)
         self.compare = ComparePanel(session, self.opened)
         self.outputs = GraphOutputs(session, self.opened, self.graph)
         self.lens = LensPlace(session, self.opened)
@@ -68,7 +67,7 @@ class CircuitsPanel(QWidget):
                 PlaceInfo("patching", "Patching", "swap", self.patching,
                           "Where two prompts’ answers part, by putting values of one into the "
                           "other"),
-                *([attribution] if can_ask(AttributeConfig) else []),
+                attribution,
             ],
             "What Circuits shows",
         )  # fmt: skip
@@ -89,6 +88,8 @@ class CircuitsPanel(QWidget):
         self.groups.nodesMarked.connect(self.graph.canvas.mark)
         self.trial.nodeChosen.connect(self.opened.select)
         self.compare.nodeChosen.connect(self.opened.select)
+        self.attention.nodeChosen.connect(self.opened.select)
+        self.node.linkChosen.connect(self.attention.take_link)
         self.outputs.add_to(self.head.menu)
         self.outputs.compareAsked.connect(lambda: bring_forward(self.compare))
         session.place.add(self, self._keep, self._restore)
@@ -97,13 +98,17 @@ class CircuitsPanel(QWidget):
     def docks(self) -> list[DockInfo]:
         """Return what stands beside: the selected node, groups, a test."""
         right = Qt.DockWidgetArea.RightDockWidgetArea
-        docks = [
-            DockInfo("node", "Node", self.node, right, 348),
-            DockInfo("groups", "Groups", self.groups, right, 348, tabbed_with="node"),
-            DockInfo("test", "Test", self.trial, right, 348, tabbed_with="node"),
-            DockInfo("compare", "Compare", self.compare, right, 348, tabbed_with="node"),
+        panels = (
+            ("node", "Node", self.node),
+            ("heads", "Heads", self.attention),
+            ("groups", "Groups", self.groups),
+            ("test", "Test", self.trial),
+            ("compare", "Compare", self.compare),
+        )
+        return [
+            DockInfo(id_, title, panel, right, 348, tabbed_with="" if id_ == "node" else "node")
+            for id_, title, panel in panels
         ]
-        return docks if can_ask(InterveneConfig) else [d for d in docks if d.id != "test"]
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""

@@ -15,6 +15,8 @@ from sae_desktop.words.running_text import shown_token
 _PAD = 6
 _UPRIGHT_SHARE = 0.6
 """Of the tokens must fit their columns, or all of them are turned."""
+_SMALL = 0.8
+"""Of turned tokens, which stand close."""
 _LONGEST_TURNED = 14
 """Letters of a turned token at most."""
 
@@ -85,8 +87,7 @@ class Axes:
                 painter.drawLine(round(left), round(area.top()), round(left), round(area.top()) + 4)
             painter.setPen(colours.text)
             if turned:
-                self._turned(painter, text, (left + right) / 2, area, free)
-                free = max(free, (left + right) / 2 + self._line * 0.5)
+                free = self._turned(painter, text, (left + right) / 2, area, free)
                 continue
             room = QRectF(left + 2, area.top(), right - left - 4, area.height())
             # What is partly out of sight is read where it still is.
@@ -100,17 +101,26 @@ class Axes:
 
     def _turned(
         self, painter: QPainter, text: str, middle: float, area: QRectF, free: float
-    ) -> None:
-        if middle - self._line * 0.45 < free:
-            return
+    ) -> float:
+        """Paint a token upright along its column, unless the one before it is in the way.
+
+        Returns from where on there is room for the next.
+        """
+        half = self._line * _SMALL / 2
+        if middle - half < free:
+            return free
         painter.save()
+        font = painter.font()
+        font.setPointSizeF(max(font.pointSizeF(), 1.0) * _SMALL)
+        painter.setFont(font)
         painter.translate(middle, area.bottom() - _PAD)
         painter.rotate(-90)
         room = int(area.height()) - 2 * _PAD
-        cut = self._metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
         box = QRectF(0, -self._line / 2, room, self._line)
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cut)
         painter.restore()
+        return middle + half * 0.7
 
     def paint_layers(
         self, painter: QPainter, placing: Placing, camera: Camera, area: QRectF, marked: int | None

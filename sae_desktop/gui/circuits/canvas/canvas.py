@@ -127,6 +127,7 @@ class GraphCanvas(QWidget):
         for _ in range(2):  # how high the strip of tokens is depends on the zoom
             area = self.area()
             self.camera = fitting((placing.width, placing.height), (area.width(), area.height()))
+        self._far = None
         self.set_camera(self.camera, at_once=True)
         self._shows_all = True
 

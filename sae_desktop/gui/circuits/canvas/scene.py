@@ -87,7 +87,7 @@ class Scene:
         scaled = np.zeros(len(size))
         for part in parts:  # inputs and outputs have scales of their own
             most = size[part].max(initial=0.0)
-            scaled[part] = size[part] / most if most > 0 else 0.0
+            scaled[part] = (size[part] / most) ** 2 if most > 0 else 0.0  # widths by their share
         curves = make_curves(
             self.placing, self.edges.sources, self.edges.targets, self.edges.weights, chosen, scaled
         )

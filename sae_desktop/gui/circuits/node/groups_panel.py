@@ -29,7 +29,7 @@ from sae_desktop.circuits.reading.graph_view import (
     without_nodes,
 )
 from sae_desktop.errors import UserError
-from sae_desktop.gui.circuits.asked_job import AskedJob, can_ask
+from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.painting import group_colour
 from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.parts import theme
@@ -193,7 +193,6 @@ class GroupsPanel(QWidget):
 
     def _show_buttons(self) -> None:
         groups, nodes = self._groups(), self._nodes()
-        self.find_button.setVisible(can_ask(GroupsConfig))
         self.find_button.setEnabled(bool(self._opened.name) and not self.asked.busy)
         self.find_button.setText("Finding groups…" if self.asked.busy else "Find groups")
         self.buttons["merge"].setEnabled(len(groups) > 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -32,6 +34,8 @@ class NodePanel(QWidget):
 
     nodeChosen = Signal(int)
     nodePointed = Signal(object)
+    linkChosen = Signal(object)
+    """(source, target) of the edge of the present row."""
     featureAsked = Signal(int)
     """Open the page of a node's feature."""
     steerAsked = Signal(int)
@@ -91,6 +95,7 @@ class NodePanel(QWidget):
             table = LinksTable(title, self._opened.names.text)
             table.nodeChosen.connect(self.nodeChosen)
             table.nodePointed.connect(self.nodePointed)
+            table.nodePointed.connect(partial(self._on_pointed, side))
             head = ElidedLabel(title)
             head.setProperty("role", "heading")
             part = QWidget()
@@ -195,6 +200,11 @@ class NodePanel(QWidget):
             shown, total = table.links.rowCount(), table.links.total
             of = exact_count(total) if shown == total else f"{shown:,} of {total:,}"
             self.heads[side].setText(f"{'Inputs' if side == 'inputs' else 'Outputs'} ({of})")
+
+    def _on_pointed(self, side: Side, other: int | None) -> None:
+        node = self._opened.node
+        if node is not None and other is not None:
+            self.linkChosen.emit((other, node) if side == "inputs" else (node, other))
 
     def _ask(self, signal: Signal) -> None:
         if self._opened.node is not None:

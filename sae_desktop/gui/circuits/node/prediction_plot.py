@@ -36,7 +36,9 @@ class PredictionPlot(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.setLabel("bottom", "Predicted change")
         self.plot.setLabel("left", "Measured change")
-        self.view.setMinimumHeight(150)
+        for side in ("bottom", "left"):
+            self.plot.getAxis(side).enableAutoSIPrefix(False)
+        self.view.setMinimumHeight(190)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.view.customContextMenuRequested.connect(self._show_menu)
         column = QVBoxLayout(self)

@@ -132,7 +132,8 @@ class TrialPanel(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(6)
-        column.addWidget(label(_EXPLAINED, "small", wrap=True))
+        self._explained = label(_EXPLAINED, "small", wrap=True)
+        column.addWidget(self._explained)
         column.addLayout(fields)
         column.addWidget(self.list)
         column.addLayout(buttons)
@@ -211,6 +212,7 @@ class TrialPanel(QWidget):
         self.figures.setText("")
         self.next_tokens.setText("")
         self.plot.hide()
+        self._explained.show()
         self._show_buttons()
 
     def _show_buttons(self) -> None:
@@ -250,6 +252,7 @@ class TrialPanel(QWidget):
         self.figures.setText(tested_text(result))
         self.plot.show_effects(result.effects, frozenset(logits))
         self.plot.show()
+        self._explained.hide()
         lines = [
             f"“{token.token.strip() or token.token}” {100 * token.before:.1f}% → "
             f"{100 * token.after:.1f}%"
