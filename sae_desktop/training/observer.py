@@ -242,7 +242,7 @@ class RunObserver:
 
     def _log_snapshot(self, state: TrainerState) -> None:
         dictionary = self.folded(state)
-        cosines = nearest_cosines(dictionary.W_dec, products=PRODUCTS_IN_A_RUN)
+        cosines = nearest_cosines(dictionary, products=PRODUCTS_IN_A_RUN)
         self.log.append_snapshot(
             state.step,
             state.firing.take_densities().cpu().numpy(),

@@ -105,7 +105,7 @@ class _Measuring:
     def figures(self, dictionary: Dictionary) -> DictionaryFigures:
         blocks = self._source.blocks(self._rows, self._context, self._doing)
         fit = measure_fit(dictionary, blocks, gains=True)
-        cosines = nearest_cosines(dictionary.W_dec).numpy()
+        cosines = nearest_cosines(dictionary).numpy()
         return DictionaryFigures(
             l0=fit.l0,
             fvu=fit.fvu,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import Architecture
 
 PRODUCTS = 2**37
@@ -25,14 +26,20 @@ def decoder_norms(architecture: Architecture) -> Tensor:
     return torch.cat([W_dec.norm(dim=1) for W_dec in decoders])
 
 
-def nearest_cosines(W_dec_FO: Tensor, *, products: int = PRODUCTS, seed: int = 0) -> Tensor:
+def nearest_cosines(
+    decoder: Tensor | Dictionary, *, products: int = PRODUCTS, seed: int = 0
+) -> Tensor:
     """Return (n,) the cosine of a feature's direction to that of its nearest other feature.
 
-    Of a dictionary so large that all pairs would cost more than `products` multiplications, n
-    random features are compared with all; no more than a block of cosines is in memory at a
-    time. A feature of norm 0 has no direction and counts as cosine 0. With one feature: none.
+    `decoder` is W_dec (F, O), or the dictionary, whose decoder is then not assembled where it is
+    kept layer by layer. Of a dictionary so large that all pairs would cost more than `products`
+    multiplications, n random features are compared with all; no more than a block of cosines is
+    in memory at a time. A feature of norm 0 has no direction and counts as cosine 0. With one
+    feature: none.
     """
-    features, width = W_dec_FO.shape
+    if isinstance(decoder, Tensor):
+        decoder = Dictionary(decoder.T, decoder[:, 0], decoder, decoder[0])
+    features, width = decoder.features, decoder.out_width
     if features < 2:
         return torch.zeros(0)
     count = min(features, max(_FEWEST, products // (features * width)))
@@ -40,14 +47,17 @@ def nearest_cosines(W_dec_FO: Tensor, *, products: int = PRODUCTS, seed: int = 0
     ids_n = torch.arange(features)
     if count < features:
         ids_n = torch.randperm(features, generator=generator)[:count].sort().values
-    norms_F = W_dec_FO.norm(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
+    step = max(1, _COSINES_AT_ONCE // width)
+    some = (torch.arange(features)[i : i + step] for i in range(0, features, step))
+    norms = [decoder.decoder_rows(ids).norm(dim=1) for ids in some]
+    norms_F = torch.cat(norms).clamp_min(torch.finfo(torch.float32).tiny)
     per_block = max(1, _COSINES_AT_ONCE // features)
-    blocks = (ids_n[i : i + per_block].to(W_dec_FO.device) for i in range(0, count, per_block))
-    return torch.cat([_nearest(W_dec_FO, norms_F, ids).cpu() for ids in blocks])
+    blocks = (ids_n[i : i + per_block].to(decoder.device) for i in range(0, count, per_block))
+    return torch.cat([_nearest(decoder, norms_F, ids).cpu() for ids in blocks])
 
 
-def _nearest(W_dec_FO: Tensor, norms_F: Tensor, ids_n: Tensor) -> Tensor:
-    directions_nO = W_dec_FO[ids_n] / norms_F[ids_n, None]
-    cosines_nF = (directions_nO @ W_dec_FO.T).div_(norms_F)
+def _nearest(decoder: Dictionary, norms_F: Tensor, ids_n: Tensor) -> Tensor:
+    directions_nO = decoder.decoder_rows(ids_n) / norms_F[ids_n, None]
+    cosines_nF = decoder.dots(directions_nO).div_(norms_F)
     cosines_nF[torch.arange(len(ids_n), device=ids_n.device), ids_n] = -torch.inf
     return cosines_nF.max(dim=1).values

@@ -103,8 +103,7 @@ class _Sums:
 
     def __init__(self, dictionary: Dictionary, gains: bool) -> None:
         self._dictionary = dictionary
-        # A cross-layer dictionary assembles its decoder each time it is asked for it.
-        self._W_dec = dictionary.W_dec if gains else None
+        self._gains = gains
         features, width = dictionary.features, dictionary.out_width
         self._rows, self._cosine, self._power, self._agreement = 0, 0.0, 0.0, 0.0
         self._counts_F = torch.zeros(features, dtype=torch.int64)
@@ -135,9 +134,9 @@ class _Sums:
         self._total_O += _double(moved_TO.sum(dim=0))
         self._squares_O += _double(moved_TO.pow(2).sum(dim=0))
         self._rows += len(x_TI)
-        if self._W_dec is not None:
+        if self._gains:
             self._squares_F += _double(acts_TF.pow(2).sum(dim=0))
-            pull_TF = (error_TO @ self._W_dec.T).mul_(acts_TF)
+            pull_TF = self._dictionary.dots(error_TO).mul_(acts_TF)
             self._pull_F += _double(pull_TF.sum(dim=0))
 
     def fit(self) -> Fit:

@@ -378,3 +378,15 @@ def test_command__shows_where_a_feature_writes_and_what_drives_it(project: Proje
         index.array("parts/functional")[3].tolist()
     )
     assert render.feature_page(page).count(f"{STREAM} of ") == 6
+
+
+def test_index__of_features_that_are_all_dead_is_made(project: Project) -> None:
+    dead = load(project.dictionary_path("crosscoder"))
+    dead.b_enc -= 1e6
+    save(dead, project.dictionary_path("dead"))
+    assert build_index(asked(project, "dead", map=True), SilentContext()).alive == 0
+    index = FeatureIndex(project.index_path("dead"))
+    assert np.isnan(index.array("parts/functional")).all()
+    assert inputs_of(index, 0) == []
+    assert not np.asarray(index.columns["input_share"]).any()
+    assert len(outputs_of(index, 0)) == 3

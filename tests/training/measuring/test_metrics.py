@@ -7,6 +7,7 @@ from torch import Tensor
 from sae_desktop.dictionary import Dictionary
 from sae_desktop.dictionary.architectures import ARCHITECTURES, Setup
 from sae_desktop.dictionary.control import random_direction_dictionary
+from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.training.measuring.geometry import decoder_norms, nearest_cosines
 from sae_desktop.training.measuring.metrics import DENSE_SHARE, FiringCounter, measure_fit
 
@@ -125,6 +126,18 @@ def test_nearest_cosines__are_those_of_the_whole_matrix() -> None:
     unit = torch.nn.functional.normalize(W_dec)
     cosines = (unit @ unit.T).fill_diagonal_(-2)
     torch.testing.assert_close(nearest_cosines(W_dec), cosines.max(dim=1).values)
+
+
+def test_nearest_cosines__of_layers_of_their_own_are_those_of_the_whole_matrix() -> None:
+    torch.manual_seed(0)
+    blocks = [
+        Dictionary(torch.randn(4, 7), torch.zeros(7), torch.randn(7, width), torch.zeros(width))
+        for width in (8, 4)
+    ]
+    dictionary = CrossLayerDictionary(blocks, torch.zeros(8))
+    found = nearest_cosines(dictionary)
+    torch.testing.assert_close(found, nearest_cosines(dictionary.W_dec))
+    assert len(found) == 14
 
 
 def test_nearest_cosines_of_a_sample__are_some_of_the_whole(
