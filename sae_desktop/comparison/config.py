@@ -39,6 +39,8 @@ class MatchedPair(msgspec.Struct, frozen=True, kw_only=True):
     """Of the smaller one's features with their nearest in the larger."""
     kept: bool
     """Whether it had been matched before, and neither dictionary changed since."""
+    over: tuple[str, ...] = ()
+    """The outputs by which they were compared, where a dictionary writes several."""
 
 
 class MatchResult(msgspec.Struct, frozen=True, kw_only=True):

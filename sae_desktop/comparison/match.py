@@ -220,4 +220,5 @@ def _figures(found: Match, *, kept: bool) -> MatchedPair:
         unmatched_larger=int((smaller < _UNMATCHED).sum()),
         mean_cosine=float(larger.mean()),
         kept=kept,
+        over=found.info.over,
     )

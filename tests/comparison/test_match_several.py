@@ -93,7 +93,7 @@ def test_match__is_over_all_outputs_that_both_have(
     config = MatchConfig(project=str(project.path), dictionaries=(one, other), nearest=3)
     pair = match(config, SilentContext()).pairs[0]
     found = Match(project.match_path(pair.smaller, pair.larger))
-    assert found.info.over == tuple(OUTS[site] for site in sites)
+    assert pair.over == found.info.over == tuple(OUTS[site] for site in sites)
     table = dense(project, pair.smaller, pair.larger, sites)
     for name, cosines in ((pair.smaller, table), (pair.larger, table.T)):
         for feature, row in enumerate(cosines):
