@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
@@ -107,3 +114,14 @@ class DefaultMark(QPushButton):
         """Give the field its default."""
         fill_field(self._field, self._default)
         self._field.setFocus()
+
+
+def row_with_mark(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
+    """Return a row of a field’s name, or of the field, with its mark at the right."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    left.setMinimumHeight(MARK_SIZE)
+    row.addWidget(left, 1)
+    if mark is not None:
+        row.addWidget(mark)
+    return row

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from sae_desktop.errors import UserError
-from sae_desktop.gui.forms.job_forms import EvaluateForm
-from sae_desktop.gui.parts.plot_image import PICTURES
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
+from sae_desktop.gui.train.curve_exports import save_as
 from sae_desktop.gui.train.curve_stack import CurveStack
 from sae_desktop.gui.train.density_plot import DensityPlot
 from sae_desktop.gui.train.evaluation_view import EvaluationView
 from sae_desktop.gui.train.feature_samples import FeatureSamples
+from sae_desktop.gui.train.layers_plot import LayersPlot
 from sae_desktop.gui.train.pareto_plot import ParetoPlot
+from sae_desktop.gui.train.run_actions import RunActions
 from sae_desktop.gui.train.run_list import RunList
 from sae_desktop.gui.train.scaling_plot import ScalingPlot
+from sae_desktop.gui.train.set_runs import SetRuns
+from sae_desktop.gui.train.sweep_draft import config_of_row
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import RUN_LOG
 from sae_desktop.training.run_log import RunCurves, read_run
@@ -29,7 +30,14 @@ from sae_desktop.training.sweeps.sweep_config import SweepRecord, read_sweep
 from sae_desktop.words.curve_buffer import CurveBuffer
 from sae_desktop.words.curve_info import CurveView, curve_view
 from sae_desktop.words.inventory import DictionaryItem
-from sae_desktop.words.run_figures import RunRow, row_of_begun, rows_of_runs, rows_of_sweep
+from sae_desktop.words.layer_figures import layer_figures
+from sae_desktop.words.run_figures import (
+    RunRow,
+    row_of_begun,
+    rows_of_runs,
+    rows_of_set,
+    rows_of_sweep,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -63,17 +71,20 @@ class RunBoard(QObject):
         self.density = DensityPlot()
         self.samples = FeatureSamples()
         self.density.samplesShown.connect(self.samples.show_samples)
-        self.evaluation = EvaluationView(lambda: self._do("evaluate", self._chosen))
-        self.pareto, self.scaling = ParetoPlot(), ScalingPlot()
+        self.evaluation = EvaluationView(lambda: self.actions.do("evaluate", self._chosen))
+        self.pareto, self.scaling, self.layers = ParetoPlot(), ScalingPlot(), LayersPlot()
         self.pareto.picked.connect(self.draw)
+        self.layers.picked.connect(self.draw)
+        self.sets = SetRuns(session)
         self._sweeps: dict[str, SweepRecord] = {}
         """Tables of sweeps; that of a running one is read again and again."""
         self.runs = RunList(self.curves.colour_of)
-        self.runs.set_allowed(self._allowed)
+        self.actions = RunActions(session, parent, self)
+        self.runs.set_allowed(self.actions.allowed)
         self.runs.toggled.connect(self._on_toggled)
         self.runs.chosen.connect(self.choose)
         self.runs.listed.connect(self._on_listed)
-        self.runs.requested.connect(self._do)
+        self.runs.requested.connect(self.actions.do)
         self.curves.viewChanged.connect(self._on_view_changed)
 
     def _on_view_changed(self, view: CurveView) -> None:
@@ -90,8 +101,9 @@ class RunBoard(QObject):
         self._live.clear()
         self._sweeps.clear()
         self._chosen = self._followed = ""
+        self.sets.unfollow()
         self.density.show_run(None)
-        self.runs.show_sweeps([])
+        self.runs.show_groups([], [])
         self.runs.show_runs([])
 
     def refresh(self) -> None:
@@ -104,22 +116,29 @@ class RunBoard(QObject):
         if self._followed:
             kept.add(self._followed)
         self._sweeps = {name: record for name, record in self._sweeps.items() if name in kept}
-        self.runs.show_sweeps(sorted(self._sweeps))
+        self._show_groups()
         self._list()
         if not self.curves.runs:
             self._draw_first()
         self._show_chosen()
 
+    def _show_groups(self) -> None:
+        self.runs.show_groups(sorted(self._sweeps), self.sets.names())
+
     def _known(self) -> list[str]:
         dictionaries = self._session.inventory.dictionaries
-        return [*(item.name for item in dictionaries if item.rows), *self._live]
+        alone = [item.name for item in dictionaries if item.rows]
+        return [*alone, *self.sets.runs(), *self._live]
 
     def listed(self) -> list[RunRow]:
         """Return the runs of the table."""
         inventory, running = self._session.inventory, list(self._live)
-        record = self._sweeps.get(self.runs.sweep)
+        record, one = self._sweeps.get(self.runs.sweep), self.sets.item(self.runs.set)
         if record is not None:
             return rows_of_sweep(record, inventory.dictionaries)
+        if self.runs.set:
+            followed = self.runs.set == self.sets.followed
+            return rows_of_set(one, followed, self.heeded) if one is not None else []
         rows = rows_of_runs(inventory.dictionaries, running, self.heeded)
         known = {row.name for row in rows}
         begun = [config for name, config in self._live.items() if name not in known]
@@ -130,7 +149,18 @@ class RunBoard(QObject):
         self.runs.choose(self._chosen)
         record = self._sweeps.get(self.runs.sweep)
         self.scaling.show_sweep(self.runs.sweep, record.rows if record else [])
+        self.show_layers()
         self._tell_drawn()
+
+    def show_layers(self) -> None:
+        """Show the figures by layer of the set that is listed."""
+        item = self.sets.item(self.runs.set)
+        found = layer_figures(item, self._last) if item is not None else []
+        self.layers.show_figures(found, self._chosen)
+
+    def _last(self, run: str, column: str) -> float | None:
+        line = self.curves.runs.get(run)
+        return line.buffer.last(column) if line is not None else None
 
     def _tell_drawn(self) -> None:
         """Show which runs are drawn now, wherever that is to be seen."""
@@ -141,13 +171,18 @@ class RunBoard(QObject):
 
     def _draw_first(self) -> None:
         rows = [row.name for row in self.listed() if row.curves]
-        if rows:
+        sets = self.sets.names()
+        if not rows and not self.runs.set and sets:
+            self.runs.choose_set(sets[-1])
+        elif rows and self.runs.set:
+            self.draw_only(rows)
+        elif rows:
             wanted = self._session.dictionary
             self.draw(wanted if wanted in rows else rows[-1])
 
-    def _on_listed(self, sweep: str) -> None:
+    def _on_listed(self) -> None:
         self._list()
-        if sweep:
+        if self.runs.sweep or self.runs.set:
             self.draw_only([row.name for row in self.listed() if row.curves])
 
     @property
@@ -161,7 +196,8 @@ class RunBoard(QObject):
         if name not in self.curves.runs:
             run = self.read(name)
             if run is not None:
-                self.curves.show_run(name, CurveBuffer.of_run(run, self._features(name)))
+                buffer = CurveBuffer.of_run(run, self._features(name))
+                self.curves.show_run(name, buffer, self.sets.share(name))
         self.choose(name)
         self._tell_drawn()
 
@@ -199,10 +235,11 @@ class RunBoard(QObject):
         self.runs.choose(name)
         self.density.show_run(self.read(name))
         self._show_chosen()
+        self.show_layers()
         self.drawnChanged.emit()
 
     def _show_chosen(self) -> None:
-        item = self._item(self._chosen)
+        item = self.item(self._chosen)
         summary = item.summary if item else None
         found = summary.evaluation if summary else None
         possible = summary is not None and not self._session.read_only
@@ -220,21 +257,20 @@ class RunBoard(QObject):
             _LOG.info("the log of run %s cannot be read: %s", name, error)
             return None
 
-    def _item(self, name: str) -> DictionaryItem | None:
-        items = self._session.inventory.dictionaries
-        return next((item for item in items if item.name == name), None)
+    def item(self, name: str) -> DictionaryItem | None:
+        return self._session.inventory.dictionary(name) if name else None
 
     def config_of(self, name: str) -> TrainConfig | None:
         """Return the settings of a run, running or on disk."""
-        item = self._item(name)
+        item = self.item(name)
         for record in self._sweeps.values():
             known = item is None and name in [row.dictionary for row in record.rows]
             if known:
-                return _of_sweep(record, name)
+                return config_of_row(record, name)
         return self._live.get(name) or (item.train if item else None)
 
     def _features(self, name: str) -> int:
-        config, item = self.config_of(name), self._item(name)
+        config, item = self.config_of(name), self.item(name)
         if config is not None:
             return config.features
         return item.summary.features if item and item.summary else 0
@@ -297,7 +333,7 @@ class RunBoard(QObject):
         first = name not in self._sweeps
         self._sweeps[name] = record
         if first:
-            self.runs.show_sweeps(sorted(self._sweeps))
+            self._show_groups()
             self.runs.choose_sweep(name)
         running = [row.dictionary for row in record.rows if row.state == "running"]
         for run in running:
@@ -312,8 +348,9 @@ class RunBoard(QObject):
         buffer = CurveBuffer.of_run(run, self._features(name))
         if name in self.curves.runs:
             self.curves.replace_points(name, buffer)
-        elif self.runs.sweep == self._followed and name not in self._seen:
-            self.curves.show_run(name, buffer)  # once: a person may switch it off
+        elif self._is_followed() and name not in self._seen:
+            # Once: a person may switch it off.
+            self.curves.show_run(name, buffer, self.sets.share(name))
         self._seen.add(name)
         if name == self._chosen:
             self.density.show_run(run)
@@ -324,68 +361,42 @@ class RunBoard(QObject):
         self._followed = ""
         self._seen.clear()
 
-    # ------------------------------------------------------------------ doing
-    def _allowed(self, action: str, run: RunRow) -> bool:
-        item = self._item(run.name)
-        if action == "only":
-            return run.curves
-        if action == "copy_settings":
-            return self.config_of(run.name) is not None
-        if self._session.read_only or item is None:
-            return False
-        if action == "resume":
-            stopped = not item.complete and ("dictionary", run.name) not in self._session.written
-            return stopped and item.train is not None
-        return item.summary is not None
+    def _is_followed(self) -> bool:
+        """Whether what is listed is the sweep or the set that runs."""
+        if self.runs.set:
+            return self.runs.set == self.sets.followed
+        return bool(self._followed) and self.runs.sweep == self._followed
 
-    def _do(self, action: str, name: str) -> None:
-        config = self.config_of(name)
-        if action == "only":
-            self.draw_only([name])
-        elif action == "evaluate" and self._item(name) is not None:
-            EvaluateForm(self._session, name).present(self._parent)
-        elif action == "copy_settings" and config is not None:
-            self.copyRequested.emit(config)
-        elif action == "resume" and config is not None:
-            # The project may have been moved since; the run is resumed where it lies now.
-            path = self._session.project_path
-            self._session.run(msgspec.structs.replace(config, project=path))
+    # ------------------------------------------------------------------ a set in training
+    def follow_set(self, name: str) -> None:
+        """List the layers of a set that has started, and draw them as they grow."""
+        self.sets.follow(name)
+        self.look_at_set()
+
+    def look_at_set(self) -> None:
+        """Read the log of one layer more, and show what it says."""
+        run = self.sets.next_run()
+        if not run:
+            return
+        if self.sets.just_begun():
+            self._show_groups()
+            self.runs.choose_set(self.sets.followed)
+        self._grow(run)
+        if self.runs.set == self.sets.followed:
+            self.show_layers()
+
+    def unfollow_set(self) -> None:
+        """The set’s training has ended."""
+        self.sets.unfollow()
+        self._seen.clear()
+        self._list()
+
+    # ------------------------------------------------------------------ doing
 
     def save_image(self) -> None:
         """Ask for a file, and write the curves into it as a picture."""
-        self._save("Save the curves as a picture", "curves.png", self.curves.save_image)
+        save_as(self._session, self._parent, "a picture", "curves.png", self.curves.save_image)
 
     def save_data(self) -> None:
         """Ask for a file, and write the points of the drawn runs into it."""
-        self._save("Save the curves as data", "curves.csv", self.curves.save_data)
-
-    def _save(self, title: str, name: str, write: Callable[[Path], None]) -> None:
-        suffix = Path(name).suffix
-        kind = PICTURES if suffix == ".png" else f"{suffix[1:].upper()} (*{suffix})"
-        chosen, _ = QFileDialog.getSaveFileName(self._parent, title, str(Path.home() / name), kind)
-        if not chosen:
-            return
-        path = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(suffix)
-        try:
-            write(path)
-        except UserError as error:
-            self._session.show_error(error)
-        else:
-            self._session.notify(f"Saved “{path.name}”.")
-
-
-def _of_sweep(record: SweepRecord, name: str) -> TrainConfig:
-    """Return the settings of a run of a sweep that has left nothing on disk so far."""
-    row = next(row for row in record.rows if row.dictionary == name)
-    base = record.config.base
-    return msgspec.structs.replace(
-        base,
-        name=name,
-        architecture=row.architecture,
-        features=row.features,
-        k=base.k if row.k is None else row.k,
-        sparsity=row.sparsity,
-        lr=row.lr,
-        tokens=row.tokens,
-        seed=row.seed,
-    )
+        save_as(self._session, self._parent, "data", "curves.csv", self.curves.save_data)

@@ -25,6 +25,8 @@ _HEADER_MARGIN = 36
 """Room for the arrow that tells the order."""
 ALL_RUNS = ""
 """The choice that lists the runs of every sweep, and those of none."""
+_SET = "\0set:"
+"""Before the name of a set whose layers are listed."""
 
 
 class _Table(QTableView):
@@ -48,8 +50,8 @@ class RunList(QWidget):
     """A run is to be drawn, or no longer."""
     chosen = Signal(str)
     """The run under the cursor changed."""
-    listed = Signal(str)
-    """Another sweep was chosen, or all runs."""
+    listed = Signal()
+    """Another sweep or set was chosen, or all runs."""
     requested = Signal(str, str)
     """(action, run): "evaluate", "copy_settings", "only", "resume"."""
 
@@ -85,7 +87,7 @@ class RunList(QWidget):
         self.sweeps = QComboBox()
         self.sweeps.setAccessibleName("Runs to list")
         self.sweeps.addItem("All runs", ALL_RUNS)
-        self.sweeps.currentIndexChanged.connect(lambda _i: self.listed.emit(self.sweep))
+        self.sweeps.currentIndexChanged.connect(lambda _i: self.listed.emit())
         self._empty = label("No runs yet.", "muted")
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -102,28 +104,48 @@ class RunList(QWidget):
     # ------------------------------------------------------------------ content
     @property
     def sweep(self) -> str:
-        """The sweep whose runs are listed; `ALL_RUNS` for every run."""
+        """The sweep whose runs are listed; `ALL_RUNS` for every run, and for those of a set."""
+        chosen = self._chosen
+        return ALL_RUNS if chosen.startswith(_SET) else chosen
+
+    @property
+    def set(self) -> str:
+        """The set whose layers are listed; empty: none."""
+        chosen = self._chosen
+        return chosen.removeprefix(_SET) if chosen.startswith(_SET) else ""
+
+    @property
+    def _chosen(self) -> str:
         return str(self.sweeps.currentData() or ALL_RUNS)
 
-    def show_sweeps(self, names: Sequence[str]) -> None:
-        """Offer the project's sweeps."""
+    def show_groups(self, sweeps: Sequence[str], sets: Sequence[str]) -> None:
+        """Offer the project's sweeps and sets."""
+        wanted = [(f"Sweep “{name}”", name) for name in sweeps]
+        wanted += [(f"Set “{name}”", f"{_SET}{name}") for name in sets]
         offered = [self.sweeps.itemData(place) for place in range(1, self.sweeps.count())]
-        if offered == list(names):
+        if offered == [value for _, value in wanted]:
             return
-        keep = self.sweep
+        keep = self._chosen
         with QSignalBlocker(self.sweeps):
             while self.sweeps.count() > 1:
                 self.sweeps.removeItem(1)
-            for name in names:
-                self.sweeps.addItem(f"Sweep “{name}”", name)
+            for text, value in wanted:
+                self.sweeps.addItem(text, value)
             self.sweeps.setCurrentIndex(max(self.sweeps.findData(keep), 0))
-        if self.sweep != keep:
-            self.listed.emit(self.sweep)
+        if self._chosen != keep:
+            self.listed.emit()
 
     def choose_sweep(self, name: str) -> None:
         """List the runs of a sweep, where there is one of that name."""
-        if self.sweeps.findData(name) >= 0:
-            self.sweeps.setCurrentIndex(self.sweeps.findData(name))
+        self._choose(name)
+
+    def choose_set(self, name: str) -> None:
+        """List the layers of a set, where there is one of that name."""
+        self._choose(f"{_SET}{name}")
+
+    def _choose(self, value: str) -> None:
+        if self.sweeps.findData(value) >= 0:
+            self.sweeps.setCurrentIndex(self.sweeps.findData(value))
 
     def show_runs(self, runs: Sequence[RunRow]) -> None:
         """List the runs."""

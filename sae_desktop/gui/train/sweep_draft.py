@@ -176,3 +176,20 @@ def heeded_axes(
     of_some = {axis for settings in heeded.values() for axis in settings} & set(AXES)
     said = {axis for name in chosen for axis in heeded.get(name, of_some)}
     return {axis for axis in AXES if axis not in of_some or axis in said}
+
+
+def config_of_row(record: SweepRecord, name: str) -> TrainConfig:
+    """Return the settings of a run of a sweep that has left nothing on disk so far."""
+    row = next(row for row in record.rows if row.dictionary == name)
+    base = record.config.base
+    return msgspec.structs.replace(
+        base,
+        name=name,
+        architecture=row.architecture,
+        features=row.features,
+        k=base.k if row.k is None else row.k,
+        sparsity=row.sparsity,
+        lr=row.lr,
+        tokens=row.tokens,
+        seed=row.seed,
+    )

@@ -27,12 +27,15 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepConfig, settings_in_force
 from sae_desktop.words.advice import advice
 from sae_desktop.words.amounts import elide_middle
 
 SNAPSHOT_MS = 2_000
 """How often the log of a running training is looked at for new histograms."""
+LAYER_MS = 250
+"""How often one of the logs of a set in training is looked at, each in turn."""
 
 
 class TrainingPanel(QWidget):
@@ -87,11 +90,12 @@ class TrainingPanel(QWidget):
         column.addWidget(self.curves, 1)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.setAccessibleName("Curves, Pareto front, scaling law")
-        self.tabs.tabBar().setAccessibleName("Curves, Pareto front, scaling law")
+        for named in (self.tabs, self.tabs.tabBar()):
+            named.setAccessibleName("Curves, Pareto front, scaling law, layers")
         self.tabs.addTab(page, "Curves")
         self.tabs.addTab(self.board.pareto, "FVU against L0")
         self.tabs.addTab(self.board.scaling, "Scaling law")
+        self.tabs.addTab(self.board.layers, "Layers")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -121,6 +125,8 @@ class TrainingPanel(QWidget):
         session.selectionChanged.connect(self._on_selection_changed)
         session.trainRequested.connect(self.form.choose_store)
         session.sweepRequested.connect(self.runs.choose_sweep)
+        session.setRequested.connect(self.runs.choose_set)
+        session.setWanted.connect(self.setup.want_set)
         session.client.jobAdded.connect(self._on_job_added)
         session.client.stateChanged.connect(self._on_client_state)
 
@@ -238,6 +244,7 @@ class TrainingPanel(QWidget):
             self.board.draw(name)
 
     def _show_middle(self) -> None:
+        self.tabs.setTabVisible(self.tabs.indexOf(self.board.layers), bool(self.runs.set))
         stores, drawn = bool(self._session.inventory.stores), bool(self.curves.runs)
         self.curves.setVisible(drawn)
         self._no_run.setVisible(stores and not drawn)
@@ -252,7 +259,7 @@ class TrainingPanel(QWidget):
     def start(self) -> None:
         """Start the training as it is set."""
         if not self.setup.blocked():
-            self._session.run(self.config())
+            self._session.run(self.setup.request())
 
     def _pause_or_resume(self) -> None:
         if self._live is not None:
@@ -275,12 +282,15 @@ class TrainingPanel(QWidget):
             job.finished.connect(self._on_finished)
         elif isinstance(config, SweepConfig):
             self.board.follow_sweep(config.name)
+        elif isinstance(config, TrainSetConfig):
+            self.board.follow_set(config.name)
+            job.finished.connect(self._on_set_finished)
         else:
             return
         self._live = job
         self._show_job(job)
         job.stateChanged.connect(self._on_job_state)
-        self._snapshot.start()
+        self._snapshot.start(LAYER_MS if isinstance(config, TrainSetConfig) else SNAPSHOT_MS)
         self.setup.show_live(True)
 
     def _show_job(self, job: Job) -> None:
@@ -294,9 +304,10 @@ class TrainingPanel(QWidget):
         self._job_place.addWidget(self.live)
         self._job_place.addWidget(self.index_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.index_button.hide()
-        self.live.setVisible(isinstance(job.config, TrainConfig) and not job.ended)
-        if isinstance(job.config, TrainConfig):
-            config, chosen = job.config, self.form.architecture_named(job.config.architecture)
+        config = job.config.train if isinstance(job.config, TrainSetConfig) else job.config
+        self.live.setVisible(isinstance(config, TrainConfig) and not job.ended)
+        if isinstance(config, TrainConfig):
+            chosen = self.form.architecture_named(config.architecture)
             sparsity = config.sparsity if config.sparsity is not None else chosen.default_sparsity
             self.live.begin(config.lr, sparsity, has_sparsity="sparsity" in chosen.settings)
 
@@ -306,6 +317,9 @@ class TrainingPanel(QWidget):
     def _look(self) -> None:
         job = self._live
         if job is None or not self.isVisible():
+            return
+        if isinstance(job.config, TrainSetConfig):
+            self.board.look_at_set()
             return
         if not isinstance(job.config, TrainConfig):
             self.board.look_at_sweep()
@@ -341,6 +355,8 @@ class TrainingPanel(QWidget):
             self.live.hide()
             if isinstance(job.config, TrainConfig):
                 self.board.unfollow(job.config.name)
+            elif isinstance(job.config, TrainSetConfig):
+                self.board.unfollow_set()
             else:
                 self.board.unfollow_sweep()
         self.setup.show_live(self._is_live())
@@ -353,6 +369,10 @@ class TrainingPanel(QWidget):
         self._trained = result.name
         self.index_button.setText(f"Build an index of “{elide_middle(result.name, 32)}”")
         self.index_button.setVisible(not self._session.read_only)
+        self.setup.refresh()
+
+    def _on_set_finished(self, _result: object) -> None:
+        self.form.forget_name()
         self.setup.refresh()
 
     def _build_index(self) -> None:

@@ -6,6 +6,7 @@ Free of Qt.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TypeVar
 
 import msgspec
 
@@ -15,8 +16,9 @@ from sae_desktop.errors import UserError
 from sae_desktop.project import checked_name
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.rows.targets import resolve_target
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.settings_check import setting_problems
-from sae_desktop.training.usual import passes_text
+from sae_desktop.training.usual import passes_text, usual_features, usual_tokens
 from sae_desktop.words.amounts import exact_count, short_count
 from sae_desktop.words.inventory import DictionaryItem, StoreItem
 
@@ -41,8 +43,11 @@ def free_name(name: str, taken: list[str]) -> str:
     return name if name not in taken else next(n for n in numbers if n not in taken)
 
 
-def copied(config: TrainConfig, project: str, taken: list[str]) -> TrainConfig:
-    """Return the settings of a run for a new one, under a name that is free."""
+Settings = TypeVar("Settings", TrainConfig, TrainSetConfig)
+
+
+def copied(config: Settings, project: str, taken: list[str]) -> Settings:
+    """Return the settings of a run or set for a new one, under a name that is free."""
     return msgspec.structs.replace(config, project=project, name=free_name(config.name, taken))
 
 
@@ -126,9 +131,18 @@ def summary(config: TrainConfig, store: StoreItem | None) -> str:
     return f"{text}, {passes_text(config.tokens, store.rows)} over “{store.name}”."
 
 
-def stream_text(stream: HarvestConfig) -> str:
-    """Return what a stream reads, in a line."""
+def usual_values(store: StoreItem, site: str, batch: int) -> dict[str, int]:
+    """Return how many rows and features suit a store, by field."""
+    widths = dict(zip(store.sites, store.widths, strict=True))
+    return {
+        "tokens": usual_tokens(store.rows, batch),
+        "features": usual_features(widths.get(site, store.width)),
+    }
+
+
+def stream_text(stream: HarvestConfig, *, sites: bool = True) -> str:
+    """Return what a stream reads, in a line; `sites`: those of Harvest are read, too."""
     corpus = stream.corpus.rstrip("/").rsplit("/", 1)[-1]
     model = stream.model.rstrip("/").rsplit("/", 1)[-1]
-    sites = ", ".join((stream.site, *stream.sites))
-    return f"{model} · {sites} · text “{corpus}” (set in Harvest)"
+    read = f"{', '.join((stream.site, *stream.sites))} · " if sites else ""
+    return f"{model} · {read}text “{corpus}” (set in Harvest)"

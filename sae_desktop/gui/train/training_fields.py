@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
 from sae_desktop.gui.parts.field_ranges import MOST_COUNT, decimal_range, least_count
 from sae_desktop.gui.parts.number_fields import CountField, DecimalField, OptionalDecimalField
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.train.set_draft import SETS, set_target
 from sae_desktop.gui.train.site_checks import SiteChecks
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.words.training_catalogue import SETTING_OF, TARGETS
@@ -33,7 +36,7 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
     d = defaults
     fields: dict[str, Any] = {
         "activations": QComboBox(),
-        "target": _combo("target"),
+        "target": _targets(),
         "site": QComboBox(),
         "output_site": QComboBox(),
         "sites": SiteChecks(),
@@ -72,6 +75,16 @@ def make_fields(defaults: TrainConfig) -> dict[str, Any]:
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
     return fields
+
+
+def _targets() -> QComboBox:
+    """Return the choice of what is trained: of one dictionary, and below of a set."""
+    box = _combo("target")
+    box.insertSeparator(box.count())
+    for kind, title, about in SETS:
+        box.addItem(title, set_target(kind))
+        box.setItemData(box.count() - 1, plain_tip(about), Qt.ItemDataRole.ToolTipRole)
+    return box
 
 
 def _combo(name: str) -> QComboBox:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -21,17 +20,24 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.activations.config import HarvestConfig
-from sae_desktop.gui.parts.default_mark import MARK_SIZE, DefaultMark, fill_field, read_field
+from sae_desktop.dictionary.set_info import SetKind
+from sae_desktop.gui.parts.default_mark import (
+    DefaultMark,
+    fill_field,
+    read_field,
+    row_with_mark,
+)
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
+from sae_desktop.gui.train.set_draft import kind_of, member_target, set_explanation
+from sae_desktop.gui.train.set_fields import SetFields
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
-from sae_desktop.gui.train.training_draft import stream_text
+from sae_desktop.gui.train.training_draft import stream_text, usual_values
 from sae_desktop.gui.train.training_fields import make_fields
-from sae_desktop.training.config import ArchitectureInfo, TrainConfig
-from sae_desktop.training.usual import usual_features, usual_tokens
+from sae_desktop.training.config import ArchitectureInfo, Target, TrainConfig
 from sae_desktop.words.amounts import short_count
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.training_catalogue import (
@@ -47,6 +53,8 @@ from sae_desktop.words.training_catalogue import (
 
 _FORM_ONLY = ("activations", "site", "output_site", "sites", "other_activations", "architecture")
 """Fields whose values are put together from several, or from lists that come and go."""
+_OF_ONE = ("site", "output_site", "sites", "other_activations")
+"""Fields of one dictionary: the sites of a set follow from its layers."""
 _FITTED = ("tokens", "features")
 """Fields whose defaults are those that suit the store."""
 _WITHOUT_DEFAULT = (*_FORM_ONLY, *_FITTED, "name")
@@ -74,6 +82,7 @@ class TrainingSettings(QScrollArea):
         self._chosen: set[str] = set()
         """Of the fields that are fitted to the store: those that a person has set."""
         self.fields: dict[str, Any] = make_fields(self._base)
+        self.set_fields = SetFields()
         self._offers = SiteOffers(self.fields)
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
@@ -85,6 +94,8 @@ class TrainingSettings(QScrollArea):
         for info in SETTINGS:
             if not info.rare:
                 column.addWidget(self._group(info))
+            if info.field == "target":
+                column.addWidget(self.set_fields)
         self._rare, self._headings = self._rare_part()
         self.more_button = MoreButton(
             self._rare, "of the training", ("More settings", "Fewer settings")
@@ -121,9 +132,9 @@ class TrainingSettings(QScrollArea):
             default = getattr(TrainConfig(project="", name=""), info.field)
             mark = self._marks[info.field] = DefaultMark(info.text, field, default)
         if isinstance(field, QCheckBox):
-            column.addLayout(_row(field, mark))
+            column.addLayout(row_with_mark(field, mark))
         else:
-            column.addLayout(_row(label(info.text), mark))
+            column.addLayout(row_with_mark(label(info.text), mark))
             column.addWidget(field)
         line = label(info.explanation, "small", wrap=True)
         column.addWidget(line)
@@ -144,7 +155,7 @@ class TrainingSettings(QScrollArea):
 
     def _connect(self) -> None:
         for name in _FITTED:  # before what follows a change: that leaves alone what was set
-            self.fields[name].valueChanged.connect(lambda _value, name=name: self._on_set(name))
+            self.fields[name].valueChanged.connect(lambda _value, name=name: self._chosen.add(name))
         for name, field in self.fields.items():
             if isinstance(field, QComboBox):
                 field.currentIndexChanged.connect(self._on_changed)
@@ -158,6 +169,7 @@ class TrainingSettings(QScrollArea):
                 field.valueChanged.connect(self._on_changed)
                 field.problemChanged.connect(self._on_changed)
         self.fields["architecture"].activated.connect(self._on_architecture_chosen)
+        self.set_fields.changed.connect(self._on_changed)
 
     def _on_named(self, text: str) -> None:
         self._named = bool(text)
@@ -166,22 +178,14 @@ class TrainingSettings(QScrollArea):
     def _on_architecture_chosen(self, _index: int) -> None:
         self._wanted_architecture = self.fields["architecture"].currentData()
 
-    def _on_set(self, name: str) -> None:
-        self._chosen.add(name)
-
     def _fit_to_store(self) -> None:
         """Set what nobody has set to what suits the store: how many rows, how many features."""
         name = self.fields["activations"].currentData()
         store = next((store for store in self._offers.stores if store.name == name), None)
         if store is None or not store.rows:
             return
-        width = dict(zip(store.sites, store.widths, strict=True)).get(
-            self.fields["site"].currentData() or "", store.width
-        )
-        usual = {
-            "tokens": usual_tokens(store.rows, self.fields["batch"].value()),
-            "features": usual_features(width),
-        }
+        site = "" if self.set_kind is not None else self.fields["site"].currentData() or ""
+        usual = usual_values(store, site, self.fields["batch"].value())
         for name in usual.keys() - self._chosen:
             with QSignalBlocker(self.fields[name]):
                 self.fields[name].setValue(usual[name])
@@ -203,14 +207,29 @@ class TrainingSettings(QScrollArea):
         """Return what is known of an architecture; of an unknown one, what the first is."""
         return next((info for info in self._known if info.name == name), self._known[0])
 
+    @property
+    def set_kind(self) -> SetKind | None:
+        """The kind of set that is to be trained; None: one dictionary is."""
+        return kind_of(self.fields["target"].currentData())
+
+    @property
+    def target(self) -> Target:
+        """What the dictionary, or each of a set, is to reconstruct."""
+        kind = self.set_kind
+        if kind is not None:
+            return member_target(kind, skip=self.set_fields.skip.isChecked())
+        return self.fields["target"].currentData()
+
     def _show_applicable(self) -> None:
-        target, chosen = self.fields["target"].currentData(), self.architecture
+        target, chosen, kind = self.target, self.architecture, self.set_kind
+        self.set_fields.show_kind(kind)
         sites = len(self._offers.available_sites())
         used: set[str] = set()
         for info in SETTINGS:
             shown = matters(
                 info.field, chosen, self._known, target, sites, len(self._offers.stores)
             )
+            shown = shown and not (kind is not None and info.field in _OF_ONE)
             self._groups[info.field].setVisible(shown)
             used |= {info.group} if shown else set()
         for group, heading in self._headings.items():
@@ -244,13 +263,16 @@ class TrainingSettings(QScrollArea):
         }
 
     def _explain(self) -> None:
-        target, chosen = self.fields["target"].currentData(), self.architecture
+        target, chosen, kind = self.target, self.architecture, self.set_kind
+        self.set_fields.show_problem(self._problems.get("layers", ""))
         for info in SETTINGS:
             problem = self.unreadable().get(info.field) or self._problems.get(info.field, "")
             set_property(self.fields[info.field], "invalid", "true" if problem else "false")
             text = problem or explanation(info.field, chosen, target)
+            if kind is not None and not problem:
+                text = set_explanation(info.field, kind) or text
             if info.field == "activations" and not problem and self.config("").stream is not None:
-                text = stream_text(self._offers.stream)
+                text = stream_text(self._offers.stream, sites=kind is None)
             line = self._explanations[info.field]
             line.setText(text)
             set_property(line, "role", "warning" if problem else "small")
@@ -265,7 +287,7 @@ class TrainingSettings(QScrollArea):
 
     def _offer_architectures(self) -> None:
         box: QComboBox = self.fields["architecture"]
-        offered = architectures_for(self.fields["target"].currentData(), self._known)
+        offered = architectures_for(self.target, self._known)
         if [box.itemData(n) for n in range(box.count())] == [info.name for info in offered]:
             return
         with QSignalBlocker(box):
@@ -311,8 +333,7 @@ class TrainingSettings(QScrollArea):
 
     @property
     def is_named(self) -> bool:
-        """Whether a person gave the name."""
-        return self._named
+        return self._named  # by a person
 
     def forget_name(self) -> None:
         """Let the next suggestion in again."""
@@ -320,7 +341,7 @@ class TrainingSettings(QScrollArea):
 
     def config(self, project: str) -> TrainConfig:
         """Return what is set."""
-        target, source = self.fields["target"].currentData(), self.fields["activations"]
+        target, source = self.target, self.fields["activations"]
         streams = source.currentData() == STREAM
         others = self.fields["other_activations"].checked() if target == "crosscoder" else ()
         sites, output_sites = chosen_sites(
@@ -331,7 +352,10 @@ class TrainingSettings(QScrollArea):
             sites=self.fields["sites"].checked(),
             several_models=bool(others),
         )
+        if self.set_kind is not None:
+            sites, output_sites = (), ()
         values = {n: read_field(f) for n, f in self.fields.items() if n not in _FORM_ONLY}
+        values["target"] = target
         stream = msgspec.structs.replace(self._offers.stream, project=project, name="stream")
         return msgspec.structs.replace(
             self._base,
@@ -374,13 +398,3 @@ class TrainingSettings(QScrollArea):
     def mark(self, field: str) -> DefaultMark | None:
         """Return the mark of a field that has a default."""
         return self._marks.get(field)
-
-
-def _row(left: QWidget, mark: DefaultMark | None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    left.setMinimumHeight(MARK_SIZE)
-    row.addWidget(left, 1)
-    if mark is not None:
-        row.addWidget(mark)
-    return row

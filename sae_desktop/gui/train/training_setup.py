@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from sae_desktop.corpus.config import brought_up
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.parts.engine_offer import EngineOffer
 from sae_desktop.gui.parts.labels import label, push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
-from sae_desktop.gui.train.training_draft import copied, default_name, problems, resumes, summary
+from sae_desktop.gui.train.set_draft import set_target
+from sae_desktop.gui.train.site_offers import choose
+from sae_desktop.gui.train.training_draft import copied
+from sae_desktop.gui.train.training_request import (
+    Draft,
+    Request,
+    asked_at_once,
+    give_request,
+    kept_request,
+    needs_of,
+    question,
+    request_of,
+    show_request,
+    streams,
+    unnamed,
+)
 from sae_desktop.gui.train.training_settings import TrainingSettings
 from sae_desktop.training.config import ArchitectureInfo, TrainConfig
-from sae_desktop.training.planning.preflight_config import PreflightConfig, PreflightResult
+from sae_desktop.training.planning.preflight_config import PreflightResult
+from sae_desktop.training.set_config import SetEstimate
 from sae_desktop.training.sweeps.sweep_config import AXES
 from sae_desktop.words.preflight_text import preflight_details, preflight_problem, preflight_text
 
@@ -32,7 +46,7 @@ _START = "Start the training"
 
 
 class TrainingSetup(QWidget):
-    """Builds a TrainConfig; Start is blocked with the reason."""
+    """Builds a TrainConfig or a TrainSetConfig; Start is blocked with the reason."""
 
     startRequested = Signal()
     changed = Signal()
@@ -42,10 +56,10 @@ class TrainingSetup(QWidget):
         super().__init__()
         self._session = session
         self._is_live = False
-        self._asked: TrainConfig | None = None
+        self._asked: Request | None = None
         """The settings last asked about."""
-        self._answered: TrainConfig | None = None
-        self._found: PreflightResult | None = None
+        self._answered: Request | None = None
+        self._found: PreflightResult | SetEstimate | None = None
         """The last answer, and for which settings; it is shown until the next one comes."""
         self._failure = ""
         self._preflight = LatestJob(session, PREFLIGHT_MS, self)
@@ -94,30 +108,40 @@ class TrainingSetup(QWidget):
         session.harvestDrafted.connect(self._on_harvest_drafted)
 
     def config(self) -> TrainConfig:
-        """Return what the settings say."""
+        """Return what the settings say of one dictionary; of a set, of each in it."""
+        return self.form.config(self._path)
+
+    def request(self) -> Request:
+        """Return what is to be trained."""
+        return request_of(self.form, self._path)
+
+    @property
+    def _path(self) -> str:
         project = self._session.project
-        return self.form.config(str(project.path) if project else "")
+        return str(project.path) if project else ""
+
+    def want_set(self) -> None:
+        """Set the form to a set of transcoders, unless it is set to one."""
+        if self.form.set_kind is None:
+            choose(self.form.fields["target"], set_target("transcoders"))
 
     def keep_draft(self, owner: QObject) -> None:
         """Keep what is set with the project: an interrupted training is then resumed from here."""
         self._session.place.add(owner, self._kept, self._give, part="draft")
 
     def _kept(self) -> dict[str, Any]:
-        return {"config": msgspec.to_builtins(self.config()), "named": self.form.is_named}
+        return kept_request(self.request(), self.form)
 
     def _give(self, kept: dict[str, Any]) -> None:
-        config = msgspec.convert(brought_up(kept["config"]), TrainConfig)
-        if _unnamed(config) != _unnamed(self.config()) or kept["named"]:
-            self.form.fill(config)
-            if not kept["named"]:
-                self.form.forget_name()
+        give_request(self.form, kept)
         self.refresh()
 
-    def copy_settings(self, config: TrainConfig) -> None:
-        """Fill the form with the settings of a run, under a new name."""
-        project = self._session.project
-        taken = [item.name for item in self._session.inventory.dictionaries]
-        self.form.fill(copied(config, str(project.path) if project else "", taken))
+    def copy_settings(self, config: Request) -> None:
+        """Fill the form with the settings of a run or set, under a new name."""
+        inventory = self._session.inventory
+        of_one = isinstance(config, TrainConfig)
+        taken = [item.name for item in (inventory.dictionaries if of_one else inventory.sets)]
+        show_request(self.form, copied(config, self._path, taken))
         self._session.notify(f"These are the settings of “{config.name}”.")
         self.refresh()
 
@@ -142,69 +166,68 @@ class TrainingSetup(QWidget):
 
     def refresh(self, _value: object = None) -> None:
         """Look again at what the settings amount to, and at what keeps them from starting."""
-        inventory = self._session.inventory
-        config = self.config()
-        taken = [item.name for item in inventory.dictionaries]
-        written = self._session.written
-        idle = [i for i in inventory.dictionaries if ("dictionary", i.name) not in written]
-        self.form.suggest_name(default_name(config, taken, idle))
-        config = self.config()
-        same = next((item for item in idle if item.name == config.name), None)
-        goes_on = same is not None and resumes(config, same)
-        self.start_button.setText("Resume the training" if goes_on else _START)
-        found = self._problems(config)
+        self.form.suggest_name(self._draft().name())
+        draft = self._draft()
+        request = draft.request
+        self.start_button.setText("Resume the training" if draft.resumes() else _START)
+        found = draft.problems(self.form)
         # An empty project is no mistake: the middle says what to do.
-        self.form.show_problems(found if inventory.stores or config.stream else {})
+        shown = bool(self._session.inventory.stores) or streams(request)
+        self.form.show_problems(found if shown else {})
         reason = self._reason(found)
-        self._ask(config, answerable=not found and not reason)
-        reason = reason or self._too_much(config)
+        self._ask(request, answerable=not found and not reason)
+        reason = reason or self._too_much(request)
         self.start_button.setEnabled(not reason)
         self.start_button.setToolTip(plain_tip(reason or "Ctrl+Shift+T"))
-        store = next((s for s in inventory.stores if s.name == config.activations), None)
-        self._summary.setText(reason or summary(config, store))
+        answered = self._found if self._answered == unnamed(request) else None
+        self._summary.setText(reason or draft.summary(answered))
         set_property(self._summary, "role", "warning" if reason else "small")
-        self._show_needs(config, shown=not reason)
+        self._show_needs(request, shown=not reason)
         self.changed.emit()
 
+    def _draft(self) -> Draft:
+        return Draft(self.request(), self._session.inventory, self._session.written)
+
     # ------------------------------------------------------------------ what it needs
-    def _ask(self, config: TrainConfig, *, answerable: bool) -> None:
+    def _ask(self, request: Request, *, answerable: bool) -> None:
         """Ask what the settings need, unless that was asked; a name needs nothing."""
-        asked = _unnamed(config)
+        asked = unnamed(request)
         if asked == self._asked or not self.isVisible():
             return
         self._asked = None
         # Of a stream the engine would harvest first: that is left to the button.
-        if answerable and config.stream is None and self._session.client.state == "ready":
+        ready = self._session.client.state == "ready"
+        if answerable and asked_at_once(request) and ready:
             self._asked = asked
-            self._preflight.ask(PreflightConfig(train=config, measure=False))
+            self._preflight.ask(question(request, measure=False))
         else:
             self._preflight.forget()
 
     def measure(self) -> None:
         """Take a few steps, to tell the time."""
-        config = self.config()
+        request = self.request()
         if not self.blocked():
-            self._asked = _unnamed(config)
+            self._asked = unnamed(request)
             self._needs.setText("Taking a few steps…")
-            self._preflight.ask(PreflightConfig(train=config, measure=True))
+            self._preflight.ask(question(request, measure=True))
 
-    def _too_much(self, config: TrainConfig) -> str:
-        if self._found is None or self._answered != _unnamed(config):
+    def _too_much(self, request: Request) -> str:
+        if self._found is None or self._answered != unnamed(request):
             return ""
-        return preflight_problem(self._found)
+        return preflight_problem(needs_of(self._found))
 
-    def _show_needs(self, config: TrainConfig, *, shown: bool) -> None:
-        found = self._found if self._asked is not None else None
+    def _show_needs(self, request: Request, *, shown: bool) -> None:
+        found = needs_of(self._found) if self._found and self._asked is not None else None
         busy = self._preflight.busy
         self._needs.setText(preflight_text(found) if found else self._failure)
         self._needs.setToolTip(plain_tip(preflight_details(found) if found else ""))
         self._needs.setVisible(shown and bool(self._needs.text()))
         # Greyed while it is the answer to what was set before.
-        self._needs.setEnabled(found is None or self._answered == _unnamed(config))
-        askable = found is not None or config.stream is not None
+        self._needs.setEnabled(found is None or self._answered == unnamed(request))
+        askable = found is not None or streams(request)
         self.measure_button.setEnabled(shown and askable and not busy)
 
-    def _on_answered(self, found: PreflightResult) -> None:
+    def _on_answered(self, found: PreflightResult | SetEstimate) -> None:
         self._found, self._failure, self._answered = found, "", self._asked
         self.refresh()
 
@@ -224,19 +247,16 @@ class TrainingSetup(QWidget):
 
     def blocked(self) -> str:
         """Return why the training cannot start; empty when it can."""
-        config = self.config()
-        return self._reason(self._problems(config)) or self._too_much(config)
+        draft = self._draft()
+        return self._reason(draft.problems(self.form)) or self._too_much(draft.request)
 
     def sweep_blocked(self) -> str:
         """Return why no sweep around these settings can start; its runs have their own names."""
-        found = self._problems(self.config())
+        if self.form.set_kind is not None:
+            return "A sweep is over single dictionaries: choose another target in the settings."
+        found = self._draft().problems(self.form)
         # The sweep looks at what its own lists come to.
         return self._reason({f: why for f, why in found.items() if f not in ("name", *AXES)})
-
-    def _problems(self, config: TrainConfig) -> dict[str, str]:
-        inventory, used = self._session.inventory, self.form.architecture.settings
-        found = problems(config, inventory.stores, inventory.dictionaries, used)
-        return {**self.form.unreadable(), **found}
 
     def _reason(self, found: dict[str, str]) -> str:
         if self._session.project is None:
@@ -248,7 +268,3 @@ class TrainingSetup(QWidget):
         if self._is_live:
             return "A training is running."
         return next(iter(found.values()), "")
-
-
-def _unnamed(config: TrainConfig) -> TrainConfig:
-    return msgspec.structs.replace(config, name="")

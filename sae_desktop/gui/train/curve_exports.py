@@ -1,0 +1,31 @@
+"""The curves as files: a picture, or their points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from sae_desktop.errors import UserError
+from sae_desktop.gui.parts.plot_image import PICTURES
+from sae_desktop.gui.state.session import Session
+
+
+def save_as(
+    session: Session, parent: QWidget, what: str, name: str, write: Callable[[Path], None]
+) -> None:
+    """Ask where to save the curves as a picture or data, such as `name`, and have it written."""
+    suffix = Path(name).suffix
+    kind = PICTURES if suffix == ".png" else f"{suffix[1:].upper()} (*{suffix})"
+    title = f"Save the curves as {what}"
+    chosen, _ = QFileDialog.getSaveFileName(parent, title, str(Path.home() / name), kind)
+    if not chosen:
+        return
+    path = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(suffix)
+    try:
+        write(path)
+    except UserError as error:
+        session.show_error(error)
+    else:
+        session.notify(f"Saved “{path.name}”.")
