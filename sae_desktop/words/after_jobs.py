@@ -33,6 +33,7 @@ from sae_desktop.exchange.config import (
     ImportPackageConfig,
 )
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
+from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
 from sae_desktop.labels.judging.config import JudgeLabelsConfig
 from sae_desktop.labels.scoring.config import ScoreLabelsConfig
@@ -47,6 +48,7 @@ from sae_desktop.steering.effect_config import OutputEffectConfig
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepConfig
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count
 from sae_desktop.words.source_titles import model_title
@@ -55,6 +57,7 @@ Action = Literal[
     "harvest",
     "train",
     "index",
+    "index_set",
     "explore",
     "labels",
     "meaning",
@@ -69,6 +72,7 @@ BUTTONS: dict[Action, str] = {
     "harvest": "Harvest from it…",
     "train": "Train a dictionary…",
     "index": "Build an index…",
+    "index_set": "Index all layers…",
     "explore": "Explore the features",
     "labels": "See the labels",
     "meaning": "Search by meaning",
@@ -82,6 +86,7 @@ BUTTONS: dict[Action, str] = {
 _COMMANDS: dict[Action, str] = {
     "harvest": "harvest PROJECT --model {target} --name NAME",
     "train": "train {project} --activations {target} --name NAME",
+    "index_set": "sets index {project} {target}",
     "index": "index {project} --dictionary {target} --name NAME",
     "explore": "features {project} --index {target}",
     "labels": "features {project} --index {target}",
@@ -155,6 +160,23 @@ def _trained(_config: Any, result: Any) -> Made:
     how = "stopped early and kept" if result.stopped_early else "trained"
     figures = f"FVU {figure_text(result.fvu)} on held-out rows, L0 {figure_text(result.l0, 1)}"
     return f"“{result.name}” was {how}: {figures}.", "index", result.name
+
+
+def _trained_set(_config: Any, result: Any) -> Made:
+    how = "stopped early and kept" if result.stopped_early else "trained"
+    fvu = [one.fvu for one in result.figures]
+    ends = {figure_text(min(fvu)): None, figure_text(max(fvu)): None} if fvu else {"–": None}
+    layers = f"{len(result.layers)} layers, FVU {' to '.join(ends)}"
+    done = f"The set “{result.name}” was {how}: {layers}"
+    if result.loss_recovered is not None:
+        done += f", loss recovered {share_text(result.loss_recovered)} with all MLPs replaced"
+    return f"{done}.", "index_set", result.name
+
+
+def _indexed_set(config: Any, result: Any) -> Made:
+    features = exact_count(sum(one.features for one in result.indexes))
+    done = f"“{config.set}” is indexed: {features} features."
+    return done, "explore", result.indexes[0].name
 
 
 def _swept(_config: Any, result: Any) -> Made:
@@ -288,6 +310,8 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     HarvestConfig: _harvested,
     ImportActivationsConfig: _harvested,
     TrainConfig: _trained,
+    TrainSetConfig: _trained_set,
+    IndexSetConfig: _indexed_set,
     SweepConfig: _swept,
     EvaluateConfig: _evaluated,
     IndexConfig: _indexed,

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from sae_desktop.gui.forms.job_forms import IndexForm
+from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.parts.dialogs import reveal
 from sae_desktop.gui.state.meaning_search import MeaningSearch
 from sae_desktop.gui.state.session import Session
@@ -25,6 +26,12 @@ def do_step(session: Session, action: Action, target: str, parent: QWidget) -> N
         if session.inventory.dictionary(target) is not None:
             IndexForm(session, target).present(parent)
         else:  # it may have been deleted since it was offered
+            session.notify(f"“{target}” is no longer in the project.")
+    elif action == "index_set":
+        found = session.inventory.set_named(target)
+        if found is not None and found.complete:
+            IndexSetForm(session, found).present(parent)
+        else:
             session.notify(f"“{target}” is no longer in the project.")
     elif action == "explore":
         if session.index_name == target or session.open_index(target):

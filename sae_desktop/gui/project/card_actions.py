@@ -76,6 +76,10 @@ class CardActions:
             item = session.inventory.dictionary(name)
             if item is not None and item.indexes:
                 do_step(session, "explore", item.indexes[-1], self._panel)
+        elif action == "index_set":
+            do_step(session, "index_set", name, self._panel)
+        elif action == "resume_set":
+            self._resume_set(name)
         elif action == "explore_set":
             self._explore_set(name)
         elif action == "trace":
@@ -98,6 +102,15 @@ class CardActions:
         member = next((m for m in found.indexed if m.name == opened), found.indexed[0])
         target = session.index_name if member.name == opened else newest_index(member)
         do_step(session, "explore", target, self._panel)
+
+    def _resume_set(self, name: str) -> None:
+        session, found = self._session, self._session.inventory.set_named(name)
+        if found is not None and found.train is not None:
+            config = msgspec.structs.replace(
+                found.train, project=session.project_path, name=found.name
+            )
+            session.run(config)
+            session.show_workspace("train")
 
     def _resume(self, name: str, action: str) -> None:
         inventory, path = self._session.inventory, self._session.project_path

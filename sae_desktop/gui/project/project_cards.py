@@ -11,10 +11,12 @@ import msgspec
 from sae_desktop.activations.config import HarvestConfig, VerifyStoreConfig
 from sae_desktop.engine.registry import JOB_KINDS
 from sae_desktop.features.config import IndexConfig
+from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.language_model.config import SameModelConfig
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import EvaluateConfig, TrainConfig
 from sae_desktop.training.origin_text import origin_figure
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepRecord
 from sae_desktop.words.amounts import exact_count, figure_text, share_text, short_count, when_text
 from sae_desktop.words.architecture_titles import architecture_title
@@ -53,6 +55,8 @@ ACTIONS = {
     "fold_layers": "Hide its layers",
     "explore_set": "Explore its features",
     "trace": "Trace a prompt",
+    "resume_set": "Resume the training",
+    "index_set": "Index all layers…",
     "runs": "Compare its runs",
     "evaluate": "Evaluate…",
     "index": "Build an index…",
@@ -73,8 +77,12 @@ JOBS: dict[str, type[msgspec.Struct]] = {
     "evaluate": EvaluateConfig,
     "index": IndexConfig,
     "same_model": SameModelConfig,
+    "resume_set": TrainSetConfig,
+    "index_set": IndexSetConfig,
 }
 """What an action starts."""
+_NOT_MEANWHILE = ("resume_harvest", "resume_train", "resume_set", "index_set", "delete")
+"""What is not done to something that a job is writing."""
 
 
 def writes(action: str) -> bool:
@@ -136,9 +144,9 @@ def cards(
 
 def _under_way(card: Card, written: Written) -> Card:
     """Say of what a job is writing that it is, in place of why it ended and how to continue."""
-    if (card.kind, card.name) not in written:
+    if not {(card.kind, card.name), (f"indexes of the {card.kind}", card.name)} & written:
         return card
-    actions = [a for a in card.actions if a not in ("resume_harvest", "resume_train", "delete")]
+    actions = [a for a in card.actions if a not in _NOT_MEANWHILE]
     return replace(card, actions=tuple(actions), warning="", footer=f"Running now · {card.footer}")
 
 
@@ -207,24 +215,26 @@ def _set(item: SetItem, now: datetime.datetime, unfolded: bool) -> Card:
     figures: list[tuple[str, str]] = []
     if item.info is not None:
         layers = layers_text(item.info.layers)
-        figures.append(("Layers", f"{layers} · {kind_text(item.info)}"))
+        figures.append(("Layers", layers))
+        figures.append(("Kind", kind_text(item.info)))
         figures.append(("Features", features_text(item.info)))
     figures += quality_figures(item)
     actions: list[str] = []
     if item.complete:
         figures.append(("Indexed", indexed_text(item)))
-        actions += ["explore_set"] if item.indexed else []
+        actions += ["explore_set"] if item.indexed else ["index_set"]
         actions.append("trace")
+        if item.indexed and len(item.indexed) < len(item.members):
+            actions.append("index_set")
     actions += ["curves"] if item.rows else []
     if len(item.members) > 1:
         actions.append("fold_layers" if unfolded else "layers")
-    actions.append("reveal")
+    actions += ["reveal", "delete"]
     warning = item.problem
     if not item.complete:
         warning = warning or f"Its training stopped after {short_count(item.rows)} rows."
-    return Card(
-        "set", item.name, tuple(figures), f"Set · {_footer(item, now)}", tuple(actions), warning
-    )
+        actions = (["resume_set"] if item.train is not None else []) + actions
+    return Card("set", item.name, tuple(figures), _footer(item, now), tuple(actions), warning)
 
 
 def _is_unfolded(item: DictionaryItem, found: Iterable[Card]) -> bool:

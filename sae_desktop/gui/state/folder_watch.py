@@ -9,7 +9,6 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 _FOLDERS = (
     "activations",
     "dictionaries",
-    "sets",
     "features",
     "sweeps",
     "matches",

@@ -264,8 +264,7 @@ class RunBoard(QObject):
         """Return the settings of a run, running or on disk."""
         item = self.item(name)
         for record in self._sweeps.values():
-            known = item is None and name in [row.dictionary for row in record.rows]
-            if known:
+            if item is None and name in [row.dictionary for row in record.rows]:
                 return config_of_row(record, name)
         return self._live.get(name) or (item.train if item else None)
 
@@ -280,11 +279,10 @@ class RunBoard(QObject):
         """Draw a run that has started, or continues, as its points come."""
         self._live[config.name] = config
         run = self.read(config.name)
-        known = run is not None
         buffer = CurveBuffer.of_run(run, config.features) if run else CurveBuffer(config.features)
         self.curves.show_run(config.name, buffer)
         self._chosen = config.name
-        self.density.show_run(run if known else None)
+        self.density.show_run(run)
         self._list()
         self.runs.choose(config.name)
         self._show_chosen()

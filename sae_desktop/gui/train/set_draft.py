@@ -16,6 +16,7 @@ from sae_desktop.project import checked_name
 from sae_desktop.storage.faults import format_bytes
 from sae_desktop.training.config import Target, TrainConfig
 from sae_desktop.training.set_config import SetEstimate, TrainSetConfig
+from sae_desktop.training.sets.set_plan import layers_with_sites, plan_set
 from sae_desktop.training.settings_check import setting_problems
 from sae_desktop.training.usual import passes_text
 from sae_desktop.words.amounts import exact_count, short_count
@@ -36,9 +37,21 @@ SETS: tuple[tuple[SetKind, str, str], ...] = (
     ),
 )
 """(kind, title, what it is): what a target can be besides those of one dictionary."""
+UNFIT = (
+    "The store lacks what a set is trained on, the MLP’s input and output of each layer: train "
+    "while harvesting, or harvest mlp.hook_in and hook_mlp_out of every layer."
+)
 _MARK = "\0set:"
 _MOST_LAYERS = 1_000
 _RANGE = re.compile(r"(\d{1,4})(?:\s*(?:–|-|\.\.|…)\s*(\d{1,4}))?")
+
+
+def usual_architecture(kind: SetKind | None) -> str:
+    """Return the architecture that is offered first.
+
+    Of a set one whose features depend on their own weights alone once they are trained.
+    """
+    return TrainConfig(project="", name="").architecture if kind is None else "batchtopk"
 
 
 def set_target(kind: SetKind) -> str:
@@ -141,11 +154,18 @@ def set_problems(
         found["activations"] = "Choose a store, harvest one first, or train while harvesting."
     elif store.rows < train.batch:
         found["batch"] = f"The store holds {exact_count(store.rows)} rows, fewer than one batch."
+    elif not layers_with_sites(store.sites):
+        found["activations"] = UNFIT
     try:
         parse_layers(layers)
     except UserError as error:
         found["layers"] = str(error)
-    if config.kind == "cross_layer" and len(config.layers) == 1:
+    if store is not None and not found:
+        try:
+            plan_set(msgspec.structs.replace(config, name="set"), store.sites)
+        except UserError as error:
+            found["layers"] = str(error)
+    elif config.kind == "cross_layer" and len(config.layers) == 1:
         found["layers"] = "A cross-layer transcoder needs two layers or more."
     try:
         checked_name(config.name)

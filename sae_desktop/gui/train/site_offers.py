@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.training.sets.set_plan import layers_with_sites
 from sae_desktop.words.inventory import StoreItem
 from sae_desktop.words.training_catalogue import STREAM
 
@@ -34,6 +35,11 @@ class SiteOffers:
             for other in self._fields["other_activations"].checked():
                 sites = tuple(site for site in sites if site in self._sites_of(other))
         return sites
+
+    def lacks_layers(self) -> bool:
+        """Whether the chosen store has nothing that a set could be trained on."""
+        name = self._fields["activations"].currentData()
+        return name != STREAM and not layers_with_sites(self._sites_of(name))
 
     def _sites_of(self, name: str) -> tuple[str, ...]:
         return next((store.sites for store in self.stores if store.name == name), ())

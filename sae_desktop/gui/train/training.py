@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import JobMetrics
-from sae_desktop.gui.forms.job_forms import IndexForm
+from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.actions import ActionInfo
 from sae_desktop.gui.parts.empty_state import EmptyState
 from sae_desktop.gui.parts.job_list import JobRow
@@ -27,9 +27,10 @@ from sae_desktop.training.config import (
     TrainConfig,
     TrainResult,
 )
-from sae_desktop.training.set_config import TrainSetConfig
+from sae_desktop.training.set_config import TrainSetConfig, TrainSetResult
 from sae_desktop.training.sweeps.sweep_config import SweepConfig, settings_in_force
 from sae_desktop.words.advice import advice
+from sae_desktop.words.after_jobs import Action
 from sae_desktop.words.amounts import elide_middle
 
 SNAPSHOT_MS = 2_000
@@ -59,7 +60,7 @@ class TrainingPanel(QWidget):
         self.live = LiveControls()
         self.live.hide()
         self.live.applied.connect(self._adjust)
-        self._trained = ""
+        self._trained: tuple[Action, str] | None = None
         self.index_button = push_button(
             "Build an index",
             self._build_index,
@@ -366,16 +367,19 @@ class TrainingPanel(QWidget):
 
     def _on_finished(self, result: TrainResult) -> None:
         self.form.forget_name()
-        self._trained = result.name
+        self._trained = ("index", result.name)
         self.index_button.setText(f"Build an index of “{elide_middle(result.name, 32)}”")
         self.index_button.setVisible(not self._session.read_only)
         self.setup.refresh()
 
-    def _on_set_finished(self, _result: object) -> None:
+    def _on_set_finished(self, result: TrainSetResult) -> None:
         self.form.forget_name()
+        self._trained = ("index_set", result.name)
+        self.index_button.setText(f"Index all layers of “{elide_middle(result.name, 32)}”")
+        self.index_button.setVisible(not self._session.read_only)
         self.setup.refresh()
 
     def _build_index(self) -> None:
-        """Ask for an index of the dictionary that was trained last: the next step."""
-        if any(item.name == self._trained for item in self._session.inventory.dictionaries):
-            IndexForm(self._session, self._trained).present(self)
+        """Ask for an index of what was trained last: the next step."""
+        if self._trained is not None:
+            do_step(self._session, *self._trained, self)

@@ -9,6 +9,7 @@ import msgspec
 from PySide6.QtCore import QSignalBlocker
 
 from sae_desktop.corpus.config import brought_up
+from sae_desktop.dictionary.set_info import SetKind
 from sae_desktop.gui.train.set_draft import (
     resumes_set,
     set_name,
@@ -56,8 +57,16 @@ def show_request(form: TrainingSettings, request: Request) -> None:
         return
     with QSignalBlocker(form.set_fields):
         form.set_fields.fill(request)
-    form.fill(msgspec.structs.replace(request.train, name=request.name))
-    choose(form.fields["target"], set_target(request.kind))
+    _fill(form, msgspec.structs.replace(request.train, name=request.name), request.kind)
+
+
+def _fill(form: TrainingSettings, train: TrainConfig, kind: SetKind | None) -> None:
+    """Show the settings of a training, of a set where it is of a kind."""
+    form.fill(train)
+    if kind is not None:
+        choose(form.fields["target"], set_target(kind))
+        form.architectures.wanted = train.architecture  # whatever is usual for a set
+        choose(form.fields["architecture"], train.architecture)
 
 
 def question(request: Request, *, measure: bool) -> PreflightConfig | EstimateSetConfig:
@@ -153,9 +162,7 @@ def give_request(form: TrainingSettings, kept: dict[str, Any]) -> None:
     """Show what was kept, unless that is what is shown."""
     config = msgspec.convert(brought_up(kept["config"]), TrainConfig)
     form.set_fields.give(kept.get("layers", ""), skip=kept.get("skip", True))
-    if unnamed(config) != unnamed(form.config(config.project)) or kept["named"]:
-        form.fill(config)
-    if kept.get("set"):
-        choose(form.fields["target"], set_target(kept["set"]))
+    if kept.get("set") or kept["named"] or unnamed(config) != unnamed(form.config(config.project)):
+        _fill(form, config, kept.get("set"))
     if not kept["named"]:
         form.forget_name()

@@ -30,9 +30,13 @@ from sae_desktop.gui.parts.default_mark import (
 from sae_desktop.gui.parts.labels import label, set_property
 from sae_desktop.gui.parts.more_button import MoreButton
 from sae_desktop.gui.parts.number_fields import NumberField, OptionalDecimalField
-from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.parts.terms import explain
-from sae_desktop.gui.train.set_draft import kind_of, member_target, set_explanation
+from sae_desktop.gui.train.architecture_offers import ArchitectureOffers
+from sae_desktop.gui.train.set_draft import (
+    kind_of,
+    member_target,
+    set_explanation,
+)
 from sae_desktop.gui.train.set_fields import SetFields
 from sae_desktop.gui.train.site_offers import SiteOffers, choose, refill
 from sae_desktop.gui.train.training_draft import stream_text, usual_values
@@ -44,10 +48,8 @@ from sae_desktop.words.training_catalogue import (
     SETTINGS,
     STREAM,
     SettingInfo,
-    architectures_for,
     chosen_sites,
     explanation,
-    known_architectures,
     matters,
 )
 
@@ -75,15 +77,13 @@ class TrainingSettings(QScrollArea):
         self._base = TrainConfig(project="", name="")
         """Carries what has no field here, such as the device."""
         self._named = False
-        self._described: list[ArchitectureInfo] = []
-        self._known = known_architectures([])
-        self._wanted_architecture = self._base.architecture
         self._problems: dict[str, str] = {}
         self._chosen: set[str] = set()
         """Of the fields that are fitted to the store: those that a person has set."""
         self.fields: dict[str, Any] = make_fields(self._base)
         self.set_fields = SetFields()
         self._offers = SiteOffers(self.fields)
+        self.architectures = ArchitectureOffers(self.fields["architecture"])
         self._groups: dict[str, QWidget] = {}
         self._explanations: dict[str, Any] = {}
         self._marks: dict[str, DefaultMark] = {}
@@ -168,15 +168,12 @@ class TrainingSettings(QScrollArea):
             else:
                 field.valueChanged.connect(self._on_changed)
                 field.problemChanged.connect(self._on_changed)
-        self.fields["architecture"].activated.connect(self._on_architecture_chosen)
         self.set_fields.changed.connect(self._on_changed)
+        self.fields["target"].activated.connect(lambda _index: self.stream_where_unfit())
 
     def _on_named(self, text: str) -> None:
         self._named = bool(text)
         self.changed.emit()
-
-    def _on_architecture_chosen(self, _index: int) -> None:
-        self._wanted_architecture = self.fields["architecture"].currentData()
 
     def _fit_to_store(self) -> None:
         """Set what nobody has set to what suits the store: how many rows, how many features."""
@@ -205,7 +202,7 @@ class TrainingSettings(QScrollArea):
 
     def architecture_named(self, name: str) -> ArchitectureInfo:
         """Return what is known of an architecture; of an unknown one, what the first is."""
-        return next((info for info in self._known if info.name == name), self._known[0])
+        return self.architectures.named(name)
 
     @property
     def set_kind(self) -> SetKind | None:
@@ -227,7 +224,12 @@ class TrainingSettings(QScrollArea):
         used: set[str] = set()
         for info in SETTINGS:
             shown = matters(
-                info.field, chosen, self._known, target, sites, len(self._offers.stores)
+                info.field,
+                chosen,
+                self.architectures.known,
+                target,
+                sites,
+                len(self._offers.stores),
             )
             shown = shown and not (kind is not None and info.field in _OF_ONE)
             self._groups[info.field].setVisible(shown)
@@ -278,26 +280,19 @@ class TrainingSettings(QScrollArea):
             set_property(line, "role", "warning" if problem else "small")
 
     # ------------------------------------------------------------------ choices
+    def stream_where_unfit(self) -> None:
+        """Take the rows of a set from a stream where the store has no layer’s sites."""
+        if self.set_kind is not None and self._offers.lacks_layers():
+            self.choose_store(STREAM)
+
     def show_architectures(self, infos: Sequence[ArchitectureInfo]) -> None:
         """Offer the architectures the engine told of."""
-        self._described = list(infos)
-        self._known = known_architectures(self._described)
+        self.architectures.show(infos)
         self._offer_architectures()
         self._show_applicable()
 
     def _offer_architectures(self) -> None:
-        box: QComboBox = self.fields["architecture"]
-        offered = architectures_for(self.target, self._known)
-        if [box.itemData(n) for n in range(box.count())] == [info.name for info in offered]:
-            return
-        with QSignalBlocker(box):
-            box.clear()
-            for info in offered:
-                box.addItem(info.title, info.name)
-                box.setItemData(
-                    box.count() - 1, plain_tip(info.summary), Qt.ItemDataRole.ToolTipRole
-                )
-            box.setCurrentIndex(max(box.findData(self._wanted_architecture), 0))
+        self.architectures.offer(self.target, self.set_kind)
 
     def show_stores(self, stores: list[StoreItem], chosen: str) -> None:
         """Offer the project's stores, and none: a stream."""
@@ -373,7 +368,7 @@ class TrainingSettings(QScrollArea):
         """Show the settings of a run; a store that is gone is left as it is chosen."""
         self._named, self._base = True, config
         self._chosen = set(_FITTED)
-        self._wanted_architecture = config.architecture
+        self.architectures.wanted = config.architecture
         if config.stream is not None:
             self._offers.stream = config.stream
         with ExitStack() as quiet:

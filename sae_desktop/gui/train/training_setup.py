@@ -124,6 +124,7 @@ class TrainingSetup(QWidget):
         """Set the form to a set of transcoders, unless it is set to one."""
         if self.form.set_kind is None:
             choose(self.form.fields["target"], set_target("transcoders"))
+            self.form.stream_where_unfit()
 
     def keep_draft(self, owner: QObject) -> None:
         """Keep what is set with the project: an interrupted training is then resumed from here."""

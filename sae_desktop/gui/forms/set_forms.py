@@ -1,0 +1,99 @@
+"""Small dialogs about sets: how their layers are indexed, and where they are saved."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox
+
+from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.described import default, setting
+from sae_desktop.features.set_index_config import IndexSetConfig
+from sae_desktop.gui.forms.job_forms import JobForm
+from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.number_fields import CountField
+from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.state.session import Session
+from sae_desktop.storage.faults import format_bytes
+from sae_desktop.words.inventory import SetItem, StoreItem
+from sae_desktop.words.set_words import count_text
+from sae_desktop.words.source_titles import corpus_title
+
+_TRAINED, _DRAFT, _STORE = "trained", "draft", "store"
+_BYTES = 2
+"""Of a number in a store."""
+
+
+class IndexSetForm(JobForm):
+    """Indexes and names the features of all layers that have no index yet."""
+
+    def __init__(self, session: Session, item: SetItem) -> None:
+        left = len(item.members) - len(item.indexed)
+        super().__init__(
+            session,
+            f"Index “{item.name}”",
+            f"Reads the text once through the model and keeps, for every feature of "
+            f"{count_text(item)}, where it fires and what it makes more likely; each gets an "
+            "automatic name. Layers with such an index are kept.",
+            "Index all layers" if left == len(item.members) else "Index the other layers",
+        )
+        self._item = item
+        self.source = QComboBox()
+        self._offer_sources()
+        self.add_row("Text", self.source, "Where the features are looked for")
+        self.rows = CountField(default(IndexSetConfig, "rows"), 1)
+        self.add_setting(IndexSetConfig, "rows", self.rows)
+        lean = setting(IndexSetConfig, "lean")
+        self.lean = QCheckBox(lean.title)
+        self.lean.setChecked(default(IndexSetConfig, "lean"))
+        self.add_row("", self.lean, lean.description)
+        self.lean.setAccessibleName(lean.title)
+        self._room = label("", "small", wrap=True)
+        self.add_below(self._room)
+        self.rows.valueChanged.connect(self._say_room)
+        self.source.currentIndexChanged.connect(self._say_room)
+        self._say_room()
+
+    def _offer_sources(self) -> None:
+        trained = self._item.train.train.stream if self._item.train is not None else None
+        if trained is not None:
+            self._offer(f"{corpus_title(trained.corpus)}, as it was trained on", (_TRAINED, ""))
+        for store in self.session.inventory.stores:
+            if self._fits(store):
+                self._offer(f"Store “{store.name}”", (_STORE, store.name))
+        draft = self.session.harvest_draft
+        if trained is None or draft.corpus != trained.corpus:
+            self._offer(f"{corpus_title(draft.corpus)}, as set in Harvest", (_DRAFT, ""))
+
+    def _offer(self, text: str, choice: tuple[str, str]) -> None:
+        self.source.addItem(text, choice)
+        tip = Qt.ItemDataRole.ToolTipRole
+        self.source.setItemData(self.source.count() - 1, plain_tip(text), tip)
+
+    def _fits(self, store: StoreItem) -> bool:
+        """Whether a store has what every member reads."""
+        info = self._item.info
+        return info is not None and {m.reads for m in info.members} <= set(store.sites)
+
+    def _say_room(self, _value: object = None) -> None:
+        """Say what the activations take while they are needed."""
+        kind, _ = self.source.currentData()
+        widths = [m.summary.width for m in self._item.members if m.summary is not None]
+        size = self.rows.value() * sum(widths) * _BYTES
+        text = f"Its activations take {format_bytes(size)} of disk until the layers are indexed."
+        self._room.setText("" if kind == _STORE else text)
+
+    def config(self) -> IndexSetConfig:
+        kind, store = self.source.currentData()
+        harvest: HarvestConfig | None = self.session.harvest_draft if kind == _DRAFT else None
+        return IndexSetConfig(
+            project=self.session.project_path,
+            set=self._item.name,
+            activations=store,
+            harvest=harvest,
+            rows=self.rows.value(),
+            lean=self.lean.isChecked(),
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()
