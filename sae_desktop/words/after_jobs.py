@@ -32,6 +32,7 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
     ImportPackageConfig,
 )
+from sae_desktop.exchange.set_config import ExportSetConfig, ImportSetConfig
 from sae_desktop.features.config import IndexConfig, MergeIndexesConfig, NameFeaturesConfig
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.labels.explaining.config import ExplainFeaturesConfig
@@ -179,6 +180,12 @@ def _indexed_set(config: Any, result: Any) -> Made:
     return done, "explore", result.indexes[0].name
 
 
+def _imported_set(_config: Any, result: Any) -> Made:
+    features = exact_count(result.features)
+    done = f"The set “{result.name}” is in the project: {len(result.layers)} layers, {features} "
+    return f"{done}features.", "index_set", result.name
+
+
 def _swept(_config: Any, result: Any) -> Made:
     runs = "1 run" if result.done == 1 else f"{result.done} runs"
     done = f"The sweep “{result.name}” is done: {runs} trained"
@@ -312,6 +319,8 @@ _STEPS: dict[type[msgspec.Struct], Callable[[Any, Any], Made]] = {
     TrainConfig: _trained,
     TrainSetConfig: _trained_set,
     IndexSetConfig: _indexed_set,
+    ImportSetConfig: _imported_set,
+    ExportSetConfig: _exported,
     SweepConfig: _swept,
     EvaluateConfig: _evaluated,
     IndexConfig: _indexed,

@@ -33,11 +33,13 @@ def test_card__of_a_set_stands_for_all_its_layers(project: Project) -> None:
     assert [card.name for card in found["Dictionaries"]] == ["whole"]
     assert "Indexes" not in found
     figures = dict(found["Dictionaries"][0].figures)
-    assert figures["Layers"] == "0–29 · skip transcoders"
+    assert (figures["Layers"], figures["Kind"]) == ("0–29", "skip transcoders")
     assert figures["Features"] == f"{FEATURES} per layer, {30 * FEATURES} in all"
     assert figures["FVU"] == "0.000 to 2.900"
     assert figures["Indexed"] == "2 of 30 layers"
     assert found["Dictionaries"][0].actions[0] == "explore_set"
+    under_way = cards(take_inventory(project), NOW, written=frozenset({("set", "whole")}))
+    assert not {"index_set", "delete"} & set(under_way["Dictionaries"][0].actions)
 
 
 def test_card__lists_layers_and_their_indexes_where_they_are_asked_for(project: Project) -> None:
@@ -55,6 +57,7 @@ def test_card__of_a_set_in_training_says_how_far_it_came(project: Project) -> No
     assert (item.complete, item.train, item.rows) == (False, config, 5_000)
     (card,) = shown(project)["Dictionaries"]
     assert card.warning == "Its training stopped after 5k rows."
+    assert card.actions[0] == "resume_set"
     assert "explore_set" not in card.actions
     step = next_step(inventory)
     assert (step.kind, step.target) == ("resume_set", "half")
