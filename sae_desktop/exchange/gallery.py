@@ -48,6 +48,11 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(map(int, self.dictionaries))
 
     @property
+    def is_set(self) -> bool:
+        """Whether its dictionaries are one set, with nothing else in the repository."""
+        return self.format == "circuit-tracer" and bool(self.hook_out) and len(self.layers) > 1
+
+    @property
     def bytes(self) -> int:
         """Of one dictionary in float32; 0: not known."""
         return _FLOAT * (2 * self.features * self.width + 2 * self.features + self.width)

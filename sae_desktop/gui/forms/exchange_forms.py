@@ -21,7 +21,9 @@ from sae_desktop.exchange.config import (
     ImportLabelsConfig,
 )
 from sae_desktop.exchange.recognise import dialog_filter
+from sae_desktop.exchange.set_config import ImportSetConfig, SetFound
 from sae_desktop.file_kinds import PACKAGE_ENDING
+from sae_desktop.gui.forms.found_sets import found_name, found_text, found_title
 from sae_desktop.gui.forms.job_forms import JobForm, free_name
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import NumberField
@@ -55,10 +57,13 @@ class ImportDictionaryForm(JobForm):
             session,
             "Import a dictionary",
             "Opens dictionaries of SAELens, sparsify, dictionary_learning, Gemma Scope, "
-            "circuit-tracer, Llama Scope and others. The format is recognised from the files.",
+            "circuit-tracer, Llama Scope and others, and transcoders of all layers as one set. "
+            "The format is recognised from the files.",
             "Import",
         )
         self._found: list[DictionaryFound] = []
+        self._sets: list[SetFound] = []
+        """Sets among them, which are offered first."""
         self.source = PathField(source)
         self.source.setPlaceholderText("A folder, a file, a .zip, or owner/name on the hub")
         self.source.setToolTip("With SAELens installed, also saelens:release/id from its directory")
@@ -81,9 +86,8 @@ class ImportDictionaryForm(JobForm):
         self.add_row("Dictionary", self.which, "Which of the dictionaries in the source")
         self.about = label("", "small", wrap=True)
         self.add_below(self.about)
-        taken = [d.name for d in session.inventory.dictionaries]
-        self._taken = taken
-        self.name = self.add_name(free_name("imported", taken), taken)
+        self._taken = [d.name for d in session.inventory.dictionaries]
+        self.name = self.add_name(free_name("imported", self._taken), self._taken)
         self.model, self.site, self.site_out = QLineEdit(), QLineEdit(), QLineEdit()
         self.add_row("Model", self.model, "builtin, smollm2, a folder, or owner/name on the hub")
         self.add_row("Site", self.site, "The site it reads, such as blocks.8.hook_resid_post")
@@ -125,7 +129,7 @@ class ImportDictionaryForm(JobForm):
         if not source or source == self._looked_at:
             return
         self._looked_at = source
-        self._found = []
+        self._found, self._sets = [], []
         self.which.clear()
         self.about.setText("Looking…")
         job = self.session.run(FindDictionariesConfig(source=source))
@@ -138,7 +142,9 @@ class ImportDictionaryForm(JobForm):
     def _on_found(self, result: FindDictionariesResult) -> None:
         if result.source != self._looked_at:
             return
-        self._found = result.dictionaries
+        self._found, self._sets = result.dictionaries, result.sets
+        for one in self._sets:
+            self.which.addItem(found_title(one))
         for found in self._found:
             self.which.addItem(found.path)
         self._on_chosen(0)
@@ -147,7 +153,31 @@ class ImportDictionaryForm(JobForm):
         self.about.setText(" ".join(part for part in (error.what, error.next_step) if part))
         self._check()
 
+    @property
+    def chosen_set(self) -> SetFound | None:
+        """The set that is chosen; None: a single dictionary is."""
+        number = self.which.currentIndex()
+        return self._sets[number] if 0 <= number < len(self._sets) else None
+
+    def _show_set(self, found: SetFound) -> None:
+        self.about.setText(found_text(found))
+        self.model.setText(found.model or self._expected[0])
+        self.site.setText("")
+        self.site_out.setText("")
+        self.name.setText(free_name(safe_name(found_name(found, self._looked_at)), self._taken))
+
     def _on_chosen(self, number: int) -> None:
+        one, inventory = self.chosen_set, self.session.inventory
+        self._taken[:] = [
+            d.name for d in (inventory.dictionaries if one is None else inventory.sets)
+        ]
+        for field in (self.site, self.site_out, self.scale):  # a set’s follow from its layers
+            self.form.setRowVisible(field, one is None)
+        if one is not None:
+            self._show_set(one)
+            self._check()
+            return
+        number -= len(self._sets)
         if not 0 <= number < len(self._found):
             return
         found = self._found[number]
@@ -172,11 +202,8 @@ class ImportDictionaryForm(JobForm):
         self._check()
 
     def _check(self, _text: str = "") -> None:
-        missing = [
-            what
-            for what, field in (("model", self.model), ("site", self.site))
-            if not field.text().strip()
-        ]
+        asked = [("model", self.model), ("site", self.site)][: 1 if self.chosen_set else 2]
+        missing = [what for what, field in asked if not field.text().strip()]
         ready = bool(self._found) and not missing
         self._start.setEnabled(ready)
         them = "it" if len(missing) == 1 else "both"
@@ -198,7 +225,16 @@ class ImportDictionaryForm(JobForm):
             self.look()
 
     # ------------------------------------------------------------------ importing
-    def config(self) -> ImportDictionaryConfig:
+    def config(self) -> ImportDictionaryConfig | ImportSetConfig:
+        one = self.chosen_set
+        if one is not None:
+            return ImportSetConfig(
+                project=self.session.project_path,
+                name=self.name.text(),
+                source=self._looked_at,
+                which=one.path,
+                model=self.model.text().strip(),
+            )
         return ImportDictionaryConfig(
             project=self.session.project_path,
             name=self.name.text(),

@@ -1,15 +1,19 @@
-"""Small dialogs about sets: how their layers are indexed, and where they are saved."""
+"""Small dialogs about sets: how their layers are indexed, how they are saved and called."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit
 
 from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.described import default, setting
+from sae_desktop.exchange.set_config import ExportSetConfig, SetFormat
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.forms.job_forms import JobForm
-from sae_desktop.gui.parts.labels import label
+from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.number_fields import CountField
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
@@ -96,4 +100,71 @@ class IndexSetForm(JobForm):
 
     def accept(self) -> None:
         self.session.run(self.config())
+        super().accept()
+
+
+_READERS: tuple[tuple[str, SetFormat], ...] = (
+    ("circuit-tracer", "circuit_tracer"),
+    ("SAELens: a folder for each layer", "saelens"),
+)
+
+
+class ExportSetForm(JobForm):
+    """Writes a set as another library reads it."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        super().__init__(
+            session,
+            f"Export “{name}”",
+            "Saves all layers in a form that other programs read; scalars and norms are folded "
+            "in. Its indexes and labels stay here.",
+            "Export",
+        )
+        self._name = name
+        self.reader = QComboBox()
+        for title, form in _READERS:
+            self.reader.addItem(title, form)
+        self.add_row("Format", self.reader, "Which program will read it")
+        self.target = QLineEdit(str(Path.home() / name))
+        self.target.textChanged.connect(self._check)
+        self.add_row("Save to", self.target, "A new or empty folder")
+        self.form.addRow("", push_button("Choose…", self._choose))
+
+    def _choose(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Where to create the folder")
+        if name:
+            self.target.setText(str(Path(name) / self._name))
+
+    def _check(self, text: str) -> None:
+        self.say_problem("" if text.strip() else "Name a folder to save it to.", self.target)
+
+    def config(self) -> ExportSetConfig:
+        return ExportSetConfig(
+            project=self.session.project_path,
+            set=self._name,
+            path=self.target.text().strip(),
+            format=self.reader.currentData(),
+        )
+
+    def accept(self) -> None:
+        self.session.run(self.config())
+        super().accept()
+
+
+class RenameSetForm(JobForm):
+    """Asks for another name; its indexes and labels go along."""
+
+    def __init__(self, session: Session, name: str, rename: Callable[[str, str], object]) -> None:
+        super().__init__(
+            session,
+            f"Rename “{name}”",
+            "Its layers, their indexes and the labels of their features go along.",
+            "Rename the set",
+        )
+        self._name, self._rename = name, rename
+        self.name = self.add_name(name, [item.name for item in session.inventory.sets])
+        self.name.selectAll()
+
+    def accept(self) -> None:
+        self._rename(self._name, self.name.text())
         super().accept()

@@ -17,6 +17,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.project_notes import Notes
 from sae_desktop.words.amounts import figure_text, short_count
 from sae_desktop.words.feature_words import WIDE
+from sae_desktop.words.set_words import count_text
 
 _AREAS = {action: menu.replace("&", "") for menu, ids in MENUS.items() for action in ids}
 """Action → the menu it stands in."""
@@ -42,7 +43,7 @@ def sources(
     rest: list[tuple[Callable[[str], list[Entry]], Callable[[Entry], object]]] = [
         (lambda _query: _action_entries(registry), _trigger(session, registry)),
         (lambda _query: _panel_entries(registry), _show_panel(session, registry)),
-        (lambda _query: _project_entries(session), run),
+        (lambda query: _project_entries(session, query), run),
         (_setting_entries, lambda entry: set_up(entry.key)),
         (_term_entries, lambda entry: tell(entry.key)),
     ]
@@ -170,12 +171,16 @@ def _label_entries(notes: Notes, dictionary: str, query: str) -> list[Entry]:
     return found
 
 
-def _project_entries(session: Session) -> list[Entry]:
+def _project_entries(session: Session, query: str) -> list[Entry]:
+    """Return what the project holds; the layers of a set only once something is asked."""
     inventory = session.inventory
     entries = [
         Entry("Index", f"Open index “{item.name}”", item.name, f"of {item.dictionary}")
-        for item in inventory.indexes
+        for item in (inventory.indexes if query.strip() else inventory.own_indexes)
     ]
+    for one in inventory.sets:
+        detail = count_text(one) if one.complete else "unfinished"
+        entries.append(Entry("Set", f"Set “{one.name}”", one.name, detail))
     for item in inventory.dictionaries:
         if not item.complete:
             entries.append(Entry("Run", f"Training of “{item.name}”", item.name, "unfinished"))
@@ -198,6 +203,9 @@ def _run(session: Session):
         elif entry.kind == "Index":
             if session.open_index(entry.key):
                 session.show_workspace("explore")
+        elif entry.kind == "Set":
+            session.show_workspace("train")
+            session.setRequested.emit(entry.key)
         elif entry.kind == "Run":
             session.show_workspace("train")
             session.select_dictionary(entry.key)

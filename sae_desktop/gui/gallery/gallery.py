@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.exchange.config import ImportDictionaryConfig
 from sae_desktop.exchange.fits import Fit, fit_of, published_model
 from sae_desktop.exchange.gallery import Family, catalogue, matching, weights_here
 from sae_desktop.exchange.here import (
@@ -28,8 +27,8 @@ from sae_desktop.exchange.here import (
     dictionaries_in_projects,
 )
 from sae_desktop.exchange.machine import Machine, this_machine
-from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm, safe_name
-from sae_desktop.gui.forms.job_forms import free_name
+from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
+from sae_desktop.gui.gallery.gallery_get import ALL_LAYERS, getting
 from sae_desktop.gui.gallery.gallery_rows import (
     HEADS,
     Choice,
@@ -39,6 +38,7 @@ from sae_desktop.gui.gallery.gallery_rows import (
     row,
     row_here,
     row_of,
+    row_of_set,
 )
 from sae_desktop.gui.gallery.gallery_side import GallerySide
 from sae_desktop.gui.parts.actions import ActionInfo
@@ -55,8 +55,6 @@ _CHOICE = Qt.ItemDataRole.UserRole
 """The Family or DictionaryHere of a row; None for a dictionary of the open project."""
 _NUMBERS = (4, 5)
 _OPEN_FIRST = "Open a project to import it into."
-_NAME = 60
-"""Characters of a repository's name in that of its dictionary."""
 _WIDTHS = (160, 112, 68, 74, 74, 100, 104)
 """Of all columns but the first."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -244,8 +242,10 @@ class GalleryPanel(QSplitter):
         return group
 
     def _own_rows(self) -> list[list[str]]:
-        found = [d.summary for d in self._session.inventory.dictionaries if d.summary is not None]
-        return [row(s.name, s.model, s.site, s.features, s.bytes) for s in found]
+        inventory = self._session.inventory
+        found = [d.summary for d in inventory.dictionaries if d.summary is not None]
+        rows = [row(s.name, s.model, s.site, s.features, s.bytes) for s in found]
+        return [*map(row_of_set, inventory.sets), *rows]
 
     def _row(self, group: QTreeWidgetItem, texts: list[str]) -> QTreeWidgetItem:
         item = QTreeWidgetItem(group)
@@ -305,10 +305,12 @@ class GalleryPanel(QSplitter):
         with QSignalBlocker(self.layer):
             self.layer.clear()
             if isinstance(choice, Family):
+                if choice.is_set:
+                    self.layer.addItem("all, as one set", ALL_LAYERS)
                 for number in choice.layers:
                     here = "   on this machine" if choice.is_here(number) else ""
                     self.layer.addItem(f"{number}{here}", number)
-                self.layer.setCurrentIndex(len(choice.layers) // 2)
+                self.layer.setCurrentIndex(0 if choice.is_set else len(choice.layers) // 2)
 
     def _show_layer(self, _number: int = 0) -> None:
         choice, layer = self.choice, self.layer.currentData()
@@ -322,23 +324,23 @@ class GalleryPanel(QSplitter):
 
     def _show_family(self, family: Family, layer: int, *, open_: bool) -> None:
         """Tell whether the dictionary of a layer fits, who may have it, and what a button does."""
-        fit, model = self._fit(family, layer), published_model(family.model)
-        here, model_here = family.is_here(layer), weights_here(family.model)
+        wanted = family.layers if layer == ALL_LAYERS else [layer]
+        fit, model = self._fit(family, wanted[0]), published_model(family.model)
+        here, model_here = all(map(family.is_here, wanted)), weights_here(family.model)
         looking = "Looking at what this machine has …"
         self.fit.setText(looking if self._machine is None else fit_text(fit))
         self.access.setText(access_text(family.model, model.access if model else "unknown"))
         self.access.setVisible(not model_here)
-        self.get_button.setText("Get dictionary" if model_here else "Get dictionary and model")
+        what = "set" if layer == ALL_LAYERS else "dictionary"
+        self.get_button.setText(f"Get {what}" if model_here else f"Get {what} and model")
         self.get_button.setAccessibleName(self.get_button.text())
-        missing = [
-            what for what, there in (("dictionary", here), ("model", model_here)) if not there
-        ]
+        missing = [what for what, there in ((what, here), ("model", model_here)) if not there]
         self.state.setText(download_text(missing, fit, why_offline()) if open_ else _OPEN_FIRST)
         online = not offline()
         room = fit is None or fit.disk
         self.import_button.setEnabled(open_ and (here or online))
         self.get_button.setEnabled(open_ and room and (online or not missing))
-        self.features_button.setVisible(bool(family.features_page(layer)))
+        self.features_button.setVisible(bool(family.features_page(wanted[0])))
         for button in (self.features_button, self.page_button, self.side.model_page_button):
             button.setEnabled(online)
         tip = "Open the layer’s page on neuronpedia.org, before anything is downloaded"
@@ -350,17 +352,7 @@ class GalleryPanel(QSplitter):
         choice, layer = self.choice, self.layer.currentData()
         if not isinstance(choice, Family) or not self.get_button.isEnabled():
             return
-        taken = [d.name for d in self._session.inventory.dictionaries]
-        own = choice.repository.rpartition("/")[2]
-        job = self._session.run(
-            ImportDictionaryConfig(
-                project=self._session.project_path,
-                name=free_name(f"{safe_name(own)[:_NAME]}-L{layer}", taken),
-                source=choice.source(layer), model=choice.model, site=choice.site(layer),
-                site_out=choice.site_out(layer), sha256=choice.digests.get(str(layer), ""),
-                with_model=True,
-            )
-        )  # fmt: skip
+        job = self._session.run(getting(self._session, choice, layer))
         if job is not None:
             self.side.download.follow(job)
 
@@ -374,11 +366,13 @@ class GalleryPanel(QSplitter):
             form.expect(choice.model, choice.site, "", "")
             form.present(self)
             return
-        form = ImportDictionaryForm(self._session, choice.source(layer))
-        form.expect(
-            choice.model, choice.site(layer), choice.site_out(layer),
-            choice.digests.get(str(layer), ""),
-        )  # fmt: skip
+        if layer == ALL_LAYERS:
+            form = ImportDictionaryForm(self._session, choice.repository)
+            form.expect(choice.model, "", "", "")
+        else:
+            form = ImportDictionaryForm(self._session, choice.source(layer))
+            digest = choice.digests.get(str(layer), "")
+            form.expect(choice.model, choice.site(layer), choice.site_out(layer), digest)
         form.present(self)
 
     def open_page(self) -> None:

@@ -9,6 +9,8 @@ from sae_desktop.storage.faults import format_bytes
 from sae_desktop.words.amounts import exact_count
 from sae_desktop.words.architecture_titles import architecture_title
 from sae_desktop.words.gallery_text import access_short, fit_short
+from sae_desktop.words.inventory import SetItem
+from sae_desktop.words.set_words import layers_text as layers_in_short
 from sae_desktop.words.source_titles import MODELS
 
 Choice = Family | DictionaryHere | None
@@ -25,6 +27,18 @@ def row(name: str, model: str, site: str, features: int, size: int) -> list[str]
         name, MODELS.get(model, model), hook or site, layer if hook else "",
         exact_count(features) if features else UNKNOWN, format_bytes(size), "", "",
     ]  # fmt: skip
+
+
+def row_of_set(item: SetItem) -> list[str]:
+    """Return the texts of a set of the open project."""
+    info = item.info
+    first = info.members[0].reads if info is not None else ""
+    texts = row(
+        item.name, info.model if info is not None else "", first,
+        info.features if info is not None else 0, item.bytes,
+    )  # fmt: skip
+    texts[HEADS.index("Layers")] = layers_in_short(info.layers) if info is not None else ""
+    return texts
 
 
 def row_here(one: DictionaryHere) -> list[str]:

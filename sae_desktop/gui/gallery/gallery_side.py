@@ -18,6 +18,7 @@ from sae_desktop.gui.gallery.download_card import DownloadCard
 from sae_desktop.gui.parts.labels import label, push_button
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.session import Session
+from sae_desktop.words.set_words import newest_index
 
 WIDTH = 300
 
@@ -112,8 +113,12 @@ class GallerySide(QScrollArea):
             self._choose()
 
     def _newest(self) -> str:
-        """Return the newest index of the dictionary; empty: it has none."""
-        found = [i for i in self._session.inventory.indexes if i.dictionary == self._own]
+        """Return the newest index of the dictionary, of a set its first layer’s; empty: none."""
+        inventory = self._session.inventory
+        whole = None if inventory.dictionary(self._own) else inventory.set_named(self._own)
+        if whole is not None:
+            return newest_index(whole.indexed[0]) if whole.indexed else ""
+        found = [i for i in inventory.indexes if i.dictionary == self._own]
         return max(found, key=lambda item: item.modified).name if found else ""
 
     def _open_own(self) -> None:
@@ -123,6 +128,8 @@ class GallerySide(QScrollArea):
             session.select_dictionary(self._own)
             session.show_workspace("project")
             return
-        shown = session.index is not None and session.index.info.dictionary == self._own
+        opened = session.index.info.dictionary if session.index is not None else ""
+        whole = session.inventory.set_of(opened)
+        shown = opened == self._own or (whole is not None and whole.name == self._own)
         if shown or session.open_index(newest):
             session.show_workspace("explore")

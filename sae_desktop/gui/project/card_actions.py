@@ -15,12 +15,12 @@ from sae_desktop.gui.forms.job_forms import EvaluateForm
 from sae_desktop.gui.forms.same_model_form import SameModelForm
 from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.parts.dialogs import reveal
+from sae_desktop.gui.project.set_actions import SetActions
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.store_actions import extend_store, show_store, verify_store
 from sae_desktop.gui.state.trash import Trash
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.words.after_jobs import Action
-from sae_desktop.words.set_words import newest_index
 
 STEPS: dict[str, Action] = {
     "harvest": "harvest",
@@ -42,6 +42,7 @@ class CardActions:
         """Sweeps whose runs have cards of their own."""
         self._session, self._panel = session, panel
         self._trash, self._refresh = trash, refresh
+        self._sets = SetActions(session, panel)
 
     def do(self, kind: str, name: str, action: str) -> None:
         """Do one of the actions of a card, or the next step."""
@@ -49,6 +50,8 @@ class CardActions:
         if session.project is None:
             return
         step = STEPS.get(action)
+        if kind == "set" and self._sets.do(name, action):
+            return
         if step is not None:
             do_step(session, step, name, self._panel)
         elif action == "curves":
@@ -76,41 +79,12 @@ class CardActions:
             item = session.inventory.dictionary(name)
             if item is not None and item.indexes:
                 do_step(session, "explore", item.indexes[-1], self._panel)
-        elif action == "index_set":
-            do_step(session, "index_set", name, self._panel)
-        elif action == "resume_set":
-            self._resume_set(name)
-        elif action == "explore_set":
-            self._explore_set(name)
-        elif action == "trace":
-            session.show_workspace("circuits")
-            session.traceRequested.emit(name)
         elif action == "same_model":
             SameModelForm(session, kind, name).present(self._panel)
         elif action == "reveal":
             reveal(item_path(session.project, kind, name))
         elif action == "delete":
             self._ask_delete(kind, name)
-
-    def _explore_set(self, name: str) -> None:
-        """Show the layer of a set that was read last in this session, else the first."""
-        session = self._session
-        found = session.inventory.set_named(name)
-        if found is None or not found.indexed:
-            return
-        opened = session.index.info.dictionary if session.index is not None else ""
-        member = next((m for m in found.indexed if m.name == opened), found.indexed[0])
-        target = session.index_name if member.name == opened else newest_index(member)
-        do_step(session, "explore", target, self._panel)
-
-    def _resume_set(self, name: str) -> None:
-        session, found = self._session, self._session.inventory.set_named(name)
-        if found is not None and found.train is not None:
-            config = msgspec.structs.replace(
-                found.train, project=session.project_path, name=found.name
-            )
-            session.run(config)
-            session.show_workspace("train")
 
     def _resume(self, name: str, action: str) -> None:
         inventory, path = self._session.inventory, self._session.project_path

@@ -57,6 +57,8 @@ ACTIONS = {
     "trace": "Trace a prompt",
     "resume_set": "Resume the training",
     "index_set": "Index all layers…",
+    "export_set": "Export…",
+    "rename_set": "Rename…",
     "runs": "Compare its runs",
     "evaluate": "Evaluate…",
     "index": "Build an index…",
@@ -81,13 +83,15 @@ JOBS: dict[str, type[msgspec.Struct]] = {
     "index_set": IndexSetConfig,
 }
 """What an action starts."""
-_NOT_MEANWHILE = ("resume_harvest", "resume_train", "resume_set", "index_set", "delete")
+_NOT_MEANWHILE = (
+    "resume_harvest", "resume_train", "resume_set", "index_set", "rename_set", "delete",
+)  # fmt: skip
 """What is not done to something that a job is writing."""
 
 
 def writes(action: str) -> bool:
     """Tell whether a read-only project does not allow an action."""
-    return action == "delete" or (action in JOBS and JOB_KINDS[JOBS[action]].writes)
+    return action in ("delete", "rename_set") or (action in JOBS and JOB_KINDS[JOBS[action]].writes)
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,7 @@ def _set(item: SetItem, now: datetime.datetime, unfolded: bool) -> Card:
         actions.append("trace")
         if item.indexed and len(item.indexed) < len(item.members):
             actions.append("index_set")
+        actions += ["export_set", "rename_set"]
     actions += ["curves"] if item.rows else []
     if len(item.members) > 1:
         actions.append("fold_layers" if unfolded else "layers")

@@ -138,11 +138,15 @@ class PlaceKeeper(QObject):
         inventory = session.inventory
         opened = session.has_index(kept.index) and session.open_index(kept.index, kept)
         if not opened and inventory.indexes:
-            opened = session.open_index(newest(inventory.indexes))
+            opened = session.open_index(newest(inventory.own_indexes or inventory.indexes))
         if not opened or kept.store:
             session.store = kept_or_newest(kept.store, inventory.stores)
         if not opened or kept.dictionary:
-            session.dictionary = kept_or_newest(kept.dictionary, inventory.dictionaries)
+            known = inventory.dictionaries or inventory.all_dictionaries
+            if inventory.dictionary(kept.dictionary) is not None:
+                session.dictionary = kept.dictionary
+            else:
+                session.dictionary = kept_or_newest("", known)
 
     def leave(self) -> None:
         """Keep the place once more: the project is about to be closed."""

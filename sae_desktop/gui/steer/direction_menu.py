@@ -65,7 +65,7 @@ class DirectionButton(QPushButton):
 
     def _ask_feature(self) -> None:
         project = self._session.project
-        names = project.dictionaries() if project is not None else []
+        names = project.all_dictionaries() if project is not None else []
         dialog = DecoderRowDialog(names, self)
         if dialog.exec() == QDialog.DialogCode.Accepted:
             self._chosen(dialog.direction())

@@ -93,6 +93,24 @@ ARCHITECTURE_TERMS = (
         ("Transcoder", "Layer"),
     ),
     Entry(
+        "Set of transcoders",
+        "A transcoder for each layer of a model, or one cross-layer transcoder, kept together.",
+        "With all MLPs expressed in features, a prompt can be traced from its words to the next "
+        "token. A set is trained, indexed, brought in and exported as one thing; each of its "
+        "layers can be read in Explore like any dictionary.",
+        "Train, under Target; Project; Circuits",
+        ("Transcoder", "Cross-layer transcoder", "Layer"),
+        ("Transcoder for each layer", "Sets of transcoders", "Cross-layer transcoder, as a set"),
+    ),
+    Entry(
+        "Skip connection",
+        "A linear map beside the features of a transcoder, from what it reads to what it writes.",
+        "What the MLP does to every token alike is left to it, so that the features stand for "
+        "the rest.",
+        "Train, for a set",
+        ("Skip transcoder", "Set of transcoders"),
+    ),
+    Entry(
         "Crosscoder",
         "One dictionary for several layers, or for several models that read the same text.",
         "It shows which features layers share, or what a fine-tuned model has that the original "

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from frame_client import FakeClient
+from frame_client import FakeClient, Heard
 from frame_project import add_run
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidgetItemIterator
 from pytestqt.qtbot import QtBot
 from sample_index import write_sample_index
+from set_project import add_set
 
 from sae_desktop.exchange.config import (
     DictionaryFound,
@@ -21,6 +22,7 @@ from sae_desktop.exchange.config import (
 )
 from sae_desktop.exchange.gallery import Family, catalogue
 from sae_desktop.exchange.machine import Machine
+from sae_desktop.exchange.set_config import ImportSetConfig, SetFound
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.gallery import gallery
 from sae_desktop.gui.gallery.gallery import GalleryPanel
@@ -298,3 +300,73 @@ def test_heading_of_the_list__is_no_dictionary(
     panel.list.setCurrentItem(panel.list.topLevelItem(0))
     assert not panel.side.open_button.isVisible()
     assert panel.about.text() == ""
+
+
+def test_gallery__gets_all_layers_as_one_set(
+    panel: GalleryPanel, session: Session, project: Project, client: FakeClient
+) -> None:
+    session.open_project(project.path)
+    panel.filter.setText("qwen3-0.6b transcoders")
+    assert panel.layer.currentText() == "all, as one set"
+    assert panel.get_button.text() == "Get set and model"
+    panel.get_chosen()
+    assert client.last(ImportSetConfig).config == ImportSetConfig(
+        project=str(project.path), name="qwen3-0.6b-transcoders-lowl0",
+        source="mwhanna/qwen3-0.6b-transcoders-lowl0", model="Qwen/Qwen3-0.6B", with_model=True,
+    )  # fmt: skip
+    panel.layer.setCurrentIndex(panel.layer.findData(3))
+    assert panel.get_button.text() == "Get dictionary and model"
+    panel.filter.setText("gemma-2-2b transcoders")
+    assert panel.layer.findText("all, as one set") < 0  # its repository holds far more
+
+
+def test_set_of_the_project__is_one_row_that_opens_its_first_layer(
+    panel: GalleryPanel, session: Session, project: Project, heard: Heard
+) -> None:
+    add_set(project, "whole", layers=5, indexed=(2,))
+    session.open_project(project.path)
+    session.close_index()
+    assert names(panel)[:2] == ["In this project", "whole"]
+    row = panel.list.topLevelItem(0).child(0)
+    assert row.text(HEADS.index("Layers")) == "0–4"
+    panel.list.setCurrentItem(row)
+    panel.side.act()
+    assert (session.index_name, heard.workspaces[-1]) == ("whole.L02", "explore")
+
+
+def test_import__offers_a_set_before_its_layers(
+    session: Session, project: Project, client: FakeClient, qtbot: QtBot
+) -> None:
+    add_run(project, "tc")
+    session.open_project(project.path)
+    form = ImportDictionaryForm(session, "owner/tc")
+    qtbot.addWidget(form)
+    layers = [
+        DictionaryFound(
+            path=f"layer_{n}.safetensors", format="circuit-tracer", architecture="transcoder",
+            width=8, features=16, model="", site=f"blocks.{n}.mlp.hook_in",
+            site_out=f"blocks.{n}.hook_mlp_out", notes=[],
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    whole = SetFound(
+        path="layer_*.safetensors", format="circuit-tracer", kind="transcoders", layers=(0, 1, 2),
+        features=48, width=8, model="", notes=[],
+    )  # fmt: skip
+    found = FindDictionariesResult(source="owner/tc", dictionaries=layers, sets=[whole])
+    client.finish(client.last(FindDictionariesConfig), found)
+    assert form.which.currentText() == "All 3 layers, as one set"
+    assert not form.form.isRowVisible(form.site)
+    assert not form._start.isEnabled()
+    assert "name the model:" in form._problem.text()
+    form.model.setText("builtin")
+    assert form._start.isEnabled()
+    assert form.config() == ImportSetConfig(
+        project=str(project.path), name="tc", source="owner/tc", which="layer_*.safetensors",
+        model="builtin",
+    )  # fmt: skip
+    form.which.setCurrentIndex(2)
+    assert form.form.isRowVisible(form.site)
+    config = form.config()
+    assert isinstance(config, ImportDictionaryConfig)
+    assert (config.which, config.site) == ("layer_1.safetensors", "blocks.1.mlp.hook_in")

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 from set_project import FEATURES, add_set
 
+from sae_desktop.exchange.set_config import ExportSetConfig
+from sae_desktop.gui.forms.set_forms import ExportSetForm, RenameSetForm
 from sae_desktop.gui.frame.breadcrumb import Breadcrumb
 from sae_desktop.gui.project.next_step import next_step
 from sae_desktop.gui.project.project import ProjectPanel
@@ -121,6 +123,37 @@ def test_panel__opens_a_layer_of_a_set_and_leads_to_circuits(
         panel.card_actions.do("set", "whole", "trace")
     assert asked.args == ["whole"]
     assert heard.workspaces[-1] == "circuits"
+
+
+def test_set__is_renamed_with_the_open_layer_and_exported(
+    session: Session, project: Project, client: FakeClient, heard: Heard, qtbot: QtBot
+) -> None:
+    add_set(project, "whole", indexed=(1,))
+    session.open_project(project.path)
+    session.open_index("whole.L01")
+    panel = ProjectPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.card_actions.do("set", "whole", "rename_set")
+    form = panel.window().findChild(RenameSetForm)
+    assert form is not None
+    assert not form._start.isEnabled()
+    form.name.setText("renamed")
+    form.accept()
+    qtbot.waitUntil(lambda: session.index_name == "renamed.L01", timeout=10_000)
+    assert [item.name for item in session.inventory.sets] == ["renamed"]
+    assert heard.errors == []
+    panel.card_actions.do("set", "renamed", "export_set")
+    export = panel.window().findChild(ExportSetForm)
+    assert export is not None
+    export.target.setText("")
+    assert not export._start.isEnabled()
+    export.target.setText("/somewhere/new")
+    export.accept()
+    config = client.last(ExportSetConfig).config
+    assert (config.set, config.path, config.format) == (
+        "renamed", "/somewhere/new", "circuit_tracer",
+    )  # fmt: skip
 
 
 def test_breadcrumb__has_a_menu_of_its_own_for_the_layers_of_a_set(
