@@ -70,7 +70,10 @@ class ExplorePanel(QWidget):
             place_infos(self.page, self.probe, self.text_sets, self.map, self.compare, self.labels),
             "What Explore shows",
         )
-        self.layer = LayerChooser(session, self._open_layer)
+        self.layer = LayerChooser(
+            session, self._open_layer, self.list.show_only, lambda: self.list.bar.only
+        )
+        self.list.bar.toggled.connect(self.layer.refresh)
         self.places.add_beside(self.layer)
         self._stack.addWidget(self.places)
         column = QVBoxLayout(self)

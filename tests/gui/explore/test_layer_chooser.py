@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from frame_project import add_run
 from pytestqt.qtbot import QtBot
+from sample_index import write_sample_index
 from set_project import add_set
 from shown_panel import shown
 
+from sae_desktop.dictionary.set_info import SetInfo, SetMember, write_set_info
 from sae_desktop.gui.explore.explore import ExplorePanel
 from sae_desktop.gui.state.session import Session
 
@@ -58,3 +61,30 @@ def test_layer__is_opened_from_the_list_of_layers(panel: ExplorePanel, session: 
     panel.layer.layers.setCurrentIndex(3)
     panel.layer.layers.activated.emit(3)
     assert session.index_name == "whole.L03"
+
+
+def test_layers__of_a_cross_layer_transcoder_are_parts_of_one_list(
+    panel: ExplorePanel, session: Session
+) -> None:
+    assert session.project is not None
+    folder = session.project.set_path("clt")
+    (folder / "all").mkdir(parents=True)
+    add_run(session.project, "clt.all")
+    members = tuple(
+        SetMember(name="all", layer=n, reads="r", writes="w", features=16, digest="d")
+        for n in range(4)
+    )
+    info = SetInfo(name="clt", kind="cross_layer", model="m", members=members, features=64)
+    write_set_info(folder, info)
+    write_sample_index(session.project.index_path("clt.all"), dictionary="clt.all", repeats=2)
+    session.look_again()
+    session.open_index("clt.all")
+    box = panel.layer.layers
+    assert [box.itemText(n) for n in range(box.count())][:2] == ["All layers", "Layer 0"]
+    panel.layer.go(1)
+    panel.layer.go(1)
+    assert box.currentText() == "Layer 1"
+    assert sorted(panel.list.model.listed.tolist()) == list(range(16, 32))
+    panel.list.bar.clear_all()
+    assert box.currentText() == "All layers"
+    assert panel.list.model.rowCount() == 64
