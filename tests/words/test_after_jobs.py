@@ -125,4 +125,4 @@ def test_commands__are_those_of_the_program_and_buttons_are_told() -> None:
         command = known[words[0]]
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options, action
-    assert told == 9
+    assert told == 10

@@ -162,9 +162,11 @@ class RenameSetForm(JobForm):
             "Rename the set",
         )
         self._name, self._rename = name, rename
-        self.name = self.add_name(name, [item.name for item in session.inventory.sets])
+        others = [item.name for item in session.inventory.sets if item.name != name]
+        self.name = self.add_name(name, others)
         self.name.selectAll()
 
     def accept(self) -> None:
-        self._rename(self._name, self.name.text())
+        if self.name.text() != self._name:
+            self._rename(self._name, self.name.text())
         super().accept()

@@ -129,6 +129,7 @@ def test_set__is_renamed_with_the_open_layer_and_exported(
     session: Session, project: Project, client: FakeClient, heard: Heard, qtbot: QtBot
 ) -> None:
     add_set(project, "whole", indexed=(1,))
+    add_set(project, "other")
     session.open_project(project.path)
     session.open_index("whole.L01")
     panel = ProjectPanel(session)
@@ -137,11 +138,12 @@ def test_set__is_renamed_with_the_open_layer_and_exported(
     panel.card_actions.do("set", "whole", "rename_set")
     form = panel.window().findChild(RenameSetForm)
     assert form is not None
+    form.name.setText("other")
     assert not form._start.isEnabled()
     form.name.setText("renamed")
     form.accept()
     qtbot.waitUntil(lambda: session.index_name == "renamed.L01", timeout=10_000)
-    assert [item.name for item in session.inventory.sets] == ["renamed"]
+    assert [item.name for item in session.inventory.sets] == ["other", "renamed"]
     assert heard.errors == []
     panel.card_actions.do("set", "renamed", "export_set")
     export = panel.window().findChild(ExportSetForm)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from frame_client import FakeClient
+from frame_project import ARCHITECTURES
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from set_project import FEATURES, add_set
@@ -42,7 +43,9 @@ def choose_target(panel: TrainingPanel, kind: Any) -> None:
 
 @pytest.fixture
 def drafted(training: TrainingPanel, session: Session) -> TrainingPanel:
-    """Harvest is set to the built-in model."""
+    """Harvest is set to the built-in model, and there is the architecture usual for sets."""
+    usual = msgspec.structs.replace(ARCHITECTURES[0], name="batchtopk", title="BatchTopK")
+    training.setup.show_architectures([*ARCHITECTURES, usual])
     session.draft_harvest(HarvestConfig(project="", name="", model="builtin", site="s"))
     return training
 
@@ -129,8 +132,8 @@ def test_set__says_what_it_takes_and_does_not_start_beyond_it(
     assert question.config.measure is False
     client.finish(question, estimate())
     told = drafted.setup._summary.text()
-    assert told.startswith("4 layers (0–3), 8,192 features in all, 31.0 MB on disk once trained.")
-    assert "3.00 GB of 8.00 GB free memory" in drafted.setup._needs.text()
+    assert told.startswith("4 layers (0–3), 8,192 features in all, 31 MB on disk once trained.")
+    assert "3 GB of 8 GB free memory" in drafted.setup._needs.text()
     drafted.form.fields["features"].setValue(1_000_000)
     client.finish(asked(EstimateSetConfig), estimate(fits=False))
     assert not drafted.setup.start_button.isEnabled()
@@ -198,7 +201,7 @@ def test_set__leads_on_to_the_index_of_its_layers(
     training.index_button.click()
     form = training.window().findChild(IndexSetForm)
     assert form is not None
-    assert form._room.text().startswith("Its activations take 9.60 MB")
+    assert form._room.text().startswith("Its activations take 9.6 MB")
     form.rows.setValue(1_000)
     form.accept()
     asked = client.last(IndexSetConfig).config
