@@ -26,6 +26,7 @@ from sae_desktop.gui.train.sweep_draft import config_of_row
 from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.run_folder import RUN_LOG
 from sae_desktop.training.run_log import RunCurves, read_run
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sweeps.sweep_config import SweepRecord, read_sweep
 from sae_desktop.words.curve_buffer import CurveBuffer
 from sae_desktop.words.curve_info import CurveView, curve_view
@@ -35,7 +36,6 @@ from sae_desktop.words.run_figures import (
     RunRow,
     row_of_begun,
     rows_of_runs,
-    rows_of_set,
     rows_of_sweep,
 )
 
@@ -133,12 +133,11 @@ class RunBoard(QObject):
     def listed(self) -> list[RunRow]:
         """Return the runs of the table."""
         inventory, running = self._session.inventory, list(self._live)
-        record, one = self._sweeps.get(self.runs.sweep), self.sets.item(self.runs.set)
+        record = self._sweeps.get(self.runs.sweep)
         if record is not None:
             return rows_of_sweep(record, inventory.dictionaries)
         if self.runs.set:
-            followed = self.runs.set == self.sets.followed
-            return rows_of_set(one, followed, self.heeded) if one is not None else []
+            return self.sets.rows(self.runs.set, self.heeded)
         rows = rows_of_runs(inventory.dictionaries, running, self.heeded)
         known = {row.name for row in rows}
         begun = [config for name, config in self._live.items() if name not in known]
@@ -366,9 +365,9 @@ class RunBoard(QObject):
         return bool(self._followed) and self.runs.sweep == self._followed
 
     # ------------------------------------------------------------------ a set in training
-    def follow_set(self, name: str) -> None:
+    def follow_set(self, config: TrainSetConfig) -> None:
         """List the layers of a set that has started, and draw them as they grow."""
-        self.sets.follow(name)
+        self.sets.follow(config)
         self.look_at_set()
 
     def look_at_set(self) -> None:
@@ -381,7 +380,7 @@ class RunBoard(QObject):
             self.runs.choose_set(self.sets.followed)
         self._grow(run)
         if self.runs.set == self.sets.followed:
-            self.show_layers()
+            self._list()
 
     def unfollow_set(self) -> None:
         """The set’s training has ended."""

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+
 from sae_desktop.gui.state.session import Session
 from sae_desktop.training.run_folder import RUN_LOG
+from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.words.inventory import SetItem
+from sae_desktop.words.run_figures import RunRow, row_of_begun, rows_of_set
+from sae_desktop.words.set_words import layer_of
 
 
 class SetRuns:
@@ -14,6 +22,7 @@ class SetRuns:
         self._session = session
         self.followed = ""
         """The set that is being trained; empty: none is."""
+        self._config: TrainSetConfig | None = None
         self._turn = 0
         self._followed_runs: list[str] = []
 
@@ -43,9 +52,23 @@ class SetRuns:
             names = self._followed_runs
         return names.index(run) / (len(names) - 1) if run in names and len(names) > 1 else None
 
-    def follow(self, name: str) -> None:
+    def follow(self, config: TrainSetConfig) -> None:
         """Watch a set that has started."""
-        self.followed, self._turn, self._followed_runs = name, 0, []
+        self._config = config
+        self.followed, self._turn, self._followed_runs = config.name, 0, []
+
+    def rows(self, name: str, heeded: Mapping[str, Sequence[str]]) -> list[RunRow]:
+        """Return the runs of a set, those that have only just begun among them."""
+        item, config, running = self.item(name), self._config, name == self.followed
+        rows = rows_of_set(item, running, heeded) if item is not None else []
+        if not running or config is None:
+            return rows
+        known = {row.name for row in rows}
+        for run in self._followed_runs:
+            if run not in known:
+                begun = row_of_begun(msgspec.structs.replace(config.train, name=run), heeded)
+                rows.append(replace(begun, layer=layer_of(run)))
+        return rows
 
     def next_run(self) -> str:
         """Return the run of the followed set whose log is to be read now; empty: none has one.

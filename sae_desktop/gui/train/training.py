@@ -249,6 +249,7 @@ class TrainingPanel(QWidget):
         stores, drawn = bool(self._session.inventory.stores), bool(self.curves.runs)
         self.curves.setVisible(drawn)
         self._no_run.setVisible(stores and not drawn)
+        self._no_run.button.setVisible(not self._is_live())
         self._no_store.setVisible(not stores and not drawn)
         self._advise()
 
@@ -284,7 +285,7 @@ class TrainingPanel(QWidget):
         elif isinstance(config, SweepConfig):
             self.board.follow_sweep(config.name)
         elif isinstance(config, TrainSetConfig):
-            self.board.follow_set(config.name)
+            self.board.follow_set(config)
             job.finished.connect(self._on_set_finished)
         else:
             return
@@ -293,6 +294,7 @@ class TrainingPanel(QWidget):
         job.stateChanged.connect(self._on_job_state)
         self._snapshot.start(LAYER_MS if isinstance(config, TrainSetConfig) else SNAPSHOT_MS)
         self.setup.show_live(True)
+        self._show_middle()
 
     def _show_job(self, job: Job) -> None:
         while self._job_place.count():
