@@ -44,11 +44,10 @@ def kind_text(info: SetInfo) -> str:
 
 
 def features_text(info: SetInfo) -> str:
-    """Return how many features: “1,024 per layer, 6,144 in all”."""
+    """Return how many features: “1,024 × 6 layers”."""
     counts = {member.features for member in info.members}
     if len(counts) == 1 and len(info.members) > 1:
-        each = exact_count(info.members[0].features)
-        return f"{each} per layer, {exact_count(info.features)} in all"
+        return f"{exact_count(info.members[0].features)} × {_layers(len(info.members))}"
     return exact_count(info.features)
 
 

@@ -17,7 +17,8 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.words.inventory import SetItem
 from sae_desktop.words.set_words import member_text, newest_index
 
-_SHOWN_CHARACTERS = 12
+_ROOM = 40
+"""Beside the text of the list: its arrow and its edges."""
 _NO_INDEX = "no index yet"
 
 
@@ -52,7 +53,10 @@ class LayerChooser(QWidget):
         self._session, self._open_index = session, open_index
         self._show_only, self._shown_only = show_only, shown_only
         self._choices: list[_Choice] = []
-        self.layers = ElidedComboBox(_SHOWN_CHARACTERS)
+        self.layers = ElidedComboBox()
+        # As wide as most layers need, since the tabs stand beside it.
+        self.layers.setFixedWidth(self.layers.fontMetrics().horizontalAdvance("Layer 88") + _ROOM)
+        self.layers.view().setMinimumWidth(self.layers.fontMetrics().averageCharWidth() * 30)
         self.layers.setMaxVisibleItems(16)
         self.layers.setAccessibleName("Layer of the set")
         self.layers.setToolTip("The layer of the set whose features are listed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -199,6 +199,16 @@ class CurveStack(QWidget):
         """Return the colour of a shown run as #RRGGBB; empty for one that is not shown."""
         run = self.runs.get(name)
         return run.colour.name() if run is not None else ""
+
+    def set_shares(self, share_of: Callable[[str], float | None]) -> None:
+        """Colour the layers of sets by where they lie, once more of them are known."""
+        moved = [run for run in self.runs.values() if run.share != share_of(run.name)]
+        for run in moved:
+            run.share = share_of(run.name)
+            for plot in self.plots.values():
+                plot.dress_run(run)
+        if moved:
+            self.schedule()
 
     def set_changes(self, name: str, changes: Sequence[RunChange]) -> None:
         """Mark where settings of a run were changed while it ran."""

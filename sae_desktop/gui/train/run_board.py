@@ -163,6 +163,7 @@ class RunBoard(QObject):
 
     def _tell_drawn(self) -> None:
         """Show which runs are drawn now, wherever that is to be seen."""
+        self.curves.set_shares(self.sets.share)
         self.runs.model.refresh()
         colours = {name: self.curves.colour_of(name) for name in self.curves.runs}
         self.pareto.show_runs(self.runs.model.runs(), colours)
@@ -215,8 +216,7 @@ class RunBoard(QObject):
 
     def give(self, kept: dict[str, list[str]]) -> None:
         """Draw again what was drawn, as far as it is still there."""
-        there = [name for name in kept["drawn"] if name in self._known()]
-        if there:
+        if there := [name for name in kept["drawn"] if name in self._known()]:
             self.draw_only(there)
 
     def _on_toggled(self, name: str, on: bool) -> None:
@@ -378,6 +378,7 @@ class RunBoard(QObject):
         if self.sets.just_begun():
             self._show_groups()
             self.runs.choose_set(self.sets.followed)
+            self.choose(run)
         self._grow(run)
         if self.runs.set == self.sets.followed:
             self._list()

@@ -56,6 +56,18 @@ def test_layers__are_walked_over_those_without_an_index(
     assert session.index_name == "whole.L01"
 
 
+def test_map__of_an_index_without_one_does_not_ask_for_its_columns(
+    panel: ExplorePanel, session: Session
+) -> None:
+    session.open_index("whole.L01")
+    assert session.index is not None
+    for column in ("map_x", "map_y", "cluster"):  # as in the indexes of a set, which are lean
+        session.index.columns.pop(column, None)
+    session.indexOpened.emit(session.index)
+    panel.map._notes.reloaded.emit()
+    assert "no map" in panel.map.empty.text()
+
+
 def test_layer__is_opened_from_the_list_of_layers(panel: ExplorePanel, session: Session) -> None:
     session.open_index("whole.L01")
     panel.layer.layers.setCurrentIndex(3)

@@ -36,7 +36,7 @@ def test_card__of_a_set_stands_for_all_its_layers(project: Project) -> None:
     assert "Indexes" not in found
     figures = dict(found["Dictionaries"][0].figures)
     assert (figures["Layers"], figures["Kind"]) == ("0–29", "skip transcoders")
-    assert figures["Features"] == f"{FEATURES} per layer, {30 * FEATURES} in all"
+    assert figures["Features"] == f"{FEATURES} × 30 layers"
     assert figures["FVU"] == "0.000 to 2.900"
     assert figures["Indexed"] == "2 of 30 layers"
     assert found["Dictionaries"][0].actions[0] == "explore_set"

@@ -189,7 +189,7 @@ class FeatureMapPanel(QWidget):
 
     def _colour(self) -> None:
         index, name = self._index, self.colour.currentData()
-        if index is None or name is None:
+        if index is None or name is None or "map_x" not in index.columns:
             return
         values: Any = None
         categorical = name == _LABELLED
