@@ -86,7 +86,12 @@ def download_text(missing: list[str], fit: Fit | None, offline: str) -> str:
     if offline:
         told = f"The {what} {is_} not on this machine, and {offline}: {it} cannot be downloaded."
         return f"{told} The dictionary alone can be imported." if missing == ["model"] else told
-    amount = f", {format_bytes(fit.needs.download)} in all" if fit and fit.needs.download else ""
+    amount = ""
+    if fit and fit.needs.download:
+        amount = f", {format_bytes(fit.needs.download)} in all"
+        if not fit.needs.dictionary_known:
+            amount = f", at least {format_bytes(fit.needs.download)}: the {missing[0]}’s size is "
+            amount += "not known before"
     return (
         f"Nothing is downloaded before you press a button. The {what} {is_} downloaded from the "
         f"hub{amount}. A download that is cancelled or interrupted resumes when you start it "
