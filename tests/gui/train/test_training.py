@@ -126,6 +126,27 @@ def test_training__a_crosscoder_takes_the_checked_sites(
     assert "other_activations" in shown_fields(training)
 
 
+def test_training__a_crosscoder_of_models_takes_the_checked_stores(
+    training: TrainingPanel, project: Project, session: Session, qtbot: QtBot
+) -> None:
+    for name in ("base", "tuned", "chat"):
+        add_store(project, name, rows=4_000, wanted=4_000)
+    with qtbot.waitSignal(session.contentsChanged):
+        session.refresh()
+    choose(training, "activations", "base")
+    choose(training, "target", "crosscoder")
+    others = training.form.fields["other_activations"]
+    assert training.config().other_activations == ()
+    for row in range(others.count()):
+        if others.item(row).text() in ("tuned", "chat"):
+            others.item(row).setCheckState(Qt.CheckState.Checked)
+    config = training.config()
+    assert set(config.other_activations) == {"tuned", "chat"}
+    assert training.setup.start_button.isEnabled()
+    training.form.fill(msgspec.structs.replace(config, other_activations=("chat",)))
+    assert training.config().other_activations == ("chat",)
+
+
 def test_training__a_stream_needs_no_store(training: TrainingPanel, session: Session) -> None:
     choose(training, "activations", STREAM)
     config = training.config()
