@@ -5,7 +5,8 @@
                                              [--rows 400000] [--corpus FOLDER]
 
 `demonstration` trains a set of the built-in model, keeps its weights in half precision, indexes
-and names its features with few contexts, and puts all of it into the project that ships.
+and names its features with few contexts, and puts all of it into the project that ships, which
+`demonstration.py` has made before.
 `smollm2` trains one of SmolLM2-135M-Instruct in `FOLDER`, and indexes it. What is finished is not
 done again, and a training that was stopped continues from its checkpoints.
 """
@@ -33,9 +34,9 @@ from sae_desktop.training.sets.set_job import train_set
 NAME = "circuits"
 """Of the set in the demonstration, and of its indexes: circuits.L00 …"""
 _TRAINED = "trained"
-FEATURES, K, ROWS, INDEXED = 768, 24, 600_000, 60_000
+FEATURES, K, ROWS, BATCH, INDEXED = 768, 24, 500_000, 512, 60_000
 """Of each layer of the demonstration's set."""
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 2e-3
 CONTEXTS = {
     "top_contexts": 6, "buckets": 2, "bucket_contexts": 2, "context_reach": 16,
 }  # fmt: skip
@@ -48,7 +49,7 @@ def demonstration(work: Path, out: Path) -> None:
     stream = HarvestConfig(project="", name="stream", batch_tokens=8192)
     train = TrainConfig(
         project="", name="", stream=stream, architecture="batchtopk", features=FEATURES, k=K,
-        tokens=ROWS, lr=LEARNING_RATE, metric_rows=4096,
+        tokens=ROWS, batch=BATCH, lr=LEARNING_RATE, metric_rows=512, measure_loss=False,
     )  # fmt: skip
     config = TrainSetConfig(project=str(work), name=_TRAINED, train=train)
     context = PrintingContext()
@@ -103,7 +104,7 @@ def smollm2(work: Path, layers: int, features: int, rows: int, corpus: str, k: i
     stream = HarvestConfig(project="", name="stream", model="smollm2", context_size=128, **reading)
     train = TrainConfig(
         project="", name="", stream=stream, architecture="batchtopk", features=features, k=k,
-        tokens=rows, lr=1e-3, metric_rows=2048, measure_loss=False, keep_checkpoints=1,
+        tokens=rows, batch=1024, lr=1e-3, metric_rows=1024, measure_loss=False, keep_checkpoints=1,
         checkpoint_seconds=300.0,
     )  # fmt: skip
     config = TrainSetConfig(

@@ -68,7 +68,9 @@ ABOUT = (
     "To stay small, this demonstration leaves out the activations of its 600,000 tokens (315 MB) "
     "and all firings on them (620 MB): harvest that text again to train on all of it, to merge "
     "indexes, or to look for other concepts. The store “sample” has 16,000 tokens: enough to try "
-    "training, too few for a good dictionary."
+    "training, too few for a good dictionary. The set “circuits” has a transcoder for each of the "
+    "model’s six layers, with which the answer to a prompt is traced; to stay small, its weights "
+    "are in half precision and its indexes hold few contexts."
 )
 CONCEPTS = "programming"
 """The list that occurs often enough in this text to be judged."""
