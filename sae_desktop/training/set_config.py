@@ -78,7 +78,7 @@ class TrainSetResult(msgspec.Struct, frozen=True, kw_only=True):
     rows_per_second: float
     stopped_early: bool
     bytes: int
-    """On disk."""
+    """Of its weights on disk."""
 
 
 class EstimateSetConfig(msgspec.Struct, frozen=True, kw_only=True, tag="estimate_set"):

@@ -13,7 +13,6 @@ from sae_desktop.errors import UserError
 from sae_desktop.jobs import JobContext
 from sae_desktop.project import Project
 from sae_desktop.storage.atomic import write_bytes
-from sae_desktop.storage.faults import folder_bytes
 from sae_desktop.training.config import TrainResult
 from sae_desktop.training.origin import now_text
 from sae_desktop.training.rows.source import Source
@@ -51,7 +50,7 @@ def finish_set(
         seconds=seconds,
         rows_per_second=most / max(seconds, 1e-9),
         stopped_early=any(result.stopped_early for result in results),
-        bytes=folder_bytes(folder),
+        bytes=sum(path.stat().st_size for path in folder.glob("*/*.safetensors")),
     )
     texts = plan.rows.stream.corpus if plan.rows.stream is not None else plan.rows.activations
     origin = SetOrigin(kind="trained", source=texts, when=now_text())
