@@ -18,6 +18,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from demonstration import SHIPPED, PrintingContext
 
@@ -25,6 +26,8 @@ from sae_desktop.activations.config import HarvestConfig
 from sae_desktop.dictionary.set_info import SetOrigin, read_set_info
 from sae_desktop.dictionary.sets import load_set, save_set
 from sae_desktop.features.building.set_index import index_set
+from sae_desktop.features.reading.layout import write_index
+from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.project import Project
 from sae_desktop.training.config import TrainConfig
@@ -34,11 +37,11 @@ from sae_desktop.training.sets.set_job import train_set
 NAME = "circuits"
 """Of the set in the demonstration, and of its indexes: circuits.L00 …"""
 _TRAINED = "trained"
-FEATURES, K, ROWS, BATCH, INDEXED = 768, 24, 500_000, 512, 60_000
+FEATURES, K, ROWS, BATCH, INDEXED = 768, 24, 500_000, 512, 40_000
 """Of each layer of the demonstration's set."""
 LEARNING_RATE = 2e-3
 CONTEXTS = {
-    "top_contexts": 6, "buckets": 2, "bucket_contexts": 2, "context_reach": 16,
+    "top_contexts": 6, "buckets": 1, "bucket_contexts": 2, "context_reach": 12,
 }  # fmt: skip
 """Of its indexes: what ships should be small."""
 
@@ -57,6 +60,8 @@ def demonstration(work: Path, out: Path) -> None:
         print(train_set(config, context))
         _halve(project)
         print(_index(project, NAME, INDEXED, stream, context, small=True))
+        for member in read_set_info(project.set_path(NAME)).dictionaries:
+            _strip(project.index_path(member))
     target = Project.open(out)
     with target.lock():
         if target.set_path(NAME).exists():
@@ -78,6 +83,18 @@ def _halve(project: Project) -> None:
     origin = SetOrigin(kind="trained", source=trained.info.origin.source)
     save_set(members, folder, origin, dtype=torch.float16)
     shutil.copy2(trained.folder / SET_RESULT, folder / SET_RESULT)
+
+
+def _strip(path: Path) -> None:
+    """Leave out of an index where features fire in aligned texts: these are a fifth of it."""
+    index = FeatureIndex(path)
+    arrays = {
+        name: np.array(values)
+        for name, values in index.arrays.items()
+        if not name.startswith("aligned/")
+    }
+    arrays["documents"]["group"] = b""
+    write_index(path, index.info, arrays)
 
 
 def _index(
