@@ -1,6 +1,6 @@
 """Plant a circuit and find it: a small model learns a look-up in two steps, its graphs show both.
 
-    python packaging/planted_circuit.py [--work FOLDER] [--steps 4000] [--rows 400000]
+    python packaging/planted_circuit.py [--work FOLDER] [--steps 1500] [--rows 200000]
                                         [--prompts 40] [--seed 0]
 
 People live in cities, cities lie in countries. The model learns “person lives → city”,
@@ -324,7 +324,7 @@ def _colour_changes(
 
 
 def run(
-    work: Path, *, people: int = 240, steps: int = 4000, rows: int = 400_000, prompts: int = 40,
+    work: Path, *, people: int = 240, steps: int = 1500, rows: int = 200_000, prompts: int = 40,
     features: int = 192, seed: int = 0,
 ) -> dict[str, float]:  # fmt: skip
     """Do all of it in a folder and return the figures."""
@@ -367,8 +367,8 @@ def run(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--prompts", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -93,7 +93,7 @@ def activations_in(
     for layer in {place[0] for place in places}:
         mine = [number for number, place in enumerate(places) if place[0] == layer]
         positions = sorted({places[number][1] for number in mine})
-        encoded = model.members.dictionary(layer).encode(seen.reads[layer][:, positions])
+        encoded = model.members.dictionary(layer).encode(seen.reads[layer][:, positions].detach())
         row_of = {position: row for row, position in enumerate(positions)}
         rows = [row_of[places[number][1]] for number in mine]
         out[:, mine] = encoded[:, rows, [places[n][2] for n in mine]].double().cpu()
