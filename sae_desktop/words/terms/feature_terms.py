@@ -61,6 +61,30 @@ FEATURE_TERMS = (
         ("Dictionaries", "In other dictionaries"),
     ),
     Entry(
+        "Where it writes",
+        "A feature of several layers or models writes to each of them: how strongly, beside its "
+        "strongest output, in the typical length of what stands there.",
+        "A bar for each layer or model. Where one is high and the others low, the feature belongs "
+        "to that place; where they are alike, the layers or models share it. Click a bar to see "
+        "which tokens the feature promotes, and which features are most alike, by that output "
+        "alone; click it again for all of them together.",
+        "Explore, below a feature’s figures",
+        ("What drives it", "Crosscoder", "Dictionary"),
+        ("Over all outputs", "At one output"),
+    ),
+    Entry(
+        "What drives it",
+        "Of a feature that reads several layers or models: how much of its activation is lost "
+        "where one of them alone is put at its mean.",
+        "Decoder norms tell where a feature writes, not what switches it on. A feature may write "
+        "to all layers and yet be driven by one or two: then these bars are high there and near 0 "
+        "elsewhere. They are means over tokens on which the feature fires; several inputs may each "
+        "be needed, so that the bars add up to more than 100%.",
+        "Explore, below a feature’s figures",
+        ("Where it writes", "Crosscoder"),
+        ("By one input",),
+    ),
+    Entry(
         "Sparse autoencoder",
         "A small network that rebuilds a model’s activations from a few active features; SAE "
         "for short.",

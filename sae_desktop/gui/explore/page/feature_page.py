@@ -6,9 +6,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
-    QCheckBox,
     QComboBox,
-    QGridLayout,
     QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
@@ -24,9 +22,10 @@ from sae_desktop.gui.explore.feature_links import FeatureLinks, FeatureRow
 from sae_desktop.gui.explore.page.activation_legend import ActivationLegend
 from sae_desktop.gui.explore.page.feature_company import FeatureCompany
 from sae_desktop.gui.explore.page.feature_elsewhere import FeatureElsewhere
+from sae_desktop.gui.explore.page.feature_logits import FeatureLogits
+from sae_desktop.gui.explore.page.feature_outputs import FeatureOutputs
 from sae_desktop.gui.explore.page.feature_title import FeatureTitle
 from sae_desktop.gui.explore.page.figures_line import figures_text, unbroken
-from sae_desktop.gui.explore.signed_bars import SignedBars
 from sae_desktop.gui.parts.colour_scale import ColourScale
 from sae_desktop.gui.parts.histogram import ActivationHistogram
 from sae_desktop.gui.parts.kept_fields import keep_fields
@@ -94,11 +93,10 @@ class FeaturePage(QScrollArea):
             tip="Read and label features one by one, from this one on (Ctrl+R)",
         )
         self.histogram = ActivationHistogram()
-        self.raised = SignedBars("Tokens whose logits the feature raises most")
-        self.lowered = SignedBars("Tokens whose logits the feature lowers most")
-        self.centred = QCheckBox("Median-centred")
-        self.centred.setToolTip("Subtracts the median over the vocabulary from each effect")
-        self.no_logits = label("The index was built without a model.", "small", wrap=True)
+        self.outputs = FeatureOutputs()
+        self._logits = FeatureLogits()
+        self.raised, self.lowered = self._logits.raised, self._logits.lowered
+        self.centred = self._logits.centred
         self.neighbours = FeatureLinks(session, "Nearest features")
         self.elsewhere = FeatureElsewhere(session)
         self.splitting = push_button(
@@ -113,6 +111,7 @@ class FeaturePage(QScrollArea):
         self.more.toggled.connect(self._on_more_toggled)
         self.window_size.currentIndexChanged.connect(self._on_window_chosen)
         self.centred.toggled.connect(self._on_centred)
+        self.outputs.outputChosen.connect(self._on_output_chosen)
         self.contexts.textChosen.connect(session.textRequested)
         self.legend.scaleChanged.connect(self._on_scale_changed)
         self.contexts.tokenHovered.connect(self._on_token_hovered)
@@ -143,6 +142,7 @@ class FeaturePage(QScrollArea):
         self._head.addWidget(self.figures, 1)
         self._head.addWidget(self.read, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(self._head)
+        column.addWidget(self.outputs)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(24)
         self._body.addWidget(self._contexts_part(), 1000)
@@ -181,30 +181,7 @@ class FeaturePage(QScrollArea):
         self._plots = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._plots.setSpacing(24)
         self._plots.addWidget(_titled("Activations", self.histogram), 1)
-        logits = QWidget()
-        grid = QGridLayout(logits)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(label("Raises next token", "heading"), 0, 0)
-        grid.addWidget(label("Lowers next token", "heading"), 0, 1)
-        grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self.no_logits, 2, 0, 1, 2)
-        unit = label(
-            "Effect on the logit per unit of activation, times the final norm’s scale",
-            "small",
-            wrap=True,
-        )
-        unit.setToolTip(
-            "The final norm divides the stream by its size, which differs from token to token. "
-            "At a token, the change of a logit is this figure, times the activation, divided by "
-            "that size: the figures show how tokens compare, not how far a logit moves."
-        )
-        grid.addWidget(unit, 3, 0)
-        grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
-        grid.setRowStretch(4, 1)
-        self._plots.addWidget(logits, 1)
+        self._plots.addWidget(self._logits, 1)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(24)
@@ -270,14 +247,9 @@ class FeaturePage(QScrollArea):
         self.contexts.set_scale(self.legend.scale())
         self._read_contexts(index, feature)
         self.histogram.set_counts(*index.histogram(feature))
+        self.outputs.show_feature(index, feature)
         self._show_logits(index, feature)
-        self.neighbours.set_rows(
-            [
-                FeatureRow(other, f"{cosine:.3f}", cosine)
-                for other, cosine in index.neighbours(feature)
-                if other != feature
-            ]
-        )
+        self._show_neighbours(index, feature)
         self.elsewhere.show_feature(feature)
         self.company.show_feature(index, feature)
 
@@ -337,14 +309,15 @@ class FeaturePage(QScrollArea):
         self.ensureVisible(0, at.y(), 0, self.viewport().height() // 3)
 
     def _show_logits(self, index: FeatureIndex, feature: int) -> None:
-        centred = self.centred.isChecked()
-        top = index.top_logits(feature, centred=centred)
-        bottom = index.bottom_logits(feature, centred=centred)
-        self.centred.setVisible(index.array("logits/median") is not None)
-        extreme = max((abs(value) for _, value in (*top, *bottom)), default=1.0)
-        self.raised.set_rows(top, extreme)
-        self.lowered.set_rows(bottom, extreme)
-        self.no_logits.setVisible(not index.has_logits)
+        raised, lowered = self.outputs.logits(index, feature, centred=self.centred.isChecked())
+        whole = self.outputs.output is None
+        self.centred.setVisible(whole and index.array("logits/median") is not None)
+        self._logits.show_rows(raised, lowered, measured=index.has_logits, one_output=not whole)
+
+    def _show_neighbours(self, index: FeatureIndex, feature: int) -> None:
+        found = self.outputs.neighbours(index, feature)
+        rows = [FeatureRow(i, f"{cosine:.3f}", cosine) for i, cosine in found if i != feature]
+        self.neighbours.set_rows(rows)
 
     # ------------------------------------------------------------------ hands
     def _on_more_toggled(self) -> None:
@@ -358,6 +331,11 @@ class FeaturePage(QScrollArea):
     def _on_centred(self) -> None:
         if self._shown is not None:
             self._show_logits(*self._shown)
+
+    def _on_output_chosen(self) -> None:
+        if self._shown is not None:
+            self._show_logits(*self._shown)
+            self._show_neighbours(*self._shown)
 
     def _on_scale_changed(self, _logarithmic: bool) -> None:
         self.contexts.set_scale(self.legend.scale())
