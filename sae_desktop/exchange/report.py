@@ -16,6 +16,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.exchange.pages import check_page, write_page
 from sae_desktop.exchange.places import without_place
 from sae_desktop.exchange.records import ContextRecord, FeatureRecord
+from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.label_words import label_tip, score_figure
 from sae_desktop.language_model.names import public_name
@@ -52,7 +53,7 @@ def write_report(
     one = features[0] if len(features) == 1 else None
     title = f"Feature {one['number']}" if one else f"{len(features)} features of {info.dictionary}"
     about = (
-        f"Dictionary {info.dictionary} · {public_name(info.model)} · {info.site} · "
+        f"Dictionary {info.dictionary} · {public_name(info.model)} · {_sites(info)} · "
         f"{info.rows:,} tokens of {Path(info.corpus).name or 'text'} · "
         "darker: the feature fires more strongly (logarithmic)"
     )
@@ -60,6 +61,15 @@ def write_report(
     # Nothing in the data can end the element it stands in.
     data = msgspec.json.encode(content).decode().replace("<", "\\u003c")
     write_page(path, "report.html", title=title, data=data)
+
+
+def _sites(info: IndexInfo) -> str:
+    """Return the site of a dictionary, or all that it writes, of how many models."""
+    if len(info.outputs) < 2:
+        return info.site
+    sites = list(dict.fromkeys(end.site for end in info.outputs))
+    models = f" of {len(info.models)} models" if len(info.models) > 1 else ""
+    return f"writes {', '.join(sites)}{models}"
 
 
 def _told(record: FeatureRecord) -> dict[str, Any]:

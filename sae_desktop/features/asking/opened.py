@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +25,6 @@ from sae_desktop.features.reading.beside import read_with_index
 from sae_desktop.features.reading.layout import IndexInfo
 from sae_desktop.features.reading.reader import FeatureIndex
 from sae_desktop.language_model.load import LanguageModel
-from sae_desktop.language_model.names import ModelMark
 from sae_desktop.language_model.same_model import load_recorded, require_same_model
 from sae_desktop.language_model.sites.resolve import Site, check_site, parse_site
 from sae_desktop.language_model.text.tokenizer import without_repeated
@@ -154,8 +152,7 @@ def _other_models(
     Raises UserError where one is not here, or not known, or reads text in other tokens.
     """
     wanted = ends.sources(ends.inputs(dictionary, info.site)) - 1
-    # Their marks come with the indexes that are made of such dictionaries.
-    told: Sequence[Any] = getattr(info, "other_models", ())
+    told = info.other_models
     if len(told) < wanted:
         raise UserError(
             f"The dictionary “{info.dictionary}” is of {wanted + 1} models, but the index “{name}” "
@@ -164,10 +161,11 @@ def _other_models(
         )
     found: list[LanguageModel] = []
     for other in told[:wanted]:
-        mark = ModelMark(other.name, other.revision, other.tokenizer_hash)
         device, beside = str(lm.device), [lm, *found]
         found.append(
-            load_recorded(f"index:{name}", mark, project.path, device, other.dtype, beside)
+            load_recorded(
+                f"index:{name}", other.mark, project.path, device, other.model_dtype, beside
+            )
         )
     return tuple(found)
 

@@ -43,6 +43,7 @@ class HowFields(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.mode, self.where = QComboBox(), QComboBox()
+        self._other_layers = True
         for title, mode, tip in _MODES:
             self.mode.addItem(title, mode)
             self.mode.setItemData(
@@ -118,7 +119,12 @@ class HowFields(QWidget):
 
     def more_layers(self) -> tuple[int, ...]:
         """Return the layers at which a direction is added, too."""
-        return _numbers(self.layers)
+        return _numbers(self.layers) if self._other_layers else ()
+
+    def allow_more_layers(self, allowed: bool) -> None:
+        """Offer to add at more layers, or not: what is written at several sites cannot be."""
+        self._other_layers = allowed
+        self._layers_row.setVisible(allowed and self.mode.currentData() == "add")
 
     def take(self, how: How) -> None:
         """Choose what was kept."""
@@ -137,7 +143,7 @@ class HowFields(QWidget):
         chosen = self.where.currentData() == "tokens"
         self.start.setVisible(not chosen)
         self._tokens_row.setVisible(chosen)
-        self._layers_row.setVisible(self.mode.currentData() == "add")
+        self._layers_row.setVisible(self._other_layers and self.mode.currentData() == "add")
         self.changed.emit()
 
     def _on_numbers_typed(self, _text: str) -> None:

@@ -31,6 +31,7 @@ from sae_desktop.language_model.sites.site_names import Site, parse_site
 from sae_desktop.project import existing
 from sae_desktop.steering.config import Direction, Intervention
 from sae_desktop.training.run_folder import read_summary
+from sae_desktop.words.steered_sites import steered_outputs, steered_sites_text
 
 _NAMES = 2000
 """Labels offered while a name is typed."""
@@ -170,19 +171,17 @@ class SteeringRack(QWidget):
         return tuple(str(Site(layer, hook)) for layer in self.form.more_layers())
 
     def _show_sites(self) -> None:
-        """Say of a transcoder where its features are read, and what the sliders change."""
+        """Say of other than plain dictionaries where features are read, and what sliders change."""
         index, project = self._session.index, self._session.project
-        self._written = ""
+        self._written, told, several = "", "", False
         if index is not None and project is not None:
             with suppress(UserError):  # a dictionary that is gone: the job says so
-                folder = project.dictionary_path(index.info.dictionary)
-                self._written = read_summary(folder).site_out
-        self.sites_line.setVisible(bool(self._written))
-        if index is not None:
-            self.sites_line.setText(
-                f"A transcoder: features fire at {index.info.site}, and the sliders change "
-                f"{self._written}."
-            )
+                summary = read_summary(project.dictionary_path(index.info.dictionary))
+                self._written, told = summary.site_out, steered_sites_text(summary)
+                several = len(steered_outputs(summary)) > 1
+        self.sites_line.setVisible(bool(told))
+        self.sites_line.setText(told)
+        self.form.allow_more_layers(not several)
 
     def _on_how_chosen(self) -> None:
         self._show_norms()

@@ -32,13 +32,13 @@ class FeatureLogits(QWidget):
         grid.addWidget(self.raised, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.lowered, 1, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.none, 2, 0, 1, 2)
-        unit = label(_UNIT, "small", wrap=True)
-        unit.setToolTip(
+        self.unit = label(_UNIT, "small", wrap=True)
+        self.unit.setToolTip(
             "The final norm divides the stream by its size, which differs from token to token. "
             "At a token, the change of a logit is this figure, times the activation, divided by "
             "that size: the figures show how tokens compare, not how far a logit moves."
         )
-        grid.addWidget(unit, 3, 0)
+        grid.addWidget(self.unit, 3, 0)
         grid.addWidget(self.centred, 3, 1, Qt.AlignmentFlag.AlignRight)
         grid.setRowStretch(4, 1)
 
@@ -48,11 +48,15 @@ class FeatureLogits(QWidget):
         lowered: list[tuple[str, float]],
         *,
         measured: bool,
-        one_output: bool,
+        by: str = "",
     ) -> None:
-        """Show (token, effect); `measured`: the index was built with a model."""
+        """Show (token, effect); `measured`: the index was built with a model.
+
+        `by`: through which output alone.
+        """
         extreme = max((abs(value) for _, value in (*raised, *lowered)), default=1.0)
         self.raised.set_rows(raised, extreme)
         self.lowered.set_rows(lowered, extreme)
         self.none.setText(_NOT_AT_OUTPUT if measured else _NO_MODEL)
-        self.none.setVisible(not measured or (one_output and not raised and not lowered))
+        self.none.setVisible(not measured or (bool(by) and not raised and not lowered))
+        self.unit.setText(f"Through {by} alone: e{_UNIT[1:]}" if by else _UNIT)

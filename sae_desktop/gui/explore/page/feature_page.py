@@ -48,6 +48,7 @@ _CONTEXTS_WIDEST = 960
 _NO_BOUND = 16_777_215
 _WINDOWS = (("±5 tokens", 5), ("±16 tokens", 16), ("As indexed", -1), ("Whole document", None))
 _AS_INDEXED = 2
+_COSINE = "cosine between decoder directions"
 
 
 class FeaturePage(QScrollArea):
@@ -98,6 +99,7 @@ class FeaturePage(QScrollArea):
         self.raised, self.lowered = self._logits.raised, self._logits.lowered
         self.centred = self._logits.centred
         self.neighbours = FeatureLinks(session, "Nearest features")
+        self._near_by = label(_COSINE, "small")
         self.elsewhere = FeatureElsewhere(session)
         self.splitting = push_button(
             "Splitting",
@@ -186,9 +188,7 @@ class FeaturePage(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(24)
         column.addLayout(self._plots)
-        column.addWidget(
-            _titled("Nearest features", self.neighbours, "cosine between decoder directions")
-        )
+        column.addWidget(_titled("Nearest features", self.neighbours, action=self._near_by))
         column.addWidget(_titled("In other dictionaries", self.elsewhere, action=self.splitting))
         column.addWidget(self.company)
         column.addStretch()
@@ -310,14 +310,16 @@ class FeaturePage(QScrollArea):
 
     def _show_logits(self, index: FeatureIndex, feature: int) -> None:
         raised, lowered = self.outputs.logits(index, feature, centred=self.centred.isChecked())
-        whole = self.outputs.output is None
-        self.centred.setVisible(whole and index.array("logits/median") is not None)
-        self._logits.show_rows(raised, lowered, measured=index.has_logits, one_output=not whole)
+        by = self.outputs.output_name
+        self.centred.setVisible(not by and index.array("logits/median") is not None)
+        self._logits.show_rows(raised, lowered, measured=index.has_logits, by=by)
 
     def _show_neighbours(self, index: FeatureIndex, feature: int) -> None:
         found = self.outputs.neighbours(index, feature)
         rows = [FeatureRow(i, f"{cosine:.3f}", cosine) for i, cosine in found if i != feature]
         self.neighbours.set_rows(rows)
+        by = self.outputs.output_name
+        self._near_by.setText(f"{_COSINE} at {by}" if by else _COSINE)
 
     # ------------------------------------------------------------------ hands
     def _on_more_toggled(self) -> None:
@@ -360,7 +362,7 @@ def _note(context: Context, times: int, info: IndexInfo) -> str:
     return " · ".join(part for part in (f"×{times}" if times > 1 else "", origin) if part)
 
 
-def _titled(title: str, widget: QWidget, note: str = "", action: QWidget | None = None) -> QWidget:
+def _titled(title: str, widget: QWidget, action: QWidget | None = None) -> QWidget:
     part = QWidget()
     column = QVBoxLayout(part)
     column.setContentsMargins(0, 0, 0, 0)
@@ -368,8 +370,6 @@ def _titled(title: str, widget: QWidget, note: str = "", action: QWidget | None 
     row = QHBoxLayout()
     row.addWidget(label(title, "heading"))
     row.addStretch()
-    if note:
-        row.addWidget(label(note, "small"))
     if action is not None:
         row.addWidget(action)
     column.addLayout(row)
