@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from sae_desktop.dictionary.formats.names import model_name, site_name
 from sae_desktop.errors import UserError
 from sae_desktop.exchange import delphi, neuronpedia, saedashboard
+from sae_desktop.exchange.by_layer import by_layer
 from sae_desktop.exchange.config import (
     ExportFeaturesConfig,
     ExportResult,
@@ -169,7 +171,7 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
         elif config.format == "html":
             write_report(target, index, records_of(index, notes, chosen), told)
         else:
-            _write_folder(target, config, index, records_of(index, notes, chosen), told)
+            _write_folder(target, config, index, notes, chosen, told)
     files = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
     return ExportResult(
         path=str(target), files=len(files), bytes=sum(path.stat().st_size for path in files)
@@ -177,8 +179,8 @@ def export_features(config: ExportFeaturesConfig, context: JobContext) -> Export
 
 
 def _write_folder(
-    folder: Path, config: ExportFeaturesConfig, index: FeatureIndex,
-    records: Iterable[FeatureRecord], told: Callable[[int], None],
+    folder: Path, config: ExportFeaturesConfig, index: FeatureIndex, notes: Notes,
+    chosen: Sequence[int], told: Callable[[int], None],
 ) -> None:  # fmt: skip
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
@@ -187,15 +189,30 @@ def _write_folder(
             next_step="Choose a new folder.",
         )
     info = index.info
-    names = {"model": public_name(info.model), "site": info.site, "source": info.dictionary}
+    names = {"model": public_name(info.model), "source": info.dictionary}
     with replacing_folder(folder) as part:
-        if config.format == "neuronpedia":
-            neuronpedia.write_batches(part, records, told=told, **names)
-        elif config.format == "saedashboard":
-            saedashboard.write_batches(part, records, told=told, **names)
-        else:
+        if config.format == "delphi":
+            records = records_of(index, notes, chosen)
             labels = (record.shown for record in records if record.shown is not None)
             delphi.write_latents(part, index, labels, told)
+            return
+        write = neuronpedia.write_batches if config.format == "neuronpedia" else (
+            saedashboard.write_batches
+        )  # fmt: skip
+        layers, done = by_layer(info, chosen), 0
+        for layer in layers:
+            # Both programs know one dictionary for each layer.
+            place = part / neuronpedia.layer_name(layer.site, info.dictionary)
+            write(
+                part if len(layers) == 1 else place,
+                layer.own(records_of(index, notes, layer.chosen)),
+                site=layer.site, told=partial(_after, told, done), **names,
+            )  # fmt: skip
+            done += len(layer.chosen)
+
+
+def _after(told: Callable[[int], None], before: int, done: int) -> None:
+    told(before + done)
 
 
 def _chosen(index: FeatureIndex, notes: Notes, config: ExportFeaturesConfig) -> list[int]:

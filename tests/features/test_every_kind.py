@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,6 +197,18 @@ def test_export__holds_every_feature(
     assert result.bytes > 0
     if form == "html":
         assert KINDS[name].writes[-1][1] in target.read_text(encoding="utf-8")
+    if form == "neuronpedia":
+        told = [
+            json.loads(line)
+            for path in sorted(target.rglob("features/*.jsonl.gz"))
+            for line in gzip.decompress(path.read_bytes()).splitlines()
+        ]
+        reads = [site for _, site in KINDS[name].reads]
+        homes = reads if KINDS[name].cross_layer else reads[:1]
+        each = FEATURES // len(homes)
+        assert [(t["hookName"], t["index"]) for t in told] == [
+            (site, str(number)) for site in homes for number in range(each)
+        ]
 
 
 def test_map__has_a_place_for_each_feature_that_fires(project: Project, name: str) -> None:
