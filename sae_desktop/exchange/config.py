@@ -186,6 +186,8 @@ class PackageCard(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: EvaluateResult | None = None
     layers: tuple[int, ...] = ()
     """Of a set; none: it is one dictionary."""
+    outputs: tuple[str, ...] = ()
+    """The sites that a dictionary writes, where there are several."""
 
 
 class ExportPackageConfig(msgspec.Struct, frozen=True, kw_only=True, tag="export_package"):

@@ -12,6 +12,17 @@ _FIGURES = (
     ("dead_fraction", "dead features", "{:.2%}"),
     ("loss_recovered", "loss recovered, from zero ablation", "{:.2%}"),
 )
+_IN_SAELENS = (
+    "```python",
+    "from sae_lens import SAE",
+    "",
+    'sae = SAE.load_from_disk("dictionary")',
+    "```",
+)
+_ELSEWHERE = (
+    "Its features write several sites, which SAELens has no format for: open the package in SAE",
+    "Desktop, or read the tensors in `dictionary`.",
+)
 
 
 def card_text(card: PackageCard) -> str:
@@ -33,6 +44,7 @@ def card_text(card: PackageCard) -> str:
         f"| model | {_plain(card.model)} |",
         *([f"| its weights | {_plain(card.model_origin)} |"] if card.model_origin else []),
         f"| site | `{_plain(card.site)}` |",
+        *([f"| writes | {_sites(card)} |"] if card.outputs else []),
         f"| architecture | {_plain(card.architecture)} |",
         f"| features | {card.features:,} |",
         f"| width | {card.width:,} |",
@@ -54,14 +66,14 @@ def card_text(card: PackageCard) -> str:
         "Decoder rows have norm one and input scaling is folded in: activations are in the units",
         "of the model's own.",
         "",
-        "```python",
-        "from sae_lens import SAE",
-        "",
-        'sae = SAE.load_from_disk("dictionary")',
-        "```",
+        *(_ELSEWHERE if card.outputs else _IN_SAELENS),
         "",
     ]
     return "\n".join(lines)
+
+
+def _sites(card: PackageCard) -> str:
+    return ", ".join(f"`{_plain(site)}`" for site in card.outputs)
 
 
 def _plain(text: str) -> str:
