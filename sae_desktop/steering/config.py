@@ -46,10 +46,10 @@ class Intervention(msgspec.Struct, frozen=True, kw_only=True):
 
     The site is the one that the dictionary writes: of a transcoder its output, while activations
     are those of what it reads. Where a dictionary writes several sites, x and d are those of all
-    side by side: each gets its part of c·d; activations of features that read several are those of
-    the model as it is, on the same tokens. Of a crosscoder of several models the first one is
-    steered. With a the activation of a feature, or x·d of a direction alone,
-    and s the strength:
+    side by side: each gets its part of c·d, and a direction alone works at each by itself.
+    Activations of features that read several are those of the model as it is, on the same tokens.
+    Of a crosscoder of several models the first one is steered. With a the activation of a feature,
+    or x·d of a direction alone, and s the strength:
 
         clamp      c = v − a, v = s units       (Scaling Monosemanticity, steering)
         ablate     c = −a

@@ -18,6 +18,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.steering.config import Mode, Where
 
 FOREVER = 2**62
+_TINY = 1e-12
 Transform = Callable[[Tensor], Tensor]
 Told = Callable[[int, Tensor], None]
 
@@ -134,19 +135,24 @@ class _RowChanges:
             acts_Sn[:, self._of_feature_n.to(x_SD.device)] = found.to(x_SD) * worth_S1
         return _Read(acts_Sn, worth_S1)
 
-    def coefficients(self, x_SD: Tensor, read: _Read) -> Tensor:
+    def coefficients(self, x_SD: Tensor, read: _Read, output: int) -> Tensor:
         """Return c of each change at each token, (S, n), in the units of x."""
         acts_Sn, worth_S1 = read.acts_Sn.to(x_SD), read.worth_S1.to(x_SD)
-        if len(self._ids_f) < len(self.changes) and len(self._directions) == 1:
+        if len(self._ids_f) < len(self.changes):
             raw = ~self._of_feature_n
-            acts_Sn[:, raw] = x_SD @ self._directions[0][raw].to(x_SD).T
+            rows_rD = self._directions[output][raw].to(x_SD)
+            along_Sr = x_SD @ rows_rD.T
+            if len(self._directions) > 1:  # a direction has its parts at the sites, each its length
+                along_Sr = along_Sr / rows_rD.square().sum(dim=1).clamp_min(_TINY)
+            acts_Sn[:, raw] = along_Sr
         amounts_n, slopes_n = x_SD.new_tensor(self._amounts), x_SD.new_tensor(self._slopes)
         amounts_Sn = torch.where(self._in_activations_n, amounts_n * worth_S1, amounts_n)
         return amounts_Sn * self._constant_n + slopes_n * acts_Sn
 
     def change(self, x_SD: Tensor, mask_Sn: Tensor, read: _Read, output: int) -> Tensor:
         """Return what is added to x, (S, D), at the site `output` of those that are changed."""
-        return (self.coefficients(x_SD, read) * mask_Sn) @ self._directions[output].to(x_SD)
+        c_Sn = self.coefficients(x_SD, read, output) * mask_Sn
+        return c_Sn @ self._directions[output].to(x_SD)
 
 
 class SteeredSite:

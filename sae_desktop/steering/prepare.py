@@ -186,12 +186,6 @@ class Preparer:
             )
         own = None if asked.feature is None else self._opened.index.check_feature(asked.feature)
         target = self.target(own)
-        if own is None and asked.mode != "add" and len(self._written) > 1:
-            raise UserError(
-                f"A direction alone has no activation where {len(self._written)} sites are "
-                "written at once.",
-                next_step="Use “add”, or choose a feature.",
-            )
         if own is not None and target.block is not None:
             own -= target.block * self.dictionary_of(target).features
         amount = asked.strength

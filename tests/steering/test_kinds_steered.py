@@ -27,7 +27,7 @@ from sae_desktop.language_model.load import LanguageModel, load_model
 from sae_desktop.language_model.sites.intervene import intervention
 from sae_desktop.project import Project
 from sae_desktop.steering import export
-from sae_desktop.steering.config import Intervention, Sampling, Variant
+from sae_desktop.steering.config import Intervention, RandomDirection, Sampling, Variant
 from sae_desktop.steering.controls import random_control
 from sae_desktop.steering.export_config import ExportSteeringConfig
 from sae_desktop.steering.generate import PaddedTokens, continuations, forward
@@ -143,6 +143,27 @@ def test_later_feature_of_a_cross_layer_transcoder__reads_what_an_earlier_one_wr
     c_late[own] = 8.0 * float(top[late]) - late_acts[own]
     both = c_early[:, None] * dictionary.W_dec[early] + c_late[:, None] * dictionary.W_dec[late]
     torch.testing.assert_close(found, _by_hand(opened, both), **CLOSE)
+
+
+def test_direction_alone__is_ablated_at_each_site(project: Project, several: OpenedIndex) -> None:
+    direction = RandomDirection(seed=3)
+    found = _by_program(project, several, [Intervention(direction=direction, mode="ablate")])
+    width = sum(place.width for place in several.writes if place.lm is several.lm)
+    raw = torch.randn(width, generator=torch.Generator().manual_seed(3))
+    own = slice(len(several.bos), None)
+
+    def without(d: Tensor, x_BSD: Tensor) -> Tensor:
+        x_BSD[:, own] -= (x_BSD[:, own] @ d)[..., None] * d
+        return x_BSD
+
+    with ExitStack() as stack, torch.no_grad():
+        for place in several.writes:
+            if place.lm is several.lm:
+                d = torch.nn.functional.normalize(raw[place.columns], dim=0)
+                act = partial(without, d)
+                stack.enter_context(intervention(several.lm, place.site, act))
+        expected = several.lm.model(torch.tensor([_ids(several)])).logits[0]
+    torch.testing.assert_close(found, expected, **CLOSE)
 
 
 def test_random_control__is_as_long_at_every_output(project: Project, several: OpenedIndex) -> None:
