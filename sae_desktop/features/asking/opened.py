@@ -163,9 +163,7 @@ def _other_models(
     for other in told[:wanted]:
         device, beside = str(lm.device), [lm, *found]
         found.append(
-            load_recorded(
-                f"index:{name}", other.mark, project.path, device, other.model_dtype, beside
-            )
+            load_recorded(f"index:{name}", other.mark, project.path, device, other.dtype, beside)
         )
     return tuple(found)
 

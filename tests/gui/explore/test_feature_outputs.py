@@ -53,8 +53,9 @@ def test_output__chosen_by_key_or_by_name_is_what_the_page_shows(
 ) -> None:
     index = session.index
     assert index is not None
-    of_layers(index)
     session.select_feature(0)
+    of_layers(index)
+    session.select_feature(2)
     page = panel.page
     assert not page.outputs.isHidden()
     whole, near = page.raised.text(), shown_features(panel)
@@ -69,7 +70,7 @@ def test_output__chosen_by_key_or_by_name_is_what_the_page_shows(
     assert page.raised.text() == ""
     assert not page._logits.none.isHidden()
     page.outputs.choice.setCurrentText(ALL_OUTPUTS)
-    session.select_feature(0)
+    session.select_feature(2)
     assert (page.raised.text(), shown_features(panel)) == (whole, near)
 
 
@@ -78,15 +79,15 @@ def test_bars__are_as_high_as_the_shares_and_say_what_they_are(
 ) -> None:
     assert session.index is not None
     of_layers(session.index)
-    session.select_feature(0)
+    session.select_feature(2)
     outputs = panel.page.outputs
     assert [bar.share for bar in outputs.strip._bars] == STRENGTH
     tips = [bar.tip for bar in outputs.strip._bars]
     assert "blocks.0.hook_mlp_out" in tips[0]
-    assert "25%" in tips[0]
+    assert "25.0%" in tips[0]
     assert "writes nothing here" in tips[2]
     assert [bar.name for bar in outputs.inputs._bars] == ["L0", "L1", "L2"]
-    assert "loses 90% of its activation" in outputs.inputs._bars[0].tip
+    assert "loses 90.0% of its activation" in outputs.inputs._bars[0].tip
 
 
 def test_click__chooses_a_bar_and_lets_it_go(qtbot) -> None:  # type: ignore[no-untyped-def]

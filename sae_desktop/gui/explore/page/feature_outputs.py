@@ -70,7 +70,7 @@ class FeatureOutputs(QWidget):
         """Show another feature; the output chosen stays."""
         facts, models = outputs_of(index, feature), index.info.models
         names = short_names([fact.end for fact in facts], models)
-        if self._index is not index:
+        if self._index is not index or names != self._names:
             self._index, self._names = index, names
             self._offer(names)
         self.strip.set_bars(
