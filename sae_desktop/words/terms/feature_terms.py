@@ -70,7 +70,7 @@ FEATURE_TERMS = (
         "alone; click it again for all of them together.",
         "Explore, below a feature’s figures",
         ("What drives it", "Crosscoder", "Dictionary"),
-        ("Over all outputs", "At one output"),
+        ("Over all outputs",),
     ),
     Entry(
         "What drives it",
@@ -82,7 +82,6 @@ FEATURE_TERMS = (
         "be needed, so that the bars add up to more than 100%.",
         "Explore, below a feature’s figures",
         ("Where it writes", "Crosscoder"),
-        ("By one input",),
     ),
     Entry(
         "Sparse autoencoder",
