@@ -3,9 +3,9 @@
     QT_QPA_PLATFORM=offscreen python packaging/screenshots.py PROJECT FOLDER [--only explore]
     QT_SCALE_FACTOR=2 QT_QPA_PLATFORM=offscreen python packaging/screenshots.py …   (200%)
 
-With `--states` the states of the Harvest, Training and Explore workspaces are grabbed, too:
-what a store holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the
-evaluation; features side by side, the tabs of Labels.
+With `--states` the states of the Harvest, Training, Explore and Circuits workspaces are grabbed,
+too: what a store holds; folded settings, targets, the sweep, the plots of a sweep, all curves, the
+evaluation; features side by side, the tabs of Labels; a graph, a node of it, the lens.
 The pictures of the README are `--size 1440x900` of the demonstration.
 """
 
@@ -16,6 +16,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from sae_desktop.circuits.reading.graph_file import FEATURE
 from sae_desktop.gui.frame.main_window import MainWindow
 from sae_desktop.gui.frame.menus import WORKSPACES
 from sae_desktop.gui.frame.snapshots import grab, open_for_pictures, show_settled, wait
@@ -24,6 +27,7 @@ from sae_desktop.words.training_catalogue import STREAM
 
 SIZES = ("1280x720", "2560x1440")
 _SETTLE_S = 1.5
+_TRACE_S = 20.0
 
 
 def _training(window: MainWindow):
@@ -133,6 +137,33 @@ def _labels(window: MainWindow, place: str) -> None:
         panel.labels.read()
 
 
+def _graph(window: MainWindow) -> None:
+    """Show the first graph of the project; without one, trace the prompt that is offered."""
+    panel, project = window.workspace("circuits").main, window.session.project
+    names = [] if project is None else project.graphs()
+    if names:
+        panel.opened.open(names[0])
+    elif panel.graph.prompt.asked() is not None:
+        panel.graph.prompt.trace()
+        wait(_TRACE_S)
+
+
+def _node(window: MainWindow) -> None:
+    """Select the most influential feature that is shown."""
+    opened = window.workspace("circuits").main.opened
+    if opened.graph is not None:
+        shown = opened.shown.nodes & (opened.graph.kind == FEATURE)
+        if shown.any():
+            opened.select(int(np.where(shown, opened.graph.influence, -1).argmax()))
+
+
+def _lens(window: MainWindow) -> None:
+    panel = window.workspace("circuits").main
+    panel.places.show_place("lens")
+    panel.lens.read()
+    wait(_SETTLE_S)
+
+
 HARVEST_STATES: dict[str, Callable[[MainWindow], None]] = {
     "store": lambda window: _harvest(window, 1),
 }
@@ -156,7 +187,17 @@ EXPLORE_STATES: dict[str, Callable[[MainWindow], None]] = {
     "scores": lambda window: _labels(window, "scores"),
     "model": lambda window: _labels(window, "model"),
 }
-STATES = {"harvest": HARVEST_STATES, "train": TRAINING_STATES, "explore": EXPLORE_STATES}
+CIRCUIT_STATES: dict[str, Callable[[MainWindow], None]] = {
+    "graph": _graph,
+    "node": _node,
+    "lens": _lens,
+}
+STATES = {
+    "harvest": HARVEST_STATES,
+    "train": TRAINING_STATES,
+    "explore": EXPLORE_STATES,
+    "circuits": CIRCUIT_STATES,
+}
 """Workspace → state → how one gets there from the one before."""
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from sae_desktop.circuits.config import TraceConfig, TraceResult
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.gui.circuits.attribution_place import AttributionPlace
+from sae_desktop.gui.circuits.circuit_actions import circuit_actions
 from sae_desktop.gui.circuits.graph_head import GraphHead
 from sae_desktop.gui.circuits.graph_outputs import GraphOutputs
 from sae_desktop.gui.circuits.graph_place import GraphPlace
@@ -79,7 +80,7 @@ class CircuitsPanel(QWidget):
         self.graph.prompt.stopAsked.connect(self.stop)
         self.graph.nodeMenuAsked.connect(self._show_menu)
         self.graph.featureAsked.connect(self.open_feature)
-        self.graph.canvas.keyAsked.connect(self._on_key)
+        self.graph.canvas.keyAsked.connect(self.do)
         self.node.nodeChosen.connect(self.opened.select)
         self.node.nodePointed.connect(self.graph.point_at)
         self.node.featureAsked.connect(self.open_feature)
@@ -112,22 +113,12 @@ class CircuitsPanel(QWidget):
 
     def action_infos(self) -> list[ActionInfo]:
         """Return what can be done here, for menus, shortcuts and the palette."""
-        has_graph = lambda: self.opened.graph is not None  # noqa: E731
-        return [
-            ActionInfo(
-                "circuits.trace", "Trace the prompt", self.graph.prompt.trace,
-                icon="tree-structure", shortcut="Ctrl+Return",
-                enabled_when=lambda: self.graph.prompt.asked() is not None,
-            ),
-            ActionInfo(
-                "circuits.cancel", "Cancel tracing", self.stop, icon="stop",
-                enabled_when=lambda: self._job is not None,
-            ),
-            ActionInfo(
-                "circuits.all", "Show the whole graph", self.graph.canvas.show_all,
-                icon="frame-corners", enabled_when=has_graph,
-            ),
-        ]  # fmt: skip
+        return circuit_actions(self)
+
+    @property
+    def tracing(self) -> bool:
+        """Whether a prompt is being traced."""
+        return self._job is not None
 
     def _on_place_changed(self, place: str) -> None:
         if self._session.workspace.partition(".")[0] == "circuits":
@@ -202,7 +193,8 @@ class CircuitsPanel(QWidget):
         self._session.go_to_feature(index, place.feature)
         return self._session.index_name == index
 
-    def _on_key(self, key: str) -> None:
+    def do(self, key: str) -> None:
+        """Pin, freeze or open the node that is pointed at, else the selected one."""
         canvas, opened = self.graph.canvas, self.opened
         node = canvas.pointed if canvas.pointed is not None else opened.node
         if key == "freeze":

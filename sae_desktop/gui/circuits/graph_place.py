@@ -110,7 +110,10 @@ class GraphPlace(QWidget):
     def _on_opened(self) -> None:
         self.canvas.selected = self.canvas.pointed = None
         self.canvas.frozen = False
-        has = self._opened.graph is not None
+        graph = self._opened.graph
+        has = graph is not None
+        if graph is not None and not self.prompt.prompt.text():
+            self.prompt.take(graph.info.prompt, graph.info.target, graph.info.target_tokens)
         self._stack.setCurrentWidget(self._drawing if has else self.first)
         self._draw(whole=True)
         self._say(None)

@@ -247,6 +247,9 @@ class OpenGraph(QObject):
 
     def change(self, text: str, **changes: object) -> None:
         """Change the view as an undoable step, which leaves alone what it does not name."""
+        if self._session.refusal is not None:
+            self._session.show_error(self._session.refusal)
+            return
         before = {name: getattr(self.view, name) for name in changes}
         if before != changes:
             self._session.undo_stack.push(_ChangeView(self, before, changes, text))

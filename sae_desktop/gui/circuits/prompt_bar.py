@@ -13,7 +13,9 @@ from PySide6.QtWidgets import (
 )
 
 from sae_desktop.circuits.config import EstimateTraceConfig, TraceConfig, TraceEstimate
+from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.engine.protocol import ErrorInfo, JobProgress
+from sae_desktop.errors import UserError
 from sae_desktop.gui.circuits.token_strip import TokenStrip
 from sae_desktop.gui.parts.demonstration import CIRCUIT_PROMPT, is_demonstration
 from sae_desktop.gui.parts.elided_combo import ElidedComboBox
@@ -23,10 +25,13 @@ from sae_desktop.gui.parts.labels import push_button, set_property
 from sae_desktop.gui.parts.plain_text import plain_tip
 from sae_desktop.gui.state.latest_job import LatestJob
 from sae_desktop.gui.state.session import Session
+from sae_desktop.language_model.config import DescribeModelConfig, ModelDescription
 from sae_desktop.project import LONGEST_NAME
 from sae_desktop.words.trace_text import estimate_text, graph_name, read_tokens, tracing_text
 
 _PAUSE_MS = 500
+_BUILTIN = "builtin"
+"""The model that ships: it has no chat template."""
 TARGETS = (
     ("likely", "Likely next tokens", "The tokens that the model thinks of, until they have most "
      "of the probability together"),
@@ -35,6 +40,9 @@ TARGETS = (
      "what both have in common drops out"),
 )  # fmt: skip
 _HINTS = {"tokens": "Paris, London", "difference": "Paris, London"}
+
+
+_NO_SET = "There is no set of transcoders to trace with: train one, or import one in Gallery."
 
 
 class PromptBar(QWidget):
@@ -48,6 +56,8 @@ class PromptBar(QWidget):
         self.setObjectName("circuits.prompt")
         self._session = session
         self._running = False
+        self._described = ""
+        """The set of whose model it is known whether it has a chat template."""
         self.prompt = QLineEdit()
         self.prompt.setPlaceholderText("A prompt, such as: The capital of the state with Dallas is")
         self.prompt.setAccessibleName("Prompt")
@@ -65,7 +75,7 @@ class PromptBar(QWidget):
         self.set.setToolTip("The transcoders whose features the graph is made of")
         self.chat = QCheckBox("Chat")
         self.chat.setToolTip(
-            plain_tip("The prompt is what a person says in a chat, in the model’s own template")
+            plain_tip("The prompt is a chat: turns begin with user:, assistant: or system:")
         )
         self.trace_button = push_button(
             "Trace", self.trace, icon="tree-structure", primary=True,
@@ -156,7 +166,7 @@ class PromptBar(QWidget):
         """Set the fields as a graph was asked for."""
         self.prompt.setText(prompt)
         self.target.setCurrentIndex(max(self.target.findData(target), 0))
-        self.tokens.setText(", ".join(tokens))
+        self.tokens.setText(", ".join(f"“{token}”" for token in tokens))
 
     def _on_changed(self, _value: object = None) -> None:
         target = self.target.currentData()
@@ -166,7 +176,10 @@ class PromptBar(QWidget):
         config = self.asked()
         self._show_buttons()
         self.strip.show_tokens((), 0)
-        self._say("")
+        project = self._session.project
+        lacks = project is not None and not self.set.count() and bool(self.prompt.text().strip())
+        self._say(_NO_SET if lacks else "")
+        self._ask_for_template()
         if config is None or self._session.engine_stopped:
             self._estimates.forget()
             return
@@ -191,6 +204,28 @@ class PromptBar(QWidget):
         config = self.asked()
         if config is not None and not self._running:
             self.traceAsked.emit(config)
+
+    def _ask_for_template(self) -> None:
+        """Offer the chat template of the set's model, where it has one; asked once a set."""
+        name, project = self.set.currentText(), self._session.project
+        if project is None or name == self._described or self._session.engine_stopped:
+            return
+        self._described = name
+        self.chat.hide()
+        try:
+            model = read_set_info(project.set_path(name)).model if name else ""
+        except UserError:  # the estimate says what is wrong with it
+            return
+        if model and model != _BUILTIN:
+            job = self._session.run(DescribeModelConfig(model=model))
+            if job is not None:
+                job.finished.connect(lambda found: self._on_described(name, found))
+
+    def _on_described(self, name: str, found: ModelDescription) -> None:
+        if name == self.set.currentText():
+            self.chat.setVisible(found.chat_template)
+            if not found.chat_template:
+                self.chat.setChecked(False)
 
     def show_progress(self, progress: JobProgress) -> None:
         """Say how far the trace is."""
