@@ -13,11 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from sae_desktop.circuits.reading.graph_view import view_path
+from sae_desktop.circuits.reading.graph_terms import view_path
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.beside import beside_index
 from sae_desktop.features.reading.firing_paths import firings_folder, unfinished_folder
-from sae_desktop.features.reading.index_file import read_info
 from sae_desktop.project import Project, is_member
 from sae_desktop.storage.atomic import write_bytes
 from sae_desktop.storage.faults import explained, folder_bytes, format_bytes
@@ -94,6 +93,9 @@ def _paths(project: Project, kind: str, name: str) -> list[Path]:
 
 def member_indexes(project: Project, name: str) -> list[str]:
     """Return the indexes of the members of a set: without it nobody could ask them anything."""
+    # h5py: the window is shown before it is there
+    from sae_desktop.features.reading.index_file import read_info
+
     found = []
     for index in project.indexes():
         with suppress(UserError):

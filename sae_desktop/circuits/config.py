@@ -6,8 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from sae_desktop.circuits.reading.graph_file import TargetKind
-from sae_desktop.circuits.reading.pruning import EDGE_THRESHOLD, NODE_THRESHOLD
+from sae_desktop.circuits.reading.graph_terms import EDGE_THRESHOLD, NODE_THRESHOLD, TargetKind
 from sae_desktop.described import said
 from sae_desktop.limits import Count, CountOrNone, Share, ShareAbove0
 

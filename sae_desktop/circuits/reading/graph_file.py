@@ -32,12 +32,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sae_desktop.circuits.reading.graph_terms import SetKind, TargetKind
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import replacing
 from sae_desktop.storage.hdf5 import new_file, open_checked, write_header
@@ -56,8 +57,6 @@ EMBEDDING, FEATURE, ERROR, LOGIT = range(4)
 KINDS = ("embedding", "feature", "error", "logit")
 
 Array = npt.NDArray[Any]
-SetKind = Literal["transcoders", "cross_layer"]
-TargetKind = Literal["likely", "tokens", "difference"]
 
 ARRAYS: dict[str, Accepted] = {
     "tokens": Accepted(WHOLE, ("T",)),

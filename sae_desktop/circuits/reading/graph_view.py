@@ -12,12 +12,11 @@ from pathlib import Path
 import msgspec
 
 from sae_desktop.circuits.reading.graph_file import KINDS, Graph
-from sae_desktop.circuits.reading.pruning import EDGE_THRESHOLD, NODE_THRESHOLD
+from sae_desktop.circuits.reading.graph_terms import EDGE_THRESHOLD, NODE_THRESHOLD, view_path
 from sae_desktop.errors import UserError
 from sae_desktop.storage.atomic import write_bytes
 
 SCHEMA_VERSION = 1
-ENDING = ".view.json"
 
 
 class ViewGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +58,6 @@ def nodes_by_key(graph: Graph) -> dict[str, int]:
     columns = (graph.kind, graph.layer, graph.position, graph.feature)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return {f"{KINDS[k]}.{la}.{p}.{f}": node for node, (k, la, p, f) in enumerate(rows)}
-
-
-def view_path(graph: Path) -> Path:
-    """Return where the view of a graph's file lies."""
-    return graph.with_name(graph.stem + ENDING)
 
 
 def read_view(graph: Path) -> GraphView:

@@ -14,9 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, Array, Graph
-
-NODE_THRESHOLD, EDGE_THRESHOLD = 0.8, 0.98
-"""Of the influence of nodes and of edges, as in Ameisen et al. and circuit-tracer."""
+from sae_desktop.circuits.reading.graph_terms import EDGE_THRESHOLD, NODE_THRESHOLD
 
 
 class Scores(NamedTuple):

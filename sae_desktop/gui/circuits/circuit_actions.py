@@ -45,7 +45,7 @@ def circuit_actions(panel: Circuits) -> list[ActionInfo]:
     return [
         ActionInfo(
             "circuits.trace", "Trace the prompt", panel.graph.prompt.trace,
-            icon="tree-structure", shortcut="Ctrl+Return",
+            icon="tree-structure", shortcut="Ctrl+Shift+G",
             enabled_when=lambda: panel.graph.prompt.asked() is not None,
         ),
         ActionInfo(

@@ -79,7 +79,7 @@ class PromptBar(QWidget):
         )
         self.trace_button = push_button(
             "Trace", self.trace, icon="tree-structure", primary=True,
-            tip="Trace which features make the next token (Ctrl+Return)",
+            tip="Trace which features make the next token (Return, Ctrl+Shift+G)",
         )  # fmt: skip
         self.stop_button = push_button(
             "Cancel", self.stopAsked.emit, icon="stop", tip="Cancel tracing (Esc)"

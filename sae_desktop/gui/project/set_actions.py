@@ -10,7 +10,6 @@ from sae_desktop.gui.forms.set_forms import ExportSetForm, RenameSetForm
 from sae_desktop.gui.forms.steps import do_step
 from sae_desktop.gui.state.background import Background
 from sae_desktop.gui.state.session import Session
-from sae_desktop.set_rename import rename_set
 from sae_desktop.words.set_words import newest_index
 
 
@@ -76,6 +75,8 @@ class SetActions:
         opened = session.index_name if found is not None and found.name == name else ""
         if opened:
             session.close_index()
+        from sae_desktop.set_rename import rename_set  # h5py: not before the first show
+
         self._renaming.run((name, new, opened), lambda: rename_set(project, name, new))
 
     def _on_renamed(self, answer: tuple[tuple[str, str, str], object]) -> None:
