@@ -12,7 +12,7 @@ from sae_desktop.errors import UserError
 from sae_desktop.language_model.sites.resolve import text_config
 from sae_desktop.storage.faults import format_bytes
 
-_PASS_VECTORS = 28
+_PASS_VECTORS = 18
 """Vectors of width D kept for each token and layer: what autograd keeps, reads, writes, errors."""
 _BATCH_VECTORS = 10
 """The same for each target of a batch, of one layer at a time."""
@@ -76,7 +76,7 @@ def needs_of(
     kept = shape.layers * pattern + 3 * pattern
     kept += _PASS_VECTORS * shape.layers * shape.tokens * shape.width * shape.bytes
     kept += 2 * shape.vocabulary * shape.bytes
-    of_target = _BATCH_VECTORS * shape.tokens * shape.width * shape.bytes + pattern
+    of_target = _BATCH_VECTORS * shape.tokens * shape.width * shape.bytes
     of_target += 3 * sources * shape.bytes
     edges = _EDGE_COPIES * _EDGE_BYTES * min(targets * entries, targets * sources)
     batch = settings.batch
