@@ -57,9 +57,10 @@ def import_graph(config: ImportGraphConfig, context: JobContext) -> ImportGraphR
         if nodes
     )
     pins = tuple(node_key(graph, node) for node in read.pins)
-    write_graph(path, info, graph.arrays)
-    # It was pruned where it was made: all of it is shown.
+    # It was pruned where it was made: all of it is shown. The graph comes last, since it is what
+    # makes the name taken.
     write_view(path, GraphView(nodes=1.0, edges=1.0, pins=pins, groups=groups or None))
+    write_graph(path, info, graph.arrays)
     if read.dropped:
         context.log(f"{read.dropped:,} links lead to no node of the file and were left out.")
     context.progress(1, 1, "graphs")

@@ -21,7 +21,7 @@ from sae_desktop.training.run_log import read_run
 _MADE = re.compile(r'"made":"[^"]*"')
 _TIMED = {
     "seconds", "rows_per_second", "waited_share", "tokens_per_second", "created", "deleted",
-    "key", "when",
+    "key", "when", "made_at", "peak_bytes",
 }  # fmt: skip
 _CLOCKED = {"loss_recovered", "loss_recovered_mean", "kl"}
 """Curves measured when, and on as much text as, a share of the time allows."""
@@ -109,7 +109,9 @@ def _hdf5(path: Path) -> dict[str, Any]:
         found["attributes"] = {k: _MADE.sub('"made":""', str(v)) for k, v in file.attrs.items()}
 
         def remember(name: str, item: object) -> None:
-            if isinstance(item, h5py.Dataset):
+            if isinstance(item, h5py.Dataset) and name == "info":  # a graph's, as JSON
+                found[name] = _timeless(json.loads(item[...].tobytes()))
+            elif isinstance(item, h5py.Dataset):
                 found[name] = _digest(item[...])
 
         file.visititems(remember)

@@ -150,7 +150,7 @@ def test_json__cut_short_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 def test_json__of_200_megabytes_is_read(tmp_path: Path) -> None:
-    graph = made_graph(layers=12, positions=60, features=20_000, inputs=110, seed=0)
+    graph = made_graph(layers=12, positions=60, features=20_000, inputs=200, seed=0)
     data = tracer_json(graph, pruned(graph, 1.0, 1.0), {}, threshold=1.0)
     path = tmp_path / "large.json"
     path.write_bytes(data)
