@@ -1,4 +1,4 @@
-"""Giving a set another name: its members, their indexes and what is written of them go along.
+"""Giving a set another name: its members, their indexes, graphs and labels go along.
 
 Free of torch and Qt.
 """
@@ -6,11 +6,12 @@ Free of torch and Qt.
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
 
+from sae_desktop.circuits.reading.graph_file import read_graph, read_graph_info, write_graph
 from sae_desktop.deletion import member_indexes
 from sae_desktop.dictionary.set_info import read_set_info
 from sae_desktop.errors import UserError
@@ -54,6 +55,13 @@ def rename_set(project: Project, name: str, new: str) -> None:
             into.append((copy, target))
             if target != old:
                 into += zip(_belonging(old), _belonging(target), strict=True)
+        for graph in _graphs_of(project, name):
+            old = project.graph_path(graph)
+            found = read_graph(old)
+            told = msgspec.structs.replace(found.info, set=new)
+            write_graph(place / old.name, told, found.arrays)
+            away.append((old, doomed(project.path)))
+            into.append((place / old.name, old))
         write_incoming(place / _INCOMING, IncomingNotes(dictionary="", notes=[], renames=renames))
         into.append((place / _INCOMING, incoming_path(project, new)))
         move_together(project.path, away=away, into=into)
@@ -79,6 +87,16 @@ def _require_free(project: Project, name: str, new: str, renames: dict[str, str]
             kept="Nothing was changed.",
             next_step="Choose another name.",
         )
+
+
+def _graphs_of(project: Project, name: str) -> list[str]:
+    """Return the graphs that were traced with a set; damaged ones are left as they are."""
+    found = []
+    for graph in project.graphs():
+        with suppress(UserError):
+            if read_graph_info(project.graph_path(graph)).set == name:
+                found.append(graph)
+    return found
 
 
 def _belonging(index: Path) -> list[Path]:

@@ -10,8 +10,10 @@ import pytest
 import torch
 from imported_rows import assert_same_weights
 from job_contexts import RecordingContext, cancelled_at
+from made_graphs import save_made_graph
 
 from sae_desktop.activations.config import HarvestConfig
+from sae_desktop.circuits.reading.graph_file import read_graph_info
 from sae_desktop.deletion import delete_item, restore_item, trash_items
 from sae_desktop.dictionary.cross_layer import CrossLayerDictionary
 from sae_desktop.dictionary.set_info import read_set_info
@@ -211,7 +213,10 @@ def test_set__is_indexed_in_one_go_and_is_one_thing_in_the_trash(
     assert [one.alive for one in again.indexes] == [one.alive for one in first.indexes]
     with closing(Notes(project.notes_path)) as notes:
         notes.save("deep.L01", FeatureNote(feature=3, label="three"))
+    save_made_graph(project.graph_path("g"), set_name="deep")
+    save_made_graph(project.graph_path("h"), set_name="some")
     rename_set(project, "deep", "other")
+    assert [read_graph_info(project.graph_path(g)).set for g in ("g", "h")] == ["other", "some"]
     assert (project.sets(), project.stores()) == (["other"], [])
     assert project.indexes() == ["other.L00", "other.L01", "other.L02", "other.L03"]
     assert read_info(project.index_path("other.L01")).dictionary == "other.L01"
