@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sae_desktop.circuits.reading.graph_file import TargetKind
+from sae_desktop.circuits.reading.graph_terms import TargetKind
 from sae_desktop.errors import UserError
 from sae_desktop.features.reading.chat_text import parse_chat
 from sae_desktop.language_model.load import LanguageModel

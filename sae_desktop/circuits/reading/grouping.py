@@ -114,7 +114,7 @@ def _distances(halves: tuple[csr_array, ...], kept: Array | None) -> Array:
         likeness += (unit @ unit.T).toarray() / len(halves)
     distances = np.clip(1 - likeness, 0, 1)
     np.fill_diagonal(distances, 0)
-    return (distances + distances.T) / 2
+    return np.asarray((distances + distances.T) / 2)
 
 
 def _stable_groups(
