@@ -28,6 +28,7 @@ from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.language_model.names import BUILTIN
 from sae_desktop.language_model.text.token_text import visible_token
+from sae_desktop.words.amounts import signed_text, whole_percent_text
 
 _NO_NODES: list[int] = []
 _ROWS = 20
@@ -98,7 +99,7 @@ def tested_text(result: InterveneResult) -> str:
     rows = [
         (
             f"{effect.node}{' (set)' if effect.changed else ''}",
-            *(f"{v:+.3f}" for v in (effect.before, effect.predicted, effect.measured)),
+            *(signed_text(v, 3) for v in (effect.before, effect.predicted, effect.measured)),
         )
         for effect in order
     ]
@@ -138,7 +139,7 @@ def faithfulness(
 def faithfulness_text(result: FaithfulnessResult) -> str:
     """Return the effects of the top nodes, then the figures."""
     rows = [
-        (str(node), f"{predicted:+.4f}", f"{measured:+.4f}", f"{random:+.4f}")
+        (str(node), *(signed_text(v, 4) for v in (predicted, measured, random)))
         for node, predicted, measured, random in zip(
             result.nodes, result.predicted, result.measured, result.random_measured, strict=False
         )
@@ -188,11 +189,12 @@ def patched_text(result: PatchResult) -> str:
         for number in range(columns)
     ]
     rows = [
-        (f"layer {number}", *(f"{value:.0%}" for value in result.restored[number]))
+        (f"layer {number}", *map(whole_percent_text, result.restored[number]))
         for number in reversed(range(len(result.grid)))
     ]
     return (
         f"{table((f'by {result.by}', *heads), rows, left={0})}\n"
         f"logit of “{visible_token(result.target)}” minus “{visible_token(result.against)}”: "
-        f"{result.difference:+.3f}, after the other prompt {result.other_difference:+.3f}"
+        f"{signed_text(result.difference, 3)}, after the other prompt "
+        f"{signed_text(result.other_difference, 3)}"
     )

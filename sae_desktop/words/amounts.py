@@ -131,6 +131,12 @@ def signed_text(value: float, decimals: int = 2) -> str:
     return ("+" if value > 0 else MINUS) + text
 
 
+def whole_percent_text(share: float) -> str:
+    """Return a share of either sign in whole percents, without a sign at 0: −12%, 0%, 107%."""
+    percent = round(100.0 * share)
+    return f"{MINUS if percent < 0 else ''}{abs(percent)}%"
+
+
 def probability_text(probability: float) -> str:
     """Return a probability as a percentage of fixed decimals: 12.3%, <0.1%."""
     if 0.0 < probability < 0.0005:

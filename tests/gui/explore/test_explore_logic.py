@@ -31,7 +31,13 @@ from sae_desktop.steering.config import (
     MeanDifference,
     RandomDirection,
 )
-from sae_desktop.words.amounts import one_in_text, percent_text, probability_text, signed_text
+from sae_desktop.words.amounts import (
+    one_in_text,
+    percent_text,
+    probability_text,
+    signed_text,
+    whole_percent_text,
+)
 from sae_desktop.words.running_text import RunningText, shown_token, utf16_length
 
 
@@ -258,6 +264,8 @@ def test_figures__keep_their_digits_and_signs() -> None:
     assert signed_text(-0.456) == "−0.46"
     assert signed_text(0.456) == "+0.46"
     assert signed_text(-0.001) == "0.00"
+    shares = (-0.12, -0.001, 0.0, 1.07)
+    assert [whole_percent_text(share) for share in shares] == ["−12%", "0%", "0%", "107%"]
     assert probability_text(0.0001) == "<0.1%"
     assert probability_text(0.123) == "12.3%"
 
