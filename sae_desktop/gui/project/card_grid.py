@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from sae_desktop.gui.parts import icons
 from sae_desktop.gui.parts.elided_label import ElidedLabel
 from sae_desktop.gui.parts.labels import IconLabel, label, push_button
-from sae_desktop.gui.parts.terms import explain
+from sae_desktop.gui.parts.terms import explain, explain_text
 from sae_desktop.gui.project.project_cards import ACTIONS, Card
 
 ICONS = {
@@ -86,6 +86,7 @@ class CardWidget(QFrame):
             grid.addWidget(label(what, "muted"), row, 0)
             text = ElidedLabel(value)
             explain(text, what)
+            explain_text(text)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(text, row, 1)
         return grid
