@@ -3,14 +3,15 @@
     python packaging/planted_circuit.py [--work FOLDER] [--steps 1500] [--rows 200000]
                                         [--prompts 40] [--seed 0]
 
-People live in cities, cities lie in countries. The model learns “person lives → city”,
+People live in cities, two cities lie in each country. The model learns “person lives → city”,
 “city lies → country” and, of four fifths of the people, “person lives lies → country”; of all of
 them also “person lives likes → colour”, which the city has nothing to do with (the control). A set
-of transcoders is trained on its activations. Then each held-out person’s “lives lies” is traced:
-are the graph’s top nodes at “lives” features of the city, and does swapping them for another
-person’s redirect the answer to that person’s country, as the graph predicts? Beside it: as many
-random features of equal activation swapped in the same way, and the same swap where the colour is
-asked for. Writes `planted.json` into the folder and prints the figures.
+of transcoders is trained on its activations. Then “lives lies” of people held out is traced: are
+the graph’s top nodes features of the city (of one of the two, so not of the country), and does
+swapping them for another person’s redirect the answer to that person’s country, as the graph
+predicts? Beside it: as many random features of equal activation swapped in the same way, the same
+swap where the colour is asked for, and a swap for somebody of the other city of the same country.
+Writes `planted.json` into the folder and prints the figures.
 """
 
 from __future__ import annotations
@@ -48,13 +49,11 @@ from sae_desktop.training.set_config import TrainSetConfig
 from sae_desktop.training.sets.set_job import train_set
 
 LIVES, LIES, LIKES = "lives", "lies", "likes"
-WHERE = 2
-"""The position of “lives”, where the city is looked up: BOS, the person, “lives”."""
 SET = "planted"
-_TOP = 8
-"""Features at “lives” that are looked at: those of most influence."""
+_TOP = 16
+"""Features of a graph that are looked at: those of most influence."""
 _OF_CITY = 0.75
-"""Of a feature’s firing at “lives”, on training people, what must fall on one city."""
+"""Of a feature’s firing at a position, on training people, what must fall on one city."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,11 @@ class World:
 
 
 def make_world(people: int = 240, cities: int = 12, seed: int = 0) -> World:
-    """Draw a world: every city has as many people, every country one city."""
+    """Draw a world: every city has as many people, every country two cities."""
     rng = random.Random(seed)
     city = [number % cities for number in range(people)]
     rng.shuffle(city)
-    country = list(range(cities))
+    country = [number % (cities // 2) for number in range(cities)]
     rng.shuffle(country)
     colour = [rng.randrange(cities) for _ in range(people)]
     return World(city, country, colour, sorted(rng.sample(range(people), people // 5)))
@@ -110,7 +109,8 @@ def save_model(folder: Path, world: World, *, steps: int, seed: int = 0, width: 
     The loss counts at the answer alone.
     """
     kinds = ("person", "city", "country", "colour")
-    counts = (len(world.city), *(len(world.country),) * 3)
+    cities = len(world.country)
+    counts = (len(world.city), cities, max(world.country) + 1, cities)
     words = ["<bos>", LIVES, LIES, LIKES]
     words += [f"{kind}{n}" for kind, count in zip(kinds, counts, strict=True) for n in range(count)]
     ids = {word: number for number, word in enumerate(words)}
@@ -179,32 +179,33 @@ def train_members(project: Project, model: Path, world: World, *, rows: int, fea
 
 
 # ---------------------------------------------------------------- which features are the city's
-def city_features(project: Project, world: World) -> dict[tuple[int, int], int]:
-    """Return (layer, feature) → city of the features that fire at “lives” for one city's people.
+def city_features(project: Project, world: World) -> dict[Place, int]:
+    """Return (layer, position, feature) → city of what fires there for one city's people.
 
     Told by the people of whom the model was taught both steps, and only where at least two of a
     city's people make the feature fire.
     """
     opened = open_set(project, SET, "cpu")
-    mass: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-    people: dict[tuple[int, int], set[int]] = defaultdict(set)
+    mass: dict[Place, Counter[int]] = defaultdict(Counter)
+    people: dict[Place, set[int]] = defaultdict(set)
     for person in world.trained:
-        ids = [0, *opened.lm.encode(f"person{person} {LIVES}")]
+        ids = [0, *opened.lm.encode(two_steps(person))]
         model = ReplacementModel(opened.lm, opened.members, ids, 1)
         for layer, active in model.active.items():
-            here = active.positions == WHERE
             rows = zip(
-                active.features[here].tolist(), active.activations[here].tolist(), strict=True
-            )
-            for feature, activation in rows:
-                mass[layer, feature][world.city[person]] += activation  # type: ignore[assignment]
-                people[layer, feature].add(person)
+                active.positions.tolist(), active.features.tolist(), active.activations.tolist(),
+                strict=True,
+            )  # fmt: skip
+            for position, feature, activation in rows:
+                place = (layer, position, feature)
+                mass[place][world.city[person]] += activation  # type: ignore[assignment]
+                people[place].add(person)
     found = {}
-    for key, counts in mass.items():
+    for place, counts in mass.items():
         city, most = counts.most_common(1)[0]
-        own = [person for person in people[key] if world.city[person] == city]
+        own = [person for person in people[place] if world.city[person] == city]
         if most >= _OF_CITY * sum(counts.values()) and len(own) >= 2:
-            found[key] = city
+            found[place] = city
     return found
 
 
@@ -216,7 +217,7 @@ class Trial:
     person: int
     donor: int
     top: float
-    """Of the graph's top features at “lives”, the share that are of the person's own city."""
+    """Of the influence of the graph's top features, the share of those of the person's city."""
     predicted: bool
     """Whether the graph predicts that the answer becomes the donor's country."""
     redirected: bool
@@ -224,11 +225,13 @@ class Trial:
     """Whether random features, swapped in the same way, redirect it."""
     control: bool
     """Whether the swap changes the person's colour."""
+    same_country: bool
+    """Whether a swap for somebody of the country's other city changes the country."""
 
 
 def trace_of(project: Project, world: World, person: int) -> OpenedGraph:
     name = f"person{person}"
-    targets = tuple(f"country{number}" for number in range(len(world.country)))
+    targets = tuple(f"country{number}" for number in range(max(world.country) + 1))
     trace(
         TraceConfig(
             project=str(project.path), name=name, set=SET, prompt=two_steps(person),
@@ -239,45 +242,51 @@ def trace_of(project: Project, world: World, person: int) -> OpenedGraph:
     return open_graph(str(project.path), name, "cpu")
 
 
-def top_places(found: OpenedGraph, count: int = _TOP) -> list[Place]:
-    """Return the features at “lives” of most influence on the answer, the largest first."""
+def top_places(found: OpenedGraph, count: int = _TOP) -> dict[Place, float]:
+    """Return the features of most influence on the answer, the largest first, with theirs."""
     graph = found.graph
-    here = np.flatnonzero((graph.kind == FEATURE) & (graph.position == WHERE))
-    order = here[np.argsort(-graph.influence[here], kind="stable")][:count]
-    return [(int(graph.layer[n]), WHERE, int(graph.feature[n])) for n in order]
+    features = np.flatnonzero(graph.kind == FEATURE)
+    order = features[np.argsort(-graph.influence[features], kind="stable")][:count]
+    return {
+        (int(graph.layer[n]), int(graph.position[n]), int(graph.feature[n])): float(
+            graph.influence[n]
+        )
+        for n in order
+    }
 
 
 def try_person(
-    project: Project, world: World, cities: dict[tuple[int, int], int], person: int, donor: int,
-    rng: np.random.Generator,
+    project: Project, world: World, cities: dict[Place, int], person: int, donor: int,
+    neighbour: int, rng: np.random.Generator,
 ) -> Trial:  # fmt: skip
-    """Trace a person's country, then swap the city for the donor's."""
-    mine, other = trace_of(project, world, person), trace_of(project, world, donor)
+    """Trace a person's country, then swap the city for the donor's, and for the neighbour's."""
+    mine, other, near = (trace_of(project, world, one) for one in (person, donor, neighbour))
     tops = top_places(mine)
-    of_city = [cities.get((place[0], place[2])) == world.city[person] for place in tops]
-    places = [
-        place
-        for place in dict.fromkeys([*top_places(mine), *top_places(other)])
-        if (place[0], place[2]) in cities
-    ]
-    changes = _swapped(mine.model, other.model, places)
+    own = sum(size for place, size in tops.items() if cities.get(place) == world.city[person])
+    places = _of_cities(cities, mine, other)
+    changes = _swapped(other.model, places)
     answers = [int(token) for token in mine.graph.feature[mine.logits]]
     wanted = answers.index(mine.lm.encode(f"country{world.country_of(donor)}")[0])
-    predicted = prediction(mine, changes).change[mine.logits] + mine.graph.activation[mine.logits]
+    before = mine.graph.activation[mine.logits]
+    predicted = prediction(mine, changes).change[mine.logits] + before
     drawn = _random_places(mine, places, rng)
-    rows = [changes, _swapped(mine.model, other.model, drawn)]
+    nearby = _swapped(near.model, _of_cities(cities, mine, near))
+    rows = [changes, _swapped(other.model, drawn), nearby]
     seen = run_changed(mine.model, rows, "frozen")
-    after = measured_nodes(mine, seen)[:, mine.logits]
+    after = measured_nodes(mine, seen)[:, mine.logits].argmax(-1).tolist()
     return Trial(
-        person, donor, float(np.mean(of_city)), bool(int(np.argmax(predicted)) == wanted),
-        bool(int(after[0].argmax()) == wanted), bool(int(after[1].argmax()) == wanted),
-        _colour_changes(mine, other, person, places),
+        person, donor, own / sum(tops.values()), bool(int(np.argmax(predicted)) == wanted),
+        after[0] == wanted, after[1] == wanted, _colour_changes(mine, other, person, places),
+        after[2] != int(np.argmax(before)),
     )  # fmt: skip
 
 
-def _swapped(
-    model: ReplacementModel, other: ReplacementModel, places: Sequence[Place]
-) -> list[FeatureChange]:
+def _of_cities(cities: dict[Place, int], mine: OpenedGraph, other: OpenedGraph) -> list[Place]:
+    """Return the features of cities among the top ones of two graphs."""
+    return [place for place in {**top_places(mine), **top_places(other)} if place in cities]
+
+
+def _swapped(other: ReplacementModel, places: Sequence[Place]) -> list[FeatureChange]:
     values = activations_in(other, other.seen, places)[0].tolist()
     return [FeatureChange(*place, value=value) for place, value in zip(places, values, strict=True)]
 
@@ -316,7 +325,8 @@ def _colour_changes(
     """Return whether the same swap changes the answer where the colour is asked for."""
     ids = [0, *mine.lm.encode(f"person{person} {LIVES} {LIKES}")]
     asked = ReplacementModel(mine.lm, mine.model.members, ids, 1)
-    changes = _swapped(asked, other.model, places)
+    common = [place for place in places if place[1] < 3]  # up to where another word stands
+    changes = _swapped(other.model, common)
     before = int(asked.seen.logits[0, -1].argmax())
     seen = run_changed(asked, [changes], "frozen")
     after: Tensor = seen.logits[0, -1]
@@ -338,24 +348,27 @@ def run(
     (project.path / "graphs").mkdir(exist_ok=True)
     cities = city_features(project, world)
     print(
-        f"features of one city at “{LIVES}”: {len(cities)} "
+        f"features of one city, by position: {sorted(Counter(p[1] for p in cities).items())} "
         f"({time.perf_counter() - began:,.0f} s)", flush=True,
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     trials = []
     for person in world.held_out[:prompts]:
         donors = [p for p in world.held_out if world.country_of(p) != world.country_of(person)]
-        donor = int(rng.choice(donors))
-        trials.append(try_person(project, world, cities, person, donor, rng))
+        here = [p for p in world.held_out if world.country_of(p) == world.country_of(person)]
+        near = [p for p in here if world.city[p] != world.city[person]]
+        donor, neighbour = int(rng.choice(donors)), int(rng.choice(near or [person]))
+        trials.append(try_person(project, world, cities, person, donor, neighbour, rng))
     figures = {
         "held_out_right": right,
         "city_features": float(len(cities)),
         "prompts": float(len(trials)),
-        "top_nodes_of_the_city": float(np.mean([t.top for t in trials])),
+        "top_influence_of_the_city": float(np.mean([t.top for t in trials])),
         "predicted": float(np.mean([t.predicted for t in trials])),
         "redirected": float(np.mean([t.redirected for t in trials])),
         "redirected_as_predicted": float(np.mean([t.redirected and t.predicted for t in trials])),
         "random": float(np.mean([t.random for t in trials])),
+        "other_city_of_the_country": float(np.mean([t.same_country for t in trials])),
         "colour_changed": float(np.mean([t.control for t in trials])),
         "seconds": time.perf_counter() - began,
     }

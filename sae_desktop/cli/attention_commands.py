@@ -13,7 +13,7 @@ from sae_desktop.circuits.asking_config import (
     HeadResult,
 )
 from sae_desktop.circuits.lens_config import AttributeConfig, AttributeResult
-from sae_desktop.cli.circuit_commands import trace_app
+from sae_desktop.cli.circuit_commands import trace_app as trace_app
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
 from sae_desktop.cli.lens_commands import ChatOption
 from sae_desktop.cli.options import DeviceOption, IndexOption, JsonOption, ProjectArgument

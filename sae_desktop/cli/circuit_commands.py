@@ -23,7 +23,8 @@ from sae_desktop.cli.lens_commands import ChatOption, ModelOption
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_job_command
-from sae_desktop.cli.trace_commands import GraphArgument, trace_app
+from sae_desktop.cli.trace_commands import GraphArgument
+from sae_desktop.cli.trace_commands import trace_app as trace_app
 from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.language_model.names import BUILTIN
