@@ -18,6 +18,8 @@ from sae_desktop.gui.parts import theme
 
 _REST_MS = 90
 """After the zoom has changed, until the drawing is painted sharp."""
+_AHEAD_MS = 12
+"""Between pieces that are painted ahead of the view: frames go first."""
 _VEIL = 0.72
 """How far what is not lit steps back."""
 _LETTERS = 18
@@ -49,7 +51,7 @@ class GraphCanvas(QWidget):
         self._tiles = Tiles(self._paint_piece)
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._sharpen)
-        self._idle = QTimer(self, singleShot=True, interval=0)
+        self._idle = QTimer(self, singleShot=True, interval=_AHEAD_MS)
         self._idle.timeout.connect(self._prepare)
         self._minimap = Minimap(self)
         self._minimap.moved.connect(self._go_to)

@@ -16,6 +16,8 @@ SIDE = 384
 _KEPT = 160
 _BUDGET_S = 0.009
 """Of one frame, for pieces that come into sight."""
+_AHEAD_S = 0.002
+"""At a time, for pieces that are not in sight yet."""
 
 Paint = Callable[[QPainter, QRectF, float], None]
 """Paints a rectangle of the drawing, at a zoom, in the drawing's own coordinates."""
@@ -66,7 +68,7 @@ class Tiles:
 
     def prepare(self, camera: Camera, width: float, height: float, margin: int = 0) -> bool:
         """Paint pieces that lack, as many as a frame has time for; tell whether more lack."""
-        until = time.perf_counter() + _BUDGET_S
+        until = time.perf_counter() + (_AHEAD_S if margin else _BUDGET_S)
         for key in self.wanted(camera, width, height, margin):
             if key not in self._pieces:
                 if time.perf_counter() > until:
