@@ -12,6 +12,7 @@ from sae_desktop.client.job import Job
 from sae_desktop.engine.protocol import ErrorInfo
 from sae_desktop.errors import UserError
 from sae_desktop.features.config import IndexResult, NameFeaturesResult
+from sae_desktop.features.set_index_config import IndexSetResult
 from sae_desktop.labels.scoring.config import ScoreLabelsResult
 from sae_desktop.steering.effect_config import OutputEffectResult
 from sae_desktop.training.config import TrainResult
@@ -68,8 +69,11 @@ class JobResults:
         elif isinstance(result, ScoreLabelsResult):
             self._take_scores(result)
         self._session.look_again()
-        if isinstance(result, IndexResult) and self._session.index is None:
-            self._session.open_index(result.name)
+        if self._session.index is None:
+            if isinstance(result, IndexResult):
+                self._session.open_index(result.name)
+            elif isinstance(result, IndexSetResult) and result.indexes:
+                self._session.open_index(result.indexes[0].name)
 
     def _take_effects(self, result: OutputEffectResult) -> None:
         """Have the open index show what was just measured of its features."""

@@ -34,7 +34,7 @@ class Trash:
         session = self._session
         if session.project is None:
             return
-        if kind == "index" and name == session.index_name:
+        if self._is_open(kind, name):
             session.close_index()
         try:
             item = delete_item(session.project, kind, name)
@@ -44,6 +44,15 @@ class Trash:
             session.undo_stack.push(_Deletion(session, session.project, item))
             session.notify(f"Moved the {item.title} to the trash. Undo (Ctrl+Z) restores it.")
         session.refresh()
+
+    def _is_open(self, kind: str, name: str) -> bool:
+        """Tell whether the open index goes along with something."""
+        session = self._session
+        if session.index is None:
+            return False
+        whole = session.inventory.set_of(session.index.info.dictionary)
+        of_set = kind == "set" and whole is not None and whole.name == name
+        return of_set or (kind == "index" and name == session.index_name)
 
     def ask_to_empty(self, window: QWidget) -> None:
         """Say what is in the trash, and delete it for good if that is wanted."""

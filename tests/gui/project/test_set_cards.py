@@ -158,6 +158,25 @@ def test_set__is_renamed_with_the_open_layer_and_exported(
     )  # fmt: skip
 
 
+def test_set__goes_to_the_trash_as_one_thing_and_comes_back(
+    session: Session, project: Project, heard: Heard, qtbot: QtBot
+) -> None:
+    add_set(project, "whole", indexed=(0, 1))
+    session.open_project(project.path)
+    session.open_index("whole.L01")
+    panel = ProjectPanel(session)
+    qtbot.addWidget(panel)
+    panel.card_actions.delete("set", "whole")
+    assert session.index is None
+    assert heard.notices[-1].startswith("Moved the set “whole” to the trash.")
+    session.look_again()
+    assert (session.inventory.sets, session.inventory.indexes) == ([], [])
+    session.undo_stack.undo()
+    session.look_again()
+    assert [item.name for item in session.inventory.sets] == ["whole"]
+    assert session.open_index("whole.L01")
+
+
 def test_breadcrumb__has_a_menu_of_its_own_for_the_layers_of_a_set(
     session: Session, project: Project, qtbot: QtBot
 ) -> None:
