@@ -18,11 +18,13 @@ from sae_desktop.engine.protocol import StopJob
 from sae_desktop.errors import UserError
 from sae_desktop.features.set_index_config import IndexSetConfig
 from sae_desktop.gui.forms.set_forms import IndexSetForm
+from sae_desktop.gui.state.job_start import on_device
 from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.train.layers_plot import LayersPlot
 from sae_desktop.gui.train.set_draft import parse_layers, set_target
 from sae_desktop.gui.train.training import TrainingPanel
 from sae_desktop.project import Project
+from sae_desktop.training.config import TrainConfig
 from sae_desktop.training.planning.preflight_config import PreflightResult, Room
 from sae_desktop.training.set_config import (
     EstimateSetConfig,
@@ -140,6 +142,15 @@ def test_set__says_what_it_takes_and_does_not_start_beyond_it(
     assert "--features 512" in drafted.setup._summary.text()
     drafted.start()
     assert client.started(TrainSetConfig) == []
+
+
+def test_set__computes_on_the_device_that_the_settings_name() -> None:
+    train = TrainConfig(project="p", name="")
+    asked = EstimateSetConfig(train=TrainSetConfig(project="p", name="s", train=train))
+    assert on_device(asked, "cuda:1").train.train.device == "cuda:1"
+    own = msgspec.structs.replace(train, device="cpu")
+    asked = EstimateSetConfig(train=TrainSetConfig(project="p", name="s", train=own))
+    assert on_device(asked, "cuda:1").train.train.device == "cpu"
 
 
 def test_set__says_at_the_field_what_is_wrong(drafted: TrainingPanel) -> None:
