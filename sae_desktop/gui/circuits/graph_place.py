@@ -51,8 +51,7 @@ class GraphPlace(QWidget):
         self.words.setProperty("role", "small")
         self.words.setContentsMargins(12, 2, 12, 4)
         self.empty = EmptyState(
-            _NO_SET, "Train transcoders", lambda: session.show_workspace("train"),
-            icon="tree-structure",
+            _NO_SET, "Train transcoders", self._train_set, icon="tree-structure",
         )  # fmt: skip
         self.first = label(_FIRST, "muted", wrap=True)
         self.first.setContentsMargins(48, 24, 48, 24)
@@ -97,6 +96,11 @@ class GraphPlace(QWidget):
         session.projectChanged.connect(self.refresh)
         self.refresh()
         self._on_opened()
+
+    def _train_set(self) -> None:
+        """Lead to the training of a set, which is set up there."""
+        self._session.show_workspace("train")
+        self._session.setWanted.emit()
 
     def refresh(self) -> None:
         """Show the way to a set where there is neither one nor a graph."""

@@ -99,6 +99,7 @@ class PromptBar(QWidget):
         self.prompt.returnPressed.connect(self.trace)
         session.contentsChanged.connect(self.list_sets)
         session.projectChanged.connect(self.list_sets)
+        session.traceRequested.connect(self.take_set)
         keep_fields(
             session, self,
             {"prompt": self.prompt, "target": self.target, "tokens": self.tokens, "set": self.set},
@@ -130,6 +131,12 @@ class PromptBar(QWidget):
         self._on_changed()
 
     # ------------------------------------------------------------------ what is set
+    def take_set(self, name: str) -> None:
+        """Trace with a set, as its card in the project asks; the prompt can be typed at once."""
+        self.set.setCurrentText(name)
+        self.prompt.setFocus()
+        self.prompt.selectAll()
+
     def list_sets(self) -> None:
         """List the sets of the project again."""
         project = self._session.project

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
+from set_project import add_set
 
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, read_graph
 from sae_desktop.circuits.reading.graph_view import node_key, read_view
@@ -41,9 +42,20 @@ def test_panel__without_a_set_or_a_graph_leads_to_training(
     qtbot.addWidget(panel)
     panel.show()
     assert panel.graph.empty.isVisible()
-    panel.graph.empty.button.click()
+    with qtbot.waitSignal(session.setWanted):
+        panel.graph.empty.button.click()
     assert heard.workspaces == ["train"]
     assert not panel.graph.prompt.trace_button.isEnabled()
+
+
+def test_prompt__takes_the_set_whose_card_led_here(
+    circuits: CircuitsPanel, session: Session, project: Project
+) -> None:
+    add_set(project, "first")
+    add_set(project, "second")
+    session.look_again()
+    session.traceRequested.emit("second")
+    assert circuits.graph.prompt.set.currentText() == "second"
 
 
 def test_click__selects_a_node_and_its_inputs_are_listed(circuits: CircuitsPanel) -> None:

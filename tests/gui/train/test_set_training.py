@@ -113,6 +113,18 @@ def test_set__takes_the_place_of_one_dictionary_in_the_form(
     assert not form.set_fields.isVisibleTo(form)
 
 
+def test_set__is_set_up_where_circuits_lead_here(
+    drafted: TrainingPanel, session: Session, project: Project
+) -> None:
+    session.setWanted.emit()
+    request = drafted.setup.request()
+    assert isinstance(request, TrainSetConfig)
+    assert request.train.stream is not None
+    drafted.form.set_fields.layers.setText("1")
+    session.setWanted.emit()  # a set that is being set up stays as it is
+    assert drafted.form.set_fields.layers.text() == "1"
+
+
 def test_set__without_a_skip_or_across_layers_is_another_target(training: TrainingPanel) -> None:
     choose_target(training, "transcoders")
     training.form.set_fields.skip.setChecked(False)
