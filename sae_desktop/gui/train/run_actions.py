@@ -41,9 +41,10 @@ class RunActions:
         if session.read_only or item is None:
             return False
         if action == "resume":
-            # A layer of a set is resumed with the others.
+            # What is of a set is resumed with all of it.
+            alone = session.inventory.set_of(run.name) is None
             stopped = not item.complete and ("dictionary", run.name) not in session.written
-            return stopped and item.train is not None and run.layer is None
+            return alone and stopped and item.train is not None
         return item.summary is not None
 
     def do(self, action: str, name: str) -> None:

@@ -211,6 +211,8 @@ def test_set__in_training_is_listed_drawn_and_stopped(
     assert len({training.curves.colour_of(name) for name in names}) == 4
     assert training.tabs.isTabVisible(training.tabs.indexOf(training.board.layers))
     assert [one.fvu for one in training.board.layers.figures] == pytest.approx([0.09] * 4)
+    member = training.runs.model.run_at(0)
+    assert not training.board.actions.allowed("resume", member)
     training._stop_and_keep()
     assert StopJob(job_id=job.id) in client.sent
 
