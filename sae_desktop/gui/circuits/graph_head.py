@@ -31,7 +31,7 @@ class GraphHead(QWidget):
         self.graphs.setAccessibleName("Graph")
         self.scores = ElidedLabel(chars=12)
         self.scores.setProperty("role", "muted")
-        self.scores.setToolTip(_SCORES)
+        self.scores.setToolTip(plain_tip(_SCORES))
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 12, 2)
         row.setSpacing(8)

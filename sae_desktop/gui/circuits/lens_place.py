@@ -141,7 +141,7 @@ class LensPlace(QWidget):
             self.read()
 
     def _show_buttons(self) -> None:
-        ready = bool(self.prompt.text().strip()) and bool(self.model.model)
+        ready = bool(self.prompt.text().strip()) and bool(self.model.chosen)
         self.read_button.setEnabled(ready and not self.asked.busy and not self.fit.busy)
         self.read_button.setText("Reading…" if self.asked.busy else "Read")
         self.fit_button.setEnabled(not self.fit.busy)
@@ -150,10 +150,10 @@ class LensPlace(QWidget):
     def read(self) -> None:
         """Ask for what every layer would answer."""
         project = self._session.project
-        if self.prompt.text().strip() and self.model.model and project is not None:
+        if self.prompt.text().strip() and self.model.chosen and project is not None:
             self.asked.ask(
                 LensConfig(
-                    model=self.model.model, prompt=self.prompt.text(), project=str(project.path),
+                    model=self.model.chosen, prompt=self.prompt.text(), project=str(project.path),
                     kind=self.kind.currentData(), top=LENS_TOP,
                 )
             )  # fmt: skip
@@ -161,8 +161,8 @@ class LensPlace(QWidget):
     def measure(self) -> None:
         """Average the Jacobians of the model."""
         project = self._session.project
-        if project is not None and self.model.model:
-            self.fit.ask(FitLensConfig(project=str(project.path), model=self.model.model))
+        if project is not None and self.model.chosen:
+            self.fit.ask(FitLensConfig(project=str(project.path), model=self.model.chosen))
 
     def _on_measured(self, _result: object) -> None:
         self.fit_button.hide()

@@ -21,7 +21,7 @@ class ModelChoice(ElidedComboBox):
         self.refresh()
 
     @property
-    def model(self) -> str:
+    def chosen(self) -> str:
         return self.currentText()
 
     def refresh(self) -> None:

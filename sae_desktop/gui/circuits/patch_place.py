@@ -122,16 +122,16 @@ class PatchPlace(QWidget):
         self._show_buttons()
 
     def _show_buttons(self) -> None:
-        ready = bool(self.prompt.text().strip() and self.other.text().strip() and self.model.model)
+        ready = bool(self.prompt.text().strip() and self.other.text().strip() and self.model.chosen)
         self.patch_button.setEnabled(ready and not self.asked.busy)
         self.patch_button.setText("Patching…" if self.asked.busy else "Patch")
 
     def patch(self) -> None:
         """Put values of the other prompt into the prompt."""
-        if self.prompt.text().strip() and self.other.text().strip() and self.model.model:
+        if self.prompt.text().strip() and self.other.text().strip() and self.model.chosen:
             self.asked.ask(
                 PatchConfig(
-                    model=self.model.model, prompt=self.prompt.text(), other=self.other.text(),
+                    model=self.model.chosen, prompt=self.prompt.text(), other=self.other.text(),
                     target=_token(self.target.text()), against=_token(self.against.text()),
                     hook=self.hook.currentData(),
                 )

@@ -9,7 +9,7 @@ from PySide6.QtGui import QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent,
 from PySide6.QtWidgets import QToolTip
 
 from sae_desktop.gui.circuits.canvas.canvas import GraphCanvas
-from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.plain_text import show_tip
 
 _CLICK = 4.0
 _STEP = 1.25
@@ -106,7 +106,7 @@ class GraphView(GraphCanvas):
             node = self.node_at(QPointF(event.pos()))
             text = "" if node is None else self.tip_of(node)
             if text:
-                QToolTip.showText(event.globalPos(), plain_tip(text), self)
+                show_tip(event.globalPos(), text, self)
             else:
                 QToolTip.hideText()
             return True

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu, QToolTip, QVBoxLayout, QWidget
 
 from sae_desktop.circuits.asking_config import NodeEffect
 from sae_desktop.gui.parts import theme
-from sae_desktop.gui.parts.plain_text import plain_tip
+from sae_desktop.gui.parts.plain_text import show_tip
 from sae_desktop.gui.parts.plot_image import add_image_actions
 from sae_desktop.gui.parts.plot_style import curve_pen, dress, faint, plot_view
 from sae_desktop.words.graph_words import signed
@@ -95,7 +95,7 @@ class PredictionPlot(QWidget):
             f"Measured {signed(effect.measured)}"
         )
         place = self.view.mapToGlobal(self.view.mapFromScene(at))
-        QToolTip.showText(place, plain_tip(text), self.view)
+        show_tip(place, text, self.view)
 
     def _on_clicked(self, event: object) -> None:
         effect = self._nearest(event.scenePos())  # type: ignore[attr-defined]
