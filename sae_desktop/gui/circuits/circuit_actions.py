@@ -75,7 +75,7 @@ def circuit_actions(panel: Circuits) -> list[ActionInfo]:
             icon="arrow-square-in", enabled_when=has_node,
         ),
         ActionInfo(
-            "circuits.groups", "Find groups in the graph", panel.groups.find, icon="sparkle",
+            "circuits.groups", "Find groups in the graph", panel.groups.find_groups, icon="sparkle",
             enabled_when=has_graph,
         ),
         ActionInfo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class FiringModel(QAbstractTableModel):
         if column == ABLATION:
             value = result.ablations[row]
             return -math.inf if value is None else value
-        lists = {
+        lists: dict[int, Sequence[float]] = {
             FEATURE: result.features, NAME: result.features, TOKEN: result.positions,
             ACTIVATION: result.activations, ATTRIBUTION: result.attributions,
         }  # fmt: skip

@@ -22,6 +22,7 @@ class ModelChoice(ElidedComboBox):
 
     @property
     def chosen(self) -> str:
+        """The model’s name; "" where there is none."""
         return self.currentText()
 
     def refresh(self) -> None:
@@ -32,7 +33,7 @@ class ModelChoice(ElidedComboBox):
         names += [item.name for item in self._session.inventory.models]
         names = list(dict.fromkeys(name for name in names if name))
         if names != [self.itemText(n) for n in range(self.count())]:
-            chosen = self.currentText()
+            chosen = self.chosen
             self.clear()
             self.addItems(names)
             self.setCurrentIndex(max(self.findText(chosen), 0))

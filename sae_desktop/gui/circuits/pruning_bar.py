@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QWidget
 
 from sae_desktop.circuits.reading.graph_file import ERROR
 from sae_desktop.gui.circuits.open_graph import OpenGraph
@@ -51,7 +51,7 @@ class PruningBar(QWidget):
         opened.shownChanged.connect(self._say)
         self._take()
 
-    def _slider(self, name: str, tip: str) -> tuple[QSlider, QWidget]:
+    def _slider(self, name: str, tip: str) -> tuple[QSlider, QLabel]:
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(1, _STEPS)
         slider.setPageStep(5)

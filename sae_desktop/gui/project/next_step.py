@@ -161,4 +161,5 @@ def next_step(
             "Train a dictionary",
             newest_store.name,
         )
-    return _index_of(max([*usable, *sets], key=lambda item: item.modified))
+    trained: list[DictionaryItem | SetItem] = [*usable, *sets]
+    return _index_of(max(trained, key=lambda item: item.modified))

@@ -43,7 +43,7 @@ def free_name(name: str, taken: list[str]) -> str:
     return name if name not in taken else next(n for n in numbers if n not in taken)
 
 
-Settings = TypeVar("Settings", TrainConfig, TrainSetConfig)
+Settings = TypeVar("Settings", bound=TrainConfig | TrainSetConfig)
 
 
 def copied(config: Settings, project: str, taken: list[str]) -> Settings:

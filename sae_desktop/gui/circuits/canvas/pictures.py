@@ -44,7 +44,7 @@ def save_picture(scene: Scene, font: QFont, path: Path) -> None:
             painter = QPainter(image)
             _paint(painter, scene, axes, font, size, zoom)
             painter.end()
-            image.save(buffer, "PNG")
+            image.save(buffer, "PNG")  # type: ignore[call-overload]
         case ".svg":
             from PySide6.QtSvg import QSvgGenerator  # only then: the window starts without it
 

@@ -67,7 +67,7 @@ class AttentionPanel(QWidget):
         self.asked_head = AskedJob(session, self)
         self.told = label(_EXPLAINED, "small", wrap=True)
         self.find_button = push_button(
-            "Find the heads", self.find, icon="eye",
+            "Find the heads", self.find_heads, icon="eye",
             tip="Divide the edge among the attention heads that carry it",
         )  # fmt: skip
         self.heads = _table("Heads that carry the edge", _HEADS, _HEAD_TIPS)
@@ -141,7 +141,7 @@ class AttentionPanel(QWidget):
         for widget in (self.head_told, self.pattern, self.pairs):
             widget.setVisible(self._head is not None)
 
-    def find(self) -> None:
+    def find_heads(self) -> None:
         """Ask which heads carry the edge."""
         project, link = self._session.project, self._link
         if project is not None and link is not None and self._opened.name:

@@ -173,12 +173,12 @@ class ComparePanel(QWidget):
         row.setSpacing(4)
         row.addWidget(self.graphs, 1)
         row.addWidget(self.end_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        column.addLayout(row)
-        column.addWidget(self.told)
-        column.addWidget(table, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(8, 8, 8, 8)
+        whole.setSpacing(6)
+        whole.addLayout(row)
+        whole.addWidget(self.told)
+        whole.addWidget(table, 1)
 
     # ------------------------------------------------------------------ choosing
     def _list(self) -> None:

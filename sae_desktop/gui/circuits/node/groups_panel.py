@@ -63,7 +63,7 @@ class GroupsPanel(QWidget):
         self._session, self._opened = session, opened
         self.asked = AskedJob(session, self)
         self.find_button = push_button(
-            "Find groups", self.find, icon="sparkle",
+            "Find groups", self.find_groups, icon="sparkle",
             tip="Put features together that are fed by the same and feed the same",
         )  # fmt: skip
         self.told = label(_EXPLAINED, "small", wrap=True)
@@ -117,14 +117,14 @@ class GroupsPanel(QWidget):
         for row in rows:
             row.setSpacing(4)
             row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        column.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.told)
-        column.addWidget(tree, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(8, 8, 8, 8)
+        whole.setSpacing(6)
+        whole.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
+        whole.addWidget(self.told)
+        whole.addWidget(tree, 1)
         for row in rows:
-            column.addLayout(row)
+            whole.addLayout(row)
 
     # ------------------------------------------------------------------ showing
     def _on_opened(self) -> None:
@@ -134,14 +134,15 @@ class GroupsPanel(QWidget):
     def refresh(self) -> None:
         """Show the groups as they are now; what is unfolded and selected stays so."""
         graph, tree = self._opened.graph, self.tree
-        tops = [tree.topLevelItem(number) for number in range(tree.topLevelItemCount())]
+        found = map(tree.topLevelItem, range(tree.topLevelItemCount()))
+        tops = [item for item in found if item is not None]
         unfolded = {item.data(0, _NAME) for item in tops if item.isExpanded()}
         selected = {item.data(0, _NAME) for item in tops if item.isSelected()}
         with QSignalBlocker(tree):
             tree.clear()
             for number, group in enumerate(self._opened.groups() if graph is not None else ()):
-                tree.addTopLevelItem(self._item(number, group))
-                item = tree.topLevelItem(number)
+                item = self._item(number, group)
+                tree.addTopLevelItem(item)
                 item.setExpanded(group.name in unfolded)
                 item.setSelected(group.name in selected)
         self._show_buttons()
@@ -204,7 +205,7 @@ class GroupsPanel(QWidget):
         self.buttons["pin"].setText("Unpin" if pinned else "Pin")
 
     # ------------------------------------------------------------------ the machine
-    def find(self) -> None:
+    def find_groups(self) -> None:
         """Have the machine find groups, in place of those that are there."""
         if self._opened.name and self._session.project is not None:
             self.asked.ask(

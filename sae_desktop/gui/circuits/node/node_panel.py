@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE
+from sae_desktop.circuits.reading.graph_file import ERROR, FEATURE, Array
 from sae_desktop.circuits.reading.node_links import Side, input_sizes, links_of
 from sae_desktop.gui.circuits.node.links_table import LinksTable
 from sae_desktop.gui.circuits.open_graph import OpenGraph
@@ -44,7 +44,7 @@ class NodePanel(QWidget):
         super().__init__()
         self.setObjectName("circuits.node")
         self._opened = opened
-        self._sizes = None
+        self._sizes: Array | None = None
         self.title = ElidedLabel()
         self.title.setProperty("role", "heading")
         self.where = ElidedLabel()
@@ -91,7 +91,8 @@ class NodePanel(QWidget):
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(6)
-        for side, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
+        sides: tuple[tuple[Side, str], ...] = (("inputs", "Inputs"), ("outputs", "Outputs"))
+        for side, title in sides:
             table = LinksTable(title, self._opened.names.text)
             table.nodeChosen.connect(self.nodeChosen)
             table.nodePointed.connect(self.nodePointed)
@@ -135,7 +136,7 @@ class NodePanel(QWidget):
     def refresh(self) -> None:
         """Show the selected node."""
         graph, node = self._opened.graph, self._opened.node
-        if graph is None or node is None:
+        if graph is None or node is None or self._sizes is None:
             self._stack.setCurrentIndex(0)
             for table in self.tables.values():
                 table.links.show_links(None, None)
@@ -206,9 +207,9 @@ class NodePanel(QWidget):
         if node is not None and other is not None:
             self.linkChosen.emit((other, node) if side == "inputs" else (node, other))
 
-    def _ask(self, signal: Signal) -> None:
+    def _ask(self, signal: SignalInstance) -> None:
         if self._opened.node is not None:
-            signal.emit(self._opened.node)  # type: ignore[attr-defined]
+            signal.emit(self._opened.node)
 
     def _pin(self) -> None:
         node = self._opened.node

@@ -106,4 +106,4 @@ class PredictionPlot(QWidget):
         menu = QMenu(self)
         add_image_actions(menu, self.view, "predicted-and-measured")
         menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.view.mapToGlobal(at))  # type: ignore[arg-type]
+        menu.popup(self.view.mapToGlobal(at))
