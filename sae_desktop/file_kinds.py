@@ -17,7 +17,7 @@ import msgspec
 
 FileKind = Literal[
     "project", "model", "corpus", "activations", "dictionary", "features", "labels", "package",
-    "preset", "index", "store",
+    "preset", "graph", "index", "store",
 ]  # fmt: skip
 
 
@@ -89,6 +89,13 @@ FILE_KINDS: dict[FileKind, KindInfo] = {
         "Load it under Presets in Steer, or copy it into the folder “presets” of the project and "
         "name it with “sae-desktop steer PROJECT --preset NAME”.",
         "Presets",
+        (".json",),
+    ),
+    "graph": KindInfo(
+        "an attribution graph of circuit-tracer",
+        "Read it under More in Circuits, or with “sae-desktop trace import PROJECT {} --name "
+        "NAME”.",
+        "Attribution graphs",
         (".json",),
     ),
     "index": KindInfo(

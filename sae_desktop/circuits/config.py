@@ -8,6 +8,7 @@ import msgspec
 
 from sae_desktop.circuits.reading.graph_terms import EDGE_THRESHOLD, NODE_THRESHOLD, TargetKind
 from sae_desktop.described import said
+from sae_desktop.file_kinds import takes
 from sae_desktop.limits import Count, CountOrNone, Share, ShareAbove0
 
 TARGET, SIZE = "Target", "Size of the graph"
@@ -141,7 +142,7 @@ class ImportGraphConfig(msgspec.Struct, frozen=True, kw_only=True, tag="import_g
 
     project: str
     name: str
-    file: str
+    file: Annotated[str, takes("graph")]
 
 
 class ImportGraphResult(msgspec.Struct, frozen=True, kw_only=True):

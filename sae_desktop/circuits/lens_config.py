@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sae_desktop.described import said
+from sae_desktop.file_kinds import takes
 from sae_desktop.limits import Count, CountOrNone, Seed
 
 LensKind = Literal["logit", "jacobian"]
@@ -78,7 +79,7 @@ class FitLensConfig(msgspec.Struct, frozen=True, kw_only=True, tag="fit_lens"):
 
     project: str
     model: str
-    corpus: str = ""
+    corpus: Annotated[str, takes("corpus")] = ""
     """Text read; empty: the text that comes with the program."""
     texts: Annotated[
         Count, said("Texts", "Windows of text to average over. About 100 are enough.", "Text")

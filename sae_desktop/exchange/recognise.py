@@ -53,6 +53,8 @@ _BATCH = "batch-"
 _BESIDE_WEIGHTS = (".json", ".md")
 """Endings of texts that accompany weights, and make no corpus there."""
 _MOST_HEADER = _MOST_OBJECT = 2**20
+_IN_GRAPHS = ('"metadata"', '"prompt_tokens"')
+"""What stands at the head of a graph of circuit-tracer's, whose file may be large."""
 _LOOKED_AT = 2_000
 """Files of a folder that are looked at before it is given up."""
 _NOTHING_KNOWN = (
@@ -230,6 +232,9 @@ def _text(path: Path) -> Recognised:
 def _object(path: Path) -> Recognised:
     """Tell a file that is one JSON object by its names."""
     try:
+        head = head_bytes(path).decode("utf-8", "replace")
+        if all(name in head for name in _IN_GRAPHS):
+            return Recognised(("graph",), path)
         data = whole_text(path, _MOST_OBJECT)
         found = json.loads(data)
     except (UserError, OSError, ValueError, RecursionError):

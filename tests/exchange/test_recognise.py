@@ -15,10 +15,14 @@ import pytest
 import torch
 from cli_process import sae_desktop
 from job_contexts import RecordingContext
+from made_graphs import made_graph
 from safetensors.torch import save_file
 from toy_gguf import save_toy_gguf
 
 from sae_desktop.activations.config import EstimateHarvestConfig, HarvestConfig
+from sae_desktop.circuits.asking_config import EdgeHeadsConfig
+from sae_desktop.circuits.reading.pruning import Pruned
+from sae_desktop.circuits.reading.tracer_json import tracer_json
 from sae_desktop.cli import runner
 from sae_desktop.cli.app import run
 from sae_desktop.cli.reporter import TextReporter
@@ -74,6 +78,10 @@ def made(
         project.path / "dictionaries" / "dict": ("dictionary",),
     }
     found |= _dictionaries(project, place) | _features(project, place) | _texts(place)
+    graph = made_graph(features=12)
+    everything = Pruned(np.ones(graph.nodes, bool), np.ones(len(graph.weights), bool))
+    (place / "graph.json").write_bytes(tracer_json(graph, everything, {}, threshold=1.0))
+    found[place / "graph.json"] = ("graph",)
     package = place / "all.saepack"
     export_package(
         ExportPackageConfig(project=str(project.path), dictionary="dict", path=str(package)),
@@ -219,6 +227,7 @@ TAKES_IT: dict[FileKind, str] = {
     "labels": "sae-desktop import PROJECT {} --index",
     "package": "sae-desktop import PROJECT {}",
     "preset": "sae-desktop steer PROJECT --preset NAME",
+    "graph": "sae-desktop trace import PROJECT {} --name NAME",
     "index": "sae-desktop features {project} --index idx",
     "store": "sae-desktop train {project} --activations acts",
 }
@@ -240,6 +249,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], set[str]], ...] = (
     (("concepts", "P", "--add", "{}"), {"corpus"}),
     (("probe", "P", "--index", "idx", "--text-file", "{}"), {"corpus"}),
     (("find-features", "P", "--index", "idx", "--on", "{}", "--off", "{}"), {"corpus"}),
+    (("trace", "import", "P", "{}", "--name", "n"), {"graph"}),
     (("features", "{}", "--index", "idx"), {"project"}),
     (("train", "{}", "--name", "n"), {"project"}),
 )
@@ -316,6 +326,7 @@ def test_configs__every_job_that_is_given_a_file_says_of_which_kind() -> None:
         (config.__name__, field)
         for config in JOB_KINDS
         for field in {"file", "source", "corpus"} & set(config.__struct_fields__)
+        if config is not EdgeHeadsConfig  # its source is a node
     }
     given |= {
         ("HarvestConfig", "model"), ("DescribeModelConfig", "model"),

@@ -15,6 +15,7 @@ from sae_desktop.circuits.config import (
     ImportGraphResult,
 )
 from sae_desktop.errors import UserError
+from sae_desktop.exchange.recognise import dialog_filter
 from sae_desktop.gui.circuits.asked_job import AskedJob
 from sae_desktop.gui.circuits.canvas.pictures import save_picture
 from sae_desktop.gui.circuits.graph_place import GraphPlace
@@ -92,7 +93,7 @@ class GraphOutputs(QObject):
         if project is None:
             return
         chosen, _ = QFileDialog.getOpenFileName(
-            self._place, "Read a circuit-tracer graph", str(Path.home()), "JSON (*.json)"
+            self._place, "Read a circuit-tracer graph", str(Path.home()), dialog_filter("graph")
         )
         if chosen:
             name = graph_name(Path(chosen).stem, project.graphs())
