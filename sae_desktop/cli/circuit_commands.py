@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from sae_desktop.circuits.asking_config import (
 from sae_desktop.circuits.lens_config import PatchConfig, PatchedHook, PatchResult
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
 from sae_desktop.cli.lens_commands import ChatOption, ModelOption
+from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
 from sae_desktop.cli.render import table
 from sae_desktop.cli.runner import run_job_command
@@ -91,15 +93,16 @@ def try_changes(
         project=str(project), graph=graph, changes=tuple(changes), attention=attention,
         device=device,
     )  # fmt: skip
-    run_job_command(config, tested_text, as_json=as_json)
+    texts = NodeTexts(project, graph)
+    run_job_command(config, partial(tested_text, texts=texts), as_json=as_json)
 
 
-def tested_text(result: InterveneResult) -> str:
+def tested_text(result: InterveneResult, texts: NodeTexts) -> str:
     """Return the changes, the largest first, then the next tokens."""
     order = sorted(result.effects, key=lambda e: -max(abs(e.measured), abs(e.predicted)))[:_ROWS]
     rows = [
         (
-            f"{effect.node}{' (set)' if effect.changed else ''}",
+            f"{texts(effect.node)}{' (changed)' if effect.changed else ''}",
             *(signed_text(v, 3) for v in (effect.before, effect.predicted, effect.measured)),
         )
         for effect in order
@@ -134,19 +137,20 @@ def faithfulness(
     config = FaithfulnessConfig(
         project=str(project), graph=graph, attention=attention, device=device, **settings
     )
-    run_job_command(config, faithfulness_text, as_json=as_json)
+    texts = NodeTexts(project, graph)
+    run_job_command(config, partial(faithfulness_text, texts=texts), as_json=as_json)
 
 
-def faithfulness_text(result: FaithfulnessResult) -> str:
+def faithfulness_text(result: FaithfulnessResult, texts: NodeTexts) -> str:
     """Return the effects of the top nodes, then the figures."""
     rows = [
-        (str(node), *(signed_text(v, 4) for v in (predicted, measured, random)))
+        (texts(node), *(signed_text(v, 4) for v in (predicted, measured, random)))
         for node, predicted, measured, random in zip(
             result.nodes, result.predicted, result.measured, result.random_measured, strict=False
         )
     ]
     heads = ("node", "predicted", "measured", "a random feature of like activation")
-    lines = [table(heads, rows, left=set())]
+    lines = [table(heads, rows, left={0})]
     if result.correlation is not None:
         lines.append(f"correlation of predicted and measured: {result.correlation:.3f}")
     lines.append(

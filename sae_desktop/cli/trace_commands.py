@@ -13,15 +13,16 @@ from sae_desktop.circuits.config import (
     ImportGraphConfig,
     TraceConfig,
 )
-from sae_desktop.circuits.reading.graph_file import read_graph, read_graph_info
+from sae_desktop.circuits.reading.graph_file import read_graph_info
 from sae_desktop.cli import render, trace_text
 from sae_desktop.cli.config_options import Choice, Settings, option, with_options
+from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.cli.options import DeviceOption, JsonOption, ProjectArgument
 from sae_desktop.cli.runner import run_job_command, run_reading_command
 from sae_desktop.described import default
 from sae_desktop.described import settings as settings_of
 from sae_desktop.errors import UserError
-from sae_desktop.project import Project, existing
+from sae_desktop.project import Project
 
 trace_app = typer.Typer(
     no_args_is_help=True, help="Trace which features make the next token of a prompt."
@@ -127,9 +128,7 @@ def show(
     """Show the nodes of a graph that matter most to its targets, or the inputs of one node."""
 
     def work() -> dict[str, Any]:
-        opened = Project.open(project)
-        found = read_graph(opened.graph_path(existing("graph", graph, opened.graphs())))
-        return trace_text.shown(found, node, most)
+        return trace_text.shown(NodeTexts(project, graph), node, most)
 
     run_reading_command(work, trace_text.nodes, as_json=as_json)
 

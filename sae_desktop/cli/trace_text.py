@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from sae_desktop.circuits.config import TraceEstimate, TraceResult
-from sae_desktop.circuits.reading.graph_file import KINDS, LOGIT, Graph
+from sae_desktop.circuits.reading.graph_file import KINDS, LOGIT
+from sae_desktop.cli.node_text import NodeTexts
 from sae_desktop.cli.render import table
 from sae_desktop.errors import UserError
 from sae_desktop.language_model.text.token_text import visible_token
@@ -81,8 +82,9 @@ def _short(prompt: str) -> str:
     return shown if len(shown) <= 48 else f"{shown[:23]}…{shown[-24:]}"
 
 
-def shown(graph: Graph, node: int, most: int) -> dict[str, Any]:
+def shown(texts: NodeTexts, node: int, most: int) -> dict[str, Any]:
     """Return the nodes of most influence, or the inputs of one. Raises UserError."""
+    graph = texts.graph
     if node >= graph.nodes:
         raise UserError(
             f"There is no node {node} in the graph.",
@@ -91,22 +93,23 @@ def shown(graph: Graph, node: int, most: int) -> dict[str, Any]:
     if node >= 0:
         sources, weights = graph.inputs(node)
         found = [
-            {**_node(graph, int(source)), "weight": float(weight)}
+            {**_node(texts, int(source)), "weight": float(weight)}
             for source, weight in zip(sources[:most], weights[:most], strict=True)
         ]
-        return {"of": _node(graph, node), "nodes": found, "rest": float(graph.rest[node])}
+        return {"of": _node(texts, node), "nodes": found, "rest": float(graph.rest[node])}
     targets = np.flatnonzero(graph.kind == LOGIT)
     others = np.flatnonzero(graph.kind != LOGIT)
     first = others[np.argsort(-graph.influence[others], kind="stable")[:most]]
     return {
         "of": None,
-        "nodes": [_node(graph, int(number)) for number in (*targets, *first)],
+        "nodes": [_node(texts, int(number)) for number in (*targets, *first)],
         "replacement_score": graph.info.replacement_score,
         "completeness_score": graph.info.completeness_score,
     }
 
 
-def _node(graph: Graph, number: int) -> dict[str, Any]:
+def _node(texts: NodeTexts, number: int) -> dict[str, Any]:
+    graph = texts.graph
     position = int(graph.position[number])
     logits = np.flatnonzero(graph.kind == LOGIT)
     target = int(np.searchsorted(logits, number))
@@ -118,10 +121,19 @@ def _node(graph: Graph, number: int) -> dict[str, Any]:
         "position": position,
         "token": graph.info.token_text[position],
         "feature": int(graph.feature[number]),
+        "name": texts.name(number),
         "activation": float(graph.activation[number]),
         "influence": float(graph.influence[number]),
         "target": graph.info.target_tokens[target] if is_target else "",
     }
+
+
+def _called(node: dict[str, Any]) -> str:
+    """Return what a feature or target is called in its row."""
+    if node["kind"] != "feature":
+        return visible_token(node["target"])
+    number = f"#{node['feature']}"
+    return number if node["name"] == number else f"{number}  {node['name']}"
 
 
 def nodes(result: dict[str, Any]) -> str:
@@ -134,7 +146,7 @@ def nodes(result: dict[str, Any]) -> str:
             node["kind"],
             str(node["layer"]) if node["layer"] >= 0 else "–",
             f"{node['position']} {visible_token(node['token'])}",
-            str(node["feature"]) if node["kind"] == "feature" else visible_token(node["target"]),
+            _called(node),
             f"{node['activation']:,.4g}",
             f"{node[last]:,.4g}",
         )
@@ -143,7 +155,7 @@ def nodes(result: dict[str, Any]) -> str:
     text = table(
         ("node", "kind", "layer", "token", "feature or target", "activation", last),
         rows,
-        left={1, 3},
+        left={1, 3, 4},
     )
     if of is None:
         return text
