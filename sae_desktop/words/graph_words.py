@@ -119,8 +119,8 @@ def score_text(graph: Graph) -> str:
     """Return the two scores of a graph in one line."""
     info = graph.info
     return (
-        f"Replacement score {share_text(info.replacement_score, 0)} · "
-        f"completeness score {share_text(info.completeness_score, 0)}"
+        f"Replacement {share_text(info.replacement_score, 0)} · "
+        f"completeness {share_text(info.completeness_score, 0)}"
     )
 
 

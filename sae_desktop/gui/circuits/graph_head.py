@@ -29,6 +29,7 @@ class GraphHead(QWidget):
         self._session, self._opened = session, opened
         self.graphs = ElidedComboBox(24)
         self.graphs.setAccessibleName("Graph")
+        self.graphs.setPlaceholderText("Open a saved graph")
         self.scores = ElidedLabel(chars=12)
         self.scores.setProperty("role", "muted")
         self.scores.setToolTip(plain_tip(_SCORES))
@@ -59,6 +60,7 @@ class GraphHead(QWidget):
                 self.graphs.addItems(names)
             self.graphs.setCurrentIndex(self.graphs.findText(self._opened.name))
         graph = self._opened.graph
+        self.setVisible(bool(names) or graph is not None)
         self.scores.setText("" if graph is None else score_text(graph))
 
     def _on_chosen(self, number: int) -> None:

@@ -60,7 +60,7 @@ class GraphPlace(QWidget):
         column = QVBoxLayout(self._drawing)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (head, self.pruning, line()):
+        for widget in (self.pruning, line()):
             column.addWidget(widget)
         column.addWidget(self.canvas, 1)
         column.addWidget(line())
@@ -74,6 +74,7 @@ class GraphPlace(QWidget):
         whole.setSpacing(0)
         whole.addWidget(self.prompt)
         whole.addWidget(line())
+        whole.addWidget(head)
         whole.addWidget(self._stack, 1)
         self._outer = QStackedWidget()
         self._outer.addWidget(self.empty)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPaintEvent, QWheelEvent
+from PySide6.QtGui import QPaintEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 from sae_desktop.gui.parts.plain_text import plain_tip
@@ -41,6 +41,10 @@ class ElidedComboBox(QComboBox):
             QStyle.SubControl.SC_ComboBoxEditField,
             self,
         )
+        if self.currentIndex() < 0 and self.placeholderText():
+            option.currentText = self.placeholderText()
+            muted = option.palette.color(QPalette.ColorRole.PlaceholderText)
+            option.palette.setColor(QPalette.ColorRole.ButtonText, muted)
         whole = option.currentText
         option.currentText = self.fontMetrics().elidedText(
             whole, Qt.TextElideMode.ElideMiddle, field.width() - 4

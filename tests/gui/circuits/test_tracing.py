@@ -77,6 +77,16 @@ def test_prompt__is_estimated_traced_and_its_graph_opened(
     assert heard.errors == []
 
 
+def test_saved_graph__is_offered_while_none_is_open(panel: CircuitsPanel, project: Project) -> None:
+    assert not panel.head.isVisibleTo(panel.graph)
+    save_made_graph(project.graph_path("kept"), name="kept", set_name="toy", features=20)
+    panel.head.refresh()
+    assert panel.head.isVisibleTo(panel.graph)
+    assert panel.head.graphs.currentIndex() == -1
+    panel.head.graphs.activated.emit(0)
+    assert panel.opened.name == "kept"
+
+
 def _traced(name: str, path: str) -> TraceResult:
     figures = {
         "nodes": 30, "features": 20, "active_features": 40, "edges": 100, "logit_mass": 0.9,
