@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from set_project import add_set
+from shown_panel import shown
 
 from sae_desktop.circuits.reading.graph_file import EMBEDDING, ERROR, FEATURE, LOGIT, read_graph
 from sae_desktop.circuits.reading.graph_view import node_key, read_view
@@ -39,8 +40,7 @@ def test_panel__without_a_set_or_a_graph_leads_to_training(
 ) -> None:
     session.open_project(project.path)
     panel = CircuitsPanel(session)
-    qtbot.addWidget(panel)
-    panel.show()
+    shown(qtbot, "circuits", panel)
     assert panel.graph.empty.isVisible()
     with qtbot.waitSignal(session.setWanted):
         panel.graph.empty.button.click()

@@ -10,6 +10,7 @@ from made_graphs import save_made_graph
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from shown_panel import shown
 
 from sae_desktop.circuits.config import (
     EstimateTraceConfig,
@@ -46,11 +47,9 @@ def panel(session: Session, project: Project, qtbot: QtBot) -> Iterator[Circuits
     write_set_info(folder, info)
     session.open_project(project.path)
     panel = CircuitsPanel(session)
-    qtbot.addWidget(panel)
-    panel.resize(900, 600)
-    panel.show()
+    workspace = shown(qtbot, "circuits", panel)
     yield panel
-    panel.hide()
+    workspace.hide()
 
 
 def test_prompt__is_estimated_traced_and_its_graph_opened(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -15,12 +16,15 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from typed_numbers import LOCALES, forms_without_a_session, hold_every_field
 
+from sae_desktop.gui.circuits.node.trial_panel import TrialPanel
+from sae_desktop.gui.circuits.open_graph import OpenGraph
 from sae_desktop.gui.explore.ask.text_sets import TextSetsPanel
 from sae_desktop.gui.explore.labels.ask_model import AskModel
 from sae_desktop.gui.explore.map.splitting import SplittingPanel
 from sae_desktop.gui.forms.exchange_forms import ImportDictionaryForm
 from sae_desktop.gui.forms.job_forms import EvaluateForm, IndexForm
 from sae_desktop.gui.forms.queue_view import QueueView
+from sae_desktop.gui.forms.set_forms import IndexSetForm
 from sae_desktop.gui.frame.preferences import Preferences
 from sae_desktop.gui.frame.settings_dialog import SettingsDialog
 from sae_desktop.gui.parts import number_fields
@@ -28,6 +32,7 @@ from sae_desktop.gui.state.session import Session
 from sae_desktop.gui.state.settings import Settings
 from sae_desktop.gui.steer.rack_panel import SteeringRack
 from sae_desktop.gui.steer.steering_prompt import SteeringPrompt
+from sae_desktop.words.inventory import SetItem
 
 GUI = Path(number_fields.__file__).parents[1]
 FEATURE = 3
@@ -45,6 +50,16 @@ def ask_model(session: Session) -> AskModel:
     return AskModel(session, lambda: np.array([FEATURE]))
 
 
+def trial(session: Session) -> TrialPanel:
+    """With what a node is set to or multiplied by."""
+    return TrialPanel(session, OpenGraph(session))
+
+
+def index_of_set(session: Session) -> IndexSetForm:
+    now = datetime.datetime.now(datetime.UTC)
+    return IndexSetForm(session, SetItem("set", None, members=(), bytes=0, modified=now))
+
+
 def settings_dialog(session: Session) -> QWidget:
     preferences = Preferences(session, Settings(), lambda _settings: None)
     return SettingsDialog(None, session, preferences)  # type: ignore[arg-type]
@@ -60,6 +75,8 @@ FORMS: dict[str, Callable[[Session], QWidget]] = {
     "evaluate": lambda session: EvaluateForm(session, "dict"),
     "import a dictionary": ImportDictionaryForm,
     "requests": QueueView,
+    "changing a graph": trial,
+    "indexing a set": index_of_set,
     "settings": settings_dialog,
 }
 
