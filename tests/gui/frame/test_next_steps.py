@@ -110,6 +110,7 @@ def test_every_step__is_done(
         "train": ("train", "main"),
         "runs": ("train", "main"),
         "index": (None, "form"),
+        "index_set": (None, None),  # there is no set of that name
         "reveal": (None, "main"),
         "explore": ("explore.feature", None),
         "labels": ("explore.labels", None),
