@@ -60,8 +60,8 @@ class GraphPlace(QWidget):
         column = QVBoxLayout(self._drawing)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.pruning, line()):
-            column.addWidget(widget)
+        column.addWidget(self.pruning)
+        column.addWidget(line())
         column.addWidget(self.canvas, 1)
         column.addWidget(line())
         column.addWidget(self.words)
